@@ -1,0 +1,58 @@
+# make run   sets up .venv and opens the debugger on the built-in example
+# make test  sets up .venv and runs every test
+# make check formatting, lint, types, layers, tests: what must pass before a commit
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST_OPTIONS ?=
+DATA ?=
+
+.PHONY: run test check format lint types layers bench pictures clean
+
+run: $(VENV)/.installed
+	@$(BIN)/rnn-tui $(DATA)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 $(PYTEST_OPTIONS)
+
+check: lint types layers test
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/basedpyright
+
+layers: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_pictures.py
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "rnn-tui needs Python 3.11 or newer with venv; none was found (set PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing rnn-tui into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@echo "installing rnn-tui and its test tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,8 @@
+"""The cells that come with the project, by name."""
+
+from engine.cells.base import Cell
+from engine.cells.rnn import RNN
+
+CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN,)}
+
+__all__ = ["CELLS", "Cell"]

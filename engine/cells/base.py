@@ -1,0 +1,27 @@
+"""What a cell is: a table of equations and the names of its parts. Nothing else in the project knows any cell by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.functions import Axes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrent cell.
+
+    `equations` are the lines of one time step in the order they run; `{activation}` in them is filled with the network's activation.
+    They read the input `x` (B, D), parameters, quantities of the same step and states of the step before (`a_prev`).
+    `states` are carried to the next step, `output` is the one the read-out reads. `parameters` maps each parameter to its axes,
+    in the order in which initial weights are drawn.
+    """
+
+    name: str
+    equations: tuple[str, ...]
+    parameters: Mapping[str, Axes]
+    states: tuple[str, ...]
+    output: str
+    has_activation: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,24 @@
+"""The simple recurrent network (Elman 1990; Goodfellow, Bengio, Courville: Deep Learning, equations 10.8 and 10.9)."""
+
+from __future__ import annotations
+
+from engine.cells.base import Cell
+
+RNN = Cell(
+    name="rnn",
+    equations=(
+        "z = x @ Wx + a_prev @ Wa + ba",
+        "a = {activation}(z)",
+    ),
+    parameters={"Wx": ("D", "H"), "Wa": ("H", "H"), "ba": ("H",)},
+    states=("a",),
+    output="a",
+    has_activation=True,
+    meanings={
+        "z": "pre-activation",
+        "a": "state",
+        "Wx": "input weights",
+        "Wa": "recurrent weights",
+        "ba": "bias of the state",
+    },
+)

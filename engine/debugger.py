@@ -1,0 +1,333 @@
+"""The debugger's core, free of any screen: where we are, how to move, and what can be seen from there.
+
+Moving is arithmetic on positions; an iteration is recorded when it is first entered, and what a point shows is a view of that recording.
+So every move has its exact inverse, across updates too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from engine.derive import gradient
+from engine.errors import InputError
+from engine.functions import Array
+from engine.network import Network
+from engine.plan import Plan, plan
+from engine.program import Line, Loop, Point, Program
+from engine.tape import Tape, check_batch, record_with
+
+TAPES_KEPT = 4
+WEIGHTS_LIMIT = 256 << 20
+
+
+@dataclass(frozen=True)
+class Breakpoint:
+    """Stops at a line, by its place in the program; with `t` only at that time step."""
+
+    block: int
+    index: int
+    t: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What can be seen at a point. Immutable: a front end may keep it."""
+
+    position: int
+    point: Point
+    line: Line | None
+    tape: Tape
+    updated: Mapping[str, Array]
+    breakpoints: frozenset[Breakpoint]
+
+    @property
+    def program(self) -> Program:
+        """The program being stepped through."""
+        return self.tape.plan.program
+
+    @property
+    def offset(self) -> int:
+        """The number of the line that ran last within this iteration; −1 at the start."""
+        return -1 if self.position == 0 else (self.position - 1) % self.program.length
+
+    def ran(self, line: Line) -> bool:
+        """Whether every run of a line in this iteration is over."""
+        block = self.program.blocks[line.block]
+        runs = block.runs(self.program.steps, len(self.program.parameters))
+        return self.offset >= self.program.offset(line) + (runs - 1) * len(block.lines)
+
+    def computed(self, name: str) -> Array:
+        """For a quantity in time: (rows,) booleans, which rows are there at this point. Else a single boolean (a 0-d array)."""
+        return np.asarray(self.offset >= self.written(name))
+
+    def written(self, name: str) -> Array:
+        """After which line of the iteration each row of a quantity (or the whole of it) is there; −1: from the start."""
+        return _written(self.program, name)
+
+    def value(self, name: str, t: int | None = None) -> Array | None:
+        """A quantity at step t as it is at this point: None while it is not computed, gradients as far as they are summed.
+
+        For a quantity in time, t must be given; all its rows are `tape[name]`, of which `computed(name)` says what is there.
+        """
+        quantity = self.program.quantities.get(name)
+        if quantity is None:
+            return self.parameter(name) if name in self.tape.parameters else self._flow(name, t)
+        if name in self._accumulating:
+            return self.gradient(name)
+        row = quantity.row(t) if quantity.rows and t is not None else ()
+        return self.tape.at(name, t) if self.computed(name)[row] else None
+
+    def parameter(self, name: str) -> Array:
+        """A parameter as it is at this point: the old one until its update line has run."""
+        lines = self.program.blocks[-1].lines
+        first = self.program.block_range(len(self.program.blocks) - 1).start
+        done = first + (self.program.parameters.index(name) + 1) * len(lines) - 1
+        return self.updated[name] if self.offset >= done else self.tape.parameters[name]
+
+    def summed_to(self, name: str) -> int | None:
+        """The time step down to which a gradient is summed at this point; None before its first term."""
+        (line,) = self.program.writers(name)
+        if self.offset < self.program.offset(line):
+            return None
+        if self.program.blocks[line.block].loop is not Loop.DOWN:
+            return self.program.steps
+        runs = (self.offset - self.program.offset(line)) // self.program.run_length(line)
+        return max(1, self.program.steps - runs)
+
+    def gradient(self, name: str) -> Array | None:
+        """dL/dparameter (by the gradient's name) as far as it is summed at this point."""
+        t = self.summed_to(name)
+        return None if t is None else self._partial(name, t)
+
+    def term(self, name: str, t: int) -> Array | None:
+        """The term that step t adds to a gradient, `dWa@t`; None while that step has not been reached."""
+        reached = self.summed_to(name)
+        (line,) = self.program.writers(name)
+        return None if reached is None or t < reached else self.tape.term(line, t)
+
+    def _partial(self, name: str, t: int) -> Array:
+        if t == 1:
+            return self.tape[name]
+        return self.tape.plan.gradient({**self.tape.arrays, **self.tape.parameters}, name, t)
+
+    @cached_property
+    def _accumulating(self) -> frozenset[str]:
+        return frozenset(line.name for line in self.program.lines if line.equation.accumulate)
+
+    def _flow(self, name: str, t: int | None) -> Array | None:
+        if name not in self.tape:
+            raise InputError(f"there is no quantity {name!r}; there are {', '.join(self.program.quantities)}")
+        base = name.rsplit("_", 1)[0]
+        return None if self.value(base, t) is None else self.tape.at(name, t)
+
+
+@lru_cache(maxsize=256)
+def _written(program: Program, name: str) -> Array:
+    quantity = program.quantities[name]
+    if not quantity.rows:
+        return np.asarray(program.written(name, None))
+    first = 0 if quantity.rows == "T+1" else 1
+    return np.array([program.written(name, t) for t in range(first, program.steps + 1)])
+
+
+class _Weights:
+    """The parameters at the start of each iteration: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
+
+    def __init__(self, first: Mapping[str, Array]) -> None:
+        self.kept: dict[int, Mapping[str, Array]] = {0: first}
+        self.stride = 1
+        self.most = max(16, WEIGHTS_LIMIT // max(1, sum(a.nbytes for a in first.values())))
+
+    def nearest(self, iteration: int) -> int:
+        """The last kept iteration that is not after the one asked for."""
+        return max(i for i in self.kept if i <= iteration)
+
+    def keep(self, iteration: int, weights: Mapping[str, Array]) -> None:
+        if iteration % self.stride:
+            return
+        self.kept[iteration] = weights
+        if len(self.kept) > self.most:
+            self.stride *= 2
+            self.kept = {i: w for i, w in self.kept.items() if i % self.stride == 0}
+
+
+class Debugger:
+    """Steps through the forward pass, the loss, the backward pass and the update, iteration after iteration, and back.
+
+    X is (B, T, D), y (B,) class indices. Moves return whether anything changed; `view` is what the present point shows.
+    """
+
+    def __init__(self, network: Network, X: Array, y: Array, *, initial: Mapping[str, Array] | None = None) -> None:
+        self._X, self._y = check_batch(network, X, y)
+        self._initial = initial
+        self.network = network
+        self.plan: Plan = plan(network, self._X.shape[0], self._X.shape[1])
+        self.position = 0
+        self.breakpoints: frozenset[Breakpoint] = frozenset()
+        self._weights = _Weights(network.weights)
+        self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        self._updates: OrderedDict[int, dict[str, Array]] = OrderedDict()
+
+    @property
+    def program(self) -> Program:
+        """The program being stepped through."""
+        return self.plan.program
+
+    @property
+    def view(self) -> View:
+        """What the present point shows."""
+        point = self.program.point(self.position)
+        tape = self.tape(point.iteration)
+        updated = self._updated(point.iteration) if point.phase == "update" else tape.parameters
+        return View(self.position, point, self.program.line_at(self.position), tape, updated, self.breakpoints)
+
+    def tape(self, iteration: int) -> Tape:
+        """The recording of an iteration; made when it is not among the ones kept."""
+        if iteration in self._tapes:
+            self._tapes.move_to_end(iteration)
+            return self._tapes[iteration]
+        current = self._weights.nearest(iteration)
+        weights = self._weights.kept[current]
+        while current < iteration:
+            tape = self._tapes.get(current) or self._record(weights)
+            weights = self._after(tape)
+            current += 1
+            self._weights.keep(current, weights)
+        tape = self._tapes[iteration] = self._record(weights)
+        if len(self._tapes) > TAPES_KEPT:
+            self._tapes.popitem(last=False)
+        return tape
+
+    # Moves
+
+    def go(self, to: Point | int) -> bool:
+        """To a point, or to a position; InputError when there is no such point."""
+        position = self.program.position(to) if isinstance(to, Point) else max(0, to)
+        moved, self.position = position != self.position, position
+        return moved
+
+    def step(self, lines: int = 1) -> bool:
+        """Some lines on, or back when negative."""
+        return self.go(self.position + lines)
+
+    def next(self) -> bool:
+        """The same line at the next time step in the order of execution; at the edge of a loop, the end of what follows it."""
+        return self._time_step(1)
+
+    def previous(self) -> bool:
+        """The same line at the time step before; at the edge of a loop, the end of what precedes it."""
+        return self._time_step(-1)
+
+    def finish(self) -> bool:
+        """To the end of the phase; from there to the end of the next phase."""
+        if self.position == 0:
+            return self.go(self.program.phase_range("forward").stop)
+        base, offset = self._split()
+        ends = [self.program.phase_range(block.phase).stop - 1 for block in self.program.blocks]
+        later = [end for end in ends if end > offset]
+        return self.go(1 + base + (later[0] if later else self.program.length + ends[0]))
+
+    def start_of_phase(self) -> bool:
+        """To the first point of the phase; from there to the first point of the phase before."""
+        if self.position == 0:
+            return False
+        base, offset = self._split()
+        starts = sorted({self.program.phase_range(block.phase).start for block in self.program.blocks})
+        earlier = [start for start in starts if start < offset]
+        if earlier:
+            return self.go(1 + base + earlier[-1])
+        return self.go(1 + base - self.program.length + starts[-1] if base else 0)
+
+    def continue_(self) -> bool:
+        """On to the next breakpoint; stays where it is when there is none."""
+        hits = self._hits()
+        if not hits:
+            return False
+        base, offset = self._split() if self.position else (0, -1)
+        index = bisect_right(hits, offset)
+        return self.go(1 + base + (hits[index] if index < len(hits) else self.program.length + hits[0]))
+
+    def reverse_continue(self) -> bool:
+        """Back to the previous breakpoint; stays where it is when there is none."""
+        hits = self._hits()
+        if not hits or self.position == 0:
+            return False
+        base, offset = self._split()
+        index = bisect_left(hits, offset) - 1
+        if index < 0 and base == 0:
+            return False
+        return self.go(1 + base + (hits[index] if index >= 0 else hits[-1] - self.program.length))
+
+    # Breakpoints
+
+    def toggle(self, line: Line, t: int | None = None) -> bool:
+        """Sets a breakpoint on a line (at one time step only when `t` is given), or removes it; whether it is set now."""
+        breakpoint_ = Breakpoint(line.block, line.index, t)
+        self.breakpoints = self.breakpoints ^ {breakpoint_}
+        return breakpoint_ in self.breakpoints
+
+    def _hits(self) -> list[int]:
+        """The offsets within any iteration at which a breakpoint stops, in order."""
+        hits: set[int] = set()
+        for stop in self.breakpoints:
+            block = self.program.blocks[stop.block]
+            line = block.lines[stop.index]
+            if stop.t is not None:
+                hits.add(self.program.offset(line, stop.t))
+            else:
+                first = self.program.offset(line)
+                hits.update(range(first, self.program.block_range(stop.block).stop, len(block.lines)))
+        return sorted(hits)
+
+    def _split(self) -> tuple[int, int]:
+        """The position of the iteration's first line less one, and the offset in the iteration."""
+        iteration, offset = divmod(self.position - 1, self.program.length)
+        return iteration * self.program.length, offset
+
+    def _time_step(self, direction: int) -> bool:
+        line = self.program.line_at(self.position)
+        if line is not None:
+            block = self.program.blocks[line.block]
+            base, offset = self._split()
+            there = offset + direction * len(block.lines)
+            if block.loop in (Loop.UP, Loop.DOWN) and there in self.program.block_range(line.block):
+                return self.go(1 + base + there)
+        return self._group(direction)
+
+    def _group(self, direction: int) -> bool:
+        """The end of the group of lines (a time step of a loop, or a block outside one) after this one, or before."""
+        if self.position == 0:
+            return direction > 0 and self.go(len(self.program.blocks[0].lines))
+        base, offset = self._split()
+        number = next(n for n in range(len(self.program.blocks)) if offset in self.program.block_range(n))
+        covered = self.program.block_range(number)
+        if direction > 0:
+            end = covered.stop - 1
+            if self.program.blocks[number].loop not in (Loop.UP, Loop.DOWN) and offset < end:
+                return self.go(1 + base + end)
+            follower = self.program.blocks[(number + 1) % len(self.program.blocks)]
+            looped = follower.loop in (Loop.UP, Loop.DOWN)
+            length = len(follower.lines) * (
+                1 if looped else follower.runs(self.program.steps, len(self.program.parameters))
+            )
+            return self.go(1 + base + end + length)
+        return self.go(base + covered.start)
+
+    def _record(self, weights: Mapping[str, Array]) -> Tape:
+        return record_with(self.plan, self._X, self._y, parameters=weights, initial=self._initial)
+
+    def _after(self, tape: Tape) -> dict[str, Array]:
+        return self.plan.update(tape.parameters, {gradient(n): g for n, g in tape.gradients.items()})
+
+    def _updated(self, iteration: int) -> dict[str, Array]:
+        if iteration not in self._updates:
+            self._updates[iteration] = self._after(self.tape(iteration))
+            if len(self._updates) > TAPES_KEPT:
+                self._updates.popitem(last=False)
+        return self._updates[iteration]

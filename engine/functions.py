@@ -1,0 +1,122 @@
+"""The functions an equation may call: their numbers, and, written by hand as in a textbook, their derivatives.
+
+Each works on arrays whose first axis is the batch and takes `out`, so that the compiled plan can write in place. A derivative is an
+expression in `u` (the first argument) and `v` (the second); where the function's own value appears in it, the equation that computes
+that value lends its name, so the derivative of `a = tanh(z)` reads `1 − a²`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.expression import Expression, parse
+
+Array: TypeAlias = npt.NDArray[Any]
+Axes: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of equations.
+
+    `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
+    the derivative jumps where u changes sign; `source` is the function in a generated NumPy program, `text` on the screen.
+    """
+
+    name: str
+    compute: Callable[..., Array]
+    axes: Callable[[tuple[Axes, ...]], Axes]
+    source: str
+    text: str
+    derivative: Expression | None = None
+    kink: bool = False
+    elementwise: bool = False
+
+
+def _tanh(u: Array, out: Array | None = None) -> Array:
+    return np.tanh(u, out=out)
+
+
+def _sigmoid(u: Array, out: Array | None = None) -> Array:
+    # 1/(1+exp(−u)) overflows for large −u; this is the same function and does not.
+    result = np.multiply(u, 0.5, out=out)
+    np.tanh(result, out=result)
+    result *= 0.5
+    result += 0.5
+    return result
+
+
+def _relu(u: Array, out: Array | None = None) -> Array:
+    return np.maximum(u, 0, out=out)
+
+
+def _identity(u: Array, out: Array | None = None) -> Array:
+    if out is None:
+        return u.copy()
+    np.copyto(out, u)
+    return out
+
+
+def _softmax(u: Array, out: Array | None = None) -> Array:
+    result = np.subtract(u, u.max(axis=-1, keepdims=True), out=out)
+    np.exp(result, out=result)
+    result /= result.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _cross_entropy(u: Array, v: Array, out: Array | None = None) -> Array:
+    shifted = u - u.max(axis=-1, keepdims=True)
+    picked = np.take_along_axis(shifted, v[..., None], axis=-1)[..., 0]
+    return np.subtract(np.log(np.exp(shifted).sum(axis=-1)), picked, out=out)
+
+
+def _onehot(u: Array, v: int, out: Array | None = None) -> Array:
+    result = np.empty((*u.shape, v)) if out is None else out
+    result[...] = u[..., None] == np.arange(v)
+    return result
+
+
+def _sum(u: Array, out: Array | None = None) -> Array:
+    return np.add.reduce(u, axis=None, out=out)
+
+
+def _same(axes: tuple[Axes, ...]) -> Axes:
+    return axes[0]
+
+
+def _activation(
+    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False
+) -> Function:
+    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, elementwise=True)
+
+
+ACTIVATIONS = (
+    _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
+    _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
+    _activation("sigmoid", _sigmoid, "1 / (1 + np.exp(-({0})))", "sigmoid(u) * (1 - sigmoid(u))"),
+    _activation("identity", _identity, "{0}", "1"),
+)
+
+FUNCTIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        *ACTIVATIONS,
+        # The probabilities are shown; the gradient goes from the loss to the logits in one step, so that log 0 cannot happen.
+        Function("softmax", _softmax, _same, "softmax({0})", "softmax({0})"),
+        Function(
+            "cross_entropy",
+            _cross_entropy,
+            lambda axes: axes[1],
+            "cross_entropy({0}, {1})",
+            "cross_entropy({0}, {1})",
+            parse("softmax(u) - onehot(v, C)"),
+        ),
+        Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1})[{0}]", "onehot({0})"),
+        Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
+    )
+}

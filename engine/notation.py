@@ -1,0 +1,121 @@
+"""How equations are written: on the screen with symbols and subscripts, in a program as NumPy source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.equation import Equation, infer
+from engine.errors import InputError
+from engine.expression import Binary, Call, Expression, Name, Sum, show
+from engine.functions import FUNCTIONS, Axes
+from engine.program import Block, Line, Loop, Program
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Textbook symbols: `x_t·Wx + a_{t-1}·Wa + ba`. `time` is the step's name ("t", "T", or a number), None outside time."""
+
+    axes: Mapping[str, Axes]
+    timed: frozenset[str]
+    time: str | None = "t"
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    minus: str = "−"
+
+    def name(self, name: Name) -> str:
+        if name.name in self.values:
+            return self.values[name.name]
+        if name.name not in self.timed or self.time is None:
+            return name.name
+        return name.name + subscript(self.time, name.step)
+
+    def number(self, value: float) -> str:
+        return f"{value:g}".replace("-", "−")
+
+    def operator(self, node: Binary) -> str:
+        if node.operator == "*":
+            both = infer(node.left, self.axes) and infer(node.right, self.axes)
+            return " ⊙ " if both else " · "
+        return {"@": "·", "-": " − "}.get(node.operator, f" {node.operator} ")
+
+    def power(self, base: str, exponent: str) -> str:
+        return base + _SUPERSCRIPTS.get(exponent, f"^{exponent}")
+
+    def indicator(self, condition: str) -> str:
+        return f"1[{condition}]"
+
+    def call(self, node: Call, arguments: list[str]) -> str:
+        return FUNCTIONS[node.function].text.format(*arguments)
+
+    def transpose(self, operand: str) -> str:
+        return f"{operand}ᵀ"
+
+    def sum(self, node: Sum, operand: str) -> str:
+        return f"Σ_{node.axis.lower()} {operand}"
+
+
+_SUPERSCRIPTS = {"2": "²", "3": "³"}
+
+
+def subscript(time: str, step: int) -> str:
+    """`_t`, `_{t-1}`, and for numbers the number itself."""
+    if time.lstrip("-").isdigit():
+        return f"_{int(time) + step}"
+    return f"_{time}" if step == 0 else f"_{{{time}{step:+d}}}"
+
+
+class Writer:
+    """Writes the lines of one program with textbook symbols."""
+
+    def __init__(self, program: Program, axes: Mapping[str, Axes], values: Mapping[str, str] | None = None) -> None:
+        self.program = program
+        self.axes = {**axes, "W": (), "dW": (), **dict.fromkeys(values or {}, ())}
+        self.timed = frozenset(name for name, quantity in program.quantities.items() if quantity.rows)
+        self.values = dict(values or {})
+
+    def symbols(self, block: Block, t: int | None = None) -> Symbols:
+        """The symbols for a block; with `t` given, times are numbers."""
+        time = {Loop.UP: "t", Loop.DOWN: "t", Loop.AT_T: "T"}.get(block.loop)
+        return Symbols(self.axes, self.timed, str(t) if time and t is not None else time, self.values)
+
+    def line(self, line: Line, t: int | None = None) -> str:
+        """A line as text: `dz_t = da_t ⊙ 1[z_t > 0]`."""
+        block = self.program.blocks[line.block]
+        return (
+            f"{self.target(line, t)} {assignment(line.equation)} {self.expression(line.equation.expression, block, t)}"
+        )
+
+    def target(self, line: Line, t: int | None = None) -> str:
+        """What a line writes."""
+        symbols = self.symbols(self.program.blocks[line.block], t)
+        return symbols.name(Name(line.name, line.equation.step))
+
+    def expression(self, expression: Expression, block: Block, t: int | None = None) -> str:
+        """A tree as text, in a block."""
+        return show(expression, self.symbols(block, t))
+
+    def title(self, block: Block) -> str:
+        """The heading of a block in the listing."""
+        return block.title if block.loop in (Loop.AT_T, Loop.ONCE, Loop.PARAMETERS) else block.loop.value
+
+
+def assignment(equation: Equation) -> str:
+    """= or +=, or ← where a line replaces what it reads."""
+    if equation.accumulate:
+        return "+="
+    replaced = any(name.name == equation.target and name.step < 0 for name in equation.reads)
+    return "←" if replaced and equation.target == "W" else "="
+
+
+def parse_cell(source: str) -> tuple[str, int | None, tuple[int, ...]]:
+    """`da@3[0,5]` as ("da", 3, (0, 5)); InputError for anything else."""
+    rest, index = source.strip(), ()
+    try:
+        if rest.endswith("]"):
+            rest, _, inside = rest[:-1].partition("[")
+            index = tuple(int(part) for part in inside.split(","))
+        name, _, time = rest.partition("@")
+        t = int(time) if time else None
+    except ValueError:
+        raise InputError(f"{source!r} is not of the form da@3[0,5]: name, @time step, [indices]") from None
+    return name.strip(), t, index

@@ -1,0 +1,246 @@
+"""The compiler: from the lines of a program to NumPy calls that write into one set of arrays, made once per model, shape and dtype.
+
+What it does to a loop over time, from the trees alone:
+
+* a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
+* of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many steps
+  at once, into the line's own rows (x_t·Wx + ba; the activation's derivative);
+* the rest runs step by step, written in place.
+
+"Many steps at once" means a block of consecutive steps whose bounds belong to the plan. Because the time axis is the first one,
+a block is just a bigger batch: the same emitter serves both. Equal bounds mean equal products, hence equal bits however often a
+block is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from engine.emit import Emitter
+from engine.equation import Equation
+from engine.evaluate import evaluate
+from engine.expression import Name, Number, addends, factors, names, product, total
+from engine.functions import Array, Axes
+from engine.network import Network
+from engine.program import Block, Line, Loop, Program, Quantity, build
+
+BLOCK_VALUES = 1 << 18
+"""About how many values of one quantity a block of steps holds: big enough for the matrix library, small enough for the cache."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A looped block taken apart: equations before, inside and after the loop over its steps."""
+
+    before: list[Equation] = field(default_factory=list[Equation])
+    inside: list[tuple[Equation, str]] = field(default_factory=list[tuple[Equation, str]])
+    after: list[Equation] = field(default_factory=list[Equation])
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to record one iteration of a network on B samples of T steps."""
+
+    network: Network
+    program: Program
+    batch: int
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.program.steps
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Every dimension by its letter."""
+        return {"B": self.batch, "T": self.steps, **self.network.sizes}
+
+    @cached_property
+    def axes(self) -> dict[str, Axes]:
+        """The axes of every name that an equation may read, at one step."""
+        quantities = {name: q.axes for name, q in self.program.quantities.items()}
+        return {**dict.fromkeys(self.sizes, ()), **self.network.parameter_axes, **quantities}
+
+    @cached_property
+    def block_steps(self) -> int:
+        """How many steps a block holds."""
+        return max(1, min(self.steps, BLOCK_VALUES // (self.batch * max(self.network.sizes.values()))))
+
+    @cached_property
+    def bounds(self) -> list[tuple[int, int]]:
+        """The blocks of steps, as rows [low, high)."""
+        return [(low, min(low + self.block_steps, self.steps)) for low in range(0, self.steps, self.block_steps)]
+
+    def shape(self, quantity: Quantity) -> tuple[int, ...]:
+        """The shape of the recorded array of a quantity."""
+        rows = {"": (), "T": (self.steps,), "T+1": (self.steps + 1,)}[quantity.rows]
+        return (*rows, *(self.sizes[axis] for axis in quantity.axes))
+
+    def nbytes(self) -> int:
+        """The bytes that a recording will take."""
+        item = np.dtype(self.network.dtype).itemsize
+        return sum(int(np.prod(self.shape(q))) * item for q in self.program.quantities.values())
+
+    def allocate(self) -> dict[str, Array]:
+        """Arrays for every recorded quantity, zero where nothing will be written (row 0 of a state, row T of a flow)."""
+        arrays: dict[str, Array] = {}
+        for quantity in self.program.quantities.values():
+            array = aligned(self.shape(quantity), np.int64 if quantity.name == "y" else self.network.dtype)
+            if quantity.rows == "T+1":
+                array[0] = array[-1] = 0
+            arrays[quantity.name] = array
+        return arrays
+
+    def run(self, arrays: dict[str, Array], parameters: Mapping[str, Array], *, forward_from: int = 1) -> None:
+        """Runs forward, loss and backward; `forward_from` is the first step to compute, what comes before being there already.
+
+        Whole blocks are computed, so the rows of the block before that step are computed again, to the same bits.
+        """
+        values = {**arrays, **parameters}
+        for block in self.program.blocks:
+            if block.loop is Loop.UP:
+                for low, high in self.bounds:
+                    if high >= forward_from:
+                        self._call(block, values, low, high)
+            elif block.loop is Loop.DOWN:
+                for line in block.lines:
+                    if line.equation.accumulate:
+                        arrays[line.name][...] = 0
+                for low, high in reversed(self.bounds):
+                    self._call(block, values, low, high)
+            elif block.phase != "update":
+                self._call(block, values, self.steps - 1, self.steps)
+
+    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """The parameters after the update's lines; read-only."""
+        result: dict[str, Array] = {}
+        (block,) = (b for b in self.program.blocks if b.loop is Loop.PARAMETERS)
+        for name, value in parameters.items():
+            scope: dict[Name, Any] = {Name("W", -1): value, Name("dW"): gradients["d" + name]}
+            scope |= {Name(n): scalar for n, scalar in self.network.hyperparameters.items()}
+            for line in block.lines:
+                new = np.asarray(evaluate(line.equation.expression, scope.__getitem__), dtype=value.dtype)
+                new.flags.writeable = False
+                scope[Name(line.name)] = result[name] = new
+        return result
+
+    def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
+        """The gradient that accumulates over time, summed over steps T down to t; at t = 1 the recorded one, bit for bit."""
+        line = next(line for line in self.program.writers(name))
+        emitted = self._accumulators[name]
+        result = np.zeros(self.shape(self.program.quantities[name]), self.network.dtype)
+        if self.program.blocks[line.block].loop is not Loop.DOWN:
+            return values[name]
+        for low, high in reversed(self.bounds):
+            if high >= t:
+                emitted({**values, name: result}, max(low, t - 1), high)
+        return result
+
+    def _call(self, block: Block, values: Mapping[str, Array], low: int, high: int) -> None:
+        self._compiled[self.program.blocks.index(block)](values, low, high)
+
+    @cached_property
+    def _compiled(self) -> list[Callable[[Mapping[str, Array], int, int], None]]:
+        return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
+
+    @cached_property
+    def _accumulators(self) -> dict[str, Callable[[Mapping[str, Array], int, int], None]]:
+        result: dict[str, Callable[[Mapping[str, Array], int, int], None]] = {}
+        for line in self.program.lines:
+            if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
+                result[line.name] = self._assemble(_Parts(after=[line.equation]))
+        return result
+
+    def _compile(self, block: Block) -> Callable[[Mapping[str, Array], int, int], None]:
+        if block.loop in (Loop.UP, Loop.DOWN):
+            return self._assemble(_take_apart(block), reverse=block.loop is Loop.DOWN)
+        return self._assemble(_Parts(inside=[(line.equation, "") for line in block.lines]))
+
+    def _assemble(self, parts: _Parts, *, reverse: bool = False) -> Callable[[Mapping[str, Array], int, int], None]:
+        emitter = Emitter(self.program.quantities, self.axes, self.sizes)
+        for equation in parts.before:
+            emitter.block_line(equation)
+        with emitter.loop(reverse=reverse):
+            for equation, operator in parts.inside:
+                emitter.step_line(equation, operator)
+        for equation in parts.after:
+            emitter.block_line(equation)
+        return emitter.compile(self.network.dtype, self.block_steps)
+
+
+def plan(network: Network, batch: int, steps: int) -> Plan:
+    """The plan for a network on `batch` samples of `steps` time steps."""
+    return Plan(network, build(network, steps), batch)
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An uninitialised array that starts at a 64-byte boundary, so that equal recordings take equal code paths."""
+    kind = np.dtype(dtype)
+    size = int(np.prod(shape)) * kind.itemsize
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(kind).reshape(shape)
+
+
+def _take_apart(block: Block) -> _Parts:
+    """Sorts the lines of a looped block by what the carried values need, and hoists what does not change inside the loop."""
+    carried = _carried(block)
+    depends = _closure(carried, block.lines, forward=True)
+    needed = _closure(carried, block.lines, forward=False)
+    parts = _Parts()
+    for line in block.lines:
+        equation = line.equation
+        if equation.accumulate or line.name not in needed:
+            parts.after.append(equation)
+        elif line.name not in depends:
+            parts.before.append(equation)
+        else:
+            hoisted, rest, operator = _hoist(equation, depends)
+            if hoisted is not None:
+                parts.before.append(hoisted)
+            parts.inside.append((rest, operator))
+    return parts
+
+
+def _carried(block: Block) -> set[str]:
+    """What one step hands to the next: read from the step before going up, written to it going down."""
+    written = {line.name for line in block.lines}
+    read_back = {
+        name.name for line in block.lines for name in line.equation.reads if name.step < 0 and name.name in written
+    }
+    return {line.name for line in block.lines if line.equation.step < 0} if block.loop is Loop.DOWN else read_back
+
+
+def _closure(carried: set[str], lines: tuple[Line, ...], *, forward: bool) -> set[str]:
+    """Everything in the block that depends on a carried value (forward), or that a carried value depends on."""
+    found = set(carried)
+    while True:
+        more: set[str] = set()
+        for line in lines:
+            reads = {name.name for name in line.equation.reads}
+            if forward and reads & found:
+                more.add(line.name)
+            elif not forward and line.name in found:
+                more |= reads
+        if more <= found:
+            return found
+        found |= more
+
+
+def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equation, str]:
+    """Splits a line into what can be computed before the loop and what is then added or multiplied inside it."""
+    for split, join, operator in ((addends, total, "+"), (factors, product, "*")):
+        parts = split(equation.expression)
+        if len(parts) < 2:
+            continue
+        free = [p for p in parts if not any(name.name in depends for name in names(p))]
+        bound = [p for p in parts if p not in free]
+        if free and bound and not all(isinstance(p, Name | Number) for p in free):
+            return Equation(equation.target, join(free)), Equation(equation.target, join(bound)), operator
+        break
+    return None, equation, ""

@@ -1,0 +1,288 @@
+"""The program that a debugger steps through: blocks of lines, and the points between which it moves.
+
+A line is one equation. A point is the state just after a line ran, named (iteration, phase, t, line) and numbered by its position:
+0 is `start`, before anything ran; then come the lines of iteration 0 in the order they run, those of iteration 1, and so on. Both
+directions of that numbering are arithmetic, so moving to any point costs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Literal
+
+from engine.derive import NEXT, OUT, backward, gradient
+from engine.equation import Equation, equation, infer
+from engine.errors import InputError
+from engine.expression import Binary, Name
+from engine.functions import Axes
+from engine.network import Network
+
+Phase = Literal["forward", "loss", "backward", "update"]
+PHASES: tuple[Phase, ...] = ("forward", "loss", "backward", "update")
+START = "start"
+
+
+class Loop(Enum):
+    """How often a block runs in an iteration."""
+
+    UP = "for t = 1 … T"
+    DOWN = "for t = T … 1"
+    AT_T = "at t = T"
+    ONCE = "once"
+    PARAMETERS = "for each parameter W"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equation in its place; `block` and `index` say where."""
+
+    block: int
+    index: int
+    phase: Phase
+    equation: Equation
+
+    @property
+    def name(self) -> str:
+        """The quantity it writes, by which points and breakpoints name it."""
+        return self.equation.target
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines that run together: a title for the listing, a phase, a loop."""
+
+    title: str
+    phase: Phase
+    loop: Loop
+    lines: tuple[Line, ...]
+
+    def runs(self, steps: int, parameters: int) -> int:
+        """How many times its lines run in one iteration."""
+        return {Loop.UP: steps, Loop.DOWN: steps, Loop.PARAMETERS: parameters}.get(self.loop, 1)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is recorded under a name: its axes at one step, and how many rows in time (0: not in time)."""
+
+    name: str
+    axes: Axes
+    rows: Literal["", "T", "T+1"] = ""
+
+    def row(self, t: int) -> int:
+        """The row that holds step t."""
+        return t if self.rows == "T+1" else t - 1
+
+
+@dataclass(frozen=True)
+class Point:
+    """The state just after a line ran.
+
+    `t` is the loop's t (T for the read-out's lines, None in loss and update, 0 at the start). `parameter` is the coordinate of an
+    update; `block` tells apart two lines of one name (the read-out writes row T of da, the loop the rows before).
+    """
+
+    iteration: int
+    phase: Phase
+    t: int | None
+    line: str
+    parameter: str | None = None
+    block: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """All lines of one iteration for a network and a number of time steps T."""
+
+    blocks: tuple[Block, ...]
+    quantities: Mapping[str, Quantity]
+    parameters: tuple[str, ...]
+    output: str
+    steps: int
+
+    @cached_property
+    def _firsts(self) -> tuple[int, ...]:
+        firsts = [0]
+        for block in self.blocks:
+            firsts.append(firsts[-1] + len(block.lines) * block.runs(self.steps, len(self.parameters)))
+        return tuple(firsts)
+
+    @property
+    def length(self) -> int:
+        """The number of points in an iteration."""
+        return self._firsts[-1]
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """Every line in the order of the listing."""
+        for block in self.blocks:
+            yield from block.lines
+
+    def line_at(self, position: int) -> Line | None:
+        """The line that ran last at a position; None at the start."""
+        if position <= 0:
+            return None
+        block, _, index = self._locate((position - 1) % self.length)
+        return self.blocks[block].lines[index]
+
+    def point(self, position: int) -> Point:
+        """The point with that number."""
+        if position <= 0:
+            return Point(0, "forward", 0, START)
+        iteration, offset = divmod(position - 1, self.length)
+        number, run, index = self._locate(offset)
+        block = self.blocks[number]
+        parameter = self.parameters[run] if block.loop is Loop.PARAMETERS else None
+        return Point(iteration, block.phase, self._t(block, run), block.lines[index].name, parameter, number)
+
+    def position(self, point: Point) -> int:
+        """The number of a point; raises InputError when the program has no such point."""
+        if point.line == START:
+            return 0
+        for number, block in enumerate(self.blocks):
+            if block.phase != point.phase or point.block not in (None, number):
+                continue
+            run = self._run(block, point)
+            for line in block.lines:
+                if line.name == point.line and run is not None:
+                    offset = self._firsts[number] + run * len(block.lines) + line.index
+                    return 1 + point.iteration * self.length + offset
+        where = "" if point.t is None else f" at t = {point.t}"
+        raise InputError(f"there is no line {point.line!r} in the {point.phase} pass{where}; T is {self.steps}")
+
+    def offset(self, line: Line, t: int | None = None) -> int:
+        """The offset within an iteration of a line's run at t (its first run when t is None)."""
+        block = self.blocks[line.block]
+        run = 0
+        if t is not None:
+            run = {Loop.UP: t - 1, Loop.DOWN: self.steps - t}.get(block.loop, 0)
+        return self._firsts[line.block] + run * len(block.lines) + line.index
+
+    def run_length(self, line: Line) -> int:
+        """How many points lie between two runs of a line within its block."""
+        return len(self.blocks[line.block].lines)
+
+    def block_range(self, number: int) -> range:
+        """The offsets within an iteration that a block covers."""
+        return range(self._firsts[number], self._firsts[number + 1])
+
+    def phase_range(self, phase: Phase) -> range:
+        """The offsets within an iteration that a phase covers."""
+        blocks = [n for n, block in enumerate(self.blocks) if block.phase == phase]
+        return range(self._firsts[blocks[0]], self._firsts[blocks[-1] + 1])
+
+    def writers(self, name: str) -> Iterator[Line]:
+        """The lines that write a quantity."""
+        return (line for line in self.lines if line.name == name)
+
+    def written(self, name: str, row_t: int | None) -> int:
+        """The offset after which the row of a quantity that belongs to step `row_t` is there; −1 when it is there from the start.
+
+        For a gradient that accumulates over time, `row_t` asks for the term of that step; None for the first one.
+        """
+        for line in self.writers(name):
+            block = self.blocks[line.block]
+            if block.loop in (Loop.UP, Loop.DOWN):
+                t = row_t if row_t is None else row_t - line.equation.step
+                if t is None or 1 <= t <= self.steps:
+                    return self.offset(line, t)
+            elif row_t in (None, self.steps):
+                return self.offset(line)
+        return -1
+
+    def _locate(self, offset: int) -> tuple[int, int, int]:
+        number = next(n for n, first in enumerate(self._firsts[1:]) if offset < first)
+        run, index = divmod(offset - self._firsts[number], len(self.blocks[number].lines))
+        return number, run, index
+
+    def _t(self, block: Block, run: int) -> int | None:
+        match block.loop:
+            case Loop.UP:
+                return run + 1
+            case Loop.DOWN:
+                return self.steps - run
+            case Loop.AT_T:
+                return self.steps
+            case Loop.ONCE | Loop.PARAMETERS:
+                return None
+
+    def _run(self, block: Block, point: Point) -> int | None:
+        match block.loop:
+            case Loop.UP | Loop.DOWN if point.t is not None and 1 <= point.t <= self.steps:
+                return point.t - 1 if block.loop is Loop.UP else self.steps - point.t
+            case Loop.AT_T if point.t in (None, self.steps):
+                return 0
+            case Loop.ONCE if point.t is None:
+                return 0
+            case Loop.PARAMETERS if point.parameter is None or point.parameter in self.parameters:
+                return self.parameters.index(point.parameter) if point.parameter else 0
+            case _:
+                return None
+
+
+def build(network: Network, steps: int) -> Program:
+    """The program of a network over `steps` time steps; raises TableError when a table's shapes do not fit."""
+    cell, head = network.table, network.head
+    step = [equation(source.format(activation=network.activation)) for source in cell.equations]
+    read_out = [equation(source.format(output=cell.output)) for source in head.equations]
+    loss = _averaged(equation(head.loss), network.reduction)
+    known: dict[str, Axes] = {
+        **dict.fromkeys("BTDHC", ()),
+        **network.parameter_axes,
+        **dict.fromkeys(cell.states, ("B", "H")),
+        "x": ("B", "D"),
+        "y": head.target_axes,
+    }
+    for line in (*step, *read_out, loss):
+        known[line.target] = infer(line.expression, known)
+    parameters = tuple(network.parameter_axes)
+    back_out = backward([*read_out, loss], known, parameters=parameters, outer=(cell.output,), root=loss.target)
+    back_loop = backward(step, known, states=cell.states, inputs=("x",), parameters=parameters, accumulate=True)
+    update = [equation(source) for source in network.rule.equations]
+    plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
+        ("", "forward", Loop.UP, step),
+        ("read-out", "forward", Loop.AT_T, read_out),
+        ("loss", "loss", Loop.ONCE, [loss]),
+        ("read-out", "backward", Loop.AT_T, back_out),
+        ("", "backward", Loop.DOWN, back_loop),
+        ("update", "update", Loop.PARAMETERS, update),
+    ]
+    blocks = tuple(
+        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)))
+        for n, (title, phase, loop, equations) in enumerate(plan)
+    )
+    return Program(blocks, _quantities(blocks, known, cell.states), parameters, cell.output, steps)
+
+
+def _averaged(loss: Equation, reduction: str) -> Equation:
+    if reduction == "sum":
+        return loss
+    return Equation(loss.target, Binary("/", loss.expression, Name("B")))
+
+
+def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
+    """Every recorded quantity: inputs, what the lines write, and the parameters with their gradients."""
+    looped = {line.name for block in blocks if block.loop in (Loop.UP, Loop.DOWN) for line in block.lines}
+    result = {"x": Quantity("x", known["x"], "T"), "y": Quantity("y", known["y"])}
+    extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT))}
+    for block in blocks:
+        if block.phase == "update":
+            continue
+        for line in block.lines:
+            name = line.name
+            axes = known[_primal(name, known)]
+            in_time = name in looped and not line.equation.accumulate
+            rows: Literal["", "T", "T+1"] = ("T+1" if name in extended else "T") if in_time else ""
+            result.setdefault(name, Quantity(name, axes, rows))
+    return result
+
+
+def _primal(name: str, known: Mapping[str, Axes]) -> str:
+    """The quantity whose gradient (or flow) `name` is; itself when it is none."""
+    if name in known:
+        return name
+    base = name.removeprefix("d")
+    return base if base in known else base.removesuffix(OUT).removesuffix(NEXT)

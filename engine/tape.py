@@ -1,0 +1,167 @@
+"""The tape: everything one iteration computed, one read-only array a quantity, time first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from engine.derive import NEXT, OUT, gradient
+from engine.errors import InputError
+from engine.evaluate import evaluate
+from engine.expression import Name
+from engine.functions import Array
+from engine.network import Network
+from engine.plan import Plan, plan
+from engine.program import Line, Loop
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """The recording of one iteration.
+
+    `tape["da"]` is a recorded array by its name in ARCHITECTURE.md's table (shapes there), a parameter, or a flow (`da_out`, `da_next`)
+    that is derived when asked for. All arrays are read-only.
+    """
+
+    plan: Plan
+    arrays: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    _norms: dict[str, Array] = field(default_factory=dict[str, Array], repr=False)
+
+    def __getitem__(self, name: str) -> Array:
+        for place in (self.arrays, self.parameters):
+            if name in place:
+                return place[name]
+        flow = self._flow(name)
+        if flow is None:
+            raise KeyError(name)
+        return flow
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.arrays or name in self.parameters or self._flow(name) is not None
+
+    @property
+    def loss(self) -> float:
+        """The loss, as a plain number."""
+        return float(self.arrays["loss"])
+
+    @cached_property
+    def gradients(self) -> Mapping[str, Array]:
+        """dL/dparameter by the parameter's name."""
+        return MappingProxyType({name: self.arrays[gradient(name)] for name in self.parameters})
+
+    def norms(self, name: str) -> Array:
+        """‖row‖ over samples and units for each row of a quantity in time, (T,) or (T+1,)."""
+        if name not in self._norms:
+            array = self[name]
+            flat = array.reshape(len(array), -1).astype(np.float64, copy=False)
+            self._norms[name] = np.sqrt(np.einsum("ij,ij->i", flat, flat))
+        return self._norms[name]
+
+    def at(self, name: str, t: int | None = None) -> Array:
+        """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
+        quantity = self.plan.program.quantities.get(name)
+        rows = quantity.rows if quantity else ("T+1" if self._flow(name) is not None else "")
+        if not rows or t is None:
+            return self[name]
+        return self[name][t if rows == "T+1" else t - 1]
+
+    def lookup(self, name: Name, t: int | None, extra: Mapping[str, Any] | None = None) -> Any:
+        """What a name in a line stands for when the line runs at step t."""
+        if extra and name.name in extra:
+            return extra[name.name]
+        if name.name in self.plan.sizes:
+            return self.plan.sizes[name.name]
+        return self.at(name.name, None if t is None else t + name.step)
+
+    def term(self, line: Line, t: int | None) -> Array:
+        """What one run of a line computes, evaluated afresh; for a gradient that accumulates, the term of step t (`dWa@t`)."""
+        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t)))
+
+    def _flow(self, name: str) -> Array | None:
+        """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""
+        for suffix in (OUT, NEXT):
+            base = name.removesuffix(suffix)
+            if base == name or base not in self.arrays:
+                continue
+            result = np.zeros_like(self.arrays[base])
+            for line in self.plan.program.writers(base):
+                looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
+                if looped and suffix == NEXT:
+                    result[:-1] = self.arrays[base][:-1]
+                elif not looped and suffix == OUT:
+                    result[-1] = self.arrays[base][-1]
+            result.flags.writeable = False
+            return result
+        return None
+
+
+def record(
+    network: Network,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+) -> Tape:
+    """Runs one iteration forward and backward and keeps everything.
+
+    X is (B, T, D), y is (B,) class indices. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by
+    name. Raises InputError when shapes do not fit the network.
+    """
+    inputs, targets = check_batch(network, X, y)
+    return record_with(plan(network, *inputs.shape[:2]), inputs, targets, parameters=parameters, initial=initial)
+
+
+def record_with(
+    prepared: Plan,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+) -> Tape:
+    """`record` with a plan made before; X and y are taken as they are."""
+    arrays = prepared.allocate()
+    arrays["x"][...] = np.moveaxis(X, 0, 1)
+    arrays["y"][...] = y
+    for name, value in (initial or {}).items():
+        arrays[name][0] = value
+    values = dict(parameters or prepared.network.weights)
+    with np.errstate(all="ignore"):  # overflow and NaN are what people come to look at
+        prepared.run(arrays, values)
+    return _finished(prepared, arrays, values)
+
+
+def rerun(tape: Tape, t: int) -> Tape:
+    """The same iteration computed again from step t on, the rows before taken from `tape`."""
+    arrays = {name: array.copy() for name, array in tape.arrays.items()}
+    with np.errstate(all="ignore"):
+        tape.plan.run(arrays, tape.parameters, forward_from=t)
+    return _finished(tape.plan, arrays, dict(tape.parameters))
+
+
+def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
+    """X and y as arrays whose shapes and values fit the network; InputError otherwise."""
+    inputs, targets = np.asarray(X), np.asarray(y)
+    if inputs.ndim != 3 or inputs.shape[2] != network.inputs or 0 in inputs.shape:
+        raise InputError(f"X has shape {inputs.shape}, this network needs (samples, time steps, {network.inputs})")
+    if targets.shape != inputs.shape[:1]:
+        raise InputError(f"y has shape {targets.shape}, it needs one class a sample: ({len(inputs)},)")
+    if not np.issubdtype(targets.dtype, np.integer):
+        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each sample's class")
+    low, high = targets.min(), targets.max()
+    if low < 0 or high >= network.outputs:
+        raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {network.outputs - 1}")
+    return inputs, targets
+
+
+def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(parameters))

@@ -1,0 +1,27 @@
+"""Text from outside, made safe: what `clean` returns can be written to any terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_LENGTH = 200
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(text: str, limit: int = MAX_LENGTH) -> str:
+    """`text` with nothing in it that a terminal would act upon.
+
+    C0 controls become their control pictures (ESC is shown as ␛), C1, bidirectional, zero-width, unassigned and surrogate
+    characters become U+FFFD, and what is longer than `limit` characters ends in an ellipsis.
+    """
+    text = text[: limit - 1] + "…" if len(text) > limit else text
+    return "".join(_visible(c) for c in text)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    return "\ufffd" if unicodedata.category(character) in _INVISIBLE else character
