@@ -1,9 +1,33 @@
-"""The mathematics of rnn-tui, free of any screen: `Network`, `record`, `Debugger`."""
+"""The mathematics of rnn-tui, free of any screen: `Network`, `record`, `Debugger`.
 
-from engine.debugger import Breakpoint, Debugger, View
-from engine.errors import InputError
-from engine.network import Network
-from engine.program import Line, Point, Program
-from engine.tape import Tape, record
+The names are loaded when first used, so that looking at files and options does not wait for NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.debugger import Breakpoint, Debugger, View
+    from engine.errors import InputError
+    from engine.network import Network
+    from engine.program import Line, Point, Program
+    from engine.tape import Tape, record
 
 __all__ = ["Breakpoint", "Debugger", "InputError", "Line", "Network", "Point", "Program", "Tape", "View", "record"]
+
+_HOMES = {
+    "debugger": ("Breakpoint", "Debugger", "View"),
+    "errors": ("InputError",),
+    "network": ("Network",),
+    "program": ("Line", "Point", "Program"),
+    "tape": ("Tape", "record"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, exported in _HOMES.items():
+        if name in exported:
+            return getattr(import_module(f"engine.{module}"), name)
+    raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -165,7 +165,7 @@ class Debugger:
 
     def __init__(self, network: Network, X: Array, y: Array, *, initial: Mapping[str, Array] | None = None) -> None:
         self._X, self._y = check_batch(network, X, y)
-        self._initial = initial
+        self.initial = initial
         self.network = network
         self.plan: Plan = plan(network, self._X.shape[0], self._X.shape[1])
         self.position = 0
@@ -203,6 +203,10 @@ class Debugger:
         if len(self._tapes) > TAPES_KEPT:
             self._tapes.popitem(last=False)
         return tape
+
+    def network_at(self, iteration: int) -> Network:
+        """The network with the weights that it has at the start of an iteration."""
+        return replace(self.network, weights=self.tape(iteration).parameters)
 
     # Moves
 
@@ -320,7 +324,7 @@ class Debugger:
         return self.go(base + covered.start)
 
     def _record(self, weights: Mapping[str, Array]) -> Tape:
-        return record_with(self.plan, self._X, self._y, parameters=weights, initial=self._initial)
+        return record_with(self.plan, self._X, self._y, parameters=weights, initial=self.initial)
 
     def _after(self, tape: Tape) -> dict[str, Array]:
         return self.plan.update(tape.parameters, {gradient(n): g for n, g in tape.gradients.items()})

@@ -25,7 +25,8 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign; `source` is the function in a generated NumPy program, `text` on the screen.
+    the derivative jumps where u changes sign; `source` is the call in a generated NumPy program, `definition` what must stand above
+    it there, `text` the call on the screen.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Function:
     derivative: Expression | None = None
     kink: bool = False
     elementwise: bool = False
+    definition: str = ""
 
 
 def _tanh(u: Array, out: Array | None = None) -> Array:
@@ -95,6 +97,16 @@ def _activation(
     return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, elementwise=True)
 
 
+_SOFTMAX = """\
+def softmax(u):
+    e = np.exp(u - u.max(axis=1, keepdims=True))  # the maximum is taken off so that nothing overflows
+    return e / e.sum(axis=1, keepdims=True)"""
+
+_CROSS_ENTROPY = """\
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]"""
+
 ACTIVATIONS = (
     _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
     _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
@@ -107,7 +119,7 @@ FUNCTIONS: dict[str, Function] = {
     for function in (
         *ACTIVATIONS,
         # The probabilities are shown; the gradient goes from the loss to the logits in one step, so that log 0 cannot happen.
-        Function("softmax", _softmax, _same, "softmax({0})", "softmax({0})"),
+        Function("softmax", _softmax, _same, "softmax({0})", "softmax({0})", definition=_SOFTMAX),
         Function(
             "cross_entropy",
             _cross_entropy,
@@ -115,6 +127,7 @@ FUNCTIONS: dict[str, Function] = {
             "cross_entropy({0}, {1})",
             "cross_entropy({0}, {1})",
             parse("softmax(u) - onehot(v, C)"),
+            definition=_CROSS_ENTROPY,
         ),
         Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1})[{0}]", "onehot({0})"),
         Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),

@@ -1,0 +1,176 @@
+"""A line taken apart for a picture: operand, operator, operand, equals, result, each operand with its numbers.
+
+With a sample chosen, everything that has a batch axis shows that sample only, and a sum over the batch shows the sample's own term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.debugger import View
+from engine.derive import gradient
+from engine.equation import infer
+from engine.evaluate import evaluate
+from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.functions import FUNCTIONS, Array
+from engine.notation import Writer, assignment
+from engine.program import Loop
+
+Role = Literal["operator", "operand", "result", "term", "total"]
+_PRODUCTS = ("*", "/", "@")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An operator (text only) or an array with its label.
+
+    `values` is (rows, columns). `name`, `t` say which quantity it is, when it is one and not a function of one; `transposed` and
+    `first` (the sample of row 0) turn a cell of the picture into an index of that quantity.
+    """
+
+    role: Role
+    text: str
+    values: Array | None = None
+    shape: tuple[int, ...] = ()
+    name: str | None = None
+    t: int | None = None
+    transposed: bool = False
+    first: int = 0
+
+    def index(self, row: int, column: int) -> tuple[int, ...]:
+        """The index in the quantity of a cell of the picture."""
+        if self.transposed:
+            row, column = column, row
+        return (column,) if len(self.shape) == 1 else () if not self.shape else (row + self.first, column)
+
+
+def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]:
+    """The parts of the line that ran last, at its time step; empty at the start."""
+    return [] if view.line is None else _Anatomist(view, writer, sample).parts()
+
+
+class _Anatomist:
+    def __init__(self, view: View, writer: Writer, sample: int | None) -> None:
+        assert view.line is not None
+        self.view, self.sample = view, sample
+        self.line = view.line
+        self.block = view.program.blocks[self.line.block]
+        self.t = view.point.t
+        self.axes = writer.axes
+        parameter = view.point.parameter
+        self.writer = writer
+        if parameter is not None:
+            names = {"W": parameter, "dW": gradient(parameter)}
+            self.writer = Writer(view.program, writer.axes, {**writer.values, **names})
+            own = view.tape.plan.axes[parameter]
+            self.axes = {**writer.axes, "W": own, "dW": own}
+
+    def parts(self) -> list[Part]:
+        equation = self.line.equation
+        parts = list(self._flatten(equation.expression, 0))
+        sign = assignment(equation)
+        if sign == "←":
+            return [self._result(), Part("operator", sign), *parts]
+        parts.append(Part("operator", "="))
+        if equation.accumulate:
+            label = f"{self.line.name}@{self.t}"
+            term = self._evaluate(equation.expression)
+            parts.append(Part("term", label, _matrix(term), np.shape(term), self.line.name, self.t))
+            total = self.view.gradient(self.line.name)
+            assert total is not None
+            parts += [
+                Part("operator", "Σ"),
+                Part("total", self.line.name, _matrix(total), total.shape, self.line.name),
+            ]
+        else:
+            parts.append(self._result())
+        return parts
+
+    def _result(self) -> Part:
+        name, label = self.line.name, self.writer.target(self.line, self.t)
+        if self.block.loop is Loop.PARAMETERS:
+            name = self.view.point.parameter or name
+            value = self.view.parameter(name)
+            return Part("result", label, _matrix(value), value.shape, name)
+        quantity = self.view.program.quantities[name]
+        t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
+        if self.sample is not None and "B" not in quantity.axes:
+            value = np.asarray(self._evaluate(self.line.equation.expression))
+            return Part("result", f"{label}, sample {self.sample}", _matrix(value), value.shape, None)
+        value = np.asarray(self._lookup(Name(name, self.line.equation.step)))
+        return Part("result", label, _matrix(value), self.view.tape.at(name, t).shape, name, t, first=self.sample or 0)
+
+    def _flatten(self, expression: Expression, level: int) -> Iterator[Part]:
+        match expression:
+            case Binary(operator=operator, left=left, right=right) if operator in ("+", "-", *_PRODUCTS):
+                own = 2 if operator in _PRODUCTS else 1
+                if own < level:
+                    yield Part("operator", "(")
+                yield from self._flatten(left, own)
+                yield Part("operator", self.writer.symbols(self.block).operator(expression).strip())
+                yield from self._flatten(right, own + 1)
+                if own < level:
+                    yield Part("operator", ")")
+            case Negative(operand=operand):
+                yield Part("operator", "−")
+                yield from self._flatten(operand, 2)
+            case Sum() | Call(function="sum"):
+                operand = expression.operand if isinstance(expression, Sum) else expression.arguments[0]
+                yield Part("operator", "Σ_b")
+                yield from self._flatten(operand, 2)
+            case Call(function=function, arguments=(argument,)) if isinstance(argument, Name):
+                yield Part("operator", function)
+                yield from self._flatten(argument, 2)
+            case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
+                yield from self._flatten(body, level)
+            case Number() | Name() if not infer(expression, self.axes):
+                yield Part("operator", self._scalar(expression))
+            case _:
+                yield self._operand(expression)
+
+    def _scalar(self, expression: Expression) -> str:
+        value = self._evaluate(expression)
+        return f"{float(value):g}".replace("-", "−")
+
+    def _operand(self, expression: Expression) -> Part:
+        value = np.asarray(self._evaluate(expression))
+        label = self.writer.expression(expression, self.block, self.t)
+        inner = expression.operand if isinstance(expression, Transpose) else expression
+        if not isinstance(inner, Name):
+            return Part("operand", label, _matrix(value), value.shape)
+        name = inner.name
+        if self.block.loop is Loop.PARAMETERS:
+            name = {"W": self.view.point.parameter, "dW": gradient(self.view.point.parameter or "")}.get(name, name)
+        quantity = self.view.program.quantities.get(name or "")
+        t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
+        own = np.shape(self._whole(inner))
+        batched = self.axes[inner.name][:1] == ("B",)
+        first = self.sample or 0 if batched else 0
+        return Part("operand", label, _matrix(value), own, name, t, isinstance(expression, Transpose), first)
+
+    def _evaluate(self, expression: Expression) -> Any:
+        with np.errstate(all="ignore"):
+            return evaluate(expression, self._lookup)
+
+    def _lookup(self, name: Name) -> Any:
+        value = self._whole(name)
+        if self.sample is not None and self.axes.get(name.name, ())[:1] == ("B",):
+            return value[self.sample : self.sample + 1]
+        return value
+
+    def _whole(self, name: Name) -> Any:
+        parameter = self.view.point.parameter
+        if parameter is None:
+            return self.view.tape.lookup(name, self.t)
+        scope: dict[str, Any] = {"W": self.view.tape.parameters[parameter], "dW": self.view.tape.gradients[parameter]}
+        return {**scope, **self.view.tape.plan.network.hyperparameters}[name.name]
+
+
+def _matrix(value: Any) -> Array:
+    """Two axes for a picture: a vector is one row, a number one cell; what has one number a sample is one column."""
+    array = np.asarray(value)
+    return array.reshape(1, -1) if array.ndim < 2 else array

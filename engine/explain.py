@@ -1,0 +1,198 @@
+"""Why a number is what it is: the products that add up to it, each factor a number of the tape.
+
+The terms are read off the equation's tree: a matrix product gives one product for every inner index, a product multiplies the terms of
+its sides, a gradient that accumulates gives the terms of every step, and a function (or its derivative) is one factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product as pairs
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.evaluate import evaluate
+from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.functions import FUNCTIONS, Axes
+from engine.program import Line, Loop
+from engine.tape import Tape
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One number in a product: a cell of a quantity, a constant (`name` is its text), or a function of cells (`of`)."""
+
+    name: str
+    value: float
+    t: int | None = None
+    index: Index | None = None
+    of: tuple[Factor, ...] = ()
+    body: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product of factors; `value` is their product."""
+
+    factors: tuple[Factor, ...]
+    value: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A cell, its value, the line that wrote it and the terms that add up to it (none for an input or a weight)."""
+
+    name: str
+    t: int | None
+    index: Index
+    value: float
+    line: Line | None
+    terms: tuple[Term, ...]
+
+    def largest(self, count: int) -> tuple[tuple[Term, ...], float, int]:
+        """The `count` terms of largest magnitude, the sum of the rest, and how many those are."""
+        ordered = sorted(self.terms, key=lambda term: -abs(term.value) if term.value == term.value else -math.inf)
+        rest = ordered[count:]
+        return tuple(ordered[:count]), math.fsum(term.value for term in rest), len(rest)
+
+
+def explain(tape: Tape, name: str, t: int | None, index: Index, *, down_to: int = 1, one_step: bool = False) -> Explanation:
+    """The arithmetic behind a cell of a quantity at step t.
+
+    For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t. Raises
+    InputError when there is no such cell.
+    """
+    program = tape.plan.program
+    line = writer(tape, name, t)
+    if line is None:
+        array = tape.at(name, t)
+        return Explanation(name, t, index, _cell(array, index, name), None, ())
+    block = program.blocks[line.block]
+    summed = line.equation.accumulate
+    if summed and not one_step:
+        steps: list[int | None] = list(range(program.steps, down_to - 1, -1))
+        own = tape[name] if down_to == 1 else tape.plan.gradient({**tape.arrays, **tape.parameters}, name, down_to)
+    else:
+        own = tape.term(line, t) if summed else tape.at(name, t)
+        runs = t if t is None else t - line.equation.step
+        steps = [program.steps if block.loop is Loop.AT_T else runs]
+    value = _cell(own, index, name)
+    terms: list[Term] = []
+    for step in steps:
+        for factors in _Reader(tape, step).terms(line.equation.expression, index):
+            terms.append(Term(tuple(factors), math.prod(factor.value for factor in factors)))
+    return Explanation(name, t, index, value, line, tuple(terms))
+
+
+def writer(tape: Tape, name: str, t: int | None) -> Line | None:
+    """The line that writes a quantity's row of step t; None for inputs, weights and initial states."""
+    program = tape.plan.program
+    for line in program.writers(name):
+        loop = program.blocks[line.block].loop
+        if loop in (Loop.UP, Loop.DOWN):
+            if t is None or line.equation.accumulate or 1 <= t - line.equation.step <= program.steps:
+                return line
+        elif t in (None, program.steps) or not program.quantities[name].rows:
+            return line
+    return None
+
+
+def _cell(array: Any, index: Index, name: str) -> float:
+    if len(index) != array.ndim or any(not 0 <= i < n for i, n in zip(index, array.shape, strict=True)):
+        raise InputError(f"{name} has the shape {array.shape}; {list(index)} is not a cell of it")
+    return float(array[index])
+
+
+class _Reader:
+    """Reads terms off a tree at one time step."""
+
+    def __init__(self, tape: Tape, t: int | None) -> None:
+        self.tape = tape
+        self.t = t
+
+    def terms(self, expression: Expression, index: Index) -> Iterator[list[Factor]]:
+        """Products of factors that add up to the expression's cell."""
+        match expression:
+            case Number(value=value):
+                yield [Factor(f"{value:g}", value)]
+            case Name():
+                yield [self._factor(expression, index)]
+            case Negative(operand=operand):
+                yield from ([Factor("−1", -1.0), *factors] for factors in self.terms(operand, index))
+            case Transpose(operand=operand):
+                yield from self.terms(operand, index[::-1])
+            case Sum(operand=operand):
+                for b in range(self.tape.plan.batch):
+                    yield from self.terms(operand, (b, *index))
+            case Binary(operator=operator, left=left, right=right):
+                yield from self._binary(operator, left, right, index)
+            case Call(function="sum", arguments=(operand,)):
+                for inner in np.ndindex(self._array(operand).shape):
+                    yield from self.terms(operand, tuple(int(i) for i in inner))
+            case Call(function=function, arguments=arguments):
+                yield [self._function(function, expression, arguments, index, None)]
+            case Derivative(function=function, arguments=arguments, body=body):
+                if FUNCTIONS[function].elementwise:
+                    yield [self._function(function + "'", expression, arguments, index, body)]
+                else:
+                    yield from self.terms(body, index)
+
+    def _binary(self, operator: str, left: Expression, right: Expression, index: Index) -> Iterator[list[Factor]]:
+        if operator in "+-":
+            yield from self.terms(left, self._within(left, index))
+            sign = [] if operator == "+" else [Factor("−1", -1.0)]
+            yield from ([*sign, *factors] for factors in self.terms(right, self._within(right, index)))
+        elif operator == "@":
+            for k in range(self._array(left).shape[-1]):
+                sides = pairs(self.terms(left, (*index[:-1], k)), list(self.terms(right, (k, index[-1]))))
+                yield from ([*first, *second] for first, second in sides)
+        elif operator == "*":
+            others = list(self.terms(right, self._within(right, index)))
+            for first, second in pairs(self.terms(left, self._within(left, index)), others):
+                yield [*first, *second]
+        elif operator == "/" and not self._axes(right):
+            divisor = float(self._array(right))
+            label = f"1/{divisor:g}"
+            yield from ([*factors, Factor(label, 1 / divisor)] for factors in self.terms(left, self._within(left, index)))
+        else:
+            value = float(np.asarray(self._array(Binary(operator, left, right)))[index])
+            yield [Factor(operator, value)]
+
+    def _function(
+        self, label: str, whole: Expression, arguments: tuple[Expression, ...], index: Index, body: Expression | None
+    ) -> Factor:
+        value = float(np.asarray(self._array(whole))[index])
+        of: list[Factor] = []
+        for argument in arguments:
+            axes = self._axes(argument)
+            if isinstance(argument, Name) and len(axes) == len(index):
+                of.append(self._factor(argument, index))
+        return Factor(label, value, of=tuple(of), body=body)
+
+    def _factor(self, name: Name, index: Index) -> Factor:
+        array = np.asarray(self.tape.lookup(name, self.t))
+        index = index[len(index) - array.ndim :] if array.ndim else ()
+        quantity = self.tape.plan.program.quantities.get(name.name)
+        t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
+        return Factor(name.name, float(array[index]), t, index)
+
+    def _within(self, expression: Expression, index: Index) -> Index:
+        """The cell of an operand that is broadcast to the cell of the result."""
+        axes = self._axes(expression)
+        if len(axes) == len(index):
+            return index
+        return index[: len(axes)] if axes == ("B",) else index[len(index) - len(axes) :]
+
+    def _axes(self, expression: Expression) -> Axes:
+        from engine.equation import infer
+
+        return infer(expression, self.tape.plan.axes)
+
+    def _array(self, expression: Expression) -> Any:
+        return evaluate(expression, lambda name: self.tape.lookup(name, self.t))

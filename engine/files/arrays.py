@@ -1,0 +1,147 @@
+"""NPZ archives read safely: what a file claims is checked by its headers before a single value is unpacked.
+
+Nothing is ever unpickled, memory is bounded by `limit`, and every refusal is an InputError. Only the members asked for
+are opened.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zipfile
+from typing import IO, TYPE_CHECKING, Any
+
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files.raw import shown, size, unreadable
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    import numpy as np
+
+Array = NDArray[Any]
+
+MEMORY_LIMIT = 2 << 30  # bytes, counted as if every value were a float64
+_SUFFIX = ".npy"
+_KINDS = {
+    "O": "Python objects (a pickle)",
+    "U": "text",
+    "S": "text",
+    "T": "text",
+    "V": "records",
+    "c": "complex numbers",
+}
+
+
+def read_npz(
+    path: Path, names: Collection[str] | None = None, *, required: Collection[str] = (), limit: int = MEMORY_LIMIT
+) -> dict[str, Array]:
+    """The arrays called `names` (None: all) that the archive holds, each of booleans, integers or real numbers.
+
+    Arrays of other names are left unread; one that is `required` and missing is refused, telling what there is.
+    """
+    try:
+        with path.open("rb") as file, _open(path, file) as archive:
+            members = _members(path, archive, names, required)
+            _check(path, archive, members, limit)
+            return {name: _read(path, archive, info) for name, info in members.items()}
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
+    start = file.read(len(npy.MAGIC_PREFIX))
+    if start == npy.MAGIC_PREFIX:
+        raise InputError(f"{shown(path)} is a single .npy array, not an NPZ archive; write it with np.savez")
+    try:
+        return zipfile.ZipFile(file)
+    except Exception as error:  # damaged bytes fail in many ways inside zipfile
+        reason = "cut off or damaged" if start.startswith(b"PK") else "not an NPZ archive"
+        raise InputError(f"{shown(path)} is {reason}; write it again with np.savez") from error
+
+
+def _members(
+    path: Path, archive: zipfile.ZipFile, names: Collection[str] | None, required: Collection[str]
+) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    held: list[str] = []
+    for info in archive.infolist():
+        name = info.filename.removesuffix(_SUFFIX)
+        if name == info.filename:
+            continue
+        held.append(name)
+        if names is not None and name not in names:
+            continue
+        if name in members:
+            raise InputError(
+                f"{shown(path)} holds two arrays named {clean(name)}; write it again with one of each name"
+            )
+        members[name] = info
+    for name in required:
+        if name not in members:
+            there = ", ".join(clean(name, 40) for name in held[:8]) or "nothing"
+            raise InputError(f"{shown(path)} has no array named {name} (it holds {there}); save it under that name")
+    return members
+
+
+def _check(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], limit: int) -> None:
+    total = 0
+    for name, info in members.items():
+        shape, dtype, start = _header(path, archive, info)
+        if dtype.hasobject or dtype.kind not in "biuf":
+            held = _KINDS.get("O" if dtype.hasobject else dtype.kind, f"values of type {clean(str(dtype), 40)}")
+            raise InputError(f"{shown(path)}: {clean(name)} holds {held}; save numbers (integers, floats or booleans)")
+        if any(length < 0 for length in shape):
+            raise _damaged(path, name)
+        count = math.prod(shape)
+        total += count * max(dtype.itemsize, 8)
+        if total > limit:
+            raise InputError(
+                f"{shown(path)}: {clean(name)} of shape {_shape(shape)} would need {size(total)} of memory, more than "
+                f"the limit of {size(limit)}; save fewer samples"
+            )
+        if start + count * dtype.itemsize != info.file_size:
+            raise _damaged(path, name)
+
+
+def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape, type and length of the header itself; at most a few kilobytes are unpacked for it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's remark on headers written under Python 2
+            with archive.open(info) as member:
+                if npy.read_magic(member) == (1, 0):
+                    shape, _, dtype = npy.read_array_header_1_0(member)
+                else:
+                    shape, _, dtype = npy.read_array_header_2_0(member)
+                return shape, dtype, member.tell()
+    except Exception as error:  # damaged bytes fail in many ways inside zipfile, zlib and numpy
+        raise _damaged(path, info.filename.removesuffix(_SUFFIX)) from error
+
+
+def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    name = info.filename.removesuffix(_SUFFIX)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with archive.open(info) as member:
+                array: Array = npy.read_array(member, allow_pickle=False)
+                member.read(1)  # reaches the end, where the checksum is compared
+                return array
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: {clean(name)} does not fit into memory; save fewer samples") from error
+    except Exception as error:
+        raise _damaged(path, name) from error
+
+
+def _damaged(path: Path, name: str) -> InputError:
+    return InputError(f"{shown(path)}: array {clean(name)} is cut off or damaged; write it again with np.savez")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return clean(str(shape), 60)

@@ -1,0 +1,99 @@
+"""Data for the network, from a file, a project or the built-in examples, ready to use or refused in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files.locate import resolve
+from engine.files.project import Project, read_project
+from engine.files.raw import shown
+from engine.files.samples_csv import CsvLayout, read_csv
+from engine.files.samples_npz import read_arrays
+from engine.files.targets import LOSSES
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["CsvLayout", "Data", "load"]
+
+Array = NDArray[Any]
+
+_NAME_LIMIT = 40
+_READERS = {".csv": read_csv, ".tsv": read_csv, "": read_csv, ".npz": read_arrays}
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples and all that their file says about them; every array is read-only, every text is safe to show."""
+
+    name: str
+    path: Path  # the data file itself, absolute; with a project, the file that it names
+    X: Array  # (N, T, D) float64; 0 where a sample has ended
+    y: Array  # int64 class indices (N,) or (N, T); float64 for regression, then also (N, K) or (N, T, K)
+    classes: tuple[str, ...]  # sorted; () for regression
+    csv: CsvLayout | None
+    lengths: Array | None  # (N,) int64 in time steps, None when no sample is short
+    initial_state: Array | None = None  # (N, H) float64: a0 or h0
+    initial_cell: Array | None = None  # (N, H) float64: c0
+    title: str = ""
+    look_for: str = ""
+    options: Mapping[str, object] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # of a project, see OPTION_TYPES
+    breakpoints: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+
+
+def load(
+    source: str | Path | None = None,
+    *,
+    timesteps: int | None = None,
+    loss: str | None = None,
+    allow_nan: bool = False,
+) -> Data:
+    """The data that `source` names: a CSV, NPZ or TOML file or an example's bare name; None is the built-in example.
+
+    What is given here goes before what a project's options say.
+    """
+    if timesteps is not None and timesteps < 1:
+        raise InputError(f"{timesteps} time steps are impossible; --timesteps must be 1 or more")
+    if loss is not None and loss not in LOSSES:
+        raise InputError(f"there is no loss {clean(loss, 40)}; --loss is one of {', '.join(LOSSES)}")
+    path = resolve(source)
+    project = read_project(path) if path.suffix.lower() == ".toml" else Project(path, path)
+    options = project.options
+    reader = _READERS.get(project.data.suffix.lower())
+    if reader is None:
+        raise InputError(f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz or .toml")
+    samples = reader(
+        project.data,
+        timesteps or cast("int | None", options.get("timesteps")),
+        loss or cast("str | None", options.get("loss")),
+        allow_nan or bool(options.get("allow-nan")),
+    )
+    for array in (samples.X, samples.y, samples.lengths, samples.initial_state, samples.initial_cell):
+        if array is not None:
+            array.flags.writeable = False
+    return Data(
+        name=clean(path.stem, _NAME_LIMIT),
+        path=project.data,
+        X=samples.X,
+        y=samples.y,
+        classes=samples.classes,
+        csv=samples.layout,
+        lengths=samples.lengths,
+        initial_state=samples.initial_state,
+        initial_cell=samples.initial_cell,
+        title=project.title,
+        look_for=project.look_for,
+        options=options,
+        breakpoints=project.breakpoints,
+        watches=project.watches,
+    )

@@ -1,0 +1,84 @@
+"""From what the user typed to the file that is meant, with the standard library only: quick enough for any start-up."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.text import clean
+
+BUILT_IN = "many_to_one"
+_EXAMPLES = "`rnn-tui examples` lists the built-in ones"
+_NEIGHBOURS = 10_000  # names looked at in a folder for a suggestion
+
+
+def sample_folder() -> Path:
+    """The folder of the sample data: inside the package when installed, at the repository's top level in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "sample_data", package.parent / "sample_data")
+    for place in places:
+        if (place / f"{BUILT_IN}.toml").is_file():
+            return place
+    raise InputError("the sample data is missing from this installation; install rnn-tui again or name a data file")
+
+
+def sample_names() -> tuple[str, ...]:
+    """The samples' bare names, the built-in example first, the rest in alphabetical order."""
+    names = {path.stem for path in sample_folder().glob("*.toml")}
+    return (BUILT_IN, *sorted(names - {BUILT_IN}))
+
+
+def resolve(source: str | Path | None) -> Path:
+    """The absolute path of the file that `source` names: None is the built-in example, a bare name may be a sample's.
+
+    A file that exists comes first; only then is a name without suffix and separator looked up among the samples.
+    """
+    text = BUILT_IN if source is None else str(source)
+    path = Path(text)
+    if source is not None:
+        if _is_file(path):
+            return path.absolute()
+        if not _is_bare(text):
+            raise InputError(_no_such_file(path, text))
+    if text in sample_names():
+        return sample_folder() / f"{text}.toml"
+    raise InputError(_no_such_file(path, text))
+
+
+def _is_bare(text: str) -> bool:
+    return bool(text) and not any(mark in text for mark in "./\\\0")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long for the system, or with a NUL in it
+        return False
+
+
+def _no_such_file(path: Path, text: str) -> str:
+    shown = clean(text)
+    if not text.strip():
+        return f"the name of the data file is empty; give a file or the name of an example: {_EXAMPLES}"
+    kind = _kind(path)
+    if kind and not _is_bare(text):
+        return f"{shown} is {kind}, not a data file; give a CSV, NPZ or TOML file, or an example: {_EXAMPLES}"
+    known = sample_names() if _is_bare(text) else _neighbours(path)
+    close = difflib.get_close_matches(path.stem if _is_bare(text) else path.name, known, n=2, cutoff=0.5)
+    meant = f"did you mean {' or '.join(clean(name) for name in close)}? " if close else ""
+    return f"there is no file and no example named {shown}; {meant}{_EXAMPLES}"
+
+
+def _kind(path: Path) -> str:
+    try:
+        return "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _neighbours(path: Path) -> list[str]:
+    try:
+        return [entry.name for entry, _ in zip(path.parent.iterdir(), range(_NEIGHBOURS), strict=False)]
+    except (OSError, ValueError):
+        return []

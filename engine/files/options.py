@@ -1,0 +1,81 @@
+"""The model's options: names, kinds, defaults and help, once for the command line and for project files. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from engine.errors import InputError
+from engine.text import clean
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: a choice, a flag or a number with a lower bound (`above`: larger than; None: any finite number)."""
+
+    kind: type[str | bool | int | float]
+    help: str
+    default: str | bool | int | float | None = None
+    choices: tuple[str, ...] = ()
+    above: float | None = None
+
+    def expected(self) -> str:
+        """What is allowed, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind is bool:
+            return "true or false"
+        noun = "whole number" if self.kind is int else "number"
+        if self.above is None:
+            return f"a {noun}"
+        return f"a {noun}, {int(self.above) + 1} or more" if self.kind is int else f"a {noun} above {self.above:g}"
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value from a file is one of these."""
+        if self.choices:
+            return value in self.choices
+        if self.kind is bool or isinstance(value, bool):
+            return self.kind is bool and isinstance(value, bool)
+        if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):
+            return False
+        return abs(value) <= LARGEST and math.isfinite(value) and (self.above is None or value > self.above)
+
+    def parse(self, name: str, text: str) -> str | int | float:
+        """The value of `--name text`; InputError says what is allowed."""
+        value: str | int | float | None = text if self.choices else None
+        if not self.choices:
+            try:
+                value = int(text) if self.kind is int else float(text)
+            except ValueError:
+                value = None
+        if value is None or not self.accepts(value):
+            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}")
+        return value
+
+
+LARGEST = 2**31 - 1
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {
+        "cell": Option(str, "the recurrent cell", "rnn", ("rnn",)),
+        "activation": Option(str, "the cell's activation", "tanh", ("tanh", "relu", "sigmoid", "identity")),
+        "hidden": Option(int, "H, units of the state", 8, above=0),
+        "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
+        "timesteps": Option(int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0),
+        "predict": Option(str, "read out at the last step", "last", ("last",)),
+        "loss": Option(str, "the loss; forces targets to be classes", None, ("cross-entropy",)),
+        "reduction": Option(str, "mean or sum of the loss over the batch", "mean", ("mean", "sum")),
+        "dtype": Option(str, "precision", "float64", ("float64", "float32")),
+        "seed": Option(int, "seed of the initial weights", 0, above=-1),
+        "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
+        "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
+        "optimizer": Option(str, "the update rule", "sgd", ("sgd",)),
+        "lr": Option(float, "learning rate", 0.1, above=0),
+        "allow-nan": Option(bool, "open data that holds NaN or infinity", False),
+    }
+)
+
+DEFAULTS: Mapping[str, Any] = MappingProxyType({name: option.default for name, option in OPTIONS.items()})

@@ -1,0 +1,227 @@
+"""Project files (TOML): which data, which model options, what to look for. Standard library only.
+
+A project names data and numbers, never code: its files lie inside its own folder, its cell is a built-in one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from engine.errors import InputError
+from engine.files.locate import sample_folder, sample_names
+from engine.files.raw import read_text, shown
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SIZE_LIMIT = 1 << 20
+_TEXT_LIMIT = 500
+_KEYS = ("data", "title", "look_for", "options", "breakpoints", "watches")
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class OptionType:
+    """What a value may be: one of `choices`, a file of the project's folder, or a bool, int or float within bounds."""
+
+    kind: type[str | Path | bool | int | float]
+    choices: tuple[str, ...] = ()
+    above: float | None = None  # the value must be larger than this
+
+    def expected(self) -> str:
+        """In words, for the refusal of anything else."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind is Path:
+            return "the name of a file in the project's folder"
+        if self.kind is bool:
+            return "true or false"
+        noun = "whole number" if self.kind is int else "number"
+        if self.above is None:
+            return f"a {noun}"
+        return f"a {noun}, {int(self.above) + 1} or more" if self.kind is int else f"a {noun} above {self.above:g}"
+
+
+_COUNT = OptionType(int, above=0)
+_INDEX = OptionType(int, above=-1)
+_POSITIVE = OptionType(float, above=0)
+
+# Every option a project may set, under its command-line name. `memory-limit` is the machine's, not the project's.
+OPTION_TYPES: Mapping[str, OptionType] = MappingProxyType(
+    {
+        "cell": OptionType(str, ("rnn", "lstm", "gru")),
+        "activation": OptionType(str, ("tanh", "relu", "sigmoid", "identity")),
+        "hidden": _COUNT,
+        "outputs": _COUNT,
+        "timesteps": _COUNT,
+        "predict": OptionType(str, ("last", "every")),
+        "loss": OptionType(str, ("cross-entropy", "binary", "squared")),
+        "reduction": OptionType(str, ("mean", "sum")),
+        "dtype": OptionType(str, ("float64", "float32")),
+        "seed": _INDEX,
+        "init-scale": _POSITIVE,
+        "weights": OptionType(Path),
+        "iteration": _INDEX,
+        "optimizer": OptionType(str, ("sgd", "momentum", "adam")),
+        "lr": _POSITIVE,
+        "clip-norm": _POSITIVE,
+        "clip-value": _POSITIVE,
+        "truncate": _COUNT,
+        "truncate-by": OptionType(str, ("window", "chunk")),
+        "batch-size": _COUNT,
+        "allow-nan": OptionType(bool),
+        "notation": OptionType(str, ("ng", "pytorch", "karpathy", "wildml", "goodfellow")),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project file's contents, checked; `data` and the option `weights` are absolute paths of existing files."""
+
+    path: Path
+    data: Path
+    title: str = ""
+    look_for: str = ""
+    options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    breakpoints: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+
+
+class Sample(NamedTuple):
+    """One built-in example as `rnn-tui examples` lists it."""
+
+    name: str
+    title: str
+    look_for: str
+
+
+def samples() -> list[Sample]:
+    """Every built-in example, the default one first; reads the project files only."""
+    folder = sample_folder()
+    found: list[Sample] = []
+    for name in sample_names():
+        path = folder / f"{name}.toml"
+        table = _table(path)
+        found.append(Sample(clean(name), _text(path, table, "title"), _text(path, table, "look_for")))
+    return found
+
+
+def read_project(path: Path) -> Project:
+    """The project in the TOML file at `path`."""
+    table = _table(path)
+    if unknown := next((key for key in table if key not in _KEYS), None):
+        remedy = "; model options go into the table [options]" if unknown in OPTION_TYPES else _suggest(unknown, _KEYS)
+        raise InputError(f"{shown(path)}: unknown key {clean(unknown, 60)}{remedy}")
+    if "data" not in table:
+        raise InputError(f'{shown(path)}: the key data is missing; name the data file: data = "numbers.csv"')
+    data = _inside(path, "data", table["data"])
+    if data.suffix.lower() == ".toml":
+        raise InputError(f"{shown(path)}: data names another project, {shown(data)}; name a CSV or NPZ file")
+    return Project(
+        path=path,
+        data=data,
+        title=_text(path, table, "title"),
+        look_for=_text(path, table, "look_for"),
+        options=_options(path, table.get("options", {})),
+        breakpoints=_texts(path, table, "breakpoints"),
+        watches=_texts(path, table, "watches"),
+    )
+
+
+def _table(path: Path) -> dict[str, object]:
+    text = read_text(path, _SIZE_LIMIT)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{shown(path)}: its arrays or tables are nested too deeply; a project needs none") from error
+    except ValueError as error:  # TOMLDecodeError, and what its numbers and dates let through
+        raise InputError(f"{shown(path)} is not valid TOML: {clean(str(error))}; correct that line") from error
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    known = tuple(known)
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; known are {', '.join(known)}"
+
+
+def _text(path: Path, table: Mapping[str, object], key: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise InputError(f'{shown(path)}: {key} must be text in quotes: {key} = "..."')
+    return clean(" ".join(value.split()), _TEXT_LIMIT)
+
+
+def _texts(path: Path, table: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    texts = tuple(clean(item, _TEXT_LIMIT) for item in items if isinstance(item, str))
+    if len(texts) != len(items):
+        raise InputError(f'{shown(path)}: {key} must be a list of texts: {key} = ["...", "..."]')
+    return texts
+
+
+def _options(path: Path, value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise InputError(f"{shown(path)}: options must be a table: a line [options], then one option a line")
+    options: dict[str, object] = {}
+    for name, given in cast("dict[str, object]", value).items():
+        if name not in OPTION_TYPES:
+            remedy = _suggest(name, OPTION_TYPES)
+            raise InputError(f"{shown(path)}: unknown option {clean(name, 60)} under [options]{remedy}")
+        options[name] = _option(path, name, given)
+    return MappingProxyType(options)
+
+
+def _option(path: Path, name: str, value: object) -> object:
+    wanted = OPTION_TYPES[name]
+    if wanted.kind is Path:
+        return _inside(path, name, value)
+    if wanted.choices:
+        fits = value in wanted.choices
+    elif wanted.kind is bool:
+        fits = isinstance(value, bool)
+    else:
+        fits = _is_number(value, wanted)
+    if not fits:
+        given = clean(repr(value), 60)
+        raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
+    return float(cast("float", value)) if wanted.kind is float else value
+
+
+def _is_number(value: object, wanted: OptionType) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if wanted.kind is int else (int, float)):
+        return False
+    if abs(value) > _LARGEST and isinstance(value, int):  # also keeps float() from overflowing
+        return False
+    return math.isfinite(value) and (wanted.above is None or value > wanted.above)
+
+
+def _inside(path: Path, key: str, value: object) -> Path:
+    """The existing file called `value`, which must lie in the project's folder, links followed."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise InputError(f'{shown(path)}: {key} must be the name of a file: {key} = "numbers.csv"')
+    folder = path.parent.resolve()
+    windows = PureWindowsPath(value)  # also splits at /, and knows drives
+    refusal = InputError(
+        f"{shown(path)}: {key} = {clean(value)} leads out of the project's folder; put the file inside it"
+    )
+    if windows.drive or windows.root or ".." in windows.parts:
+        raise refusal
+    try:
+        found = (folder / value).resolve()
+        is_file = found.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle
+        found, is_file = folder, False
+    if not found.is_relative_to(folder):
+        raise refusal
+    if not is_file:
+        raise InputError(f"{shown(path)}: {key} = {clean(value)} is not a file in the project's folder; check its name")
+    return found

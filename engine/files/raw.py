@@ -1,0 +1,52 @@
+"""A text file read whole, with every way that can fail told in a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def shown(path: Path) -> str:
+    """The file's name as messages show it."""
+    return clean(path.name)
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The refusal of a file that the system does not let us read."""
+    reason = clean(error.strerror or type(error).__name__)
+    return InputError(f"{shown(path)} cannot be read ({reason}); check its name and its permissions")
+
+
+def read_text(path: Path, limit: int) -> str:
+    """The file's text, which must be UTF-8 (a byte order mark is dropped) of at most `limit` bytes, without NUL."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(content) > limit:
+        raise InputError(f"{shown(path)} is larger than {size(limit)}, the most that is read; split it or use NPZ")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{shown(path)}: row {row} is not UTF-8 text; save the file as UTF-8") from error
+    if (nul := text.find("\0")) >= 0:
+        row = text.count("\n", 0, nul) + 1
+        raise InputError(f"{shown(path)}: row {row} contains a NUL byte; save the file as plain UTF-8 text")
+    return text
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: 1536 becomes '1.5 KiB'."""
+    value, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.3g} {unit}" if value < 1e4 else f"{value:.1e} {unit}"

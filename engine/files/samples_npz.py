@@ -1,0 +1,98 @@
+"""An NPZ file as samples: X, y, and optional lengths and initial states, with shapes that fit each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.files.arrays import read_npz
+from engine.files.raw import shown
+from engine.files.samples import Array, Samples, time_steps
+from engine.files.targets import Targets, from_array
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMES = ("X", "y", "lengths", "a0", "h0", "c0")
+
+
+def read_arrays(path: Path, timesteps: int | None, loss: str | None, allow_nan: bool) -> Samples:
+    """The samples in the NPZ file at `path`."""
+    file = shown(path)
+    arrays = read_npz(path, _NAMES, required=("X", "y"))
+    if not allow_nan:
+        for name, array in arrays.items():
+            _check_finite(file, name, array)
+    X = _inputs(file, arrays["X"], timesteps)
+    N, T, _ = X.shape
+    targets = _targets(file, arrays["y"], N, T, loss)
+    lengths = _lengths(file, arrays["lengths"], N, T) if "lengths" in arrays else None
+    if "a0" in arrays and "h0" in arrays:
+        raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
+    state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))
+    if state is not None and cell is not None and state.shape != cell.shape:
+        raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same (N, H)")
+    return Samples(X, targets.y, targets.classes, lengths, state, cell)
+
+
+def _check_finite(file: str, name: str, array: Array) -> None:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    at = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+    place = f"{name}[{', '.join(map(str, at))}]"
+    raise InputError(f"{file}: {place} is {array[at]}; save finite numbers, or let it in with --allow-nan")
+
+
+def _inputs(file: str, X: Array, timesteps: int | None) -> Array:
+    if X.ndim not in (2, 3):
+        raise InputError(f"{file}: X has shape {X.shape}; save it as (N, T, D) or (N, T)")
+    if 0 in X.shape:
+        raise InputError(f"{file}: X has shape {X.shape} and so holds nothing; save at least one sample and one step")
+    if X.ndim == 2:
+        T = timesteps or X.shape[1]
+        return X.astype(np.float64).reshape(len(X), T, time_steps(file, X.shape[1], T))
+    if timesteps and timesteps != X.shape[1]:
+        raise InputError(f"{file}: X of shape {X.shape} has {X.shape[1]} time steps, not {timesteps}; omit --timesteps")
+    return X.astype(np.float64)
+
+
+def _targets(file: str, y: Array, N: int, T: int, loss: str | None) -> Targets:
+    if y.ndim not in (1, 2, 3) or 0 in y.shape:
+        raise InputError(f"{file}: y has shape {y.shape}; save one target a sample ({N},) or one a step ({N}, {T})")
+    if len(y) != N:
+        raise InputError(f"{file}: X has {N} samples and y has {len(y)}; save one target a sample")
+    if y.ndim == 3 and y.shape[1] != T:
+        raise InputError(f"{file}: y has {y.shape[1]} steps and X has {T}; save y as ({N}, {T}, outputs)")
+    where = f"{file}: y"
+    targets = from_array(y, where, loss)
+    if not targets.classes or y.shape in ((N,), (N, T)):
+        return targets
+    if y.shape == (N, 1):
+        return Targets(targets.y[:, 0], targets.classes, targets.numeric)
+    raise InputError(
+        f"{where} has shape {y.shape}; class numbers are one a sample ({N},) or one a step ({N}, {T}): "
+        "make one-hot rows class numbers with y.argmax(axis=-1), or save floats for --loss squared"
+    )
+
+
+def _lengths(file: str, lengths: Array, N: int, T: int) -> Array:
+    if lengths.shape != (N,) or lengths.dtype.kind not in "iu":
+        kind = f"shape {lengths.shape} and type {lengths.dtype}"
+        raise InputError(f"{file}: lengths has {kind}; save one integer a sample, shape ({N},)")
+    wrong = np.flatnonzero((lengths < 1) | (lengths > T))
+    if wrong.size:
+        at = int(wrong[0])
+        raise InputError(f"{file}: lengths[{at}] is {lengths[at]}; a length must be from 1 to {T}, the steps of X")
+    return lengths.astype(np.int64)
+
+
+def _state(file: str, arrays: dict[str, Array], names: tuple[str, ...], N: int) -> Array | None:
+    name = next((name for name in names if name in arrays), None)
+    if name is None:
+        return None
+    state = arrays[name]
+    if state.ndim != 2 or len(state) != N or not state.shape[1]:
+        raise InputError(f"{file}: {name} has shape {state.shape}; save it as ({N}, H), one row a sample of X")
+    return state.astype(np.float64)

@@ -1,0 +1,100 @@
+"""Targets: text and integers are classes, other numbers are for regression, unless the loss decides otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files.table import is_number, quoted
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Array = NDArray[Any]
+
+LOSSES = ("cross-entropy", "binary", "squared")
+_DIGITS = 18  # longer runs of digits do not fit an int64
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """y as class indices (int64) with the classes' names, or as float64 with none."""
+
+    y: Array
+    classes: tuple[str, ...]
+    numeric: bool
+
+
+def from_cells(cells: Sequence[str], place: Callable[[int], str], loss: str | None) -> Targets:
+    """Targets from a file's cells; `place(i)` says where cell i stands."""
+    integer = [_is_integer(cell) for cell in cells]
+    text = [not is_number(cell) for cell in cells]
+    numeric = not any(text)
+    as_floats = loss == "squared" or (
+        loss is None and not all(done or word for done, word in zip(integer, text, strict=True))
+    )
+    if as_floats:
+        if not numeric:
+            raise _not_a_number(cells, text, place, loss)
+        return Targets(np.array([float(cell) for cell in cells]), (), True)
+    if not numeric:
+        values, y = np.unique(np.array(cells, dtype=object), return_inverse=True)
+        names = [str(value) for value in values.tolist()]
+        return _classes(names, y, numeric=False, binary=loss == "binary", where=place(0))
+    dtype = np.int64 if all(integer) else np.float64
+    kind = int if all(integer) else float
+    return _from_numbers(np.array([kind(cell) for cell in cells], dtype=dtype), loss == "binary", place(0))
+
+
+def from_array(y: Array, where: str, loss: str | None) -> Targets:
+    """Targets from an array of any shape: integers and booleans are classes, floats are for regression."""
+    if loss == "squared" or (loss is None and y.dtype.kind == "f"):
+        return Targets(y.astype(np.float64), (), True)
+    if y.dtype.kind == "b":
+        y = y.astype(np.int64)
+    return _from_numbers(y, loss == "binary", where)
+
+
+def _from_numbers(numbers: Array, binary: bool, where: str) -> Targets:
+    values, y = np.unique(numbers, return_inverse=True)
+    y = y.reshape(numbers.shape)  # NumPy 2.0 flattened it
+    if binary and set(values.tolist()) <= {0, 1}:
+        return Targets(numbers.astype(np.int64), ("0", "1"), True)
+    return _classes([_name(value) for value in values.tolist()], y, numeric=True, binary=binary, where=where)
+
+
+def _classes(names: list[str], y: Array, *, numeric: bool, binary: bool, where: str) -> Targets:
+    shown = tuple(clean(name) for name in names)
+    if binary and len(shown) != 2:
+        found = ", ".join(clean(name, 20) for name in shown[:5]) + (", ..." if len(shown) > 5 else "")
+        raise InputError(
+            f"{where}: --loss binary needs two classes, or 0 and 1, and the targets have {len(shown)} ({found}); "
+            "choose --loss cross-entropy or squared"
+        )
+    return Targets(y.astype(np.int64), shown, numeric)
+
+
+def _is_integer(cell: str) -> bool:
+    digits = cell.lstrip("+-")
+    return len(digits) <= _DIGITS and digits.isascii() and digits.isdigit() and is_number(cell)
+
+
+def _name(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _not_a_number(cells: Sequence[str], text: list[bool], place: Callable[[int], str], loss: str | None) -> InputError:
+    at = text.index(True)
+    if loss == "squared":
+        return InputError(
+            f"{place(at)}: {quoted(cells[at])} is not a number, and --loss squared needs numbers as targets"
+        )
+    return InputError(
+        f"{place(at)}: {quoted(cells[at])} is not a number while other targets are decimal numbers; "
+        "correct it, or make every target a class with --loss cross-entropy"
+    )

@@ -1,0 +1,338 @@
+"""Traces: everything one iteration computed, as an NPZ archive with the names of ARCHITECTURE.md's table, and back.
+
+`numpy.load` opens a trace without rnn-tui; its `meta` is JSON text (`json.loads(str(trace["meta"]))`) and says what the numbers are:
+
+    format          1
+    versions        rnn-tui, numpy, python
+    options         of the network, under the names of `engine.Network`; the cell by its name
+    seed, iteration, classes
+    equations       a list of {"phase", "loop", "lines"}, in the order in which they run
+    matrix_library  name, version, the processors there are, and the numbers of threads set in the environment
+
+Nothing read from a trace is ever run or unpickled; the equations are for people, the network is built from the options.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import secrets
+import zipfile
+from dataclasses import dataclass, fields
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType, NoneType
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.lib import format as npy
+
+from engine.cells import CELLS, Cell
+from engine.derive import NEXT, OUT, gradient
+from engine.errors import InputError
+from engine.files.arrays import MEMORY_LIMIT, read_npz
+from engine.files.raw import shown
+from engine.functions import Array
+from engine.heads import HEADS
+from engine.network import Network, choose
+from engine.notation import Writer
+from engine.tape import check_batch
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from engine.tape import Tape
+
+FORMAT = 1
+META = "meta"
+META_LIMIT = 16 << 20  # bytes of the text
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "None": (NoneType,),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A trace as it was read: arrays by name (read-only) and `meta`, whose texts are not yet made safe to show."""
+
+    file: str
+    arrays: Mapping[str, Array]
+    meta: Mapping[str, Any]
+
+
+# Writing
+
+
+def write_trace(path: Path, tape: Tape, *, meta: Mapping[str, object]) -> None:
+    """Writes a tape to `path`, beside it first and then renamed; the suffix is left as it is given.
+
+    `meta` adds to what the tape itself tells, above all `iteration` and `classes`; it must be JSON. What the tape tells goes before.
+    Raises InputError when the file cannot be written; what was there before is then untouched.
+    """
+    network = tape.plan.network
+    whole: dict[str, object] = {"iteration": 0, "classes": [], **meta, **describe(tape), "seed": network.seed}
+    text = np.array(json.dumps(_plain(whole), ensure_ascii=False, allow_nan=False))
+    write_npz(path, {**recorded(tape), META: text})
+
+
+def recorded(tape: Tape) -> dict[str, Array]:
+    """What a trace holds: the recorded arrays with the gradients among them, both flows of every state, the parameters."""
+    flows = [gradient(state) + suffix for state in tape.plan.network.table.states for suffix in (OUT, NEXT)]
+    names = [*tape.arrays, *(name for name in flows if name not in tape.arrays and name in tape), *tape.parameters]
+    return {name: tape[name] for name in names}
+
+
+def describe(tape: Tape) -> dict[str, object]:
+    """What a tape tells about itself and the machine: versions, options, equations, matrix library; no path, no name of a person."""
+    network = tape.plan.network
+    options = {field.name: getattr(network, field.name) for field in fields(network) if field.name != "weights"}
+    return {
+        "format": FORMAT,
+        "versions": {"rnn-tui": _version(), "numpy": np.__version__, "python": platform.python_version()},
+        "options": {**options, "cell": network.table.name},
+        "equations": _equations(tape),
+        "matrix_library": _matrix_library(),
+    }
+
+
+def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
+    """An uncompressed NPZ archive, written beside `path` and renamed: `path` holds the old file or the whole new one, never a part.
+
+    A link is followed. Raises InputError when the folder is missing, the system refuses, or `path` is something else than a file.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
+    beside = target.parent / f".rnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            with beside.open("xb") as file:
+                _write(file, arrays)
+            beside.replace(target)
+        except BaseException:  # an interrupt too must leave nothing behind
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+    except OSError as error:
+        reason = clean(error.strerror or type(error).__name__)
+        raise InputError(
+            f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
+        ) from error
+
+
+def _write(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """Like np.savez, which cannot write arrays called `file` or `allow_pickle`."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                npy.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def _plain(value: Any) -> Any:
+    """The same as JSON can say it: NaN and infinities as strings, tuples as lists, NumPy's numbers as Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    if isinstance(value, np.generic):
+        return _plain(cast("object", value.item()))
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _equations(tape: Tape) -> list[dict[str, object]]:
+    writer = Writer(tape.plan.program, tape.plan.axes)
+    return [
+        {"phase": block.phase, "loop": block.loop.value, "lines": [writer.line(line) for line in block.lines]}
+        for block in tape.plan.program.blocks
+    ]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("rnn-tui")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _matrix_library() -> dict[str, object]:
+    """Equal bits need an equal library and equally many threads. Its folders, which NumPy also knows, are nobody's business."""
+    # NumPy's annotations say None; with mode="dicts" it returns what the mode says.
+    show: Any = np.show_config
+    blas: dict[str, Any] = show(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    found = {name: str(blas[name]) for name in ("name", "version") if name in blas}
+    threads = {name: int(value) for name in _THREADS if (value := os.environ.get(name, "")).isdecimal()}
+    return {**found, "processors": os.cpu_count(), "threads": threads}
+
+
+# Reading
+
+
+def read_trace(path: Path, *, limit: int = MEMORY_LIMIT) -> Trace:
+    """The trace at `path`; InputError when it is none, damaged, or larger than `limit` bytes."""
+    read_npz(path, (), limit=limit)  # refuses in a sentence what is no archive at all
+    text, names = _read_meta(path)
+    arrays = read_npz(path, names, limit=limit)
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Trace(shown(path), MappingProxyType(arrays), MappingProxyType(_parsed(path, text)))
+
+
+def _read_meta(path: Path) -> tuple[str, list[str]]:
+    """The text of `meta`, and the names of all other arrays."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+        if META not in members:
+            raise InputError(
+                f"{shown(path)} has no array named {META}, so it is no trace; write one with rnn-tui trace"
+            )
+        try:
+            text = _text(archive, archive.getinfo(members[META]))
+        except Exception as error:  # damaged bytes fail in many ways inside zipfile, zlib and numpy
+            raise _damaged(path) from error
+    return text, [name for name in members if name != META]
+
+
+def _text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """The one string in a member; its header is checked before anything else is unpacked. ValueError for all else."""
+    with archive.open(info) as member:
+        header = npy.read_array_header_1_0 if npy.read_magic(member) == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = header(member)
+        if shape or dtype.kind != "U" or dtype.itemsize > META_LIMIT:
+            raise ValueError("not one text of a sensible length")
+        if member.tell() + dtype.itemsize != info.file_size:
+            raise ValueError("cut off")
+    with archive.open(info) as member:
+        text = str(npy.read_array(member, allow_pickle=False))
+        member.read(1)  # reaches the end, where the checksum is compared
+        return text
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(meta, dict):
+        raise _damaged(path)
+    meta = cast("dict[str, Any]", meta)
+    if meta.get("format") != FORMAT:
+        found = clean(str(meta.get("format")), 20)
+        raise InputError(f"{shown(path)} is a trace of format {found}, this version reads format {FORMAT}")
+    return meta
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(
+        f"{shown(path)}: {META} does not hold the description of a trace; write it again with rnn-tui trace"
+    )
+
+
+# Back to a network
+
+
+def network_of(trace: Trace, *, cell: Cell | None = None) -> tuple[Network, Array, Array]:
+    """The network with the weights of the trace, X (B, T, D) and y: recording them gives the trace's numbers again, bit for bit
+    on the same machine (with `initial_of(trace)` as initial states).
+
+    A cell of the user's own must be given as `cell`: a trace holds no code. Raises InputError for options and arrays that do not fit.
+    """
+    options = _options(trace)
+    options["cell"] = _cell(trace, str(options["cell"]), cell)
+    weights, x, y = _weights(trace, options), _array(trace, "x"), _array(trace, "y")
+    with _named(trace):
+        network = Network(**options, weights=weights)
+        if x.ndim != 3:
+            raise InputError(f"x has shape {x.shape}, it needs (time steps, samples, {network.inputs})")
+        X, y = check_batch(network, np.moveaxis(x, 0, 1), y)
+    return network, X, y
+
+
+def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
+    """The initial states (B, H) by name; empty when they are all zero, as they are when none were given."""
+    table = _cell(trace, str(_options(trace)["cell"]), cell)
+    samples, hidden = _array(trace, "x").shape[1:2], _options(trace)["hidden"]
+    states: dict[str, Array] = {}
+    for name in table.states:
+        state = _array(trace, name)
+        if state.ndim != 3 or state.shape[1:] != (*samples, hidden):
+            raise InputError(f"{trace.file}: {name} has shape {state.shape}; it needs one row a sample, {hidden} wide")
+        states[name] = state[0]
+    return states if any(state.any() for state in states.values()) else {}
+
+
+@contextlib.contextmanager
+def _named(trace: Trace) -> Generator[None]:
+    """Puts the file's name before what a network or a batch complains about; NumPy complains of a seed or a scale by ValueError."""
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{trace.file}: {clean(str(error))}") from error
+
+
+def _array(trace: Trace, name: str) -> Array:
+    if name not in trace.arrays:
+        raise InputError(f"{trace.file} has no array named {clean(name)}, so it is no whole trace")
+    return trace.arrays[name]
+
+
+def _options(trace: Trace) -> dict[str, Any]:
+    """The network's options, each there and of its own type."""
+    given: Any = trace.meta.get("options")
+    if not isinstance(given, dict):
+        raise InputError(f"{trace.file}: {META} has no options; write it again with rnn-tui trace")
+    given = cast("dict[str, Any]", given)
+    annotations = {field.name: str(field.type) for field in fields(Network) if field.name != "weights"}
+    for name in (*annotations, *given):
+        if name not in given:
+            raise InputError(f"{trace.file}: the option {name} is missing in {META}")
+        if name not in annotations:
+            raise InputError(f"{trace.file}: there is no option {clean(name, 40)}; is it of a newer version?")
+    return {name: _option(trace, name, annotation, given[name]) for name, annotation in annotations.items()}
+
+
+def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
+    allowed = tuple(kind for part in annotation.split(" | ") for kind in _TYPES.get(part, ()))
+    if float in allowed and value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if type(value) not in allowed:
+        raise InputError(f"{trace.file}: the option {name} cannot be {clean(json.dumps(value), 40)}")
+    return float(value) if float in allowed and isinstance(value, int) else value
+
+
+def _cell(trace: Trace, name: str, cell: Cell | None) -> Cell:
+    if cell is not None and cell.name == name:
+        return cell
+    if name not in CELLS:
+        raise InputError(
+            f"{trace.file} was recorded with the cell {clean(name, 40)}, which does not come with rnn-tui; give its file with --cell"
+        )
+    return CELLS[name]
+
+
+def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
+    """The parameters, their shapes compared with the options before a network is made: what fits in the file fits in memory."""
+    with _named(trace):
+        axes = {**options["cell"].parameters, **choose("loss", options["loss"], HEADS).parameters}
+    sizes = {"D": options["inputs"], "H": options["hidden"], "C": options["outputs"]}
+    weights: dict[str, Array] = {}
+    for name, own in axes.items():
+        weights[name] = _array(trace, name)
+        needed = tuple(sizes[axis] for axis in own)
+        if weights[name].shape != needed:
+            raise InputError(f"{trace.file}: {name} has shape {weights[name].shape}, its network needs {needed}")
+    return weights

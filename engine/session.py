@@ -1,0 +1,93 @@
+"""From what was asked for (data and options) to a debugger ready to step: what every command and the app start with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.debugger import Debugger
+from engine.errors import InputError
+from engine.files.data import Data, load
+from engine.files.options import DEFAULTS
+from engine.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """Data, the options in force, and the debugger on them."""
+
+    data: Data
+    options: Mapping[str, Any]
+    debugger: Debugger
+
+    @property
+    def description(self) -> str:
+        """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""
+        network = self.debugger.network
+        kind = f"{network.table.name} {network.activation}" if network.table.has_activation else network.table.name
+        sizes = f"{network.inputs}→{network.hidden}→{network.outputs}"
+        return f"{kind} {sizes} · {len(self.data.X)} samples · {network.dtype}"
+
+
+def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session:
+    """The session for a data file (None: the built-in example) and options under their command-line names.
+
+    What is given comes before a project's own options, these before the defaults. Raises InputError.
+    """
+    data = load(
+        source, timesteps=given.get("timesteps"), loss=given.get("loss"), allow_nan=given.get("allow-nan", False)
+    )
+    options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
+    _refuse_unsupported(data)
+    network = Network(
+        inputs=data.X.shape[2],
+        outputs=_outputs(data, options["outputs"]),
+        hidden=options["hidden"],
+        cell=options["cell"],
+        activation=options["activation"],
+        predict=options["predict"],
+        loss=options["loss"] or "cross-entropy",
+        reduction=options["reduction"],
+        dtype=options["dtype"],
+        seed=options["seed"],
+        init_scale=options["init-scale"],
+        optimizer=options["optimizer"],
+        lr=options["lr"],
+    )
+    initial = None
+    if data.initial_state is not None:
+        if data.initial_state.shape[1] != network.hidden:
+            raise InputError(
+                f"{data.name}: the initial state has {data.initial_state.shape[1]} units and the network {network.hidden}; "
+                f"use --hidden {data.initial_state.shape[1]}"
+            )
+        initial = {network.table.output: data.initial_state}
+    return Session(data, options, Debugger(network, data.X, data.y, initial=initial))
+
+
+def _outputs(data: Data, wanted: int | None) -> int:
+    if wanted is None:
+        return len(data.classes)
+    if wanted < len(data.classes):
+        raise InputError(f"{data.name} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}")
+    return wanted
+
+
+def _refuse_unsupported(data: Data) -> None:
+    """What the files can say but the equations do not carry yet, by name."""
+    if data.lengths is not None:
+        short = int((data.lengths < data.X.shape[1]).argmax())
+        raise InputError(
+            f"{data.name}: sample {short} is shorter than the others; all samples must have the same length"
+        )
+    if data.y.ndim != 1:
+        raise InputError(f"{data.name}: there is a target at every step; this network predicts at the last step only")
+    if len(data.classes) == 0:
+        raise InputError(
+            f"{data.name}: the targets are numbers, not classes; "
+            "with --loss cross-entropy every distinct number becomes a class"
+        )
+    if len(data.classes) == 1:
+        raise InputError(f"{data.name}: every sample is of class {data.classes[0]}, so there is nothing to tell apart")

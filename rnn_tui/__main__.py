@@ -1,0 +1,5 @@
+"""`python -m rnn_tui`."""
+
+from rnn_tui.cli import entry
+
+entry()

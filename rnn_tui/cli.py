@@ -1,0 +1,177 @@
+"""The command line: `rnn-tui [DATA] [options]` opens the debugger, `rnn-tui COMMAND` works without a terminal.
+
+Whatever can be refused is refused before NumPy or Textual is loaded. Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input
+(one sentence on standard error), 128+n by signal n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from engine.errors import InputError
+from engine.files.locate import resolve
+from engine.files.options import OPTIONS
+from engine.text import clean
+
+COLORS = ("auto", "truecolor", "256", "16", "none")
+PROGRAM = "rnn-tui"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            message = f"there is no option {clean(unknown.split()[0], 40)}{_close(unknown.split()[0].split('=')[0])}"
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _close(word: str) -> str:
+    known = [f"--{name}" for name in (*OPTIONS, "color", "no-mouse", "json", "all", "tolerance")]
+    match = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {match[0]}?)" if match else ""
+
+
+def _common(parser: argparse.ArgumentParser, data: str = "data") -> None:
+    parser.add_argument(data, nargs="?", metavar="DATA", help="a CSV, NPZ or TOML file, or an example's name")
+    group = parser.add_argument_group("model")
+    for name, option in OPTIONS.items():
+        if option.kind is bool:
+            group.add_argument(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=option.help)
+            continue
+        shown = "|".join(option.choices) or {int: "N", float: "X"}[option.kind]  # pyright: ignore[reportArgumentType]
+        default = "" if option.default is None else f" ({option.default})"
+        group.add_argument(f"--{name}", metavar=shown, default=argparse.SUPPRESS, help=option.help + default)
+
+
+def _trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.npz", help="where to write; replaces what is there"
+    )
+    _common(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument("--all", action="store_true", help="every entry of every parameter, not 50 drawn ones")
+    parser.add_argument("--tolerance", type=_positive, default=1e-6, metavar="X", help="largest relative error (1e-6)")
+    _common(parser)
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("quantity", metavar="QUANTITY", help="a name, with @t for one time step: da@3, dWa, z, dWa@7")
+    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
+    _common(parser)
+
+
+def _examples(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(data=None)
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "trace": ("write one iteration's quantities to an NPZ file", _trace),
+    "check": ("check the gradients against finite differences", _check),
+    "show": ("show a quantity as a heatmap with numbers", _show),
+    "code": ("print a plain NumPy program for this very model and data", _common),
+    "examples": ("list the built-in examples", _examples),
+}
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)} is not possible; it must be a number above 0")
+    return value
+
+
+def _open_parser() -> _Parser:
+    commands = "\n".join(f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items())
+    parser = _Parser(
+        prog=PROGRAM,
+        description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
+        epilog=f"commands that need no terminal (rnn-tui COMMAND --help):\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _common(parser)
+    return parser
+
+
+def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The model's options that were given, by their command-line names, as values."""
+    given: dict[str, Any] = {}
+    for name, option in OPTIONS.items():
+        text = getattr(arguments, name.replace("-", "_"), None)
+        if text is not None:
+            given[name] = text if option.kind is bool else option.parse(name, text)
+    return given
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the program with these arguments; returns the exit code. Raises InputError for what it refuses."""
+    command = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    if command is None:
+        return _open(_open_parser().parse_args(arguments))
+    text, options = COMMANDS[command]
+    parser = _Parser(prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+    options(parser)
+    parsed = parser.parse_args(arguments[1:])
+    given = model_options(parsed)
+    resolve(parsed.data)
+    from rnn_tui import commands
+
+    return getattr(commands, command)(parsed, given)
+
+
+def _open(parsed: argparse.Namespace) -> int:
+    if parsed.version:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        return 0
+    given = model_options(parsed)
+    resolve(parsed.data)
+    from rnn_tui import terminal
+
+    problem = terminal.problem(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    if problem:
+        raise InputError(problem)
+    mode = terminal.color_mode(parsed.color, os.environ)
+    terminal.prepare_environment(mode, os.environ)
+    from engine.session import open_session
+
+    session = open_session(parsed.data, given)
+    from rnn_tui.app import DebuggerApp
+
+    return terminal.run(DebuggerApp(session, mode=mode, light=parsed.theme == "light"), mouse=not parsed.no_mouse)
+
+
+def entry() -> NoReturn:
+    """The console script: messages to standard error, exit codes as promised."""
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        code = 2
+    except BrokenPipeError:
+        # `rnn-tui code | head`: nobody is reading any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    sys.exit(code)

@@ -1,0 +1,88 @@
+"""The commands that need no terminal: each takes parsed arguments and the given model options, and returns the exit code.
+
+Standard output carries the result only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from engine.errors import InputError
+from engine.session import Session, open_session
+
+
+def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui trace [DATA] -o FILE.npz`."""
+    from engine.files.trace import write_trace
+
+    session = open_session(arguments.data, given)
+    iteration = session.options["iteration"]
+    tape = session.debugger.tape(iteration)
+    meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
+    write_trace(arguments.output, tape, meta={"data": session.data.name, **meta})
+    print(f"wrote {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong."""
+    from engine.gradcheck import check as check_gradients
+
+    session = open_session(arguments.data, given)
+    debugger = session.debugger
+    report = check_gradients(
+        debugger.network_at(session.options["iteration"]),
+        session.data.X,
+        session.data.y,
+        initial=debugger.initial,
+        tolerance=arguments.tolerance,
+        everything=arguments.all,
+    )
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        print(report.to_text())
+    return 0 if report.ok else 1
+
+
+def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui show QUANTITY [DATA]`."""
+    from engine.notation import parse_cell
+    from rnn_tui import terminal
+    from rnn_tui.show import picture
+
+    name, t, index = parse_cell(arguments.quantity)
+    session = open_session(arguments.data, given)
+    tape = session.debugger.tape(session.options["iteration"])
+    mode = arguments.color
+    if mode == "auto" and not sys.stdout.isatty():
+        mode = "none"
+    sys.stdout.write(picture(tape, name, t, index, terminal.color_mode(mode, os.environ)))
+    return 0
+
+
+def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui code [DATA]`."""
+    from engine.codegen import program_text
+
+    session: Session = open_session(arguments.data, given)
+    sys.stdout.write(program_text(session))
+    return 0
+
+
+def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui examples`."""
+    from engine.files.project import samples
+
+    if arguments.data or given:
+        raise InputError("examples takes no further arguments")
+    found = samples()
+    width = max(len(sample.name) for sample in found)
+    for sample in found:
+        print(f"{sample.name:<{width}}  {sample.title}\n{'':<{width}}  look for: {sample.look_for}\n")
+    print("Open one by its name: rnn-tui vanishing")
+    return 0

@@ -1,0 +1,191 @@
+"""A drawing surface of character cells: place text, heatmaps and boxes, get Textual strips of exact width.
+
+Promises: every strip is exactly `width` cells wide whatever was drawn, later pieces cover earlier ones, nothing is ever
+read as markup, and no control or direction-changing character gets through.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Piece = tuple[int, int, int, list[Segment]]
+"""Column, number of the piece, width, content."""
+
+SQUARE = "┌─┐│└┘"
+ROUNDED = "╭─╮│╰╯"
+ASCII = "+-+|++"
+
+
+class Canvas:
+    """`width` × `height` cells filled with `style`; coordinates are columns and lines from the upper left, from 0."""
+
+    def __init__(self, width: int, height: int, style: Style | None = None) -> None:
+        self.width = width
+        self.height = height
+        self.style = style or Style()
+        self._lines: list[list[Piece]] = [[] for _ in range(height)]
+        self._count = 0
+        self._regions: list[tuple[int, int, int, int, object]] = []
+
+    def text(self, x: int, y: int, text: str, style: Style | None = None, target: object = None) -> int:
+        """Write `text` on the canvas' background; return the column after it, where more can follow.
+
+        A `target` makes what is visible of the text clickable.
+        """
+        text = printable(text)
+        width = cell_len(text)
+        self._place(x, y, width, [Segment(text, self.style + style if style else self.style)])
+        if target is not None:
+            self.hit(x, y, width, 1, target)
+        return x + width
+
+    def rows(self, x: int, y: int, rows: Iterable[list[Segment]]) -> None:
+        """Place rows of Segments, such as a heatmap, one under the other; their styles stay as they are."""
+        for line, segments in enumerate(rows, y):
+            self._place(x, line, Segment.get_line_length(segments), segments)
+
+    def fill(self, x: int, y: int, width: int, height: int, style: Style) -> None:
+        """Cover a rectangle with `style`'s background."""
+        blank = [Segment(" " * max(width, 0), self.style + style)]
+        for line in range(y, y + height):
+            self._place(x, line, width, blank)
+
+    def frame(
+        self,
+        x: int,
+        y: int,
+        width: int,
+        height: int,
+        title: str = "",
+        style: Style | None = None,
+        title_style: Style | None = None,
+        box: str = SQUARE,
+    ) -> None:
+        """Draw a box around width × height cells (at least 2 × 2, edges included), its title in the upper edge."""
+        if width < 2 or height < 2:
+            return
+        left_top, across, right_top, down, left_bottom, right_bottom = box
+        self.text(x, y, left_top + across * (width - 2) + right_top, style)
+        for line in range(y + 1, y + height - 1):
+            self.text(x, line, down, style)
+            self.text(x + width - 1, line, down, style)
+        self.text(x, y + height - 1, left_bottom + across * (width - 2) + right_bottom, style)
+        shown = shortened(title, width - 6)
+        if shown:
+            self.text(x + 2, y, f" {shown} ", title_style or style)
+
+    def hit(self, x: int, y: int, width: int, height: int, target: object) -> None:
+        """Make a rectangle clickable: `target_at` answers with `target` there."""
+        self._regions.append((x, y, width, height, target))
+
+    def target_at(self, x: int, y: int) -> tuple[object, int, int] | None:
+        """The target at a cell and the cell's place within its rectangle; of several the one registered last."""
+        if not (0 <= x < self.width and 0 <= y < self.height):
+            return None
+        for left, top, width, height, target in reversed(self._regions):
+            if left <= x < left + width and top <= y < top + height:
+                return target, x - left, y - top
+        return None
+
+    def strips(self) -> list[Strip]:
+        """One strip a line, each exactly `width` cells."""
+        blank = Strip([Segment(" " * self.width, self.style)], self.width)
+        return [self._strip(line) if line else blank for line in self._lines]
+
+    def plain(self) -> str:
+        """The text alone, without trailing blanks."""
+        return "\n".join(strip.text.rstrip() for strip in self.strips())
+
+    def _place(self, x: int, y: int, width: int, segments: list[Segment]) -> None:
+        """Add a piece, cropped to the canvas, sorted by column and then by age."""
+        if not 0 <= y < self.height or x >= self.width or x + width <= 0 or width <= 0:
+            return
+        if x < 0 or x + width > self.width:
+            start, end = max(-x, 0), min(width, self.width - x)
+            segments = _crop(segments, width, start, end)
+            x, width = x + start, end - start
+        self._count += 1
+        insort(self._lines[y], (x, self._count, width, segments), key=_order)
+
+    def _strip(self, pieces: list[Piece]) -> Strip:
+        result: list[Segment] = []
+        end = 0
+        for x, _, width, segments in _uncovered(pieces):
+            if x > end:
+                result.append(Segment(" " * (x - end), self.style))
+            result += segments
+            end = x + width
+        if end < self.width:
+            result.append(Segment(" " * (self.width - end), self.style))
+        return Strip(result, self.width)
+
+
+def printable(text: str) -> str:
+    """`text` with everything replaced that is not a visible character or a blank (controls, bidi marks, line ends)."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` cells, ending in … where something was left out; '' if there is no room."""
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else ""
+
+
+def _order(piece: Piece) -> tuple[int, int]:
+    return piece[:2]
+
+
+def _uncovered(pieces: list[Piece]) -> list[Piece]:
+    """Pieces sorted by column without overlaps: of two on one cell the younger stays."""
+    if all(left[0] + left[2] <= right[0] for left, right in pairwise(pieces)):
+        return pieces
+    visible: list[Piece] = []
+    for new in sorted(pieces, key=lambda piece: piece[1]):
+        x, end = new[0], new[0] + new[2]
+        visible = [part for old in visible for part in _outside(old, x, end)]
+        visible.append(new)
+    return sorted(visible, key=_order)
+
+
+def _outside(piece: Piece, begin: int, end: int) -> list[Piece]:
+    """What of a piece lies outside of the columns begin..end: itself, or none, one or two parts of it."""
+    x, number, width, segments = piece
+    if x + width <= begin or end <= x:
+        return [piece]
+    parts: list[Piece] = []
+    if x < begin:
+        parts.append((x, number, begin - x, _crop(segments, width, 0, begin - x)))
+    if end < x + width:
+        parts.append((end, number, x + width - end, _crop(segments, width, end - x, width)))
+    return parts
+
+
+def _crop(segments: list[Segment], width: int, start: int, end: int) -> list[Segment]:
+    """Cells start..end of Segments that are `width` wide; half a wide character becomes a blank."""
+    result: list[Segment] = []
+    at = 0
+    for segment in segments:
+        after = at + segment.cell_length
+        if after > start and at < end:
+            part = segment
+            if at < start:
+                _, part = part.split_cells(start - at)
+            if after > end:
+                part, _ = part.split_cells(end - max(at, start))
+            result.append(part)
+        at = after
+    return result

@@ -1,0 +1,53 @@
+"""Heatmaps with the numbers written into their cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style
+
+from .inks import ColorMode, Inks, inks
+from .numbers import number
+from .palette import NOT_YET, OVER, PAD, UNDER, Palette
+from .tiles import MARKS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def numbered(
+    values: ArrayLike,
+    codes: NDArray[np.uint8],
+    palette: Palette,
+    mode: ColorMode = ColorMode.TRUECOLOR,
+    cell_width: int = 10,
+    cursor: tuple[int, int] | None = None,
+) -> list[list[Segment]]:
+    """Values (rows, cols) as numbers on the colours of their codes: one line a row, cells of `cell_width` >= 8."""
+    colors = None if mode is ColorMode.NONE else inks(palette, mode)
+    result: list[list[Segment]] = []
+    for row, (line, line_codes) in enumerate(zip(np.asarray(values).tolist(), codes.tolist(), strict=True)):
+        cells = [(_text(value, code, cell_width), code) for value, code in zip(line, line_codes, strict=True)]
+        at = cursor[1] if cursor is not None and cursor[0] == row else -1
+        result.append([Segment(text, _style(colors, code, column == at)) for column, (text, code) in enumerate(cells)])
+    return result
+
+
+def _text(value: float, code: int, width: int) -> str:
+    if code == PAD:
+        return " " * width
+    if code == NOT_YET:
+        return MARKS[NOT_YET] * width
+    # A column is left free between two numbers; a clipped one has its mark there.
+    mark = MARKS[code] if code in (OVER, UNDER) else " "
+    return mark + number(value, width - 1).rjust(width - 1)
+
+
+def _style(colors: Inks | None, code: int, cursor: bool) -> Style:
+    if colors is None:
+        return Style(reverse=True, bold=True) if cursor else Style()
+    if cursor:
+        return Style.from_color(colors.on_cursor, colors.cursor) + Style(bold=True)
+    return Style.from_color(colors.ink[code], colors.fill[code])

@@ -1,0 +1,216 @@
+"""Values to colour codes, and what the codes look like.
+
+A code is a uint8: 0..62 are levels (31 a sign, `ZERO` between them), above them the special codes. Code `ZERO` means
+exactly zero: the smallest non-zero number is one level off, so that a dead unit can be told from a weak one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+RGB = tuple[int, int, int]
+
+STEPS: Final = 31
+"""Levels of one sign."""
+LEVELS: Final = 2 * STEPS + 1
+ZERO: Final = STEPS
+NAN: Final = 63
+PLUS_INF: Final = 64
+MINUS_INF: Final = 65
+OVER: Final = 66
+"""Finite, above the scale."""
+UNDER: Final = 67
+"""Finite, below −scale."""
+NOT_YET: Final = 68
+"""Not computed yet."""
+PAD: Final = 69
+"""No cell here."""
+COUNT: Final = 70
+"""How many codes there are."""
+
+
+def scale_of(*arrays: ArrayLike) -> float:
+    """The scale that all arrays share: the largest finite magnitude, 1.0 when there is none above zero."""
+    largest = 0.0
+    for array in arrays:
+        magnitudes = np.abs(np.asarray(array, dtype=np.float64))
+        largest = max(largest, float(np.max(magnitudes, initial=0.0, where=np.isfinite(magnitudes))))
+    return largest or 1.0
+
+
+def signed_codes(values: ArrayLike, scale: float, log: bool = False, floor: float = 1e-6) -> NDArray[np.uint8]:
+    """Codes of the same shape as `values`: linear on ±scale, or logarithmic between floor*scale and scale.
+
+    What is below the floor and not zero has the first level of its sign.
+    """
+    if not (0.0 < scale < np.inf and 0.0 < floor < 1.0):
+        raise ValueError(f"scale {scale} must be positive and finite, floor {floor} between 0 and 1")
+    numbers = np.asarray(values, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        ratio = np.abs(numbers) / scale
+        position = 1.0 + (STEPS - 1) * (1.0 - np.log(ratio) / np.log(floor)) if log else STEPS * ratio
+        # ceil: equal bins, and nothing but zero in bin 0. fmin/fmax turn NaN (0/0, log 0) into a valid level.
+        steps = np.fmax(np.fmin(np.ceil(position), STEPS), 1.0)
+        codes = (ZERO + np.sign(np.nan_to_num(numbers)) * steps).astype(np.uint8)
+    codes = np.asarray(codes)
+    beyond = ratio > 1.0 + 1e-9
+    codes[beyond & (numbers > 0)] = OVER
+    codes[beyond & (numbers < 0)] = UNDER
+    codes[np.isposinf(numbers)] = PLUS_INF
+    codes[np.isneginf(numbers)] = MINUS_INF
+    codes[np.isnan(numbers)] = NAN
+    return codes
+
+
+def one_sided_codes(values: ArrayLike, scale: float, log: bool = False, floor: float = 1e-6) -> NDArray[np.uint8]:
+    """Codes 31..62 for norms. A negative number is no norm and gets UNDER, not the colour of a small one."""
+    codes = signed_codes(values, scale, log, floor)
+    codes[codes < ZERO] = UNDER
+    return codes
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """Colours for the 63 levels and for what stands around them; compared by identity, so it can key a cache."""
+
+    name: str
+    table: tuple[RGB, ...]
+    """63 colours; a one-sided palette repeats the zero colour below `ZERO`."""
+    ramp_256: tuple[int, ...]
+    """The same by hand among xterm's 256 colours, zero in the middle, or first if one-sided: xterm's few dark colours
+    are so far apart that the nearest one to a weak value would be a grey without a sign."""
+    ramp_16: tuple[int, ...]
+    background: RGB
+    text: RGB
+    dim: RGB
+    cursor: RGB
+    one_sided: bool = False
+
+    @property
+    def light(self) -> bool:
+        """Whether it is meant for a light background."""
+        return luminance(self.background) > 0.5
+
+
+def luminance(color: RGB) -> float:
+    """Relative luminance, 0 (black) to 1 (white), of an sRGB colour."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def rgb(code: str) -> RGB:
+    """'4ea8ff' or '#4ea8ff' as numbers."""
+    code = code.removeprefix("#")
+    return int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16)
+
+
+def _between(anchors: str, count: int) -> tuple[RGB, ...]:
+    """`count` colours on the straight lines between evenly spaced anchors."""
+    points = np.array([rgb(anchor) for anchor in anchors.split()], dtype=float)
+    at = np.linspace(0, len(points) - 1, count)
+    channels = [np.rint(np.interp(at, np.arange(len(points)), points[:, k])).astype(int) for k in range(3)]
+    return tuple((int(r), int(g), int(b)) for r, g, b in zip(*channels, strict=True))
+
+
+def _one_sided(anchors: str) -> tuple[RGB, ...]:
+    colors = _between(anchors, STEPS + 1)
+    return (colors[0],) * STEPS + colors
+
+
+_DARK: dict[str, Any] = {
+    "background": rgb("101114"),
+    "text": rgb("d6d9df"),
+    "dim": rgb("5c616b"),
+    "cursor": rgb("ffd75f"),
+}
+_LIGHT: dict[str, Any] = {
+    "background": rgb("fbfaf8"),
+    "text": rgb("24262b"),
+    "dim": rgb("8b8f98"),
+    "cursor": rgb("00a01e"),
+}
+
+# Berlin and Vik: Fabio Crameri's scientific colour maps, MIT licence.
+_BERLIN_ANCHORS = (
+    "9eb0ff 79abed 519fd3 3685ad 286886 1d4b61 14303e 111a20 190c09 2b0e01 411201 5b1d08 7d341e 9e513f be6f63 df8f89 "
+    "ffadad"
+)
+_VIK_ANCHORS = (
+    "001261 022b71 034481 0c5e92 307da6 619ebd 94bed2 c6dbe6 ece5e0 e9cab8 dbaa8d cf8c66 c27041 b2511d 912d06 731406 "
+    "590008"
+)
+BERLIN = Palette(
+    "berlin",
+    _between(_BERLIN_ANCHORS, LEVELS),
+    (147, 111, 74, 31, 24, 17, 232, 52, 88, 131, 167, 174, 217),
+    (14, 12, 4, 0, 1, 9, 11),
+    **_DARK,
+)
+VIK = Palette(
+    "vik",
+    _between(_VIK_ANCHORS, LEVELS),
+    (17, 24, 31, 67, 110, 153, 255, 223, 180, 173, 130, 88, 52),
+    (4, 12, 14, 15, 11, 9, 1),
+    **_LIGHT,
+)
+FORWARD = Palette(
+    "forward",
+    _one_sided("0d1620 143350 2468ab 4ea8ff a6d4ff"),
+    (232, 17, 18, 25, 32, 75, 117, 153),
+    (0, 4, 12, 14, 15),
+    one_sided=True,
+    **_DARK,
+)
+BACKWARD = Palette(
+    "backward",
+    _one_sided("1e100a 4d2410 a04f2a ff8c5a ffc9ad"),
+    (232, 52, 88, 130, 173, 209, 216, 223),
+    (0, 1, 9, 11, 15),
+    one_sided=True,
+    **_DARK,
+)
+FORWARD_LIGHT = Palette(
+    "forward-light",
+    _one_sided("e9eef3 b5d3f2 5fa4e6 1e68b8 06305f"),
+    (255, 153, 111, 68, 25, 18, 17),
+    (15, 14, 12, 4, 0),
+    one_sided=True,
+    **_LIGHT,
+)
+BACKWARD_LIGHT = Palette(
+    "backward-light",
+    _one_sided("f3ece8 f7cfb9 ee9467 bb4c1c 5f1c04"),
+    (255, 223, 216, 209, 166, 130, 88, 52),
+    (15, 11, 9, 1, 0),
+    one_sided=True,
+    **_LIGHT,
+)
+
+
+@dataclass(frozen=True)
+class Palettes:
+    """The three palettes of one screen."""
+
+    signed: Palette
+    forward: Palette
+    backward: Palette
+
+
+@lru_cache(maxsize=16)
+def palettes(light: bool = False, background: RGB | None = None) -> Palettes:
+    """The palettes for a dark or light screen, on the panel's own `background` when it is given."""
+    chosen = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT) if light else (BERLIN, FORWARD, BACKWARD)
+    if background is not None:
+        chosen = tuple(_on(palette, background) for palette in chosen)
+    return Palettes(*chosen)
+
+
+def _on(palette: Palette, background: RGB) -> Palette:
+    return Palette(**{**palette.__dict__, "background": background})

@@ -1,0 +1,132 @@
+"""`rnn-tui show`: one quantity as a heatmap with numbers, as text for standard output."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from rich.console import Console
+from rich.segment import Segment, Segments
+
+from engine.errors import InputError
+from engine.functions import Array
+from engine.program import Loop
+from engine.tape import Tape
+from rnn_tui.render.colorbar import colorbar
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.numbered import numbered
+from rnn_tui.render.numbers import MINUS, exact, number, shape
+from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
+
+MODES = {
+    "truecolor": ColorMode.TRUECOLOR,
+    "256": ColorMode.COLORS_256,
+    "16": ColorMode.COLORS_16,
+    "none": ColorMode.NONE,
+}
+_SYSTEMS = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": None}
+CELL = 10
+
+
+def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: str) -> str:
+    """What `show` prints; InputError when there is no such quantity, step or cell."""
+    array, heading, rows, columns = _select(tape, name, t)
+    if index:
+        return f"{_cell(array, index, name, t)}\n"
+    matrix = np.atleast_2d(array)
+    first = tape.plan.steps + 1 - len(matrix) if rows == "t" else 0
+    console = Console(
+        file=io.StringIO(),
+        color_system=_SYSTEMS[mode],
+        force_terminal=mode != "none",
+        width=10**6,
+        legacy_windows=False,
+    )
+    console.print(heading, markup=False, highlight=False)
+    console.print(_statistics(matrix), markup=False, highlight=False)
+    console.print("")
+    for line in _table(matrix, rows, columns, first, MODES[mode]):
+        console.print(Segments([*line, Segment.line()]), end="")
+    if matrix.size > 1 and mode != "none":
+        console.print("")
+        for line in colorbar(BERLIN, MODES[mode], 43, scale_of(matrix)):
+            console.print(Segments([Segment("      "), *line, Segment.line()]), end="")
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]:
+    """The array, its heading, and what its rows and columns are."""
+    program = tape.plan.program
+    if name not in tape:
+        known = ", ".join((*program.quantities, *program.parameters))
+        raise InputError(f"there is no quantity {name!r}; there are {known}")
+    if t is None:
+        return _whole(tape, name)
+    quantity = program.quantities.get(name)
+    line = next(program.writers(name), None)
+    if line is not None and line.equation.accumulate:
+        _check_step(name, t, 1, program.steps)
+        return tape.term(line, t), f"{name}@{t}: the term of step {t}", *_names(quantity.axes if quantity else ())
+    array = tape[name]
+    if (quantity is not None and not quantity.rows) or name in tape.parameters:
+        raise InputError(f"{name} is not in time; show it without @{t}")
+    first = 0 if len(array) == program.steps + 1 else 1
+    _check_step(name, t, first, program.steps)
+    row = tape.at(name, t)
+    return row, f"{name}@{t}  {shape(row.shape)}", "sample", "unit"
+
+
+def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
+    array = tape[name]
+    if array.ndim < 3:
+        axes = tape.plan.axes.get(name, ())
+        return array, f"{name}  {shape(array.shape)}{_loop_note(tape, name)}", *_names(axes)
+    largest = np.take_along_axis(array, np.abs(array).argmax(axis=1)[:, None], axis=1)[:, 0]
+    steps = f"rows: t = {tape.plan.steps + 1 - len(array)} to {tape.plan.steps}"
+    return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", "unit"
+
+
+def _loop_note(tape: Tape, name: str) -> str:
+    lines = list(tape.plan.program.writers(name))
+    looped = lines and tape.plan.program.blocks[lines[0].block].loop is Loop.DOWN
+    return "  the sum over all time steps" if looped and lines[0].equation.accumulate else ""
+
+
+def _names(axes: tuple[str, ...]) -> tuple[str, str]:
+    words = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
+    named = [words.get(axis, axis) for axis in axes]
+    return (named[0], named[1]) if len(named) == 2 else ("", named[0] if named else "")
+
+
+def _check_step(name: str, t: int, first: int, last: int) -> None:
+    if not first <= t <= last:
+        raise InputError(f"{name} has the time steps {first} to {last}, not {t}")
+
+
+def _cell(array: Array, index: tuple[int, ...], name: str, t: int | None) -> str:
+    label = name + ("" if t is None else f"@{t}")
+    if len(index) != array.ndim or any(not 0 <= i < n for i, n in zip(index, array.shape, strict=False)):
+        raise InputError(f"{label} has the shape {shape(array.shape)}; {list(index)} is not a cell of it")
+    return exact(float(array[index]), array.dtype).replace(MINUS, "-")
+
+
+def _statistics(matrix: Array) -> str:
+    finite = matrix[np.isfinite(matrix)]
+    zeros = f"zeros {np.mean(matrix == 0):.0%}"
+    norm = f"‖·‖ {number(float(np.linalg.norm(matrix)), trim=True)}"
+    if not finite.size:
+        return f"{norm}  no finite value"
+    return (
+        f"min {number(float(finite.min()), trim=True)}  max {number(float(finite.max()), trim=True)}  {zeros}  {norm}"
+    )
+
+
+def _table(matrix: Array, rows: str, columns: str, first: int, mode: ColorMode) -> list[list[Segment]]:
+    codes = signed_codes(matrix, scale_of(matrix))
+    head = f"{rows[:6]:<7}" + "".join(f"{f'{columns} {i}':>{CELL}}" for i in range(matrix.shape[1]))
+    body = numbered(matrix, codes, BERLIN, mode, CELL)
+    lines = [[Segment(head)]]
+    for number_, line in enumerate(body, first):
+        lines.append([Segment(f"{number_ if rows else '':>5}  "), *line])
+    return lines

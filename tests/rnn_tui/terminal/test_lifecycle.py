@@ -1,0 +1,283 @@
+"""How the app ends and what it leaves behind, in a real terminal. The app is victim.py."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.tmux import ROOT, Tmux, tmux
+
+__all__ = ["tmux"]  # the fixture
+
+VICTIM = "python -m tests.rnn_tui.terminal.victim"
+READY = re.compile(r"ready pid=(\d+)")
+
+
+def started(terminal: Tmux, command: str = VICTIM, **options) -> int:
+    """Start the victim and wait for its screen; its process id."""
+    terminal.start(command, **options)
+    return victim_pid(terminal.wait_for(READY))
+
+
+def victim_pid(screen: str) -> int:
+    found = READY.search(screen)
+    assert found
+    return int(found[1])
+
+
+def assert_usable(terminal: Tmux) -> None:
+    """The modes of the terminal and of its line discipline are those of a fresh shell."""
+    screen = terminal.wait_for("[end]")
+    state = terminal.state()
+    assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (0, 0, 1)
+    modes = screen.split()
+    assert {"echo", "icanon", "isig", "iexten", "icrnl", "ixon"} <= set(modes)
+
+
+def test_while_it_runs_the_terminal_is_in_another_state(tmux):
+    # Otherwise `assert_usable` could not fail.
+    terminal = tmux()
+    started(terminal)
+    state = terminal.state()
+    assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("key", "code"), [("q", 0), ("7", 7)])
+def test_quitting_returns_the_apps_code(tmux, key, code):
+    terminal = tmux()
+    started(terminal)
+    terminal.keys(key)
+    assert terminal.wait_for_exit() == code
+    assert_usable(terminal)
+    assert "ready" not in terminal.screen()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(tmux, number):
+    terminal = tmux()
+    os.kill(started(terminal), number)
+    assert terminal.wait_for_exit() == 128 + number
+    assert f"returned {128 + number}" in terminal.screen()  # not ended by force
+    assert_usable(terminal)
+
+
+def test_ctrl_c_is_a_key_and_does_not_quit(tmux):
+    terminal = tmux()
+    started(terminal)
+    terminal.keys("C-c", "c")
+    terminal.wait_for("count 1")
+
+
+def test_a_crash_exits_1_with_a_short_traceback_on_the_restored_terminal(tmux):
+    terminal = tmux()
+    started(terminal, height=50)
+    terminal.keys("x")
+    assert terminal.wait_for_exit() == 1
+    assert_usable(terminal)
+    screen = terminal.screen()
+    assert "RuntimeError: crashed on \N{REPLACEMENT CHARACTER} purpose" in screen
+    assert "in action_crash" in screen
+    assert "a local variable" not in screen
+    assert screen.splitlines().index("[exit 1]") < 30
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_blocked_app_dies_of_the_signal_and_leaves_the_terminal_usable(tmux, signals):
+    terminal = tmux()
+    pid = started(terminal)
+    terminal.keys("b")
+    terminal.wait_for("blocked")
+    asked = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    if signals == 2:
+        time.sleep(0.1)  # two pending signals of a kind are one
+        os.kill(pid, signal.SIGTERM)
+    assert terminal.wait_for_exit(timeout=5) == 128 + signal.SIGTERM
+    assert (time.monotonic() - asked > 1.9) == (signals == 1)
+    assert "returned" not in terminal.screen()
+    assert_usable(terminal)
+
+
+def in_a_shell(terminal: Tmux, command: str = VICTIM) -> int:
+    """Start the victim from an interactive shell, which has job control."""
+    terminal.start("PS1='shell> ' sh -i")
+    terminal.wait_for("shell>")
+    terminal.type(f"{command}\n")
+    return victim_pid(terminal.wait_for(READY))
+
+
+def test_suspended_and_continued_the_screen_is_all_there(tmux):
+    terminal = tmux()
+    in_a_shell(terminal)
+    terminal.keys("c")
+    before = terminal.wait_for("count 1")
+    terminal.keys("C-z")
+    terminal.wait_for("shell>")
+    assert terminal.state()["alternate_on"] == 0
+    assert terminal.state()["mouse_any_flag"] == 0
+    terminal.type("fg\n")
+    terminal.wait_for(lambda screen: screen == before)
+    terminal.keys("c")
+    terminal.wait_for("count 2")
+    terminal.keys("q")
+    terminal.wait_for("shell>")
+    terminal.type("exit\n")
+    assert terminal.wait_for_exit() == 0
+    assert_usable(terminal)
+
+
+def test_stopped_from_outside_and_continued(tmux):
+    terminal = tmux()
+    pid = in_a_shell(terminal)
+    os.kill(pid, signal.SIGSTOP)
+    terminal.type("\n")
+    terminal.wait_for("shell>")
+    # What other programs may do to the terminal in the meantime.
+    terminal.type("stty sane; printf '\\033[?1049l\\033[?25h\\033[?1000l\\033[?1003l'; clear; echo be''side\n")
+    terminal.wait_for("beside")
+    terminal.type("fg\n")
+    terminal.wait_for(lambda screen: "ready" in screen and "quiet" in screen and "beside" not in screen)
+    state = terminal.state()
+    assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (1, 1, 0)
+    terminal.keys("c", "c", "c")
+    terminal.wait_for("count 3")
+    terminal.keys("q")
+    terminal.wait_for("shell>")
+    terminal.type("exit\n")
+    terminal.wait_for_exit()
+    assert_usable(terminal)
+
+
+def test_sigcont_while_it_shuts_down_does_not_bring_the_screen_back(tmux):
+    # `timeout` and systemd send one right after SIGTERM.
+    terminal = tmux()
+    pid = started(terminal)
+    terminal.keys("s")
+    terminal.wait_for(lambda _: terminal.state()["alternate_on"] == 0)
+    os.kill(pid, signal.SIGCONT)
+    assert terminal.wait_for_exit() == 0
+    assert_usable(terminal)
+
+
+def test_ended_while_suspended_it_does_not_come_back(tmux):
+    terminal = tmux()
+    in_a_shell(terminal)
+    terminal.keys("C-z")
+    terminal.wait_for("shell>")
+    terminal.type("kill %1; bg; wait %1; echo co''de=$?\n")
+    screen = terminal.wait_for(f"code={128 + signal.SIGTERM}")
+    assert "shell> python -m" in screen  # nothing was cleared or drawn over
+    terminal.type("exit\n")
+    terminal.wait_for_exit()
+    assert_usable(terminal)
+
+
+def test_sigcont_right_after_sigterm(tmux):
+    terminal = tmux()
+    pid = started(terminal)
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGCONT)
+    assert terminal.wait_for_exit() == 128 + signal.SIGTERM
+    assert "returned" in terminal.screen()
+    assert_usable(terminal)
+
+
+def test_piped_input_is_read_and_keys_still_work(tmux):
+    terminal = tmux()
+    started(terminal, f"echo from a pipe | {VICTIM}")
+    terminal.wait_for("from a pipe")
+    terminal.keys("c")
+    terminal.wait_for("count 1")
+    terminal.keys("q")
+    assert terminal.wait_for_exit() == 0
+    assert_usable(terminal)
+
+
+def test_closed_input(tmux):
+    terminal = tmux()
+    started(terminal, f"{VICTIM} <&-")
+    terminal.keys("q")
+    assert terminal.wait_for_exit() == 0
+    assert_usable(terminal)
+
+
+@pytest.mark.parametrize("environ", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_characters_survive_an_ascii_stderr(tmux, environ):
+    terminal = tmux()
+    started(terminal, environ=environ)
+    terminal.wait_for("red ▀█ ±")
+
+
+@pytest.mark.parametrize(
+    ("choice", "red"), [("truecolor", "48;2;255;0;0"), ("256", "48;5;196"), ("16", "41"), ("none", None)]
+)
+def test_the_screen_is_drawn_in_the_colors_chosen(tmux, choice, red):
+    terminal = tmux()
+    started(terminal, f"{VICTIM} {choice}")
+    codes = re.findall(r"\x1b\[([\d;]*)m", terminal.screen(colors=True))
+    if red is None:
+        assert not [code for code in codes if re.search(r"(^|;)(3[0-8]|4[0-8]|9\d|10\d)(;|$)", code)]
+        assert any(code in ("7", "0;7") for code in codes)  # the background that stands out
+        assert any(code in ("1", "0;1") for code in codes)
+    else:
+        assert red in codes
+
+
+def test_a_closed_terminal_ends_it_even_if_sighup_is_ignored():
+    process, master = in_a_pty_ignoring_hangup()
+    try:
+        read_until(master, b"ready")
+        os.close(master)
+        assert process.wait(timeout=5) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    finally:
+        process.kill()  # or it would spin for ever
+
+
+def test_without_any_terminal_there_is_one_sentence():
+    command = [sys.executable, "-m", "tests.rnn_tui.terminal.victim"]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+    assert b"needs a terminal" in done.stderr
+
+
+# Not a preexec_fn: Python warns of forking while the test runner has threads.
+TAKE_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-m", "tests.rnn_tui.terminal.victim"])
+"""
+
+
+def in_a_pty_ignoring_hangup() -> tuple[subprocess.Popen[bytes], int]:
+    """The victim in a session of its own on a pseudo-terminal; its process and the terminal's other end."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE_TERMINAL],
+        cwd=ROOT,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(slave)
+    return process, master
+
+
+def read_until(descriptor: int, wanted: bytes) -> None:
+    seen = b""
+    with contextlib.suppress(OSError):
+        while wanted not in seen:
+            seen += os.read(descriptor, 65536)
+    assert wanted in seen
