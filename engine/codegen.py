@@ -89,7 +89,6 @@ def program_text(session: Session) -> str:
 
 def _heading(network: Network, data: Data) -> str:
     steps, features = data.X.shape[1:]
-    values = "value" if features == 1 else "values"
     kind = f"{network.activation} " if network.table.has_activation else ""
     return (
         f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '

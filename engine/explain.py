@@ -62,7 +62,9 @@ class Explanation:
         return tuple(ordered[:count]), math.fsum(term.value for term in rest), len(rest)
 
 
-def explain(tape: Tape, name: str, t: int | None, index: Index, *, down_to: int = 1, one_step: bool = False) -> Explanation:
+def explain(
+    tape: Tape, name: str, t: int | None, index: Index, *, down_to: int = 1, one_step: bool = False
+) -> Explanation:
     """The arithmetic behind a cell of a quantity at step t.
 
     For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t. Raises
@@ -159,7 +161,9 @@ class _Reader:
         elif operator == "/" and not self._axes(right):
             divisor = float(self._array(right))
             label = f"1/{divisor:g}"
-            yield from ([*factors, Factor(label, 1 / divisor)] for factors in self.terms(left, self._within(left, index)))
+            yield from (
+                [*factors, Factor(label, 1 / divisor)] for factors in self.terms(left, self._within(left, index))
+            )
         else:
             value = float(np.asarray(self._array(Binary(operator, left, right)))[index])
             yield [Factor(operator, value)]

@@ -13,7 +13,7 @@ entry passes when |a − n| ≤ max(tolerance · max(|a|, |n|), u), and nothing 
 σ is the rounding noise of the loss, from its fourth differences at steps far below anything smooth (Hamming; Moré and Wild: Estimating
 Computational Noise, 2011). h starts at 2⁻⁸ · max(1, |w|): with four points the best step is near eps^(1/5), larger than the eps^(1/3)
 of two. It shrinks by 8 while a kink lies between the points or the h⁴ term is larger than rounding, down to 2⁻²³. Where the two values
-then disagree, all steps are taken, and the numeric value is the one that differs least from that of the next smaller step.
+then disagree, all steps down to 2⁻⁴¹ are taken, and the numeric value is the one that differs least from that of the next smaller step.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ from engine.tape import Tape, record
 
 STEPS = tuple(2.0**-exponent for exponent in (8, 11, 14, 17, 20, 23))
 """The steps h that are tried, largest first, in units of max(1, |w|)."""
+
+SMALLER_STEPS = tuple(2.0**-exponent for exponent in (26, 29, 32, 35, 38, 41))
+"""The ones that are tried besides where the values disagree: exploding gradients bend the loss within 2⁻²³."""
+
+ROUGH = 1e-10
+"""From which σ / max(1, |L|) on the loss is called too rough for differences."""
 
 NOISE_MARGIN = 10.0
 """How many σ/h a numeric value may be off: its standard deviation is 0.95 of them, and the worst of thousands of entries counts."""
@@ -249,6 +255,12 @@ def _report(measure: _Measure, parameters: Mapping[str, Comparison], direction: 
     looped = [name for name in parameters if name in measure.loss.looped]
     through_time = any(parameters[name].tested for name in looped)
     notes = [note for name, c in parameters.items() if (note := _note(name, c))]
+    roughness = measure.noise / max(1.0, abs(measure.loss.base))
+    if roughness > ROUGH:
+        notes.append(
+            f"moving every weight by {NOISE_STEP:.0e} makes the loss jump by {roughness:.0e} of its size: the network explodes, and "
+            "differences of its loss mean little; take smaller weights or fewer time steps"
+        )
     if not direction.checked:
         notes.append(
             f"each of {DIRECTIONS} random directions crosses a kink within the smallest step; none was compared"
@@ -308,10 +320,10 @@ class _Measure:
     def careful_slope(self, direction: Mapping[str, Array]) -> _Slope | None:
         """The same from all steps: the one that differs least from the next smaller one, and by how much.
 
-        Five times the work, for where `slope` and the analytic value disagree: the loss may bend within the larger steps in a way
+        Ten times the work, for where `slope` and the analytic value disagree: the loss may bend within the larger steps in a way
         that four points do not show. Which step is taken does not depend on the analytic value.
         """
-        found = [slope for h in STEPS if (slope := self._at(direction, h)) is not None]
+        found = [slope for h in (*STEPS, *SMALLER_STEPS) if (slope := self._at(direction, h)) is not None]
         if len(found) < 2:
             return found[0] if found else None
         differing = [

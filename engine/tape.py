@@ -32,6 +32,7 @@ class Tape:
     arrays: Mapping[str, Array]
     parameters: Mapping[str, Array]
     _norms: dict[str, Array] = field(default_factory=dict[str, Array], repr=False)
+    _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
 
     def __getitem__(self, name: str) -> Array:
         for place in (self.arrays, self.parameters):
@@ -62,6 +63,16 @@ class Tape:
             flat = array.reshape(len(array), -1).astype(np.float64, copy=False)
             self._norms[name] = np.sqrt(np.einsum("ij,ij->i", flat, flat))
         return self._norms[name]
+
+    def scale(self, name: str) -> float:
+        """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
+        if name not in self._scales:
+            magnitude = np.abs(self[name])
+            largest = float(magnitude.max(initial=0.0))
+            if not np.isfinite(largest):
+                largest = float(magnitude[np.isfinite(magnitude)].max(initial=0.0))
+            self._scales[name] = largest or 1.0
+        return self._scales[name]
 
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""

@@ -9,10 +9,14 @@ import argparse
 import json
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.session import Session, open_session
+
+if TYPE_CHECKING:
+    from engine.gradcheck import Report
 
 
 def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -23,7 +27,7 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     iteration = session.options["iteration"]
     tape = session.debugger.tape(iteration)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
-    write_trace(arguments.output, tape, meta={"data": session.data.name, **meta})
+    write_trace(Path(arguments.output), tape, meta={"data": session.data.name, **meta})
     print(f"wrote {arguments.output}", file=sys.stderr)
     return 0
 
@@ -45,7 +49,7 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
     else:
-        print(report.to_text())
+        print(_table(report))
     return 0 if report.ok else 1
 
 
@@ -86,3 +90,22 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         print(f"{sample.name:<{width}}  {sample.title}\n{'':<{width}}  look for: {sample.look_for}\n")
     print("Open one by its name: rnn-tui vanishing")
     return 0
+
+
+def _table(report: Report) -> str:
+    """The check's result for people: a line a parameter, the worst entry of each."""
+    lines = [
+        f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"
+    ]
+    for name, found in report.parameters.items():
+        start = f"{name:<10}{found.checked:>8}{found.kinks:>7}  "
+        if found.index is None or found.analytic is None or found.numeric is None or found.max_relative_error is None:
+            lines.append(f"{start}{'nothing compared':>14}")
+            continue
+        entry = f"{name}[{','.join(map(str, found.index))}]"
+        lines.append(
+            f"{start}{found.max_relative_error:>14.2e}  {entry:<14}{found.analytic:>15.6e}{found.numeric:>15.6e}"
+        )
+    lines += list(report.notes)
+    verdict = "the gradients are right" if report.ok else "the gradients are WRONG"
+    return "\n".join([*lines, f"{verdict}: largest relative error {report.max_relative_error:.2e}"])

@@ -64,7 +64,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "activation": Option(str, "the cell's activation", "tanh", ("tanh", "relu", "sigmoid", "identity")),
         "hidden": Option(int, "H, units of the state", 8, above=0),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
-        "timesteps": Option(int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0),
+        "timesteps": Option(
+            int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0
+        ),
         "predict": Option(str, "read out at the last step", "last", ("last",)),
         "loss": Option(str, "the loss; forces targets to be classes", None, ("cross-entropy",)),
         "reduction": Option(str, "mean or sum of the loss over the batch", "mean", ("mean", "sum")),

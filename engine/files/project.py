@@ -117,7 +117,7 @@ def samples() -> list[Sample]:
 def read_project(path: Path) -> Project:
     """The project in the TOML file at `path`."""
     table = _table(path)
-    if unknown := next((key for key in table if key not in _KEYS), None):
+    for unknown in table.keys() - set(_KEYS):
         remedy = "; model options go into the table [options]" if unknown in OPTION_TYPES else _suggest(unknown, _KEYS)
         raise InputError(f"{shown(path)}: unknown key {clean(unknown, 60)}{remedy}")
     if "data" not in table:

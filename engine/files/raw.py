@@ -49,4 +49,4 @@ def size(count: int) -> str:
         if value < 1024:
             break
         value, unit = value / 1024, larger
-    return f"{value:.3g} {unit}" if value < 1e4 else f"{value:.1e} {unit}"
+    return f"{value:.0f} {unit}" if 1000 <= value < 10_000 else f"{value:.3g} {unit}"

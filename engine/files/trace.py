@@ -155,7 +155,8 @@ def _plain(value: Any) -> Any:
 
 
 def _equations(tape: Tape) -> list[dict[str, object]]:
-    writer = Writer(tape.plan.program, tape.plan.axes)
+    constants = {name: name for name in tape.plan.network.hyperparameters}
+    writer = Writer(tape.plan.program, tape.plan.axes, constants)
     return [
         {"phase": block.phase, "loop": block.loop.value, "lines": [writer.line(line) for line in block.lines]}
         for block in tape.plan.program.blocks

@@ -1,0 +1,1 @@
+"""Widgets: a reactive and a click around a drawing."""

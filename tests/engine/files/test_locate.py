@@ -12,6 +12,7 @@ import pytest
 from engine.errors import InputError
 from engine.files import locate
 from engine.files.locate import resolve, sample_folder, sample_names
+from tests.engine.files import is_clean
 
 
 def test_nothing_means_the_built_in_example() -> None:
@@ -68,12 +69,12 @@ def test_hopeless_names_are_refused_in_clean_text(source: str, words: str) -> No
     with pytest.raises(InputError) as caught:
         resolve(source)
     assert words in str(caught.value)
-    assert str(caught.value).isprintable()
+    assert is_clean(str(caught.value))
 
 
 def test_folders_and_pipes_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder, not a data file"):
-        resolve(tmp_path / "sub" / ".." / "..")
+        resolve(tmp_path)
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(InputError, match="is a device or a pipe"):
         resolve(tmp_path / "pipe.csv")

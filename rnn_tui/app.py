@@ -1,0 +1,75 @@
+"""The app: one screen that owns the debugger, and what surrounds it (palette, title, exit)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+
+from engine.session import Session
+from rnn_tui.bindings import COMMANDS
+from rnn_tui.lifecycle import TerminalApp
+from rnn_tui.look import BACKGROUND, look
+from rnn_tui.screens.main import MainScreen
+from rnn_tui.show import MODES
+
+INTERRUPTED = 130
+
+
+class DebuggerApp(TerminalApp):
+    """rnn-tui on one session."""
+
+    TITLE = "rnn-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_DISPLAY = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(self, session: Session, *, mode: str = "truecolor", light: bool = False) -> None:
+        super().__init__(ansi_color=mode == "16")
+        self.session = session
+        self._look = look(MODES[mode], light)
+        name = "rnn-tui-light" if light else "rnn-tui-dark"
+        self.register_theme(
+            Theme(
+                name=name,
+                primary="#0b62b5" if light else "#4ea8ff",
+                accent="#7a5200" if light else "#ffd75f",
+                background=BACKGROUND[light],
+                surface=BACKGROUND[light],
+                panel="#e9e9ec" if light else "#1a1c21",
+                dark=not light,
+            )
+        )
+        self.theme = name
+
+    def get_default_screen(self) -> Screen[None]:
+        """The debugger's screen."""
+        return MainScreen(self.session, self._look)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: everything that has a key, by its sentence."""
+        if not isinstance(screen, MainScreen):
+            return
+        for command in COMMANDS:
+            if command.action != "command_palette":
+                yield SystemCommand(
+                    f"{command.help} ({command.shown})", command.group, self._runner(screen, command.action)
+                )
+
+    @staticmethod
+    def _runner(screen: MainScreen, action: str):
+        async def run() -> None:
+            await screen.run_action(action)
+
+        return run
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C ends the program like the signal would."""
+        self.exit(return_code=INTERRUPTED)

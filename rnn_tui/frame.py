@@ -1,0 +1,91 @@
+"""What the screen shows, as one immutable value: the debugger's view, and what the person has chosen to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from engine.anatomy import Part, anatomy
+from engine.debugger import View
+from engine.derive import gradient
+from engine.notation import Writer
+from rnn_tui.look import Look
+
+Page = Literal["program", "flow", "weights"]
+PAGES: tuple[Page, ...] = ("program", "flow", "weights")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Choices that survive moving through the program.
+
+    `sample` None is the whole batch. `line` is the listing's own cursor (None: it follows the program). `operand` is which part of this
+    line the cell cursor is in (None: the result). `quantity` is what the flow shows (None: the state, or its gradient going back).
+    """
+
+    page: Page = "program"
+    sample: int | None = None
+    row: int = 0
+    column: int = 0
+    operand: int | None = None
+    line: tuple[int, int] | None = None
+    quantity: str | None = None
+    log: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Everything a pane needs to draw itself."""
+
+    view: View
+    writer: Writer
+    selection: Selection
+    look: Look
+    name: str = ""
+    description: str = ""
+    title: str = ""
+    look_for: str = ""
+    samples: int = 1
+    classes: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str, str], ...] = field(default=())
+    """(keys, label, action) for the footer: only what works now."""
+    running: bool = False
+    speed: int = 0
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The line that ran last, taken apart."""
+        return anatomy(self.view, self.writer, self.selection.sample)
+
+    @cached_property
+    def inspected(self) -> int | None:
+        """The part that the cell cursor is in."""
+        pictures = [i for i, part in enumerate(self.parts) if part.values is not None]
+        if not pictures:
+            return None
+        if self.selection.operand in pictures:
+            return self.selection.operand
+        results = [i for i in pictures if self.parts[i].role in ("result", "total")]
+        return results[-1]
+
+    @cached_property
+    def cell(self) -> tuple[int, int] | None:
+        """The cell cursor, inside the picture it is in."""
+        if self.inspected is None:
+            return None
+        values = self.parts[self.inspected].values
+        assert values is not None
+        return min(self.selection.row, values.shape[0] - 1), min(self.selection.column, values.shape[1] - 1)
+
+    @property
+    def flowing(self) -> str:
+        """The quantity in time that the flow shows."""
+        if self.selection.quantity is not None:
+            return self.selection.quantity
+        output = self.view.program.output
+        return gradient(output) if self.view.point.phase in ("backward", "update") else output
+
+    def choose(self, **changes: object) -> Frame:
+        """The frame with other choices."""
+        return replace(self, selection=replace(self.selection, **changes))  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,64 @@
+"""The title line and the footer."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbers import number
+from rnn_tui.targets import Press
+
+ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
+
+
+def draw_header(frame: Frame, width: int, height: int) -> Canvas:
+    """What is open on the left; where we are and the loss, once it is there, on the right."""
+    look, point = frame.look, frame.view.point
+    canvas = Canvas(width, height, look.canvas)
+    right = _place(frame)
+    length = sum(cell_len(text) for text, _ in right)
+    x = canvas.text(1, 0, "rnn-tui", look.accent)
+    room = width - length - x - 5
+    x = canvas.text(x + 2, 0, shortened(frame.name, room), look.bold)
+    canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
+    x = width - length - 1
+    for text, style in right:
+        x = canvas.text(x, 0, text, style)
+    if height > 2 and frame.look_for and point.line == "start":
+        canvas.text(1, 1, shortened(f"look for: {frame.look_for}", width - 2), look.dim)
+    return canvas
+
+
+def _place(frame: Frame) -> list[tuple[str, Style]]:
+    look, view = frame.look, frame.view
+    point = view.point
+    loss = view.value("loss")
+    shown = f"L {number(float(loss), 8, trim=True)}" if loss is not None else "L ·"
+    if point.line == "start":
+        return [("start, nothing computed", look.accent), (f"   {shown}", look.dim)]
+    color = look.phase(point.phase)
+    parts = [(f"iteration {point.iteration}  ", look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
+    if point.t is not None:
+        parts.append((f"  t = {point.t}", look.accent))
+    if point.parameter is not None:
+        parts.append((f"  {point.parameter}", look.accent))
+    return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]
+
+
+def draw_footer(frame: Frame, width: int, height: int) -> Canvas:
+    """The keys that work now; each can be clicked."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    x = 1
+    for keys, label, action in frame.keys:
+        needed = cell_len(keys) + cell_len(label) + 1
+        if x + needed > width:
+            break
+        start = x
+        x = canvas.text(x, 0, keys, look.accent)
+        x = canvas.text(x + 1, 0, label, look.dim)
+        canvas.hit(start, 0, x - start, 1, Press(action))
+        x += 2
+    return canvas

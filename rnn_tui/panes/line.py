@@ -1,0 +1,193 @@
+"""This line as an equation of heatmaps: operand, operator, operand, equals, result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from engine.anatomy import Part
+from engine.functions import Array
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.render.numbers import number, shape
+from rnn_tui.render.palette import scale_of, signed_codes
+from rnn_tui.render.pooling import block_of, pool
+from rnn_tui.targets import ToCell
+
+CellHeight = Literal["half"] | int
+SIZES: tuple[tuple[int, CellHeight], ...] = (
+    (6, 3),
+    (4, 2),
+    (4, 1),
+    (3, 1),
+    (2, 1),
+    (4, "half"),
+    (3, "half"),
+    (2, "half"),
+    (1, "half"),
+)
+"""Cell sizes from large to small; the first that fits is taken."""
+LONG_LABEL = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A part with its place: pooled values, size in columns and lines."""
+
+    part: int
+    text: str
+    width: int
+    lines: int
+    values: Array | None = None
+
+
+def draw_line(frame: Frame, width: int, height: int) -> Canvas:
+    """The line that ran last at its time step."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    title = "this line"
+    if frame.view.line is not None:
+        title += f" · {frame.writer.line(frame.view.line, frame.view.point.t)}"
+    canvas.frame(0, 0, width, height, title, look.border, look.bold)
+    if not frame.parts:
+        _welcome(frame, canvas)
+        return canvas
+    inner, room = width - 4, height - 2
+    rows, size = arrange(frame.parts, frame, inner, room)
+    used = sum(max(item.lines for item in row) + 2 for row in rows)
+    y = 1 + max(0, (room - used) // 2)
+    for row in rows:
+        tall = max(item.lines for item in row)
+        x = 2 + max(0, (inner - sum(item.width for item in row)) // 2)
+        for item in row:
+            _draw(frame, canvas, item, x, y, tall, size)
+            x += item.width
+        y += tall + 2
+    return canvas
+
+
+def arrange(
+    parts: list[Part], frame: Frame, width: int, height: int
+) -> tuple[list[list[Item]], tuple[int, CellHeight]]:
+    """The parts in rows that fit, and the cell size; what is too large at the smallest size is pooled."""
+    for size in SIZES:
+        rows = _wrap([_item(i, part, frame, size) for i, part in enumerate(parts)], width)
+        if rows is not None and sum(max(item.lines for item in row) + 2 for row in rows) <= height:
+            return rows, size
+    size = SIZES[-1]
+    pictures = max(1, sum(part.values is not None for part in parts))
+    operators = sum(_operator_width(part) for part in parts if part.values is None)
+    columns = max(3, (width - operators) // pictures - 1)
+    lines = max(1, height - 2)
+    limits = (lines if frame.look.mode.name == "NONE" else 2 * lines, columns)
+    items = [_item(i, part, frame, size, limits) for i, part in enumerate(parts)]
+    return _wrap(items, width) or [items], size
+
+
+def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
+    """Rows no wider than `width`; None when an item alone is wider."""
+    rows: list[list[Item]] = [[]]
+    for item in items:
+        if item.width > width:
+            return None
+        if rows[-1] and sum(i.width for i in rows[-1]) + item.width > width:
+            rows.append([])
+        rows[-1].append(item)
+    return rows
+
+
+def _operator_width(part: Part) -> int:
+    return cell_len(part.text) + 2
+
+
+def _item(
+    index: int, part: Part, frame: Frame, size: tuple[int, CellHeight], limits: tuple[int, int] | None = None
+) -> Item:
+    if part.values is None:
+        return Item(index, part.text, _operator_width(part), 1)
+    values = pool(part.values, *limits) if limits else part.values
+    rows, columns = values.shape
+    label = part.text if not limits else shortened(part.text, max(limits[1], 8))
+    note = _shape_note(part, values)
+    wide = max(columns * size[0], cell_len(shortened(label, LONG_LABEL)), cell_len(note))
+    return Item(index, label, wide + (0 if limits else 1), picture_height(rows, frame.look.mode, size[1]), values)
+
+
+def _shape_note(part: Part, values: Array) -> str:
+    assert part.values is not None
+    text = (
+        shape(part.shape if part.transposed is False else part.shape[::-1]) if part.name else shape(part.values.shape)
+    )
+    if part.name and part.values.shape[0] == 1 and len(part.shape) == 2 and part.shape[0] > 1 and not part.transposed:
+        text = shape(part.values.shape)
+    return text + (" pooled" if values.shape != part.values.shape else "")
+
+
+def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, size: tuple[int, CellHeight]) -> None:
+    look = frame.look
+    part = frame.parts[item.part]
+    if item.values is None or part.values is None:
+        canvas.text(x + 1, y + 1 + (tall - 1) // 2, part.text, look.bold)
+        return
+    inspected = item.part == frame.inspected
+    canvas.text(x, y, shortened(item.text, item.width), _style(frame, part, inspected))
+    top = y + 1 + (tall - item.lines) // 2
+    cursor = None
+    if inspected and frame.cell is not None:
+        shown, whole = item.values.shape, part.values.shape
+        cursor = (
+            block_of(frame.cell[0], whole[0], shown[0]),
+            block_of(frame.cell[1], whole[1], shown[1]),
+        )
+    scale = frame.view.tape.scale(part.name) if part.name and part.role != "term" else scale_of(part.values)
+    codes = signed_codes(item.values, scale, log=frame.selection.log)
+    rows = heatmap(codes, look.palettes.signed, look.mode, size[0], size[1], cursor)
+    canvas.rows(x, top, rows)
+    shown = (int(item.values.shape[0]), int(item.values.shape[1]))
+    per_row = len(rows) / shown[0]
+    whole = (int(part.values.shape[0]), int(part.values.shape[1]))
+    canvas.hit(x, top, shown[1] * size[0], len(rows), ToCell(item.part, whole, shown, size[0], per_row))
+    note = _shape_note(part, item.values)
+    if part.values.size == 1:
+        note = number(float(part.values.flat[0]), 9, trim=True)
+    canvas.text(x, top + item.lines, note, look.dim)
+
+
+def _style(frame: Frame, part: Part, inspected: bool) -> Style:
+    look = frame.look
+    if inspected:
+        return look.accent
+    quantity = part.name or part.text
+    if quantity.startswith("d") and quantity not in ("d",):
+        return look.backward
+    return look.forward if part.t is not None or part.name is None else look.text
+
+
+def _welcome(frame: Frame, canvas: Canvas) -> None:
+    look = frame.look
+    lines = [
+        (frame.title or frame.name, look.bold),
+        ("", look.dim),
+        ("Nothing has been computed yet.", look.text),
+        ("→ runs the first line, n one time step, f the whole forward pass.", look.text),
+        ("Then f again for the loss, and n back through time.", look.text),
+        ("", look.dim),
+        (f"Look for: {frame.look_for}" if frame.look_for else "", look.dim),
+    ]
+    wrapped: list[tuple[str, Style]] = []
+    for text, style in lines:
+        wrapped += [(part, style) for part in _fold(text, canvas.width - 6)]
+    top = max(1, (canvas.height - len(wrapped)) // 2)
+    for y, (text, style) in enumerate(wrapped[: canvas.height - 2], top):
+        canvas.text(3, y, text, style)
+
+
+def _fold(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, max(10, width)) or [""]

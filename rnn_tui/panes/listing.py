@@ -1,0 +1,104 @@
+"""The program as a listing: breakpoints and the current line in the gutter, every shape at the right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.style import Style
+
+from engine.program import Block, Line, Loop
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbers import shape
+from rnn_tui.targets import ToLine
+
+BREAK, HERE, DONE = "●", "▶", "✓"
+
+
+@dataclass(frozen=True)
+class _Row:
+    text: str
+    line: Line | None = None
+    phase: str = ""
+
+
+def draw_listing(frame: Frame, width: int, height: int) -> Canvas:
+    """The lines of one iteration; scrolled so that the current one (or the listing's own cursor) is in sight."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    phase = frame.view.point.phase
+    canvas.frame(0, 0, width, height, f"program · {phase}", look.border, look.bold)
+    rows = _rows(frame, height - 2)
+    first = _first(frame, rows, height - 2)
+    for y, row in enumerate(rows[first : first + height - 2], 1):
+        if row.line is None:
+            canvas.text(5, y, shortened(row.text, width - 7), look.phase(row.phase) if row.phase == phase else look.dim)
+        else:
+            _line(frame, canvas, y, row.line, row.text)
+    if first > 0:
+        canvas.text(width - 3, 0, "↑", look.dim)
+    if first + height - 2 < len(rows):
+        canvas.text(width - 3, height - 1, "↓", look.dim)
+    return canvas
+
+
+def _rows(frame: Frame, room: int) -> list[_Row]:
+    """The listing's rows, with blank ones between blocks when there is room for them."""
+    blocks = frame.view.program.blocks
+    needed = sum(1 + len(block.lines) for block in blocks)
+    airy = needed + len(blocks) - 1 <= room
+    rows: list[_Row] = []
+    for block in blocks:
+        if rows and airy:
+            rows.append(_Row(""))
+        rows.append(_Row(_title(frame, block), phase=block.phase))
+        rows += [_Row(frame.writer.line(line), line) for line in block.lines]
+    return rows
+
+
+def _title(frame: Frame, block: Block) -> str:
+    title = frame.writer.title(block)
+    if block.loop is Loop.AT_T:
+        return f"{title}, {block.phase}"
+    if block.loop is Loop.PARAMETERS:
+        return f"{title} {Loop.PARAMETERS.value}"
+    return title
+
+
+def _first(frame: Frame, rows: list[_Row], room: int) -> int:
+    chosen = frame.selection.line
+    current = frame.view.line
+    wanted = chosen or ((current.block, current.index) if current else (0, 0))
+    at = next((i for i, row in enumerate(rows) if row.line and (row.line.block, row.line.index) == wanted), 0)
+    return max(0, min(at - room // 2, len(rows) - room))
+
+
+def _line(frame: Frame, canvas: Canvas, y: int, line: Line, text: str) -> None:
+    look, view = frame.look, frame.view
+    here = view.line == line
+    chosen = frame.selection.line == (line.block, line.index)
+    width = canvas.width
+    under = look.band if here else look.chosen if chosen else Style()
+    if here or chosen:
+        canvas.fill(1, y, width - 2, 1, under)
+    stops = [b for b in view.breakpoints if (b.block, b.index) == (line.block, line.index)]
+    if stops:
+        canvas.text(1, y, BREAK, look.error + under)
+    style = look.accent if here else look.text if view.point.phase == line.phase else look.dim
+    done = not here and view.ran(line)
+    canvas.text(3, y, HERE if here else DONE if done else "›" if chosen else " ", (style if here else look.dim) + under)
+    dims = _shape(frame, line)
+    times = f" @{','.join(str(b.t) for b in stops)}" if stops and stops[0].t is not None else ""
+    left = shortened(text + times, width - 8 - len(dims))
+    canvas.text(5, y, left, (look.dim if done and not here else style) + under)
+    canvas.text(width - 2 - len(dims), y, dims, look.dim + under)
+    canvas.hit(1, y, width - 2, 1, ToLine(line.block, line.index))
+    canvas.hit(1, y, 3, 1, ToLine(line.block, line.index, gutter=True))
+
+
+def _shape(frame: Frame, line: Line) -> str:
+    plan = frame.view.tape.plan
+    quantity = frame.view.program.quantities.get(line.name)
+    if quantity is None:
+        return ""
+    return shape(tuple(plan.sizes[axis] for axis in quantity.axes))

@@ -1,0 +1,103 @@
+"""The time strip: how large the state is at each step, and how far the error has flowed back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.derive import gradient
+from engine.functions import Array
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.numbers import number
+from rnn_tui.render.palette import NOT_YET, one_sided_codes
+from rnn_tui.render.pooling import block_range
+from rnn_tui.targets import ToPosition
+
+LABELS = 15
+LEGEND = 20
+LOG_FROM = 100.0
+"""Norms that differ by more than this factor are coloured on a log scale."""
+
+
+def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
+    """Numbers of the steps, ‖a_t‖, ‖da_t‖: one-sided colours, dashes where nothing is computed yet."""
+    look, view = frame.look, frame.view
+    canvas = Canvas(width, height, look.canvas)
+    steps = view.program.steps
+    legend = LEGEND if width >= 100 else 0
+    room = width - LABELS - legend - 5
+    pitch = max(1, min(8, room // steps))
+    columns = min(steps, room)
+    gap = 1 if pitch >= 3 else 0
+    output = view.program.output
+    _numbers(frame, canvas, pitch, columns)
+    rows = ((1, "forward ", output, look.forward), (2, "backward", gradient(output), look.backward))
+    for line, label, name, style in rows:
+        canvas.text(1, line, label, style)
+        canvas.text(10, line, f"‖{name}‖"[:5], style)
+        norms, there = view.tape.norms(name)[1:], view.computed(name)[1:]
+        codes, note = _codes(norms, there, columns)
+        palette = look.palettes.forward if line == 1 else look.palettes.backward
+        canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
+        for column in range(columns):
+            t = 1 + block_range(column, steps, columns).start
+            offset = int(view.written(name)[t])
+            canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
+        if legend:
+            canvas.text(width - legend, line, note, look.dim)
+    _loss(frame, canvas, LABELS + columns * pitch + 1)
+    return canvas
+
+
+def _position(frame: Frame, offset: int) -> int:
+    return 1 + frame.view.point.iteration * frame.view.program.length + offset
+
+
+def _numbers(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
+    look, point, steps = frame.look, frame.view.point, frame.view.program.steps
+    canvas.text(1, 0, "t", look.dim)
+    widest = len(str(steps)) + 1
+    stride = 1
+    while stride * pitch < widest:
+        stride += 1
+    stride = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= stride), stride)
+    current = None if not point.t else (point.t - 1) * columns // steps
+    for column in range(columns):
+        t = 1 + block_range(column, steps, columns).start
+        near = current is not None and column != current and abs(column - current) * pitch < widest
+        if column != current and ((column % stride if stride > 1 else 0) or near):
+            continue
+        label = str(point.t if column == current else t)
+        x = LABELS + column * pitch + max(0, (pitch - 1 - len(label)) // 2)
+        canvas.text(x, 0, label, look.accent if column == current else look.dim)
+    if current is not None and point.phase in ("forward", "backward"):
+        line = 1 if point.phase == "forward" else 2
+        canvas.text(LABELS + current * pitch - 1, line, "▶", look.accent)
+
+
+def _loss(frame: Frame, canvas: Canvas, x: int) -> None:
+    look, view = frame.look, frame.view
+    loss = view.value("loss") is not None
+    canvas.text(x, 0, "L", look.accent if view.point.phase == "loss" else look.dim)
+    if view.point.phase == "loss":
+        canvas.text(x - 1, 1, "▶", look.accent)
+    canvas.text(x, 1, "●" if loss else "·", look.forward if loss else look.dim)
+    started = view.offset > view.program.phase_range("backward").start
+    canvas.text(x, 2, "●" if started else "·", look.backward if started else look.dim)
+    canvas.hit(x - 1, 0, 3, 3, ToPosition(_position(frame, view.program.phase_range("loss").start)))
+
+
+def _codes(norms: Array, there: Array, columns: int) -> tuple[Array, str]:
+    """The codes of at most `columns` steps (the largest norm of each group), and what the colours mean."""
+    finite = norms[np.isfinite(norms) & (norms > 0)]
+    largest = float(finite.max()) if finite.size else 1.0
+    log = bool(finite.size) and largest / float(finite.min()) > LOG_FROM
+    starts = np.arange(columns) * len(norms) // columns
+    grouped, any_there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(there, starts)
+    floor = max(float(finite.min()) / largest * 0.5, 1e-30) if log else 1e-6
+    codes = one_sided_codes(grouped, largest, log, floor)
+    codes[~any_there] = NOT_YET
+    seen = norms[there & np.isfinite(norms)]
+    note = f"max {number(float(seen.max()), 8, trim=True)}" if seen.size else ""
+    return codes, f"{'log, ' if log and note else ''}{note}"

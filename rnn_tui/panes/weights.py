@@ -1,0 +1,112 @@
+"""The parameters: value, gradient as far as it is summed, and the term of the present step."""
+
+from __future__ import annotations
+
+from engine.derive import gradient
+from engine.functions import Array
+from engine.program import Loop
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.render.numbers import number, shape
+from rnn_tui.render.palette import NOT_YET, scale_of, signed_codes
+from rnn_tui.render.pooling import pool
+
+
+def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
+    """One band a parameter; three columns. The bands share the height according to their rows."""
+    look, view = frame.look, frame.view
+    canvas = Canvas(width, height, look.canvas)
+    canvas.frame(0, 0, width, height, "weights · value, gradient so far, this step's term", look.border, look.bold)
+    column = max(8, (width - 4) // 3)
+    names = list(view.program.parameters)
+    budget = height - 2 - len(names)
+    rows = _shares(
+        [view.tape.parameters[name].shape[0] if view.tape.parameters[name].ndim > 1 else 1 for name in names],
+        budget,
+        frame,
+    )
+    y = 1
+    for name, lines in zip(names, rows, strict=True):
+        if lines < 1 or y + lines >= height:
+            canvas.text(2, height - 1, " more parameters need a taller window ", look.dim)
+            break
+        _band(frame, canvas, name, y, column, lines)
+        y += 1 + lines
+    return canvas
+
+
+def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
+    """Lines for each picture: what it needs at half a line a row; where that is too much, the tallest give first."""
+    lines = [picture_height(count, frame.look.mode) for count in rows]
+    while sum(lines) > max(budget, len(rows)) and max(lines) > 1:
+        lines[lines.index(max(lines))] -= 1
+    return lines
+
+
+def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int) -> None:
+    look, view = frame.look, frame.view
+    slope = gradient(name)
+    value = view.parameter(name)
+    active = view.line is not None and (view.line.name == slope or view.point.parameter == name)
+    total = view.gradient(slope)
+    term, label = _term(frame, slope)
+    columns = (
+        (name, value, look.accent if active else look.text, view.tape.scale(name)),
+        (_summed(frame, slope), total, look.backward, view.tape.scale(slope)),
+        (label, term, look.backward, None),
+    )
+    for index, (text, array, style, scale) in enumerate(columns):
+        x = 2 + index * column
+        norm = "" if array is None else f"  ‖·‖ {number(_norm(array), 8, 3, trim=True)}"
+        dims = shape(value.shape) + " " if index == 0 else ""
+        end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
+        canvas.text(end, y, shortened(f"{dims}{norm}".strip(), max(0, x + column - 1 - end)), look.dim)
+        _picture(frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, scale)
+
+
+def _norm(array: Array) -> float:
+    return float((array.astype(float) ** 2).sum() ** 0.5)
+
+
+def _summed(frame: Frame, slope: str) -> str:
+    reached, steps = frame.view.summed_to(slope), frame.view.program.steps
+    (line,) = frame.view.program.writers(slope)
+    if reached is None or frame.view.program.blocks[line.block].loop is not Loop.DOWN:
+        return slope
+    return f"{slope} = Σ t={steps}…{reached}" if reached < steps else f"{slope} = t={steps}"
+
+
+def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
+    """The newest term of a gradient that accumulates, or (with a sample chosen) that sample's own term."""
+    view = frame.view
+    (line,) = view.program.writers(slope)
+    reached = view.summed_to(slope)
+    if view.program.blocks[line.block].loop is not Loop.DOWN:
+        return None, "one term only"
+    if reached is None:
+        return None, f"{slope}@t"
+    return view.term(slope, reached), f"+ {slope}@{reached}"
+
+
+def _picture(
+    frame: Frame,
+    canvas: Canvas,
+    array: Array,
+    missing: bool,
+    x: int,
+    y: int,
+    width: int,
+    lines: int,
+    scale: float | None,
+) -> None:
+    look = frame.look
+    matrix = array.reshape(1, -1) if array.ndim < 2 else array
+    matrix = pool(matrix, lines if look.mode.name == "NONE" else 2 * lines, width)
+    cell = max(1, min(4, width // matrix.shape[1]))
+    codes = signed_codes(matrix, scale or scale_of(array), log=frame.selection.log)
+    if missing:
+        codes[...] = NOT_YET
+    size = 1 if matrix.shape[0] <= lines else "half"
+    canvas.rows(x, y, heatmap(codes, look.palettes.signed, look.mode, cell, size))

@@ -1,0 +1,141 @@
+"""Small screens over the main one: help, go to, find a quantity."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.debugger import Debugger
+from engine.errors import InputError
+from engine.places import parse_place
+from rnn_tui.bindings import COMMANDS
+
+CONCEPTS = """\
+program counter   (iteration, phase, t, line): the state just after a line ran
+locals            "this line": what the line reads and writes, as pictures
+call stack        the flow: how da got from the loss to here, and its gain per step
+breakpoint        on a line of the listing: b, then c and C
+
+Colours are signed: blue below zero, red above, dark is zero; one scale for all time steps.
+┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
+Click a time step, a line, its gutter, a cell, or a key below."""
+
+
+class HelpScreen(ModalScreen[None]):
+    """All keys, by what they are for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "Close")]
+
+    def compose(self) -> ComposeResult:
+        """One block a group."""
+        with VerticalScroll(classes="dialog") as box:
+            box.border_title = "rnn-tui: keys"
+            box.border_subtitle = "esc closes, ↑ ↓ scroll"
+            for group in dict.fromkeys(command.group for command in COMMANDS):
+                lines = [f"{c.shown:<10} {c.help}" for c in COMMANDS if c.group == group]
+                yield Static(Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n"))
+            yield Static(Content.assemble(("Words and colours\n", "bold"), CONCEPTS))
+
+    def on_mount(self) -> None:
+        """Lets the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+
+class GotoScreen(ModalScreen[int | None]):
+    """Asks for a point; gives its position."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
+
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__()
+        self._debugger = debugger
+
+    def compose(self) -> ComposeResult:
+        """One line to type into."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "go to"
+            yield Input(placeholder="7   ·   backward 7   ·   dz@7   ·   loss   ·   iteration 3   ·   start")
+            yield Static(
+                Content("a time step, a phase, a line, an iteration, in any order; enter goes, esc closes"),
+                classes="note",
+            )
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Goes there, or says why not."""
+        try:
+            position = parse_place(event.value, self._debugger)
+        except InputError as error:
+            note = self.query_one(".note", Static)
+            note.update(Content(str(error)))
+            note.add_class("wrong")
+            return
+        self.dismiss(position)
+
+
+class FindScreen(ModalScreen[str | None]):
+    """Asks for a quantity in time; gives its name, "" for the one that follows the phase."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Close"),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__()
+        self._entries = [("", "follow the phase: the state going forward, its gradient going back")]
+        meanings = debugger.network.table.meanings
+        for name, quantity in debugger.program.quantities.items():
+            if quantity.rows:
+                of = meanings.get(name) or f"dL/d{name.removeprefix('d')}"
+                shape = "×".join(str(debugger.plan.sizes[axis]) for axis in quantity.axes)
+                self._entries.append((name, f"{of}, {shape} at each t"))
+
+    def compose(self) -> ComposeResult:
+        """A line to type into, and what matches."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "show the flow of"
+            yield Input(placeholder="name of a quantity")
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        """Shows all to begin with."""
+        self._fill("")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrows the list."""
+        self._fill(event.value.strip())
+
+    def on_input_submitted(self) -> None:
+        """Takes what is highlighted."""
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id or "")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Takes what was clicked."""
+        self.dismiss(event.option.id or "")
+
+    def action_move(self, step: int) -> None:
+        """Moves in the list while the typing goes on."""
+        options = self.query_one(OptionList)
+        if step > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    def _fill(self, text: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        ordered = sorted(self._entries, key=lambda entry: not entry[0].startswith(text))
+        for name, meaning in ordered:
+            if text in name or not text:
+                options.add_option(Option(Content(f"{name or '·':<8} {meaning}"), id=name or None))
+        options.highlighted = 0 if options.option_count else None

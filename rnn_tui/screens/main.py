@@ -1,0 +1,393 @@
+"""The debugger's screen: it owns the debugger; keys and clicks become calls on it, and the panes get the frame that results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Static
+
+from engine.notation import Writer
+from engine.program import Line
+from engine.session import Session
+from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
+from rnn_tui.frame import PAGES, Frame, Page, Selection
+from rnn_tui.look import Look
+from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.header import draw_footer, draw_header
+from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.line import draw_line
+from rnn_tui.panes.listing import draw_listing
+from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.weights import draw_weights
+from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
+from rnn_tui.targets import Press, ToCell, ToLine, ToPosition
+from rnn_tui.widgets.pane import Pane
+
+SPEEDS = (1, 2, 4, 8, 16, 32, 60)
+SMALLEST = (60, 18)
+
+
+class MainScreen(Screen[None]):
+    """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(command.keys, command.action, command.help, show=False)
+        for command in COMMANDS
+        if command.action != "command_palette"
+    ]
+
+    frame: reactive[Frame | None] = reactive(None, init=False)
+    """What is shown; every pane is bound to it."""
+
+    def __init__(self, session: Session, look: Look) -> None:
+        super().__init__()
+        self.session = session
+        self.debugger = session.debugger
+        self._look = look
+        scalars = {name: f"{value:g}" for name, value in self.debugger.network.hyperparameters.items()}
+        self._writer = Writer(self.debugger.program, self.debugger.plan.axes, scalars)
+        self._selection = Selection()
+        self._timer: Timer | None = None
+        self._speed = 3
+
+    def compose(self) -> ComposeResult:
+        """Panes, bound to the frame."""
+
+        def pane(draw: Callable[..., object], name: str) -> Pane:
+            return Pane(draw, id=name).data_bind(frame=MainScreen.frame)  # pyright: ignore[reportArgumentType]
+
+        yield pane(draw_header, "header")
+        yield pane(draw_strip, "strip")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield pane(draw_listing, "listing")
+            with Vertical(id="right"):
+                yield pane(draw_line, "line")
+                yield pane(draw_flow, "flow")
+                yield pane(draw_weights, "weights")
+        yield pane(draw_inspector, "inspector")
+        yield pane(draw_footer, "footer")
+        yield Static(
+            Content(f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"),
+            id="small",
+        )
+
+    def on_mount(self) -> None:
+        """Goes to the iteration asked for and draws the first frame."""
+        if self.session.options["iteration"]:
+            self.debugger.go(self.session.options["iteration"] * self.debugger.program.length)
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Shares the space out anew."""
+        width, height = event.size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-small")
+        sizes = {
+            "header": 1 if height < 30 else 2,
+            "strip": 3 if height < 30 else 4,
+            "inspector": 4 if height < 30 else 7 if height < 45 else 10,
+            "footer": 1,
+        }
+        for name, lines in sizes.items():
+            self.query_one(f"#{name}").styles.height = lines
+        self.query_one("#left").styles.width = 34 if width < 76 else 41 if width < 100 else 48 if width < 160 else 56
+        self._arrange()
+
+    def _arrange(self) -> None:
+        page, height = self._selection.page, self.size.height
+        self.query_one("#line").display = page == "program"
+        self.query_one("#flow").display = page == "flow" or (page == "program" and height >= 24)
+        self.query_one("#weights").display = page == "weights"
+        self.query_one("#line").styles.height = "3fr" if height >= 30 else "1fr"
+        flow = self.query_one("#flow")
+        flow.styles.height = "1fr" if page == "flow" else "2fr" if height >= 30 else 7
+
+    def _show(self) -> None:
+        data, debugger = self.session.data, self.debugger
+        self.frame = Frame(
+            view=debugger.view,
+            writer=self._writer,
+            selection=self._selection,
+            look=self._look,
+            name=data.name,
+            description=self.session.description,
+            title=data.title,
+            look_for=data.look_for,
+            samples=len(data.X),
+            classes=data.classes,
+            keys=self._keys(),
+            running=self._timer is not None,
+            speed=SPEEDS[self._speed],
+        )
+
+    def _keys(self) -> tuple[tuple[str, str, str], ...]:
+        by_action = {command.action: command for command in COMMANDS}
+        labels: list[tuple[str, str, str]] = []
+        for action in FOOTER_ORDER:
+            command = by_action[action]
+            if not self._works(action):
+                continue
+            label = command.footer
+            if action == "run" and self._timer is not None:
+                label = f"pause (+ − {SPEEDS[self._speed]}/s)"
+            labels.append((command.footer_keys or command.shown, label, action))
+        return tuple(labels)
+
+    def _works(self, action: str) -> bool:
+        if action == "continue":
+            return bool(self.debugger.breakpoints)
+        if action in ("cell(0,-1)", "operand(1)"):
+            return self.debugger.position > 0 and self._selection.page == "program"
+        if action == "sample(1)":
+            return len(self.session.data.X) > 1
+        return True
+
+    # Moves
+
+    def _moved(self, moved: bool, *, keep_operand: bool = False) -> None:
+        if not keep_operand:
+            self._selection = replace(self._selection, operand=None)
+        self._selection = replace(self._selection, line=None)
+        self._show()
+        if not moved:
+            self.app.bell()
+
+    def _line_key(self) -> tuple[int, int] | None:
+        line = self.debugger.program.line_at(self.debugger.position)
+        return (line.block, line.index) if line else None
+
+    def action_step(self, lines: int) -> None:
+        """One line on or back."""
+        self._moved(self.debugger.step(lines))
+
+    def action_next(self) -> None:
+        """One time step on."""
+        before = self._line_key()
+        moved = self.debugger.next()
+        self._moved(moved, keep_operand=before == self._line_key())
+
+    def action_previous(self) -> None:
+        """One time step back."""
+        before = self._line_key()
+        moved = self.debugger.previous()
+        self._moved(moved, keep_operand=before == self._line_key())
+
+    def action_finish(self) -> None:
+        """To the end of the phase."""
+        self._moved(self.debugger.finish())
+
+    def action_start_of_phase(self) -> None:
+        """To the start of the phase."""
+        self._moved(self.debugger.start_of_phase())
+
+    def action_continue(self) -> None:
+        """To the next breakpoint."""
+        self._stop_running()
+        if not self.debugger.breakpoints:
+            self._say("No breakpoint is set: choose a line with ↑ ↓ and press b.")
+            return
+        self._moved(self.debugger.continue_())
+
+    def action_reverse_continue(self) -> None:
+        """To the breakpoint before."""
+        self._stop_running()
+        if not self.debugger.breakpoints:
+            self._say("No breakpoint is set: choose a line with ↑ ↓ and press b.")
+            return
+        if not self.debugger.reverse_continue():
+            self._say("No breakpoint before this point.")
+        self._moved(True)
+
+    def action_run(self) -> None:
+        """Starts running, or pauses."""
+        if self._timer is None:
+            self._timer = self.set_interval(1 / SPEEDS[self._speed], self._tick)
+        else:
+            self._stop_running()
+        self._show()
+
+    def action_faster(self) -> None:
+        """The next higher speed."""
+        self._set_speed(self._speed + 1)
+
+    def action_slower(self) -> None:
+        """The next lower speed."""
+        self._set_speed(self._speed - 1)
+
+    def _set_speed(self, speed: int) -> None:
+        self._speed = max(0, min(speed, len(SPEEDS) - 1))
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = self.set_interval(1 / SPEEDS[self._speed], self._tick)
+        self._show()
+
+    def _tick(self) -> None:
+        # A slow terminal: what is not written yet would only make "pause" come late.
+        writer = getattr(getattr(self.app, "_driver", None), "_writer_thread", None)
+        if writer is not None and not writer._queue.empty():
+            return
+        self.debugger.step(1)
+        if any(self._stops_here()):
+            self._stop_running()
+        self._moved(True)
+
+    def _stops_here(self) -> list[bool]:
+        view = self.debugger.view
+        return [
+            view.line is not None
+            and (stop.block, stop.index) == (view.line.block, view.line.index)
+            and stop.t in (None, view.point.t)
+            for stop in self.debugger.breakpoints
+        ]
+
+    def _stop_running(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    # Breakpoints and the listing
+
+    def _all_lines(self) -> list[Line]:
+        return list(self.debugger.program.lines)
+
+    def _listed(self) -> int:
+        key = self._selection.line or self._line_key()
+        lines = self._all_lines()
+        return next((i for i, line in enumerate(lines) if (line.block, line.index) == key), -1)
+
+    def action_list_up(self) -> None:
+        """Listing cursor up."""
+        self._list(max(0, self._listed() - 1))
+
+    def action_list_down(self) -> None:
+        """Listing cursor down."""
+        self._list(min(len(self._all_lines()) - 1, self._listed() + 1))
+
+    def _list(self, number: int) -> None:
+        line = self._all_lines()[number]
+        self._choose(line=(line.block, line.index))
+
+    def action_toggle_breakpoint(self) -> None:
+        """A breakpoint on the listing's line."""
+        number = self._listed()
+        if number < 0:
+            self._say("Choose a line with ↑ ↓ first, then press b.")
+            return
+        self._toggle(self._all_lines()[number])
+
+    def _toggle(self, line: Line) -> None:
+        self.debugger.toggle(line)
+        self._show()
+
+    # What is looked at
+
+    def _choose(self, **changes: object) -> None:
+        self._selection = replace(self._selection, **changes)  # pyright: ignore[reportArgumentType]
+        self._show()
+
+    def action_cell(self, rows: int, columns: int) -> None:
+        """Moves the cell cursor inside its picture."""
+        frame = self.frame
+        if frame is None or frame.cell is None or frame.inspected is None:
+            return
+        values = frame.parts[frame.inspected].values
+        assert values is not None
+        row = max(0, min(frame.cell[0] + rows, values.shape[0] - 1))
+        column = max(0, min(frame.cell[1] + columns, values.shape[1] - 1))
+        self._choose(row=row, column=column)
+
+    def action_operand(self, step: int) -> None:
+        """The cell cursor into the next picture of this line."""
+        if self.frame is None or self.frame.inspected is None:
+            return
+        pictures = [i for i, part in enumerate(self.frame.parts) if part.values is not None]
+        at = pictures.index(self.frame.inspected)
+        self._choose(operand=pictures[(at + step) % len(pictures)])
+
+    def action_sample(self, step: int) -> None:
+        """Another sample, or the whole batch."""
+        count = len(self.session.data.X)
+        now = -1 if self._selection.sample is None else self._selection.sample
+        chosen = (now + 1 + step) % (count + 1) - 1
+        self._choose(sample=None if chosen < 0 else chosen)
+
+    def action_log(self) -> None:
+        """Logarithmic colours on or off."""
+        self._choose(log=not self._selection.log)
+
+    def action_page(self, page: Page) -> None:
+        """Another view."""
+        if page in PAGES:
+            self._selection = replace(self._selection, page=page)
+            self._arrange()
+            self._show()
+
+    # Dialogs
+
+    def action_goto(self) -> None:
+        """Asks where to go."""
+        self._stop_running()
+
+        def done(position: int | None) -> None:
+            if position is not None:
+                self._moved(self.debugger.go(position))
+
+        self.app.push_screen(GotoScreen(self.debugger), done)
+
+    def action_find(self) -> None:
+        """Asks which quantity the flow shall show."""
+        self._stop_running()
+
+        def done(name: str | None) -> None:
+            if name is not None:
+                self._choose(quantity=name or None)
+
+        self.app.push_screen(FindScreen(self.debugger), done)
+
+    def action_help(self) -> None:
+        """The help screen."""
+        self._stop_running()
+        self._show()
+        self.app.push_screen(HelpScreen())
+
+    def action_quit(self) -> None:
+        """Ends the program."""
+        self.app.exit()
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False, timeout=4)
+
+    # The mouse
+
+    async def on_pane_clicked(self, message: Pane.Clicked) -> None:
+        """A click does what the key would."""
+        match message.target:
+            case ToPosition(position=position):
+                self._moved(self.debugger.go(position))
+            case ToLine(block=block, index=index, gutter=True):
+                self._toggle(self.debugger.program.blocks[block].lines[index])
+            case ToLine(block=block, index=index):
+                self._choose(line=(block, index))
+            case ToCell() as target:
+                self._pick(target, message.x, message.y)
+            case Press(action=action):
+                await self.run_action(action)
+            case _:
+                pass
+
+    def _pick(self, target: ToCell, x: int, y: int) -> None:
+        row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)
+        column = min(x // target.cell_width, target.shown[1] - 1)
+        row = row * target.shape[0] // target.shown[0]
+        column = column * target.shape[1] // target.shown[1]
+        self._choose(operand=target.part, row=row, column=column)

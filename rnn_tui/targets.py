@@ -1,0 +1,39 @@
+"""What a click on a part of the screen means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ToPosition:
+    """Go to a position of the program."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class ToLine:
+    """Move the listing's cursor to a line; on the gutter, toggle a breakpoint there."""
+
+    block: int
+    index: int
+    gutter: bool = False
+
+
+@dataclass(frozen=True)
+class ToCell:
+    """A picture of this line: which part, how its cells lie on the screen, how it was pooled."""
+
+    part: int
+    shape: tuple[int, int]
+    shown: tuple[int, int]
+    cell_width: int
+    lines_per_row: float
+
+
+@dataclass(frozen=True)
+class Press:
+    """Do what a key does."""
+
+    action: str

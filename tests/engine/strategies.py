@@ -1,0 +1,148 @@
+"""Random trees, models and data for the tests of the engine, and NumPy source as a notation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from engine import Network
+from engine.expression import Binary, Call, Expression, Name, Negative, Number, Sum, Transpose
+
+ACTIVATION_NAMES = ("tanh", "relu", "sigmoid", "identity")
+SMOOTH = ("tanh", "sigmoid", "identity")
+
+
+class Source:
+    """A tree as NumPy source, which `parse` reads back."""
+
+    minus = "-"
+
+    def name(self, name: Name) -> str:
+        return name.name + ("_prev" if name.step < 0 else "")
+
+    def number(self, value: float) -> str:
+        return repr(value)
+
+    def operator(self, node: Binary) -> str:
+        return f" {node.operator} "
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base} ** {exponent}"
+
+    def indicator(self, condition: str) -> str:
+        return f"({condition})"
+
+    def call(self, node: Call, arguments: list[str]) -> str:
+        return f"{node.function}({', '.join(arguments)})"
+
+    def transpose(self, operand: str) -> str:
+        return f"{operand}.T"
+
+    def sum(self, node: Sum, operand: str) -> str:
+        return f"({operand}).sum(0)"
+
+
+NAMES = st.sampled_from([Name("a"), Name("a", -1), Name("Wx"), Name("z"), Name("b2")])
+NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 0.25, 12.0]).map(Number)
+
+
+def _larger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    return st.one_of(
+        st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "**", "@", ">"]), inner, inner),
+        st.builds(Negative, inner),
+        st.builds(Transpose, inner.filter(lambda e: not isinstance(e, Number))),
+        st.builds(Call, st.sampled_from(["tanh", "relu"]), st.tuples(inner)),
+        st.builds(Call, st.just("cross_entropy"), st.tuples(inner, inner)),
+    )
+
+
+def trees() -> st.SearchStrategy[Expression]:
+    """Any tree that source can say, whether it makes sense or not."""
+    return st.recursive(NAMES | NUMBERS, _larger, max_leaves=12)
+
+
+def _larger_matrix(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    condition = st.builds(Binary, st.just(">"), inner, inner | st.just(Number(0)))
+    return st.one_of(
+        st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "@"]), inner, inner),
+        st.builds(Binary, st.sampled_from(["+", "-", "*", "/"]), NUMBERS, inner),
+        st.builds(Binary, st.sampled_from(["+", "-", "*", "/"]), inner, NUMBERS),
+        st.builds(Binary, st.just("*"), inner, condition),
+        st.builds(Binary, st.just("**"), inner, NUMBERS),
+        st.builds(Negative, inner),
+        st.builds(Transpose, inner),
+        st.builds(Call, st.sampled_from(["tanh", "relu", "sigmoid"]), st.tuples(inner)),
+    )
+
+
+def matrices() -> st.SearchStrategy[Expression]:
+    """Trees that have a value when every name is a square matrix."""
+    return st.recursive(NAMES, _larger_matrix, max_leaves=10)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network with data for it; `initial` is a0 or None for zeros."""
+
+    network: Network
+    X: np.ndarray[Any, Any]
+    y: np.ndarray[Any, Any]
+    initial: dict[str, np.ndarray[Any, Any]] | None
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def case(
+    *,
+    batch: int = 4,
+    steps: int = 5,
+    inputs: int = 2,
+    hidden: int = 3,
+    outputs: int = 3,
+    activation: str = "tanh",
+    reduction: str = "mean",
+    init_scale: float = 1.0,
+    given: bool = True,
+    seed: int = 0,
+    **options: Any,
+) -> Case:
+    """A case with everything said; the defaults have no two axes alike but H and C."""
+    text = f"case({batch=}, {steps=}, {inputs=}, {hidden=}, {outputs=}, {activation=}, {reduction=}, {init_scale=}, {given=}, {seed=})"
+    rng = np.random.default_rng(seed)
+    network = Network(
+        inputs=inputs,
+        hidden=hidden,
+        outputs=outputs,
+        activation=activation,
+        reduction=reduction,
+        init_scale=init_scale,
+        seed=seed,
+        **options,
+    )
+    X = rng.normal(size=(batch, steps, inputs))
+    y = rng.integers(0, outputs, batch)
+    initial = {"a": rng.normal(size=(batch, hidden))} if given else None
+    return Case(network, X, y, initial, text)
+
+
+@st.composite
+def cases(draw: st.DrawFn, activations: tuple[str, ...] = ACTIVATION_NAMES, **options: Any) -> Case:
+    """Cases of every small shape."""
+    return case(
+        batch=draw(st.integers(1, 6), "batch"),
+        steps=draw(st.integers(1, 7), "steps"),
+        inputs=draw(st.integers(1, 4), "inputs"),
+        hidden=draw(st.integers(1, 6), "hidden"),
+        outputs=draw(st.integers(1, 5), "outputs"),
+        activation=draw(st.sampled_from(activations), "activation"),
+        reduction=draw(st.sampled_from(["mean", "sum"]), "reduction"),
+        init_scale=draw(st.sampled_from([0.3, 1.0, 2.5]), "init_scale"),
+        given=draw(st.booleans(), "given"),
+        seed=draw(st.integers(0, 10_000), "seed"),
+        **options,
+    )
