@@ -74,6 +74,20 @@ class Tape:
             self._scales[name] = largest or 1.0
         return self._scales[name]
 
+    def depth(self, name: str) -> float:
+        """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: how far down colours must reach."""
+        key = f"{name} depth"
+        if key not in self._scales:
+            array = (
+                np.abs(self[name]).reshape(len(self[name]), -1)
+                if self[name].ndim > 1
+                else np.abs(self[name]).reshape(1, -1)
+            )
+            largest = array.max(axis=1, initial=0.0)
+            rows = largest[np.isfinite(largest) & (largest > 0)]
+            self._scales[key] = float(rows.min()) / self.scale(name) if rows.size else 1.0
+        return self._scales[key]
+
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
         quantity = self.plan.program.quantities.get(name)

@@ -6,14 +6,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.anatomy import Part, anatomy
 from engine.debugger import View
 from engine.derive import gradient
+from engine.functions import Array
 from engine.notation import Writer
 from rnn_tui.look import Look
+from rnn_tui.render.palette import scale_of, signed_codes
 
 Page = Literal["program", "flow", "weights"]
 PAGES: tuple[Page, ...] = ("program", "flow", "weights")
+
+
+LOG_FROM = 30.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class Selection:
     operand: int | None = None
     line: tuple[int, int] | None = None
     quantity: str | None = None
-    log: bool = False
+    log: bool | None = None
+    """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +94,26 @@ class Frame:
             return self.selection.quantity
         output = self.view.program.output
         return gradient(output) if self.view.point.phase in ("backward", "update") else output
+
+    def log_of(self, name: str | None) -> bool:
+        """Whether a quantity in time is coloured on a logarithmic scale."""
+        if self.selection.log is not None:
+            return self.selection.log
+        quantity = self.view.program.quantities.get(name or "")
+        return (
+            name is not None
+            and quantity is not None
+            and bool(quantity.rows)
+            and self.view.tape.depth(name) * LOG_FROM < 1
+        )
+
+    def codes(self, values: Array, name: str | None) -> NDArray[np.uint8]:
+        """Colour codes of values of a quantity, on its scale over all time steps; with no name on a scale of their own."""
+        if name is None:
+            return signed_codes(values, scale_of(values), log=bool(self.selection.log))
+        tape = self.view.tape
+        floor = min(0.5, max(1e-30, tape.depth(name)))
+        return signed_codes(values, tape.scale(name), self.log_of(name), floor)
 
     def choose(self, **changes: object) -> Frame:
         """The frame with other choices."""

@@ -44,7 +44,7 @@ class Data:
     initial_cell: Array | None = None  # (N, H) float64: c0
     title: str = ""
     look_for: str = ""
-    # Of a project, under their command-line names: see OPTION_TYPES.
+    # Of a project, under their command-line names: see engine.files.options.
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     breakpoints: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ class Option:
     def accepts(self, value: object) -> bool:
         """Whether a value from a file is one of these."""
         if self.choices:
-            return value in self.choices
+            return isinstance(value, str) and value in self.choices
         if self.kind is bool or isinstance(value, bool):
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):

@@ -6,7 +6,6 @@ A project names data and numbers, never code: its files lie inside its own folde
 from __future__ import annotations
 
 import difflib
-import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from engine.errors import InputError
 from engine.files.locate import sample_folder, sample_names
+from engine.files.options import OPTIONS
 from engine.files.raw import read_text, shown
 from engine.text import clean
 
@@ -24,62 +24,6 @@ if TYPE_CHECKING:
 _SIZE_LIMIT = 1 << 20
 _TEXT_LIMIT = 500
 _KEYS = ("data", "title", "look_for", "options", "breakpoints", "watches")
-_LARGEST = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class OptionType:
-    """What a value may be: one of `choices`, a file of the project's folder, or a bool, int or float within bounds."""
-
-    kind: type[str | Path | bool | int | float]
-    choices: tuple[str, ...] = ()
-    above: float | None = None  # the value must be larger than this
-
-    def expected(self) -> str:
-        """In words, for the refusal of anything else."""
-        if self.choices:
-            return f"one of {', '.join(self.choices)}"
-        if self.kind is Path:
-            return "the name of a file in the project's folder"
-        if self.kind is bool:
-            return "true or false"
-        noun = "whole number" if self.kind is int else "number"
-        if self.above is None:
-            return f"a {noun}"
-        return f"a {noun}, {int(self.above) + 1} or more" if self.kind is int else f"a {noun} above {self.above:g}"
-
-
-_COUNT = OptionType(int, above=0)
-_INDEX = OptionType(int, above=-1)
-_POSITIVE = OptionType(float, above=0)
-
-# Every option a project may set, under its command-line name. `memory-limit` is the machine's, not the project's.
-OPTION_TYPES: Mapping[str, OptionType] = MappingProxyType(
-    {
-        "cell": OptionType(str, ("rnn", "lstm", "gru")),
-        "activation": OptionType(str, ("tanh", "relu", "sigmoid", "identity")),
-        "hidden": _COUNT,
-        "outputs": _COUNT,
-        "timesteps": _COUNT,
-        "predict": OptionType(str, ("last", "every")),
-        "loss": OptionType(str, ("cross-entropy", "binary", "squared")),
-        "reduction": OptionType(str, ("mean", "sum")),
-        "dtype": OptionType(str, ("float64", "float32")),
-        "seed": _INDEX,
-        "init-scale": _POSITIVE,
-        "weights": OptionType(Path),
-        "iteration": _INDEX,
-        "optimizer": OptionType(str, ("sgd", "momentum", "adam")),
-        "lr": _POSITIVE,
-        "clip-norm": _POSITIVE,
-        "clip-value": _POSITIVE,
-        "truncate": _COUNT,
-        "truncate-by": OptionType(str, ("window", "chunk")),
-        "batch-size": _COUNT,
-        "allow-nan": OptionType(bool),
-        "notation": OptionType(str, ("ng", "pytorch", "karpathy", "wildml", "goodfellow")),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -118,7 +62,7 @@ def read_project(path: Path) -> Project:
     """The project in the TOML file at `path`."""
     table = _table(path)
     for unknown in table.keys() - set(_KEYS):
-        remedy = "; model options go into the table [options]" if unknown in OPTION_TYPES else _suggest(unknown, _KEYS)
+        remedy = "; model options go into the table [options]" if unknown in OPTIONS else _suggest(unknown, _KEYS)
         raise InputError(f"{shown(path)}: unknown key {clean(unknown, 60)}{remedy}")
     if "data" not in table:
         raise InputError(f'{shown(path)}: the key data is missing; name the data file: data = "numbers.csv"')
@@ -173,35 +117,19 @@ def _options(path: Path, value: object) -> Mapping[str, object]:
         raise InputError(f"{shown(path)}: options must be a table: a line [options], then one option a line")
     options: dict[str, object] = {}
     for name, given in cast("dict[str, object]", value).items():
-        if name not in OPTION_TYPES:
-            remedy = _suggest(name, OPTION_TYPES)
+        if name not in OPTIONS:
+            remedy = _suggest(name, OPTIONS)
             raise InputError(f"{shown(path)}: unknown option {clean(name, 60)} under [options]{remedy}")
         options[name] = _option(path, name, given)
     return MappingProxyType(options)
 
 
 def _option(path: Path, name: str, value: object) -> object:
-    wanted = OPTION_TYPES[name]
-    if wanted.kind is Path:
-        return _inside(path, name, value)
-    if wanted.choices:
-        fits = value in wanted.choices
-    elif wanted.kind is bool:
-        fits = isinstance(value, bool)
-    else:
-        fits = _is_number(value, wanted)
-    if not fits:
+    wanted = OPTIONS[name]
+    if not wanted.accepts(value):
         given = clean(repr(value), 60)
         raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
     return float(cast("float", value)) if wanted.kind is float else value
-
-
-def _is_number(value: object, wanted: OptionType) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if wanted.kind is int else (int, float)):
-        return False
-    if abs(value) > _LARGEST and isinstance(value, int):  # also keeps float() from overflowing
-        return False
-    return math.isfinite(value) and (wanted.above is None or value > wanted.above)
 
 
 def _inside(path: Path, key: str, value: object) -> Path:

@@ -12,11 +12,11 @@ from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import NOT_YET, signed_codes
+from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import block_of, block_range, pool
 from rnn_tui.targets import ToPosition
 
-GAINS = 32
+GAINS = 33
 LEFT = 5
 
 
@@ -26,7 +26,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height, look.canvas)
     sample = frame.selection.sample
     which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
-    scale = ", log" if frame.selection.log else ""
+    scale = ", log" if frame.log_of(name) else ""
     canvas.frame(0, 0, width, height, f"flow · {name}: units × time, {which}{scale}", look.border, look.bold)
     array, there = view.tape[name], view.computed(name)
     values = array[:, sample] if sample is not None else _largest(array)
@@ -37,12 +37,12 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     columns, lines = min(steps, room), max(1, height - 5)
     picture = pool(values.T, lines if look.mode.name == "NONE" else 2 * lines, columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
-    codes = signed_codes(picture, view.tape.scale(name), log=frame.selection.log)
+    codes = frame.codes(picture, name)
     starts = np.arange(columns) * steps // columns
     codes[:, ~np.logical_or.reduceat(there, starts)] = NOT_YET
     rows = heatmap(codes, look.palettes.signed, look.mode, pitch, size)
     canvas.rows(LEFT, 2, rows)
-    canvas.text(2, 2, "0", look.dim)
+    canvas.text(1, 2, "  0", look.dim)
     canvas.text(1, 1 + len(rows), f"{values.shape[1] - 1:>3}", look.dim)
     _axis(frame, canvas, 2 + len(rows), pitch, columns, steps)
     _norms(frame, canvas, 3 + len(rows), pitch, columns, room)
@@ -53,7 +53,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
             position = 1 + view.point.iteration * view.program.length + offset
             canvas.hit(LEFT + column * pitch, 2, pitch, len(rows), ToPosition(position))
     if gains:
-        _gains(frame, canvas, width - gains, height)
+        _gains(frame, canvas, width - gains - 1, height)
     return canvas
 
 

@@ -15,7 +15,7 @@ ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
 
 def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """What is open on the left; where we are and the loss, once it is there, on the right."""
-    look, point = frame.look, frame.view.point
+    look = frame.look
     canvas = Canvas(width, height, look.canvas)
     right = _place(frame)
     length = sum(cell_len(text) for text, _ in right)
@@ -26,8 +26,6 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     x = width - length - 1
     for text, style in right:
         x = canvas.text(x, 0, text, style)
-    if height > 2 and frame.look_for and point.line == "start":
-        canvas.text(1, 1, shortened(f"look for: {frame.look_for}", width - 2), look.dim)
     return canvas
 
 
@@ -51,14 +49,19 @@ def draw_footer(frame: Frame, width: int, height: int) -> Canvas:
     """The keys that work now; each can be clicked."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
+    always = [key for key in frame.keys if key[2] in ("help", "quit")]
+    room = width - sum(_length(key) for key in always)
     x = 1
-    for keys, label, action in frame.keys:
-        needed = cell_len(keys) + cell_len(label) + 1
-        if x + needed > width:
-            break
-        start = x
+    for key in [*(k for k in frame.keys if k not in always), *always]:
+        if key not in always and x + _length(key) > room:
+            continue
+        start, (keys, label, action) = x, key
         x = canvas.text(x, 0, keys, look.accent)
         x = canvas.text(x + 1, 0, label, look.dim)
         canvas.hit(start, 0, x - start, 1, Press(action))
         x += 2
     return canvas
+
+
+def _length(key: tuple[str, str, str]) -> int:
+    return cell_len(key[0]) + cell_len(key[1]) + 3

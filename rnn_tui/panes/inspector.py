@@ -154,5 +154,6 @@ def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height
     if height < 3:
         return
     scale = frame.view.tape.scale(part.name) if part.name and part.role != "term" else scale_of(values)
-    bar = colorbar(look.palettes.signed, look.mode, 35, scale, log=frame.selection.log)
+    log = frame.log_of(part.name) if part.role != "term" else False
+    bar = colorbar(look.palettes.signed, look.mode, 35, scale, log=log)
     canvas.rows(x, y + min(2, height - 2), bar)

@@ -15,7 +15,6 @@ from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.render.palette import scale_of, signed_codes
 from rnn_tui.render.pooling import block_of, pool
 from rnn_tui.targets import ToCell
 
@@ -32,7 +31,7 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (1, "half"),
 )
 """Cell sizes from large to small; the first that fits is taken."""
-LONG_LABEL = 24
+LONG_LABEL, SHORT_LABEL = 24, 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +78,25 @@ def arrange(
         rows = _wrap([_item(i, part, frame, size) for i, part in enumerate(parts)], width)
         if rows is not None and sum(max(item.lines for item in row) + 2 for row in rows) <= height:
             return rows, size
-    size = SIZES[-1]
-    pictures = max(1, sum(part.values is not None for part in parts))
-    operators = sum(_operator_width(part) for part in parts if part.values is None)
-    columns = max(3, (width - operators) // pictures - 1)
-    lines = max(1, height - 2)
-    limits = (lines if frame.look.mode.name == "NONE" else 2 * lines, columns)
-    items = [_item(i, part, frame, size, limits) for i, part in enumerate(parts)]
-    return _wrap(items, width) or [items], size
+    return _pooled(parts, frame, width, height), SIZES[-1]
+
+
+def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> list[list[Item]]:
+    """The parts at the smallest cell size, pooled as little as lets them fit; on few rows, so that they stay tall."""
+    best: list[list[Item]] = [[_item(i, part, frame, SIZES[-1], (2, 2)) for i, part in enumerate(parts)]]
+    most = 0
+    for count in (1, 2, 3):
+        lines = height // count - 2
+        if lines < 1:
+            break
+        tall = lines if frame.look.mode.name == "NONE" else 2 * lines
+        for columns in range(width, 2, -1):
+            rows = _wrap([_item(i, part, frame, SIZES[-1], (tall, columns)) for i, part in enumerate(parts)], width)
+            if rows is not None and len(rows) <= count:
+                if tall * columns > most:
+                    best, most = rows, tall * columns
+                break
+    return best
 
 
 def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
@@ -112,10 +122,9 @@ def _item(
         return Item(index, part.text, _operator_width(part), 1)
     values = pool(part.values, *limits) if limits else part.values
     rows, columns = values.shape
-    label = part.text if not limits else shortened(part.text, max(limits[1], 8))
-    note = _shape_note(part, values)
-    wide = max(columns * size[0], cell_len(shortened(label, LONG_LABEL)), cell_len(note))
-    return Item(index, label, wide + (0 if limits else 1), picture_height(rows, frame.look.mode, size[1]), values)
+    label = shortened(part.text, max(columns * size[0], SHORT_LABEL if limits else LONG_LABEL))
+    wide = max(columns * size[0], cell_len(label), cell_len(_shape_note(part, values)))
+    return Item(index, label, wide, picture_height(rows, frame.look.mode, size[1]), values)
 
 
 def _shape_note(part: Part, values: Array) -> str:
@@ -125,7 +134,7 @@ def _shape_note(part: Part, values: Array) -> str:
     )
     if part.name and part.values.shape[0] == 1 and len(part.shape) == 2 and part.shape[0] > 1 and not part.transposed:
         text = shape(part.values.shape)
-    return text + (" pooled" if values.shape != part.values.shape else "")
+    return text + ("÷" if values.shape != part.values.shape else "")
 
 
 def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, size: tuple[int, CellHeight]) -> None:
@@ -144,8 +153,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, s
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    scale = frame.view.tape.scale(part.name) if part.name and part.role != "term" else scale_of(part.values)
-    codes = signed_codes(item.values, scale, log=frame.selection.log)
+    codes = frame.codes(item.values, part.name if part.role != "term" else None)
     rows = heatmap(codes, look.palettes.signed, look.mode, size[0], size[1], cursor)
     canvas.rows(x, top, rows)
     shown = (int(item.values.shape[0]), int(item.values.shape[1]))

@@ -45,13 +45,15 @@ def draw_listing(frame: Frame, width: int, height: int) -> Canvas:
 def _rows(frame: Frame, room: int) -> list[_Row]:
     """The listing's rows, with blank ones between blocks when there is room for them."""
     blocks = frame.view.program.blocks
-    needed = sum(1 + len(block.lines) for block in blocks)
+    titled = [block for block in blocks if block.loop is not Loop.ONCE]
+    needed = len(titled) + sum(len(block.lines) for block in blocks)
     airy = needed + len(blocks) - 1 <= room
     rows: list[_Row] = []
     for block in blocks:
         if rows and airy:
             rows.append(_Row(""))
-        rows.append(_Row(_title(frame, block), phase=block.phase))
+        if block in titled:
+            rows.append(_Row(_title(frame, block), phase=block.phase))
         rows += [_Row(frame.writer.line(line), line) for line in block.lines]
     return rows
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.derive import gradient
 from engine.functions import Array
-from rnn_tui.frame import Frame
+from rnn_tui.frame import LOG_FROM, Frame
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.numbers import number
@@ -16,8 +16,6 @@ from rnn_tui.targets import ToPosition
 
 LABELS = 15
 LEGEND = 20
-LOG_FROM = 100.0
-"""Norms that differ by more than this factor are coloured on a log scale."""
 
 
 def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
@@ -45,7 +43,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
             offset = int(view.written(name)[t])
             canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
         if legend:
-            canvas.text(width - legend, line, note, look.dim)
+            canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
 

@@ -10,7 +10,7 @@ from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.render.palette import NOT_YET, scale_of, signed_codes
+from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import pool
 
 
@@ -53,17 +53,17 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
     total = view.gradient(slope)
     term, label = _term(frame, slope)
     columns = (
-        (name, value, look.accent if active else look.text, view.tape.scale(name)),
-        (_summed(frame, slope), total, look.backward, view.tape.scale(slope)),
+        (name, value, look.accent if active else look.text, name),
+        (_summed(frame, slope), total, look.backward, slope),
         (label, term, look.backward, None),
     )
-    for index, (text, array, style, scale) in enumerate(columns):
+    for index, (text, array, style, named) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"  ‖·‖ {number(_norm(array), 8, 3, trim=True)}"
         dims = shape(value.shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
         canvas.text(end, y, shortened(f"{dims}{norm}".strip(), max(0, x + column - 1 - end)), look.dim)
-        _picture(frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, scale)
+        _picture(frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, named)
 
 
 def _norm(array: Array) -> float:
@@ -99,13 +99,13 @@ def _picture(
     y: int,
     width: int,
     lines: int,
-    scale: float | None,
+    name: str | None,
 ) -> None:
     look = frame.look
     matrix = array.reshape(1, -1) if array.ndim < 2 else array
     matrix = pool(matrix, lines if look.mode.name == "NONE" else 2 * lines, width)
     cell = max(1, min(4, width // matrix.shape[1]))
-    codes = signed_codes(matrix, scale or scale_of(array), log=frame.selection.log)
+    codes = frame.codes(matrix, name)
     if missing:
         codes[...] = NOT_YET
     size = 1 if matrix.shape[0] <= lines else "half"

@@ -93,14 +93,14 @@ class MainScreen(Screen[None]):
         width, height = event.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-small")
         sizes = {
-            "header": 1 if height < 30 else 2,
+            "header": 1 if height < 38 else 2,
             "strip": 3 if height < 30 else 4,
-            "inspector": 4 if height < 30 else 7 if height < 45 else 10,
+            "inspector": 3 if height < 30 else 7 if height < 45 else 10,
             "footer": 1,
         }
         for name, lines in sizes.items():
             self.query_one(f"#{name}").styles.height = lines
-        self.query_one("#left").styles.width = 34 if width < 76 else 41 if width < 100 else 48 if width < 160 else 56
+        self.query_one("#left").styles.width = 34 if width < 76 else 41 if width < 100 else 46 if width < 160 else 56
         self._arrange()
 
     def _arrange(self) -> None:
@@ -322,8 +322,13 @@ class MainScreen(Screen[None]):
         self._choose(sample=None if chosen < 0 else chosen)
 
     def action_log(self) -> None:
-        """Logarithmic colours on or off."""
-        self._choose(log=not self._selection.log)
+        """Logarithmic colours for all, linear ones for all, or as each quantity needs."""
+        self._choose(log={None: True, True: False, False: None}[self._selection.log])
+        self._say(
+            {None: "Colours: as each quantity needs", True: "Colours: logarithmic", False: "Colours: linear"}[
+                self._selection.log
+            ]
+        )
 
     def action_page(self, page: Page) -> None:
         """Another view."""

@@ -44,8 +44,15 @@ SQUARE = Symbols(dict.fromkeys(VALUES, ("N", "N")), frozenset({"a", "z"}))
 CELL = Symbols(
     {
         **dict.fromkeys(("a", "z", "da", "dz"), ("B", "H")),
-        "x": ("B", "D"), "Wx": ("D", "H"), "Wa": ("H", "H"), "dWa": ("H", "H"), "ba": ("H",),
-        "lr": (), "B": (), "y": ("B",), "logits": ("B", "C"),
+        "x": ("B", "D"),
+        "Wx": ("D", "H"),
+        "Wa": ("H", "H"),
+        "dWa": ("H", "H"),
+        "ba": ("H",),
+        "lr": (),
+        "B": (),
+        "y": ("B",),
+        "logits": ("B", "C"),
     },
     frozenset({"x", "a", "z", "da", "dz"}),
 )

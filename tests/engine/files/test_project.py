@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.files.data import load
-from engine.files.project import OPTION_TYPES, Project, read_project
+from engine.files.options import OPTIONS
+from engine.files.project import Project, read_project
 from tests.engine.files import is_clean
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -54,36 +55,34 @@ def test_everything_a_project_may_say(folder: Path) -> None:
         breakpoints = ["norm(da) < 1e-6"]
         watches = ["a[0,0]"]
         [options]
-        cell = "gru"
+        activation = "relu"
         hidden = 3
         init-scale = 2
         allow-nan = true
-        weights = "w.npz"
         """,
     )
     assert found.data == folder.resolve() / "x.csv"
     assert (found.title, found.look_for) == ("A title", "two lines")
     assert (found.breakpoints, found.watches) == (("norm(da) < 1e-6",), ("a[0,0]",))
     assert found.options == {
-        "cell": "gru",
+        "activation": "relu",
         "hidden": 3,
         "init-scale": 2.0,
         "allow-nan": True,
-        "weights": folder.resolve() / "w.npz",
     }
     assert isinstance(found.options["init-scale"], float)
 
 
 def test_a_project_opens_as_data_with_its_options(folder: Path) -> None:
-    project(folder, OK + 'title = "T"\nwatches = ["L"]\n[options]\ntimesteps = 2\nloss = "squared"\n')
+    project(folder, OK + 'title = "T"\nwatches = ["L"]\n[options]\ntimesteps = 2\n')
     data = load(folder / "p.toml")
     assert (data.name, data.title, data.watches) == ("p", "T", ("L",))
     assert data.path == folder.resolve() / "x.csv"
     assert data.X.shape == (2, 2, 2)
-    assert (data.classes, data.y.dtype) == ((), np.float64)
-    over = load(folder / "p.toml", timesteps=4, loss="cross-entropy")
+    assert data.options == {"timesteps": 2}
+    over = load(folder / "p.toml", timesteps=4, loss="squared")
     assert over.X.shape == (2, 4, 1)
-    assert over.classes == ("0", "1")
+    assert (over.classes, over.y.dtype) == ((), np.float64)
 
 
 def test_a_project_may_let_nan_in(folder: Path) -> None:
@@ -98,15 +97,13 @@ def test_data_in_a_folder_below(folder: Path) -> None:
     assert project(folder, 'data = "sub/y.csv"').data == folder.resolve() / "sub" / "y.csv"
 
 
-@pytest.mark.parametrize("key", ["data", "weights"])
 @pytest.mark.parametrize(
     "name", ["../outside.csv", "sub/../../outside.csv", "/etc/passwd", "C:\\\\x.csv", "..\\\\outside.csv", "link.csv"]
 )
-def test_files_outside_the_folder_are_refused(folder: Path, key: str, name: str) -> None:
+def test_files_outside_the_folder_are_refused(folder: Path, name: str) -> None:
     (folder / "link.csv").symlink_to("../outside.csv")
-    text = f'data = "{name}"' if key == "data" else f'{OK}[options]\nweights = "{name}"'
-    message = refusal(folder, text)
-    assert f"{key} = " in message
+    message = refusal(folder, f'data = "{name}"')
+    assert "data = " in message
     assert "leads out of the project's folder; put the file inside it" in message
 
 
@@ -160,8 +157,8 @@ def test_unknown_and_mistyped_keys_are_refused(folder: Path, text: str, words: s
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ('cell = "my.py"', "cell = 'my.py' under [options] must be one of rnn, lstm, gru"),
-        ("cell = []", "must be one of rnn, lstm, gru"),
+        ('cell = "my.py"', "cell = 'my.py' under [options] must be one of rnn"),
+        ("cell = []", "must be one of rnn"),
         ('activation = "ReLU"', "one of tanh, relu, sigmoid, identity"),
         ("hidden = 0", "hidden = 0 under [options] must be a whole number, 1 or more"),
         ("hidden = 2.5", "a whole number, 1 or more"),
@@ -175,8 +172,7 @@ def test_unknown_and_mistyped_keys_are_refused(folder: Path, text: str, words: s
         (f"lr = {10**400}", "a number above 0"),
         ("lr = true", "a number above 0"),
         ("allow-nan = 1", "must be true or false"),
-        ("clip-norm = 2020-01-01", "a number above 0"),
-        ("weights = 3", "weights must be the name of a file"),
+        ("lr = 2020-01-01", "a number above 0"),
     ],
 )
 def test_option_values_are_checked(folder: Path, option: str, words: str) -> None:
@@ -184,7 +180,7 @@ def test_option_values_are_checked(folder: Path, option: str, words: str) -> Non
 
 
 def test_every_choice_is_accepted(folder: Path) -> None:
-    for name, kind in OPTION_TYPES.items():
+    for name, kind in OPTIONS.items():
         for choice in kind.choices:
             assert project(folder, f'{OK}[options]\n{name} = "{choice}"').options == {name: choice}
 
