@@ -77,8 +77,8 @@ class _Anatomist:
             return [self._result(), Part("operator", sign), *parts]
         parts.append(Part("operator", "="))
         if equation.accumulate:
-            label = f"{self.line.name}@{self.t}"
-            term = self._evaluate(equation.expression)
+            label = f"{self.line.name}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
+            term = self.view.tape.term(self.line, self.t, self.sample)
             parts.append(Part("term", label, _matrix(term), np.shape(term), self.line.name, self.t))
             total = self.view.gradient(self.line.name)
             assert total is not None
@@ -99,8 +99,8 @@ class _Anatomist:
         quantity = self.view.program.quantities[name]
         t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
         if self.sample is not None and "B" not in quantity.axes:
-            value = np.asarray(self._evaluate(self.line.equation.expression))
-            return Part("result", f"{label}, sample {self.sample}", _matrix(value), value.shape, None)
+            value = self.view.tape.term(self.line, self.t, self.sample)
+            return Part("term", f"{label}, sample {self.sample}", _matrix(value), value.shape, name, t)
         value = np.asarray(self._lookup(Name(name, self.line.equation.step)))
         return Part("result", label, _matrix(value), self.view.tape.at(name, t).shape, name, t, first=self.sample or 0)
 
@@ -157,15 +157,12 @@ class _Anatomist:
             return evaluate(expression, self._lookup)
 
     def _lookup(self, name: Name) -> Any:
-        value = self._whole(name)
-        if self.sample is not None and self.axes.get(name.name, ())[:1] == ("B",):
-            return value[self.sample : self.sample + 1]
-        return value
+        return self._whole(name, self.sample)
 
-    def _whole(self, name: Name) -> Any:
+    def _whole(self, name: Name, sample: int | None = None) -> Any:
         parameter = self.view.point.parameter
         if parameter is None:
-            return self.view.tape.lookup(name, self.t)
+            return self.view.tape.lookup(name, self.t, sample)
         scope: dict[str, Any] = {"W": self.view.tape.parameters[parameter], "dW": self.view.tape.gradients[parameter]}
         return {**scope, **self.view.tape.plan.network.hyperparameters}[name.name]
 

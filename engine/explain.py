@@ -63,12 +63,19 @@ class Explanation:
 
 
 def explain(
-    tape: Tape, name: str, t: int | None, index: Index, *, down_to: int = 1, one_step: bool = False
+    tape: Tape,
+    name: str,
+    t: int | None,
+    index: Index,
+    *,
+    down_to: int = 1,
+    one_step: bool = False,
+    sample: int | None = None,
 ) -> Explanation:
     """The arithmetic behind a cell of a quantity at step t.
 
-    For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t. Raises
-    InputError when there is no such cell.
+    For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t;
+    with `sample` only what that sample adds to a sum over the batch. Raises InputError when there is no such cell.
     """
     program = tape.plan.program
     line = writer(tape, name, t)
@@ -81,13 +88,13 @@ def explain(
         steps: list[int | None] = list(range(program.steps, down_to - 1, -1))
         own = tape[name] if down_to == 1 else tape.plan.gradient({**tape.arrays, **tape.parameters}, name, down_to)
     else:
-        own = tape.term(line, t) if summed else tape.at(name, t)
+        own = tape.term(line, t, sample) if summed or sample is not None else tape.at(name, t)
         runs = t if t is None else t - line.equation.step
         steps = [program.steps if block.loop is Loop.AT_T else runs]
     value = _cell(own, index, name)
     terms: list[Term] = []
     for step in steps:
-        for factors in _Reader(tape, step).terms(line.equation.expression, index):
+        for factors in _Reader(tape, step, sample).terms(line.equation.expression, index):
             terms.append(Term(tuple(factors), math.prod(factor.value for factor in factors)))
     return Explanation(name, t, index, value, line, tuple(terms))
 
@@ -114,9 +121,10 @@ def _cell(array: Any, index: Index, name: str) -> float:
 class _Reader:
     """Reads terms off a tree at one time step."""
 
-    def __init__(self, tape: Tape, t: int | None) -> None:
+    def __init__(self, tape: Tape, t: int | None, sample: int | None) -> None:
         self.tape = tape
         self.t = t
+        self.samples = range(tape.plan.batch) if sample is None else (sample,)
 
     def terms(self, expression: Expression, index: Index) -> Iterator[list[Factor]]:
         """Products of factors that add up to the expression's cell."""
@@ -130,13 +138,14 @@ class _Reader:
             case Transpose(operand=operand):
                 yield from self.terms(operand, index[::-1])
             case Sum(operand=operand):
-                for b in range(self.tape.plan.batch):
+                for b in self.samples:
                     yield from self.terms(operand, (b, *index))
             case Binary(operator=operator, left=left, right=right):
                 yield from self._binary(operator, left, right, index)
             case Call(function="sum", arguments=(operand,)):
                 for inner in np.ndindex(self._array(operand).shape):
-                    yield from self.terms(operand, tuple(int(i) for i in inner))
+                    if inner[0] in self.samples:
+                        yield from self.terms(operand, tuple(int(i) for i in inner))
             case Call(function=function, arguments=arguments):
                 yield [self._function(function, expression, arguments, index, None)]
             case Derivative(function=function, arguments=arguments, body=body):
@@ -151,7 +160,7 @@ class _Reader:
             sign = [] if operator == "+" else [Factor("−1", -1.0)]
             yield from ([*sign, *factors] for factors in self.terms(right, self._within(right, index)))
         elif operator == "@":
-            for k in range(self._array(left).shape[-1]):
+            for k in self.samples if self._axes(left)[-1] == "B" else range(self._array(left).shape[-1]):
                 sides = pairs(self.terms(left, (*index[:-1], k)), list(self.terms(right, (k, index[-1]))))
                 yield from ([*first, *second] for first, second in sides)
         elif operator == "*":
@@ -172,16 +181,12 @@ class _Reader:
         self, label: str, whole: Expression, arguments: tuple[Expression, ...], index: Index, body: Expression | None
     ) -> Factor:
         value = float(np.asarray(self._array(whole))[index])
-        of: list[Factor] = []
-        for argument in arguments:
-            axes = self._axes(argument)
-            if isinstance(argument, Name) and len(axes) == len(index):
-                of.append(self._factor(argument, index))
+        of = [self._factor(a, index) for a in arguments if isinstance(a, Name) and 0 < len(self._axes(a)) <= len(index)]
         return Factor(label, value, of=tuple(of), body=body)
 
     def _factor(self, name: Name, index: Index) -> Factor:
         array = np.asarray(self.tape.lookup(name, self.t))
-        index = index[len(index) - array.ndim :] if array.ndim else ()
+        index = self._within(name, index)
         quantity = self.tape.plan.program.quantities.get(name.name)
         t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
         return Factor(name.name, float(array[index]), t, index)

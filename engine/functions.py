@@ -125,7 +125,7 @@ FUNCTIONS: dict[str, Function] = {
             _cross_entropy,
             lambda axes: axes[1],
             "cross_entropy({0}, {1})",
-            "cross_entropy({0}, {1})",
+            "−log p[{1}]",
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
         ),

@@ -96,17 +96,21 @@ class Tape:
             return self[name]
         return self[name][t if rows == "T+1" else t - 1]
 
-    def lookup(self, name: Name, t: int | None, extra: Mapping[str, Any] | None = None) -> Any:
-        """What a name in a line stands for when the line runs at step t."""
-        if extra and name.name in extra:
-            return extra[name.name]
+    def lookup(self, name: Name, t: int | None, sample: int | None = None) -> Any:
+        """What a name in a line stands for when the line runs at step t; with `sample`, that sample's row of what has a batch axis."""
         if name.name in self.plan.sizes:
             return self.plan.sizes[name.name]
-        return self.at(name.name, None if t is None else t + name.step)
+        value = self.at(name.name, None if t is None else t + name.step)
+        if sample is not None and self.plan.axes[name.name][:1] == ("B",):
+            return value[sample : sample + 1]
+        return value
 
-    def term(self, line: Line, t: int | None) -> Array:
-        """What one run of a line computes, evaluated afresh; for a gradient that accumulates, the term of step t (`dWa@t`)."""
-        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t)))
+    def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
+        """What one run of a line computes, evaluated afresh.
+
+        For a gradient that accumulates this is the term of step t, `dWa@t`, and with a sample that sample's term of it, `dWa@t,b`.
+        """
+        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample)))
 
     def _flow(self, name: str) -> Array | None:
         """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""

@@ -14,6 +14,7 @@ from engine.debugger import View
 from engine.derive import gradient
 from engine.functions import Array
 from engine.notation import Writer
+from engine.program import Quantity
 from rnn_tui.look import Look
 from rnn_tui.render.palette import scale_of, signed_codes
 
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = ("program", "flow", "weights")
 
 
 LOG_FROM = 30.0
+_NOTHING = Quantity("", ())
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,10 @@ class Frame:
             return signed_codes(values, scale_of(values), log=bool(self.selection.log))
         tape = self.view.tape
         floor = min(0.5, max(1e-30, tape.depth(name)))
-        return signed_codes(values, tape.scale(name), self.log_of(name), floor)
+        scale = tape.scale(name)
+        if not self.view.program.quantities.get(name, _NOTHING).rows:
+            scale = max(scale, scale_of(values))  # a sum that still grows may pass beyond where it ends
+        return signed_codes(values, scale, self.log_of(name), floor)
 
     def choose(self, **changes: object) -> Frame:
         """The frame with other choices."""

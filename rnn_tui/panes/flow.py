@@ -1,6 +1,8 @@
-"""The flow of one quantity: units × time, filling from left to right going forward and from right to left going back."""
+"""The flow of quantities in time: units × time, filling from left to right going forward and from right to left going back."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import block_of, block_range, pool
@@ -18,43 +21,77 @@ from rnn_tui.targets import ToPosition
 
 GAINS = 33
 LEFT = 5
+FULL = 8
+"""Lines that a quantity should have before a further one is shown below it."""
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The time axis: columns of `pitch` characters for the rows t = 0..T, grouped when there are more rows than columns."""
+
+    pitch: int
+    columns: int
+    steps: int
 
 
 def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
-    """Rows are units, columns time steps; of several samples the value of largest magnitude, or the chosen sample's."""
+    """Rows are units, columns time steps; of several samples the value of largest magnitude, or the chosen sample's.
+
+    Where there is room, the other quantities in time stand below, on the same time axis.
+    """
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
     sample = frame.selection.sample
     which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
-    scale = ", log" if frame.log_of(name) else ""
-    canvas.frame(0, 0, width, height, f"flow · {name}: units × time, {which}{scale}", look.border, look.bold)
-    array, there = view.tape[name], view.computed(name)
-    values = array[:, sample] if sample is not None else _largest(array)
-    gains = GAINS if width >= 70 and name == gradient(view.program.output) else 0
+    names = _names(frame, height)
+    title = "flow" if len(names) > 1 else f"flow · {name}"
+    scale = ", log" if len(names) == 1 and frame.log_of(name) else ""
+    canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
+    gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
     room = width - LEFT - 3 - gains
-    steps = len(array)
-    pitch = max(1, min(8, room // steps))
-    columns, lines = min(steps, room), max(1, height - 5)
-    picture = pool(values.T, lines if look.mode.name == "NONE" else 2 * lines, columns)
-    size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
-    codes = frame.codes(picture, name)
-    starts = np.arange(columns) * steps // columns
-    codes[:, ~np.logical_or.reduceat(there, starts)] = NOT_YET
-    rows = heatmap(codes, look.palettes.signed, look.mode, pitch, size)
-    canvas.rows(LEFT, 2, rows)
-    canvas.text(1, 2, "  0", look.dim)
-    canvas.text(1, 1 + len(rows), f"{values.shape[1] - 1:>3}", look.dim)
-    _axis(frame, canvas, 2 + len(rows), pitch, columns, steps)
-    _norms(frame, canvas, 3 + len(rows), pitch, columns, room)
-    for column in range(columns):
-        row = block_range(column, steps, columns).start
-        offset = int(view.written(name)[row])
-        if offset >= 0:
-            position = 1 + view.point.iteration * view.program.length + offset
-            canvas.hit(LEFT + column * pitch, 2, pitch, len(rows), ToPosition(position))
+    steps = view.program.steps + 1
+    grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
+    y, share = 1, (height - 2) // len(names)
+    for each in names:
+        if len(names) > 1:
+            log = " (log)" if frame.log_of(each) else ""
+            canvas.text(LEFT, y, f"{each}{log}", look.backward if each.startswith("d") else look.forward)
+        used = _quantity(frame, canvas, each, grid, y + 1, max(1, share - 3), room)
+        y += max(share, used) if len(names) == 1 else used + 1
     if gains:
         _gains(frame, canvas, width - gains - 1, height)
     return canvas
+
+
+def _names(frame: Frame, height: int) -> list[str]:
+    """The flowing quantity, then as many of the others in time as fit."""
+    quantities = frame.view.program.quantities
+    others = [name for name, quantity in quantities.items() if quantity.rows and name != frame.flowing]
+    return [frame.flowing, *others[: max(0, (height - 2) // FULL - 1)]]
+
+
+def _quantity(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lines: int, room: int) -> int:
+    """One quantity in at most `lines` lines from line `top`, its axis and norms below; how many lines that took."""
+    look, view = frame.look, frame.view
+    array, there = view.tape[name], view.computed(name)
+    if len(array) < grid.steps:  # no row for t = 0
+        array, there = np.concatenate([np.zeros_like(array[:1]), array]), np.concatenate([[False], there])
+    sample = frame.selection.sample
+    values = array[:, sample] if sample is not None else _largest(array)
+    picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
+    size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
+    codes = frame.codes(picture, name)
+    starts = np.arange(grid.columns) * grid.steps // grid.columns
+    codes[:, ~np.logical_or.reduceat(there, starts)] = NOT_YET
+    rows = heatmap(codes, look.palettes.signed, look.mode, grid.pitch, size)
+    canvas.rows(LEFT, top, rows)
+    canvas.text(1, top, "  0", look.dim)
+    if len(rows) > 1:
+        canvas.text(1, top + len(rows) - 1, f"{values.shape[1] - 1:>3}", look.dim)
+    _axis(frame, canvas, name, top + len(rows), grid)
+    _norms(frame, canvas, name, top + len(rows) + 1, grid, room)
+    _clickable(frame, canvas, name, top, len(rows), grid)
+    return len(rows) + 3
 
 
 def _largest(array: Array) -> Array:
@@ -63,46 +100,53 @@ def _largest(array: Array) -> Array:
     return np.where(high >= -low, high, low)
 
 
-def _axis(frame: Frame, canvas: Canvas, y: int, pitch: int, columns: int, steps: int) -> None:
+def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, grid: _Grid) -> None:
+    """A click on a column goes to the point where that row was written."""
+    view = frame.view
+    written = view.written(name)
+    for column in range(grid.columns):
+        row = block_range(column, grid.steps, grid.columns).start + len(written) - grid.steps
+        if row >= 0 and written[row] >= 0:
+            position = 1 + view.point.iteration * view.program.length + int(written[row])
+            canvas.hit(LEFT + column * grid.pitch, top, grid.pitch, lines, ToPosition(position))
+
+
+def _axis(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid) -> None:
     look = frame.look
-    first = frame.view.program.steps + 1 - steps
-    row = _row_now(frame)
-    current = None if row is None else block_of(row, steps, columns)
-    widest = len(str(frame.view.program.steps)) + 1
-    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * pitch >= widest)
-    for column in range(columns):
-        near = current is not None and column != current and abs(column - current) * pitch < widest
+    now = _now(frame, name)
+    current = None if now is None else block_of(now, grid.steps, grid.columns)
+    widest = len(str(grid.steps)) + 1
+    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * grid.pitch >= widest)
+    for column in range(grid.columns):
+        near = current is not None and column != current and abs(column - current) * grid.pitch < widest
         if column != current and (column % stride or near):
             continue
-        t = first + (row if column == current and row is not None else block_range(column, steps, columns).start)
-        label = str(t)
-        x = LEFT + column * pitch + max(0, (pitch - len(label)) // 2)
+        label = str(now if column == current else block_range(column, grid.steps, grid.columns).start)
+        x = LEFT + column * grid.pitch + max(0, (grid.pitch - len(label)) // 2)
         canvas.text(x, y, label, look.accent if column == current else look.dim)
 
 
-def _row_now(frame: Frame) -> int | None:
-    """The row of the flow that the present line reads or writes: the one it writes, else the one of its t."""
+def _now(frame: Frame, name: str) -> int | None:
+    """The step of a quantity's row that the present line writes, else the line's own t."""
     view = frame.view
-    quantity = view.program.quantities[frame.flowing]
     if view.line is None or not view.point.t:
         return None
-    shift = view.line.equation.step if view.line.name == frame.flowing else 0
-    return quantity.row(view.point.t + shift)
+    return view.point.t + (view.line.equation.step if view.line.name == name else 0)
 
 
-def _norms(frame: Frame, canvas: Canvas, y: int, pitch: int, columns: int, room: int) -> None:
-    look, view, name = frame.look, frame.view, frame.flowing
-    there = view.computed(name)
-    norms = view.tape.norms(name)
+def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
+    look, view = frame.look, frame.view
+    written, norms = view.written(name), view.tape.norms(name)
+    there = view.computed(name) & (written >= 0)
     style = look.backward if name.startswith("d") else look.forward
-    if y >= canvas.height - 1:
+    if y >= canvas.height - 1 or not there.any():
         return
-    if pitch >= 7 and columns == len(norms):
+    if grid.pitch >= 7 and grid.columns == grid.steps:
         canvas.text(1, y, "‖·‖", style)
         for row in np.flatnonzero(there):
-            text = number(float(norms[row]), pitch - 1, 2, trim=True)
-            canvas.text(LEFT + int(row) * pitch, y, text[: pitch - 1].center(pitch), style)
-    elif there.any():
+            text = number(float(norms[row]), 9, 2, trim=True)[: grid.pitch]
+            canvas.text(LEFT + (int(row) + grid.steps - len(norms)) * grid.pitch, y, text.center(grid.pitch), style)
+    else:
         seen = norms[there]
         text = f"‖{name}_t‖ {number(float(seen.min()), 8, trim=True)} … {number(float(seen.max()), 8, trim=True)}"
         canvas.text(LEFT, y, text[:room], style)
@@ -111,7 +155,7 @@ def _norms(frame: Frame, canvas: Canvas, y: int, pitch: int, columns: int, room:
 def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     """The last steps the error has taken, newest first: gain = activation × weights, and the share of live units."""
     look, view = frame.look, frame.view
-    there = view.computed(frame.flowing)
+    there = view.computed(gradient(view.program.output))
     reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
     canvas.text(x, 2, "gain per step", look.dim)
     steps = range(reached + 1, view.program.steps + 1)[: max(0, height - 5)]

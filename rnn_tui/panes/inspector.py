@@ -15,7 +15,7 @@ from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
 from rnn_tui.render.palette import scale_of
 
-STATISTICS = 46
+STATISTICS = 42
 WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
 
 
@@ -84,9 +84,12 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
     if part.name is None or part.name in view.tape.parameters:
         return None
     reached = view.summed_to(part.name) if part.role == "total" else None
+    sample = frame.selection.sample if part.role == "term" else None
     if part.role == "operand" and view.program.quantities[part.name].rows == "" and part.t is None:
         return explain(view.tape, part.name, None, index)
-    return explain(view.tape, part.name, part.t, index, down_to=reached or 1, one_step=part.role == "term")
+    return explain(
+        view.tape, part.name, part.t, index, down_to=reached or 1, one_step=part.role == "term", sample=sample
+    )
 
 
 def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, height: int) -> list[Line]:

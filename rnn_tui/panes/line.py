@@ -129,11 +129,7 @@ def _item(
 
 def _shape_note(part: Part, values: Array) -> str:
     assert part.values is not None
-    text = (
-        shape(part.shape if part.transposed is False else part.shape[::-1]) if part.name else shape(part.values.shape)
-    )
-    if part.name and part.values.shape[0] == 1 and len(part.shape) == 2 and part.shape[0] > 1 and not part.transposed:
-        text = shape(part.values.shape)
+    text = shape(part.shape if len(part.shape) < 2 else part.values.shape)
     return text + ("÷" if values.shape != part.values.shape else "")
 
 

@@ -44,6 +44,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
             canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
         if legend:
             canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
+    _marker(frame, canvas, pitch, columns)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
 
@@ -69,9 +70,14 @@ def _numbers(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
         label = str(point.t if column == current else t)
         x = LABELS + column * pitch + max(0, (pitch - 1 - len(label)) // 2)
         canvas.text(x, 0, label, look.accent if column == current else look.dim)
-    if current is not None and point.phase in ("forward", "backward"):
-        line = 1 if point.phase == "forward" else 2
-        canvas.text(LABELS + current * pitch - 1, line, "▶", look.accent)
+
+
+def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
+    """Where we are: in the gap before the cell, in the row of the pass."""
+    point = frame.view.point
+    if point.t and point.phase in ("forward", "backward"):
+        current = (point.t - 1) * columns // frame.view.program.steps
+        canvas.text(LABELS + current * pitch - 1, 1 if point.phase == "forward" else 2, "▶", frame.look.accent)
 
 
 def _loss(frame: Frame, canvas: Canvas, x: int) -> None:

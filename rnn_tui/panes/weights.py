@@ -13,6 +13,8 @@ from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import pool
 
+ONE_TERM = "(one term only)"
+
 
 def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     """One band a parameter; three columns. The bands share the height according to their rows."""
@@ -59,11 +61,14 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
     )
     for index, (text, array, style, named) in enumerate(columns):
         x = 2 + index * column
-        norm = "" if array is None else f"  ‖·‖ {number(_norm(array), 8, 3, trim=True)}"
+        norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
         dims = shape(value.shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
         canvas.text(end, y, shortened(f"{dims}{norm}".strip(), max(0, x + column - 1 - end)), look.dim)
-        _picture(frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, named)
+        if text != ONE_TERM:
+            _picture(
+                frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, named
+            )
 
 
 def _norm(array: Array) -> float:
@@ -75,7 +80,7 @@ def _summed(frame: Frame, slope: str) -> str:
     (line,) = frame.view.program.writers(slope)
     if reached is None or frame.view.program.blocks[line.block].loop is not Loop.DOWN:
         return slope
-    return f"{slope} = Σ t={steps}…{reached}" if reached < steps else f"{slope} = t={steps}"
+    return f"{slope}, t={steps}…{reached}" if reached < steps else f"{slope}, t={steps}"
 
 
 def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
@@ -84,7 +89,7 @@ def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
     (line,) = view.program.writers(slope)
     reached = view.summed_to(slope)
     if view.program.blocks[line.block].loop is not Loop.DOWN:
-        return None, "one term only"
+        return None, ONE_TERM
     if reached is None:
         return None, f"{slope}@t"
     return view.term(slope, reached), f"+ {slope}@{reached}"

@@ -100,7 +100,7 @@ class MainScreen(Screen[None]):
         }
         for name, lines in sizes.items():
             self.query_one(f"#{name}").styles.height = lines
-        self.query_one("#left").styles.width = 34 if width < 76 else 41 if width < 100 else 46 if width < 160 else 56
+        self.query_one("#left").styles.width = 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
         self._arrange()
 
     def _arrange(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,6 @@ def test_symbols_have_just_the_parentheses_that_the_meaning_needs(tree: Expressi
 
 def _needed(tree: Expression) -> int:
     """How many of the parentheses in Python's own spelling are not those of calls: `ast.unparse` writes no needless ones either."""
-    import ast
-
     text = ast.unparse(ast.parse(show(tree, Source()), mode="eval"))
     conditions = sum(isinstance(node, Binary) and node.operator == ">" for node in walk(tree))
     calls = sum(isinstance(node, Call) for node in walk(tree))
