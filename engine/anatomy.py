@@ -53,6 +53,11 @@ def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]
     return [] if view.line is None else _Anatomist(view, writer, sample).parts()
 
 
+def line_text(view: View, writer: Writer) -> str:
+    """The line that ran last with its time step, or its parameter, put in."""
+    return "" if view.line is None else _Anatomist(view, writer, None).text()
+
+
 class _Anatomist:
     def __init__(self, view: View, writer: Writer, sample: int | None) -> None:
         assert view.line is not None
@@ -68,6 +73,9 @@ class _Anatomist:
             self.writer = Writer(view.program, writer.axes, {**writer.values, **names})
             own = view.tape.plan.axes[parameter]
             self.axes = {**writer.axes, "W": own, "dW": own}
+
+    def text(self) -> str:
+        return self.writer.line(self.line, self.t)
 
     def parts(self) -> list[Part]:
         equation = self.line.equation

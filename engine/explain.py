@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.derive import gradient
+from engine.equation import infer
 from engine.errors import InputError
 from engine.evaluate import evaluate
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
@@ -94,9 +96,18 @@ def explain(
     value = _cell(own, index, name)
     terms: list[Term] = []
     for step in steps:
-        for factors in _Reader(tape, step, sample).terms(line.equation.expression, index):
-            terms.append(Term(tuple(factors), math.prod(factor.value for factor in factors)))
+        terms += _Reader(tape, step, sample).products(line.equation.expression, index)
     return Explanation(name, t, index, value, line, tuple(terms))
+
+
+def explain_update(tape: Tape, parameter: str, index: Index, value: float) -> Explanation:
+    """The arithmetic of an update's line for one weight, whose new value is `value`."""
+    (block,) = (b for b in tape.plan.program.blocks if b.loop is Loop.PARAMETERS)
+    line = block.lines[-1]
+    scope = {"W": (parameter, tape.parameters[parameter]), "dW": (gradient(parameter), tape.gradients[parameter])}
+    scope |= {name: (name, scalar) for name, scalar in tape.plan.network.hyperparameters.items()}
+    reader = _Reader(tape, None, None, scope)
+    return Explanation(parameter, None, index, value, line, tuple(reader.products(line.equation.expression, index)))
 
 
 def writer(tape: Tape, name: str, t: int | None) -> Line | None:
@@ -121,10 +132,18 @@ def _cell(array: Any, index: Index, name: str) -> float:
 class _Reader:
     """Reads terms off a tree at one time step."""
 
-    def __init__(self, tape: Tape, t: int | None, sample: int | None) -> None:
+    def __init__(
+        self, tape: Tape, t: int | None, sample: int | None, scope: dict[str, tuple[str, Any]] | None = None
+    ) -> None:
         self.tape = tape
         self.t = t
+        self.scope = scope or {}
         self.samples = range(tape.plan.batch) if sample is None else (sample,)
+
+    def products(self, expression: Expression, index: Index) -> Iterator[Term]:
+        """Its terms with their values."""
+        for factors in self.terms(expression, index):
+            yield Term(tuple(factors), math.prod(factor.value for factor in factors))
 
     def terms(self, expression: Expression, index: Index) -> Iterator[list[Factor]]:
         """Products of factors that add up to the expression's cell."""
@@ -185,8 +204,10 @@ class _Reader:
         return Factor(label, value, of=tuple(of), body=body)
 
     def _factor(self, name: Name, index: Index) -> Factor:
-        array = np.asarray(self.tape.lookup(name, self.t))
+        array = np.asarray(self._lookup(name))
         index = self._within(name, index)
+        if name.name in self.scope:
+            return Factor(self.scope[name.name][0], float(array[index]), None, index)
         quantity = self.tape.plan.program.quantities.get(name.name)
         t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
         return Factor(name.name, float(array[index]), t, index)
@@ -199,9 +220,12 @@ class _Reader:
         return index[: len(axes)] if axes == ("B",) else index[len(index) - len(axes) :]
 
     def _axes(self, expression: Expression) -> Axes:
-        from engine.equation import infer
+        # Within the scope of one parameter W and dW have that parameter's axes, and the optimizer's scalars none.
+        own = {name: self.tape.plan.axes.get(meant.removeprefix("d"), ()) for name, (meant, _) in self.scope.items()}
+        return infer(expression, {**self.tape.plan.axes, **own})
 
-        return infer(expression, self.tape.plan.axes)
+    def _lookup(self, name: Name) -> Any:
+        return self.scope[name.name][1] if name.name in self.scope else self.tape.lookup(name, self.t)
 
     def _array(self, expression: Expression) -> Any:
-        return evaluate(expression, lambda name: self.tape.lookup(name, self.t))
+        return evaluate(expression, self._lookup)

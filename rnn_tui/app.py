@@ -60,7 +60,9 @@ class DebuggerApp(TerminalApp):
         for command in COMMANDS:
             if command.action != "command_palette":
                 yield SystemCommand(
-                    f"{command.help} ({command.shown})", command.group, self._runner(screen, command.action)
+                    f"{command.help} ({command.shown})",
+                    command.line or command.group,
+                    self._runner(screen, command.action),
                 )
 
     @staticmethod

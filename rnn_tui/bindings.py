@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Command:
     """One thing the user can do: `keys` as Textual names them, `shown` as people write them.
 
-    `footer` is its label there (empty: not in the footer), `help` a full sentence, `group` its heading in the help.
+    `help` is its sentence in the palette. `pair` are the keys of it and its opposites, `line` the sentence for both in the help
+    screen, where a command with `back` has no line of its own. `footer` is the label there (empty: not in the footer).
     """
 
     action: str
@@ -18,61 +19,113 @@ class Command:
     group: str
     help: str
     footer: str = ""
-    footer_keys: str = ""
+    pair: str = ""
+    line: str = ""
+    back: bool = False
+
+    @property
+    def footer_keys(self) -> str:
+        """The keys as the footer and the help screen show them."""
+        return self.pair or self.shown
 
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"
 
 COMMANDS: tuple[Command, ...] = (
-    Command("step(1)", "right", "→", MOVE, "Run one line.", "line", "← →"),
-    Command("step(-1)", "left", "←", MOVE, "Go back one line."),
+    Command("step(1)", "right", "→", MOVE, "Run one line", "line", "← →", "one line back, one line on"),
+    Command("step(-1)", "left", "←", MOVE, "Go back one line", back=True),
     Command(
         "next",
         "n",
         "n",
         MOVE,
-        "The same line at the next time step (back in time during the backward pass).",
+        "Next time step, same line",
         "time step",
         "n p",
+        "same line, next or previous time step run",
     ),
-    Command("previous", "p", "p", MOVE, "The same line at the previous time step: undoes n."),
-    Command("finish", "f", "f", MOVE, "To the end of the phase: forward, loss, backward, update.", "phase", "f F"),
-    Command("start_of_phase", "F", "F", MOVE, "To the start of the phase."),
-    Command("run", "space", "space", MOVE, "Run line by line, or pause.", "run"),
-    Command("faster", "plus,equals_sign", "+", MOVE, "Run faster."),
-    Command("slower", "minus", "−", MOVE, "Run slower."),
-    Command("goto", "g", "g", MOVE, "Go to a point: 7, backward 7, dz@7, loss, iteration 3.", "go to"),
+    Command("previous", "p", "p", MOVE, "Previous time step, same line", back=True),
+    Command("finish", "f", "f", MOVE, "Finish the phase", "phase", "f F", "end, start of the phase (forward, loss, …)"),
+    Command("start_of_phase", "F", "F", MOVE, "Start of the phase", back=True),
+    Command("run", "space", "space", MOVE, "Run or pause", "run", line="run line by line, or pause"),
+    Command("faster", "plus,equals_sign", "+", MOVE, "Run faster", pair="+ −", line="run faster, slower"),
+    Command("slower", "minus", "−", MOVE, "Run slower", back=True),
+    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, backward 7, dz@7, loss, iteration 3"),
     Command(
-        "toggle_breakpoint", "b", "b", STOP, "Set or clear a breakpoint on the line (of the listing's cursor).", "break"
+        "toggle_breakpoint",
+        "b",
+        "b",
+        STOP,
+        "Set or clear a breakpoint on the line",
+        "break",
+        line="breakpoint on the line",
     ),
-    Command("continue", "c", "c", STOP, "Continue to the next breakpoint, over updates too.", "continue", "c C"),
-    Command("reverse_continue", "C", "C", STOP, "Continue backwards to the breakpoint before."),
-    Command("list_up", "up", "↑", STOP, "Listing cursor up."),
-    Command("list_down", "down", "↓", STOP, "Listing cursor down."),
-    Command("cell(0,-1)", "h,shift+left", "h", LOOK, "Cell cursor left.", "cell", "h j k l"),
-    Command("cell(1,0)", "j,shift+down", "j", LOOK, "Cell cursor down."),
-    Command("cell(-1,0)", "k,shift+up", "k", LOOK, "Cell cursor up."),
-    Command("cell(0,1)", "l,shift+right", "l", LOOK, "Cell cursor right."),
-    Command("operand(1)", "tab", "tab", LOOK, "Cell cursor to the next picture of this line.", "picture"),
-    Command("operand(-1)", "shift+tab", "shift+tab", LOOK, "Cell cursor to the picture before."),
     Command(
-        "sample(1)",
-        "right_square_bracket",
-        "]",
+        "continue",
+        "c",
+        "c",
+        STOP,
+        "Continue to the next breakpoint",
+        "continue",
+        "c C",
+        "to the next, previous breakpoint",
+    ),
+    Command("reverse_continue", "C", "C", STOP, "Continue backwards to the breakpoint before", back=True),
+    Command("list_up", "up", "↑", STOP, "Listing cursor up", pair="↑ ↓", line="choose a line in the listing"),
+    Command("list_down", "down", "↓", STOP, "Listing cursor down", back=True),
+    Command(
+        "cell(0,-1)",
+        "h,shift+left",
+        "h",
         LOOK,
-        "Next sample; after the last one the whole batch.",
-        "sample",
-        "[ ]",
+        "Cell cursor left",
+        "cell",
+        "h j k l",
+        "move the cell cursor (also shift+arrows)",
     ),
-    Command("sample(-1)", "left_square_bracket", "[", LOOK, "Previous sample, or the whole batch."),
-    Command("find", "slash", "/", LOOK, "Find a quantity and show its flow.", "find"),
-    Command("log", "s", "s", LOOK, "Colours on a logarithmic or a linear scale."),
-    Command("page('program')", "1", "1", LOOK, "View: the program, this line and the flow.", "view", "1–3"),
-    Command("page('flow')", "2", "2", LOOK, "View: the flow of one quantity, large."),
-    Command("page('weights')", "3", "3", LOOK, "View: weights, gradients, and each step's term."),
-    Command("help", "question_mark", "?", OTHER, "This help.", "help"),
-    Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Every command by its name."),
-    Command("quit", "q", "q", OTHER, "Quit.", "quit"),
+    Command("cell(1,0)", "j,shift+down", "j", LOOK, "Cell cursor down", back=True),
+    Command("cell(-1,0)", "k,shift+up", "k", LOOK, "Cell cursor up", back=True),
+    Command("cell(0,1)", "l,shift+right", "l", LOOK, "Cell cursor right", back=True),
+    Command(
+        "operand(1)",
+        "tab",
+        "tab",
+        LOOK,
+        "Cell cursor to the next picture",
+        "picture",
+        line="cell cursor to the next picture",
+    ),
+    Command("operand(-1)", "shift+tab", "shift+tab", LOOK, "Cell cursor to the picture before", back=True),
+    Command(
+        "sample(1)", "right_square_bracket", "]", LOOK, "Next sample", "sample", "[ ]", "one sample, or the whole batch"
+    ),
+    Command("sample(-1)", "left_square_bracket", "[", LOOK, "Previous sample", back=True),
+    Command(
+        "find", "slash", "/", LOOK, "Find a quantity and show its flow", "find", line="find a quantity, show its flow"
+    ),
+    Command(
+        "log",
+        "s",
+        "s",
+        LOOK,
+        "Colour scale: logarithmic, linear or automatic",
+        line="colour scale: automatic, log, linear",
+    ),
+    Command(
+        "page('program')",
+        "1",
+        "1",
+        LOOK,
+        "View 1: this line and the flow",
+        "view",
+        "1 2 3",
+        "views: this line, flow, weights",
+    ),
+    Command("page('flow')", "2", "2", LOOK, "View 2: the flow of every quantity", back=True),
+    Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
+    Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
+    Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
+    Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
 )
 
 FOOTER_ORDER = (

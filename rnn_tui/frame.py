@@ -77,7 +77,8 @@ class Frame:
             return None
         if self.selection.operand in pictures:
             return self.selection.operand
-        results = [i for i in pictures if self.parts[i].role in ("result", "total")]
+        wanted = ("result", "term") if self.selection.sample is not None else ("result", "total")
+        results = [i for i in pictures if self.parts[i].role in wanted]
         return results[-1]
 
     @cached_property

@@ -66,7 +66,11 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
 def _names(frame: Frame, height: int) -> list[str]:
     """The flowing quantity, then as many of the others in time as fit."""
     quantities = frame.view.program.quantities
-    others = [name for name, quantity in quantities.items() if quantity.rows and name != frame.flowing]
+    rest = [name for name, quantity in quantities.items() if quantity.rows and name != frame.flowing]
+    own = quantities[frame.flowing].axes
+    others = sorted(
+        rest, key=lambda name: (quantities[name].axes != own, name.startswith("d") != frame.flowing.startswith("d"))
+    )
     return [frame.flowing, *others[: max(0, (height - 2) // FULL - 1)]]
 
 

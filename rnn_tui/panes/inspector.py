@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.anatomy import Part
-from engine.explain import Explanation, Factor, Term, explain
+from engine.explain import Explanation, Factor, Term, explain, explain_update
 from engine.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
@@ -81,6 +81,9 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanation | None:
     view = frame.view
+    parameter = view.point.parameter
+    if part.role == "result" and parameter is not None and part.name == parameter:
+        return explain_update(view.tape, parameter, index, float(view.parameter(parameter)[index]))
     if part.name is None or part.name in view.tape.parameters:
         return None
     reached = view.summed_to(part.name) if part.role == "total" else None
@@ -107,6 +110,11 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
     per_line = max(1, room // wide)
     count = min(len(terms), per_line * max(1, height - 1))
     shown, rest, others = explanation.largest(count)
+    if all(term.value == 0 for term in terms):
+        return [
+            [(f"0 because every one of its {len(terms)} products is 0, for example", look.dim)],
+            [(cells[0], look.text)],
+        ]
     total = f"sum of {len(terms)} products" + (
         f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}" if others else ""
     )

@@ -8,7 +8,7 @@ from typing import Literal
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.anatomy import Part
+from engine.anatomy import Part, line_text
 from engine.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
@@ -51,7 +51,7 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height, look.canvas)
     title = "this line"
     if frame.view.line is not None:
-        title += f" · {frame.writer.line(frame.view.line, frame.view.point.t)}"
+        title += f" · {line_text(frame.view, frame.writer)}"
     canvas.frame(0, 0, width, height, title, look.border, look.bold)
     if not frame.parts:
         _welcome(frame, canvas)

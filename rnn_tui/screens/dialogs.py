@@ -39,7 +39,11 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = "rnn-tui: keys"
             box.border_subtitle = "esc closes, ↑ ↓ scroll"
             for group in dict.fromkeys(command.group for command in COMMANDS):
-                lines = [f"{c.shown:<10} {c.help}" for c in COMMANDS if c.group == group]
+                lines = [
+                    f"{c.footer_keys or c.shown:<9} {c.line or c.help}"
+                    for c in COMMANDS
+                    if c.group == group and not c.back
+                ]
                 yield Static(Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n"))
             yield Static(Content.assemble(("Words and colours\n", "bold"), CONCEPTS))
 
@@ -90,11 +94,11 @@ class FindScreen(ModalScreen[str | None]):
 
     def __init__(self, debugger: Debugger) -> None:
         super().__init__()
-        self._entries = [("", "follow the phase: the state going forward, its gradient going back")]
+        self._entries = [("", "the state going forward, its gradient going back")]
         meanings = debugger.network.table.meanings
         for name, quantity in debugger.program.quantities.items():
             if quantity.rows:
-                of = meanings.get(name) or f"dL/d{name.removeprefix('d')}"
+                of = meanings.get(name) or ("input" if name == "x" else f"dL/d{name.removeprefix('d')}")
                 shape = "×".join(str(debugger.plan.sizes[axis]) for axis in quantity.axes)
                 self._entries.append((name, f"{of}, {shape} at each t"))
 

@@ -140,7 +140,7 @@ class MainScreen(Screen[None]):
             label = command.footer
             if action == "run" and self._timer is not None:
                 label = f"pause (+ − {SPEEDS[self._speed]}/s)"
-            labels.append((command.footer_keys or command.shown, label, action))
+            labels.append((command.footer_keys, label, action))
         return tuple(labels)
 
     def _works(self, action: str) -> bool:
