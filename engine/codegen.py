@@ -67,7 +67,7 @@ def program_text(session: Session) -> str:
     """The program for a session's model on its data; with the option iteration > 0 it first trains that many iterations."""
     plan, data, options = session.debugger.plan, session.data, session.options
     iteration = options["iteration"]
-    body = [*_forward(plan), *_backward(plan)]
+    body = [*_forward(plan, _initial(session)), *_backward(plan)]
     update = _update(plan)
     if iteration:
         body = [f"for iteration in range({iteration} + 1):", *_indented(body), f"    if iteration < {iteration}:"]
@@ -77,8 +77,8 @@ def program_text(session: Session) -> str:
         "import numpy as np",
         "",
         *_definitions(plan),
-        *_data(data, plan),
-        *_weights(plan.network, options["seed"], options["init-scale"]),
+        *_data(data, plan, from_trace=session.from_trace),
+        *_weights(plan.network, options["seed"], options["init-scale"], from_trace=session.from_trace),
         *body,
         *_report(plan),
     ]
@@ -108,10 +108,12 @@ def _definitions(plan: Plan) -> list[str]:
     return [line for source in sources for line in ("", *source.splitlines(), "")] + ([""] if sources else [])
 
 
-def _data(data: Data, plan: Plan) -> list[str]:
+def _data(data: Data, plan: Plan, *, from_trace: bool) -> list[str]:
     steps, features = data.X.shape[1:]
     lines = ["# ---- data ----"]
-    if data.csv is None:
+    if from_trace:
+        lines += [f"trace = np.load({str(data.path)!r})", 'X, y = np.moveaxis(trace["x"], 0, 1), trace["y"]']
+    elif data.csv is None:
         lines += [f"data = np.load({str(data.path)!r})", f'X = data["X"].reshape(-1, {steps}, {features})']
         lines += ['classes, y = np.unique(data["y"], return_inverse=True)']
     else:
@@ -137,10 +139,12 @@ def _columns(columns: tuple[int, ...]) -> str:
     return f"{first}:{last + 1}" if columns == tuple(range(first, last + 1)) else f"{list(columns)}"
 
 
-def _weights(network: Network, seed: int, init_scale: float) -> list[str]:
+def _weights(network: Network, seed: int, init_scale: float, *, from_trace: bool) -> list[str]:
+    if from_trace:
+        return ["# ---- weights ----", *(f"{name} = trace[{name!r}]" for name in network.parameter_axes), ""]
     scale = "1" if init_scale == 1 else repr(init_scale)
     lines = [
-        "# ---- weights: uniform between −bound and +bound, always drawn in this order ----",
+        "# ---- weights: uniform between -bound and +bound, always drawn in this order ----",
         f"rng = np.random.default_rng({seed})",
         f"bound = {scale} / np.sqrt(H)",
     ]
@@ -151,19 +155,29 @@ def _weights(network: Network, seed: int, init_scale: float) -> list[str]:
     return [*lines, ""]
 
 
-def _forward(plan: Plan) -> list[str]:
-    return _phase(plan, ("forward", "loss"), "# ---- forward ----")
+def _initial(session: Session) -> dict[str, str]:
+    """The source of every initial state that is not zero."""
+    names = session.debugger.initial
+    if session.from_trace:
+        return {name: f"trace[{name!r}][0]" for name in names}
+    return {name: 'data["a0" if "a0" in data else "h0"]' for name in names}
+
+
+def _forward(plan: Plan, initial: dict[str, str]) -> list[str]:
+    return _phase(plan, ("forward", "loss"), "# ---- forward ----", initial)
 
 
 def _backward(plan: Plan) -> list[str]:
     return _phase(plan, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----")
 
 
-def _phase(plan: Plan, phases: tuple[str, ...], heading: str) -> list[str]:
+def _phase(plan: Plan, phases: tuple[str, ...], heading: str, initial: dict[str, str] | None = None) -> list[str]:
     lines, stored = [heading], set[str]()
     for block in plan.program.blocks:
         if block.phase in phases:
-            lines += [*_storage(plan, block, stored), *_lines(plan, block)]
+            lines += _storage(plan, block, stored)
+            lines += [f"{name}[0] = {source}" for name, source in (initial or {}).items() if block.loop is Loop.UP]
+            lines += _lines(plan, block)
     return [*lines, ""]
 
 

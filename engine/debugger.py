@@ -20,7 +20,7 @@ from engine.functions import Array
 from engine.network import Network
 from engine.plan import Plan, plan
 from engine.program import Line, Loop, Point, Program
-from engine.tape import Tape, check_batch, record_with
+from engine.tape import Tape, check_batch, check_initial, record_with
 
 TAPES_KEPT = 4
 WEIGHTS_LIMIT = 256 << 20
@@ -165,7 +165,7 @@ class Debugger:
 
     def __init__(self, network: Network, X: Array, y: Array, *, initial: Mapping[str, Array] | None = None) -> None:
         self._X, self._y = check_batch(network, X, y)
-        self.initial = initial
+        self.initial = check_initial(network, len(self._X), initial)
         self.network = network
         self.plan: Plan = plan(network, self._X.shape[0], self._X.shape[1])
         self.position = 0

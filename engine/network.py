@@ -57,6 +57,11 @@ class Network:
         for name in ("inputs", "hidden", "outputs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.seed < 0:
+            raise InputError(f"seed must be 0 or more, not {self.seed}")
+        for name in ("init_scale", "lr"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} must be a number above 0, not {getattr(self, name)}")
         object.__setattr__(self, "weights", self._initial())
 
     @property

@@ -10,8 +10,12 @@ from typing import Any
 from engine.debugger import Debugger
 from engine.errors import InputError
 from engine.files.data import Data, load
+from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
+from engine.files.raw import shown
+from engine.files.trace import initial_of, is_trace, network_of, read_trace
 from engine.network import Network
+from engine.text import clean
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,7 @@ class Session:
     data: Data
     options: Mapping[str, Any]
     debugger: Debugger
+    from_trace: bool = False
 
     @property
     def description(self) -> str:
@@ -32,10 +37,13 @@ class Session:
 
 
 def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session:
-    """The session for a data file (None: the built-in example) and options under their command-line names.
+    """The session for a data file or a trace (None: the built-in example) and options under their command-line names.
 
-    What is given comes before a project's own options, these before the defaults. Raises InputError.
+    What is given comes before a project's own options, these before the defaults; a trace brings its own. Raises InputError.
     """
+    path = resolve(source)
+    if is_trace(path):
+        return _from_trace(path, given)
     data = load(
         source, timesteps=given.get("timesteps"), loss=given.get("loss"), allow_nan=given.get("allow-nan", False)
     )
@@ -56,15 +64,21 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         optimizer=options["optimizer"],
         lr=options["lr"],
     )
-    initial = None
-    if data.initial_state is not None:
-        if data.initial_state.shape[1] != network.hidden:
-            raise InputError(
-                f"{data.name}: the initial state has {data.initial_state.shape[1]} units and the network {network.hidden}; "
-                f"use --hidden {data.initial_state.shape[1]}"
-            )
-        initial = {network.table.output: data.initial_state}
+    initial = None if data.initial_state is None else {network.table.output: data.initial_state}
     return Session(data, options, Debugger(network, data.X, data.y, initial=initial))
+
+
+def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
+    """A trace opens as the iteration it recorded, numbered 0; its options are part of it."""
+    if given:
+        raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{next(iter(given))} away")
+    trace = read_trace(path)
+    network, X, y = network_of(trace)
+    classes = trace.meta.get("classes")
+    names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=None)
+    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
+    return Session(data, options, Debugger(network, X, y, initial=initial_of(trace)), from_trace=True)
 
 
 def _outputs(data: Data, wanted: int | None) -> int:

@@ -144,7 +144,8 @@ def record(
     name. Raises InputError when shapes do not fit the network.
     """
     inputs, targets = check_batch(network, X, y)
-    return record_with(plan(network, *inputs.shape[:2]), inputs, targets, parameters=parameters, initial=initial)
+    states = check_initial(network, len(inputs), initial)
+    return record_with(plan(network, *inputs.shape[:2]), inputs, targets, parameters=parameters, initial=states)
 
 
 def record_with(
@@ -188,6 +189,23 @@ def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
     if low < 0 or high >= network.outputs:
         raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {network.outputs - 1}")
     return inputs, targets
+
+
+def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
+    """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
+    states: dict[str, Array] = {}
+    for name, value in (initial or {}).items():
+        if name not in network.table.states:
+            raise InputError(
+                f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
+            )
+        states[name] = np.asarray(value)
+        if states[name].shape != (batch, network.hidden):
+            raise InputError(
+                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {network.hidden}): "
+                f"one row a sample, one column a hidden unit"
+            )
+    return states
 
 
 def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:

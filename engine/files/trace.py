@@ -183,6 +183,15 @@ def _matrix_library() -> dict[str, object]:
 # Reading
 
 
+def is_trace(path: Path) -> bool:
+    """Whether a file is an NPZ archive with a member `meta`, as only traces have; False for what cannot be read at all."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return f"{META}.npy" in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
 def read_trace(path: Path, *, limit: int = MEMORY_LIMIT) -> Trace:
     """The trace at `path`; InputError when it is none, damaged, or larger than `limit` bytes."""
     read_npz(path, (), limit=limit)  # refuses in a sentence what is no archive at all

@@ -131,7 +131,12 @@ def case(
 
 
 @st.composite
-def cases(draw: st.DrawFn, activations: tuple[str, ...] = ACTIVATION_NAMES, **options: Any) -> Case:
+def cases(
+    draw: st.DrawFn,
+    activations: tuple[str, ...] = ACTIVATION_NAMES,
+    scales: tuple[float, ...] = (0.3, 1.0, 2.5),
+    **options: Any,
+) -> Case:
     """Cases of every small shape."""
     return case(
         batch=draw(st.integers(1, 6), "batch"),
@@ -141,7 +146,7 @@ def cases(draw: st.DrawFn, activations: tuple[str, ...] = ACTIVATION_NAMES, **op
         outputs=draw(st.integers(1, 5), "outputs"),
         activation=draw(st.sampled_from(activations), "activation"),
         reduction=draw(st.sampled_from(["mean", "sum"]), "reduction"),
-        init_scale=draw(st.sampled_from([0.3, 1.0, 2.5]), "init_scale"),
+        init_scale=draw(st.sampled_from(scales), "init_scale"),
         given=draw(st.booleans(), "given"),
         seed=draw(st.integers(0, 10_000), "seed"),
         **options,
