@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import InputError, Network, Point, Program
+from engine.functions import FUNCTIONS
 from engine.notation import Writer
 from engine.plan import plan
 from engine.program import START, Loop, build
@@ -188,13 +189,13 @@ def test_quantities_have_the_axes_and_rows_of_the_contract() -> None:
 
 def test_the_listing_reads_like_a_textbook() -> None:
     prepared = plan(Network(inputs=2, hidden=3, outputs=4, activation="relu"), 5, 3)
-    writer = Writer(prepared.program, prepared.axes)
+    writer = Writer(prepared.program, prepared.axes, {"lr": "0.1"})
     assert [writer.line(line) for line in prepared.program.lines] == [
         "z_t = x_t·Wx + a_{t-1}·Wa + ba",
         "a_t = relu(z_t)",
         "logits = a_T·Wy + by",
         "p = softmax(logits)",
-        "loss = Σ cross_entropy(logits, y) / B",
+        f"loss = Σ {FUNCTIONS['cross_entropy'].text.format('logits', 'y')} / B",
         "dlogits = (p − onehot(y)) / B",
         "dWy = a_Tᵀ·dlogits",
         "dby = Σ_b dlogits",
@@ -205,7 +206,7 @@ def test_the_listing_reads_like_a_textbook() -> None:
         "dWa += a_{t-1}ᵀ·dz_t",
         "dba += Σ_b dz_t",
         "da_{t-1} = dz_t·Waᵀ",
-        "W ← W_prev − lr · dW".replace("W_prev", "W"),
+        "W ← W − 0.1 · dW",
     ]
     assert [writer.title(block) for block in prepared.program.blocks if block.loop in (Loop.UP, Loop.DOWN)] == [
         "for t = 1 … T",
@@ -217,7 +218,7 @@ def test_the_listing_reads_like_a_textbook() -> None:
     ("activation", "expected"),
     [
         ("tanh", "dz_2 = da_2 ⊙ (1 − a_2²)"),
-        ("sigmoid", "dz_2 = da_2 ⊙ a_2 ⊙ (1 − a_2)"),
+        ("sigmoid", "dz_2 = da_2 ⊙ (a_2 ⊙ (1 − a_2))"),
         ("relu", "dz_2 = da_2 ⊙ 1[z_2 > 0]"),
         ("identity", "dz_2 = da_2"),
     ],
@@ -226,7 +227,7 @@ def test_a_line_at_a_time_step(activation: str, expected: str) -> None:
     prepared = plan(Network(inputs=2, hidden=3, outputs=4, activation=activation), 5, 3)
     writer = Writer(prepared.program, prepared.axes)
     (line,) = prepared.program.writers("dz")
-    assert writer.line(line, 2).replace("⊙ (a_2 ⊙ (1 − a_2))", "⊙ a_2 ⊙ (1 − a_2)") == expected
+    assert writer.line(line, 2) == expected
     (_, last) = prepared.program.writers("da")
     assert writer.line(last, 2) == "da_1 = dz_2·Waᵀ"
 
