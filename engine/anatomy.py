@@ -162,7 +162,7 @@ class _Anatomist:
 
     def _evaluate(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):
-            return evaluate(expression, self._lookup)
+            return evaluate(expression, self._lookup, self.axes)
 
     def _lookup(self, name: Name) -> Any:
         return self._whole(name, self.sample)

@@ -30,6 +30,7 @@ class Source:
 
     quantities: dict[str, Quantity]
     time: str = "t"
+    dtype: str = ""
     minus: str = "-"
 
     def name(self, name: Name) -> str:
@@ -53,7 +54,7 @@ class Source:
         return f"({condition})"
 
     def call(self, node: Call, arguments: list[str]) -> str:
-        return FUNCTIONS[node.function].source.format(*arguments)
+        return FUNCTIONS[node.function].source.format(*arguments, dtype=self.dtype)
 
     def transpose(self, operand: str) -> str:
         return f"{operand}.T"
@@ -183,7 +184,7 @@ def _phase(plan: Plan, phases: tuple[str, ...], heading: str, initial: dict[str,
 
 def _storage(plan: Plan, block: Block, stored: set[str]) -> list[str]:
     """Arrays for what is kept in time, one row a step, and zeros for sums over time to start from."""
-    kind = "" if plan.network.dtype == "float64" else f", np.{plan.network.dtype}"
+    kind = _kind(plan, ", ")
     lines: list[str] = []
     for line in block.lines:
         name, quantity = line.name, plan.program.quantities[line.name]
@@ -207,7 +208,7 @@ def _lines(plan: Plan, block: Block) -> list[str]:
 
 
 def _source(plan: Plan, block: Block, line: Line) -> str:
-    notation = Source(dict(plan.program.quantities), "T" if block.loop is Loop.AT_T else "t")
+    notation = Source(dict(plan.program.quantities), "T" if block.loop is Loop.AT_T else "t", _kind(plan, ", dtype="))
     equation = line.equation
     target = notation.name(Name(equation.target, equation.step))
     return f"{target} {'+=' if equation.accumulate else '='} {show(equation.expression, notation)}"
@@ -255,6 +256,11 @@ def _report(plan: Plan) -> list[str]:
         '    print(f"\\n{name} {value.shape}")',
         "    print(value)",
     ]
+
+
+def _kind(plan: Plan, before: str) -> str:
+    """The dtype as an argument, where it is not NumPy's own default."""
+    return "" if plan.network.dtype == "float64" else f"{before}np.{plan.network.dtype}"
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -76,8 +76,12 @@ class View:
         For a quantity in time, t must be given; all its rows are `tape[name]`, of which `computed(name)` says what is there.
         """
         quantity = self.program.quantities.get(name)
+        if t is not None and not 0 <= t <= self.program.steps:
+            raise InputError(f"there are the time steps 1 to {self.program.steps}, and 0 for initial states; not {t}")
         if quantity is None:
             return self.parameter(name) if name in self.tape.parameters else self._flow(name, t)
+        if quantity.rows == "T" and t == 0:
+            raise InputError(f"{name} begins at t = 1")
         if name in self._accumulating:
             return self.gradient(name)
         row = quantity.row(t) if quantity.rows and t is not None else ()
@@ -164,7 +168,7 @@ class Debugger:
     """
 
     def __init__(self, network: Network, X: Array, y: Array, *, initial: Mapping[str, Array] | None = None) -> None:
-        self._X, self._y = check_batch(network, X, y)
+        self._X, self._y = (array.copy() for array in check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
         self.network = network
         self.plan: Plan = plan(network, self._X.shape[0], self._X.shape[1])
@@ -271,7 +275,14 @@ class Debugger:
     # Breakpoints
 
     def toggle(self, line: Line, t: int | None = None) -> bool:
-        """Sets a breakpoint on a line (at one time step only when `t` is given), or removes it; whether it is set now."""
+        """Sets a breakpoint on a line (at one time step only when `t` is given), or removes it; whether it is set now.
+
+        Raises InputError when the line never runs at that step.
+        """
+        runs = self.program.blocks[line.block].loop
+        steps = range(1, self.program.steps + 1) if runs in (Loop.UP, Loop.DOWN) else range(0)
+        if t is not None and t not in steps and not (runs is Loop.AT_T and t == self.program.steps):
+            raise InputError(f"the line {line.name} never runs at t = {t}")
         breakpoint_ = Breakpoint(line.block, line.index, t)
         self.breakpoints = self.breakpoints ^ {breakpoint_}
         return breakpoint_ in self.breakpoints

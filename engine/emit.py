@@ -105,9 +105,9 @@ class Emitter:
                 self._apply(_UFUNCS[operator], [left, right], out, expression)
             case Call(function=function, arguments=arguments):
                 self._apply(f"f_{function}", list(arguments), out, expression)
-            case Sum(operand=operand):
+            case Sum(operand=operand, position=position):
                 value = self._value(operand)
-                self.body.append(f"{self.indent}reduce_sum({value}, 0, None, {out})")
+                self.body.append(f"{self.indent}reduce_sum({value}, {position}, None, {out})")
                 self._release(value)
             case Name() | Number() | Transpose():
                 self._call("copyto", [out, self._value(expression)])
@@ -123,11 +123,12 @@ class Emitter:
                 values.append(out)
             else:
                 values.append(self._value(operand))
-        if function in _SPREADING:
-            values = [self._column(value, operand, shape) for value, operand in zip(values, operands, strict=True)]
-        self._call(function, values, out)
+        spread = function in _SPREADING
+        columns = [self._column(v, o, shape) if spread else v for v, o in zip(values, operands, strict=True)]
+        self._call(function, columns, out)
         for value in values:
-            self._release(value)
+            if value != out:  # what was computed in place belongs to the caller
+                self._release(value)
 
     def _value(self, expression: Expression) -> str:
         """Source for the expression's value, in a scratch array when it must be computed."""
@@ -188,7 +189,7 @@ class Emitter:
         return self._bind(self.prologue, name, f"scratch[{name!r}]{rows}")
 
     def _release(self, value: str) -> None:
-        name = value.removesuffix("[:, None]").removesuffix(".T")
+        name = value.removesuffix(".T")
         if name in self.temporaries and name not in self.free:
             self.free.append(name)
 

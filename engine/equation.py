@@ -119,7 +119,7 @@ def contributions(
         case Number():
             return
         case Name():
-            yield expression, adjoint
+            yield expression, _spread(adjoint, expression, known)
         case Negative(operand=operand):
             yield from contributions(operand, _negative(adjoint), known)
         case Binary("+", left, right):
@@ -140,6 +140,7 @@ def contributions(
                 left, product([adjoint, Number(power), Binary("**", left, Number(power - 1))]), known
             )
         case Binary("@", left, right):
+            adjoint = _spread(adjoint, expression, known)
             yield from contributions(left, Binary("@", adjoint, Transpose(right)), known)
             yield from contributions(right, Binary("@", Transpose(left), adjoint), known)
         case Transpose(operand=operand):
@@ -170,7 +171,13 @@ def _negative(expression: Expression) -> Expression:
 
 def _reduced(adjoint: Expression, wanted: Axes, known: Mapping[str, Axes]) -> Expression:
     """The adjoint summed over the axes along which the value was broadcast."""
-    for axis in infer(adjoint, known):
+    axes = infer(adjoint, known)
+    for axis in axes:
         if axis not in wanted:
-            adjoint = Sum(axis, adjoint)
+            adjoint = Sum(axis, adjoint, infer(adjoint, known).index(axis))
     return adjoint
+
+
+def _spread(adjoint: Expression, like: Expression, known: Mapping[str, Axes]) -> Expression:
+    """The adjoint on all axes of a value; only a sum over everything leaves it with fewer."""
+    return product([Call("ones", (like,)), adjoint]) if infer(adjoint, known) != infer(like, known) else adjoint

@@ -5,13 +5,14 @@ It serves pictures and explanations of single lines, and it is the reference tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from engine.equation import infer, needs_column
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.functions import FUNCTIONS
+from engine.functions import FUNCTIONS, Axes
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda left, right: left + right,
@@ -19,45 +20,40 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "*": lambda left, right: left * right,
     "/": lambda left, right: left / right,
     "**": lambda left, right: left**right,
-    "@": lambda left, right: left @ right,
     ">": lambda left, right: left > right,
 }
 
 
-def evaluate(expression: Expression, lookup: Callable[[Name], Any]) -> Any:
-    """The value of `expression`, names looked up by `lookup` (arrays at one time step, batch first; or numbers)."""
+def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mapping[str, Axes] | None = None) -> Any:
+    """The value of `expression`, names looked up by `lookup` (arrays at one time step, batch first; or numbers).
+
+    `axes` are those of every name: a value a sample (B,) beside a row a sample (B, H) needs `[:, None]`, which shapes alone cannot tell;
+    without `axes` operands must fit as NumPy has it.
+    """
     match expression:
         case Number(value=value):
             return value
         case Name():
             return lookup(expression)
         case Negative(operand=operand):
-            return -evaluate(operand, lookup)
+            return -evaluate(operand, lookup, axes)
         case Transpose(operand=operand):
-            return evaluate(operand, lookup).T
+            return evaluate(operand, lookup, axes).T
         case Derivative(body=body):
-            return evaluate(body, lookup)
-        case Sum(axis=axis, operand=operand):
-            # The batch is the first axis, and the only one that is ever summed away on its own.
-            assert axis == "B"
-            return np.add.reduce(evaluate(operand, lookup), axis=0)
+            return evaluate(body, lookup, axes)
+        case Sum(operand=operand, position=position):
+            return np.add.reduce(evaluate(operand, lookup, axes), axis=position)
         case Call(function=function, arguments=arguments):
-            return FUNCTIONS[function].compute(*(evaluate(a, lookup) for a in arguments))
+            return FUNCTIONS[function].compute(*(evaluate(a, lookup, axes) for a in arguments))
         case Binary(operator=symbol, left=left, right=right):
-            return _combine(symbol, evaluate(left, lookup), evaluate(right, lookup))
-
-
-def _combine(symbol: str, left: Any, right: Any) -> Any:
-    if symbol != "@":
-        left, right = _as_columns(left, right)
-    return _OPERATIONS[symbol](left, right)
-
-
-def _as_columns(left: Any, right: Any) -> tuple[Any, Any]:
-    """A value a sample beside a row a sample: `[:, None]` lets NumPy spread it."""
-    shapes = np.shape(left), np.shape(right)
-    if len(shapes[0]) == 1 and len(shapes[1]) == 2 and shapes[0][0] == shapes[1][0] != shapes[1][1]:
-        return left[:, None], right
-    if len(shapes[1]) == 1 and len(shapes[0]) == 2 and shapes[1][0] == shapes[0][0] != shapes[0][1]:
-        return left, right[:, None]
-    return left, right
+            sides = evaluate(left, lookup, axes), evaluate(right, lookup, axes)
+            if symbol == "@":
+                return sides[0] @ sides[1]
+            if axes is None:
+                return _OPERATIONS[symbol](*sides)
+            whole = infer(expression, axes)
+            columns = (
+                v[:, None] if needs_column(infer(e, axes), whole) else v
+                for e, v in zip((left, right), sides, strict=True)
+            )
+            return _OPERATIONS[symbol](*columns)

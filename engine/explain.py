@@ -80,24 +80,36 @@ def explain(
     with `sample` only what that sample adds to a sum over the batch. Raises InputError when there is no such cell.
     """
     program = tape.plan.program
+    _check_step(tape, name, t)
     line = writer(tape, name, t)
     if line is None:
-        array = tape.at(name, t)
-        return Explanation(name, t, index, _cell(array, index, name), None, ())
-    block = program.blocks[line.block]
+        return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, ())
+    if "B" in program.quantities[name].axes:
+        sample = None  # it has a row of its own
     summed = line.equation.accumulate
-    if summed and not one_step:
-        steps: list[int | None] = list(range(program.steps, down_to - 1, -1))
-        own = tape[name] if down_to == 1 else tape.plan.gradient({**tape.arrays, **tape.parameters}, name, down_to)
+    at = program.steps if program.blocks[line.block].loop is Loop.AT_T else t if t is None else t - line.equation.step
+    steps = list(range(program.steps, down_to - 1, -1)) if summed and not one_step else [at]
+    if sample is not None or (summed and one_step):
+        own = sum(tape.term(line, step, sample) for step in steps)
+    elif summed and down_to > 1:
+        own = tape.plan.gradient({**tape.arrays, **tape.parameters}, name, down_to)
     else:
-        own = tape.term(line, t, sample) if summed or sample is not None else tape.at(name, t)
-        runs = t if t is None else t - line.equation.step
-        steps = [program.steps if block.loop is Loop.AT_T else runs]
+        own = tape.at(name, t)
     value = _cell(own, index, name)
-    terms: list[Term] = []
-    for step in steps:
-        terms += _Reader(tape, step, sample).products(line.equation.expression, index)
+    terms = [term for step in steps for term in _Reader(tape, step, sample).products(line.equation.expression, index)]
     return Explanation(name, t, index, value, line, tuple(terms))
+
+
+def _check_step(tape: Tape, name: str, t: int | None) -> None:
+    program = tape.plan.program
+    if name not in tape:
+        raise InputError(
+            f"there is no quantity {name!r}; there are {', '.join((*program.quantities, *program.parameters))}"
+        )
+    quantity = program.quantities.get(name)
+    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
+    if t is not None and not first <= t <= program.steps:
+        raise InputError(f"{name} has the time steps {first} to {program.steps}, not {t}")
 
 
 def explain_update(tape: Tape, parameter: str, index: Index, value: float) -> Explanation:
@@ -138,6 +150,9 @@ class _Reader:
         self.tape = tape
         self.t = t
         self.scope = scope or {}
+        # Within the scope of one parameter W and dW have that parameter's axes, and the optimizer's scalars none.
+        own = {name: tape.plan.axes.get(meant.removeprefix("d"), ()) for name, (meant, _) in self.scope.items()}
+        self.axes = {**tape.plan.axes, **own}
         self.samples = range(tape.plan.batch) if sample is None else (sample,)
 
     def products(self, expression: Expression, index: Index) -> Iterator[Term]:
@@ -220,12 +235,10 @@ class _Reader:
         return index[: len(axes)] if axes == ("B",) else index[len(index) - len(axes) :]
 
     def _axes(self, expression: Expression) -> Axes:
-        # Within the scope of one parameter W and dW have that parameter's axes, and the optimizer's scalars none.
-        own = {name: self.tape.plan.axes.get(meant.removeprefix("d"), ()) for name, (meant, _) in self.scope.items()}
-        return infer(expression, {**self.tape.plan.axes, **own})
+        return infer(expression, self.axes)
 
     def _lookup(self, name: Name) -> Any:
         return self.scope[name.name][1] if name.name in self.scope else self.tape.lookup(name, self.t)
 
     def _array(self, expression: Expression) -> Any:
-        return evaluate(expression, self._lookup)
+        return evaluate(expression, self._lookup, self.axes)

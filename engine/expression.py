@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 PREVIOUS = "_prev"
 MAX_SOURCE = 2_000
+MAX_DEPTH = 100
 
 
 class ExpressionError(ValueError):
@@ -81,10 +82,11 @@ class Transpose:
 
 @dataclass(frozen=True)
 class Sum:
-    """The sum over one named axis, `Σ_b` for axis "B"."""
+    """The sum over one named axis, `Σ_b` for axis "B"; `position` is the place of that axis in the operand."""
 
     axis: str
     operand: Expression
+    position: int = 0
 
 
 Expression: TypeAlias = Name | Number | Negative | Binary | Call | Derivative | Transpose | Sum
@@ -108,11 +110,12 @@ def parse(source: str, functions: frozenset[str] | None = None) -> Expression:
     """
     if len(source) > MAX_SOURCE:
         raise ExpressionError(f"longer than {MAX_SOURCE} characters", source[:40] + "…", MAX_SOURCE + 1)
+    lead = len(source) - len(source.lstrip())
     try:
         body = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError("not an expression", source, getattr(error, "offset", None) or 1) from None
-    return _Parser(source, functions).convert(body)
+        raise ExpressionError("not an expression", source, lead + (getattr(error, "offset", None) or 1)) from None
+    return _Parser(source, functions).convert(body, MAX_DEPTH)
 
 
 class _Parser:
@@ -120,29 +123,40 @@ class _Parser:
         self.source = source
         self.functions = functions
 
-    def convert(self, node: ast.expr) -> Expression:
+    def convert(self, node: ast.expr, depth: int) -> Expression:
+        if depth == 0:
+            raise self.error(f"nested more than {MAX_DEPTH} deep", node)
+        depth -= 1
         match node:
-            case ast.Name(id=name):
+            case ast.Name(id=name) if name != PREVIOUS:
                 return Name(name.removesuffix(PREVIOUS), -1) if name.endswith(PREVIOUS) else Name(name)
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return Number(value)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if value > 0:
+                return Number(-value)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return Negative(self.convert(operand))
+                return Negative(self.convert(operand, depth))
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-                return Binary(_OPERATORS[type(operator)], self.convert(left), self.convert(right))
+                return Binary(_OPERATORS[type(operator)], self.convert(left, depth), self.convert(right, depth))
             case ast.Compare(left=left, ops=[ast.Gt()], comparators=[right]):
-                return Binary(">", self.convert(left), self.convert(right))
+                return Binary(">", self.convert(left, depth), self.convert(right, depth))
             case ast.Attribute(value=value, attr="T"):
-                return Transpose(self.convert(value))
+                return Transpose(self.convert(value, depth))
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 if self.functions is not None and function not in self.functions:
                     raise self.error(f"there is no function {function!r}", node)
-                return Call(function, tuple(self.convert(a) for a in arguments))
+                return Call(function, tuple(self.convert(a, depth) for a in arguments))
             case _:
                 raise self.error("this does not belong to the language of equations", node)
 
     def error(self, message: str, node: ast.expr) -> ExpressionError:
-        return ExpressionError(message, self.source, node.col_offset + 1)
+        # ast counts bytes from the start of a line; people count characters from the start of the text.
+        text = self.source.strip()
+        lines = text.splitlines(keepends=True)
+        before = "".join(lines[: node.lineno - 1])
+        column = len(lines[node.lineno - 1].encode()[: node.col_offset].decode()) if lines else 0
+        lead = len(self.source) - len(self.source.lstrip())
+        return ExpressionError(message, self.source, lead + len(before) + column + 1)
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
@@ -261,7 +275,7 @@ def _show(expression: Expression, notation: Notation) -> tuple[str, int]:
         case Name():
             return notation.name(expression), _ATOM
         case Number(value=value):
-            return notation.number(value), _ATOM
+            return notation.number(value), _UNARY if value < 0 else _ATOM
         case Negative(operand=operand):
             return notation.minus + _bracketed(operand, _UNARY, notation), _UNARY
         case Binary("**", left, right):

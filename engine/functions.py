@@ -25,7 +25,7 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign; `source` is the call in a generated NumPy program, `definition` what must stand above
+    the derivative jumps where u changes sign; `source` is the call in a generated NumPy program (`{dtype}` an argument there), `definition` what must stand above
     it there, `text` the call on the screen.
     """
 
@@ -87,6 +87,12 @@ def _sum(u: Array, out: Array | None = None) -> Array:
     return np.add.reduce(u, axis=None, out=out)
 
 
+def _ones(u: Array, out: Array | None = None) -> Array:
+    result = np.empty_like(u) if out is None else out
+    result[...] = 1
+    return result
+
+
 def _same(axes: tuple[Axes, ...]) -> Axes:
     return axes[0]
 
@@ -129,7 +135,8 @@ FUNCTIONS: dict[str, Function] = {
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
         ),
-        Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1})[{0}]", "onehot({0})"),
+        Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1}{dtype})[{0}]", "onehot({0})"),
+        Function("ones", _ones, _same, "np.ones_like({0})", "1"),
         Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
     )
 }

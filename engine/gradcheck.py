@@ -404,7 +404,7 @@ class _Loss:
             else:
                 tape = Tape(self._plan, self._arrays, self._current)
                 times = range(1, self._plan.steps + 1) if block.loop is Loop.UP else (self._plan.steps,)
-                yield np.array([evaluate(argument, _lookup(tape, t)) > 0 for t in times])
+                yield np.array([evaluate(argument, _lookup(tape, t), tape.plan.axes) > 0 for t in times])
 
 
 def _lookup(tape: Tape, t: int) -> Callable[[Name], Array]:

@@ -59,9 +59,8 @@ class Network:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, not {self.seed}")
-        for name in ("init_scale", "lr"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"{name} must be a number above 0, not {getattr(self, name)}")
+        if not 0 < self.init_scale < float("inf"):
+            raise InputError(f"init_scale must be a number above 0, not {self.init_scale}")
         object.__setattr__(self, "weights", self._initial())
 
     @property

@@ -10,7 +10,8 @@ from engine.program import PHASES, START
 from engine.text import clean
 
 _WORD = re.compile(
-    r"iteration\s*=?\s*(?P<iteration>\d{1,9})|t?\s*=?\s*@?(?P<t>\d{1,9})|(?P<word>[A-Za-z_]\w{0,39})", re.ASCII
+    r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|t?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})",
+    re.ASCII,
 )
 
 

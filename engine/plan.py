@@ -15,12 +15,13 @@ block is computed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from engine.derive import NEXT
 from engine.emit import Emitter
 from engine.equation import Equation
 from engine.evaluate import evaluate
@@ -113,6 +114,8 @@ class Plan:
                         arrays[line.name][...] = 0
                 for low, high in reversed(self.bounds):
                     self._call(block, values, low, high)
+                for flow in [name for name in arrays if name.endswith(NEXT)]:
+                    arrays[flow.removesuffix(NEXT)][0] = arrays[flow][0]  # no step of its own, so no other flow
             elif block.phase != "update":
                 self._call(block, values, self.steps - 1, self.steps)
 
@@ -120,13 +123,14 @@ class Plan:
         """The parameters after the update's lines; read-only."""
         result: dict[str, Array] = {}
         (block,) = (b for b in self.program.blocks if b.loop is Loop.PARAMETERS)
-        for name, value in parameters.items():
-            scope: dict[Name, Any] = {Name("W", -1): value, Name("dW"): gradients["d" + name]}
+        for parameter, value in parameters.items():
+            scope: dict[Name, Any] = {Name("W", -1): value, Name("dW"): gradients["d" + parameter]}
             scope |= {Name(n): scalar for n, scalar in self.network.hyperparameters.items()}
+            axes = {name.name: self.axes[parameter] if name.name in ("W", "dW") else () for name in scope}
             for line in block.lines:
-                new = np.asarray(evaluate(line.equation.expression, scope.__getitem__), dtype=value.dtype)
+                new = np.asarray(evaluate(line.equation.expression, scope.__getitem__, axes), dtype=value.dtype)
                 new.flags.writeable = False
-                scope[Name(line.name)] = result[name] = new
+                scope[Name(line.name)] = result[parameter] = new
         return result
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
@@ -241,6 +245,6 @@ def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equa
         free = [p for p in parts if not any(name.name in depends for name in names(p))]
         bound = [p for p in parts if p not in free]
         if free and bound and not all(isinstance(p, Name | Number) for p in free):
-            return Equation(equation.target, join(free)), Equation(equation.target, join(bound)), operator
+            return replace(equation, expression=join(free)), replace(equation, expression=join(bound)), operator
         break
     return None, equation, ""

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from engine.derive import NEXT, OUT, backward, gradient
-from engine.equation import Equation, equation, infer
+from engine.equation import Equation, TableError, equation, infer
 from engine.errors import InputError
 from engine.expression import Binary, Name
 from engine.functions import Axes
@@ -142,6 +142,8 @@ class Program:
         """The number of a point; raises InputError when the program has no such point."""
         if point.line == START:
             return 0
+        if point.iteration < 0:
+            raise InputError(f"iterations count from 0; there is none before it, so not {point.iteration}")
         for number, block in enumerate(self.blocks):
             if block.phase != point.phase or point.block not in (None, number):
                 continue
@@ -191,7 +193,8 @@ class Program:
                     return self.offset(line, t)
             elif row_t in (None, self.steps):
                 return self.offset(line)
-        return -1
+        # The initial state has no step of its own: its gradient is the flow alone.
+        return self.written(name + NEXT, 0) if row_t == 0 and name + NEXT in self.quantities else -1
 
     def _locate(self, offset: int) -> tuple[int, int, int]:
         number = next(n for n, first in enumerate(self._firsts[1:]) if offset < first)
@@ -237,7 +240,9 @@ def build(network: Network, steps: int) -> Program:
         "y": head.target_axes,
     }
     for line in (*step, *read_out, loss):
-        known[line.target] = infer(line.expression, known)
+        if early := next((n.name for n in line.reads if n.step < 0 and n.name not in cell.states), None):
+            raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
+        known[line.target] = _inferred(line, known)
     parameters = tuple(network.parameter_axes)
     back_out = backward([*read_out, loss], known, parameters=parameters, outer=(cell.output,), root=loss.target)
     back_loop = backward(step, known, states=cell.states, inputs=("x",), parameters=parameters, accumulate=True)
@@ -255,6 +260,13 @@ def build(network: Network, steps: int) -> Program:
         for n, (title, phase, loop, equations) in enumerate(plan)
     )
     return Program(blocks, _quantities(blocks, known, cell.states), parameters, cell.output, steps)
+
+
+def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
+    try:
+        return infer(line.expression, known)
+    except TableError as error:
+        raise TableError(f"in the equation of {line.target}: {error}") from None
 
 
 def _averaged(loss: Equation, reduction: str) -> Equation:

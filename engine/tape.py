@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -110,7 +110,7 @@ class Tape:
 
         For a gradient that accumulates this is the term of step t, `dWa@t`, and with a sample that sample's term of it, `dWa@t,b`.
         """
-        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample)))
+        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample), self.plan.axes))
 
     def _flow(self, name: str) -> Array | None:
         """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""
@@ -145,7 +145,8 @@ def record(
     """
     inputs, targets = check_batch(network, X, y)
     states = check_initial(network, len(inputs), initial)
-    return record_with(plan(network, *inputs.shape[:2]), inputs, targets, parameters=parameters, initial=states)
+    own = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
+    return record_with(plan(own, *inputs.shape[:2]), inputs, targets, initial=states)
 
 
 def record_with(
@@ -191,6 +192,14 @@ def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
     return inputs, targets
 
 
+def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The same, when it names every parameter of the network; their shapes are checked by `Network`."""
+    missing = [name for name in network.parameter_axes if name not in parameters]
+    if missing:
+        raise InputError(f"the parameter {missing[0]} is missing; this network has {', '.join(network.parameter_axes)}")
+    return parameters
+
+
 def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
     """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
     states: dict[str, Array] = {}
@@ -199,7 +208,7 @@ def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | N
             raise InputError(
                 f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
             )
-        states[name] = np.asarray(value)
+        states[name] = np.array(value)
         if states[name].shape != (batch, network.hidden):
             raise InputError(
                 f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {network.hidden}): "

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="a skipped test counts as a failure")
+    parser.addoption("--update-golden", action="store_true", help="write the texts in tests/golden anew")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -16,3 +24,42 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     if report.skipped and item.config.getoption("--fail-on-skip") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which this run does not allow: {report.longrepr}"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden(name, text)` compares with tests/golden/name.txt, or writes it with --update-golden.
+
+    Of long numbers only the first digits count: the last ones depend on the matrix library.
+    """
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / f"{name}.txt"
+        text = blurred(text) + "\n"
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        wanted = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if text != wanted:
+            changes = difflib.unified_diff(wanted.splitlines(), text.splitlines(), "golden", "now", lineterm="")
+            pytest.fail(f"{path.name} differs (--update-golden writes it anew):\n" + "\n".join(changes), pytrace=False)
+
+    return compare
+
+
+def blurred(text: str) -> str:
+    """`text` with every digit after the eighth decimal of a number replaced by ~."""
+    return re.sub(r"(?<=\.\d{8})\d+", lambda found: "~" * len(found[0]), text)
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment that an app's look depends on, whatever the caller's is."""
+    from textual import constants
+
+    monkeypatch.setattr(constants, "TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return monkeypatch

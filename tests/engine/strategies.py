@@ -52,7 +52,7 @@ NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 0.25, 12.0]).map(Number)
 def _larger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
     return st.one_of(
         st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "**", "@", ">"]), inner, inner),
-        st.builds(Negative, inner),
+        st.builds(Negative, inner.filter(lambda e: not isinstance(e, Number))),
         st.builds(Transpose, inner.filter(lambda e: not isinstance(e, Number))),
         st.builds(Call, st.sampled_from(["tanh", "relu"]), st.tuples(inner)),
         st.builds(Call, st.just("cross_entropy"), st.tuples(inner, inner)),
@@ -72,7 +72,7 @@ def _larger_matrix(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Ex
         st.builds(Binary, st.sampled_from(["+", "-", "*", "/"]), inner, NUMBERS),
         st.builds(Binary, st.just("*"), inner, condition),
         st.builds(Binary, st.just("**"), inner, NUMBERS),
-        st.builds(Negative, inner),
+        st.builds(Negative, inner.filter(lambda e: not isinstance(e, Number))),
         st.builds(Transpose, inner),
         st.builds(Call, st.sampled_from(["tanh", "relu", "sigmoid"]), st.tuples(inner)),
     )

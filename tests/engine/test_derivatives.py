@@ -106,14 +106,14 @@ def vjp(eq: Equation, name: Name, scope: Mapping[Name, Any], known: Mapping[str,
     axes = {**known, "G": infer(eq.expression, known)}
     paths = [path for reached, path in contributions(eq.expression, Name("G"), axes) if reached == name]
     values = {**scope, Name("G"): given}
-    return np.asarray(sum(np.asarray(evaluate(path, values.__getitem__), dtype=float) for path in paths))
+    return np.asarray(sum(np.asarray(evaluate(path, values.__getitem__, axes), dtype=float) for path in paths))
 
 
-def jvp(eq: Equation, name: Name, scope: Mapping[Name, Any], direction: Array) -> Array:
+def jvp(eq: Equation, name: Name, scope: Mapping[Name, Any], known: Mapping[str, Axes], direction: Array) -> Array:
     """The change of the equation's value in a direction: by the complex step, for relu by central differences away from kinks."""
 
     def at(step: complex) -> Any:
-        return evaluate(eq.expression, {**scope, name: scope[name] + step * direction}.__getitem__)
+        return evaluate(eq.expression, {**scope, name: scope[name] + step * direction}.__getitem__, known)
 
     if "relu" in source_of(eq):
         return (at(1e-4) - at(-1e-4)) / 2e-4
@@ -131,7 +131,7 @@ def check(eq: Equation, name: Name, known: Mapping[str, Axes], scope: Mapping[Na
     direction = draw(known[name.name], rng)
     received = np.broadcast_to(vjp(eq, name, scope, known, given), direction.shape)
     by_rule = float(np.sum(received * direction))
-    by_step = float(np.sum(given * jvp(eq, name, scope, direction)))
+    by_step = float(np.sum(given * jvp(eq, name, scope, known, direction)))
     scale = float(np.sum(np.abs(received * direction))) + abs(by_step)
     assert abs(by_rule - by_step) <= (1e-6 if "relu" in source_of(eq) else 1e-12) * scale, (
         f"{eq.target} wrt {Source().name(name)}: {by_rule:.15g} by the rules, {by_step:.15g} by a step in a random direction"
@@ -355,7 +355,7 @@ def test_a_value_for_each_sample_and_one_for_each_unit_stay_apart_when_there_are
     u, b, m = (draw(RULES[name], rng, sizes) for name in "ubm")
     expected = {"u * b": u * b, "m * u": m[:, None] * u, "u + m": u + m[:, None], "u / b": u / b}[source]
     np.testing.assert_array_equal(
-        evaluate(parse(source), {Name("u"): u, Name("b"): b, Name("m"): m}.__getitem__), expected
+        evaluate(parse(source), {Name("u"): u, Name("b"): b, Name("m"): m}.__getitem__, RULES), expected
     )
 
 

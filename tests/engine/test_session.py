@@ -1,0 +1,121 @@
+"""From data and options to a debugger: which option wins, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import InputError
+from engine.files.options import DEFAULTS
+from engine.session import open_session
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "d.csv").write_text("1,2,3,4,0\n4,3,2,1,1\n0,1,0,1,1\n")
+    path = tmp_path / "p.toml"
+    path.write_text(
+        'data = "d.csv"\ntitle = "T"\n[options]\ntimesteps = 2\nactivation = "relu"\nhidden = 5\nseed = 3\n'
+        'init-scale = 2\nreduction = "sum"\ndtype = "float32"\nlr = 0.5\niteration = 1\noutputs = 4\n'
+    )
+    return path
+
+
+def test_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("1,2,3,4,0\n4,3,2,1,1\n")
+    session = open_session(path, {})
+    assert session.options == DEFAULTS
+    network = session.debugger.network
+    assert (network.inputs, network.hidden, network.outputs, network.activation) == (1, 8, 2, "tanh")
+    assert (network.dtype, network.seed, network.init_scale, network.reduction) == ("float64", 0, 1.0, "mean")
+    assert (network.lr, session.debugger.program.steps, session.debugger.position) == (0.1, 4, 0)
+    assert session.description == "rnn tanh 1→8→2 · 2 samples · float64"
+
+
+def test_a_projects_options_come_before_the_defaults(project: Path) -> None:
+    session = open_session(project, {})
+    network = session.debugger.network
+    assert (network.inputs, network.hidden, network.outputs, network.activation) == (2, 5, 4, "relu")
+    assert (network.dtype, network.seed, network.init_scale, network.reduction) == ("float32", 3, 2.0, "sum")
+    assert (network.lr, session.options["iteration"], session.debugger.program.steps) == (0.5, 1, 2)
+    assert session.options["optimizer"] == DEFAULTS["optimizer"]
+
+
+GIVEN: dict[str, Any] = {
+    "activation": "sigmoid",
+    "hidden": 3,
+    "seed": 0,
+    "init-scale": 0.5,
+    "reduction": "mean",
+    "dtype": "float64",
+    "lr": 0.25,
+    "outputs": 2,
+}
+
+
+@pytest.mark.parametrize("name", list(GIVEN))
+def test_what_is_given_comes_before_the_project(project: Path, name: str) -> None:
+    before, after = open_session(project, {}), open_session(project, {name: GIVEN[name]})
+    attribute = name.replace("-", "_")
+    assert getattr(before.debugger.network, attribute) != GIVEN[name]
+    assert getattr(after.debugger.network, attribute) == GIVEN[name]
+    others = {other: getattr(before.debugger.network, other.replace("-", "_")) for other in GIVEN if other != name}
+    assert others == {other: getattr(after.debugger.network, other.replace("-", "_")) for other in others}
+
+
+def test_given_time_steps_and_iteration(project: Path) -> None:
+    session = open_session(project, {"timesteps": 4, "iteration": 0})
+    assert session.data.X.shape == (3, 4, 1)
+    assert session.options["iteration"] == 0
+
+
+def test_equal_options_are_equal_numbers() -> None:
+    first, second = open_session(None, {"seed": 5}), open_session(None, {"seed": 5})
+    np.testing.assert_array_equal(first.debugger.tape(2)["dWa"], second.debugger.tape(2)["dWa"])
+    assert first.debugger.tape(2).loss != open_session(None, {"seed": 6}).debugger.tape(2).loss
+
+
+def test_an_initial_state_is_used(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    a0 = rng.normal(size=(3, 8))
+    np.savez(tmp_path / "d.npz", X=rng.normal(size=(3, 4, 2)), y=np.array([0, 1, 1]), a0=a0)
+    tape = open_session(tmp_path / "d.npz", {}).debugger.tape(0)
+    np.testing.assert_array_equal(tape["a"][0], a0)
+    with pytest.raises(InputError, match="initial"):
+        open_session(tmp_path / "d.npz", {"hidden": 5})
+
+
+def test_more_outputs_than_classes() -> None:
+    assert open_session(None, {"outputs": 5}).debugger.tape(0)["p"].shape == (10, 5)
+
+
+REFUSED = [
+    ("1,2,0\n3,4,1\n", {"outputs": 1}, "2 classes; --outputs must be at least that, not 1"),
+    ("1,2,0\n3,4,0\n", {}, "every sample is of class 0"),
+    ("1,2,0.5\n3,4,1.5\n", {}, "the targets are numbers, not classes; with --loss cross-entropy"),
+    ("1,2,0\n3,,1\n", {}, "sample 1 is shorter than the others"),
+    ("1,2,3,0\n1,2,3,1\n", {"timesteps": 2}, "do not fold into 2 time steps"),
+    ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {}, "a target at every step"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "message"), REFUSED)
+def test_refusals(tmp_path: Path, text: str, options: dict[str, Any], message: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        open_session(path, options)
+    assert message in str(caught.value)
+    assert "mine" in str(caught.value)
+
+
+def test_numbers_as_targets_can_be_made_classes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,2,0.5\n3,4,1.5\n2,2,0.5\n")
+    session = open_session(path, {"loss": "cross-entropy"})
+    assert session.data.classes == ("0.5", "1.5")
+    assert session.debugger.tape(0)["y"].tolist() == [0, 1, 0]

@@ -1,0 +1,477 @@
+"""The command line: what each command prints, and how each kind of wrong use is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from engine.files.locate import sample_names
+from engine.gradcheck import check
+from engine.session import open_session
+from rnn_tui import cli
+from rnn_tui.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def rnn_tui(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs the console script's function in this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["rnn-tui", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.entry()
+        out, err = capsys.readouterr()
+        return Done(int(caught.value.code or 0), out, err)
+
+    return run
+
+
+def process(*arguments: str, script: str = "-m rnn_tui", **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *script.split(), *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60, env=environ, stdin=subprocess.DEVNULL, **options
+    )  # fmt: skip
+
+
+def assert_refused(done: Done, *parts: str) -> None:
+    """Exit code 2 and one sentence, on standard error only."""
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.startswith("rnn-tui: ")
+    assert done.err.endswith("\n")
+    assert len(done.err.splitlines()) == 1
+    assert "Traceback" not in done.err
+    for part in parts:
+        assert part in done.err
+
+
+# Help and version
+
+
+def test_help_names_every_option_and_every_command(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("--help")
+    assert (done.code, done.err) == (0, "")
+    for name in ("--hidden", "--activation", "--timesteps", "--init-scale", "--allow-nan", "--color", "--no-mouse"):
+        assert name in done.out
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.out
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
+    done = rnn_tui(command, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"usage: rnn-tui {command}")
+    assert ("--hidden" in done.out) == (command != "examples")
+
+
+def test_version(rnn_tui: Callable[..., Done]) -> None:
+    assert rnn_tui("--version") == Done(0, f"rnn-tui {version('rnn-tui')}\n", "")
+
+
+# Refusals before NumPy is loaded
+
+
+EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (("--hiden", "3"), ("there is no option --hiden (did you mean --hidden?)", "rnn-tui --help")),
+    (("check", "--sead=3"), ("there is no option --sead=3 (did you mean --seed?)", "rnn-tui check --help")),
+    (("--zzzzzz",), ("there is no option --zzzzzz;",)),
+    (("code", "--hid", "3"), ("there is no option --hid",)),
+    (("--bad\x1b[2J",), ("there is no option --bad␛[2J",)),
+    (("show",), ("QUANTITY",)),
+    (("trace",), ("-o",)),
+    (("--hidden",), ("--hidden", "expected one argument")),
+    (("--color", "pink"), ("--color", "pink", "truecolor")),
+    (("vanishin",), ("there is no file and no example named vanishin; did you mean vanishing?", "rnn-tui examples")),
+    (("code", "sample_data/vanishing.cvs"), ("did you mean", "vanishing.csv")),
+    (("check", "nowhere.csv"), ("there is no file and no example named nowhere.csv",)),
+    (("code", "."), (". is a folder, not a data file",)),
+    (("code", ""), ("the name of the data file is empty",)),
+    (("code", "--hidden", "0"), ("--hidden 0 is not possible; it must be a whole number, 1 or more",)),
+    (("code", "--hidden", "many"), ("--hidden many is not possible",)),
+    (("code", "--hidden", "2.5"), ("--hidden 2.5 is not possible",)),
+    (("code", "--hidden=-3"), ("--hidden -3 is not possible",)),
+    (("code", "--hidden", "99999999999"), ("--hidden 99999999999 is not possible",)),
+    (("code", "--seed=-1"), ("--seed -1 is not possible; it must be a whole number, 0 or more",)),
+    (("code", "--lr", "0"), ("--lr 0 is not possible; it must be a number above 0",)),
+    (("code", "--lr", "nan"), ("--lr nan is not possible",)),
+    (("code", "--lr", "inf"), ("--lr inf is not possible",)),
+    (("code", "--init-scale=-1"), ("--init-scale -1 is not possible",)),
+    (("code", "--activation", "gelu"), ("--activation gelu is not possible; it must be one of tanh, relu, sigmoid",)),
+    (("code", "--cell", "lstm"), ("--cell lstm is not possible; it must be one of rnn",)),
+    (("code", "--dtype", "float16"), ("--dtype float16", "float64, float32")),
+    (("code", "--timesteps", "0"), ("--timesteps 0 is not possible",)),
+    (("code", "--iteration=-1"), ("--iteration -1",)),
+    (("check", "--tolerance", "0"), ("0 is not possible; it must be a number above 0",)),
+    (("check", "--tolerance", "x"), ("x is not possible",)),
+    (("code", "a.csv", "b.csv"), ("b.csv",)),
+    ((), ("the debugger needs a terminal", "`rnn-tui trace`")),
+    (("vanishing", "--color", "none"), ("the debugger needs a terminal",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "parts"), EARLY, ids=[" ".join(a).replace("\x1b", "ESC") for a, _ in EARLY])
+def test_refused(
+    rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert_refused(rnn_tui(*arguments), *parts)
+
+
+def test_these_refusals_wait_for_neither_numpy_nor_textual() -> None:
+    script = f"""
+        import contextlib, io, json, sys
+        from rnn_tui.cli import entry
+        codes = []
+        for arguments in {[list(arguments) for arguments, _ in EARLY]!r}:
+            sys.argv = ["rnn-tui", *arguments]
+            with contextlib.redirect_stderr(io.StringIO()):
+                try:
+                    entry()
+                except SystemExit as end:
+                    codes.append(end.code)
+            heavy = [name for name in ("numpy", "textual", "rich", "asyncio") if name in sys.modules]
+            if heavy:
+                raise AssertionError(f"{{arguments}} loads {{heavy}}")
+        print(json.dumps(codes))
+    """
+    done = process("-c", textwrap.dedent(script), script="-X utf8", cwd=ROOT)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == [2] * len(EARLY)
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("check", "--help")])
+def test_help_and_version_are_quick(arguments: tuple[str, ...]) -> None:
+    done = process(*arguments, script="-X importtime -m rnn_tui", cwd=ROOT)
+    assert done.returncode == 0
+    assert "argparse" in done.stderr
+    assert "numpy" not in done.stderr
+    assert "textual" not in done.stderr
+
+
+# Refusals of what is in the files
+
+
+def test_time_steps_that_do_not_divide(rnn_tui: Callable[..., Done]) -> None:
+    assert_refused(
+        rnn_tui("check", "many_to_one", "--timesteps", "3"), "10 columns", "3 time steps", "1, 2, 5 or 10 time steps"
+    )
+
+
+BAD_FILES = [
+    ("1,2,0\n3,x,1\n", "mine.csv: row 2, column 2 holds 'x', which is not a number"),
+    ("a,b,label\n1,2,0\n3,,4,1\n", "row 3"),
+    ("1,2,0\n,,1\n", "row 2 has no values"),
+    ("1,2,0\n3,nan,1\n", "row 2, column 2"),
+    ("1,2,0\n3,1e999,1\n", "row 2, column 2"),
+    ("1,2,0.5\n3,4,1.5\n", "the targets are numbers, not classes"),
+    ("1,2,0\n3,4,0\n", "every sample is of class 0"),
+    ("1,2,0\n3,,1\n", "sample 1 is shorter than the others"),
+    ("", "mine.csv"),
+    ("\n\n", "mine.csv"),
+]
+
+
+@pytest.mark.parametrize(("text", "part"), BAD_FILES)
+@pytest.mark.parametrize("command", ["check", "code"])
+def test_bad_tables(rnn_tui: Callable[..., Done], tmp_path: Path, command: str, text: str, part: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    assert_refused(rnn_tui(command, str(path)), part, "mine")
+
+
+def test_a_hostile_file_name_and_cell_are_made_safe(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b]52;c;aGk=\x07.csv"
+    path.write_text("1,\x1b[31mred\u202e,0\n2,3,1\n", encoding="utf-8")
+    done = rnn_tui("check", str(path))
+    assert_refused(done)
+    assert all(character.isprintable() or character == "\n" for character in done.err)
+    assert_refused(rnn_tui("check", str(tmp_path / "\x1b[2J.csv")), "␛[2J.csv")
+
+
+# trace
+
+
+NAMES = {
+    "x", "z", "a", "y", "logits", "p", "loss", "dlogits", "da", "da_out", "da_next", "dz", "dx",
+    "Wx", "Wa", "ba", "Wy", "by", "dWx", "dWa", "dba", "dWy", "dby", "meta",
+}  # fmt: skip
+
+
+def test_trace(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "out.npz"
+    path.write_text("what was there before")
+    done = rnn_tui("trace", "-o", str(path), "--iteration", "2")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"wrote {path}\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.npz"]
+    tape = open_session(None, {}).debugger.tape(2)
+    with np.load(path, allow_pickle=False) as loaded:
+        assert set(loaded) == NAMES
+        for name in NAMES - {"meta"}:
+            np.testing.assert_array_equal(loaded[name], tape[name])
+        np.testing.assert_array_equal(loaded["da"], loaded["da_out"] + loaded["da_next"])
+        shapes = {name: loaded[name].shape for name in ("x", "z", "a", "da", "logits", "y", "loss", "dWx")}
+        meta = json.loads(str(loaded["meta"]))
+    assert shapes == {
+        "x": (10, 10, 1), "z": (10, 10, 8), "a": (11, 10, 8), "da": (11, 10, 8), "logits": (10, 2), "y": (10,), "loss": (), "dWx": (1, 8),
+    }  # fmt: skip
+    assert (meta["iteration"], meta["seed"], meta["classes"]) == (2, 152, ["0", "1"])
+    assert meta["versions"]["rnn-tui"] == version("rnn-tui")
+    lines = [line for block in meta["equations"] for line in block["lines"]]
+    assert "dWa += a_{t-1}ᵀ·dz_t" in lines
+
+
+def test_trace_refuses_a_folder_and_leaves_nothing_behind(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert_refused(rnn_tui("trace", "-o", str(tmp_path / "folder")), "folder")
+    assert_refused(rnn_tui("trace", "-o", str(tmp_path / "missing" / "out.npz")), "does not exist")
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_a_failing_trace_leaves_the_old_file(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "out.npz"
+    path.write_text("old")
+    assert rnn_tui("trace", "vanishing", "-o", str(path), "--timesteps", "7").code == 2
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.npz"]
+
+
+# check
+
+
+def test_check_as_json(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("check", "--json")
+    assert (done.code, done.err) == (0, "")
+    report = json.loads(done.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert {"ok", "max_relative_error", "parameters"} <= set(report)
+    assert report["ok"] is True
+    assert 0 <= report["max_relative_error"] <= 1e-6
+    assert list(report["parameters"]) == ["Wx", "Wa", "ba", "Wy", "by"]
+    tape = open_session(None, {}).debugger.tape(0)
+    for name, found in report["parameters"].items():
+        assert set(found) == {"max_relative_error", "index", "analytic", "numeric", "kinks"}
+        assert found["analytic"] == pytest.approx(float(tape[f"d{name}"][tuple(found["index"])]), rel=1e-9)
+        assert found["numeric"] == pytest.approx(found["analytic"], rel=1e-5)
+        assert isinstance(found["kinks"], int)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("--dtype", "float32"), ("--iteration", "3")])
+def test_check_passes(rnn_tui: Callable[..., Done], arguments: tuple[str, ...]) -> None:
+    done = rnn_tui("check", "many_to_one", *arguments)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1].startswith("the gradients are right: largest relative error ")
+    checked = {line.split()[0]: int(line.split()[1]) for line in done.out.splitlines()[1:6]}
+    assert checked == {"Wx": 8, "Wa": 64 if "--all" in arguments else 50, "ba": 8, "Wy": 16, "by": 2}
+
+
+def test_check_fails_on_a_wrong_gradient(rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = dict(open_session(None, {}).debugger.tape(0).gradients)
+    gradients["Wa"] = gradients["Wa"] * np.float64(1.001)
+    monkeypatch.setattr("engine.gradcheck.check", partial(check, gradients=gradients))
+    done = rnn_tui("check", "--json")
+    assert (done.code, done.err) == (1, "")
+    report = json.loads(done.out)
+    assert report["ok"] is False
+    assert report["parameters"]["Wa"]["max_relative_error"] == pytest.approx(1e-3, rel=0.01)
+    assert report["parameters"]["Wx"]["max_relative_error"] < 1e-6
+    table = rnn_tui("check")
+    assert table.code == 1
+    assert "the gradients are WRONG" in table.out
+    assert rnn_tui("check", "--tolerance", "0.01").code == 0
+
+
+def test_check_with_nan_in_the_data_is_still_json(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,nan,0\n3,2,1\n")
+    done = rnn_tui("check", str(path), "--allow-nan", "--json")
+    assert (done.code, done.err) == (1, "")
+    report = json.loads(done.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert report["parameters"]["Wa"]["analytic"] == "NaN"
+
+
+# show
+
+
+DA3 = """\
+da@3  10×8
+min −0.000294  max 0.000236  zeros 0%  ‖·‖ 0.000857
+
+sample     unit 0    unit 1    unit 2    unit 3    unit 4    unit 5    unit 6    unit 7
+    0   −6.458e−5  0.000182  0.000209  0.000123  2.376e−5  0.000142 −4.035e−5 −2.353e−5
+    1   −0.000237 −0.000294 −0.000179  0.000115  9.158e−5 −0.000144  0.000208  0.000149
+    2   −5.096e−5 −8.358e−5 −2.753e−5  4.289e−5 −4.924e−6  5.826e−6 −9.711e−5  4.195e−5
+"""
+LOSS = """\
+loss  1
+min 0.7297  max 0.7297  zeros 0%  ‖·‖ 0.7297
+
+              0
+           0.7297
+"""
+
+
+def test_show_a_step(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "da@3")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(DA3)
+    assert len(done.out.splitlines()) == 4 + 10
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize("name", ["dWa", "dWa@7", "a", "da", "loss", "logits", "x", "Wy", "dba", "da_next"])
+def test_show(rnn_tui: Callable[..., Done], golden: Callable[[str, str], None], name: str) -> None:
+    done = rnn_tui("show", name)
+    assert (done.code, done.err) == (0, "")
+    assert "\x1b" not in done.out
+    golden(f"show-{name.replace('@', '-at-')}", done.out.rstrip("\n"))
+
+
+def test_show_a_cell(rnn_tui: Callable[..., Done]) -> None:
+    tape = open_session(None, {}).debugger.tape(0)
+    for argument, value in (
+        ("dWa[2,3]", tape["dWa"][2, 3]),
+        ("da@3[0,5]", tape["da"][3, 0, 5]),
+        ("a@0[0,0]", 0.0),
+        ("x@1[0,0]", 5.0),
+        ("ba[0]", tape["ba"][0]),
+    ):
+        done = rnn_tui("show", argument)
+        assert (done.code, done.err) == (0, "")
+        assert float(done.out) == value
+    first, later = rnn_tui("show", "dWa[2,3]"), rnn_tui("show", "dWa[2,3]", "--iteration", "1")
+    assert first.out != later.out
+
+
+def test_a_cell_of_a_term_is_the_terms(rnn_tui: Callable[..., Done]) -> None:
+    terms = [float(rnn_tui("show", f"dWa@{t}[2,3]").out) for t in range(1, 11)]
+    assert sum(terms) == pytest.approx(float(rnn_tui("show", "dWa[2,3]").out), rel=1e-12)
+
+
+SHOW_REFUSED = [
+    ("nope", "there is no quantity 'nope'; there are x, y, z, a"),
+    ("\x1b[31m", "there is no quantity"),
+    ("da@11", "da has the time steps 0 to 10, not 11"),
+    ("z@0", "z has the time steps 1 to 10, not 0"),
+    ("dWa@0", "dWa has the time steps 1 to 10, not 0"),
+    ("dWa@11", "dWa has the time steps 1 to 10, not 11"),
+    ("a@-1", "a has the time steps 0 to 10, not -1"),
+    ("Wa@3", "Wa is not in time; show it without @3"),
+    ("loss@3", "loss is not in time"),
+    ("da@x", "is not of the form da@3[0,5]"),
+    ("da@3[0", "da@3[0"),
+    ("dWa[8,0]", "dWa has the shape 8×8; [8, 0] is not a cell of it"),
+    ("dWa[-1,0]", "dWa has the shape 8×8; [-1, 0] is not a cell of it"),
+    ("dWa[1]", "dWa has the shape 8×8; [1] is not a cell of it"),
+    ("da[1,2]", "da"),
+    ("dWa[a,b]", "is not of the form"),
+    ("", "''"),
+]
+
+
+@pytest.mark.parametrize(("argument", "part"), SHOW_REFUSED)
+def test_show_refuses(rnn_tui: Callable[..., Done], argument: str, part: str) -> None:
+    done = rnn_tui("show", argument)
+    assert_refused(done, part)
+    assert done.err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("mode", ["truecolor", "256", "16"])
+def test_show_in_colour_when_asked_to(rnn_tui: Callable[..., Done], mode: str) -> None:
+    colored, plain = rnn_tui("show", "dWa", "--color", mode), rnn_tui("show", "dWa", "--color", "none")
+    assert "\x1b[" in colored.out
+    assert "\x1b" not in plain.out
+    assert ("38;2;" in colored.out) == (mode == "truecolor")
+    assert ("38;5;" in colored.out) == (mode == "256")
+
+
+def test_show_what_is_not_finite(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,nan,0\n3,2,1\n4,inf,1\n")
+    for name in ("x@2", "z", "dWa", "loss", "a@1"):
+        done = rnn_tui("show", name, str(path), "--allow-nan")
+        assert (done.code, done.err) == (0, "")
+        assert ("NaN" in done.out) == (name != "a@1")
+
+
+# code, examples, the rest
+
+
+def test_code(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("code")
+    assert (done.code, done.err) == (0, "")
+    piped = subprocess.run(
+        [sys.executable, "-I", "-"], input=done.out, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert piped.stdout.startswith(f"loss {open_session(None, {}).debugger.tape(0).loss:.12g}\n")
+
+
+def test_examples(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("examples")
+    assert (done.code, done.err) == (0, "")
+    starts = [line.split()[0] for line in done.out.splitlines() if line and not line.startswith((" ", "Open"))]
+    assert starts == list(sample_names())
+    assert done.out.count("look for: ") == len(starts)
+
+
+def test_examples_takes_no_data(rnn_tui: Callable[..., Done]) -> None:
+    assert_refused(rnn_tui("examples", "vanishing"), "vanishing")
+
+
+@pytest.mark.parametrize("command", ["code", "examples", "show z"])
+def test_a_reader_that_goes_away(command: str) -> None:
+    line = f"{sys.executable} -m rnn_tui {command} | head -n 1; exit $PIPESTATUS"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+    assert done.returncode in (0, 141)
+
+
+def test_a_reader_that_was_never_there() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "rnn_tui", "code"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_as_a_module_in_a_real_process() -> None:
+    good = process("show", "loss", cwd=ROOT)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("loss  1\nmin 0.7297")
+    bad = process("show", "nope", cwd=ROOT)
+    assert_refused(Done(bad.returncode, bad.stdout, bad.stderr), "there is no quantity 'nope'")
+    no_terminal = process(cwd=ROOT)
+    assert_refused(Done(no_terminal.returncode, no_terminal.stdout, no_terminal.stderr), "needs a terminal")
+
+
+def test_output_that_is_not_utf8() -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "rnn_tui", "show", "da@3"], cwd=ROOT, capture_output=True, env=environ, check=False, timeout=60
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr
+    assert done.returncode in (0, 2)
