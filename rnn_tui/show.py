@@ -31,7 +31,7 @@ CELL = 10
 def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: str) -> str:
     """What `show` prints; InputError when there is no such quantity, step or cell."""
     array, heading, rows, columns = _select(tape, name, t)
-    if index:
+    if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"
     matrix = np.atleast_2d(array)
     first = tape.plan.steps + 1 - len(matrix) if rows == "t" else 0

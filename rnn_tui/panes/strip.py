@@ -24,7 +24,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height, look.canvas)
     steps = view.program.steps
     legend = LEGEND if width >= 100 else 0
-    room = width - LABELS - legend - 5
+    room = max(1, width - LABELS - legend - 5)
     pitch = max(1, min(8, room // steps))
     columns = min(steps, room)
     gap = 1 if pitch >= 3 else 0

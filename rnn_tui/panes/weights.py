@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from engine.derive import gradient
 from engine.functions import Array
 from engine.program import Loop
@@ -13,7 +15,7 @@ from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import pool
 
-ONE_TERM = "(one term only)"
+ONE_TERM = "one term"
 
 
 def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
@@ -64,7 +66,9 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
         norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
         dims = shape(value.shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
-        canvas.text(end, y, shortened(f"{dims}{norm}".strip(), max(0, x + column - 1 - end)), look.dim)
+        room = x + column - 1 - end
+        note = next((note for note in (f"{dims}{norm}".strip(), dims) if cell_len(note) <= room), "")
+        canvas.text(end, y, note, look.dim)
         if text != ONE_TERM:
             _picture(
                 frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, named

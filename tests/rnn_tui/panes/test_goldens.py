@@ -1,0 +1,78 @@
+"""What every pane shows, as text and as colour codes, at a few points of the built-in example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.program import Point
+from rnn_tui.frame import Frame
+from rnn_tui.render.inks import ColorMode
+from tests.rnn_tui.panes.scene import PANES, POINTS, SIZES, scene
+
+Golden = Callable[[str, str], None]
+
+
+def drawn(frame: Frame, sizes: dict[str, tuple[int, int]], names: tuple[str, ...] = tuple(PANES)) -> str:
+    return "\n".join(f"=== {name} {sizes[name]}\n{PANES[name](frame, *sizes[name]).plain()}" for name in names)
+
+
+@pytest.mark.parametrize("point", list(POINTS))
+@pytest.mark.parametrize("size", list(SIZES))
+def test_every_pane(golden: Golden, size: str, point: str) -> None:
+    golden(f"panes-{size}-{point}", drawn(scene(at=POINTS[point]), SIZES[size]))
+
+
+def test_without_colour(golden: Golden) -> None:
+    golden("panes-no-color", drawn(scene(at=POINTS["dWa"], mode=ColorMode.NONE), SIZES["120x36"]))
+
+
+def test_one_sample(golden: Golden) -> None:
+    frame = scene(at=POINTS["dWa"], sample=3, operand=4, row=2, column=5)
+    golden("panes-sample", drawn(frame, SIZES["120x36"], ("line", "flow", "weights", "inspector")))
+
+
+def test_another_cell_another_quantity(golden: Golden) -> None:
+    frame = scene(at=POINTS["dz"], operand=0, row=4, column=6, quantity="dz", log=True, line=(0, 1))
+    golden("panes-chosen", drawn(frame, SIZES["120x36"], ("listing", "line", "flow", "inspector")))
+
+
+def test_breakpoints(golden: Golden) -> None:
+    frame = scene(at=POINTS["forward"])
+    from engine.session import open_session
+
+    session = open_session(None, {})
+    debugger = session.debugger
+    debugger.toggle(next(debugger.program.writers("dz")))
+    debugger.toggle(next(debugger.program.writers("z")), 3)
+    frame = scene(session, POINTS["dz"])
+    golden("panes-breakpoints", drawn(frame, SIZES["120x36"], ("listing",)))
+
+
+def matrix(codes: np.ndarray) -> str:
+    return "\n".join(" ".join(f"{code:2}" for code in row) for row in codes.tolist())
+
+
+@pytest.mark.parametrize(
+    ("at", "operand"),
+    [(Point(0, "backward", 7, "dz"), 0), (Point(0, "backward", 7, "dz"), 4), (Point(0, "forward", 4, "a"), None)],
+    ids=["da_7", "dz_7", "a_4"],
+)
+def test_the_colours_of_a_picture(golden: Golden, request: pytest.FixtureRequest, at: Point, operand: int | None):
+    frame = scene(at=at, operand=operand)
+    assert frame.inspected is not None
+    part = frame.parts[frame.inspected]
+    assert part.values is not None
+    golden(f"codes-{request.node.callspec.id}", matrix(frame.codes(part.values, part.name)))
+
+
+def test_the_colours_of_the_flow(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rnn_tui.panes import flow
+
+    seen = []
+    monkeypatch.setattr(flow, "heatmap", lambda codes, *_: seen.append(codes.copy()) or [[]])
+    PANES["flow"](scene(at=POINTS["dz"]), 74, 9)
+    assert len(seen) == 1
+    golden("codes-flow", matrix(seen[0]))
