@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from benchmarks.measure import Row, alternate, ratios
 from benchmarks.process import program, run
@@ -21,12 +22,10 @@ CASES: dict[str, tuple[tuple[str, ...], int, str]] = {
 def measure() -> Iterator[Row]:
     """The time of each, and how many times the interpreter's own start that is."""
 
-    def case(name: str) -> float:
-        arguments, code, said = CASES[name]
-        return run(program(*arguments), code, said)
-
-    actions = {name: lambda name=name: case(name) for name in CASES}
-    actions["python"] = lambda: run([sys.executable, "-I", "-c", "pass"], 0, "")
+    actions: dict[str, Callable[[], float]] = {
+        name: partial(run, program(*arguments), code, said) for name, (arguments, code, said) in CASES.items()
+    }
+    actions["python"] = partial(run, [sys.executable, "-I", "-c", "pass"], 0, "")
     took = alternate(actions, ROUNDS)
     for name in CASES:
         yield Row(f"rnn-tui, {name}", "ms", took[name], BOUND)

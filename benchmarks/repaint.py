@@ -97,9 +97,10 @@ async def _steps(path: Path, size: tuple[int, int]) -> list[float]:
 
 def _paint(screen: object) -> int:
     """Has the compositor paint what has changed; the number of characters that would go to the terminal."""
+    from textual._compositor import CompositorUpdate
+
     from rnn_tui.screens.main import MainScreen
     from rnn_tui.widgets.pane import Pane
-    from textual._compositor import CompositorUpdate
 
     assert isinstance(screen, MainScreen)
     compositor = screen._compositor

@@ -283,10 +283,12 @@ def _show(expression: Expression, notation: Notation) -> tuple[str, int]:
             return notation.power(_bracketed(left, level + 1, notation), _bracketed(right, level, notation)), level
         case Binary(operator=operator, left=left, right=right):
             level = _PRECEDENCE[operator]
+            # A derivative that is itself a product is one more factor to a reader: da ⊙ a ⊙ (1 − a).
+            factor = operator == "*" and isinstance(right, Derivative)
             text = (
                 _bracketed(left, level, notation)
                 + notation.operator(expression)
-                + _bracketed(right, level + 1, notation)
+                + _bracketed(right, level if factor else level + 1, notation)
             )
             return (notation.indicator(text), _ATOM) if operator == ">" else (text, level)
         case Call(arguments=arguments):

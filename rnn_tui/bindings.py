@@ -93,7 +93,7 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "Cell cursor to the next picture",
         "picture",
-        line="cell cursor to the next picture",
+        line="cell cursor to the next picture, shift+tab to the one before",
     ),
     Command("operand(-1)", "shift+tab", "shift+tab", LOOK, "Cell cursor to the picture before", back=True),
     Command(

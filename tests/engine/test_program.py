@@ -218,7 +218,7 @@ def test_the_listing_reads_like_a_textbook() -> None:
     ("activation", "expected"),
     [
         ("tanh", "dz_2 = da_2 ⊙ (1 − a_2²)"),
-        ("sigmoid", "dz_2 = da_2 ⊙ (a_2 ⊙ (1 − a_2))"),
+        ("sigmoid", "dz_2 = da_2 ⊙ a_2 ⊙ (1 − a_2)"),
         ("relu", "dz_2 = da_2 ⊙ 1[z_2 > 0]"),
         ("identity", "dz_2 = da_2"),
     ],

@@ -1,0 +1,43 @@
+"""The gated recurrent unit (Cho et al. 2014) in PyTorch's variant: the reset gate acts on hn, after the product with Whn."""
+
+from __future__ import annotations
+
+from engine.cells.base import Cell
+
+GRU = Cell(
+    name="gru",
+    equations=(
+        "zr = x @ Wxr + h_prev @ Whr + br",
+        "zz = x @ Wxz + h_prev @ Whz + bz",
+        "r = sigmoid(zr)",
+        "z = sigmoid(zz)",
+        "hn = h_prev @ Whn + bhn",
+        "zn = x @ Wxn + bn + r * hn",
+        "n = tanh(zn)",
+        "h = (1 - z) * n + z * h_prev",
+    ),
+    parameters={
+        "Wxr": ("D", "H"),
+        "Whr": ("H", "H"),
+        "br": ("H",),
+        "Wxz": ("D", "H"),
+        "Whz": ("H", "H"),
+        "bz": ("H",),
+        "Wxn": ("D", "H"),
+        "Whn": ("H", "H"),
+        "bn": ("H",),
+        "bhn": ("H",),
+    },
+    states=("h",),
+    output="h",
+    meanings={
+        "r": "reset gate",
+        "z": "update gate",
+        "n": "candidate",
+        "hn": "the candidate's share of the state",
+        "h": "hidden state",
+        "zr": "pre-activation of r",
+        "zz": "pre-activation of z",
+        "zn": "pre-activation of n",
+    },
+)

@@ -1,0 +1,39 @@
+"""The long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), in PyTorch's equations."""
+
+from __future__ import annotations
+
+from engine.cells.base import Cell
+
+LSTM = Cell(
+    name="lstm",
+    equations=(
+        "zi = x @ Wxi + h_prev @ Whi + bi",
+        "zf = x @ Wxf + h_prev @ Whf + bf",
+        "zg = x @ Wxg + h_prev @ Whg + bg",
+        "zo = x @ Wxo + h_prev @ Who + bo",
+        "i = sigmoid(zi)",
+        "f = sigmoid(zf)",
+        "g = tanh(zg)",
+        "o = sigmoid(zo)",
+        "c = f * c_prev + i * g",
+        "tanh_c = tanh(c)",
+        "h = o * tanh_c",
+    ),
+    parameters={
+        **{f"Wx{gate}": ("D", "H") for gate in "ifgo"},
+        **{f"Wh{gate}": ("H", "H") for gate in "ifgo"},
+        **{f"b{gate}": ("H",) for gate in "ifgo"},
+    },
+    states=("h", "c"),
+    output="h",
+    meanings={
+        "i": "input gate",
+        "f": "forget gate",
+        "g": "candidate",
+        "o": "output gate",
+        "c": "cell state",
+        "tanh_c": "tanh of the cell state",
+        "h": "hidden state",
+        **{f"z{gate}": f"pre-activation of {gate}" for gate in "ifgo"},
+    },
+)

@@ -1,0 +1,743 @@
+"""The app without a terminal: every command everywhere, exact inverses, dialogs, clicks, sizes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from textual import events
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList, Static
+
+from engine import Network, record
+from engine.files.locate import sample_names
+from engine.files.trace import write_trace
+from engine.program import Point
+from engine.session import Session, open_session
+from rnn_tui import terminal
+from rnn_tui.app import DebuggerApp
+from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
+from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
+from rnn_tui.screens.main import SPEEDS, MainScreen
+from rnn_tui.targets import Press, ToCell, ToLine
+from rnn_tui.widgets.pane import Pane
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+MOVES = ("step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase")
+
+
+class Driven:
+    """An app under test and what is on its screen."""
+
+    def __init__(self, app: DebuggerApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def main(self) -> MainScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    @property
+    def position(self) -> int:
+        return self.main.debugger.position
+
+    def rows(self) -> list[str]:
+        """What the compositor draws, a line a row."""
+        return [strip.text for strip in self.app.screen._compositor.render_strips()]
+
+    def text(self) -> str:
+        return "\n".join(self.rows())
+
+    async def do(self, *actions: str) -> None:
+        for action in actions:
+            await self.main.run_action(action)
+        await self.pilot.pause()
+
+    async def go(self, to: Point | int) -> None:
+        self.main._moved(self.main.debugger.go(to))
+        await self.pilot.pause()
+
+    def pane(self, name: str) -> Pane:
+        return self.main.query_one(f"#{name}", Pane)
+
+    def footer(self) -> str:
+        return self.pane("footer").canvas().plain()
+
+    async def click(self, pane: str, target: Callable[[Any], bool]) -> tuple[int, int]:
+        """Clicks the first cell of a pane whose target is wanted."""
+        widget = self.pane(pane)
+        canvas = widget.canvas()
+        for y in range(canvas.height):
+            for x in range(canvas.width):
+                hit = canvas.target_at(x, y)
+                if hit is not None and target(hit[0]):
+                    await self.pilot.click(widget, offset=(x, y))
+                    await self.pilot.pause()
+                    return x, y
+        raise AssertionError(f"nothing to click in {pane}")
+
+
+@asynccontextmanager
+async def running(
+    session: Session | None = None, size: tuple[int, int] = (120, 36), **options: Any
+) -> AsyncIterator[Driven]:
+    app = DebuggerApp(session or open_session(None, {}), **options)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Driven(app, pilot)
+    assert app.return_code in (0, None)
+
+
+async def until(pilot: Pilot[None], done: Callable[[], object]) -> None:
+    """Waits for something that a timer brings about."""
+    for _ in range(500):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+        await pilot.pause()
+    raise AssertionError("it never came about")
+
+
+# Keys
+
+
+CONTRACT = {
+    "right": "step(1)", "left": "step(-1)", "n": "next", "p": "previous", "f": "finish", "F": "start_of_phase",
+    "space": "run", "plus": "faster", "minus": "slower", "c": "continue", "C": "reverse_continue",
+    "b": "toggle_breakpoint", "h": "cell(0,-1)", "j": "cell(1,0)", "k": "cell(-1,0)", "l": "cell(0,1)",
+    "shift+left": "cell(0,-1)", "shift+down": "cell(1,0)", "shift+up": "cell(-1,0)", "shift+right": "cell(0,1)",
+    "up": "list_up", "down": "list_down", "left_square_bracket": "sample(-1)", "right_square_bracket": "sample(1)",
+    "g": "goto", "1": "page('program')", "2": "page('flow')", "3": "page('weights')", "tab": "operand(1)",
+    "slash": "find", "question_mark": "help", "ctrl+p": "command_palette", "q": "quit",
+}  # fmt: skip
+
+
+def test_the_keys_are_those_of_the_contract() -> None:
+    found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
+    assert {key: found.get(key) for key in CONTRACT} == CONTRACT
+    assert set(found) - set(CONTRACT) == {"equals_sign", "s", "shift+tab"}
+    assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
+    assert set(FOOTER_ORDER) <= {command.action for command in COMMANDS}
+
+
+async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async with running() as driven:
+        await driven.do("step(1)")
+
+        async def note(action: Any, *_: Any, **__: Any) -> bool:
+            name, parameters = (action[1], action[2]) if isinstance(action, tuple) else (action, ())
+            asked.append(name if not parameters else f"{name}({','.join(map(repr, parameters))})")
+            return True
+
+        monkeypatch.setattr(driven.app, "run_action", note)
+        for key, action in CONTRACT.items():
+            asked.clear()
+            await driven.pilot.press(key)
+            assert asked == [action], key
+
+
+# Every command everywhere
+
+
+@pytest.mark.parametrize("at", ["start", "first line", "middle", "last line", "next iteration"])
+async def test_every_command_works_from(at: str) -> None:
+    async with running() as driven:
+        length = driven.main.debugger.program.length
+        position = {"start": 0, "first line": 1, "middle": 47, "last line": length, "next iteration": length + 30}[at]
+        for command in COMMANDS:
+            if command.action in ("quit", "command_palette"):
+                continue
+            await driven.go(position)
+            await driven.do(command.action)
+            if len(driven.app.screen_stack) > 1:
+                await driven.pilot.press("escape")
+            assert driven.app.screen is driven.main
+            if driven.main._timer is not None:
+                await driven.do("run")
+            assert len(driven.rows()) == 36
+        await driven.do("quit")
+    assert driven.app.return_code == 0
+
+
+async def test_what_the_moves_do() -> None:
+    async with running() as driven:
+        debugger = driven.main.debugger
+
+        def at() -> tuple[Any, ...]:
+            point = debugger.view.point
+            return point.iteration, point.phase, point.t, point.line
+
+        for action, expected in (
+            ("step(1)", (0, "forward", 1, "z")),
+            ("next", (0, "forward", 2, "z")),
+            ("previous", (0, "forward", 1, "z")),
+            ("step(-1)", (0, "forward", 0, "start")),
+            ("finish", (0, "forward", 10, "p")),
+            ("finish", (0, "loss", None, "loss")),
+            ("step(1)", (0, "backward", 10, "dlogits")),
+            ("next", (0, "backward", 10, "da")),
+            ("next", (0, "backward", 10, "da")),
+            ("previous", (0, "backward", 10, "da")),
+            ("step(1)", (0, "backward", 10, "dz")),
+            ("next", (0, "backward", 9, "dz")),
+            ("finish", (0, "backward", 1, "da")),
+            ("finish", (0, "update", None, "W")),
+            ("step(1)", (1, "forward", 1, "z")),
+            ("start_of_phase", (0, "update", None, "W")),
+            ("start_of_phase", (0, "backward", 10, "dlogits")),
+            ("start_of_phase", (0, "loss", None, "loss")),
+            ("start_of_phase", (0, "forward", 1, "z")),
+            ("start_of_phase", (0, "forward", 0, "start")),
+            ("start_of_phase", (0, "forward", 0, "start")),
+            ("step(-1)", (0, "forward", 0, "start")),
+        ):
+            await driven.main.run_action(action)
+            assert at() == expected, action
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_stepping_back_shows_every_screen_again(size: tuple[int, int]) -> None:
+    async with running(size=size) as driven:
+        length = driven.main.debugger.program.length
+        screens = [driven.text()]
+        for _ in range(length + 6):
+            await driven.main.run_action("step(1)")
+            screens.append(driven.text())
+        assert len(set(screens)) == len(screens)
+        for position in reversed(range(length + 6)):
+            await driven.main.run_action("step(-1)")
+            assert driven.text() == screens[position], position
+        await driven.pilot.pause()
+        assert driven.text() == screens[0]
+
+
+async def test_jumping_and_stepping_show_the_same_screen() -> None:
+    rng = np.random.default_rng(7)
+    async with running() as driven:
+        stepped = {0: driven.text()}
+        for position in range(1, 2 * driven.main.debugger.program.length):
+            await driven.main.run_action("step(1)")
+            stepped[position] = driven.text()
+    async with running() as driven:
+        for position in rng.choice(list(stepped), 40, replace=False):
+            driven.main._moved(driven.main.debugger.go(int(position)))
+            assert driven.text() == stepped[int(position)]
+
+
+# Breakpoints
+
+
+async def test_breakpoints_both_ways() -> None:
+    async with running() as driven:
+        debugger = driven.main.debugger
+        await driven.do("toggle_breakpoint")
+        assert not debugger.breakpoints  # no line is chosen
+        await driven.do("continue", "reverse_continue")
+        assert driven.position == 0
+        assert "c C continue" not in driven.footer()
+        lines = [line.name for line in debugger.program.lines]
+        await driven.do(*["list_down"] * (lines.index("dWa") + 1), "toggle_breakpoint")
+        assert "c C continue" in driven.footer()
+        assert len([row for row in driven.rows() if "dWa += " in row and "●" in row]) == 1
+        seen = []
+        for _ in range(12):
+            await driven.main.run_action("continue")
+            seen.append(driven.position)
+            assert debugger.view.line.name == "dWa"
+        times = [debugger.program.point(position).t for position in seen]
+        assert times == [*range(10, 0, -1), 10, 9]
+        for position in reversed(seen[:-1]):
+            await driven.main.run_action("reverse_continue")
+            assert driven.position == position
+        await driven.main.run_action("reverse_continue")
+        assert driven.position == seen[0]
+        await driven.do("toggle_breakpoint")
+        assert not debugger.breakpoints
+        assert "●  " not in "\n".join(row[:6] for row in driven.rows()[4:20])
+
+
+async def test_a_breakpoint_on_the_loss_stops_once_an_iteration() -> None:
+    async with running() as driven:
+        debugger = driven.main.debugger
+        loss = next(debugger.program.writers("loss"))
+        debugger.toggle(loss)
+        for iteration in range(3):
+            await driven.do("continue")
+            assert debugger.view.point == Point(iteration, "loss", None, "loss", None, loss.block)
+        for iteration in (1, 0):
+            await driven.do("reverse_continue")
+            assert debugger.view.point.iteration == iteration
+
+
+# Running
+
+
+async def test_running_pausing_and_speeds() -> None:
+    async with running() as driven:
+        for _ in range(10):
+            await driven.main.run_action("faster")
+        await driven.do("run")
+        assert f"pause (+ − {SPEEDS[-1]}/s)" in driven.footer()
+        await until(driven.pilot, lambda: driven.position >= 5)
+        await driven.do("run")
+        stopped = driven.position
+        assert "space run" in driven.footer()
+        await asyncio.sleep(0.1)
+        assert driven.position == stopped
+        for _ in range(10):
+            await driven.main.run_action("slower")
+        await driven.do("run")
+        assert f"pause (+ − {SPEEDS[0]}/s)" in driven.footer()
+        for _ in range(10):
+            await driven.main.run_action("faster")
+        await until(driven.pilot, lambda: driven.position > stopped)
+        await driven.do("run")
+
+
+async def test_running_stops_at_a_breakpoint() -> None:
+    async with running() as driven:
+        debugger = driven.main.debugger
+        debugger.toggle(next(debugger.program.writers("a")), 2)
+        for _ in range(10):
+            await driven.main.run_action("faster")
+        await driven.do("run")
+        await until(driven.pilot, lambda: driven.main._timer is None)
+        assert (debugger.view.point.line, debugger.view.point.t) == ("a", 2)
+        assert "space run" in driven.footer()
+
+
+# Choices
+
+
+async def test_choosing_a_sample() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "backward", 7, "dWa"))
+        await driven.do("sample(1)")
+        assert driven.main.frame.selection.sample == 0
+        assert "dWa@7,0" in driven.text()
+        assert "sample 0" in driven.text()
+        await driven.do(*["sample(1)"] * 9)
+        assert "dWa@7,9" in driven.text()
+        await driven.do("sample(1)")
+        assert driven.main.frame.selection.sample is None
+        await driven.do("sample(-1)")
+        assert driven.main.frame.selection.sample == 9
+
+
+async def test_a_chosen_sample_at_every_line() -> None:
+    async with running() as driven:
+        await driven.do("sample(1)")
+        for _ in range(driven.main.debugger.program.length + 3):
+            await driven.main.run_action("step(1)")
+            assert len(driven.rows()) == 36
+
+
+async def test_moving_the_cell() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "forward", 4, "a"))
+        await driven.do("cell(0,-1)", "cell(-1,0)")
+        assert driven.main.frame.cell == (0, 0)
+        await driven.do("cell(1,0)", "cell(0,1)", "cell(0,1)")
+        assert "a@4[1,2] = " in driven.text()
+        assert "sample 1, unit 2, target 1" in driven.text()
+        await driven.do(*["cell(1,0)", "cell(0,1)"] * 20)
+        assert "a@4[9,7] = " in driven.text()
+        await driven.do("operand(1)")
+        assert "z@4[9,7] = " in driven.text()
+        await driven.do("operand(-1)")
+        assert "a@4[9,7] = " in driven.text()
+        value = float(driven.main.frame.view.tape["a"][4, 9, 7])
+        assert repr(value) in driven.text()
+
+
+async def test_pages() -> None:
+    async with running() as driven:
+        await driven.go(30)
+        shown = {}
+        for page in ("program", "flow", "weights"):
+            await driven.do(f"page('{page}')")
+            shown[page] = driven.text()
+            assert "┌─ program" in shown[page]
+        assert "┌─ this line" in shown["program"]
+        assert "┌─ flow" in shown["program"]
+        assert "┌─ this line" not in shown["flow"]
+        assert "┌─ flow" in shown["flow"]
+        assert "┌─ weights" in shown["weights"]
+        assert "┌─ flow" not in shown["weights"]
+        await driven.do("page('program')")
+        assert driven.text() == shown["program"]
+        await driven.do("page('nonsense')")
+        assert driven.text() == shown["program"]
+
+
+async def test_the_scale_of_the_colours() -> None:
+    async with running(open_session("vanishing", {})) as driven:
+        await driven.do("finish", "finish", "finish")
+        assert ", log ─" in driven.text()
+        await driven.do("log", "log")
+        assert ", log ─" not in driven.text()
+        await driven.do("log")
+        assert ", log ─" in driven.text()
+
+
+# Dialogs
+
+
+async def test_going_to_a_point() -> None:
+    async with running() as driven:
+        await driven.do("goto")
+        assert isinstance(driven.app.screen, GotoScreen)
+        driven.app.screen.query_one(Input).value = "backward 7"
+        await driven.pilot.press("enter")
+        await driven.pilot.pause()
+        assert driven.main.debugger.view.point == Point(0, "backward", 7, "da", None, 4)
+        assert "t = 7" in driven.rows()[0]
+
+
+@pytest.mark.parametrize("text", ["11", "dq", "", "[/]", "[@click=app.quit]x[/]"])
+async def test_a_place_that_does_not_exist_is_said_and_can_be_corrected(text: str) -> None:
+    async with running() as driven:
+        await driven.do("goto")
+        driven.app.screen.query_one(Input).value = text
+        await driven.pilot.press("enter")
+        await driven.pilot.pause()
+        note = driven.app.screen.query_one(".note", Static)
+        assert note.has_class("wrong")
+        assert driven.position == 0
+        assert all(row.isprintable() for row in driven.rows())
+        driven.app.screen.query_one(Input).value = "loss"
+        await driven.pilot.press("enter")
+        await driven.pilot.pause()
+        assert driven.app.screen is driven.main
+        assert driven.main.debugger.view.point.line == "loss"
+
+
+async def test_what_is_pasted_reaches_the_screen_without_control_characters() -> None:
+    async with running() as driven:
+        for dialog in ("goto", "find"):
+            await driven.do(dialog)
+            driven.app.screen.query_one(Input).post_message(events.Paste("\x1b]52;c;aGk=\x07 \u202e \x9b2J"))
+            await driven.pilot.pause()
+            assert all(row.isprintable() for row in driven.rows())
+            await driven.pilot.press("escape")
+
+
+async def test_typing_into_a_dialog_does_not_press_keys() -> None:
+    async with running() as driven:
+        await driven.do("goto")
+        await driven.pilot.press("n", "f", "q", "b", "escape")
+        assert driven.app.screen is driven.main
+        assert driven.position == 0
+        assert not driven.main.debugger.breakpoints
+
+
+async def test_finding_a_quantity() -> None:
+    async with running() as driven:
+        await driven.go(60)
+        await driven.do("find")
+        assert isinstance(driven.app.screen, FindScreen)
+        options = driven.app.screen.query_one(OptionList)
+        assert options.option_count == 1 + len([q for q in driven.main.debugger.program.quantities.values() if q.rows])
+        driven.app.screen.query_one(Input).value = "dz"
+        await driven.pilot.pause()
+        assert options.option_count == 1
+        await driven.pilot.press("enter")
+        await driven.pilot.pause()
+        assert driven.main.frame.flowing == "dz"
+        assert "flow · dz" in driven.text()
+        await driven.do("find")
+        await driven.pilot.press("down", "down", "up", "enter")
+        await driven.pilot.pause()
+        assert driven.main.frame.flowing == "x"
+        await driven.do("find")
+        driven.app.screen.query_one(Input).value = "zzz"
+        await driven.pilot.pause()
+        await driven.pilot.press("enter", "escape")
+        assert driven.app.screen is driven.main
+        assert driven.main.frame.flowing == "x"
+
+
+async def test_help_lists_every_key() -> None:
+    async with running(size=(120, 60)) as driven:
+        await driven.do("run", "help")
+        assert isinstance(driven.app.screen, HelpScreen)
+        assert driven.main._timer is None
+        text = driven.text()
+        for command in COMMANDS:
+            if not command.back:
+                assert (command.line or command.help) in text
+            assert command.shown in text
+        await driven.pilot.press("escape")
+        assert driven.app.screen is driven.main
+
+
+async def test_the_palette_has_every_command() -> None:
+    async with running() as driven:
+        listed = list(driven.app.get_system_commands(driven.main))
+        assert [c.title for c in listed] == [f"{c.help} ({c.shown})" for c in COMMANDS if c.action != "command_palette"]
+        for command, entry in zip([c for c in COMMANDS if c.action != "command_palette"], listed, strict=True):
+            if command.action in MOVES:
+                driven.main.debugger.go(30)
+                await entry.callback()
+                assert driven.position != 30
+        await driven.pilot.press("ctrl+p")
+        await until(driven.pilot, lambda: isinstance(driven.app.screen, CommandPalette))
+        driven.app.screen.query_one(Input).value = "run one line"
+        await until(driven.pilot, lambda: "Run one line (→)" in driven.text())
+        await driven.pilot.press("escape")
+        await until(driven.pilot, lambda: driven.app.screen is driven.main)
+
+
+# The mouse
+
+
+async def test_clicking_a_time_step() -> None:
+    async with running() as driven:
+        await driven.do("finish", "finish")
+        widget = driven.pane("strip")
+        x = driven.rows()[widget.region.y].index(" 4 ") + 1
+        await driven.pilot.click(widget, offset=(x, 1))
+        assert driven.main.debugger.view.point == Point(0, "forward", 4, "a", None, 0)
+        await driven.pilot.click(widget, offset=(x, 2))
+        assert driven.main.debugger.view.point == Point(0, "backward", 5, "da", None, 4)
+
+
+async def test_clicking_the_listing() -> None:
+    async with running() as driven:
+        program = driven.main.debugger.program
+        dz = next(program.writers("dz"))
+        wanted = ToLine(dz.block, dz.index)
+        await driven.click("listing", lambda target: target == wanted)
+        assert driven.main.frame.selection.line == (dz.block, dz.index)
+        assert not driven.main.debugger.breakpoints
+        gutter = ToLine(dz.block, dz.index, gutter=True)
+        await driven.click("listing", lambda target: target == gutter)
+        assert {(b.block, b.index, b.t) for b in driven.main.debugger.breakpoints} == {(dz.block, dz.index, None)}
+        await driven.click("listing", lambda target: target == gutter)
+        assert not driven.main.debugger.breakpoints
+        assert driven.position == 0
+
+
+async def test_clicking_a_cell() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "backward", 7, "dz"))
+        x, y = await driven.click("line", lambda target: isinstance(target, ToCell) and target.part == 0)
+        assert driven.main.frame.inspected == 0
+        assert driven.main.frame.cell == (0, 0)
+        assert "da@7[0,0] = " in driven.text()
+        target, _, _ = driven.pane("line").canvas().target_at(x, y)
+        await driven.pilot.click(driven.pane("line"), offset=(x + 3 * target.cell_width, y + 1))
+        await driven.pilot.pause()
+        row, column = driven.main.frame.cell
+        assert (column, row) == (3, int(1.25 / target.lines_per_row))
+        assert f"da@7[{row},3] = " in driven.text()
+
+
+async def test_clicking_the_flow() -> None:
+    async with running() as driven:
+        await driven.go(40)
+        await driven.click("flow", lambda target: True)
+        assert driven.main.debugger.view.line.name == "da"
+
+
+async def test_clicking_the_footer_does_what_the_keys_do() -> None:
+    async with running(size=(200, 50)) as driven:
+        actions = [action for _, _, action in driven.main.frame.keys]
+        assert "step(1)" in actions
+        await driven.click("footer", lambda target: target == Press("step(1)"))
+        assert driven.position == 1
+        await driven.click("footer", lambda target: target == Press("help"))
+        await until(driven.pilot, lambda: isinstance(driven.app.screen, HelpScreen))
+
+
+async def test_clicks_anywhere_do_no_harm() -> None:
+    async with running() as driven:
+        await driven.do("finish", "finish", "next", "next")
+        for y in range(0, 36, 7):
+            for x in range(3, 120, 29):
+                await driven.pilot.click(offset=(x, y))
+                if driven.app.screen is not driven.main:
+                    await driven.pilot.press("escape")
+                if not driven.app.is_running:
+                    return
+        assert len(driven.rows()) == 36
+
+
+async def test_the_footer_shows_only_what_works() -> None:
+    async with running(size=(200, 50)) as driven:
+        start = driven.footer()
+        for label in ("← → line", "n p time step", "f F phase", "space run", "b break", "? help", "q quit", "g go to"):
+            assert label in start
+        for label in ("c C continue", "h j k l cell", "tab picture"):
+            assert label not in start
+        await driven.do("step(1)")
+        assert "h j k l cell" in driven.footer()
+        await driven.do("page('weights')")
+        assert "h j k l cell" not in driven.footer()
+
+
+async def test_with_one_sample_there_is_none_to_choose(tmp_path: Path) -> None:
+    network = Network(inputs=1, outputs=2)
+    write_trace(tmp_path / "t.npz", record(network, np.ones((1, 4, 1)), np.array([1])), meta={"classes": ["no", "yes"]})
+    async with running(open_session(tmp_path / "t.npz", {}), size=(200, 50)) as driven:
+        assert "sample" not in driven.footer()
+        await driven.do("step(1)", "sample(1)", "sample(1)", "step(1)")
+        assert "forward" in driven.rows()[0]
+
+
+# Sizes
+
+
+async def test_too_small_and_back() -> None:
+    async with running() as driven:
+        await driven.do("step(1)")
+        before = driven.text()
+        for width, height in ((40, 10), (59, 36), (120, 17), (10, 3), (1, 1), (2, 40)):
+            await driven.pilot.resize_terminal(width, height)
+            await driven.pilot.pause()
+            rows = driven.rows()
+            assert (len(rows), {len(row) for row in rows}) == (height, {width})
+            assert "forward" not in driven.text()
+            if width >= 40 and height >= 10:
+                assert "rnn-tui needs 60×18 characters" in driven.text()
+            await driven.main.run_action("step(1)")
+            await driven.main.run_action("step(-1)")
+        await driven.pilot.resize_terminal(120, 36)
+        await driven.pilot.pause()
+        assert driven.text() == before
+
+
+SCREENS = [(60, 18), (61, 19), (75, 24), (76, 23), (80, 24), (99, 29), (100, 30), (132, 43), (160, 38), (300, 80)]
+
+
+@pytest.mark.parametrize("size", SCREENS, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_any_size(size: tuple[int, int]) -> None:
+    async with running(open_session("sunspots", {}), size=size) as driven:
+        for action in ("step(1)", "finish", "finish", "next", "next", "page('flow')", "page('weights')", "help"):
+            await driven.do(action)
+            rows = driven.rows()
+            assert (len(rows), {cells(row) for row in rows}) == (size[1], {size[0]})
+            if action != "help":
+                assert "needs" not in driven.text()
+
+
+def cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+# Colours
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("mode", ["truecolor", "256", "16", "none"])
+async def test_every_depth_of_colour(monkeypatch: pytest.MonkeyPatch, mode: str, light: bool) -> None:
+    environ: dict[str, str] = {"TERM": "xterm-256color"}
+    terminal.prepare_environment(mode, environ)
+    for name in ("NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+        if name in environ:
+            monkeypatch.setenv(name, environ[name])
+    async with running(mode=mode, light=light) as driven:
+        await driven.do("step(1)", "finish", "finish", "finish")
+        styles = {segment.style for strip in driven.app.screen._compositor.render_strips() for segment in strip}
+        colored = {style for style in styles if style and (style.color or style.bgcolor)}
+        assert ("✚" in driven.text()) == (mode == "none")
+        if mode == "16":
+            assert {style.color.type.name for style in colored if style.color} <= {"STANDARD", "DEFAULT"}
+        await driven.do("help")
+        assert "rnn-tui: keys" in driven.text()
+
+
+# Data of every kind
+
+
+@pytest.mark.parametrize("sample", sample_names())
+async def test_every_sample_opens_and_runs_through(sample: str) -> None:
+    async with running(open_session(sample, {})) as driven:
+        assert sample in driven.rows()[0]
+        for _ in range(5):
+            await driven.do("finish")
+        assert driven.main.debugger.view.point.iteration == 1
+
+
+async def test_starting_at_an_iteration() -> None:
+    async with running(open_session(None, {"iteration": 3})) as driven:
+        assert driven.main.debugger.view.point.iteration in (2, 3)
+        assert driven.position == 3 * driven.main.debugger.program.length
+
+
+async def test_long_sequences_and_wide_states(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "long.npz", X=rng.normal(size=(2, 2000, 1)), y=np.array([0, 1]))
+    np.savez(tmp_path / "wide.npz", X=rng.normal(size=(3, 5, 4)), y=np.array([0, 1, 1]))
+    for name, options in (("long", {}), ("wide", {"hidden": 512})):
+        async with running(open_session(tmp_path / f"{name}.npz", options)) as driven:
+            for action in (
+                "step(1)",
+                "next",
+                "finish",
+                "finish",
+                "next",
+                "next",
+                "next",
+                "page('flow')",
+                "page('weights')",
+            ):
+                await driven.do(action)
+            await driven.do("page('program')", "cell(1,0)", "cell(0,1)", "sample(1)", "step(-1)", "previous")
+            assert {cells(row) for row in driven.rows()} == {120}
+
+
+async def test_nan_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,nan,2,0\n3,2,inf,1\n")
+    async with running(open_session(path, {"allow-nan": True})) as driven:
+        debugger = driven.main.debugger
+        for _ in range(debugger.program.length + 2):
+            await driven.main.run_action("step(1)")
+            view = debugger.view
+            if view.line.name == "z" and view.point.t == 2 and view.point.iteration == 0:
+                await driven.pilot.pause()
+                assert "!" in driven.text()
+                assert "NaN" in driven.text()
+            if view.point.phase == "backward":
+                assert driven.rows()[0].rstrip().endswith("L NaN")
+
+
+@pytest.mark.parametrize("label", ["[/]", "[@click=app.quit]x[/]", "\x1b[31m\x1b]52;c;aGk=\x07", "a\u202eb"])
+async def test_hostile_labels(tmp_path: Path, label: str) -> None:
+    (tmp_path / "d.csv").write_text(f'1,2,"{label}"\n3,4,b\n', encoding="utf-8")
+    escaped = "".join(f"\\U{ord(c):08x}" for c in label)
+    (tmp_path / "p.toml").write_text(f'data = "d.csv"\ntitle = "{escaped}"\nlook_for = "{escaped}"\n')
+    async with running(open_session(tmp_path / "p.toml", {})) as driven:
+        assert all(row.isprintable() for row in driven.rows())
+        for _ in range(driven.main.debugger.program.length):
+            await driven.main.run_action("step(1)")
+            assert all(row.isprintable() for row in driven.rows())
+        for action in ("goto", "find", "help"):
+            await driven.do(action)
+            assert all(row.isprintable() for row in driven.rows())
+            await driven.pilot.press("escape")
+
+
+# Ending
+
+
+@pytest.mark.parametrize(("keys", "code"), [(["q"], 0), (["ctrl+c"], 130), (["question_mark", "ctrl+c"], 130)])
+async def test_ending(keys: Sequence[str], code: int) -> None:
+    app = DebuggerApp(open_session(None, {}))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press(*keys)
+    assert app.return_code == code

@@ -1,0 +1,271 @@
+"""The program as people use it: started from a shell in a real terminal, driven by keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tmux import Tmux, tmux
+
+__all__ = ["tmux"]  # the fixture
+
+RUN = f"{shlex.quote(sys.executable)} -m rnn_tui"
+START = "start, nothing computed"
+
+
+def opened(terminal: Tmux, arguments: str = "", width: int = 120, height: int = 36, **options) -> str:
+    """Starts the program; its first screen."""
+    terminal.start(f"{RUN} {arguments}", width=width, height=height, **options)
+    return terminal.wait_for(lambda screen: START in screen and "quit" in screen)
+
+
+def head(*parts: str):
+    """That the title line has all of these parts."""
+    return lambda screen: all(part in screen.partition("\n")[0] for part in parts)
+
+
+def assert_usable(terminal: Tmux, code: int) -> None:
+    """It ended with this code, and the terminal is as it was."""
+    assert terminal.wait_for_exit() == code
+    state = terminal.state()
+    assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (0, 0, 1)
+    screen = terminal.screen()
+    assert {"echo", "icanon", "isig", "icrnl"} <= set(screen.split())
+    assert "rnn-tui  " not in screen
+    assert "Traceback" not in screen
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 36), (80, 24)])
+def test_forward_and_all_the_way_back(tmux, width: int, height: int) -> None:
+    terminal = tmux()
+    first = opened(terminal, width=width, height=height)
+    assert "Nothing has been computed yet." in first
+    assert "many_to_one" in first
+    state = terminal.state()
+    assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (1, 1, 0)
+
+    terminal.keys("Right")
+    screen = terminal.wait_for(head("▶ forward", "t = 1"))
+    assert "z_1 = x_1·Wx + a_0·Wa + ba" in screen or width == 80
+    assert re.search(r"▶ z_t = ", screen)
+    terminal.keys("n")
+    terminal.wait_for(head("▶ forward", "t = 2"))
+    terminal.keys("f")
+    screen = terminal.wait_for(lambda s: head("▶ forward", "t = 10")(s) and "▶ p = softmax(logits)" in s)
+    assert "L ·" in screen.partition("\n")[0]
+    terminal.keys("f")
+    screen = terminal.wait_for(head("● loss", "L 0.7297"))
+    assert "sum of 10 products" in screen
+
+    terminal.keys("n")
+    terminal.wait_for(head("◀ backward", "t = 10"))
+    terminal.keys("n")
+    for t in range(9, 0, -1):
+        terminal.keys("n")
+        screen = terminal.wait_for(head("◀ backward", f"t = {t} "))
+    assert "▶ da_{t-1} = dz_t·Waᵀ" in screen
+    assert "┈" not in screen.splitlines()[2]
+    terminal.keys("Right")
+    terminal.wait_for(head("iteration 0", "↻ update", "Wx"))
+    terminal.keys("f")
+    screen = terminal.wait_for(head("↻ update", "by"))
+    assert "by ← by − 0.1 · dby" in screen or width == 80
+    terminal.keys("Right")
+    terminal.wait_for(head("iteration 1", "▶ forward", "t = 1 "))
+
+    terminal.keys("Left")
+    terminal.wait_for(lambda s: s == screen)
+    for phase in ("◀ backward", "● loss", "▶ forward", START):
+        terminal.keys("F")
+        if phase == "◀ backward":
+            terminal.keys("F")
+        terminal.wait_for(head(phase))
+    terminal.wait_for(lambda s: s == first)
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_breakpoints_help_and_places(tmux) -> None:
+    terminal = tmux()
+    opened(terminal)
+    terminal.type("g")
+    terminal.wait_for("go to")
+    terminal.type("backward 99\n")
+    terminal.wait_for("there are the time steps 1 to 10, not 99")
+    terminal.keys("C-u")
+    terminal.type("dz@7\n")
+    terminal.wait_for(lambda s: head("◀ backward", "t = 7")(s) and "▶ dz_t = " in s)
+    terminal.keys("b")
+    screen = terminal.wait_for(re.compile(r"│●\s+▶ dz_t = "))
+    assert "c C continue" in screen
+    terminal.keys("c")
+    terminal.wait_for(head("◀ backward", "t = 6"))
+    terminal.keys("C")
+    terminal.wait_for(head("◀ backward", "t = 7"))
+    terminal.keys("C")
+    terminal.wait_for(head("◀ backward", "t = 8"))
+    terminal.keys("]")
+    terminal.wait_for("sample 0")
+    terminal.keys("?")
+    terminal.wait_for("rnn-tui: keys")
+    terminal.keys("Escape")
+    terminal.wait_for(lambda s: "rnn-tui: keys" not in s and head("t = 8")(s))
+    terminal.keys("3")
+    terminal.wait_for("┌─ weights")
+    terminal.keys("2")
+    terminal.wait_for(lambda s: "┌─ weights" not in s and "┌─ flow" in s)
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_running_and_pausing(tmux) -> None:
+    terminal = tmux()
+    opened(terminal)
+    terminal.keys("+", "+", "Space")
+    terminal.wait_for("pause")
+    terminal.wait_for(head("▶ forward", "t = 3"))
+    terminal.keys("Space")
+    terminal.wait_for("space run")
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_another_example(tmux) -> None:
+    terminal = tmux()
+    first = opened(terminal, "vanishing")
+    assert "vanishing · rnn tanh 1→8→2 · " in first
+    assert "Vanishing gradient: the label depends on the first of 40 steps" in first
+    terminal.keys("f", "f", "f")
+    screen = terminal.wait_for(lambda s: head("◀ backward", "t = 1 ")(s) and "gain per step" in s)
+    assert "log, max " in screen
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def colors_of(terminal: Tmux) -> list[str]:
+    codes = re.findall(r"\x1b\[([\d;]*)m", terminal.screen(colors=True))
+    return [code for code in codes if re.search(r"(^|;)(3[0-8]|4[0-8]|9\d|10\d)(;|$)", code)]
+
+
+def test_no_color(tmux) -> None:
+    terminal = tmux()
+    opened(terminal, environ={"NO_COLOR": "1"})
+    terminal.keys("f", "Right")
+    terminal.wait_for(head("● loss"))
+    terminal.keys("Left", "Left")
+    terminal.wait_for("▶ logits = ")
+    assert not colors_of(terminal)
+    screen = terminal.screen()
+    assert "✚" in screen
+    assert "━" in screen
+    assert "░" in screen
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+@pytest.mark.parametrize(
+    ("term", "environ", "wanted", "unwanted"),
+    [
+        ("screen-256color", {"COLORTERM": "truecolor", "TMUX": ""}, "8;", ""),
+        ("tmux-256color", {"COLORTERM": "truecolor"}, "8;2;", "8;5;"),
+        ("tmux-256color", {}, "8;5;", "8;2;"),
+    ],
+)
+def test_the_terminals_colours(tmux, term: str, environ: dict[str, str], wanted: str, unwanted: str) -> None:
+    terminal = tmux()
+    opened(terminal, environ=environ, term=term)
+    terminal.keys("f")
+    terminal.wait_for("▶ p = softmax(logits)")
+    codes = colors_of(terminal)
+    assert any(wanted in code for code in codes)
+    assert not unwanted or not [code for code in codes if unwanted in code]
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_inside_gnu_screen_there_are_256_colours(tmux) -> None:
+    terminal = tmux()
+    terminal.start(f"unset TMUX; TERM=screen-256color COLORTERM=truecolor {RUN}", width=100, height=30)
+    terminal.wait_for(START)
+    terminal.keys("f")
+    terminal.wait_for("▶ p = softmax(logits)")
+    codes = colors_of(terminal)
+    assert any("8;5;" in code for code in codes)
+    assert not [code for code in codes if "8;2;" in code]
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_a_terminal_that_can_do_nothing(tmux) -> None:
+    terminal = tmux()
+    terminal.start(f"TERM=dumb {RUN}", width=100, height=30)
+    assert terminal.wait_for_exit() == 2
+    assert "rnn-tui: TERM is dumb" in terminal.screen()
+
+
+def test_ctrl_c(tmux) -> None:
+    terminal = tmux()
+    opened(terminal)
+    terminal.keys("C-c")
+    assert_usable(terminal, 130)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals(tmux, tmp_path: Path, number: int) -> None:
+    terminal = tmux()
+    process = tmp_path / "pid"
+    terminal.start(f"sh -c 'echo $$ > {shlex.quote(str(process))}; exec {RUN}'", width=100, height=30)
+    terminal.wait_for(START)
+    os.kill(int(process.read_text()), number)
+    assert_usable(terminal, 128 + number)
+
+
+def test_a_table_of_ones_own(tmux, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,2,3,4,5,6,up\n6,5,4,3,2,1,down\n2,3,4,5,6,7,up\n")
+    terminal = tmux()
+    first = opened(terminal, f"{shlex.quote(str(path))} --timesteps 3 --hidden 4 --activation sigmoid")
+    assert "mine · rnn sigmoid 2→4→2 · 3 samples · float64" in first
+    terminal.keys("f")
+    screen = terminal.wait_for(head("▶ forward", "t = 3"))
+    assert "target up" in screen
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_a_window_made_small_and_large_again(tmux) -> None:
+    terminal = tmux()
+    opened(terminal)
+    terminal.keys("Right")
+    before = terminal.wait_for(head("▶ forward", "t = 1"))
+    terminal.resize(40, 10)
+    terminal.wait_for("rnn-tui needs 60×18 characters")
+    terminal.resize(120, 36)
+    terminal.wait_for(lambda screen: screen == before)
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_a_click(tmux) -> None:
+    terminal = tmux()
+    first = opened(terminal)
+    x = first.splitlines()[1].index(" 4 ") + 2
+    terminal.type(f"\x1b[<0;{x};3M\x1b[<0;{x};3m")
+    terminal.wait_for(head("▶ forward", "t = 4"))
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
+def test_bad_data_is_refused_before_the_screen_is_taken(tmux, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,x,0\n3,4,1\n5,6,1\n")
+    terminal = tmux()
+    terminal.start(f"{RUN} {shlex.quote(str(path))}", width=160, height=20)
+    assert terminal.wait_for_exit() == 2
+    assert re.search(r"rnn-tui: mine.csv: row 1, column 2.* holds 'x'", terminal.screen())
