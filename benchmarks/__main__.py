@@ -27,6 +27,7 @@ def main() -> int:
     for name in arguments.names or NAMES:
         print(f"measuring {name} ...", file=sys.stderr)
         rows += import_module(f"benchmarks.{name}").measure()
+    about["load after"] = machine()["load"]
     print(as_json(about, rows) if arguments.json else as_table(about, rows))
     return 0
 

@@ -22,7 +22,7 @@ BOUND = 20.0
 ROUNDS = 3
 STARTS, STEPS = 12, 5
 """From so many points of the iteration so many steps."""
-RIGHT, LINES_OF_A_STEP = "\x1b[C", 10
+RIGHT, PRESSES = "\x1b[C", 10
 EMPTY = [sys.executable, str(ROOT / "benchmarks" / "empty_app.py")]
 
 
@@ -30,7 +30,7 @@ def measure() -> Iterator[Row]:
     """Rows for both sizes, and what Textual itself needs from a key to one changed line of text."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(MIDDLE, Path(folder))
-        inside: dict[tuple[int, int], list[float]] = {size: [] for size in SIZES}
+        inside: dict[tuple[int, int], list[tuple[float, float]]] = {size: [] for size in SIZES}
         outside: dict[tuple[int, int], list[float]] = {size: [] for size in SIZES}
         floor: list[float] = []
         for _ in range(ROUNDS):
@@ -40,7 +40,8 @@ def measure() -> Iterator[Row]:
             floor += _floor()
     for size in SIZES:
         shown = f"{size[0]}×{size[1]}"
-        yield Row(f"step, drawn and encoded, {shown}", "ms", inside[size], BOUND)
+        yield Row(f"step, drawn and encoded, {shown}", "ms", [wall for wall, _ in inside[size]], BOUND)
+        yield Row(f"  of this processor time, {shown}", "ms", [processor for _, processor in inside[size]])
         yield Row(f"step, key to last byte, {shown}", "ms", outside[size], BOUND)
     yield Row("empty app, key to last byte", "ms", floor)
 
@@ -55,7 +56,7 @@ def _keys(path: Path, size: tuple[int, int]) -> list[float]:
             for key in way:
                 terminal.press(key)
             terminal.press(RIGHT)
-            values += [terminal.press(RIGHT) for _ in range(LINES_OF_A_STEP)]
+            values += [terminal.press(RIGHT) for _ in range(PRESSES)]
     return values
 
 
@@ -63,11 +64,14 @@ def _floor() -> list[float]:
     with Terminal(EMPTY, SIZES[0]) as terminal:
         terminal.wait_for(SHOWN)
         terminal.wait_for_quiet()
-        return alternate({"key": lambda: terminal.press(RIGHT)}, 2 * LINES_OF_A_STEP)["key"]
+        return alternate({"key": lambda: terminal.press(RIGHT)}, PRESSES)["key"]
 
 
-async def _steps(path: Path, size: tuple[int, int]) -> list[float]:
-    """The action and the compositor's update as terminal sequences, without the message loop between them."""
+async def _steps(path: Path, size: tuple[int, int]) -> list[tuple[float, float]]:
+    """The action and the compositor's update as terminal sequences, without the message loop between them.
+
+    Each as elapsed and as processor time, which tells a busy machine from a slow program.
+    """
     prepare_environment("truecolor", os.environ)
     from engine.session import open_session
     from rnn_tui.app import DebuggerApp
@@ -75,7 +79,7 @@ async def _steps(path: Path, size: tuple[int, int]) -> list[float]:
 
     app = DebuggerApp(open_session(path, {"hidden": MIDDLE.H}))
     draw = random.Random(0)
-    values: list[float] = []
+    values: list[tuple[float, float]] = []
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         screen = app.screen
@@ -87,11 +91,12 @@ async def _steps(path: Path, size: tuple[int, int]) -> list[float]:
             _paint(screen)
             for _ in range(STEPS):
                 await asyncio.sleep(0.02)  # lets the app paint by itself; what it has painted is clean again
-                begin = time.perf_counter()
+                begin, begin_processor = time.perf_counter(), time.thread_time()
                 screen.action_step(1)
-                size_of_frame = _paint(screen)
-                values.append((time.perf_counter() - begin) * 1000)
-                assert size_of_frame > 0
+                written = _paint(screen)
+                processor = time.thread_time() - begin_processor
+                values.append(((time.perf_counter() - begin) * 1000, processor * 1000))
+                assert written
     return values
 
 

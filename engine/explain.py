@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from itertools import product as pairs
 from typing import Any
 
@@ -19,7 +21,7 @@ from engine.equation import infer
 from engine.errors import InputError
 from engine.evaluate import evaluate
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.functions import FUNCTIONS, Axes
+from engine.functions import FUNCTIONS, Array, Axes
 from engine.program import Line, Loop
 from engine.tape import Tape
 
@@ -46,22 +48,46 @@ class Term:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
-    """A cell, its value, the line that wrote it and the terms that add up to it (none for an input or a weight)."""
+    """A cell, its value, the line that wrote it and the terms that add up to it (none for an input or a weight).
+
+    `values` are the terms' values, in the order of `terms`; long sums are looked at through `largest`, which builds no more terms
+    than it is asked for.
+    """
 
     name: str
     t: int | None
     index: Index
     value: float
     line: Line | None
-    terms: tuple[Term, ...]
+    values: Array
+    _readers: tuple[tuple[_Reader, int], ...] = ()
+    """For each step the reader of its terms, and how many there are."""
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Every term."""
+        return tuple(term for reader, _ in self._readers for term in reader.products(self._expression, self.index))
 
     def largest(self, count: int) -> tuple[tuple[Term, ...], float, int]:
-        """The `count` terms of largest magnitude, the sum of the rest, and how many those are."""
-        ordered = sorted(self.terms, key=lambda term: -abs(term.value) if term.value == term.value else -math.inf)
-        rest = ordered[count:]
-        return tuple(ordered[:count]), math.fsum(term.value for term in rest), len(rest)
+        """The `count` terms of largest magnitude (NaN first), the sum of the rest, and how many those are."""
+        order = np.argsort(-np.where(np.isnan(self.values), np.inf, np.abs(self.values)), kind="stable")
+        rest = self.values[order[count:]]
+        return tuple(self._term(int(i)) for i in order[:count]), math.fsum(rest.tolist()), len(rest)
+
+    @property
+    def _expression(self) -> Expression:
+        assert self.line is not None
+        return self.line.equation.expression
+
+    def _term(self, number: int) -> Term:
+        for reader, count in self._readers:
+            if number < count:
+                factors = reader.nth(self._expression, self.index, number)
+                return Term(tuple(factors), math.prod(factor.value for factor in factors))
+            number -= count
+        raise IndexError(number)
 
 
 def explain(
@@ -83,7 +109,7 @@ def explain(
     _check_step(tape, name, t)
     line = writer(tape, name, t)
     if line is None:
-        return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, ())
+        return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, np.zeros(0))
     if "B" in program.quantities[name].axes:
         sample = None  # it has a row of its own
     summed = line.equation.accumulate
@@ -96,8 +122,13 @@ def explain(
     else:
         own = tape.at(name, t)
     value = _cell(own, index, name)
-    terms = [term for step in steps for term in _Reader(tape, step, sample).products(line.equation.expression, index)]
-    return Explanation(name, t, index, value, line, tuple(terms))
+    return _explained(name, t, index, value, line, [_Reader(tape, step, sample) for step in steps])
+
+
+def _explained(name: str, t: int | None, index: Index, value: float, line: Line, readers: list[_Reader]) -> Explanation:
+    values = [reader.values(line.equation.expression, index) for reader in readers]
+    counted = tuple((reader, len(own)) for reader, own in zip(readers, values, strict=True))
+    return Explanation(name, t, index, value, line, np.concatenate(values), counted)
 
 
 def _check_step(tape: Tape, name: str, t: int | None) -> None:
@@ -118,8 +149,7 @@ def explain_update(tape: Tape, parameter: str, index: Index, value: float) -> Ex
     line = block.lines[-1]
     scope = {"W": (parameter, tape.parameters[parameter]), "dW": (gradient(parameter), tape.gradients[parameter])}
     scope |= {name: (name, scalar) for name, scalar in tape.plan.network.hyperparameters.items()}
-    reader = _Reader(tape, None, None, scope)
-    return Explanation(parameter, None, index, value, line, tuple(reader.products(line.equation.expression, index)))
+    return _explained(parameter, None, index, value, line, [_Reader(tape, None, None, scope)])
 
 
 def writer(tape: Tape, name: str, t: int | None) -> Line | None:
@@ -141,6 +171,11 @@ def _cell(array: Any, index: Index, name: str) -> float:
     return float(array[index])
 
 
+def _is_one(expression: Expression) -> bool:
+    """Whether a cell of it is a single number of the tape."""
+    return isinstance(expression.operand if isinstance(expression, Transpose) else expression, Name)
+
+
 class _Reader:
     """Reads terms off a tree at one time step."""
 
@@ -154,6 +189,35 @@ class _Reader:
         own = {name: tape.plan.axes.get(meant.removeprefix("d"), ()) for name, (meant, _) in self.scope.items()}
         self.axes = {**tape.plan.axes, **own}
         self.samples = range(tape.plan.batch) if sample is None else (sample,)
+
+    def values(self, expression: Expression, index: Index) -> Array:
+        """The values of its terms alone, in the order of `terms`: long sums of plain products in one operation."""
+        match expression:
+            case Binary("@", left, right) if _is_one(left) and _is_one(right):
+                values = self._array(left)[(*index[:-1], slice(None))] * self._array(right)[:, index[-1]]
+                return values[list(self.samples)] if self._axes(left)[-1] == "B" else values
+            case Binary("+", left, right):
+                sides = self.values(left, self._within(left, index)), self.values(right, self._within(right, index))
+                return np.concatenate(sides)
+            case Sum(operand=operand) if _is_one(operand):
+                return np.asarray(self._array(operand)[(slice(None), *index)][list(self.samples)])
+            case _:
+                return np.array([term.value for term in self.products(expression, index)])
+
+    def nth(self, expression: Expression, index: Index, number: int) -> list[Factor]:
+        """The factors of one of its terms, without building those before it where that is possible."""
+        match expression:
+            case Binary("@", left, right) if _is_one(left) and _is_one(right):
+                k = self.samples[number] if self._axes(left)[-1] == "B" else number
+                return [*next(self.terms(left, (*index[:-1], k))), *next(self.terms(right, (k, index[-1])))]
+            case Binary("+", left, right):
+                before = len(self.values(left, self._within(left, index)))
+                side, number = (left, number) if number < before else (right, number - before)
+                return self.nth(side, self._within(side, index), number)
+            case Sum(operand=operand) if _is_one(operand):
+                return next(self.terms(operand, (self.samples[number], *index)))
+            case _:
+                return next(islice(self.terms(expression, index), number, None))
 
     def products(self, expression: Expression, index: Index) -> Iterator[Term]:
         """Its terms with their values."""

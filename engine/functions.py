@@ -25,8 +25,8 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign; `source` is the call in a generated NumPy program (`{dtype}` an argument there), `definition` what must stand above
-    it there, `text` the call on the screen.
+    the derivative jumps where u changes sign. `text` is the call on the screen, `source` the call in a generated NumPy program
+    (`{dtype}` an argument of it), `definition` what must stand above it there.
     """
 
     name: str

@@ -48,7 +48,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     scale = ", log" if len(names) == 1 and frame.log_of(name) else ""
     canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
-    room = width - LEFT - 3 - gains
+    room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
     grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
     y, share = 1, (height - 2) // len(names)

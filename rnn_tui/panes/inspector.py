@@ -16,6 +16,8 @@ from rnn_tui.render.numbers import exact, number
 from rnn_tui.render.palette import scale_of
 
 STATISTICS = 42
+MOST = 24
+"""No more terms than this are ever shown."""
 WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
 
 
@@ -55,7 +57,7 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
     where = _where(frame, part, index)
     head: Line = [(label, look.accent), (f" = {exact(value, part.values.dtype)}", look.bold), (f"   {where}", look.dim)]
     explanation = _explanation(frame, part, index)
-    if explanation is None or not explanation.terms:
+    if explanation is None or not len(explanation.values):
         origin = "an input" if part.name in ("x", "y") else "a weight, drawn at the start or made by the last update"
         return [head, [(origin if part.name else "computed within this line", look.dim)]]
     return [head, *_arithmetic(frame, explanation, label, room, height - 1)]
@@ -98,29 +100,27 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
 def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, height: int) -> list[Line]:
     """One product as symbols and numbers; a sum as its largest terms and the rest as one number."""
     look = frame.look
-    terms = explanation.terms
-    if len(terms) == 1:
-        symbols = " × ".join(_factor(f) for f in terms[0].factors)
-        numbers = " × ".join(number(f.value, 10, 5, trim=True) for f in terms[0].factors)
-        lines: list[Line] = [[(f"= {symbols}", look.text)], [(f"= {numbers}", look.text)]]
-        note = _note(terms[0])
+    count = len(explanation.values)
+    first, _, _ = explanation.largest(MOST)
+    if count == 1:
+        factors = first[0].factors
+        lines: list[Line] = [[(f"= {' × '.join(_factor(f) for f in factors)}", look.text)]]
+        lines.append([(f"= {' × '.join(number(f.value, 10, 5, trim=True) for f in factors)}", look.text)])
+        note = _note(first[0])
         return lines + ([[(note, look.dim)]] if note else [])
-    cells = [f"{_term(term)} = {number(term.value, 10, 4, trim=True)}" for term in explanation.largest(len(terms))[0]]
-    wide = max(cell_len(cell) for cell in cells[:12]) + 3
+    cells = [f"{_term(term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
+    if not explanation.values.any():
+        return [[(f"0 because every one of its {count} products is 0, for example", look.dim)], [(cells[0], look.text)]]
+    wide = max(cell_len(cell) for cell in cells) + 3
     per_line = max(1, room // wide)
-    count = min(len(terms), per_line * max(1, height - 1))
-    shown, rest, others = explanation.largest(count)
-    if all(term.value == 0 for term in terms):
-        return [
-            [(f"0 because every one of its {len(terms)} products is 0, for example", look.dim)],
-            [(cells[0], look.text)],
-        ]
-    total = f"sum of {len(terms)} products" + (
-        f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}" if others else ""
-    )
+    shown = cells[: per_line * max(1, height - 1)]
+    _, rest, others = explanation.largest(len(shown))
+    total = f"sum of {count} products"
+    if others:
+        total += f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}"
     lines = [[(total, look.dim)]]
     for start in range(0, len(shown), per_line):
-        lines.append([(f"{cell:<{wide}}", look.text) for cell in cells[start : start + per_line]])
+        lines.append([(f"{cell:<{wide}}", look.text) for cell in shown[start : start + per_line]])
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,6 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.anatomy import Part, line_text
-from engine.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
@@ -36,13 +36,13 @@ LONG_LABEL, SHORT_LABEL = 24, 11
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A part with its place: pooled values, size in columns and lines."""
+    """A part with its place: size in columns and lines, and for a picture how many rows and columns of cells it shows."""
 
     part: int
     text: str
     width: int
     lines: int
-    values: Array | None = None
+    shown: tuple[int, int] | None = None
 
 
 def draw_line(frame: Frame, width: int, height: int) -> Canvas:
@@ -90,13 +90,17 @@ def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> list[li
         if lines < 1:
             break
         tall = lines if frame.look.mode.name == "NONE" else 2 * lines
-        for columns in range(width, 2, -1):
-            rows = _wrap([_item(i, part, frame, SIZES[-1], (tall, columns)) for i, part in enumerate(parts)], width)
-            if rows is not None and len(rows) <= count:
-                if tall * columns > most:
-                    best, most = rows, tall * columns
-                break
+        # The more columns, the wider: the most that still fit are found by halving.
+        columns = bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, (tall, n), count)) + 1
+        if columns > 2 and tall * columns > most:
+            items = [_item(i, part, frame, SIZES[-1], (tall, columns)) for i, part in enumerate(parts)]
+            best, most = _wrap(items, width) or best, tall * columns
     return best
+
+
+def _fits(parts: list[Part], frame: Frame, width: int, limits: tuple[int, int], count: int) -> bool:
+    rows = _wrap([_item(i, part, frame, SIZES[-1], limits) for i, part in enumerate(parts)], width)
+    return rows is not None and len(rows) <= count
 
 
 def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
@@ -120,23 +124,24 @@ def _item(
 ) -> Item:
     if part.values is None:
         return Item(index, part.text, _operator_width(part), 1)
-    values = pool(part.values, *limits) if limits else part.values
-    rows, columns = values.shape
+    rows, columns = part.values.shape
+    if limits:
+        rows, columns = min(rows, limits[0]), min(columns, limits[1])
     label = shortened(part.text, max(columns * size[0], SHORT_LABEL if limits else LONG_LABEL))
-    wide = max(columns * size[0], cell_len(label), cell_len(_shape_note(part, values)))
-    return Item(index, label, wide, picture_height(rows, frame.look.mode, size[1]), values)
+    wide = max(columns * size[0], cell_len(label), cell_len(_shape_note(part, (rows, columns))))
+    return Item(index, label, wide, picture_height(rows, frame.look.mode, size[1]), (rows, columns))
 
 
-def _shape_note(part: Part, values: Array) -> str:
+def _shape_note(part: Part, shown: tuple[int, int]) -> str:
     assert part.values is not None
     text = shape(part.shape if len(part.shape) < 2 else part.values.shape)
-    return text + ("÷" if values.shape != part.values.shape else "")
+    return text + ("÷" if shown != part.values.shape else "")
 
 
 def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, size: tuple[int, CellHeight]) -> None:
     look = frame.look
     part = frame.parts[item.part]
-    if item.values is None or part.values is None:
+    if item.shown is None or part.values is None:
         canvas.text(x + 1, y + 1 + (tall - 1) // 2, part.text, look.bold)
         return
     inspected = item.part == frame.inspected
@@ -144,19 +149,19 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, s
     top = y + 1 + (tall - item.lines) // 2
     cursor = None
     if inspected and frame.cell is not None:
-        shown, whole = item.values.shape, part.values.shape
+        shown, whole = item.shown, part.values.shape
         cursor = (
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    codes = frame.codes(item.values, part.name if part.role != "term" else None)
+    codes = frame.codes(pool(part.values, *item.shown), part.name if part.role != "term" else None)
     rows = heatmap(codes, look.palettes.signed, look.mode, size[0], size[1], cursor)
     canvas.rows(x, top, rows)
-    shown = (int(item.values.shape[0]), int(item.values.shape[1]))
+    shown = item.shown
     per_row = len(rows) / shown[0]
     whole = (int(part.values.shape[0]), int(part.values.shape[1]))
     canvas.hit(x, top, shown[1] * size[0], len(rows), ToCell(item.part, whole, shown, size[0], per_row))
-    note = _shape_note(part, item.values)
+    note = _shape_note(part, item.shown)
     if part.values.size == 1:
         note = number(float(part.values.flat[0]), 9, trim=True)
     canvas.text(x, top + item.lines, note, look.dim)

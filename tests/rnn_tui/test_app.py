@@ -149,11 +149,11 @@ async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> 
 # Every command everywhere
 
 
-@pytest.mark.parametrize("at", ["start", "first line", "middle", "last line", "next iteration"])
+@pytest.mark.parametrize("at", ["start", "middle", "end"])
 async def test_every_command_works_from(at: str) -> None:
     async with running() as driven:
         length = driven.main.debugger.program.length
-        position = {"start": 0, "first line": 1, "middle": 47, "last line": length, "next iteration": length + 30}[at]
+        position = {"start": 0, "middle": 47, "end": length}[at]
         for command in COMMANDS:
             if command.action in ("quit", "command_palette"):
                 continue
@@ -225,7 +225,7 @@ async def test_jumping_and_stepping_show_the_same_screen() -> None:
     rng = np.random.default_rng(7)
     async with running() as driven:
         stepped = {0: driven.text()}
-        for position in range(1, 2 * driven.main.debugger.program.length):
+        for position in range(1, driven.main.debugger.program.length + 20):
             await driven.main.run_action("step(1)")
             stepped[position] = driven.text()
     async with running() as driven:

@@ -64,7 +64,7 @@ def choices(data: st.DataObject, frame: Frame) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.sampled_from(sample_names()), st.sampled_from(list(PANES)), st.sampled_from(ColorMode))
 def test_any_pane_anywhere(data: st.DataObject, name: str, pane: str, mode: ColorMode) -> None:
     session = session_of(name)
@@ -79,7 +79,7 @@ def test_any_pane_anywhere(data: st.DataObject, name: str, pane: str, mode: Colo
 def test_tiny_panes(pane: str) -> None:
     frames = [scene(at=at) for at in (0, 5, 25, 40, 92)]
     for width in (1, 2, 3, 5, 8, 13, 21):
-        for height in range(1, 9):
+        for height in (1, 2, 3, 4, 6, 8, 13):
             for frame in frames:
                 assert_sound(PANES[pane](frame, width, height), width, height)
 
