@@ -126,7 +126,8 @@ def explain(
 
 
 def _explained(name: str, t: int | None, index: Index, value: float, line: Line, readers: list[_Reader]) -> Explanation:
-    values = [reader.values(line.equation.expression, index) for reader in readers]
+    with np.errstate(all="ignore"):
+        values = [reader.values(line.equation.expression, index) for reader in readers]
     counted = tuple((reader, len(own)) for reader, own in zip(readers, values, strict=True))
     return Explanation(name, t, index, value, line, np.concatenate(values), counted)
 
@@ -305,4 +306,5 @@ class _Reader:
         return self.scope[name.name][1] if name.name in self.scope else self.tape.lookup(name, self.t)
 
     def _array(self, expression: Expression) -> Any:
-        return evaluate(expression, self._lookup, self.axes)
+        with np.errstate(all="ignore"):
+            return evaluate(expression, self._lookup, self.axes)

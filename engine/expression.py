@@ -140,7 +140,7 @@ class _Parser:
                 return Binary(_OPERATORS[type(operator)], self.convert(left, depth), self.convert(right, depth))
             case ast.Compare(left=left, ops=[ast.Gt()], comparators=[right]):
                 return Binary(">", self.convert(left, depth), self.convert(right, depth))
-            case ast.Attribute(value=value, attr="T"):
+            case ast.Attribute(value=value, attr="T") if not isinstance(value, ast.Constant):
                 return Transpose(self.convert(value, depth))
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 if self.functions is not None and function not in self.functions:

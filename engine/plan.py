@@ -128,7 +128,8 @@ class Plan:
             scope |= {Name(n): scalar for n, scalar in self.network.hyperparameters.items()}
             axes = {name.name: self.axes[parameter] if name.name in ("W", "dW") else () for name in scope}
             for line in block.lines:
-                new = np.asarray(evaluate(line.equation.expression, scope.__getitem__, axes), dtype=value.dtype)
+                with np.errstate(all="ignore"):
+                    new = np.asarray(evaluate(line.equation.expression, scope.__getitem__, axes), dtype=value.dtype)
                 new.flags.writeable = False
                 scope[Name(line.name)] = result[parameter] = new
         return result
@@ -140,9 +141,10 @@ class Plan:
         result = np.zeros(self.shape(self.program.quantities[name]), self.network.dtype)
         if self.program.blocks[line.block].loop is not Loop.DOWN:
             return values[name]
-        for low, high in reversed(self.bounds):
-            if high >= t:
-                emitted({**values, name: result}, max(low, t - 1), high)
+        with np.errstate(all="ignore"):
+            for low, high in reversed(self.bounds):
+                if high >= t:
+                    emitted({**values, name: result}, max(low, t - 1), high)
         return result
 
     def _call(self, block: Block, values: Mapping[str, Array], low: int, high: int) -> None:

@@ -65,6 +65,12 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         lr=options["lr"],
     )
     initial = None if data.initial_state is None else {network.table.output: data.initial_state}
+    if data.initial_state is not None and data.initial_state.shape[1] != network.hidden:
+        units = data.initial_state.shape[1]
+        raise InputError(
+            f"{shown(data.path)}: the initial state is for {units} hidden units, the network has {network.hidden}; "
+            f"use --hidden {units}"
+        )
     return Session(data, options, Debugger(network, data.X, data.y, initial=initial))
 
 

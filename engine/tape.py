@@ -110,7 +110,10 @@ class Tape:
 
         For a gradient that accumulates this is the term of step t, `dWa@t`, and with a sample that sample's term of it, `dWa@t,b`.
         """
-        return np.asarray(evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample), self.plan.axes))
+        with np.errstate(all="ignore"):
+            return np.asarray(
+                evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample), self.plan.axes)
+            )
 
     def _flow(self, name: str) -> Array | None:
         """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""

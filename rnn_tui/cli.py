@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import signal
 import sys
@@ -162,6 +163,9 @@ def _open(parsed: argparse.Namespace) -> int:
 
 def entry() -> NoReturn:
     """The console script: messages to standard error, exit codes as promised."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an encoding without √ or − is no reason to fail
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -6,6 +6,7 @@ Standard output carries the result only.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -74,6 +75,8 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.codegen import program_text
 
     session: Session = open_session(arguments.data, given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # inside a string of the program an escape means the same
     sys.stdout.write(program_text(session))
     return 0
 

@@ -110,15 +110,22 @@ class Frame:
             and self.view.tape.depth(name) * LOG_FROM < 1
         )
 
-    def codes(self, values: Array, name: str | None) -> NDArray[np.uint8]:
-        """Colour codes of values of a quantity, on its scale over all time steps; with no name on a scale of their own."""
+    def scale(self, values: Array, name: str | None) -> float:
+        """The value at the end of the colours: one for all time steps of a quantity; with no name, one for these values alone."""
         if name is None:
-            return signed_codes(values, scale_of(values), log=bool(self.selection.log))
-        tape = self.view.tape
-        floor = min(0.5, max(1e-30, tape.depth(name)))
-        scale = tape.scale(name)
-        if not self.view.program.quantities.get(name, _NOTHING).rows:
-            scale = max(scale, scale_of(values))  # a sum that still grows may pass beyond where it ends
+            return scale_of(values)
+        scale = self.view.tape.scale(name)
+        in_time = self.view.program.quantities.get(name, _NOTHING).rows
+        return (
+            scale if in_time else max(scale, scale_of(values))
+        )  # a sum that still grows may pass beyond where it ends
+
+    def codes(self, values: Array, name: str | None) -> NDArray[np.uint8]:
+        """Colour codes of values of a quantity."""
+        scale = self.scale(values, name)
+        if name is None:
+            return signed_codes(values, scale, log=bool(self.selection.log))
+        floor = min(0.5, max(1e-30, self.view.tape.depth(name)))
         return signed_codes(values, scale, self.log_of(name), floor)
 
     def choose(self, **changes: object) -> Frame:

@@ -30,6 +30,9 @@ CELL = 10
 
 def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: str) -> str:
     """What `show` prints; InputError when there is no such quantity, step or cell."""
+    quantity = tape.plan.program.quantities.get(name)
+    if index and t is None and quantity is not None and quantity.rows:
+        raise InputError(f"{name} is in time; name the step too, for example {name}@1[{','.join(map(str, index))}]")
     array, heading, rows, columns = _select(tape, name, t)
     if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"

@@ -141,6 +141,8 @@ def _now(frame: Frame, name: str) -> int | None:
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
     look, view = frame.look, frame.view
     written, norms = view.written(name), view.tape.norms(name)
+    if frame.selection.sample is not None:
+        norms = np.linalg.norm(view.tape[name][:, frame.selection.sample], axis=1)
     there = view.computed(name) & (written >= 0)
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not there.any():
@@ -161,7 +163,7 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     look, view = frame.look, frame.view
     there = view.computed(gradient(view.program.output))
     reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
-    canvas.text(x, 2, "gain per step", look.dim)
+    canvas.text(x, 2, "gain per step, whole batch", look.dim)
     steps = range(reached + 1, view.program.steps + 1)[: max(0, height - 5)]
     if not len(steps):
         canvas.text(x, 3, "once the error flows back", look.dim)

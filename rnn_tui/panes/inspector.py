@@ -13,7 +13,6 @@ from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
-from rnn_tui.render.palette import scale_of
 
 STATISTICS = 42
 MOST = 24
@@ -164,7 +163,7 @@ def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height
         canvas.text(x, y + 1, f"{broken} NaN or infinite", look.error)
     if height < 3:
         return
-    scale = frame.view.tape.scale(part.name) if part.name and part.role != "term" else scale_of(values)
-    log = frame.log_of(part.name) if part.role != "term" else False
+    name = part.name if part.role != "term" else None
+    scale, log = frame.scale(values, name), frame.log_of(name)
     bar = colorbar(look.palettes.signed, look.mode, 35, scale, log=log)
     canvas.rows(x, y + min(2, height - 2), bar)

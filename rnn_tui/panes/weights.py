@@ -96,7 +96,9 @@ def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
         return None, ONE_TERM
     if reached is None:
         return None, f"{slope}@t"
-    return view.term(slope, reached), f"+ {slope}@{reached}"
+    sample = frame.selection.sample
+    label = f"+ {slope}@{reached}" + ("" if sample is None else f",{sample}")
+    return view.tape.term(line, reached, sample), label
 
 
 def _picture(

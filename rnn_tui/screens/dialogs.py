@@ -27,6 +27,9 @@ Colours are signed: blue below zero, red above, dark is zero; one scale for all 
 ┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
 Click a time step, a line, its gutter, a cell, or a key below."""
 
+PLAIN = r"[ -~]*"
+"""What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
+
 
 class HelpScreen(ModalScreen[None]):
     """All keys, by what they are for."""
@@ -65,7 +68,9 @@ class GotoScreen(ModalScreen[int | None]):
         """One line to type into."""
         with Vertical(classes="dialog") as box:
             box.border_title = "go to"
-            yield Input(placeholder="7   ·   backward 7   ·   dz@7   ·   loss   ·   iteration 3   ·   start")
+            yield Input(
+                restrict=PLAIN, placeholder="7   ·   backward 7   ·   dz@7   ·   loss   ·   iteration 3   ·   start"
+            )
             yield Static(
                 Content("a time step, a phase, a line, an iteration, in any order; enter goes, esc closes"),
                 classes="note",
@@ -106,7 +111,7 @@ class FindScreen(ModalScreen[str | None]):
         """A line to type into, and what matches."""
         with Vertical(classes="dialog") as box:
             box.border_title = "show the flow of"
-            yield Input(placeholder="name of a quantity")
+            yield Input(restrict=PLAIN, placeholder="name of a quantity")
             yield OptionList()
 
     def on_mount(self) -> None:
