@@ -161,7 +161,8 @@ def _initial(session: Session) -> dict[str, str]:
     names = session.debugger.initial
     if session.from_trace:
         return {name: f"trace[{name!r}][0]" for name in names}
-    return dict.fromkeys(names, 'data["a0" if "a0" in data else "h0"]')
+    output = session.debugger.network.table.output
+    return {name: 'data["a0" if "a0" in data else "h0"]' if name == output else f'data["{name}0"]' for name in names}
 
 
 def _forward(plan: Plan, initial: dict[str, str]) -> list[str]:

@@ -107,18 +107,13 @@ class View:
     def gradient(self, name: str) -> Array | None:
         """dL/dparameter (by the gradient's name) as far as it is summed at this point."""
         t = self.summed_to(name)
-        return None if t is None else self._partial(name, t)
+        return None if t is None else self.tape.partial(name, t)
 
     def term(self, name: str, t: int) -> Array | None:
         """The term that step t adds to a gradient, `dWa@t`; None while that step has not been reached."""
         reached = self.summed_to(name)
         (line,) = self.program.writers(name)
         return None if reached is None or t < reached else self.tape.term(line, t)
-
-    def _partial(self, name: str, t: int) -> Array:
-        if t == 1:
-            return self.tape[name]
-        return self.tape.plan.gradient({**self.tape.arrays, **self.tape.parameters}, name, t)
 
     @cached_property
     def _accumulating(self) -> frozenset[str]:

@@ -118,7 +118,7 @@ def explain(
     if sample is not None or (summed and one_step):
         own = sum(tape.term(line, step, sample) for step in steps)
     elif summed and down_to > 1:
-        own = tape.plan.gradient({**tape.arrays, **tape.parameters}, name, down_to)
+        own = tape.partial(name, down_to)
     else:
         own = tape.at(name, t)
     value = _cell(own, index, name)

@@ -72,6 +72,7 @@ class Writer:
         self.axes = {**axes, "W": (), "dW": (), **dict.fromkeys(values or {}, ())}
         self.timed = frozenset(name for name, quantity in program.quantities.items() if quantity.rows)
         self.values = dict(values or {})
+        self._lines: dict[tuple[int, int, int | None], str] = {}
 
     def symbols(self, block: Block, t: int | None = None) -> Symbols:
         """The symbols for a block; with `t` given, times are numbers."""
@@ -80,6 +81,12 @@ class Writer:
 
     def line(self, line: Line, t: int | None = None) -> str:
         """A line as text: `dz_t = da_t ⊙ 1[z_t > 0]`."""
+        key = line.block, line.index, t
+        if key not in self._lines:
+            self._lines[key] = self._line(line, t)
+        return self._lines[key]
+
+    def _line(self, line: Line, t: int | None) -> str:
         block = self.program.blocks[line.block]
         return (
             f"{self.target(line, t)} {assignment(line.equation)} {self.expression(line.equation.expression, block, t)}"

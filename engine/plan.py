@@ -145,6 +145,7 @@ class Plan:
             for low, high in reversed(self.bounds):
                 if high >= t:
                     emitted({**values, name: result}, max(low, t - 1), high)
+        result.flags.writeable = False
         return result
 
     def _call(self, block: Block, values: Mapping[str, Array], low: int, high: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.cells import CELLS
 from engine.debugger import Debugger
 from engine.errors import InputError
 from engine.files.data import Data, load
@@ -14,6 +15,7 @@ from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
 from engine.files.trace import initial_of, is_trace, network_of, read_trace
+from engine.functions import Array
 from engine.network import Network
 from engine.text import clean
 
@@ -49,6 +51,8 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
     _refuse_unsupported(data)
+    if "activation" in given and not CELLS[options["cell"]].has_activation:
+        raise InputError(f"the cell {options['cell']} has its own activations; leave --activation away")
     network = Network(
         inputs=data.X.shape[2],
         outputs=_outputs(data, options["outputs"]),
@@ -64,14 +68,25 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         optimizer=options["optimizer"],
         lr=options["lr"],
     )
-    initial = None if data.initial_state is None else {network.table.output: data.initial_state}
-    if data.initial_state is not None and data.initial_state.shape[1] != network.hidden:
-        units = data.initial_state.shape[1]
-        raise InputError(
-            f"{shown(data.path)}: the initial state is for {units} hidden units, the network has {network.hidden}; "
-            f"use --hidden {units}"
-        )
+    initial = _initial(data, network)
     return Session(data, options, Debugger(network, data.X, data.y, initial=initial))
+
+
+def _initial(data: Data, network: Network) -> dict[str, Array]:
+    """The initial states that the file gives, by the cell's names: its output first, c0 for a cell state."""
+    given = {network.table.output: data.initial_state, "c": data.initial_cell}
+    states = {name: value for name, value in given.items() if value is not None}
+    for name, value in states.items():
+        if name not in network.table.states:
+            raise InputError(
+                f"{shown(data.path)}: it holds an initial {name}, which the cell {network.table.name} does not have"
+            )
+        if value.shape[1] != network.hidden:
+            raise InputError(
+                f"{shown(data.path)}: the initial {name} is for {value.shape[1]} hidden units, the network has {network.hidden}; "
+                f"use --hidden {value.shape[1]}"
+            )
+    return states
 
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:

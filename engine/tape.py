@@ -19,6 +19,9 @@ from engine.network import Network
 from engine.plan import Plan, plan
 from engine.program import Line, Loop
 
+PARTIALS_KEPT = 32
+"""Partial gradients kept at a time: a screen asks for the same few again and again."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tape:
@@ -33,6 +36,7 @@ class Tape:
     parameters: Mapping[str, Array]
     _norms: dict[str, Array] = field(default_factory=dict[str, Array], repr=False)
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
+    _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
 
     def __getitem__(self, name: str) -> Array:
         for place in (self.arrays, self.parameters):
@@ -95,6 +99,16 @@ class Tape:
         if not rows or t is None:
             return self[name]
         return self[name][t if rows == "T+1" else t - 1]
+
+    def partial(self, name: str, t: int) -> Array:
+        """A gradient that accumulates over time, as far as it is summed when step t is done: over T down to t."""
+        if t == 1:
+            return self[name]
+        if (name, t) not in self._partials:
+            if len(self._partials) > PARTIALS_KEPT:
+                self._partials.clear()
+            self._partials[name, t] = self.plan.gradient({**self.arrays, **self.parameters}, name, t)
+        return self._partials[name, t]
 
     def lookup(self, name: Name, t: int | None, sample: int | None = None) -> Any:
         """What a name in a line stands for when the line runs at step t; with `sample`, that sample's row of what has a batch axis."""

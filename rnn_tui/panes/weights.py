@@ -16,6 +16,8 @@ from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import pool
 
 ONE_TERM = "one term"
+BAND = 3
+"""A line of text and two of picture: when not all parameters fit, each that is shown gets this much at least."""
 
 
 def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
@@ -24,21 +26,32 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height, look.canvas)
     canvas.frame(0, 0, width, height, "weights · value, gradient so far, this step's term", look.border, look.bold)
     column = max(8, (width - 4) // 3)
-    names = list(view.program.parameters)
-    budget = height - 2 - len(names)
-    rows = _shares(
-        [view.tape.parameters[name].shape[0] if view.tape.parameters[name].ndim > 1 else 1 for name in names],
-        budget,
-        frame,
-    )
+    names = _visible(frame, height - 2)
+    rows = [view.tape.parameters[name].shape[0] if view.tape.parameters[name].ndim > 1 else 1 for name in names]
     y = 1
-    for name, lines in zip(names, rows, strict=True):
-        if lines < 1 or y + lines >= height:
-            canvas.text(2, height - 1, " more parameters need a taller window ", look.dim)
-            break
+    for name, lines in zip(names, _shares(rows, height - 2 - len(names), frame), strict=True):
         _band(frame, canvas, name, y, column, lines)
         y += 1 + lines
+    if len(names) < len(view.program.parameters):
+        note = f" {len(names)} of {len(view.program.parameters)} parameters, around the one at hand "
+        canvas.text(2, height - 1, shortened(note, width - 4), look.dim)
     return canvas
+
+
+def _visible(frame: Frame, height: int) -> list[str]:
+    """The parameters that fit; when not all do, those around the one that the present line is about."""
+    names = list(frame.view.program.parameters)
+    if 2 * len(names) <= height:
+        return names
+    most = max(1, height // BAND)
+    active = next((i for i, name in enumerate(names) if _is_active(frame, name)), 0)
+    first = max(0, min(active - most // 2, len(names) - most))
+    return names[first : first + most]
+
+
+def _is_active(frame: Frame, name: str) -> bool:
+    view = frame.view
+    return view.line is not None and (view.line.name == gradient(name) or view.point.parameter == name)
 
 
 def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
@@ -53,7 +66,7 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
     look, view = frame.look, frame.view
     slope = gradient(name)
     value = view.parameter(name)
-    active = view.line is not None and (view.line.name == slope or view.point.parameter == name)
+    active = _is_active(frame, name)
     total = view.gradient(slope)
     term, label = _term(frame, slope)
     columns = (

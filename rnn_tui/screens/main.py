@@ -9,10 +9,11 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -31,7 +32,7 @@ from rnn_tui.panes.strip import draw_strip
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
 from rnn_tui.targets import Press, ToCell, ToLine, ToPosition
-from rnn_tui.widgets.pane import Pane
+from rnn_tui.widgets.pane import Columns, Pane, Rows
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 SMALLEST = (60, 18)
@@ -59,6 +60,7 @@ class MainScreen(Screen[None]):
         self._selection = Selection()
         self._timer: Timer | None = None
         self._speed = 3
+        self._blank: dict[int, Strip] = {}
 
     def compose(self) -> ComposeResult:
         """Panes, bound to the frame."""
@@ -68,10 +70,10 @@ class MainScreen(Screen[None]):
 
         yield pane(draw_header, "header")
         yield pane(draw_strip, "strip")
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
+        with Columns(id="body"):
+            with Rows(id="left"):
                 yield pane(draw_listing, "listing")
-            with Vertical(id="right"):
+            with Rows(id="right"):
                 yield pane(draw_line, "line")
                 yield pane(draw_flow, "flow")
                 yield pane(draw_weights, "weights")
@@ -81,6 +83,12 @@ class MainScreen(Screen[None]):
             Content(f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"),
             id="small",
         )
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The background where no pane is (none, but for a window that is too small), made once a width."""
+        if crop.width not in self._blank:
+            self._blank[crop.width] = Strip.blank(crop.width, self._look.canvas)
+        return [self._blank[crop.width]] * crop.height
 
     def on_mount(self) -> None:
         """Goes to the iteration asked for and draws the first frame."""

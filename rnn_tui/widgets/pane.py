@@ -7,9 +7,11 @@ sends it through the line filters, which costs three times as much. Hence no bor
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from textual import events
+from textual.containers import Horizontal, Vertical
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,6 +22,27 @@ from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas
 
 Draw: TypeAlias = Callable[[Frame, int, int], Canvas]
+
+
+@lru_cache(maxsize=64)
+def _blank(width: int) -> Strip:
+    return Strip.blank(width)
+
+
+class Rows(Vertical):
+    """Panes one under the other. They cover it wholly, so its own background is never drawn: that alone would cost a third of a step."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Nothing."""
+        return [_blank(crop.width)] * crop.height
+
+
+class Columns(Horizontal):
+    """Panes side by side; see `Rows`."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Nothing."""
+        return [_blank(crop.width)] * crop.height
 
 
 class Pane(Widget):

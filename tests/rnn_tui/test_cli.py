@@ -118,7 +118,7 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("code", "--lr", "inf"), ("--lr inf is not possible",)),
     (("code", "--init-scale=-1"), ("--init-scale -1 is not possible",)),
     (("code", "--activation", "gelu"), ("--activation gelu is not possible; it must be one of tanh, relu, sigmoid",)),
-    (("code", "--cell", "lstm"), ("--cell lstm is not possible; it must be one of rnn",)),
+    (("code", "--cell", "mgu"), ("--cell mgu is not possible; it must be one of rnn, lstm, gru",)),
     (("code", "--dtype", "float16"), ("--dtype float16", "float64, float32")),
     (("code", "--timesteps", "0"), ("--timesteps 0 is not possible",)),
     (("code", "--iteration=-1"), ("--iteration -1",)),
