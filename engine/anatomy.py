@@ -149,7 +149,8 @@ class _Anatomist:
         label = self.writer.expression(expression, self.block, self.t)
         inner = expression.operand if isinstance(expression, Transpose) else expression
         if not isinstance(inner, Name):
-            return Part("operand", label, _matrix(value), value.shape)
+            one_a_sample = infer(expression, self.axes) == ("B",)
+            return Part("operand", label, value.reshape(-1, 1) if one_a_sample else _matrix(value), value.shape)
         name = inner.name
         if self.block.loop is Loop.PARAMETERS:
             name = {"W": self.view.point.parameter, "dW": gradient(self.view.point.parameter or "")}.get(name, name)
@@ -176,6 +177,6 @@ class _Anatomist:
 
 
 def _matrix(value: Any) -> Array:
-    """Two axes for a picture: a vector is one row, a number one cell; what has one number a sample is one column."""
+    """Two axes for a picture: a vector is one row, a number one cell."""
     array = np.asarray(value)
     return array.reshape(1, -1) if array.ndim < 2 else array

@@ -119,7 +119,8 @@ def _data(data: Data, plan: Plan, *, from_trace: bool) -> list[str]:
         lines += ['classes, y = np.unique(data["y"], return_inverse=True)']
     else:
         layout = data.csv
-        cast = ".astype(int)" if layout.numeric_target else ""
+        whole = all(name.lstrip("+-").isdigit() for name in data.classes)
+        cast = "" if not layout.numeric_target else ".astype(int)" if whole else ".astype(float)"
         lines += [
             "table = np.loadtxt(",
             f"    {str(data.path)!r},",

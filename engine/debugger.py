@@ -80,6 +80,8 @@ class View:
             raise InputError(f"there are the time steps 1 to {self.program.steps}, and 0 for initial states; not {t}")
         if quantity is None:
             return self.parameter(name) if name in self.tape.parameters else self._flow(name, t)
+        if quantity.rows and t is None:
+            raise InputError(f"{name} is in time; name the step too, or take tape[{name!r}] and computed({name!r})")
         if quantity.rows == "T" and t == 0:
             raise InputError(f"{name} begins at t = 1")
         if name in self._accumulating:
@@ -274,9 +276,7 @@ class Debugger:
 
         Raises InputError when the line never runs at that step.
         """
-        runs = self.program.blocks[line.block].loop
-        steps = range(1, self.program.steps + 1) if runs in (Loop.UP, Loop.DOWN) else range(0)
-        if t is not None and t not in steps and not (runs is Loop.AT_T and t == self.program.steps):
+        if t is not None and not self.program.runs_at(line, t):
             raise InputError(f"the line {line.name} never runs at t = {t}")
         breakpoint_ = Breakpoint(line.block, line.index, t)
         self.breakpoints = self.breakpoints ^ {breakpoint_}

@@ -27,16 +27,16 @@ class Gain:
     live: float | None
 
 
-def gain(tape: Tape, t: int) -> Gain:
-    """The gain of step t (1..T)."""
+def gain(tape: Tape, t: int, sample: int | None = None) -> Gain:
+    """The gain of step t (1..T), over the whole batch or for one sample."""
     state = gradient(tape.plan.program.output)
-    before, after = tape.norms(state)[t], tape.norms(state)[t - 1]
+    before, after = tape.norms(state, sample)[t], tape.norms(state, sample)[t - 1]
     middle = bottleneck(tape)
     total = _ratio(after, before)
     if middle is None:
         return Gain(t, total, None, None, None)
-    row = tape.at(middle, t)
-    between = tape.norms(middle)[t - 1]
+    row = tape.at(middle, t) if sample is None else tape.at(middle, t)[sample]
+    between = tape.norms(middle, sample)[t - 1]
     live = float(np.count_nonzero(row) / row.size)
     return Gain(t, total, _ratio(between, before), _ratio(after, between), live)
 

@@ -9,6 +9,9 @@ from engine.errors import InputError
 from engine.program import PHASES, START
 from engine.text import clean
 
+FURTHEST = 1000
+"""Iterations to train for one move at most; more would look like a frozen screen."""
+
 _WORD = re.compile(
     r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|t?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})",
     re.ASCII,
@@ -33,6 +36,10 @@ def parse_place(text: str, debugger: Debugger) -> int:
     if line is not None and line not in {each.name for each in program.lines}:
         raise InputError(
             f"there is no line {line}; there are {', '.join(dict.fromkeys(each.name for each in program.lines))}"
+        )
+    if iteration is not None and iteration > point.iteration + FURTHEST:
+        raise InputError(
+            f"iteration {iteration} is far away: every one before it must be trained; go at most {FURTHEST} on at a time"
         )
     base = 1 + (point.iteration if iteration is None else iteration) * program.length
     if line is None and phase is None and t is None:

@@ -163,6 +163,11 @@ class Program:
             run = {Loop.UP: t - 1, Loop.DOWN: self.steps - t}.get(block.loop, 0)
         return self._firsts[line.block] + run * len(block.lines) + line.index
 
+    def runs_at(self, line: Line, t: int) -> bool:
+        """Whether a line has a run at time step t."""
+        loop = self.blocks[line.block].loop
+        return t == self.steps if loop is Loop.AT_T else loop in (Loop.UP, Loop.DOWN) and 1 <= t <= self.steps
+
     def run_length(self, line: Line) -> int:
         """How many points lie between two runs of a line within its block."""
         return len(self.blocks[line.block].lines)

@@ -17,6 +17,7 @@ from engine.files.raw import shown
 from engine.files.trace import initial_of, is_trace, network_of, read_trace
 from engine.functions import Array
 from engine.network import Network
+from engine.notation import parse_cell
 from engine.text import clean
 
 
@@ -69,7 +70,26 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         lr=options["lr"],
     )
     initial = _initial(data, network)
-    return Session(data, options, Debugger(network, data.X, data.y, initial=initial))
+    debugger = Debugger(network, data.X, data.y, initial=initial)
+    for text in data.breakpoints:
+        _set_breakpoint(debugger, data, text)
+    if data.watches:
+        raise InputError(f"{data.name}: watches cannot be shown yet; leave them out of the project")
+    return Session(data, options, debugger)
+
+
+def _set_breakpoint(debugger: Debugger, data: Data, text: str) -> None:
+    """Sets a project's breakpoint: the name of a line, with @t for one time step."""
+    name, t, index = parse_cell(text)
+    lines = list(debugger.program.writers(name))
+    if not lines or index:
+        known = ", ".join(dict.fromkeys(line.name for line in debugger.program.lines))
+        raise InputError(
+            f"{data.name}: the breakpoint {text} names no line; write one of {known}, with @t for one time step"
+        )
+    for line in lines:
+        if t is None or debugger.program.runs_at(line, t):
+            debugger.toggle(line, t)
 
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:

@@ -34,8 +34,9 @@ class Tape:
     plan: Plan
     arrays: Mapping[str, Array]
     parameters: Mapping[str, Array]
-    _norms: dict[str, Array] = field(default_factory=dict[str, Array], repr=False)
+    _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
+    _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
 
     def __getitem__(self, name: str) -> Array:
@@ -60,13 +61,19 @@ class Tape:
         """dL/dparameter by the parameter's name."""
         return MappingProxyType({name: self.arrays[gradient(name)] for name in self.parameters})
 
-    def norms(self, name: str) -> Array:
-        """‖row‖ over samples and units for each row of a quantity in time, (T,) or (T+1,)."""
-        if name not in self._norms:
-            array = self[name]
-            flat = array.reshape(len(array), -1).astype(np.float64, copy=False)
-            self._norms[name] = np.sqrt(np.einsum("ij,ij->i", flat, flat))
-        return self._norms[name]
+    def norms(self, name: str, sample: int | None = None) -> Array:
+        """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
+        key = name, sample
+        if key not in self._norms:
+            array = self[name] if sample is None else self[name][:, sample]
+            flat = np.abs(array.reshape(len(array), -1)).astype(np.float64, copy=False)
+            largest = flat.max(axis=1, initial=0.0)
+            # Squares of large numbers overflow, of small ones vanish: the row's own scale is taken out first.
+            unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+            with np.errstate(all="ignore"):
+                scaled = flat / unit[:, None]
+                self._norms[key] = unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+        return self._norms[key]
 
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
@@ -80,8 +87,7 @@ class Tape:
 
     def depth(self, name: str) -> float:
         """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: how far down colours must reach."""
-        key = f"{name} depth"
-        if key not in self._scales:
+        if name not in self._depths:
             array = (
                 np.abs(self[name]).reshape(len(self[name]), -1)
                 if self[name].ndim > 1
@@ -89,8 +95,8 @@ class Tape:
             )
             largest = array.max(axis=1, initial=0.0)
             rows = largest[np.isfinite(largest) & (largest > 0)]
-            self._scales[key] = float(rows.min()) / self.scale(name) if rows.size else 1.0
-        return self._scales[key]
+            self._depths[name] = float(rows.min()) / self.scale(name) if rows.size else 1.0
+        return self._depths[name]
 
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
@@ -71,6 +72,10 @@ class DebuggerApp(TerminalApp):
             await screen.run_action(action)
 
         return run
+
+    def pop_screen(self) -> AwaitComplete:
+        """Takes the uppermost screen away; the palette asks twice when it is closed twice in a row, and then nothing happens."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
 
     def action_interrupt(self) -> None:
         """Ctrl+C ends the program like the signal would."""

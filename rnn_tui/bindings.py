@@ -61,6 +61,14 @@ COMMANDS: tuple[Command, ...] = (
         line="breakpoint on the line",
     ),
     Command(
+        "toggle_breakpoint_here",
+        "B",
+        "B",
+        STOP,
+        "Set or clear a breakpoint on the line, at this time step only",
+        line="the same, at this time step only",
+    ),
+    Command(
         "continue",
         "c",
         "c",

@@ -22,6 +22,7 @@ from engine.text import clean
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
 PROGRAM = "rnn-tui"
+SMALLEST_TOLERANCE = 1e-10
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,7 +63,7 @@ def _trace(parser: argparse.ArgumentParser) -> None:
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--all", action="store_true", help="every entry of every parameter, not 50 drawn ones")
-    parser.add_argument("--tolerance", type=_positive, default=1e-6, metavar="X", help="largest relative error (1e-6)")
+    parser.add_argument("--tolerance", type=_tolerance, default=1e-6, metavar="X", help="largest relative error (1e-6)")
     _common(parser)
 
 
@@ -85,13 +86,15 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 }
 
 
-def _positive(text: str) -> float:
+def _tolerance(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{clean(text, 40)} is not possible; it must be a number above 0")
+    if not SMALLEST_TOLERANCE <= value < 1:
+        raise argparse.ArgumentTypeError(
+            f"{clean(text, 40)} is not possible; it must be a number from {SMALLEST_TOLERANCE:g} (what differences can tell) to below 1"
+        )
     return value
 
 
@@ -171,6 +174,9 @@ def entry() -> NoReturn:
         sys.stdout.flush()
     except InputError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
+        code = 2
+    except MemoryError:
+        print(f"{PROGRAM}: this needs more memory than there is; take a smaller --hidden or less data", file=sys.stderr)
         code = 2
     except BrokenPipeError:
         # `rnn-tui code | head`: nobody is reading any more.

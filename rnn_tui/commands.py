@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.session import Session, open_session
+from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.gradcheck import Report
@@ -25,10 +26,13 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.files.trace import write_trace
 
     session = open_session(arguments.data, given)
+    output = Path(arguments.output)
+    if output.exists() and output.samefile(session.data.path):
+        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
     iteration = session.options["iteration"]
     tape = session.debugger.tape(iteration)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
-    write_trace(Path(arguments.output), tape, meta={"data": session.data.name, **meta})
+    write_trace(output, tape, meta={"data": session.data.name, **meta})
     print(f"wrote {arguments.output}", file=sys.stderr)
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,17 @@ PAGES: tuple[Page, ...] = ("program", "flow", "weights")
 
 LOG_FROM = 30.0
 _NOTHING = Quantity("", ())
+
+
+FLOOR = 1e-6
+
+
+class Tone(NamedTuple):
+    """A colour scale: the magnitude at its end, whether it is logarithmic, and then the share of the end where it begins."""
+
+    scale: float
+    log: bool
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -98,35 +109,33 @@ class Frame:
         output = self.view.program.output
         return gradient(output) if self.view.point.phase in ("backward", "update") else output
 
-    def log_of(self, name: str | None) -> bool:
-        """Whether a quantity in time is coloured on a logarithmic scale."""
-        if self.selection.log is not None:
-            return self.selection.log
-        quantity = self.view.program.quantities.get(name or "")
-        return (
-            name is not None
-            and quantity is not None
-            and bool(quantity.rows)
-            and self.view.tape.depth(name) * LOG_FROM < 1
-        )
+    @cached_property
+    def _in_line(self) -> frozenset[str]:
+        """The gradients in time that this line shows together: they get one scale, so that equal numbers look equal."""
+        quantities = self.view.program.quantities
+        names = {part.name for part in self.parts if part.name in quantities and part.role != "term"}
+        return frozenset(name for name in names if name and name.startswith("d") and quantities[name].rows)
 
-    def scale(self, values: Array, name: str | None) -> float:
-        """The value at the end of the colours: one for all time steps of a quantity; with no name, one for these values alone."""
+    def tone(self, values: Array, name: str | None, *, in_line: bool = False) -> Tone:
+        """How values of a quantity are coloured: on one scale for all its time steps; with no name, on one of their own."""
+        log = bool(self.selection.log)
         if name is None:
-            return scale_of(values)
-        scale = self.view.tape.scale(name)
-        in_time = self.view.program.quantities.get(name, _NOTHING).rows
-        return (
-            scale if in_time else max(scale, scale_of(values))
-        )  # a sum that still grows may pass beyond where it ends
+            return Tone(scale_of(values), log, FLOOR)
+        tape = self.view.tape
+        if not self.view.program.quantities.get(name, _NOTHING).rows:
+            # A sum that still grows may pass beyond where it ends.
+            return Tone(max(tape.scale(name), scale_of(values)), log, FLOOR)
+        together = self._in_line if in_line and name in self._in_line else {name}
+        scale = max(tape.scale(each) for each in together)
+        floor = min(tape.scale(each) * tape.depth(each) for each in together) / scale
+        if self.selection.log is None:
+            log = floor * LOG_FROM < 1
+        return Tone(scale, log, min(0.5, max(1e-30, floor)))
 
-    def codes(self, values: Array, name: str | None) -> NDArray[np.uint8]:
+    def codes(self, values: Array, name: str | None, *, in_line: bool = False) -> NDArray[np.uint8]:
         """Colour codes of values of a quantity."""
-        scale = self.scale(values, name)
-        if name is None:
-            return signed_codes(values, scale, log=bool(self.selection.log))
-        floor = min(0.5, max(1e-30, self.view.tape.depth(name)))
-        return signed_codes(values, scale, self.log_of(name), floor)
+        tone = self.tone(values, name, in_line=in_line)
+        return signed_codes(values, tone.scale, tone.log, tone.floor)
 
     def choose(self, **changes: object) -> Frame:
         """The frame with other choices."""

@@ -77,7 +77,7 @@ def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]
     first = 0 if len(array) == program.steps + 1 else 1
     _check_step(name, t, first, program.steps)
     row = tape.at(name, t)
-    return row, f"{name}@{t}  {shape(row.shape)}", "sample", "unit"
+    return row, f"{name}@{t}  {shape(row.shape)}", *_names(tape.plan.axes.get(name, ("B", "H")))
 
 
 def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
@@ -86,8 +86,9 @@ def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
         axes = tape.plan.axes.get(name, ())
         return array, f"{name}  {shape(array.shape)}{_loop_note(tape, name)}", *_names(axes)
     largest = np.take_along_axis(array, np.abs(array).argmax(axis=1)[:, None], axis=1)[:, 0]
+    column = _names(tape.plan.axes.get(name, ("B", "H")))[1]
     steps = f"rows: t = {tape.plan.steps + 1 - len(array)} to {tape.plan.steps}"
-    return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", "unit"
+    return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", column
 
 
 def _loop_note(tape: Tape, name: str) -> str:

@@ -45,7 +45,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
     names = _names(frame, height)
     title = "flow" if len(names) > 1 else f"flow · {name}"
-    scale = ", log" if len(names) == 1 and frame.log_of(name) else ""
+    scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
     canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
@@ -54,7 +54,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     y, share = 1, (height - 2) // len(names)
     for each in names:
         if len(names) > 1:
-            log = " (log)" if frame.log_of(each) else ""
+            log = " (log)" if frame.tone(view.tape[each], each).log else ""
             canvas.text(LEFT, y, f"{each}{log}", look.backward if each.startswith("d") else look.forward)
         used = _quantity(frame, canvas, each, grid, y + 1, max(1, share - 3), room)
         y += max(share, used) if len(names) == 1 else used + 1
@@ -140,9 +140,7 @@ def _now(frame: Frame, name: str) -> int | None:
 
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
     look, view = frame.look, frame.view
-    written, norms = view.written(name), view.tape.norms(name)
-    if frame.selection.sample is not None:
-        norms = np.linalg.norm(view.tape[name][:, frame.selection.sample], axis=1)
+    written, norms = view.written(name), view.tape.norms(name, frame.selection.sample)
     there = view.computed(name) & (written >= 0)
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not there.any():
@@ -163,17 +161,28 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     look, view = frame.look, frame.view
     there = view.computed(gradient(view.program.output))
     reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
-    canvas.text(x, 2, "gain per step, whole batch", look.dim)
     steps = range(reached + 1, view.program.steps + 1)[: max(0, height - 5)]
     if not len(steps):
+        canvas.text(x, 2, "gain per step,", look.dim)
         canvas.text(x, 3, "once the error flows back", look.dim)
-    for y, t in enumerate(steps, 3):
-        _gain(frame, canvas, x, y, gain(view.tape, t))
+        return
+    gains = [gain(view.tape, t, frame.selection.sample) for t in steps]
+    label = max(len(_step(each)) for each in gains) + 2
+    split = gains[0].weights is not None
+    factors = f"{frame.view.tape.plan.network.activation}' × Wa  live" if split else ""
+    canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
+    for y, each in enumerate(gains, 3):
+        after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
+        after = canvas.text(after, y, f"{_short(each.total):<6}", look.bold)
+        if each.activation is not None and each.weights is not None and each.live is not None:
+            text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
+            canvas.text(after, y, text, look.dim)
 
 
-def _gain(frame: Frame, canvas: Canvas, x: int, y: int, step: Gain) -> None:
-    look = frame.look
-    after = canvas.text(x, y, f"{f'{step.t}→{step.t - 1}':<8}", look.dim)
-    after = canvas.text(after, y, f"{number(step.total, 7, 3, trim=True):<7}", look.bold)
-    if step.live is not None and step.weights is not None:
-        canvas.text(after, y, f"on {step.live:4.0%} Wa {number(step.weights, 7, 3, trim=True)}", look.dim)
+def _step(each: Gain) -> str:
+    return f"{each.t}→{each.t - 1}"
+
+
+def _short(value: float) -> str:
+    """Two or three digits in five characters."""
+    return number(value, 7, 2, trim=False) if value == 0 or 0.01 <= abs(value) < 100 else number(value, 7, 1, trim=True)

@@ -17,7 +17,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """What is open on the left; where we are and the loss, once it is there, on the right."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    right = _place(frame)
+    right = _place(frame, roomy=width >= 100)
     length = sum(cell_len(text) for text, _ in right)
     x = canvas.text(1, 0, "rnn-tui", look.accent)
     room = width - length - x - 5
@@ -29,7 +29,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _place(frame: Frame) -> list[tuple[str, Style]]:
+def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:
     look, view = frame.look, frame.view
     point = view.point
     loss = view.value("loss")
@@ -40,6 +40,9 @@ def _place(frame: Frame) -> list[tuple[str, Style]]:
     parts = [(f"iteration {point.iteration}  ", look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
     if point.t is not None:
         parts.append((f"  t = {point.t}", look.accent))
+    if view.line is not None and roomy and point.parameter is None:
+        step = view.line.equation.step
+        parts.append((f"  {frame.writer.target(view.line, point.t) if step else view.line.name}", look.text))
     if point.parameter is not None:
         parts.append((f"  {point.parameter}", look.accent))
     return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]

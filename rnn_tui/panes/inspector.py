@@ -52,7 +52,7 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
     look = frame.look
     assert part.values is not None and frame.cell is not None
     value = float(part.values[frame.cell])
-    label = _label(part, index)
+    label = _label(frame, part, index)
     where = _where(frame, part, index)
     head: Line = [(label, look.accent), (f" = {exact(value, part.values.dtype)}", look.bold), (f"   {where}", look.dim)]
     explanation = _explanation(frame, part, index)
@@ -62,8 +62,10 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
     return [head, *_arithmetic(frame, explanation, label, room, height - 1)]
 
 
-def _label(part: Part, index: tuple[int, ...]) -> str:
+def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     name = part.text if part.name is None else part.name + ("" if part.t is None else f"@{part.t}")
+    if part.role == "term" and frame.selection.sample is not None:
+        name += f",{frame.selection.sample}"
     return name + (f"[{','.join(map(str, index))}]" if index else "")
 
 
@@ -164,6 +166,6 @@ def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height
     if height < 3:
         return
     name = part.name if part.role != "term" else None
-    scale, log = frame.scale(values, name), frame.log_of(name)
-    bar = colorbar(look.palettes.signed, look.mode, 35, scale, log=log)
+    tone = frame.tone(values, name, in_line=True)
+    bar = colorbar(look.palettes.signed, look.mode, 35, tone.scale, log=tone.log)
     canvas.rows(x, y + min(2, height - 2), bar)

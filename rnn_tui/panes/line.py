@@ -74,10 +74,13 @@ def arrange(
     parts: list[Part], frame: Frame, width: int, height: int
 ) -> tuple[list[list[Item]], tuple[int, CellHeight]]:
     """The parts in rows that fit, and the cell size; what is too large at the smallest size is pooled."""
-    for size in SIZES:
-        rows = _wrap([_item(i, part, frame, size) for i, part in enumerate(parts)], width)
-        if rows is not None and sum(max(item.lines for item in row) + 2 for row in rows) <= height:
-            return rows, size
+    # One row is easier to read than two of larger cells, unless its cells would be the smallest.
+    for most, sizes in ((1, SIZES[:-1]), (9, SIZES)):
+        for size in sizes:
+            rows = _wrap([_item(i, part, frame, size) for i, part in enumerate(parts)], width)
+            fits = rows is not None and sum(max(item.lines for item in row) + 2 for row in rows) <= height
+            if rows is not None and fits and len(rows) <= most:
+                return rows, size
     return _pooled(parts, frame, width, height), SIZES[-1]
 
 
@@ -110,7 +113,8 @@ def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
         if item.width > width:
             return None
         if rows[-1] and sum(i.width for i in rows[-1]) + item.width > width:
-            rows.append([])
+            # An operator at the end of a row goes with what follows it.
+            rows.append([rows[-1].pop()] if rows[-1][-1].shown is None and len(rows[-1]) > 1 else [])
         rows[-1].append(item)
     return rows
 
@@ -154,7 +158,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, s
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    codes = frame.codes(pool(part.values, *item.shown), part.name if part.role != "term" else None)
+    codes = frame.codes(pool(part.values, *item.shown), part.name if part.role != "term" else None, in_line=True)
     rows = heatmap(codes, look.palettes.signed, look.mode, size[0], size[1], cursor)
     canvas.rows(x, top, rows)
     shown = item.shown
@@ -171,10 +175,10 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     look = frame.look
     if inspected:
         return look.accent
-    quantity = part.name or part.text
-    if quantity.startswith("d") and quantity not in ("d",):
-        return look.backward
-    return look.forward if part.t is not None or part.name is None else look.text
+    name = part.name or part.text
+    if name in frame.view.tape.parameters:
+        return look.text
+    return look.backward if name.startswith("d") else look.forward
 
 
 def _welcome(frame: Frame, canvas: Canvas) -> None:

@@ -34,7 +34,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     for line, label, name, style in rows:
         canvas.text(1, line, label, style)
         canvas.text(10, line, f"‖{name}‖"[:5], style)
-        norms, there = view.tape.norms(name)[1:], view.computed(name)[1:]
+        norms, there = view.tape.norms(name, frame.selection.sample)[1:], view.computed(name)[1:]
         codes, note = _codes(norms, there, columns)
         palette = look.palettes.forward if line == 1 else look.palettes.backward
         canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
@@ -77,7 +77,10 @@ def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
     point = frame.view.point
     if point.t and point.phase in ("forward", "backward"):
         current = (point.t - 1) * columns // frame.view.program.steps
-        canvas.text(LABELS + current * pitch - 1, 1 if point.phase == "forward" else 2, "▶", frame.look.accent)
+        if point.phase == "forward":
+            canvas.text(LABELS + current * pitch - 1, 1, "▶", frame.look.accent)
+        else:  # the error comes from the right
+            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= 3 else 0), 2, "◀", frame.look.accent)
 
 
 def _loss(frame: Frame, canvas: Canvas, x: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -27,14 +27,32 @@ Colours are signed: blue below zero, red above, dark is zero; one scale for all 
 ┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
 Click a time step, a line, its gutter, a cell, or a key below."""
 
+Result = TypeVar("Result")
+
 PLAIN = r"[ -~]*"
 """What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
 
 
-class HelpScreen(ModalScreen[None]):
+class Dialog(ModalScreen[Result]):
+    """A screen that closes once: a second Enter or click that comes before it is gone finds nothing to close."""
+
+    _answered = False
+
+    def answer(self, result: Result | None = None) -> None:
+        """Closes with a result, the first time."""
+        if not self._answered:
+            self._answered = True
+            self.dismiss(result)
+
+    def action_close(self) -> None:
+        """Closes without one."""
+        self.answer()
+
+
+class HelpScreen(Dialog[None]):
     """All keys, by what they are for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "Close")]
 
     def compose(self) -> ComposeResult:
         """One block a group."""
@@ -55,10 +73,10 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
 
-class GotoScreen(ModalScreen[int | None]):
+class GotoScreen(Dialog[int | None]):
     """Asks for a point; gives its position."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
 
     def __init__(self, debugger: Debugger) -> None:
         super().__init__()
@@ -85,14 +103,14 @@ class GotoScreen(ModalScreen[int | None]):
             note.update(Content(str(error)))
             note.add_class("wrong")
             return
-        self.dismiss(position)
+        self.answer(position)
 
 
-class FindScreen(ModalScreen[str | None]):
+class FindScreen(Dialog[str | None]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close"),
+        Binding("escape", "close", "Close"),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
     ]
@@ -126,11 +144,11 @@ class FindScreen(ModalScreen[str | None]):
         """Takes what is highlighted."""
         options = self.query_one(OptionList)
         if options.highlighted is not None:
-            self.dismiss(options.get_option_at_index(options.highlighted).id or "")
+            self.answer(options.get_option_at_index(options.highlighted).id or "")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Takes what was clicked."""
-        self.dismiss(event.option.id or "")
+        self.answer(event.option.id or "")
 
     def action_move(self, step: int) -> None:
         """Moves in the list while the typing goes on."""

@@ -293,8 +293,17 @@ class MainScreen(Screen[None]):
             return
         self._toggle(self._all_lines()[number])
 
-    def _toggle(self, line: Line) -> None:
-        self.debugger.toggle(line)
+    def action_toggle_breakpoint_here(self) -> None:
+        """A breakpoint on the listing's line, at the present time step."""
+        number, t = self._listed(), self.debugger.view.point.t
+        line = self._all_lines()[number] if number >= 0 else None
+        if line is None or t is None or not self.debugger.program.runs_at(line, t):
+            self._say("This line does not run at this time step; b sets a breakpoint on it for all.")
+            return
+        self._toggle(line, t)
+
+    def _toggle(self, line: Line, t: int | None = None) -> None:
+        self.debugger.toggle(line, t)
         self._show()
 
     # What is looked at

@@ -123,7 +123,7 @@ CONTRACT = {
 def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
-    assert set(found) - set(CONTRACT) == {"equals_sign", "s", "shift+tab"}
+    assert set(found) - set(CONTRACT) == {"B", "equals_sign", "s", "shift+tab"}
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
     assert set(FOOTER_ORDER) <= {command.action for command in COMMANDS}
 
@@ -741,3 +741,17 @@ async def test_ending(keys: Sequence[str], code: int) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press(*keys)
     assert app.return_code == code
+
+
+@pytest.mark.parametrize("opener", ["g", "slash", "question_mark", "ctrl+p"])
+async def test_a_dialog_that_is_closed_twice_closes_once(plain_environment: None, opener: str) -> None:
+    app = DebuggerApp(open_session(None, {}))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press(opener)
+        if opener == "g":
+            await pilot.press("7")
+        for _ in range(3):
+            app.simulate_key("enter" if opener != "ctrl+p" else "escape")
+        await pilot.pause()
+        assert app.is_running
+        assert len(app.screen_stack) == 1
