@@ -122,7 +122,7 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("code", "--dtype", "float16"), ("--dtype float16", "float64, float32")),
     (("code", "--timesteps", "0"), ("--timesteps 0 is not possible",)),
     (("code", "--iteration=-1"), ("--iteration -1",)),
-    (("check", "--tolerance", "0"), ("0 is not possible; it must be a number above 0",)),
+    (("check", "--tolerance", "0"), ("0 is not possible; it must be a number from 1e-10",)),
     (("check", "--tolerance", "x"), ("x is not possible",)),
     (("code", "a.csv", "b.csv"), ("b.csv",)),
     ((), ("the debugger needs a terminal", "`rnn-tui trace`")),

@@ -143,7 +143,7 @@ def test_another_example(tmux) -> None:
     assert "vanishing · rnn tanh 1→8→2 · " in first
     assert "Vanishing gradient: the label depends on the first of 40 steps" in first
     terminal.keys("f", "f", "f")
-    screen = terminal.wait_for(lambda s: head("◀ backward", "t = 1 ")(s) and "gain per step" in s)
+    screen = terminal.wait_for(lambda s: head("◀ backward", "t = 1 ")(s) and "gain  = tanh' × Wa" in s)
     assert "log, max " in screen
     terminal.keys("q")
     assert_usable(terminal, 0)
