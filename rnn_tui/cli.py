@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.errors import InputError
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the program with these arguments; returns the exit code. Raises InputError for what it refuses."""
     command = arguments[0] if arguments and arguments[0] in COMMANDS else None
     if command is None:
+        _refuse_misspelt(arguments)
         return _open(_open_parser().parse_args(arguments))
     text, options = COMMANDS[command]
     parser = _Parser(prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
@@ -139,6 +141,14 @@ def main(arguments: Sequence[str]) -> int:
     from rnn_tui import commands
 
     return getattr(commands, command)(parsed, given)
+
+
+def _refuse_misspelt(arguments: Sequence[str]) -> None:
+    """A first word that is no file and nearly a command is meant as one."""
+    word = next(iter(arguments), "-")
+    meant = difflib.get_close_matches(word, COMMANDS, 1)
+    if meant and not word.startswith("-") and not Path(word).exists():
+        raise InputError(f"there is no command and no file {clean(word, 40)} (did you mean {meant[0]}?)")
 
 
 def _open(parsed: argparse.Namespace) -> int:

@@ -111,12 +111,12 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
         return lines + ([[(note, look.dim)]] if note else [])
     cells = [f"{_term(term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
     if not explanation.values.any():
-        return [[(f"0 because every one of its {count} products is 0, for example", look.dim)], [(cells[0], look.text)]]
+        return [[(f"0 because every one of its {count} terms is 0, for example", look.dim)], [(cells[0], look.text)]]
     wide = max(cell_len(cell) for cell in cells) + 3
     per_line = max(1, room // wide)
     shown = cells[: per_line * max(1, height - 1)]
     _, rest, others = explanation.largest(len(shown))
-    total = f"sum of {count} products"
+    total = f"sum of {count} terms"
     if others:
         total += f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}"
     lines = [[(total, look.dim)]]

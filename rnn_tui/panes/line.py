@@ -188,7 +188,7 @@ def _welcome(frame: Frame, canvas: Canvas) -> None:
         ("", look.dim),
         ("Nothing has been computed yet.", look.text),
         ("→ runs the first line, n one time step, f the whole forward pass.", look.text),
-        ("Then f again for the loss, and n back through time.", look.text),
+        ("Then f again for the loss, and n for each step of the backward pass.", look.text),
         ("", look.dim),
         (f"Look for: {frame.look_for}" if frame.look_for else "", look.dim),
     ]

@@ -61,7 +61,7 @@ def test_forward_and_all_the_way_back(tmux, width: int, height: int) -> None:
     )
     assert "L ·" in screen.partition("\n")[0]
     terminal.keys("f")
-    terminal.wait_for(lambda s: head("● loss", "L 0.7297")(s) and "sum of 10 products" in s)
+    terminal.wait_for(lambda s: head("● loss", "L 0.7297")(s) and "sum of 10 terms" in s)
 
     terminal.keys("n")
     terminal.wait_for(head("◀ backward", "t = 10"))
