@@ -72,8 +72,6 @@ class Frame:
     classes: tuple[str, ...] = ()
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
-    running: bool = False
-    speed: int = 0
 
     @cached_property
     def parts(self) -> list[Part]:

@@ -134,8 +134,6 @@ class MainScreen(Screen[None]):
             samples=len(data.X),
             classes=data.classes,
             keys=self._keys(),
-            running=self._timer is not None,
-            speed=SPEEDS[self._speed],
         )
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
