@@ -66,7 +66,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is recorded under a name: its axes at one step, and how many rows in time (0: not in time)."""
+    """What is recorded under a name: its axes at one step, and its rows in time: T, T+1 with the initial state, or none."""
 
     name: str
     axes: Axes

@@ -129,7 +129,7 @@ COMMANDS: tuple[Command, ...] = (
         "1 2 3",
         "views: this line, flow, weights",
     ),
-    Command("page('flow')", "2", "2", LOOK, "View 2: the flow of every quantity", back=True),
+    Command("page('flow')", "2", "2", LOOK, "View 2: the flow of as many quantities as fit", back=True),
     Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),

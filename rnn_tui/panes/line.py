@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
@@ -201,6 +202,4 @@ def _welcome(frame: Frame, canvas: Canvas) -> None:
 
 
 def _fold(text: str, width: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, max(10, width)) or [""]
