@@ -36,7 +36,7 @@ from textual.drivers.linux_driver import (
 from textual.filter import LineFilter, Monochrome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from types import FrameType
 
     from rich.segment import Segment
@@ -115,7 +115,8 @@ class SignalGuard:
         self._wakeup_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
         self._handlers_before = {number: signal.signal(number, self._in_main_thread) for number in heeded}
-        self._thread.start()
+        with signals_to_this_thread():
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,6 +176,7 @@ class SignalGuard:
         for number in os.read(self._reader, 4096):
             if number == 0:
                 return False
+            self._wake_main_thread()
             if number not in self._handlers_before or (number == signal.SIGHUP and self._closed_terminal):
                 continue  # of no concern, or the same event told twice
             if self._deadline is None:
@@ -182,6 +184,13 @@ class SignalGuard:
             else:
                 self._die(number)
         return True
+
+    def _wake_main_thread(self) -> None:
+        # Handlers run in the main thread, but the system may hand the signal to any other: nothing then interrupts
+        # the event loop's wait, and a continued app would stay blank until the next key.
+        if self.loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                self.loop.call_soon_threadsafe(int)
 
     def _ask_to_end(self, number: int) -> None:
         if self._deadline is not None:
@@ -217,6 +226,11 @@ class TerminalDriver(LinuxDriver):
 
     suspended = False
     """Whether the terminal is the shell's at the moment."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, and start the threads that read and write it."""
+        with signals_to_this_thread():
+            super().start_application_mode()
 
     def suspend_application_mode(self) -> None:
         """Hand the terminal back."""
@@ -339,6 +353,21 @@ def short_traceback(error: BaseException) -> str:
     lines = traceback.format_exception(error, limit=-TRACEBACK_FRAMES)
     text = "".join(lines).rstrip("\n")
     return "".join(char if char == "\n" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+@contextlib.contextmanager
+def signals_to_this_thread() -> Generator[None]:
+    """Threads started inside take none of the signals we act on, as they inherit the mask.
+
+    A process that is continued hands out what came while it was stopped to whichever thread is there first. Python's handlers
+    run in the main thread alone, in the order in which they are noticed: a SIGTERM taken by another thread then comes
+    after the SIGCONT, which draws the screen again or stops the process once more.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGCONT, signal.SIGTSTP, signal.SIGWINCH})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _terminal_attributes(descriptor: int) -> list[Any] | None:
