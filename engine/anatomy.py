@@ -12,13 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.debugger import View
-from engine.derive import gradient
-from engine.equation import infer
+from engine.equation import TIME, infer
 from engine.evaluate import evaluate
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose
 from engine.functions import FUNCTIONS, Array
 from engine.notation import Writer, assignment
-from engine.program import Loop
 
 Role = Literal["operator", "operand", "result", "term", "total"]
 _PRODUCTS = ("*", "/", "@")
@@ -65,22 +63,24 @@ class _Anatomist:
         self.line = view.line
         self.block = view.program.blocks[self.line.block]
         self.t = view.point.t
-        self.axes = writer.axes
-        parameter = view.point.parameter
+        self.axes = view.tape.plan.axes
         self.writer = writer
-        if parameter is not None:
-            names = {"W": parameter, "dW": gradient(parameter)}
-            self.writer = Writer(view.program, writer.axes, {**writer.values, **names})
-            own = view.tape.plan.axes[parameter]
-            self.axes = {**writer.axes, "W": own, "dW": own}
+        self.update = self.block.phase == "update"
+        self.equation = self.line.equation
+        if self.update:
+            self.equation = view.program.at_parameter(self.line, view.point.parameter)
 
     def text(self) -> str:
-        return self.writer.line(self.line, self.t)
+        if not self.update:
+            return self.writer.line(self.line, self.t)
+        right = self.line.equation if self.view.point.parameter is None else self.equation  # Σ_W stays a sum
+        text = self.writer.expression(right.expression, self.block)
+        return f"{self.equation.target} {assignment(self.line.equation)} {text}"
 
     def parts(self) -> list[Part]:
-        equation = self.line.equation
+        equation = self.equation
         parts = list(self._flatten(equation.expression, 0))
-        sign = assignment(equation)
+        sign = assignment(self.line.equation)
         if sign == "←":
             return [self._result(), Part("operator", sign), *parts]
         parts.append(Part("operator", "="))
@@ -99,11 +99,11 @@ class _Anatomist:
         return parts
 
     def _result(self) -> Part:
-        name, label = self.line.name, self.writer.target(self.line, self.t)
-        if self.block.loop is Loop.PARAMETERS:
-            name = self.view.point.parameter or name
-            value = self.view.parameter(name)
-            return Part("result", label, _matrix(value), value.shape, name)
+        name = self.equation.target
+        if self.update:
+            value = self.view.tape.updates[name]
+            return Part("result", name, _matrix(value), value.shape, name)
+        label = self.writer.target(self.line, self.t)
         quantity = self.view.program.quantities[name]
         t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
         if self.sample is not None and "B" not in quantity.axes:
@@ -126,6 +126,9 @@ class _Anatomist:
             case Negative(operand=operand):
                 yield Part("operator", "−")
                 yield from self._flatten(operand, 2)
+            case Sum(axis=axis, operand=Call(arguments=(operand,))) if axis == TIME:
+                yield Part("operator", "Σ_t Σ_b")
+                yield self._over_time(operand)
             case Sum() | Call(function="sum"):
                 operand = expression.operand if isinstance(expression, Sum) else expression.arguments[0]
                 yield Part("operator", "Σ_b")
@@ -135,7 +138,7 @@ class _Anatomist:
                 yield from self._flatten(argument, 2)
             case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
                 yield from self._flatten(body, level)
-            case Number() | Name() if not infer(expression, self.axes):
+            case _ if not infer(expression, self.axes):
                 yield Part("operator", self._scalar(expression))
             case _:
                 yield self._operand(expression)
@@ -152,14 +155,26 @@ class _Anatomist:
             one_a_sample = infer(expression, self.axes) == ("B",)
             return Part("operand", label, value.reshape(-1, 1) if one_a_sample else _matrix(value), value.shape)
         name = inner.name
-        if self.block.loop is Loop.PARAMETERS:
-            name = {"W": self.view.point.parameter, "dW": gradient(self.view.point.parameter or "")}.get(name, name)
+        if self.update and inner.step < 0 and name in self.view.program.updates:
+            name = None  # of the iteration before
         quantity = self.view.program.quantities.get(name or "")
         t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
         own = np.shape(self._whole(inner))
         batched = self.axes[inner.name][:1] == ("B",)
         first = self.sample or 0 if batched else 0
         return Part("operand", label, _matrix(value), own, name, t, isinstance(expression, Transpose), first)
+
+    def _over_time(self, expression: Expression) -> Part:
+        """What every step adds to a sum over time: a row a sample, a column a step, outputs added up."""
+        tape = self.view.tape
+
+        def at(t: int) -> Array:
+            with np.errstate(all="ignore"):
+                value = np.asarray(evaluate(expression, lambda name: tape.lookup(name, t, self.sample), self.axes))
+            return value if value.ndim == 1 else value.sum(axis=1)
+
+        values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
+        return Part("operand", self.writer.expression(expression, self.block), values, values.shape)
 
     def _evaluate(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):
@@ -169,11 +184,8 @@ class _Anatomist:
         return self._whole(name, self.sample)
 
     def _whole(self, name: Name, sample: int | None = None) -> Any:
-        parameter = self.view.point.parameter
-        if parameter is None:
-            return self.view.tape.lookup(name, self.t, sample)
-        scope: dict[str, Any] = {"W": self.view.tape.parameters[parameter], "dW": self.view.tape.gradients[parameter]}
-        return {**scope, **self.view.tape.plan.network.hyperparameters}[name.name]
+        tape = self.view.tape
+        return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, sample)
 
 
 def _matrix(value: Any) -> Array:

@@ -9,18 +9,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from engine.derive import gradient
+from engine.batches import Batches
+from engine.derive import NEXT, OUT
 from engine.errors import InputError
 from engine.functions import Array
 from engine.network import Network
 from engine.plan import Plan, plan
 from engine.program import Line, Loop, Point, Program
-from engine.tape import Tape, check_batch, check_initial, record_with
+from engine.tape import Tape, check_batch, check_initial, check_lengths, record_with
 
 TAPES_KEPT = 4
 WEIGHTS_LIMIT = 256 << 20
@@ -43,7 +44,6 @@ class View:
     point: Point
     line: Line | None
     tape: Tape
-    updated: Mapping[str, Array]
     breakpoints: frozenset[Breakpoint]
 
     @property
@@ -78,6 +78,8 @@ class View:
         quantity = self.program.quantities.get(name)
         if t is not None and not 0 <= t <= self.program.steps:
             raise InputError(f"there are the time steps 1 to {self.program.steps}, and 0 for initial states; not {t}")
+        if name in self.program.updates:
+            return self.tape.updates[name] if self.offset >= self.program.update_offset(name) else None
         if quantity is None:
             return self.parameter(name) if name in self.tape.parameters else self._flow(name, t)
         if quantity.rows and t is None:
@@ -91,10 +93,8 @@ class View:
 
     def parameter(self, name: str) -> Array:
         """A parameter as it is at this point: the old one until its update line has run."""
-        lines = self.program.blocks[-1].lines
-        first = self.program.block_range(len(self.program.blocks) - 1).start
-        done = first + (self.program.parameters.index(name) + 1) * len(lines) - 1
-        return self.updated[name] if self.offset >= done else self.tape.parameters[name]
+        done = self.offset >= self.program.update_offset(name)
+        return self.tape.updates[name] if done else self.tape.parameters[name]
 
     def summed_to(self, name: str) -> int | None:
         """The time step down to which a gradient is summed at this point; None before its first term."""
@@ -124,8 +124,12 @@ class View:
     def _flow(self, name: str, t: int | None) -> Array | None:
         if name not in self.tape:
             raise InputError(f"there is no quantity {name!r}; there are {', '.join(self.program.quantities)}")
-        base = name.rsplit("_", 1)[0]
+        base = next(name.removesuffix(suffix) for suffix in (OUT, NEXT) if name.endswith(suffix))
         return None if self.value(base, t) is None else self.tape.at(name, t)
+
+
+def _parameters_after(tape: Tape) -> dict[str, Array]:
+    return {name: tape.updates[name] for name in tape.parameters}
 
 
 @lru_cache(maxsize=256)
@@ -137,22 +141,36 @@ def _written(program: Program, name: str) -> Array:
     return np.array([program.written(name, t) for t in range(first, program.steps + 1)])
 
 
-class _Weights:
-    """The parameters at the start of each iteration: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What an iteration starts from: the parameters, and what the optimizer keeps."""
 
-    def __init__(self, first: Mapping[str, Array]) -> None:
-        self.kept: dict[int, Mapping[str, Array]] = {0: first}
+    parameters: Mapping[str, Array]
+    kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it holds."""
+        return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values()))
+
+
+class _Starts:
+    """What each iteration starts from: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
+
+    def __init__(self, first: Training) -> None:
+        self.kept: dict[int, Training] = {0: first}
         self.stride = 1
-        self.most = max(16, WEIGHTS_LIMIT // max(1, sum(a.nbytes for a in first.values())))
+        self.most = 16
 
     def nearest(self, iteration: int) -> int:
         """The last kept iteration that is not after the one asked for."""
         return max(i for i in self.kept if i <= iteration)
 
-    def keep(self, iteration: int, weights: Mapping[str, Array]) -> None:
+    def keep(self, iteration: int, start: Training) -> None:
         if iteration % self.stride:
             return
-        self.kept[iteration] = weights
+        self.kept[iteration] = start
+        self.most = max(16, WEIGHTS_LIMIT // max(1, start.nbytes))
         if len(self.kept) > self.most:
             self.stride *= 2
             self.kept = {i: w for i, w in self.kept.items() if i % self.stride == 0}
@@ -161,19 +179,32 @@ class _Weights:
 class Debugger:
     """Steps through the forward pass, the loss, the backward pass and the update, iteration after iteration, and back.
 
-    X is (B, T, D), y (B,) class indices. Moves return whether anything changed; `view` is what the present point shows.
+    X is (N, T, D); y, `initial` and `lengths` are as for `record`, a row a sample. `batch_size` samples make an iteration, all of them when
+    it is None: see `Batches`. Moves return whether anything changed; `view` is what the present point shows.
     """
 
-    def __init__(self, network: Network, X: Array, y: Array, *, initial: Mapping[str, Array] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        X: Array,
+        y: Array,
+        *,
+        initial: Mapping[str, Array] | None = None,
+        lengths: Array | None = None,
+        batch_size: int | None = None,
+    ) -> None:
         self._X, self._y = (array.copy() for array in check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
+        self.lengths = check_lengths(self._X, lengths)
         self.network = network
-        self.plan: Plan = plan(network, self._X.shape[0], self._X.shape[1])
+        self.batches = Batches(len(self._X), batch_size, network.seed)
+        size = len(self.batches.indices(0))
+        self.plan: Plan = plan(network, size, self._X.shape[1], masked=self.lengths is not None)
         self.position = 0
         self.breakpoints: frozenset[Breakpoint] = frozenset()
-        self._weights = _Weights(network.weights)
+        self._plans = {size: self.plan}
+        self._starts = _Starts(Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
-        self._updates: OrderedDict[int, dict[str, Array]] = OrderedDict()
 
     @property
     def program(self) -> Program:
@@ -185,22 +216,21 @@ class Debugger:
         """What the present point shows."""
         point = self.program.point(self.position)
         tape = self.tape(point.iteration)
-        updated = self._updated(point.iteration) if point.phase == "update" else tape.parameters
-        return View(self.position, point, self.program.line_at(self.position), tape, updated, self.breakpoints)
+        return View(self.position, point, self.program.line_at(self.position), tape, self.breakpoints)
 
     def tape(self, iteration: int) -> Tape:
         """The recording of an iteration; made when it is not among the ones kept."""
         if iteration in self._tapes:
             self._tapes.move_to_end(iteration)
             return self._tapes[iteration]
-        current = self._weights.nearest(iteration)
-        weights = self._weights.kept[current]
+        current = self._starts.nearest(iteration)
+        start = self._starts.kept[current]
         while current < iteration:
-            tape = self._tapes.get(current) or self._record(weights)
-            weights = self._after(tape)
+            tape = self._tapes.get(current) or self._record(current, start)
+            start = Training(_parameters_after(tape), tape.kept_after)
             current += 1
-            self._weights.keep(current, weights)
-        tape = self._tapes[iteration] = self._record(weights)
+            self._starts.keep(current, start)
+        tape = self._tapes[iteration] = self._record(iteration, start)
         if len(self._tapes) > TAPES_KEPT:
             self._tapes.popitem(last=False)
         return tape
@@ -329,15 +359,18 @@ class Debugger:
             return self.go(1 + base + end + length)
         return self.go(base + covered.start)
 
-    def _record(self, weights: Mapping[str, Array]) -> Tape:
-        return record_with(self.plan, self._X, self._y, parameters=weights, initial=self.initial)
-
-    def _after(self, tape: Tape) -> dict[str, Array]:
-        return self.plan.update(tape.parameters, {gradient(n): g for n, g in tape.gradients.items()})
-
-    def _updated(self, iteration: int) -> dict[str, Array]:
-        if iteration not in self._updates:
-            self._updates[iteration] = self._after(self.tape(iteration))
-            if len(self._updates) > TAPES_KEPT:
-                self._updates.popitem(last=False)
-        return self._updates[iteration]
+    def _record(self, iteration: int, start: Training) -> Tape:
+        samples = self.batches.indices(iteration)
+        prepared = self._plans.get(len(samples))
+        if prepared is None:
+            prepared = self._plans[len(samples)] = Plan(self.network, self.program, len(samples))
+        tape = record_with(
+            prepared,
+            self._X[samples],
+            self._y[samples],
+            parameters=start.parameters,
+            initial={name: state[samples] for name, state in self.initial.items()},
+            lengths=None if self.lengths is None else self.lengths[samples],
+        )
+        own = None if self.batches.whole else samples
+        return replace(tape, iteration=iteration, kept=start.kept, samples=own)

@@ -10,10 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.equation import Equation, contributions
-from engine.expression import Call, Expression, Name, Number, substitute, total
+from engine.expression import Binary, Call, Expression, Name, Number, substitute, total
 from engine.functions import Axes
 
 OUT, NEXT = "_out", "_next"
+FULL, CUT = "_full", "_cut"
+"""What flows back before truncation, and what truncation takes away."""
+
+SUFFIXES = (OUT, NEXT, FULL, CUT)
 
 
 def gradient(name: str) -> str:
@@ -34,7 +38,7 @@ class _Received:
 
 
 def backward(
-    forward: Sequence[Equation],
+    sections: Sequence[Sequence[Equation]],
     known: Mapping[str, Axes],
     *,
     states: Iterable[str] = (),
@@ -43,15 +47,19 @@ def backward(
     outer: Iterable[str] = (),
     root: str | None = None,
     accumulate: bool = False,
+    cut: Expression | None = None,
 ) -> list[Equation]:
-    """The backward equations of one block of forward equations.
+    """The backward equations of one block of forward equations, which comes in sections: a step's own lines, its read-out's.
 
     `states` are carried from step to step; `outer` are quantities of another block that this one reads (their gradient is written
     here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs once a time step, so that
     its parameter gradients are sums. A quantity whose gradient comes both from its own step and from the next gets both flows and
-    their sum as lines; with one source only, that line writes the gradient itself.
+    their sum as lines; with one source only, that line writes the gradient itself. With `cut`, what flows to the step before is
+    written whole, then the part that truncation takes away (`cut`, in which `flow_prev` stands for the whole and `cut_off_prev` for that
+    part), then the rest.
     """
-    states = tuple(states)
+    states, inputs, parameters = tuple(states), tuple(inputs), tuple(parameters)
+    forward = [equation for section in sections for equation in section]
     aliases: dict[Expression, Expression] = {
         e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
     }
@@ -59,31 +67,45 @@ def backward(
     lines: list[Equation] = []
     both: set[str] = set()
     adjoint_axes = {**known, **{gradient(name): axes for name, axes in known.items()}}
-    for current in reversed(forward):
-        target = current.target
-        paths = received.same_step.pop(target, [])
-        if target in states and paths:
-            both.add(target)
-            lines.append(Equation(gradient(target) + OUT, total(paths)))
-            lines.append(
-                Equation(gradient(target), total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)]))
-            )
-        elif paths:
-            lines.append(Equation(gradient(target), total(paths)))
-        elif target not in states and target != root:
-            continue  # nothing reads it on the way to the loss: it is only shown
-        start: Expression = Number(1) if target == root else Name(gradient(target))
-        for name, path in contributions(current.expression, start, adjoint_axes):
-            received.add(name, substitute(path, aliases))
-    lines += [Equation(gradient(n), total(received.same_step[n])) for n in inputs if n in received.same_step]
-    lines += [
-        Equation(gradient(n), total(received.same_step[n]), accumulate=accumulate)
-        for n in parameters
-        if n in received.same_step
-    ]
+    for number, section in reversed(list(enumerate(sections))):
+        for current in reversed(section):
+            target = current.target
+            paths = received.same_step.pop(target, [])
+            if target in states and paths:
+                both.add(target)
+                flows = total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)])
+                lines += [Equation(gradient(target) + OUT, total(paths)), Equation(gradient(target), flows)]
+            elif paths:
+                lines.append(Equation(gradient(target), total(paths)))
+            elif target not in states and target != root:
+                continue  # nothing reads it on the way to the loss: it is only shown
+            start: Expression = Number(1) if target == root else Name(gradient(target))
+            for name, path in contributions(current.expression, start, adjoint_axes):
+                received.add(name, substitute(path, aliases))
+        still_read = {name.name for earlier in sections[:number] for line in earlier for name in line.reads}
+        for name in (*inputs, *parameters):
+            if name in received.same_step and name not in still_read:
+                summed = accumulate and name in parameters
+                lines.append(Equation(gradient(name), total(received.same_step.pop(name)), accumulate=summed))
     lines += [Equation(gradient(n), total(received.same_step[n])) for n in outer if n in received.same_step]
     for name in states:
         if name in received.from_next:
-            suffix = NEXT if name in both else ""
-            lines.append(Equation(gradient(name) + suffix, total(received.from_next[name]), step=-1))
+            flow = gradient(name) + (NEXT if name in both else "")
+            lines += _handed_back(gradient(name), flow, total(received.from_next[name]), cut)
     return lines
+
+
+def _handed_back(adjoint: str, flow: str, expression: Expression, cut: Expression | None) -> list[Equation]:
+    """The lines that write what a state's gradient receives from this step, in the row of the step before."""
+    if cut is None:
+        return [Equation(flow, expression, step=-1)]
+    own: dict[Expression, Expression] = {
+        Name("flow", -1): Name(adjoint + FULL, -1),
+        Name("cut_off", -1): Name(adjoint + CUT, -1),
+    }
+    rest = Binary("-", Name(adjoint + FULL, -1), Name(adjoint + CUT, -1))
+    return [
+        Equation(adjoint + FULL, expression, step=-1),
+        Equation(adjoint + CUT, substitute(cut, own), step=-1),
+        Equation(flow, rest, step=-1),
+    ]

@@ -27,6 +27,9 @@ from engine.expression import (
 )
 from engine.functions import FUNCTIONS, Axes
 
+TIME = "T"
+"""The axis of a sum over all time steps; seen from one step, it is that step's term."""
+
 
 class TableError(ValueError):
     """A table of equations that does not fit together; the message names the equation and the place in it."""
@@ -136,9 +139,8 @@ def contributions(
             down = Binary("/", product([adjoint, left]), Binary("**", right, Number(2)))
             yield from contributions(right, _negative(down), known)
         case Binary("**", left, Number(value=power)):
-            yield from contributions(
-                left, product([adjoint, Number(power), Binary("**", left, Number(power - 1))]), known
-            )
+            lower = left if power == 2 else Binary("**", left, Number(power - 1))
+            yield from contributions(left, product([adjoint, Number(power), lower]), known)
         case Binary("@", left, right):
             adjoint = _spread(adjoint, expression, known)
             yield from contributions(left, Binary("@", adjoint, Transpose(right)), known)
@@ -148,6 +150,8 @@ def contributions(
         case Call(arguments=arguments):
             factor = derivative(expression)
             yield from contributions(arguments[0], product([adjoint, factor]), known)
+        case Sum(axis=axis, operand=operand) if axis == TIME:
+            yield from contributions(operand, adjoint, known)
         case Binary() | Derivative() | Sum():
             raise TableError(
                 "nothing can be differentiated through a comparison, a power of a quantity or a derivative"

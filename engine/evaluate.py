@@ -6,11 +6,13 @@ It serves pictures and explanations of single lines, and it is the reference tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from engine.equation import infer, needs_column
+from engine.equation import TIME, infer, needs_column
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
 from engine.functions import FUNCTIONS, Axes
 
@@ -27,6 +29,8 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mapping[str, Axes] | None = None) -> Any:
     """The value of `expression`, names looked up by `lookup` (arrays at one time step, batch first; or numbers).
 
+    Under a sum over all time steps, what `lookup` is asked for is a name with the step itself in place of a distance.
+
     `axes` are those of every name: a value a sample (B,) beside a row a sample (B, H) needs `[:, None]`, which shapes alone cannot tell;
     without `axes` operands must fit as NumPy has it.
     """
@@ -41,6 +45,9 @@ def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mappin
             return evaluate(operand, lookup, axes).T
         case Derivative(body=body):
             return evaluate(body, lookup, axes)
+        case Sum(axis=axis, operand=operand) if axis == TIME:
+            steps = range(1, lookup(Name(TIME)) + 1)
+            return sum(evaluate(operand, partial(_at_step, lookup, t), axes) for t in steps)
         case Sum(operand=operand, position=position):
             return np.add.reduce(evaluate(operand, lookup, axes), axis=position)
         case Call(function=function, arguments=arguments):
@@ -57,3 +64,7 @@ def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mappin
                 for e, v in zip((left, right), sides, strict=True)
             )
             return _OPERATIONS[symbol](*columns)
+
+
+def _at_step(lookup: Callable[[Name], Any], t: int, name: Name) -> Any:
+    return lookup(replace(name, step=t))

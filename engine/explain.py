@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.derive import gradient
-from engine.equation import infer
+from engine.equation import TIME, Equation, infer
 from engine.errors import InputError
 from engine.evaluate import evaluate
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
@@ -62,6 +61,8 @@ class Explanation:
     value: float
     line: Line | None
     values: Array
+    equation: Equation | None = None
+    """The line's equation, in the update with the parameter's name put in."""
     _readers: tuple[tuple[_Reader, int], ...] = ()
     """For each step the reader of its terms, and how many there are."""
 
@@ -78,8 +79,8 @@ class Explanation:
 
     @property
     def _expression(self) -> Expression:
-        assert self.line is not None
-        return self.line.equation.expression
+        assert self.equation is not None
+        return self.equation.expression
 
     def _term(self, number: int) -> Term:
         for reader, count in self._readers:
@@ -107,6 +108,8 @@ def explain(
     """
     program = tape.plan.program
     _check_step(tape, name, t)
+    if name in program.updates:
+        return explain_update(tape, name, index)
     line = writer(tape, name, t)
     if line is None:
         return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, np.zeros(0))
@@ -122,21 +125,23 @@ def explain(
     else:
         own = tape.at(name, t)
     value = _cell(own, index, name)
-    return _explained(name, t, index, value, line, [_Reader(tape, step, sample) for step in steps])
+    return _explained(name, t, index, value, line, line.equation, [_Reader(tape, step, sample) for step in steps])
 
 
-def _explained(name: str, t: int | None, index: Index, value: float, line: Line, readers: list[_Reader]) -> Explanation:
+def _explained(
+    name: str, t: int | None, index: Index, value: float, line: Line, equation: Equation, readers: list[_Reader]
+) -> Explanation:
     with np.errstate(all="ignore"):
-        values = [reader.values(line.equation.expression, index) for reader in readers]
+        values = [reader.values(equation.expression, index) for reader in readers]
     counted = tuple((reader, len(own)) for reader, own in zip(readers, values, strict=True))
-    return Explanation(name, t, index, value, line, np.concatenate(values), counted)
+    return Explanation(name, t, index, value, line, np.concatenate(values), equation, counted)
 
 
 def _check_step(tape: Tape, name: str, t: int | None) -> None:
     program = tape.plan.program
     if name not in tape:
         raise InputError(
-            f"there is no quantity {name!r}; there are {', '.join((*program.quantities, *program.parameters))}"
+            f"there is no quantity {name!r}; there are {', '.join((*program.quantities, *program.parameters, *program.updates))}"
         )
     quantity = program.quantities.get(name)
     first = 0 if quantity is not None and quantity.rows == "T+1" else 1
@@ -144,13 +149,12 @@ def _check_step(tape: Tape, name: str, t: int | None) -> None:
         raise InputError(f"{name} has the time steps {first} to {program.steps}, not {t}")
 
 
-def explain_update(tape: Tape, parameter: str, index: Index, value: float) -> Explanation:
-    """The arithmetic of an update's line for one weight, whose new value is `value`."""
-    (block,) = (b for b in tape.plan.program.blocks if b.loop is Loop.PARAMETERS)
-    line = block.lines[-1]
-    scope = {"W": (parameter, tape.parameters[parameter]), "dW": (gradient(parameter), tape.gradients[parameter])}
-    scope |= {name: (name, scalar) for name, scalar in tape.plan.network.hyperparameters.items()}
-    return _explained(parameter, None, index, value, line, [_Reader(tape, None, None, scope)])
+def explain_update(tape: Tape, name: str, index: Index) -> Explanation:
+    """The arithmetic of an update's line for one cell: of a parameter's new value, or of a quantity of the update."""
+    line, parameter = tape.plan.program.update_line(name)
+    equation = tape.plan.program.at_parameter(line, parameter)
+    value = _cell(tape.updates[name], index, name)
+    return _explained(name, None, index, value, line, equation, [_Reader(tape, None, None, update=True)])
 
 
 def writer(tape: Tape, name: str, t: int | None) -> Line | None:
@@ -180,15 +184,12 @@ def _is_one(expression: Expression) -> bool:
 class _Reader:
     """Reads terms off a tree at one time step."""
 
-    def __init__(
-        self, tape: Tape, t: int | None, sample: int | None, scope: dict[str, tuple[str, Any]] | None = None
-    ) -> None:
+    def __init__(self, tape: Tape, t: int | None, sample: int | None, *, update: bool = False) -> None:
         self.tape = tape
         self.t = t
-        self.scope = scope or {}
-        # Within the scope of one parameter W and dW have that parameter's axes, and the optimizer's scalars none.
-        own = {name: tape.plan.axes.get(meant.removeprefix("d"), ()) for name, (meant, _) in self.scope.items()}
-        self.axes = {**tape.plan.axes, **own}
+        self.update = update
+        self.axes = tape.plan.axes
+        self.sample = sample
         self.samples = range(tape.plan.batch) if sample is None else (sample,)
 
     def values(self, expression: Expression, index: Index) -> Array:
@@ -236,14 +237,18 @@ class _Reader:
                 yield from ([Factor("−1", -1.0), *factors] for factors in self.terms(operand, index))
             case Transpose(operand=operand):
                 yield from self.terms(operand, index[::-1])
+            case Sum(axis=axis, operand=operand) if axis == TIME:
+                for t in range(1, self.tape.plan.steps + 1):
+                    yield from _Reader(self.tape, t, self.sample).terms(operand, index)
             case Sum(operand=operand):
                 for b in self.samples:
                     yield from self.terms(operand, (b, *index))
             case Binary(operator=operator, left=left, right=right):
                 yield from self._binary(operator, left, right, index)
             case Call(function="sum", arguments=(operand,)):
-                for inner in np.ndindex(self._array(operand).shape):
-                    if inner[0] in self.samples:
+                batched = self._axes(operand)[:1] == ("B",)
+                for inner in np.ndindex(np.shape(self._array(operand))):
+                    if not batched or inner[0] in self.samples:
                         yield from self.terms(operand, tuple(int(i) for i in inner))
             case Call(function=function, arguments=arguments):
                 yield [self._function(function, expression, arguments, index, None)]
@@ -280,14 +285,17 @@ class _Reader:
         self, label: str, whole: Expression, arguments: tuple[Expression, ...], index: Index, body: Expression | None
     ) -> Factor:
         value = float(np.asarray(self._array(whole))[index])
-        of = [self._factor(a, index) for a in arguments if isinstance(a, Name) and 0 < len(self._axes(a)) <= len(index)]
+        own = self._axes(whole)
+        of = [
+            self._factor(a, index)
+            for a in arguments
+            if isinstance(a, Name) and own[: len(self._axes(a))] == self._axes(a) != ()
+        ]
         return Factor(label, value, of=tuple(of), body=body)
 
     def _factor(self, name: Name, index: Index) -> Factor:
         array = np.asarray(self._lookup(name))
         index = self._within(name, index)
-        if name.name in self.scope:
-            return Factor(self.scope[name.name][0], float(array[index]), None, index)
         quantity = self.tape.plan.program.quantities.get(name.name)
         t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
         return Factor(name.name, float(array[index]), t, index)
@@ -303,7 +311,7 @@ class _Reader:
         return infer(expression, self.axes)
 
     def _lookup(self, name: Name) -> Any:
-        return self.scope[name.name][1] if name.name in self.scope else self.tape.lookup(name, self.t)
+        return self.tape.update_lookup(name) if self.update else self.tape.lookup(name, self.t)
 
     def _array(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):

@@ -27,7 +27,10 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Name:
-    """A quantity, a parameter or a dimension; `step` is its distance in time from the step at hand (−1 for `a_prev`)."""
+    """A quantity, a parameter or a dimension; `step` is its distance in time from the step at hand (−1 for `a_prev`).
+
+    In a line that belongs to no time step it is the step itself.
+    """
 
     name: str
     step: int = 0
@@ -232,12 +235,10 @@ def total(terms: list[Expression] | tuple[Expression, ...]) -> Expression:
 
 
 def product(terms: list[Expression] | tuple[Expression, ...]) -> Expression:
-    """The element-wise product of one or more factors; a factor 1 is left out, 1/n becomes a division at the end."""
-    kept = [term for term in terms if term != Number(1)]
-    divisors = [
-        term.right for term in kept if isinstance(term, Binary) and term.operator == "/" and term.left == Number(1)
-    ]
-    kept = [term for term in kept if not (isinstance(term, Binary) and term.operator == "/" and term.left == Number(1))]
+    """The element-wise product of one or more factors; a factor 1 is left out, divisions come at the end."""
+    divisors = [term.right for term in terms if isinstance(term, Binary) and term.operator == "/"]
+    kept = [term.left if isinstance(term, Binary) and term.operator == "/" else term for term in terms]
+    kept = sorted((term for term in kept if term != Number(1)), key=lambda term: not isinstance(term, Number))
     result: Expression = kept[0] if kept else Number(1)
     for factor in kept[1:]:
         result = Binary("*", result, factor)

@@ -77,6 +77,11 @@ def _cross_entropy(u: Array, v: Array, out: Array | None = None) -> Array:
     return np.subtract(np.log(np.exp(shifted).sum(axis=-1)), picked, out=out)
 
 
+def _binary_cross_entropy(u: Array, v: Array, out: Array | None = None) -> Array:
+    logit = u[..., 0]
+    return np.subtract(np.logaddexp(0, logit), v * logit, out=out)
+
+
 def _onehot(u: Array, v: int, out: Array | None = None) -> Array:
     result = np.empty((*u.shape, v)) if out is None else out
     result[...] = u[..., None] == np.arange(v)
@@ -91,6 +96,22 @@ def _ones(u: Array, out: Array | None = None) -> Array:
     result = np.empty_like(u) if out is None else out
     result[...] = 1
     return result
+
+
+def _sqrt(u: Array, out: Array | None = None) -> Array:
+    return np.sqrt(u, out=out)
+
+
+def _min(u: Array, v: Array, out: Array | None = None) -> Array:
+    return np.minimum(u, v, out=out)
+
+
+def _clip(u: Array, v: float, out: Array | None = None) -> Array:
+    return np.clip(u, -v, v, out=out)
+
+
+def _carried(u: Array, v: Array, out: Array | None = None) -> Array:
+    return _identity(v, out)  # its value is recorded before the loop over time, see `Plan`
 
 
 def _same(axes: tuple[Axes, ...]) -> Axes:
@@ -112,6 +133,10 @@ _CROSS_ENTROPY = """\
 def cross_entropy(logits, y):
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]"""
+
+_BINARY_CROSS_ENTROPY = """\
+def binary_cross_entropy(logits, y):
+    return np.logaddexp(0, logits[:, 0]) - y * logits[:, 0]"""
 
 ACTIVATIONS = (
     _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
@@ -135,8 +160,23 @@ FUNCTIONS: dict[str, Function] = {
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
         ),
+        Function(
+            "binary_cross_entropy",
+            _binary_cross_entropy,
+            lambda axes: axes[1],
+            "binary_cross_entropy({0}, {1})",
+            "BCE(p, {1})",
+            parse("sigmoid(u) - v"),
+            definition=_BINARY_CROSS_ENTROPY,
+        ),
         Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1}{dtype})[{0}]", "onehot({0})"),
         Function("ones", _ones, _same, "np.ones_like({0})", "1"),
         Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
+        # Of updates only, through which nothing flows back.
+        Function("sqrt", _sqrt, _same, "np.sqrt({0})", "√({0})"),
+        Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
+        Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),
+        # What a loss further on than the window reaches would add to a flow: its own gradient, carried back step by step.
+        Function("carried", _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
     )
 }

@@ -13,20 +13,43 @@ from engine.functions import Axes
 
 @dataclass(frozen=True)
 class Head:
-    """A read-out and a loss; `{output}` is the cell's output, `{entries}` what the loss is divided by."""
+    """A read-out and the loss of one time step; `{output}` is the cell's output.
+
+    `loss` is summed over the entries that count and then averaged: over the samples, with `over_outputs` over the outputs too.
+    `classes` says that targets are class indices.
+    """
 
     name: str
     equations: tuple[str, ...]
     loss: str
     parameters: Mapping[str, Axes]
     target_axes: Axes = ("B",)
+    classes: bool = True
+    over_outputs: bool = False
 
 
 CROSS_ENTROPY = Head(
     name="cross-entropy",
     equations=("logits = {output} @ Wy + by", "p = softmax(logits)"),
-    loss="loss = sum(cross_entropy(logits, y))",
+    loss="cross_entropy(logits, y)",
     parameters={"Wy": ("H", "C"), "by": ("C",)},
 )
 
-HEADS: dict[str, Head] = {head.name: head for head in (CROSS_ENTROPY,)}
+BINARY = Head(
+    name="binary",
+    equations=("logits = {output} @ Wy + by", "p = sigmoid(logits)"),
+    loss="binary_cross_entropy(logits, y)",
+    parameters={"Wy": ("H", "C"), "by": ("C",)},
+)
+
+SQUARED = Head(
+    name="squared",
+    equations=("logits = {output} @ Wy + by",),
+    loss="(logits - y) ** 2",
+    parameters={"Wy": ("H", "C"), "by": ("C",)},
+    target_axes=("B", "C"),
+    classes=False,
+    over_outputs=True,
+)
+
+HEADS: dict[str, Head] = {head.name: head for head in (CROSS_ENTROPY, BINARY, SQUARED)}

@@ -15,16 +15,19 @@ from engine.heads import HEADS, Head
 from engine.optimizers import OPTIMIZERS, Optimizer
 
 DTYPES = ("float64", "float32")
-PREDICT = ("last",)
+PREDICT = ("last", "every")
 REDUCTIONS = ("mean", "sum")
+TRUNCATIONS = ("window", "chunk")
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
     """A recurrent cell, a head, an optimizer and the weights to start from.
 
-    `inputs`, `hidden` and `outputs` are D, H and C. `parameters` may give initial weights by name (shapes as in the tables); those not
-    given are drawn by `initial_parameters`. Raises InputError for an option that does not exist.
+    `inputs`, `hidden` and `outputs` are D, H and C. `weights` may give initial weights by name (shapes as in the tables); those not
+    given are drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches
+    that many steps back, with "chunk" nothing flows from one run of that many steps into the one before. Raises InputError for an
+    option that does not exist.
     """
 
     inputs: int
@@ -40,6 +43,10 @@ class Network:
     init_scale: float = 1.0
     optimizer: str = "sgd"
     lr: float = 0.1
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    truncate: int | None = None
+    truncate_by: str = "window"
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -52,11 +59,20 @@ class Network:
             ("predict", self.predict, PREDICT),
             ("reduction", self.reduction, REDUCTIONS),
             ("dtype", self.dtype, DTYPES),
+            ("truncate_by", self.truncate_by, TRUNCATIONS),
         ):
             choose(name, value, dict.fromkeys(allowed))
         for name in ("inputs", "hidden", "outputs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.loss == "binary" and self.outputs != 1:
+            raise InputError(f"the loss binary needs one output, not {self.outputs}; leave the number of outputs away")
+        if self.truncate is not None and self.truncate < 1:
+            raise InputError(f"truncate must be at least 1 step, not {self.truncate}")
+        for name in ("clip_norm", "clip_value"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"{name} must be a number above 0, not {value}")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, not {self.seed}")
         if not 0 < self.init_scale < float("inf"):
@@ -81,8 +97,9 @@ class Network:
 
     @property
     def hyperparameters(self) -> dict[str, float]:
-        """The scalars that the optimizer's equations read, by name."""
-        return {name: float(getattr(self, name)) for name in self.rule.hyperparameters}
+        """The scalars that the update's equations read, by name; `count`, the number of the update, is not among them."""
+        given = {name: getattr(self, name) for name in ("lr", "clip_norm", "clip_value")}
+        return {**{n: float(v) for n, v in given.items() if v is not None}, **self.rule.constants}
 
     @property
     def parameter_axes(self) -> dict[str, Axes]:

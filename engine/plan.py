@@ -14,24 +14,39 @@ block is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from engine.derive import NEXT
+from engine.derive import CUT, FULL, NEXT
 from engine.emit import Emitter
-from engine.equation import Equation
+from engine.equation import TIME, Equation
 from engine.evaluate import evaluate
-from engine.expression import Name, Number, addends, factors, names, product, total
+from engine.expression import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    Sum,
+    addends,
+    factors,
+    names,
+    product,
+    rewrite,
+    total,
+)
 from engine.functions import Array, Axes
 from engine.network import Network
-from engine.program import Block, Line, Loop, Program, Quantity, build
+from engine.optimizers import UPDATE_NUMBER
+from engine.program import Block, Line, Loop, Program, Quantity, build, carries_losses
 
 BLOCK_VALUES = 1 << 18
 """About how many values of one quantity a block of steps holds: big enough for the matrix library, small enough for the cache."""
+
+Runner = Callable[[Mapping[str, Array], int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,8 +79,9 @@ class Plan:
     @cached_property
     def axes(self) -> dict[str, Axes]:
         """The axes of every name that an equation may read, at one step."""
-        quantities = {name: q.axes for name, q in self.program.quantities.items()}
-        return {**dict.fromkeys(self.sizes, ()), **self.network.parameter_axes, **quantities}
+        recorded = {name: q.axes for name, q in (*self.program.quantities.items(), *self.program.updates.items())}
+        scalars = dict.fromkeys((*self.sizes, *self.network.hyperparameters, UPDATE_NUMBER), ())
+        return {**scalars, **self.network.parameter_axes, **recorded}
 
     @cached_property
     def block_steps(self) -> int:
@@ -91,7 +107,8 @@ class Plan:
         """Arrays for every recorded quantity, zero where nothing will be written (row 0 of a state, row T of a flow)."""
         arrays: dict[str, Array] = {}
         for quantity in self.program.quantities.values():
-            array = aligned(self.shape(quantity), np.int64 if quantity.name == "y" else self.network.dtype)
+            classes = quantity.name == "y" and self.network.head.classes
+            array = aligned(self.shape(quantity), np.int64 if classes else self.network.dtype)
             if quantity.rows == "T+1":
                 array[0] = array[-1] = 0
             arrays[quantity.name] = array
@@ -112,27 +129,75 @@ class Plan:
                 for line in block.lines:
                     if line.equation.accumulate:
                         arrays[line.name][...] = 0
+                if carries_losses(self.network):
+                    self._carry_losses(block, values)
                 for low, high in reversed(self.bounds):
                     self._call(block, values, low, high)
                 for flow in [name for name in arrays if name.endswith(NEXT)]:
                     arrays[flow.removesuffix(NEXT)][0] = arrays[flow][0]  # no step of its own, so no other flow
+            elif block.phase == "loss" and self.network.predict == "every":
+                arrays["loss"][...] = 0
+                for low, high in self.bounds:
+                    self._call(block, values, low, high)
             elif block.phase != "update":
                 self._call(block, values, self.steps - 1, self.steps)
 
-    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
-        """The parameters after the update's lines; read-only."""
+    def update(self, before: Mapping[str, Array], iteration: int) -> dict[str, Array]:
+        """What the update's lines write, by name, the new parameters among it; read-only.
+
+        `before` holds the parameters, their gradients, and what the optimizer kept of the iteration before.
+        """
+        scalars: dict[str, Any] = {**self.network.hyperparameters, UPDATE_NUMBER: iteration + 1}
         result: dict[str, Array] = {}
-        (block,) = (b for b in self.program.blocks if b.loop is Loop.PARAMETERS)
-        for parameter, value in parameters.items():
-            scope: dict[Name, Any] = {Name("W", -1): value, Name("dW"): gradients["d" + parameter]}
-            scope |= {Name(n): scalar for n, scalar in self.network.hyperparameters.items()}
-            axes = {name.name: self.axes[parameter] if name.name in ("W", "dW") else () for name in scope}
-            for line in block.lines:
-                with np.errstate(all="ignore"):
-                    new = np.asarray(evaluate(line.equation.expression, scope.__getitem__, axes), dtype=value.dtype)
-                new.flags.writeable = False
-                scope[Name(line.name)] = result[parameter] = new
+
+        def lookup(name: Name) -> Any:
+            if name.name in scalars:
+                return scalars[name.name]
+            return before[name.name] if name.step < 0 or name.name not in result else result[name.name]
+
+        for line, parameter in update_order(self.program):
+            own = self.program.at_parameter(line, parameter)
+            with np.errstate(all="ignore"):
+                new = np.array(evaluate(own.expression, lookup, self.axes), dtype=self.network.dtype)
+            new.flags.writeable = False
+            result[own.target] = new
         return result
+
+    def _carry_losses(self, block: Block, values: Mapping[str, Array]) -> None:
+        """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
+
+        By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.
+        """
+        first, onward = self._carriers
+        carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == "dlogits"}
+        alone = {**values, **{name: np.zeros_like(values[name]) for name in _adjoints(block)}}
+        for distance in range((self.network.truncate or 0) + 1):
+            for low, high in self.bounds:
+                (onward if distance else first)(alone, low, high)
+            for name in carried:
+                base = name.removesuffix(FULL)
+                if base != name:
+                    arrives = alone[base + NEXT] if base + NEXT in alone else alone[base]
+                    arrives[...] = alone[name]
+            alone["dlogits"][...] = 0
+        for name in [name for name in carried if name.endswith(CUT)]:
+            values[name][...] = alone[name.removesuffix(CUT) + FULL]
+
+    @cached_property
+    def _carriers(self) -> tuple[Runner, Runner]:
+        """One step back of gradients alone, for all steps at once: first from the logits of each step, then from what arrived."""
+        (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
+        needed = _closure(_carried(block), block.lines, forward=False)
+        lines = [
+            line.equation
+            for line in block.lines
+            if line.name in needed
+            and not line.equation.accumulate
+            and (line.equation.step == 0 or line.name.endswith(FULL))
+        ]
+        return self._assemble(_Parts(after=lines)), self._assemble(
+            _Parts(after=[e for e in lines if e.target != "dlogits"])
+        )
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
         """The gradient that accumulates over time, summed over steps T down to t; at t = 1 the recorded one, bit for bit."""
@@ -166,6 +231,8 @@ class Plan:
     def _compile(self, block: Block) -> Callable[[Mapping[str, Array], int, int], None]:
         if block.loop in (Loop.UP, Loop.DOWN):
             return self._assemble(_take_apart(block), reverse=block.loop is Loop.DOWN)
+        if block.phase == "loss" and self.network.predict == "every":
+            return self._assemble(_Parts(after=[_step_by_step(line.equation) for line in block.lines]))
         return self._assemble(_Parts(inside=[(line.equation, "") for line in block.lines]))
 
     def _assemble(self, parts: _Parts, *, reverse: bool = False) -> Callable[[Mapping[str, Array], int, int], None]:
@@ -180,9 +247,32 @@ class Plan:
         return emitter.compile(self.network.dtype, self.block_steps)
 
 
-def plan(network: Network, batch: int, steps: int) -> Plan:
-    """The plan for a network on `batch` samples of `steps` time steps."""
-    return Plan(network, build(network, steps), batch)
+def plan(network: Network, batch: int, steps: int, *, masked: bool = False) -> Plan:
+    """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length."""
+    return Plan(network, build(network, steps, masked=masked), batch)
+
+
+def update_order(program: Program) -> Iterator[tuple[Line, str | None]]:
+    """The update's lines as they run, each with its parameter."""
+    for block in program.blocks:
+        if block.phase == "update":
+            for parameter in program.parameters if block.loop is Loop.PARAMETERS else (None,):
+                yield from ((line, parameter) for line in block.lines)
+
+
+def _step_by_step(line: Equation) -> Equation:
+    """A line that sums over all steps as one that adds one step's term, or a block's."""
+
+    def inner(node: Expression) -> Expression | None:
+        return node.operand if isinstance(node, Sum) and node.axis == TIME else None
+
+    return replace(line, expression=rewrite(line.expression, inner), accumulate=True)
+
+
+def _adjoints(block: Block) -> set[str]:
+    """What a backward loop writes step by step, and the flows that it reads."""
+    written = {line.name for line in block.lines if not line.equation.accumulate}
+    return written | {name.name for line in block.lines for name in line.equation.reads if name.name.endswith(NEXT)}
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -202,6 +292,8 @@ def _take_apart(block: Block) -> _Parts:
     parts = _Parts()
     for line in block.lines:
         equation = line.equation
+        if isinstance(equation.expression, Call) and equation.expression.function == "carried":
+            continue  # recorded before the loop
         if equation.accumulate or line.name not in needed:
             parts.after.append(equation)
         elif line.name not in depends:

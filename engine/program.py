@@ -13,12 +13,13 @@ from enum import Enum
 from functools import cached_property
 from typing import Literal
 
-from engine.derive import NEXT, OUT, backward, gradient
-from engine.equation import Equation, TableError, equation, infer
+from engine.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
+from engine.equation import TIME, Equation, TableError, equation, infer
 from engine.errors import InputError
-from engine.expression import Binary, Name
+from engine.expression import Binary, Call, Expression, Name, Number, Sum, parse
 from engine.functions import Axes
 from engine.network import Network
+from engine.optimizers import PARAMETER, UPDATE_NUMBER, for_parameter, named, norm_equations, update_equations
 
 Phase = Literal["forward", "loss", "backward", "update"]
 PHASES: tuple[Phase, ...] = ("forward", "loss", "backward", "update")
@@ -66,11 +67,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is recorded under a name: its axes at one step, and its rows in time: T, T+1 with the initial state, or none."""
+    """What is recorded under a name: its axes at one step, and its rows in time: T, T+1 with the initial state, or none.
+
+    `given` says that no line writes it.
+    """
 
     name: str
     axes: Axes
     rows: Literal["", "T", "T+1"] = ""
+    given: bool = False
 
     def row(self, t: int) -> int:
         """The row that holds step t."""
@@ -95,10 +100,14 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """All lines of one iteration for a network and a number of time steps T."""
+    """All lines of one iteration for a network and a number of time steps T.
+
+    `quantities` are what forward, loss and backward record; `updates` are the update's own, with the parameters' names put in.
+    """
 
     blocks: tuple[Block, ...]
     quantities: Mapping[str, Quantity]
+    updates: Mapping[str, Quantity]
     parameters: tuple[str, ...]
     output: str
     steps: int
@@ -185,6 +194,30 @@ class Program:
         """The lines that write a quantity."""
         return (line for line in self.lines if line.name == name)
 
+    def update_line(self, name: str) -> tuple[Line, str | None]:
+        """The line of the update that writes a quantity, `dWa_clipped` or Wa itself, and the parameter at which it does so."""
+        for line in self.lines:
+            if line.phase != "update":
+                continue
+            if self.blocks[line.block].loop is not Loop.PARAMETERS:
+                if line.name == name:
+                    return line, None
+                continue
+            for parameter in self.parameters:
+                if named(line.name, parameter) == name:
+                    return line, parameter
+        raise KeyError(name)
+
+    def update_offset(self, name: str) -> int:
+        """The offset within an iteration of the line that writes a quantity of the update."""
+        line, parameter = self.update_line(name)
+        run = self.parameters.index(parameter) if parameter else 0
+        return self._firsts[line.block] + run * len(self.blocks[line.block].lines) + line.index
+
+    def at_parameter(self, line: Line, parameter: str | None) -> Equation:
+        """An update's line with the names of one parameter put in and sums over parameters written out."""
+        return for_parameter(line.equation, parameter, self.parameters)
+
     def written(self, name: str, row_t: int | None) -> int:
         """The offset after which the row of a quantity that belongs to step `row_t` is there; −1 when it is there from the start.
 
@@ -231,40 +264,74 @@ class Program:
                 return None
 
 
-def build(network: Network, steps: int) -> Program:
-    """The program of a network over `steps` time steps; raises TableError when a table's shapes do not fit."""
+def build(network: Network, steps: int, *, masked: bool = False) -> Program:
+    """The program of a network over `steps` time steps, `masked` where samples differ in length.
+
+    Raises TableError when a table's shapes do not fit.
+    """
     cell, head = network.table, network.head
+    every = network.predict == "every"
     step = [equation(source.format(activation=network.activation)) for source in cell.equations]
+    if masked:
+        step = [_kept_when_padded(line) if line.target in cell.states else line for line in step]
     read_out = [equation(source.format(output=cell.output)) for source in head.equations]
-    loss = _averaged(equation(head.loss), network.reduction)
+    loss = _loss(network, masked=masked and every)
+    given = _given(network, masked=masked)
     known: dict[str, Axes] = {
         **dict.fromkeys("BTDHC", ()),
         **network.parameter_axes,
         **dict.fromkeys(cell.states, ("B", "H")),
-        "x": ("B", "D"),
-        "y": head.target_axes,
+        **{name: quantity.axes for name, quantity in given.items()},
     }
+    reserved = {*known, *network.hyperparameters, UPDATE_NUMBER, "loss"} - {*network.parameter_axes, *cell.states}
+    for line in step:
+        if line.target in reserved:
+            raise TableError(
+                f"the cell {cell.name} calls a quantity {line.target}, which means something else; rename it"
+            )
     for line in (*step, *read_out, loss):
         if early := next((n.name for n in line.reads if n.step < 0 and n.name not in cell.states), None):
             raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
         known[line.target] = _inferred(line, known)
     parameters = tuple(network.parameter_axes)
-    back_out = backward([*read_out, loss], known, parameters=parameters, outer=(cell.output,), root=loss.target)
-    back_loop = backward(step, known, states=cell.states, inputs=("x",), parameters=parameters, accumulate=True)
-    update = [equation(source) for source in network.rule.equations]
+    head_back = [*read_out, loss]
+    back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
+    back_loop = backward(
+        [step, head_back] if every else [step],
+        known,
+        states=cell.states,
+        inputs=("x",),
+        parameters=parameters,
+        root="loss" if every else None,
+        accumulate=True,
+        cut=_cut(network),
+    )
+    update = update_equations(network.rule, network.clip_norm, network.clip_value)
     plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
-        ("", "forward", Loop.UP, step),
-        ("read-out", "forward", Loop.AT_T, read_out),
+        ("", "forward", Loop.UP, [*step, *read_out] if every else step),
+        ("read-out", "forward", Loop.AT_T, [] if every else read_out),
         ("loss", "loss", Loop.ONCE, [loss]),
         ("read-out", "backward", Loop.AT_T, back_out),
         ("", "backward", Loop.DOWN, back_loop),
+        ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
         ("update", "update", Loop.PARAMETERS, update),
     ]
+    filled = [entry for entry in plan if entry[3]]
     blocks = tuple(
         Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)))
-        for n, (title, phase, loop, equations) in enumerate(plan)
+        for n, (title, phase, loop, equations) in enumerate(filled)
     )
-    return Program(blocks, _quantities(blocks, known, cell.states), parameters, cell.output, steps)
+    quantities = given | _quantities(blocks, known, cell.states)
+    return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+
+
+def carried_over(program: Program) -> frozenset[str]:
+    """The update's quantities that the next iteration reads, but for the parameters themselves."""
+    read: set[str] = set()
+    for line in program.lines:
+        if line.phase == "update":
+            read |= {name.name for name in line.equation.reads if name.step < 0 and name.name != PARAMETER}
+    return frozenset(named(name, parameter) for name in read for parameter in program.parameters)
 
 
 def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
@@ -274,17 +341,68 @@ def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
         raise TableError(f"in the equation of {line.target}: {error}") from None
 
 
-def _averaged(loss: Equation, reduction: str) -> Equation:
-    if reduction == "sum":
-        return loss
-    return Equation(loss.target, Binary("/", loss.expression, Name("B")))
+def _kept_when_padded(line: Equation) -> Equation:
+    """A state's line by which it stays what it was at steps beyond the sample's length."""
+    padded = Binary("-", Number(1), Name("mask"))
+    kept = Binary("*", padded, Name(line.target, -1))
+    return Equation(line.target, Binary("+", Binary("*", Name("mask"), line.expression), kept))
+
+
+def _loss(network: Network, *, masked: bool) -> Equation:
+    """The head's loss summed over all that counts, and averaged over it unless the sum is wanted."""
+    entry = parse(network.head.loss)
+    whole: Expression = Call("sum", (Binary("*", Name("mask"), entry) if masked else entry,))
+    every = network.predict == "every"
+    if every:
+        whole = Sum(TIME, whole)
+    if network.reduction == "mean":
+        entries: Expression = Name("N" if every else "B")
+        if network.head.over_outputs:
+            entries = Binary("*", entries, Name("C"))
+        whole = Binary("/", whole, entries)
+    return Equation("loss", whole)
+
+
+def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
+    """What is known before an iteration begins, beside the parameters.
+
+    N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before.
+    """
+    every = network.predict == "every"
+    found = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
+    if masked:
+        found.append(Quantity("mask", ("B",), "T", True))
+    if every and network.reduction == "mean":
+        found.append(Quantity("N", (), "", True))
+    if cuts_flow(network):
+        found.append(Quantity("cut", ("B",), "T", True))
+    return {quantity.name: quantity for quantity in found}
+
+
+def cuts_flow(network: Network) -> bool:
+    """Whether truncation cuts the whole flow at some steps, rather than each loss's own flow at another place."""
+    return network.truncate is not None and (network.truncate_by == "chunk" or network.predict == "last")
+
+
+def carries_losses(network: Network) -> bool:
+    """Whether truncation ends each loss's flow at a place of its own: a window, and a loss at every step."""
+    return network.truncate is not None and not cuts_flow(network)
+
+
+def _cut(network: Network) -> Expression | None:
+    """What truncation takes from a flow, which is called `flow_prev`, itself `cut_off_prev`."""
+    if network.truncate is None:
+        return None
+    if cuts_flow(network):
+        return Binary("*", Name("cut"), Name("flow", -1))
+    return Call("carried", (Name(gradient("logits"), network.truncate), Name("cut_off", -1)))
 
 
 def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
-    """Every recorded quantity: inputs, what the lines write, and the parameters with their gradients."""
+    """What the lines of forward, loss and backward write."""
     looped = {line.name for block in blocks if block.loop in (Loop.UP, Loop.DOWN) for line in block.lines}
-    result = {"x": Quantity("x", known["x"], "T"), "y": Quantity("y", known["y"])}
-    extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT))}
+    result: dict[str, Quantity] = {}
+    extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT, FULL, CUT))}
     for block in blocks:
         if block.phase == "update":
             continue
@@ -297,9 +415,24 @@ def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tu
     return result
 
 
+def _updates(blocks: tuple[Block, ...], network: Network) -> dict[str, Quantity]:
+    """What the update's lines write, but for the parameters: for each of them the quantities named after it."""
+    result: dict[str, Quantity] = {}
+    for block in blocks:
+        for line in block.lines if block.phase == "update" else ():
+            if block.loop is not Loop.PARAMETERS:
+                result[line.name] = Quantity(line.name, ())
+            elif line.name != PARAMETER:
+                for parameter, axes in network.parameter_axes.items():
+                    name = named(line.name, parameter)
+                    result[name] = Quantity(name, axes)
+    return result
+
+
 def _primal(name: str, known: Mapping[str, Axes]) -> str:
     """The quantity whose gradient (or flow) `name` is; itself when it is none."""
     if name in known:
         return name
     base = name.removeprefix("d")
-    return base if base in known else base.removesuffix(OUT).removesuffix(NEXT)
+    suffix = next((s for s in SUFFIXES if base.endswith(s)), "")
+    return base if base in known else base.removesuffix(suffix)

@@ -16,8 +16,9 @@ from engine.evaluate import evaluate
 from engine.expression import Name
 from engine.functions import Array
 from engine.network import Network
+from engine.optimizers import UPDATE_NUMBER
 from engine.plan import Plan, plan
-from engine.program import Line, Loop
+from engine.program import Line, Loop, carried_over
 
 PARTIALS_KEPT = 32
 """Partial gradients kept at a time: a screen asks for the same few again and again."""
@@ -34,6 +35,11 @@ class Tape:
     plan: Plan
     arrays: Mapping[str, Array]
     parameters: Mapping[str, Array]
+    iteration: int = 0
+    kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """What the optimizer kept of the iteration before: none before the first."""
+    samples: Array | None = None
+    """Which samples of the data the batch holds, (B,) indices; None: all of them in order."""
     _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
@@ -43,13 +49,16 @@ class Tape:
         for place in (self.arrays, self.parameters):
             if name in place:
                 return place[name]
+        if name in self.plan.program.updates:
+            return self.updates[name]
         flow = self._flow(name)
         if flow is None:
             raise KeyError(name)
         return flow
 
     def __contains__(self, name: str) -> bool:
-        return name in self.arrays or name in self.parameters or self._flow(name) is not None
+        recorded = name in self.arrays or name in self.parameters or name in self.plan.program.updates
+        return recorded or self._flow(name) is not None
 
     @property
     def loss(self) -> float:
@@ -60,6 +69,31 @@ class Tape:
     def gradients(self) -> Mapping[str, Array]:
         """dL/dparameter by the parameter's name."""
         return MappingProxyType({name: self.arrays[gradient(name)] for name in self.parameters})
+
+    @cached_property
+    def updates(self) -> Mapping[str, Array]:
+        """What the update's lines write: the new parameters by their names, and their own quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
+        kept = {name: self.before(name) for name in carried_over(self.plan.program)}
+        gradients = {gradient(name): value for name, value in self.gradients.items()}
+        return MappingProxyType(self.plan.update({**self.parameters, **gradients, **kept}, self.iteration))
+
+    def before(self, name: str) -> Array:
+        """A parameter or a quantity of the optimizer's as the iteration before left it; zero before the first."""
+        if name in self.parameters:
+            return self.parameters[name]
+        if name in self.kept:
+            return self.kept[name]
+        return np.zeros(self.plan.shape(self.plan.program.updates[name]), self.plan.network.dtype)
+
+    @property
+    def kept_after(self) -> Mapping[str, Array]:
+        """What the optimizer keeps for the next iteration."""
+        return {name: self.updates[name] for name in carried_over(self.plan.program)}
+
+    @property
+    def lengths(self) -> Array | None:
+        """(B,) the time steps of each sample where they differ, else None."""
+        return self.arrays["mask"].sum(axis=0).astype(np.int64) if "mask" in self.arrays else None
 
     def norms(self, name: str, sample: int | None = None) -> Array:
         """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
@@ -120,10 +154,23 @@ class Tape:
         """What a name in a line stands for when the line runs at step t; with `sample`, that sample's row of what has a batch axis."""
         if name.name in self.plan.sizes:
             return self.plan.sizes[name.name]
-        value = self.at(name.name, None if t is None else t + name.step)
+        if name.name == UPDATE_NUMBER:
+            return self.iteration + 1
+        if name.name in self.plan.network.hyperparameters:
+            return self.plan.network.hyperparameters[name.name]
+        step = t + name.step if t is not None else name.step or None
+        if step is not None and step > self.plan.steps:
+            return np.zeros_like(self.at(name.name, self.plan.steps))  # beyond the last step there is nothing
+        value = self.at(name.name, step)
         if sample is not None and self.plan.axes[name.name][:1] == ("B",):
             return value[sample : sample + 1]
         return value
+
+    def update_lookup(self, name: Name) -> Any:
+        """What a name stands for in a line of the update into which a parameter's name has been put."""
+        if name.step < 0:
+            return self.before(name.name)
+        return self.updates[name.name] if name.name in self.updates else self.lookup(name, None)
 
     def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
         """What one run of a line computes, evaluated afresh.
@@ -160,16 +207,20 @@ def record(
     *,
     parameters: Mapping[str, Array] | None = None,
     initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
 ) -> Tape:
     """Runs one iteration forward and backward and keeps everything.
 
-    X is (B, T, D), y is (B,) class indices. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by
-    name. Raises InputError when shapes do not fit the network.
+    X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
+    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
+    `lengths` (B,) how many steps of each sample count. Raises InputError when shapes do not fit the network.
     """
     inputs, targets = check_batch(network, X, y)
     states = check_initial(network, len(inputs), initial)
     own = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
-    return record_with(plan(own, *inputs.shape[:2]), inputs, targets, initial=states)
+    short = check_lengths(inputs, lengths)
+    prepared = plan(own, *inputs.shape[:2], masked=short is not None)
+    return record_with(prepared, inputs, targets, initial=states, lengths=short)
 
 
 def record_with(
@@ -179,11 +230,12 @@ def record_with(
     *,
     parameters: Mapping[str, Array] | None = None,
     initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
 ) -> Tape:
-    """`record` with a plan made before; X and y are taken as they are."""
+    """`record` with a plan made before; X, y and lengths are taken as they are."""
     arrays = prepared.allocate()
     arrays["x"][...] = np.moveaxis(X, 0, 1)
-    arrays["y"][...] = y
+    _fill_given(prepared, arrays, y, lengths)
     for name, value in (initial or {}).items():
         arrays[name][0] = value
     values = dict(parameters or prepared.network.weights)
@@ -197,22 +249,71 @@ def rerun(tape: Tape, t: int) -> Tape:
     arrays = {name: array.copy() for name, array in tape.arrays.items()}
     with np.errstate(all="ignore"):
         tape.plan.run(arrays, tape.parameters, forward_from=t)
-    return _finished(tape.plan, arrays, dict(tape.parameters))
+    return replace(tape, arrays=_finished(tape.plan, arrays, dict(tape.parameters)).arrays)
+
+
+def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
+    """The target, the mask, where the flow is cut, and the number of entries that count."""
+    network, steps, batch = prepared.network, prepared.steps, prepared.batch
+    arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
+    ends = np.full(batch, steps) if lengths is None else lengths
+    t = np.arange(1, steps + 1)[:, None]
+    if "mask" in arrays:
+        arrays["mask"][...] = t <= ends
+    if "N" in arrays:
+        arrays["N"][...] = ends.sum()
+    if "cut" in arrays:
+        # From step t to t−1: between runs of K steps; or K steps before the one loss there is, at the sample's end.
+        reach = network.truncate or steps
+        chunks = np.broadcast_to((t - 1) % reach == 0, (steps, batch)) & (t > 1)
+        arrays["cut"][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
 
 
 def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
-    """X and y as arrays whose shapes and values fit the network; InputError otherwise."""
+    """X (B, T, D) and y as arrays whose shapes and values fit the network; InputError otherwise.
+
+    Numbers as targets get an axis of outputs where there is one output only: (B,) is (B, 1), and (B, T) is (B, T, 1).
+    """
     inputs, targets = np.asarray(X), np.asarray(y)
     if inputs.ndim != 3 or inputs.shape[2] != network.inputs or 0 in inputs.shape:
         raise InputError(f"X has shape {inputs.shape}, this network needs (samples, time steps, {network.inputs})")
-    if targets.shape != inputs.shape[:1]:
-        raise InputError(f"y has shape {targets.shape}, it needs one class a sample: ({len(inputs)},)")
+    every = network.predict == "every"
+    one_each = inputs.shape[:2] if every else inputs.shape[:1]
+    each = "step of each sample" if every else "sample"
+    if not network.head.classes:
+        if network.outputs == 1 and targets.shape == one_each:
+            targets = targets[..., None]
+        if targets.shape != (*one_each, network.outputs):
+            raise InputError(
+                f"y has shape {targets.shape}, it needs {network.outputs} numbers a {each}: {(*one_each, network.outputs)}"
+            )
+        if targets.dtype.kind not in "iufb":
+            raise InputError(f"y holds {targets.dtype}, the squared loss needs numbers")
+        return inputs, targets
+    if targets.shape != one_each:
+        raise InputError(f"y has shape {targets.shape}, it needs one class a {each}: {one_each}")
     if not np.issubdtype(targets.dtype, np.integer):
-        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each sample's class")
-    low, high = targets.min(), targets.max()
-    if low < 0 or high >= network.outputs:
-        raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {network.outputs - 1}")
+        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {each}'s class")
+    low, high, classes = (
+        targets.min(),
+        targets.max(),
+        max(2, network.outputs) if network.loss == "binary" else network.outputs,
+    )
+    if low < 0 or high >= classes:
+        raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {classes - 1}")
     return inputs, targets
+
+
+def check_lengths(X: Array, lengths: Array | None) -> Array | None:
+    """(B,) lengths of the samples in X (B, T, D) from 1 to T; None when none is short. InputError otherwise."""
+    if lengths is None:
+        return None
+    short = np.asarray(lengths)
+    if short.shape != X.shape[:1] or short.dtype.kind not in "iu":
+        raise InputError(f"lengths has shape {short.shape} and type {short.dtype}, it needs one whole number a sample")
+    if short.min() < 1 or short.max() > X.shape[1]:
+        raise InputError(f"lengths go from {short.min()} to {short.max()}; X has the steps 1 to {X.shape[1]}")
+    return short.astype(np.int64) if (short < X.shape[1]).any() else None
 
 
 def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mapping[str, Array]:

@@ -77,18 +77,20 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if axes == ("H", "H"):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]
     if axes and axes[0] == "B" and frame.classes and part.name not in ("x",):
-        target = int(frame.view.tape["y"][index[0]])
+        y = frame.view.tape.at("y", part.t or frame.view.point.t)
+        target = int(y[index[0]])
         words.append(f"target {frame.classes[target]}" if target < len(frame.classes) else f"target {target}")
     return ", ".join(words)
 
 
 def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanation | None:
     view = frame.view
-    parameter = view.point.parameter
-    if part.role == "result" and parameter is not None and part.name == parameter:
-        return explain_update(view.tape, parameter, index, float(view.parameter(parameter)[index]))
+    if part.role == "result" and part.name is not None and view.point.phase == "update":
+        return explain_update(view.tape, part.name, index)
     if part.name is None or part.name in view.tape.parameters:
         return None
+    if part.name in view.program.updates:
+        return explain(view.tape, part.name, None, index)
     reached = view.summed_to(part.name) if part.role == "total" else None
     sample = frame.selection.sample if part.role == "term" else None
     if part.role == "operand" and view.program.quantities[part.name].rows == "" and part.t is None:

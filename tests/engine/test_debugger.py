@@ -501,14 +501,14 @@ def test_weights_thinned_out_are_still_exact(monkeypatch: pytest.MonkeyPatch) ->
         debug.go(iteration * debug.program.length + 1)
         for name in PARAMETERS:
             assert debug.view.parameter(name).tobytes() == expected[iteration][name].tobytes(), (iteration, name)
-        assert len(debug._weights.kept) <= 16
-    assert debug._weights.stride > 1
+        assert len(debug._starts.kept) <= 16
+    assert debug._starts.stride > 1
 
 
 def test_few_weights_are_all_kept() -> None:
     debug, _ = debugger(1)
     debug.tape(40)
-    assert sorted(debug._weights.kept) == list(range(41))
+    assert sorted(debug._starts.kept) == list(range(41))
 
 
 def test_the_tapes_used_last_are_kept() -> None:

@@ -240,7 +240,7 @@ def test_an_update(parameter: str, lr: float) -> None:
     tape, after = debugger.tape(0), debugger.tape(1)
     index = tuple(n - 1 for n in tape[parameter].shape)
     value = float(after[parameter][index])
-    found = explain_update(tape, parameter, index, value)
+    found = explain_update(tape, parameter, index)
     assert found.value == value
     assert_adds_up(found)
     old, change = found.terms
