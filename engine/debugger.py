@@ -143,15 +143,26 @@ def _written(program: Program, name: str) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What an iteration starts from: the parameters, and what the optimizer keeps."""
+    """What an iteration starts from: the parameters, what the optimizer keeps, and how many updates were made."""
 
     parameters: Mapping[str, Array]
     kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    updates: int = 0
 
     @property
     def nbytes(self) -> int:
         """The bytes it holds."""
         return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Samples: X (B, T, D), y and lengths as for `record`, initial states (B, H) by name."""
+
+    X: Array
+    y: Array
+    initial: Mapping[str, Array]
+    lengths: Array | None
 
 
 class _Starts:
@@ -192,6 +203,7 @@ class Debugger:
         initial: Mapping[str, Array] | None = None,
         lengths: Array | None = None,
         batch_size: int | None = None,
+        start: Training | None = None,
     ) -> None:
         self._X, self._y = (array.copy() for array in check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
@@ -203,7 +215,7 @@ class Debugger:
         self.position = 0
         self.breakpoints: frozenset[Breakpoint] = frozenset()
         self._plans = {size: self.plan}
-        self._starts = _Starts(Training(network.weights))
+        self._starts = _Starts(start or Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
 
     @property
@@ -227,13 +239,23 @@ class Debugger:
         start = self._starts.kept[current]
         while current < iteration:
             tape = self._tapes.get(current) or self._record(current, start)
-            start = Training(_parameters_after(tape), tape.kept_after)
+            start = Training(_parameters_after(tape), tape.kept_after, start.updates + 1)
             current += 1
             self._starts.keep(current, start)
         tape = self._tapes[iteration] = self._record(iteration, start)
         if len(self._tapes) > TAPES_KEPT:
             self._tapes.popitem(last=False)
         return tape
+
+    def batch(self, iteration: int) -> Batch:
+        """The samples that an iteration works on."""
+        if self.batches.whole:
+            return Batch(self._X, self._y, self.initial, self.lengths)
+        samples = self.batches.indices(iteration)
+        initial = {name: state[samples] for name, state in self.initial.items()}
+        return Batch(
+            self._X[samples], self._y[samples], initial, None if self.lengths is None else self.lengths[samples]
+        )
 
     def network_at(self, iteration: int) -> Network:
         """The network with the weights that it has at the start of an iteration."""
@@ -360,17 +382,13 @@ class Debugger:
         return self.go(base + covered.start)
 
     def _record(self, iteration: int, start: Training) -> Tape:
-        samples = self.batches.indices(iteration)
-        prepared = self._plans.get(len(samples))
+        batch = self.batch(iteration)
+        size = len(batch.X)
+        prepared = self._plans.get(size)
         if prepared is None:
-            prepared = self._plans[len(samples)] = Plan(self.network, self.program, len(samples))
+            prepared = self._plans[size] = Plan(self.network, self.program, size)
         tape = record_with(
-            prepared,
-            self._X[samples],
-            self._y[samples],
-            parameters=start.parameters,
-            initial={name: state[samples] for name, state in self.initial.items()},
-            lengths=None if self.lengths is None else self.lengths[samples],
+            prepared, batch.X, batch.y, parameters=start.parameters, initial=batch.initial, lengths=batch.lengths
         )
-        own = None if self.batches.whole else samples
-        return replace(tape, iteration=iteration, kept=start.kept, samples=own)
+        own = None if self.batches.whole else self.batches.indices(iteration)
+        return replace(tape, updates_before=start.updates, kept=start.kept, samples=own)

@@ -46,6 +46,8 @@ ROUGH = 1e-10
 NOISE_MARGIN = 10.0
 """How many σ/h a numeric value may be off: its standard deviation is 0.95 of them, and the worst of thousands of entries counts."""
 
+_TRUNCATED = "checked without --truncate: a truncated gradient is not the derivative of the loss"
+
 NOISE_POINTS, NOISE_ORDER, NOISE_STEP = 16, 4, 2.0**-36
 DIRECTIONS = 5
 """How many random directions are tried, should there be kinks along the first ones."""
@@ -107,6 +109,7 @@ def check(
     y: Array,
     *,
     initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
     tolerance: float = 1e-6,
     draws: int = 50,
     everything: bool = False,
@@ -115,7 +118,8 @@ def check(
 ) -> Report:
     """Compares gradients with differences of the loss: `draws` entries of each parameter (or `everything`), and a random direction.
 
-    X is (B, T, D), y (B,) class indices, `initial` initial states (B, H) by name. `gradients` by parameter name, shapes as the
+    X, y, `initial` and `lengths` are as for `record`. A truncated gradient is not the loss's derivative: what is checked is the whole
+    one, and a note says so. `gradients` by parameter name, shapes as the
     parameters', are checked in place of the engine's own. Of each parameter the entry largest in size is always among the drawn ones.
     `ok` says that no relative error exceeds the tolerance, and that something inside the loop over time was really tested: a network
     in which every unit is dead agrees with anything that returns 0. Raises InputError when shapes or options do not fit.
@@ -124,8 +128,8 @@ def check(
         raise InputError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
     if draws < 1:
         raise InputError(f"draws must be at least 1, not {draws}")
-    exact = replace(network, dtype="float64", weights=network.weights)
-    tape = record(exact, X, y, initial=initial)
+    exact = replace(network, dtype="float64", truncate=None, weights=network.weights)
+    tape = record(exact, X, y, initial=initial, lengths=lengths)
     analytic = _analytic(tape, gradients)
     rng = np.random.default_rng(seed)
     measure = _Measure(_Loss(tape), tolerance, rng)
@@ -133,7 +137,8 @@ def check(
         name: _parameter(measure, name, analytic[name], _drawn(analytic[name], None if everything else draws, rng))
         for name in tape.parameters
     }
-    return _report(measure, parameters, _direction(measure, analytic, rng))
+    report = _report(measure, parameters, _direction(measure, analytic, rng))
+    return report if network.truncate is None else replace(report, notes=(*report.notes, _TRUNCATED))
 
 
 def _analytic(tape: Tape, gradients: Mapping[str, Array] | None) -> dict[str, Array]:
@@ -252,7 +257,7 @@ def _entry(
 def _report(measure: _Measure, parameters: Mapping[str, Comparison], direction: Comparison) -> Report:
     errors = [c.max_relative_error for c in (*parameters.values(), direction) if c.max_relative_error is not None]
     largest = max(errors, default=0.0)
-    looped = [name for name in parameters if name in measure.loss.looped]
+    looped = [name for name in parameters if name in measure.loss.looped and name in measure.loss.cell_parameters]
     through_time = any(parameters[name].tested for name in looped)
     notes = [note for name, c in parameters.items() if (note := _note(name, c))]
     roughness = measure.noise / max(1.0, abs(measure.loss.base))
@@ -375,6 +380,7 @@ class _Loss:
         for name, array in self._arrays.items():
             np.copyto(array, tape.arrays[name])
         self.looped = _read_in_loop(self._plan.program)
+        self.cell_parameters = frozenset(tape.plan.network.table.parameters)
         self._kinks = tuple(_kinked(self._plan.program))
         self._loop_is_base = True
         self._current: Mapping[str, Array] = tape.parameters

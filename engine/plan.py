@@ -142,12 +142,13 @@ class Plan:
             elif block.phase != "update":
                 self._call(block, values, self.steps - 1, self.steps)
 
-    def update(self, before: Mapping[str, Array], iteration: int) -> dict[str, Array]:
+    def update(self, before: Mapping[str, Array], count: int) -> dict[str, Array]:
         """What the update's lines write, by name, the new parameters among it; read-only.
 
-        `before` holds the parameters, their gradients, and what the optimizer kept of the iteration before.
+        `before` holds the parameters, their gradients, and what the optimizer kept of the iteration before; `count` is the number of the
+        update, from 1.
         """
-        scalars: dict[str, Any] = {**self.network.hyperparameters, UPDATE_NUMBER: iteration + 1}
+        scalars: dict[str, Any] = {**self.network.hyperparameters, UPDATE_NUMBER: count}
         result: dict[str, Array] = {}
 
         def lookup(name: Name) -> Any:

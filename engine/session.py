@@ -14,7 +14,7 @@ from engine.files.data import Data, load
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
-from engine.files.trace import initial_of, is_trace, network_of, read_trace
+from engine.files.trace import initial_of, is_trace, lengths_of, network_of, read_trace, start_of
 from engine.functions import Array
 from engine.network import Network
 from engine.notation import parse_cell
@@ -51,26 +51,33 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         source, timesteps=given.get("timesteps"), loss=given.get("loss"), allow_nan=given.get("allow-nan", False)
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
-    _refuse_unsupported(data)
+    predict, loss = _predict(data, options["predict"]), _loss(data, options["loss"])
+    _refuse_one_class(data, loss, options["outputs"])
     if "activation" in given and not CELLS[options["cell"]].has_activation:
         raise InputError(f"the cell {options['cell']} has its own activations; leave --activation away")
     network = Network(
         inputs=data.X.shape[2],
-        outputs=_outputs(data, options["outputs"]),
+        outputs=_outputs(data, predict, loss, options["outputs"]),
         hidden=options["hidden"],
         cell=options["cell"],
         activation=options["activation"],
-        predict=options["predict"],
-        loss=options["loss"] or "cross-entropy",
+        predict=predict,
+        loss=loss,
         reduction=options["reduction"],
         dtype=options["dtype"],
         seed=options["seed"],
         init_scale=options["init-scale"],
         optimizer=options["optimizer"],
         lr=options["lr"],
+        clip_norm=options["clip-norm"],
+        clip_value=options["clip-value"],
+        truncate=options["truncate"],
+        truncate_by=options["truncate-by"],
     )
     initial = _initial(data, network)
-    debugger = Debugger(network, data.X, data.y, initial=initial)
+    debugger = Debugger(
+        network, data.X, data.y, initial=initial, lengths=data.lengths, batch_size=options["batch-size"]
+    )
     for text in data.breakpoints:
         _set_breakpoint(debugger, data, text)
     if data.watches:
@@ -115,34 +122,50 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
         raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{next(iter(given))} away")
     trace = read_trace(path)
     network, X, y = network_of(trace)
+    lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=None)
+    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
-    return Session(data, options, Debugger(network, X, y, initial=initial_of(trace)), from_trace=True)
+    debugger = Debugger(network, X, y, initial=initial_of(trace), lengths=lengths, start=start_of(trace, network))
+    return Session(data, options, debugger, from_trace=True)
 
 
-def _outputs(data: Data, wanted: int | None) -> int:
-    if wanted is None:
-        return len(data.classes)
-    if wanted < len(data.classes):
-        raise InputError(f"{data.name} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}")
-    return wanted
-
-
-def _refuse_unsupported(data: Data) -> None:
-    """What the files can say but the equations do not carry yet, by name."""
-    if data.lengths is not None:
-        short = int((data.lengths < data.X.shape[1]).argmax())
+def _predict(data: Data, wanted: str | None) -> str:
+    """last or every: what is wanted, else every where the targets can be meant in no other way."""
+    columns = data.csv is not None and len(data.csv.targets) > 1
+    each_step = columns or data.y.ndim == (2 if data.classes else 3)
+    if wanted == "every" and not each_step and data.y.shape != data.X.shape[:2]:
         raise InputError(
-            f"{data.name}: sample {short} is shorter than the others; all samples must have the same length"
+            f"{data.name}: there is one target a sample; --predict every needs one at every step, in columns y1 to yT"
         )
-    if data.y.ndim != 1:
-        raise InputError(f"{data.name}: there is a target at every step; this network predicts at the last step only")
-    if len(data.classes) == 0:
+    if wanted == "last" and each_step:
+        raise InputError(f"{data.name}: there is a target at every step; use --predict every")
+    return wanted or ("every" if each_step else "last")
+
+
+def _loss(data: Data, wanted: str | None) -> str:
+    return wanted or ("cross-entropy" if data.classes else "squared")
+
+
+def _outputs(data: Data, predict: str, loss: str, wanted: int | None) -> int:
+    """C: what is wanted, else one for the binary loss, the numbers of a target for the squared one, else the classes."""
+    if loss == "cross-entropy":
+        if wanted is not None and wanted < len(data.classes):
+            raise InputError(
+                f"{data.name} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}"
+            )
+        return wanted or len(data.classes)
+    single = loss == "binary" or data.y.ndim == (2 if predict == "every" else 1)
+    outputs = 1 if single else data.y.shape[-1]
+    if wanted not in (None, outputs):
+        raise InputError(f"{data.name}: the loss {loss} on these targets needs --outputs {outputs}, not {wanted}")
+    return outputs
+
+
+def _refuse_one_class(data: Data, loss: str, outputs: int | None) -> None:
+    if loss == "cross-entropy" and len(data.classes) == 1 and outputs is None:
         raise InputError(
-            f"{data.name}: the targets are numbers, not classes; "
-            "with --loss cross-entropy every distinct number becomes a class"
+            f"{data.name}: every sample is of class {data.classes[0]}, so there is nothing to tell apart; "
+            "say how many classes there are with --outputs"
         )
-    if len(data.classes) == 1:
-        raise InputError(f"{data.name}: every sample is of class {data.classes[0]}, so there is nothing to tell apart")

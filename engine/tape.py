@@ -35,7 +35,7 @@ class Tape:
     plan: Plan
     arrays: Mapping[str, Array]
     parameters: Mapping[str, Array]
-    iteration: int = 0
+    updates_before: int = 0
     kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
     """What the optimizer kept of the iteration before: none before the first."""
     samples: Array | None = None
@@ -75,7 +75,7 @@ class Tape:
         """What the update's lines write: the new parameters by their names, and their own quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
         kept = {name: self.before(name) for name in carried_over(self.plan.program)}
         gradients = {gradient(name): value for name, value in self.gradients.items()}
-        return MappingProxyType(self.plan.update({**self.parameters, **gradients, **kept}, self.iteration))
+        return MappingProxyType(self.plan.update({**self.parameters, **gradients, **kept}, self.updates_before + 1))
 
     def before(self, name: str) -> Array:
         """A parameter or a quantity of the optimizer's as the iteration before left it; zero before the first."""
@@ -155,7 +155,7 @@ class Tape:
         if name.name in self.plan.sizes:
             return self.plan.sizes[name.name]
         if name.name == UPDATE_NUMBER:
-            return self.iteration + 1
+            return self.updates_before + 1
         if name.name in self.plan.network.hyperparameters:
             return self.plan.network.hyperparameters[name.name]
         step = t + name.step if t is not None else name.step or None

@@ -43,11 +43,14 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     session = open_session(arguments.data, given)
     debugger = session.debugger
+    iteration = session.options["iteration"]
+    batch = debugger.batch(iteration)
     report = check_gradients(
-        debugger.network_at(session.options["iteration"]),
-        session.data.X,
-        session.data.y,
-        initial=debugger.initial,
+        debugger.network_at(iteration),
+        batch.X,
+        batch.y,
+        initial=batch.initial,
+        lengths=batch.lengths,
         tolerance=arguments.tolerance,
         everything=arguments.all,
     )

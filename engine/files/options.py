@@ -67,15 +67,27 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "timesteps": Option(
             int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0
         ),
-        "predict": Option(str, "read out at the last step", "last", ("last",)),
-        "loss": Option(str, "the loss; forces targets to be classes", None, ("cross-entropy",)),
-        "reduction": Option(str, "mean or sum of the loss over the batch", "mean", ("mean", "sum")),
+        "predict": Option(
+            str, "read out at the last step or at every one (default: as the data has targets)", None, ("last", "every")
+        ),
+        "loss": Option(str, "the loss (default: as the targets are)", None, ("cross-entropy", "binary", "squared")),
+        "reduction": Option(str, "mean or sum of the loss over all that counts", "mean", ("mean", "sum")),
         "dtype": Option(str, "precision", "float64", ("float64", "float32")),
         "seed": Option(int, "seed of the initial weights", 0, above=-1),
         "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
         "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
-        "optimizer": Option(str, "the update rule", "sgd", ("sgd",)),
+        "optimizer": Option(str, "the update rule", "sgd", ("sgd", "momentum", "adam")),
         "lr": Option(float, "learning rate", 0.1, above=0),
+        "clip-norm": Option(float, "clip the norm of all gradients together to X", None, above=0),
+        "clip-value": Option(float, "clip every entry of the gradients to ±X", None, above=0),
+        "truncate": Option(int, "K; each loss reaches K steps back, or see --truncate-by", None, above=0),
+        "truncate-by": Option(
+            str,
+            "window: each loss reaches K steps back; chunk: nothing flows between chunks of K steps",
+            "window",
+            ("window", "chunk"),
+        ),
+        "batch-size": Option(int, "B, samples an iteration (default: all)", None, above=0),
         "allow-nan": Option(bool, "open data that holds NaN or infinity", False),
     }
 )

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from engine.cells import CELLS, Cell
+from engine.debugger import Training
 from engine.derive import NEXT, OUT, gradient
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
@@ -39,6 +40,7 @@ from engine.functions import Array
 from engine.heads import HEADS
 from engine.network import Network, choose
 from engine.notation import Writer
+from engine.program import build, carried_over
 from engine.tape import check_batch
 from engine.text import clean
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 META = "meta"
+BEFORE = "_before"
 META_LIMIT = 16 << 20  # bytes of the text
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -85,10 +88,12 @@ def write_trace(path: Path, tape: Tape, *, meta: Mapping[str, object]) -> None:
 
 
 def recorded(tape: Tape) -> dict[str, Array]:
-    """What a trace holds: the recorded arrays with the gradients among them, both flows of every state, the parameters."""
+    """What a trace holds: the recorded arrays with the gradients among them, both flows of every state, the parameters, what the update
+    writes but for the new parameters, and what it reads of the update before (`vWa_before`)."""
     flows = [gradient(state) + suffix for state in tape.plan.network.table.states for suffix in (OUT, NEXT)]
     names = [*tape.arrays, *(name for name in flows if name not in tape.arrays and name in tape), *tape.parameters]
-    return {name: tape[name] for name in names}
+    before = {name + BEFORE: tape.before(name) for name in carried_over(tape.plan.program)}
+    return {name: tape[name] for name in (*names, *tape.plan.program.updates)} | before
 
 
 def describe(tape: Tape) -> dict[str, object]:
@@ -99,6 +104,7 @@ def describe(tape: Tape) -> dict[str, object]:
         "format": FORMAT,
         "versions": {"rnn-tui": _version(), "numpy": np.__version__, "python": platform.python_version()},
         "options": {**options, "cell": network.table.name},
+        "updates_before": tape.updates_before,
         "equations": _equations(tape),
         "matrix_library": _matrix_library(),
     }
@@ -268,8 +274,32 @@ def network_of(trace: Trace, *, cell: Cell | None = None) -> tuple[Network, Arra
         network = Network(**options, weights=weights)
         if x.ndim != 3:
             raise InputError(f"x has shape {x.shape}, it needs (time steps, samples, {network.inputs})")
-        X, y = check_batch(network, np.moveaxis(x, 0, 1), y)
-    return network, X, y
+        targets = np.moveaxis(y, 0, 1) if network.predict == "every" and y.ndim > 1 else y
+        X, targets = check_batch(network, np.moveaxis(x, 0, 1), targets)
+    return network, X, targets
+
+
+def lengths_of(trace: Trace) -> Array | None:
+    """(B,) the time steps of each sample, None where all have the same."""
+    if "mask" not in trace.arrays:
+        return None
+    mask, x = trace.arrays["mask"], _array(trace, "x")
+    lengths = mask.sum(axis=0).astype(np.int64)
+    if mask.shape != x.shape[:2] or not (mask == (np.arange(1, len(mask) + 1)[:, None] <= lengths)).all():
+        raise InputError(f"{trace.file}: mask must be {x.shape[:2]} and 1 up to each sample's end, 0 beyond it")
+    return lengths
+
+
+def start_of(trace: Trace, network: Network) -> Training:
+    """What the recorded iteration started from."""
+    done = trace.meta.get("updates_before", 0)
+    kept = {name.removesuffix(BEFORE): value for name, value in trace.arrays.items() if name.endswith(BEFORE)}
+    needed = carried_over(build(network, 1)) if kept else frozenset[str]()
+    for name in needed:
+        shape = next(network.weights[p].shape for p in network.weights if name.endswith(p))
+        if name not in kept or kept[name].shape != shape:
+            raise InputError(f"{trace.file}: {name}{BEFORE} is missing or not of shape {shape}")
+    return Training(network.weights, {name: kept[name] for name in needed}, done if isinstance(done, int) else 0)
 
 
 def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:

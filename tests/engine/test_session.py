@@ -96,10 +96,10 @@ def test_more_outputs_than_classes() -> None:
 REFUSED = [
     ("1,2,0\n3,4,1\n", {"outputs": 1}, "2 classes; --outputs must be at least that, not 1"),
     ("1,2,0\n3,4,0\n", {}, "every sample is of class 0"),
-    ("1,2,0.5\n3,4,1.5\n", {}, "the targets are numbers, not classes; with --loss cross-entropy"),
-    ("1,2,0\n3,,1\n", {}, "sample 1 is shorter than the others"),
+    ("1,2,0.5\n3,4,1.5\n", {"outputs": 2}, "the loss squared on these targets needs --outputs 1, not 2"),
+    ("1,2,0\n3,4,1\n", {"predict": "every"}, "there is one target a sample; --predict every needs one at every step"),
     ("1,2,3,0\n1,2,3,1\n", {"timesteps": 2}, "do not fold into 2 time steps"),
-    ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {}, "a target at every step"),
+    ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {"predict": "last"}, "a target at every step; use --predict every"),
 ]
 
 
@@ -119,3 +119,27 @@ def test_numbers_as_targets_can_be_made_classes(tmp_path: Path) -> None:
     session = open_session(path, {"loss": "cross-entropy"})
     assert session.data.classes == ("0.5", "1.5")
     assert session.debugger.tape(0)["y"].tolist() == [0, 1, 0]
+
+
+OPENED = [
+    ("1,2,0\n3,4,0\n", {"outputs": 2}, ("last", "cross-entropy", 2, None)),
+    ("1,2,0.5\n3,4,1.5\n", {}, ("last", "squared", 1, None)),
+    ("1,2,0\n3,4,1\n", {"loss": "binary"}, ("last", "binary", 1, None)),
+    ("1,2,0\n3,,1\n", {}, ("last", "cross-entropy", 2, [2, 1])),
+    ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {}, ("every", "cross-entropy", 2, None)),
+    ("x1,x2,y1,y2\n1,2,0.5,1\n3,,1,\n", {}, ("every", "squared", 1, [2, 1])),
+    ("1,2,3,0\n", {"outputs": 3}, ("last", "cross-entropy", 3, None)),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "expected"), OPENED)
+def test_what_the_targets_say_decides_the_head(
+    text: str, options: dict[str, Any], expected: tuple[Any, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    debugger = open_session(path, options).debugger
+    network = debugger.network
+    lengths = None if debugger.lengths is None else debugger.lengths.tolist()
+    assert (network.predict, network.loss, network.outputs, lengths) == expected
+    assert np.isfinite(debugger.tape(1).loss)
