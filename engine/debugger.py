@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -22,6 +22,7 @@ from engine.network import Network
 from engine.plan import Plan, plan
 from engine.program import Line, Loop, Point, Program
 from engine.tape import Tape, check_batch, check_initial, check_lengths, record_with
+from engine.training import Measured, measure
 
 TAPES_KEPT = 4
 WEIGHTS_LIMIT = 256 << 20
@@ -217,6 +218,9 @@ class Debugger:
         self._plans = {size: self.plan}
         self._starts = _Starts(start or Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        self._buffers: dict[int, dict[str, Array]] = {}
+        self.history: dict[int, Measured] = {}
+        """The figures of every iteration that has been run."""
 
     @property
     def program(self) -> Program:
@@ -235,17 +239,26 @@ class Debugger:
         if iteration in self._tapes:
             self._tapes.move_to_end(iteration)
             return self._tapes[iteration]
-        current = self._starts.nearest(iteration)
-        start = self._starts.kept[current]
-        while current < iteration:
-            tape = self._tapes.get(current) or self._record(current, start)
-            start = Training(_parameters_after(tape), tape.kept_after, start.updates + 1)
-            current += 1
-            self._starts.keep(current, start)
-        tape = self._tapes[iteration] = self._record(iteration, start)
+        tape = self._tapes[iteration] = self._record(iteration, self.start(iteration))
         if len(self._tapes) > TAPES_KEPT:
             self._tapes.popitem(last=False)
         return tape
+
+    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> Training:
+        """What an iteration starts from; the iterations before it are trained where that has not been done.
+
+        `report` is told of each that had to be run; what it raises ends the training, and what is trained by then stays.
+        """
+        current = self._starts.nearest(iteration)
+        start = self._starts.kept[current]
+        while current < iteration:
+            tape = self._tapes.get(current) or self._record(current, start, passing=True)
+            start = Training(_parameters_after(tape), tape.kept_after, start.updates + 1)
+            self._starts.keep(current + 1, start)
+            if report is not None:
+                report(current, self.history[current])
+            current += 1
+        return start
 
     def batch(self, iteration: int) -> Batch:
         """The samples that an iteration works on."""
@@ -381,14 +394,28 @@ class Debugger:
             return self.go(1 + base + end + length)
         return self.go(base + covered.start)
 
-    def _record(self, iteration: int, start: Training) -> Tape:
+    def _record(self, iteration: int, start: Training, *, passing: bool = False) -> Tape:
+        """The tape of an iteration; one that is only passed through is recorded into arrays that the next one will use again."""
         batch = self.batch(iteration)
         size = len(batch.X)
         prepared = self._plans.get(size)
         if prepared is None:
             prepared = self._plans[size] = Plan(self.network, self.program, size)
+        if passing and size not in self._buffers:
+            self._buffers = {
+                size: prepared.allocate(),
+                **{s: b for s, b in self._buffers.items() if len(self._buffers) < 2},
+            }
         tape = record_with(
-            prepared, batch.X, batch.y, parameters=start.parameters, initial=batch.initial, lengths=batch.lengths
+            prepared,
+            batch.X,
+            batch.y,
+            parameters=start.parameters,
+            initial=batch.initial,
+            lengths=batch.lengths,
+            into=self._buffers[size] if passing else None,
         )
+        if iteration not in self.history:
+            self.history[iteration] = measure(tape)
         own = None if self.batches.whole else self.batches.indices(iteration)
         return replace(tape, updates_before=start.updates, kept=start.kept, samples=own)

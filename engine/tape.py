@@ -231,9 +231,15 @@ def record_with(
     parameters: Mapping[str, Array] | None = None,
     initial: Mapping[str, Array] | None = None,
     lengths: Array | None = None,
+    into: dict[str, Array] | None = None,
 ) -> Tape:
-    """`record` with a plan made before; X, y and lengths are taken as they are."""
-    arrays = prepared.allocate()
+    """`record` with a plan made before; X, y and lengths are taken as they are.
+
+    `into` are arrays of the plan's, used again: whatever tape they belonged to is lost.
+    """
+    arrays = prepared.allocate() if into is None else into
+    for array in arrays.values():
+        array.flags.writeable = True
     arrays["x"][...] = np.moveaxis(X, 0, 1)
     _fill_given(prepared, arrays, y, lengths)
     for name, value in (initial or {}).items():

@@ -126,17 +126,38 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "View 1: this line and the flow",
         "view",
-        "1 2 3",
-        "views: this line, flow, weights",
+        "1 2 3 4",
+        "views: this line, flow, weights, training",
     ),
     Command("page('flow')", "2", "2", LOOK, "View 2: the flow of as many quantities as fit", back=True),
     Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
+    Command(
+        "page('training')", "4", "4", LOOK, "View 4: loss, accuracy and gradient by iteration and time step", back=True
+    ),
+    Command(
+        "train",
+        "t",
+        "t",
+        MOVE,
+        "Train on, or pause",
+        "train",
+        line="train on iteration by iteration, or pause (view 4)",
+    ),
+    Command(
+        "enter",
+        "enter",
+        "enter",
+        LOOK,
+        "Go to the iteration and time step under the cursor of view 4",
+        "go there",
+        line="view 4: go to that iteration and step",
+    ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
     Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
 )
 
 FOOTER_ORDER = (
-    "step(1)", "next", "finish", "run", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)", "operand(1)", "page('program')",
+    "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)", "operand(1)", "page('program')",
     "help", "quit", "goto", "find",
 )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from engine.errors import InputError
 from engine.files.locate import resolve
-from engine.files.options import OPTIONS
+from engine.files.options import LARGEST, OPTIONS
 from engine.text import clean
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
@@ -74,6 +74,14 @@ def _show(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--iterations", required=True, type=_count, metavar="N", help="how many updates to make")
+    parser.add_argument(
+        "-o", "--output", metavar="WEIGHTS", help="where to write the trained weights (.npz); replaces what is there"
+    )
+    _common(parser)
+
+
 def _examples(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
@@ -83,8 +91,15 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("check the gradients against finite differences", _check),
     "show": ("show a quantity as a heatmap with numbers", _show),
     "code": ("print a plain NumPy program for this very model and data", _common),
+    "train": ("train without a screen and save the weights", _train),
     "examples": ("list the built-in examples", _examples),
 }
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)} is not possible; it must be a whole number, 1 or more")
+    return int(text)
 
 
 def _tolerance(text: str) -> float:

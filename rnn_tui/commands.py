@@ -9,6 +9,7 @@ import argparse
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.gradcheck import Report
+    from engine.training import Measured
 
 
 def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -86,6 +88,49 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # inside a string of the program an escape means the same
     sys.stdout.write(program_text(session))
     return 0
+
+
+def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui train [DATA] --iterations N [-o WEIGHTS]`: an interrupt saves what there is and exits with 130."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    session = open_session(arguments.data, given)
+    debugger, first = session.debugger, session.options["iteration"]
+    last = first + arguments.iterations
+    columns = (
+        TextColumn("iteration"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    done = 0
+    interrupted = False
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("", total=last)
+
+        def report(iteration: int, figures: Measured) -> None:
+            nonlocal done
+            done = iteration + 1
+            progress.update(task, completed=done, description=_figures(figures))
+
+        try:
+            debugger.start(last, report)
+        except KeyboardInterrupt:
+            interrupted = True
+    parameters = debugger.start(done).parameters
+    if arguments.output:
+        write_weights(Path(arguments.output), parameters)
+        print(f"wrote {clean(arguments.output)}, the weights after {done} updates", file=sys.stderr)
+    if done:
+        print(f"iteration {done - 1}  {_figures(debugger.history[done - 1])}")
+    return 128 + signal.SIGINT if interrupted else 0
+
+
+def _figures(figures: Measured) -> str:
+    right = "" if figures.accuracy is None else f"  accuracy {figures.accuracy:.1%}"
+    return f"loss {figures.loss:.6g}{right}  ‖gradient‖ {figures.gradient_norm:.3g}"
 
 
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -15,11 +16,12 @@ from engine.derive import gradient
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
+from engine.training import Measured
 from rnn_tui.look import Look
 from rnn_tui.render.palette import scale_of, signed_codes
 
-Page = Literal["program", "flow", "weights"]
-PAGES: tuple[Page, ...] = ("program", "flow", "weights")
+Page = Literal["program", "flow", "weights", "training"]
+PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training")
 
 
 LOG_FROM = 30.0
@@ -52,6 +54,8 @@ class Selection:
     operand: int | None = None
     line: tuple[int, int] | None = None
     quantity: str | None = None
+    moment: tuple[int, int] | None = None
+    """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
@@ -70,6 +74,8 @@ class Frame:
     look_for: str = ""
     samples: int = 1
     classes: tuple[str, ...] = ()
+    history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
+    """What is known of the iterations that were run."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
 
@@ -98,6 +104,12 @@ class Frame:
         values = self.parts[self.inspected].values
         assert values is not None
         return min(self.selection.row, values.shape[0] - 1), min(self.selection.column, values.shape[1] - 1)
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """The iteration and time step at the cursor of the training view."""
+        point = self.view.point
+        return self.selection.moment or (point.iteration, point.t or self.view.program.steps)
 
     @property
     def flowing(self) -> str:

@@ -33,6 +33,17 @@ class ToCell:
 
 
 @dataclass(frozen=True)
+class ToIteration:
+    """A picture of iterations × time steps: how many iterations, in how many columns how wide, in how many rows on how many lines."""
+
+    iterations: int
+    columns: int
+    pitch: int
+    rows: int
+    lines: int
+
+
+@dataclass(frozen=True)
 class Press:
     """Do what a key does."""
 

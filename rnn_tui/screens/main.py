@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
@@ -17,6 +19,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Static
 
+from engine.derive import gradient
 from engine.notation import Writer
 from engine.program import Line
 from engine.session import Session
@@ -29,13 +32,24 @@ from rnn_tui.panes.inspector import draw_inspector
 from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
+from rnn_tui.render.pooling import block_range
 from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
-from rnn_tui.targets import Press, ToCell, ToLine, ToPosition
+from rnn_tui.targets import Press, ToCell, ToIteration, ToLine, ToPosition
 from rnn_tui.widgets.pane import Columns, Pane, Rows
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 SMALLEST = (60, 18)
+
+
+TRAIN_FOR = 0.04
+"""Seconds of training between two pictures of it."""
+TRAIN_AT_MOST = 1000
+
+
+class _EnoughError(Exception):
+    """Ends training for this moment."""
 
 
 class MainScreen(Screen[None]):
@@ -59,6 +73,8 @@ class MainScreen(Screen[None]):
         self._writer = Writer(self.debugger.program, self.debugger.plan.axes, scalars)
         self._selection = Selection()
         self._timer: Timer | None = None
+        self._training: Timer | None = None
+        self._trained = 0
         self._speed = 3
         self._blank: dict[int, Strip] = {}
 
@@ -77,6 +93,7 @@ class MainScreen(Screen[None]):
                 yield pane(draw_line, "line")
                 yield pane(draw_flow, "flow")
                 yield pane(draw_weights, "weights")
+                yield pane(draw_training, "training")
         yield pane(draw_inspector, "inspector")
         yield pane(draw_footer, "footer")
         yield Static(
@@ -116,6 +133,7 @@ class MainScreen(Screen[None]):
         self.query_one("#line").display = page == "program"
         self.query_one("#flow").display = page == "flow" or (page == "program" and height >= 24)
         self.query_one("#weights").display = page == "weights"
+        self.query_one("#training").display = page == "training"
         self.query_one("#line").styles.height = "3fr" if height >= 30 else "1fr"
         flow = self.query_one("#flow")
         flow.styles.height = "1fr" if page == "flow" else "2fr" if height >= 30 else 7
@@ -133,6 +151,7 @@ class MainScreen(Screen[None]):
             look_for=data.look_for,
             samples=len(data.X),
             classes=data.classes,
+            history=dict(debugger.history) if self._selection.page == "training" else {},
             keys=self._keys(),
         )
 
@@ -146,12 +165,20 @@ class MainScreen(Screen[None]):
             label = command.footer
             if action == "run" and self._timer is not None:
                 label = f"pause (+ − {SPEEDS[self._speed]}/s)"
+            if action == "train" and self._training is not None:
+                label = "pause training"
             labels.append((command.footer_keys, label, action))
         return tuple(labels)
 
     def _works(self, action: str) -> bool:
         if action == "continue":
             return bool(self.debugger.breakpoints)
+        if action == "enter":
+            return self._selection.page == "training"
+        if action == "train":
+            return self._selection.page == "training"
+        if action == "cell(0,-1)" and self._selection.page == "training":
+            return True
         if action in ("cell(0,-1)", "operand(1)"):
             return self.debugger.position > 0 and self._selection.page == "program"
         if action == "sample(1)":
@@ -313,6 +340,9 @@ class MainScreen(Screen[None]):
     def action_cell(self, rows: int, columns: int) -> None:
         """Moves the cell cursor inside its picture."""
         frame = self.frame
+        if frame is not None and self._selection.page == "training":
+            self._move_moment(frame, rows, columns)
+            return
         if frame is None or frame.cell is None or frame.inspected is None:
             return
         values = frame.parts[frame.inspected].values
@@ -351,6 +381,61 @@ class MainScreen(Screen[None]):
             self._selection = replace(self._selection, page=page)
             self._arrange()
             self._show()
+
+    # Training
+
+    def _move_moment(self, frame: Frame, rows: int, columns: int) -> None:
+        """Moves the cursor of the training view, by one time step or one iteration."""
+        iteration, t = frame.moment
+        last = max(self.debugger.history, default=0)
+        steps = self.debugger.program.steps
+        self._choose(moment=(max(0, min(iteration + columns, last)), max(1, min(t + rows, steps))))
+
+    def action_train(self) -> None:
+        """Trains on, iteration after iteration, in the training view; pauses when it does so already."""
+        if self._training is not None:
+            self._stop_training()
+            self._show()
+            return
+        self._stop_running()
+        self.action_page("training")
+        self._trained = 1 + max(self.debugger.history, default=-1)
+        self._training = self.set_interval(1 / 20, self._train_on)
+        self._train_on()
+
+    def _train_on(self) -> None:
+        """As many iterations as fit into a moment; at least one."""
+        until = time.monotonic() + TRAIN_FOR
+
+        def report(iteration: int, _: object) -> None:
+            if time.monotonic() > until:
+                raise _EnoughError
+
+        with contextlib.suppress(_EnoughError):
+            self.debugger.start(self._trained + TRAIN_AT_MOST, report)
+        self._trained = max(self.debugger.history, default=-1) + 1
+        self._selection = replace(
+            self._selection, moment=(self._trained - 1, self.frame.moment[1] if self.frame else 1)
+        )
+        self._show()
+
+    def _stop_training(self) -> None:
+        if self._training is not None:
+            self._training.stop()
+            self._training = None
+
+    def action_enter(self) -> None:
+        """To the iteration and time step under the cursor of the training view: where its error arrives."""
+        if self.frame is None or self._selection.page != "training":
+            return
+        self._stop_training()
+        iteration, t = self.frame.moment
+        program = self.debugger.program
+        written = program.written(gradient(program.output), t)
+        self._selection = replace(self._selection, page="program", moment=None)
+        self._arrange()
+        self._moved(self.debugger.go(1 + iteration * program.length + written))
+        self._say("4 leads back to the training view")
 
     # Dialogs
 
@@ -398,6 +483,17 @@ class MainScreen(Screen[None]):
                 self._toggle(self.debugger.program.blocks[block].lines[index])
             case ToLine(block=block, index=index):
                 self._choose(line=(block, index))
+            case ToIteration() as target:
+                row = min(message.y * target.rows // target.lines, target.rows - 1)
+                column = min(message.x // target.pitch, target.columns - 1)
+                moment = (
+                    block_range(column, target.iterations, target.columns).start,
+                    1 + block_range(row, self.debugger.program.steps, target.rows).start,
+                )
+                again = moment == self._selection.moment
+                self._choose(moment=moment)
+                if again:
+                    self.action_enter()
             case ToCell() as target:
                 self._pick(target, message.x, message.y)
             case Press(action=action):

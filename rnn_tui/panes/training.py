@@ -1,0 +1,178 @@
+"""Training: loss, accuracy and gradient norm by iteration, and how large the error was at each time step of each iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.derive import gradient
+from engine.functions import Array
+from engine.training import COLUMNS, Measured
+from rnn_tui.frame import LOG_FROM, Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.curve import bars, curve
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.numbers import number
+from rnn_tui.render.palette import NOT_YET, one_sided_codes
+from rnn_tui.render.pooling import block_of, block_range
+from rnn_tui.targets import ToIteration
+
+LEFT = 11
+WIDEST = 6
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The iterations 0..count−1 from left to right: `columns` groups of them, each `pitch` characters wide."""
+
+    count: int
+    columns: int
+    pitch: int
+
+    @property
+    def width(self) -> int:
+        return self.columns * self.pitch
+
+
+def draw_training(frame: Frame, width: int, height: int) -> Canvas:
+    """Columns are iterations; the curve of the loss above, rows of time steps below. A cell leads to that iteration and step."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    flow = gradient(frame.view.program.output)
+    canvas.frame(0, 0, width, height, f"training · ‖{flow}_t‖ by iteration and time step", look.border, look.bold)
+    if not frame.history:
+        canvas.text(2, 2, "nothing has been run yet: press t to train", look.dim)
+        return canvas
+    count = 1 + max(*frame.history, frame.view.point.iteration)
+    room = max(1, width - LEFT - 2)
+    axis = _Axis(count, min(count, room), max(1, min(WIDEST, room // count)))
+    y = 1 + _curves(frame, canvas, axis, height)
+    _heatmap(frame, canvas, axis, y, height - y - 3)
+    _numbers(frame, canvas, axis, height - 3)
+    _status(frame, canvas, width, height - 2)
+    return canvas
+
+
+def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
+    """Loss, accuracy and gradient norm; how many lines that took."""
+    look = frame.look
+    lines = 5 if height >= 26 else 3 if height >= 14 else 1
+    losses = _figures(frame, axis, lambda each: each.loss)
+    for y, line in enumerate(curve(losses, axis.width, lines)):
+        canvas.text(LEFT, 1 + y, line, look.forward)
+    finite = losses[np.isfinite(losses)]
+    canvas.text(1, 1, "loss", look.forward)
+    if finite.size and lines > 1:
+        for y, value in {1: float(finite.max()), lines: float(finite.min())}.items():
+            text = number(value, 5, 2, trim=True)
+            canvas.text(LEFT - 1 - len(text), y, text, look.dim)
+    used = lines
+    right = [each.accuracy for each in frame.history.values() if each.accuracy is not None]
+    if right:
+        used += 1
+        canvas.text(1, used, "accuracy", look.forward)
+        canvas.text(LEFT, used, _wide(bars(_figures(frame, axis, _accuracy), 0, 1), axis), look.forward)
+    with np.errstate(all="ignore"):
+        norms = np.log10(_figures(frame, axis, lambda each: each.gradient_norm))
+    shown = norms[np.isfinite(norms)]
+    used += 1
+    canvas.text(1, used, "‖gradient‖", look.backward)
+    if shown.size:
+        text = bars(norms, float(shown.min()), float(shown.max()))
+        canvas.text(LEFT, used, _wide(text, axis), look.backward)
+    return used
+
+
+def _accuracy(each: Measured) -> float:
+    return float("nan") if each.accuracy is None else each.accuracy
+
+
+def _wide(text: str, axis: _Axis) -> str:
+    return "".join(character * axis.pitch for character in text)
+
+
+def _figures(frame: Frame, axis: _Axis, figure: Callable[[Measured], float]) -> Array:
+    """One number a column: the last iteration's of the group; NaN where none was run."""
+    result = np.full(axis.columns, np.nan)
+    for column in range(axis.columns):
+        known = [i for i in block_range(column, axis.count, axis.columns) if i in frame.history]
+        if known:
+            result[column] = figure(frame.history[known[-1]])
+    return result
+
+
+def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) -> None:
+    look, steps = frame.look, frame.view.program.steps
+    if lines < 1:
+        return
+    kept = min(steps, COLUMNS)
+    rows = min(kept, lines if look.mode is ColorMode.NONE else 2 * lines)
+    values = np.full((rows, axis.columns), np.nan)
+    starts = np.arange(rows) * kept // rows
+    for column in range(axis.columns):
+        for iteration in block_range(column, axis.count, axis.columns):
+            if iteration in frame.history:
+                flow = np.maximum.reduceat(frame.history[iteration].flow, starts)
+                values[:, column] = np.fmax(values[:, column], flow)
+    known = ~np.isnan(values).all(axis=0)
+    finite = values[np.isfinite(values) & (values > 0)]
+    largest = float(finite.max()) if finite.size else 1.0
+    log = bool(finite.size) and largest > LOG_FROM * float(finite.min())
+    floor = max(float(finite.min()) / largest * 0.5, 1e-30) if log else 1e-6
+    codes = one_sided_codes(values, largest, log, floor)
+    codes[:, ~known] = NOT_YET
+    size = 1 if rows <= lines else "half"
+    cursor = _cursor(frame, axis, rows)
+    picture = heatmap(codes, look.palettes.backward, look.mode, axis.pitch, size, cursor)
+    canvas.rows(LEFT, top, picture)
+    canvas.text(1, top, "t = 1", look.dim)
+    if len(picture) > 1:
+        canvas.text(1, top + len(picture) - 1, f"t = {steps}"[: LEFT - 2], look.dim)
+    if len(picture) > 2 and finite.size:
+        canvas.text(1, top + 1, "log" if log else "", look.dim)
+    canvas.hit(
+        LEFT, top, axis.width, len(picture), ToIteration(axis.count, axis.columns, axis.pitch, rows, len(picture))
+    )
+
+
+def _cursor(frame: Frame, axis: _Axis, rows: int) -> tuple[int, int]:
+    iteration, t = frame.moment
+    return block_of(t - 1, frame.view.program.steps, rows), block_of(
+        min(iteration, axis.count - 1), axis.count, axis.columns
+    )
+
+
+def _numbers(frame: Frame, canvas: Canvas, axis: _Axis, y: int) -> None:
+    """The iterations' numbers below, the present one marked."""
+    look = frame.look
+    now = block_of(frame.view.point.iteration, axis.count, axis.columns)
+    widest = len(str(axis.count)) + 2
+    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * axis.pitch >= widest)
+    for column in range(0, axis.columns, stride):
+        if abs(column - now) * axis.pitch >= widest:
+            label = str(block_range(column, axis.count, axis.columns).start)
+            canvas.text(LEFT + column * axis.pitch, y, label, look.dim)
+    here = str(frame.view.point.iteration)
+    canvas.text(min(LEFT + now * axis.pitch, canvas.width - 2 - len(here)), y, here, look.accent)
+    canvas.text(1, y, "iteration", look.dim)
+
+
+def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
+    """What is under the cursor, in numbers."""
+    look, (iteration, t) = frame.look, frame.moment
+    known = frame.history.get(iteration)
+    if known is None:
+        canvas.text(2, y, shortened(f"iteration {iteration} has not been run", width - 4), look.dim)
+        return
+    place = (t - 1) * len(known.flow) // frame.view.program.steps
+    parts = [
+        f"iteration {iteration}, t = {t}: ‖{gradient(frame.view.program.output)}‖ {number(float(known.flow[place]), 8, trim=True)}"
+    ]
+    parts.append(f"loss {number(known.loss, 8, trim=True)}")
+    if known.accuracy is not None:
+        parts.append(f"accuracy {known.accuracy:.0%}")
+    parts.append(f"‖gradient‖ {number(known.gradient_norm, 8, trim=True)}")
+    canvas.text(2, y, shortened(" · ".join(parts), width - 4), look.text)
