@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from engine.equation import Equation
 from engine.expression import Binary, Call, Name, Sum, show, walk
 from engine.files.data import Data
+from engine.files.weights import SAFETENSORS, Weights
 from engine.functions import FUNCTIONS
 from engine.network import Network
+from engine.parameters import Piece
 from engine.plan import Plan
 from engine.program import Block, Line, Loop, Quantity
 from engine.session import Session
@@ -79,7 +81,7 @@ def program_text(session: Session) -> str:
         "",
         *_definitions(plan),
         *_data(data, plan, from_trace=session.from_trace),
-        *_weights(plan.network, options["seed"], options["init-scale"], from_trace=session.from_trace),
+        *_weights(session),
         *body,
         *_report(plan),
     ]
@@ -141,20 +143,49 @@ def _columns(columns: tuple[int, ...]) -> str:
     return f"{first}:{last + 1}" if columns == tuple(range(first, last + 1)) else f"{list(columns)}"
 
 
-def _weights(network: Network, seed: int, init_scale: float, *, from_trace: bool) -> list[str]:
-    if from_trace:
+def _weights(session: Session) -> list[str]:
+    network = session.debugger.network
+    if session.from_trace:
         return ["# ---- weights ----", *(f"{name} = trace[{name!r}]" for name in network.parameter_axes), ""]
-    scale = "1" if init_scale == 1 else repr(init_scale)
+    if session.weights is not None:
+        return _read(session.weights, network)
+    scale, seed = session.options["init-scale"], session.options["seed"]
     lines = [
         "# ---- weights: uniform between -bound and +bound, always drawn in this order ----",
         f"rng = np.random.default_rng({seed})",
-        f"bound = {scale} / np.sqrt(H)",
+        f"bound = {'1' if scale == 1 else repr(scale)} / np.sqrt(H)",
     ]
     cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
     for name, axes in network.parameter_axes.items():
         size = ", ".join(axes) + ("," if len(axes) == 1 else "")
         lines.append(f"{name} = rng.uniform(-bound, bound, size=({size})){cast}")
     return [*lines, ""]
+
+
+def _read(weights: Weights, network: Network) -> list[str]:
+    """The parameters from their file, each from where it lies there."""
+    path = str(weights.path)
+    safe = weights.path.suffix.lower() == SAFETENSORS
+    lines = ["# ---- weights ----"]
+    lines += ["from safetensors.numpy import load_file", ""] if safe else []
+    lines.append(f"weights = {'load_file' if safe else 'np.load'}({path!r})")
+    kind = "float" if network.dtype == "float64" else f"np.{network.dtype}"
+    for name, pieces in weights.recipe.pieces.items():
+        addends = [_piece(piece) for piece in pieces]
+        if len(addends) == 1:
+            lines.append(f"{name} = {addends[0]}.astype({kind})")
+        elif addends:
+            total = " + ".join(f"{addend}.astype(float)" for addend in addends)
+            lines.append(f"{name} = {total}" if kind == "float" else f"{name} = ({total}).astype({kind})")
+        else:
+            size = ", ".join(network.parameter_axes[name]) + ","
+            lines.append(f"{name} = np.zeros(({size}), {kind})")
+    return [*lines, ""]
+
+
+def _piece(piece: Piece) -> str:
+    rows = f"[{piece.rows[0]}:{piece.rows[1]}]" if piece.rows else ""
+    return f"weights[{piece.array!r}]{rows}{'.T' if piece.transposed else ''}"
 
 
 def _initial(session: Session) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.cells import CELLS
+from engine.cells import CELLS, Cell
 from engine.debugger import Debugger
 from engine.errors import InputError
 from engine.files.data import Data, load
@@ -15,6 +15,7 @@ from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
 from engine.files.trace import initial_of, is_trace, lengths_of, network_of, read_trace, start_of
+from engine.files.weights import Weights, read_weights
 from engine.functions import Array
 from engine.network import Network
 from engine.notation import parse_cell
@@ -29,6 +30,8 @@ class Session:
     options: Mapping[str, Any]
     debugger: Debugger
     from_trace: bool = False
+    weights: Weights | None = None
+    """The file whose weights it starts from."""
 
     @property
     def description(self) -> str:
@@ -52,14 +55,19 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
     predict, loss = _predict(data, options["predict"]), _loss(data, options["loss"])
+    weights = _weights(data, options, given)
+    if weights is not None:
+        _check_sizes(weights, data, _outputs(data, predict, loss, None), at_least=loss == "cross-entropy")
+        options |= _decided(weights)
     _refuse_one_class(data, loss, options["outputs"])
-    if "activation" in given and not CELLS[options["cell"]].has_activation:
-        raise InputError(f"the cell {options['cell']} has its own activations; leave --activation away")
+    cell: Cell = weights.cell if weights else CELLS[options["cell"]]
+    if "activation" in given and not cell.has_activation:
+        raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
     network = Network(
         inputs=data.X.shape[2],
         outputs=_outputs(data, predict, loss, options["outputs"]),
         hidden=options["hidden"],
-        cell=options["cell"],
+        cell=cell,
         activation=options["activation"],
         predict=predict,
         loss=loss,
@@ -73,6 +81,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         clip_value=options["clip-value"],
         truncate=options["truncate"],
         truncate_by=options["truncate-by"],
+        weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)
     debugger = Debugger(
@@ -82,7 +91,40 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         _set_breakpoint(debugger, data, text)
     if data.watches:
         raise InputError(f"{data.name}: watches cannot be shown yet; leave them out of the project")
-    return Session(data, options, debugger)
+    return Session(data, options, debugger, weights=weights)
+
+
+def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any]) -> Weights | None:
+    """The weights to start from; they say the cell, H and C, and what was said otherwise beside them is refused."""
+    if options["weights"] is None:
+        return None
+    weights = read_weights(options["weights"], allow_nan=options["allow-nan"])
+    file = shown(weights.path)
+    said = given if "weights" in given else {**data.options, **given}
+    for name, value in _decided(weights).items():
+        if said.get(name, value) != value:
+            raise InputError(f"{file}: its weights are of {name} {value}, not {said[name]}; leave --{name} away")
+    return weights
+
+
+def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) -> None:
+    """Refuses weights for other data: of another D, or whose C is not what the targets need."""
+    inputs, given = weights.sizes["D"], weights.sizes["C"]
+    if inputs != data.X.shape[2]:
+        raise InputError(
+            f"{shown(weights.path)}: its weights are for {inputs} values a step, {data.name} has {data.X.shape[2]}; "
+            "take other data or fold them with --timesteps"
+        )
+    if given < outputs or (given > outputs and not at_least):
+        raise InputError(
+            f"{shown(weights.path)}: its weights are for {given} outputs, the targets of {data.name} need {outputs}; "
+            "take weights and data that belong together"
+        )
+
+
+def _decided(weights: Weights) -> dict[str, Any]:
+    """The options that weights decide."""
+    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], "outputs": weights.sizes["C"]}
 
 
 def _set_breakpoint(debugger: Debugger, data: Data, text: str) -> None:

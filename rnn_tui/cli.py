@@ -49,7 +49,8 @@ def _common(parser: argparse.ArgumentParser, data: str = "data") -> None:
         if option.kind is bool:
             group.add_argument(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=option.help)
             continue
-        shown = "|".join(option.choices) or {int: "N", float: "X"}[option.kind]  # pyright: ignore[reportArgumentType]
+        own = [f"FILE{option.suffix}"] if option.suffix else []
+        shown = "|".join((*option.choices, *own)) or {int: "N", float: "X"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
         default = "" if option.default is None else f" ({option.default})"
         group.add_argument(f"--{name}", metavar=shown, default=argparse.SUPPRESS, help=option.help + default)
 

@@ -16,6 +16,9 @@ class Cell:
     They read the input `x` (B, D), parameters, quantities of the same step and states of the step before (`a_prev`).
     `states` are carried to the next step, `output` is the one the read-out reads. `parameters` maps each parameter to its axes,
     in the order in which initial weights are drawn.
+
+    `torch` says where PyTorch keeps them: for `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` the parameters in the order in which
+    that array stacks them, H rows each. A parameter that several arrays hold is their sum; a parameter of weights has one array.
     """
 
     name: str
@@ -25,3 +28,4 @@ class Cell:
     output: str
     has_activation: bool = False
     meanings: Mapping[str, str] = field(default_factory=dict[str, str])
+    torch: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

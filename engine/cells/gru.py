@@ -40,4 +40,10 @@ GRU = Cell(
         "zz": "pre-activation of z",
         "zn": "pre-activation of n",
     },
+    torch={
+        "weight_ih": ("Wxr", "Wxz", "Wxn"),
+        "weight_hh": ("Whr", "Whz", "Whn"),
+        "bias_ih": ("br", "bz", "bn"),
+        "bias_hh": ("br", "bz", "bhn"),
+    },
 )

@@ -36,4 +36,10 @@ LSTM = Cell(
         "h": "hidden state",
         **{f"z{gate}": f"pre-activation of {gate}" for gate in "ifgo"},
     },
+    torch={
+        "weight_ih": tuple(f"Wx{gate}" for gate in "ifgo"),
+        "weight_hh": tuple(f"Wh{gate}" for gate in "ifgo"),
+        "bias_ih": tuple(f"b{gate}" for gate in "ifgo"),
+        "bias_hh": tuple(f"b{gate}" for gate in "ifgo"),
+    },
 )

@@ -21,4 +21,5 @@ RNN = Cell(
         "Wa": "recurrent weights",
         "ba": "bias of the state",
     },
+    torch={"weight_ih": ("Wx",), "weight_hh": ("Wa",), "bias_ih": ("ba",), "bias_hh": ("ba",)},
 )

@@ -46,6 +46,20 @@ def resolve(source: str | Path | None) -> Path:
     raise InputError(_no_such_file(path, text))
 
 
+def existing(text: str, kind: str) -> Path:
+    """The absolute path of a file that must be there; `kind` says in the refusal what it was to be, as "weights"."""
+    if not text.strip():
+        raise InputError(f"the name of the {kind} file is empty; give the name of a file")
+    path = Path(text)
+    if _is_file(path):
+        return path.absolute()
+    if found := _kind(path):
+        raise InputError(f"{clean(text)} is {found}, not a {kind} file; give the name of a file")
+    close = difflib.get_close_matches(path.name, _neighbours(path), n=2, cutoff=0.5)
+    meant = f"did you mean {' or '.join(clean(name) for name in close)}?" if close else "check its name"
+    raise InputError(f"there is no {kind} file named {clean(text)}; {meant}")
+
+
 def _is_bare(text: str) -> bool:
     return bool(text) and not any(mark in text for mark in "./\\\0")
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from engine.errors import InputError
+from engine.files.locate import existing
 from engine.text import clean
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option: a choice, a flag or a number with a lower bound (`above`: larger than; None: any finite number)."""
+    """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), or a file.
 
-    kind: type[str | bool | int | float]
+    A choice with a `suffix` may on the command line also be a file of one's own that ends so; a project cannot name one.
+    """
+
+    kind: type[str | bool | int | float | Path]
     help: str
     default: str | bool | int | float | None = None
     choices: tuple[str, ...] = ()
     above: float | None = None
+    suffix: str = ""
 
     def expected(self) -> str:
         """What is allowed, in words."""
@@ -28,23 +34,29 @@ class Option:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
             return "true or false"
+        if self.kind is Path:
+            return "the name of a file"
         noun = "whole number" if self.kind is int else "number"
         if self.above is None:
             return f"a {noun}"
         return f"a {noun}, {int(self.above) + 1} or more" if self.kind is int else f"a {noun} above {self.above:g}"
 
     def accepts(self, value: object) -> bool:
-        """Whether a value from a file is one of these."""
+        """Whether a value from a project is one of these."""
         if self.choices:
             return isinstance(value, str) and value in self.choices
+        if self.kind is Path:
+            return isinstance(value, str)
         if self.kind is bool or isinstance(value, bool):
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):
             return False
         return abs(value) <= LARGEST and math.isfinite(value) and (self.above is None or value > self.above)
 
-    def parse(self, name: str, text: str) -> str | int | float:
-        """The value of `--name text`; InputError says what is allowed."""
+    def parse(self, name: str, text: str) -> str | int | float | Path:
+        """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
+        if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
+            return existing(text, name)
         value: str | int | float | None = text if self.choices else None
         if not self.choices:
             try:
@@ -52,7 +64,8 @@ class Option:
             except ValueError:
                 value = None
         if value is None or not self.accepts(value):
-            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}")
+            own = f", or a file that ends in {self.suffix}" if self.suffix else ""
+            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{own}")
         return value
 
 
@@ -60,7 +73,7 @@ LARGEST = 2**31 - 1
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        "cell": Option(str, "the recurrent cell", "rnn", ("rnn", "lstm", "gru")),
+        "cell": Option(str, "the recurrent cell", "rnn", ("rnn", "lstm", "gru"), suffix=".py"),
         "activation": Option(str, "the activation of the rnn cell", "tanh", ("tanh", "relu", "sigmoid", "identity")),
         "hidden": Option(int, "H, units of the state", 8, above=0),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
@@ -75,6 +88,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "dtype": Option(str, "precision", "float64", ("float64", "float32")),
         "seed": Option(int, "seed of the initial weights", 0, above=-1),
         "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
+        "weights": Option(Path, "start from these weights (NPZ or safetensors), which say the cell, H and C"),
         "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
         "optimizer": Option(str, "the update rule", "sgd", ("sgd", "momentum", "adam")),
         "lr": Option(float, "learning rate", 0.1, above=0),

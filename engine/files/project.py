@@ -129,13 +129,15 @@ def _option(path: Path, name: str, value: object) -> object:
     if not wanted.accepts(value):
         given = clean(repr(value), 60)
         raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
+    if wanted.kind is Path:
+        return _inside(path, f"option {name}", value)
     return float(cast("float", value)) if wanted.kind is float else value
 
 
 def _inside(path: Path, key: str, value: object) -> Path:
     """The existing file called `value`, which must lie in the project's folder, links followed."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise InputError(f'{shown(path)}: {key} must be the name of a file: {key} = "numbers.csv"')
+        raise InputError(f"{shown(path)}: {key} must be the name of a file in quotes")
     folder = path.parent.resolve()
     windows = PureWindowsPath(value)  # also splits at /, and knows drives
     refusal = InputError(

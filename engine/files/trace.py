@@ -19,13 +19,12 @@ import json
 import math
 import os
 import platform
-import secrets
 import zipfile
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -36,6 +35,7 @@ from engine.derive import NEXT, OUT, gradient
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
 from engine.files.raw import shown
+from engine.files.writing import write_npz
 from engine.functions import Array
 from engine.heads import HEADS
 from engine.network import Network, choose
@@ -108,43 +108,6 @@ def describe(tape: Tape) -> dict[str, object]:
         "equations": _equations(tape),
         "matrix_library": _matrix_library(),
     }
-
-
-def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
-    """An uncompressed NPZ archive, written beside `path` and renamed: `path` holds the old file or the whole new one, never a part.
-
-    A link is followed. Raises InputError when the folder is missing, the system refuses, or `path` is something else than a file.
-    """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
-    if target.exists() and not target.is_file():
-        raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
-    if not target.parent.is_dir():
-        raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
-    beside = target.parent / f".rnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    try:
-        try:
-            with beside.open("xb") as file:
-                _write(file, arrays)
-            beside.replace(target)
-        except BaseException:  # an interrupt too must leave nothing behind
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-    except OSError as error:
-        reason = clean(error.strerror or type(error).__name__)
-        raise InputError(
-            f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
-        ) from error
-
-
-def _write(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
-    """Like np.savez, which cannot write arrays called `file` or `allow_pickle`."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                npy.write_array(member, np.asarray(array), allow_pickle=False)
 
 
 def _plain(value: Any) -> Any:

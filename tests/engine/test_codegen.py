@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from engine.codegen import program_text
 from engine.files.locate import sample_names
 from engine.files.trace import write_trace
 from engine.session import Session, open_session
 from engine.tape import Tape
+from tests.engine import pytorch
 
 NASTY = ("cat", "a,b", 'say "hi"', "#1", "dog # two", "1;2", "é", "it's", "two words")
 
@@ -221,3 +223,23 @@ def test_hostile_names_stay_data(tmp_path: Path, label: str) -> None:
     text = program_text(session)
     assert all(character == "\n" or character.isprintable() for character in text)
     assert_same(session)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_weights_come_from_their_file(tmp_path: Path, cell: str, suffix: str, dtype: str) -> None:
+    arrays = pytorch.model(cell, inputs=1, dtype="float32")
+    del arrays["fc.bias"]
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        save_file(arrays, path)
+    session = open_session(None, {"weights": path, "dtype": dtype, "iteration": 1})
+    names, _ = ran(program_text(session))
+    tape = session.debugger.tape(1)
+    assert float(names["loss"]) == pytest.approx(tape.loss, rel=1e-12 if dtype == "float64" else 1e-5)
+    names, _ = ran(program_text(open_session(None, {"weights": path, "dtype": dtype})))
+    for name, value in session.debugger.network.weights.items():
+        assert (names[name].dtype, names[name].tobytes()) == (value.dtype, value.tobytes()), name

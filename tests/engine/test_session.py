@@ -11,6 +11,7 @@ import pytest
 from engine.errors import InputError
 from engine.files.options import DEFAULTS
 from engine.session import open_session
+from tests.engine import pytorch
 
 
 @pytest.fixture
@@ -143,3 +144,99 @@ def test_what_the_targets_say_decides_the_head(
     lengths = None if debugger.lengths is None else debugger.lengths.tolist()
     assert (network.predict, network.loss, network.outputs, lengths) == expected
     assert np.isfinite(debugger.tape(1).loss)
+
+
+# Weights
+
+
+@pytest.fixture
+def weights(project: Path) -> Path:
+    """An LSTM's for two inputs, in the project's folder."""
+    path = project.parent / "w.npz"
+    np.savez(path, **pytorch.model("lstm", inputs=2, hidden=3))
+    return path
+
+
+def test_weights_decide_the_cell_and_its_sizes(project: Path, weights: Path) -> None:
+    data = project.parent / "d.csv"
+    session = open_session(data, {"weights": weights, "timesteps": 2})
+    network = session.debugger.network
+    assert (network.table.name, network.hidden, network.outputs) == ("lstm", 3, 2)
+    assert (session.options["cell"], session.options["hidden"], session.options["outputs"]) == ("lstm", 3, 2)
+    tape = session.debugger.tape(0)
+    expected = pytorch.hidden_states("lstm", pytorch.state("lstm"), session.data.X)
+    np.testing.assert_allclose(tape["h"][1:], expected, rtol=1e-12)
+    same = {"weights": weights, "timesteps": 2, "cell": "lstm", "hidden": 3, "outputs": 2}
+    assert open_session(data, same).debugger.tape(0).loss == tape.loss
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"cell": "gru"}, "w.npz: its weights are of cell lstm, not gru; leave --cell away"),
+        ({"hidden": 8}, "w.npz: its weights are of hidden 3, not 8; leave --hidden away"),
+        ({"outputs": 3}, "w.npz: its weights are of outputs 2, not 3; leave --outputs away"),
+        ({"activation": "relu"}, "the cell lstm has its own activations"),
+        ({"timesteps": 4}, "w.npz: its weights are for 2 values a step, d has 1;"),
+    ],
+)
+def test_what_contradicts_the_weights_is_refused(
+    project: Path, weights: Path, given: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        open_session(project.parent / "d.csv", {"weights": weights, "timesteps": 2, **given})
+    assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "sentence"),
+    [
+        ("1,2,0\n3,4,1\n5,6,2\n", {}, "w.npz: its weights are for 2 outputs, the targets of few need 3; take weights"),
+        ("1,2,0\n3,4,1\n", {"loss": "binary"}, "w.npz: its weights are for 2 outputs, the targets of few need 1; "),
+    ],
+)
+def test_weights_for_other_targets_are_refused(
+    project: Path, weights: Path, text: str, given: dict[str, Any], sentence: str
+) -> None:
+    (project.parent / "few.csv").write_text(text)
+    with pytest.raises(InputError) as refused:
+        open_session(project.parent / "few.csv", {"weights": weights, "timesteps": 1, **given})
+    assert str(refused.value).startswith(sentence)
+
+
+def test_weights_say_how_many_classes_there_are(project: Path, weights: Path) -> None:
+    (project.parent / "few.csv").write_text("1,2,0\n")
+    session = open_session(project.parent / "few.csv", {"weights": weights, "timesteps": 1})
+    assert session.debugger.network.outputs == 2
+
+
+def test_weights_on_the_command_line_come_before_a_projects_sizes(project: Path, weights: Path) -> None:
+    network = open_session(project, {"weights": weights}).debugger.network
+    assert (network.table.name, network.hidden, network.outputs, network.lr) == ("lstm", 3, 2, 0.5)
+
+
+def test_a_projects_own_weights(project: Path, weights: Path) -> None:
+    text = 'data = "d.csv"\n[options]\ntimesteps = 2\nweights = "w.npz"\n'
+    project.write_text(text)
+    assert open_session(project, {}).debugger.network.table.name == "lstm"
+    project.write_text(text + "hidden = 5\n")
+    with pytest.raises(InputError, match=r"w\.npz: its weights are of hidden 3, not 5"):
+        open_session(project, {})
+
+
+@pytest.mark.parametrize("name", ["../w.npz", "/w.npz", "out.npz", "C:\\\\w.npz"])
+def test_a_projects_weights_lie_in_its_folder(project: Path, weights: Path, name: str) -> None:
+    inner = project.parent / "inner"
+    inner.mkdir()
+    (inner / "d.csv").write_text("1,2,0\n3,4,1\n")
+    (inner / "out.npz").symlink_to(weights)
+    (inner / "p.toml").write_text(f'data = "d.csv"\n[options]\nweights = "{name}"\n')
+    with pytest.raises(InputError, match="leads out of the project's folder; put the file inside it"):
+        open_session(inner / "p.toml", {})
+
+
+@pytest.mark.parametrize("value", ["3", "true", '"no.npz"', '""'])
+def test_a_projects_weights_are_a_file(project: Path, value: str) -> None:
+    project.write_text(f'data = "d.csv"\n[options]\nweights = {value}\n')
+    with pytest.raises(InputError, match=r"^p\.toml: option weights .*file"):
+        open_session(project, {})

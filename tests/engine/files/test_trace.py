@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from engine.cells import CELLS
 from engine.errors import InputError
 from engine.files import trace as module
-from engine.files.trace import Trace, initial_of, network_of, read_trace, write_npz, write_trace
+from engine.files.trace import Trace, initial_of, network_of, read_trace, write_trace
+from engine.files.writing import write_npz
 from engine.network import Network
 from engine.tape import Tape, record
 

@@ -1,0 +1,141 @@
+"""Weights files: NPZ, or safetensors where that package is installed (the extra `safetensors`).
+
+`read_weights` takes our own names or those of PyTorch's state_dict (see `engine.parameters`); `write_weights` writes our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.cells import CELLS, Cell
+from engine.errors import InputError
+from engine.files.arrays import MEMORY_LIMIT, read_npz
+from engine.files.raw import shown, size, unreadable
+from engine.files.trace import is_trace
+from engine.files.writing import replaced, write_npz
+from engine.functions import Array
+from engine.parameters import READ_OUT, Recipe, recipe
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+SAFETENSORS = ".safetensors"
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_FLOATS = ("F64", "F32", "F16")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A file's weights: read-only arrays as they are in it, and how the parameters come from them."""
+
+    path: Path
+    arrays: Mapping[str, Array]
+    recipe: Recipe
+
+    @property
+    def cell(self) -> Cell:
+        """The cell whose weights they are."""
+        return self.recipe.cell
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """D, H and C."""
+        return self.recipe.sizes
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters by our names and in our shapes, of the file's own type."""
+        return self.recipe.parameters(self.arrays)
+
+
+def read_weights(
+    path: Path, *, cell: Cell | None = None, allow_nan: bool = False, limit: int = MEMORY_LIMIT
+) -> Weights:
+    """The weights at `path`, of `cell` or (None) of the one of the project's cells that has such arrays.
+
+    A trace counts as a weights file too. Raises InputError for what is no such file, larger than `limit` bytes, or NaN or infinite
+    without `allow_nan`.
+    """
+    cells = tuple(CELLS.values()) if cell is None else (cell,)
+    if path.suffix.lower() in _PICKLES:
+        raise InputError(
+            f"{shown(path)} is a pickle by its name, which may run code when it is read; "
+            "save the state_dict with safetensors.torch.save_file, or its arrays with np.savez"
+        )
+    if path.suffix.lower() == SAFETENSORS:
+        arrays = _read_safetensors(path, limit)
+    else:
+        arrays = read_npz(path, _parameters_of(cells) if is_trace(path) else None, limit=limit)
+    try:
+        found = recipe({name: array.shape for name, array in arrays.items()}, cells)
+    except InputError as error:
+        raise InputError(f"{shown(path)}: {error}") from None
+    for name, array in arrays.items():
+        if not allow_nan and not np.isfinite(array).all():
+            index = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+            value = array[tuple(index)]
+            raise InputError(f"{shown(path)}: {clean(name, 60)}{index} is {value}; --allow-nan opens it all the same")
+        array.flags.writeable = False
+    return Weights(path, arrays, found)
+
+
+def write_weights(path: Path, parameters: Mapping[str, Array]) -> None:
+    """Writes parameters under our names, as safetensors when `path` ends so, else as NPZ; beside it first and then renamed.
+
+    Raises InputError when the file cannot be written; what was there before is then untouched.
+    """
+    if path.suffix.lower() != SAFETENSORS:
+        write_npz(path, parameters)
+        return
+    arrays = {name: np.array(value, order="C") for name, value in parameters.items()}
+    content: bytes = _safetensors("safetensors.numpy").save(arrays)
+    with replaced(path) as file:
+        file.write(content)
+
+
+def _parameters_of(cells: Collection[Cell]) -> set[str]:
+    return {name for cell in cells for name in cell.parameters} | READ_OUT.keys()
+
+
+def _safetensors(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"for {SAFETENSORS} files the package safetensors is missing: pip install 'rnn-tui[safetensors]', or use NPZ"
+        ) from error
+
+
+def _read_safetensors(path: Path, limit: int) -> dict[str, Array]:
+    package = _safetensors("safetensors")
+    try:
+        path.open("rb").close()  # what the system says goes before what the package says
+        with package.safe_open(str(path), framework="numpy") as file:
+            total = 0
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                header = file.get_slice(name)
+                if header.get_dtype() not in _FLOATS:
+                    kind = clean(str(header.get_dtype()), 20)
+                    raise InputError(
+                        f"{shown(path)}: {clean(name, 60)} holds {kind}; save weights as one of {', '.join(_FLOATS)}"
+                    )
+                total += 8 * int(np.prod(header.get_shape(), dtype=object))
+            if total > limit:
+                raise InputError(
+                    f"{shown(path)} would need {size(total)} of memory, more than the limit of {size(limit)}"
+                )
+            return {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except package.SafetensorError as error:
+        raise InputError(
+            f"{shown(path)} is cut off, damaged or no safetensors file ({clean(str(error), 80)})"
+        ) from error

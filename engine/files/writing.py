@@ -1,0 +1,61 @@
+"""Files written beside and renamed: under the name that was given there is the old file or the whole new one, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import zipfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files.raw import shown
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+Array = NDArray[Any]
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Generator[IO[bytes]]:
+    """A new file to write to, which takes the place of `path` when the block ends well and vanishes when it does not.
+
+    A link is followed. Raises InputError when the folder is missing, the system refuses, or `path` is something else than a file.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
+    beside = target.parent / f".rnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            with beside.open("xb") as file:
+                yield file
+            beside.replace(target)
+        except BaseException:  # an interrupt too must leave nothing behind
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+    except OSError as error:
+        reason = clean(error.strerror or type(error).__name__)
+        raise InputError(
+            f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
+        ) from error
+
+
+def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
+    """An uncompressed NPZ archive, like np.savez, which cannot write arrays called `file` or `allow_pickle`; see `replaced`."""
+    with replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                npy.write_array(member, np.asarray(array), allow_pickle=False)

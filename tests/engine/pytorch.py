@@ -1,0 +1,71 @@
+"""PyTorch's recurrent layers by the formulas of its documentation, on state_dict's arrays as they are: stacked, for column vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+def state(
+    cell: str, inputs: int = 2, hidden: int = 3, *, bias: bool = True, dtype: str = "float64", seed: int = 0
+) -> dict[str, Array]:
+    """A layer's state_dict with nothing alike in it."""
+    rng = np.random.default_rng(seed)
+    rows = GATES[cell] * hidden
+    shapes: dict[str, tuple[int, ...]] = {"weight_ih_l0": (rows, inputs), "weight_hh_l0": (rows, hidden)}
+    if bias:
+        shapes |= {"bias_ih_l0": (rows,), "bias_hh_l0": (rows,)}
+    return {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def linear(hidden: int = 3, outputs: int = 2, *, bias: bool = True, dtype: str = "float64") -> dict[str, Array]:
+    """A linear layer's state_dict."""
+    rng = np.random.default_rng(99)
+    arrays = {"weight": rng.normal(size=(outputs, hidden)), "bias": rng.normal(size=outputs)}
+    return {name: array.astype(dtype) for name, array in arrays.items() if bias or name == "weight"}
+
+
+def model(
+    cell: str, *, prefixes: tuple[str, str] = ("rnn.", "fc."), bias: bool = True, **options: Any
+) -> dict[str, Array]:
+    """The state_dict of a module that holds both."""
+    dtype = options.get("dtype", "float64")
+    first, second = state(cell, bias=bias, **options), linear(bias=bias, dtype=dtype)
+    return {prefixes[0] + k: v for k, v in first.items()} | {prefixes[1] + k: v for k, v in second.items()}
+
+
+def sigmoid(z: Array) -> Array:
+    return 1 / (1 + np.exp(-z))
+
+
+def hidden_states(cell: str, arrays: Mapping[str, Array], X: Array, nonlinearity: str = "tanh") -> Array:
+    """h_1 … h_T, (T, B, H), from X (B, T, D)."""
+    W_ih, W_hh = arrays["weight_ih_l0"], arrays["weight_hh_l0"]
+    b_ih, b_hh = (arrays.get(name, np.zeros(len(W_ih))) for name in ("bias_ih_l0", "bias_hh_l0"))
+    h = c = np.zeros((len(X), W_hh.shape[1]))
+    states: list[Array] = []
+    for t in range(X.shape[1]):
+        first, second = X[:, t] @ W_ih.T + b_ih, h @ W_hh.T + b_hh
+        if cell == "rnn":
+            h = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}[nonlinearity](first + second)
+        elif cell == "lstm":
+            i, f, g, o = np.split(first + second, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        else:
+            (ir, iz, in_), (hr, hz, hn) = np.split(first, 3, axis=1), np.split(second, 3, axis=1)
+            r, z = sigmoid(ir + hr), sigmoid(iz + hz)
+            n = np.tanh(in_ + r * hn)
+            h = (1 - z) * n + z * h
+        states.append(h)
+    return np.array(states)
+
+
+def logits(h: Array, arrays: Mapping[str, Array]) -> Array:
+    """The linear layer on h_T."""
+    return h[-1] @ arrays["weight"].T + arrays.get("bias", 0.0)
