@@ -15,6 +15,7 @@ from engine.files.raw import shown
 from engine.files.samples import PREDICT, Samples, Wanted
 from engine.files.samples_csv import CsvLayout, read_csv
 from engine.files.samples_npz import read_arrays
+from engine.files.samples_txt import read_characters
 from engine.files.targets import LOSSES
 from engine.text import clean
 
@@ -32,6 +33,7 @@ _READERS: dict[str, Callable[[Path, Wanted], Samples]] = {
     ".tsv": read_csv,
     "": read_csv,
     ".npz": read_arrays,
+    ".txt": read_characters,
 }
 
 
@@ -64,7 +66,7 @@ def load(
     loss: str | None = None,
     allow_nan: bool = False,
 ) -> Data:
-    """The data that `source` names: a CSV, NPZ or TOML file or an example's bare name; None is the built-in example.
+    """The data that `source` names: a CSV, NPZ, text or TOML file or an example's bare name; None is the built-in example.
 
     What is given here goes before what a project's options say; what neither says, the file's targets decide.
     """
@@ -79,7 +81,7 @@ def load(
     reader = _READERS.get(project.data.suffix.lower())
     if reader is None:
         raise InputError(
-            f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz or .toml"
+            f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz, .txt or .toml"
         )
     wanted = Wanted(
         timesteps or options.get("timesteps"),
