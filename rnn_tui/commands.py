@@ -9,7 +9,9 @@ import argparse
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +97,14 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.data or given:
         raise InputError("examples takes no further arguments")
     found = samples()
-    width = max(len(sample.name) for sample in found)
+    indent = max(len(sample.name) for sample in found) + 2
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    wrapper = textwrap.TextWrapper(max(columns, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False)
     for sample in found:
-        print(f"{sample.name:<{width}}  {sample.title}\n{'':<{width}}  look for: {sample.look_for}\n")
-    print("Open one by its name: rnn-tui vanishing")
+        for start, text in ((sample.name, sample.title), ("", sample.look_for)):
+            wrapper.initial_indent = f"{start:<{indent}}"
+            print(wrapper.fill(text))
+    print("\nOpen one by its name: rnn-tui vanishing")
     return 0
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from engine.files.locate import sample_names
+from engine.files.project import samples
 from engine.gradcheck import check
 from engine.session import open_session
 from rnn_tui import cli
@@ -436,9 +437,22 @@ def test_code(rnn_tui: Callable[..., Done]) -> None:
 def test_examples(rnn_tui: Callable[..., Done]) -> None:
     done = rnn_tui("examples")
     assert (done.code, done.err) == (0, "")
-    starts = [line.split()[0] for line in done.out.splitlines() if line and not line.startswith((" ", "Open"))]
-    assert starts == list(sample_names())
-    assert done.out.count("look for: ") == len(starts)
+    *lines, blank, last = done.out.splitlines()
+    assert lines == [
+        line for sample in samples() for line in (f"{sample.name:<16}{sample.title}", f"{'':<16}{sample.look_for}")
+    ]
+    assert (blank, last) == ("", "Open one by its name: rnn-tui vanishing")
+    assert len(done.out.splitlines()) < 24  # one screen
+    assert max(map(len, lines)) <= 120
+
+
+def test_examples_are_wrapped_to_the_terminal(rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = rnn_tui("examples").out.splitlines()[:-2]
+    assert all(len(line) <= 60 for line in lines)
+    assert [line.split()[0] for line in lines if line[:16].strip()] == list(sample_names())
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(map(" ".join, samples())).split())
 
 
 def test_examples_takes_no_data(rnn_tui: Callable[..., Done]) -> None:
