@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PYTEST_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench pictures clean
+.PHONY: run test check format lint types layers bench pictures samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -39,6 +39,9 @@ bench: $(VENV)/.installed-dev
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py
+
+samples: $(BIN)/python
+	$(BIN)/python docs/make_samples.py
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

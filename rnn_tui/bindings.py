@@ -158,6 +158,6 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 FOOTER_ORDER = (
-    "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)", "operand(1)", "page('program')",
-    "help", "quit", "goto", "find",
+    "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
+    "operand(1)", "page('program')", "help", "quit", "goto", "find",
 )  # fmt: skip

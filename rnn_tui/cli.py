@@ -43,7 +43,7 @@ def _close(word: str) -> str:
 
 
 def _common(parser: argparse.ArgumentParser, data: str = "data") -> None:
-    parser.add_argument(data, nargs="?", metavar="DATA", help="a CSV, NPZ or TOML file, or an example's name")
+    parser.add_argument(data, nargs="?", metavar="DATA", help="a CSV, NPZ, text or TOML file, or an example's name")
     group = parser.add_argument_group("model")
     for name, option in OPTIONS.items():
         if option.kind is bool:

@@ -9,8 +9,10 @@ import argparse
 import io
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +97,15 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from engine.files.weights import write_weights
+    from engine.files.writing import place_of
+
     session = open_session(arguments.data, given)
     debugger, first = session.debugger, session.options["iteration"]
     last = first + arguments.iterations
+    output = Path(arguments.output) if arguments.output else None
+    if output is not None:
+        place_of(output)  # before the work, not after it
     columns = (
         TextColumn("iteration"),
         MofNCompleteColumn(),
@@ -120,8 +128,8 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         except KeyboardInterrupt:
             interrupted = True
     parameters = debugger.start(done).parameters
-    if arguments.output:
-        write_weights(Path(arguments.output), parameters)
+    if output is not None:
+        write_weights(output, parameters)
         print(f"wrote {clean(arguments.output)}, the weights after {done} updates", file=sys.stderr)
     if done:
         print(f"iteration {done - 1}  {_figures(debugger.history[done - 1])}")
@@ -140,10 +148,14 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.data or given:
         raise InputError("examples takes no further arguments")
     found = samples()
-    width = max(len(sample.name) for sample in found)
+    indent = max(len(sample.name) for sample in found) + 2
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    wrapper = textwrap.TextWrapper(max(columns, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False)
     for sample in found:
-        print(f"{sample.name:<{width}}  {sample.title}\n{'':<{width}}  look for: {sample.look_for}\n")
-    print("Open one by its name: rnn-tui vanishing")
+        for start, text in ((sample.name, sample.title), ("", sample.look_for)):
+            wrapper.initial_indent = f"{start:<{indent}}"
+            print(wrapper.fill(text))
+    print("\nOpen one by its name: rnn-tui vanishing")
     return 0
 
 

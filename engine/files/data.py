@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -12,13 +12,15 @@ from engine.errors import InputError
 from engine.files.locate import resolve
 from engine.files.project import Project, read_project
 from engine.files.raw import shown
+from engine.files.samples import PREDICT, Samples, Wanted
 from engine.files.samples_csv import CsvLayout, read_csv
 from engine.files.samples_npz import read_arrays
+from engine.files.samples_txt import read_characters
 from engine.files.targets import LOSSES
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 __all__ = ["CsvLayout", "Data", "load"]
@@ -26,7 +28,13 @@ __all__ = ["CsvLayout", "Data", "load"]
 Array = NDArray[Any]
 
 _NAME_LIMIT = 40
-_READERS = {".csv": read_csv, ".tsv": read_csv, "": read_csv, ".npz": read_arrays}
+_READERS: dict[str, Callable[[Path, Wanted], Samples]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    "": read_csv,
+    ".npz": read_arrays,
+    ".txt": read_characters,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +52,8 @@ class Data:
     initial_cell: Array | None = None  # (N, H) float64: c0
     title: str = ""
     look_for: str = ""
-    # Of a project, under their command-line names: see engine.files.options.
-    options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    # A project's, under their command-line names (see engine.files.options), and `predict`, which the targets decide.
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     breakpoints: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()
 
@@ -54,30 +62,38 @@ def load(
     source: str | Path | None = None,
     *,
     timesteps: int | None = None,
+    predict: str | None = None,
     loss: str | None = None,
     allow_nan: bool = False,
 ) -> Data:
-    """The data that `source` names: a CSV, NPZ or TOML file or an example's bare name; None is the built-in example.
+    """The data that `source` names: a CSV, NPZ, text or TOML file or an example's bare name; None is the built-in example.
 
-    What is given here goes before what a project's options say.
+    What is given here goes before what a project's options say; what neither says, the file's targets decide.
     """
     if timesteps is not None and timesteps < 1:
         raise InputError(f"{timesteps} time steps are impossible; --timesteps must be 1 or more")
-    if loss is not None and loss not in LOSSES:
-        raise InputError(f"there is no loss {clean(loss, 40)}; --loss is one of {', '.join(LOSSES)}")
+    for name, value, allowed in (("predict", predict, PREDICT), ("loss", loss, LOSSES)):
+        if value is not None and value not in allowed:
+            raise InputError(f"there is no {name} {clean(value, 40)}; --{name} is one of {', '.join(allowed)}")
     path = resolve(source)
     project = read_project(path) if path.suffix.lower() == ".toml" else Project(path, path)
-    options = project.options
+    options: dict[str, Any] = dict(project.options)
     reader = _READERS.get(project.data.suffix.lower())
     if reader is None:
-        raise InputError(f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz or .toml")
-    samples = reader(
-        project.data,
-        timesteps or cast("int | None", options.get("timesteps")),
-        loss or cast("str | None", options.get("loss")),
+        raise InputError(
+            f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz, .txt or .toml"
+        )
+    wanted = Wanted(
+        timesteps or options.get("timesteps"),
+        predict or options.get("predict"),
+        loss or options.get("loss"),
         allow_nan or bool(options.get("allow-nan")),
     )
-    for array in (samples.X, samples.y, samples.lengths, samples.initial_state, samples.initial_cell):
+    samples = reader(project.data, wanted)
+    lengths = samples.lengths
+    if lengths is not None and (lengths == samples.X.shape[1]).all():
+        lengths = None
+    for array in (samples.X, samples.y, lengths, samples.initial_state, samples.initial_cell):
         if array is not None:
             array.flags.writeable = False
     return Data(
@@ -87,12 +103,12 @@ def load(
         y=samples.y,
         classes=samples.classes,
         csv=samples.layout,
-        lengths=samples.lengths,
+        lengths=lengths,
         initial_state=samples.initial_state,
         initial_cell=samples.initial_cell,
         title=project.title,
         look_for=project.look_for,
-        options=options,
+        options=MappingProxyType({**options, "predict": samples.predict}),
         breakpoints=project.breakpoints,
         watches=project.watches,
     )

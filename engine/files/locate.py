@@ -77,9 +77,9 @@ def _no_such_file(path: Path, text: str) -> str:
         return f"the name of the data file is empty; give a file or the name of an example: {_EXAMPLES}"
     kind = _kind(path)
     if kind and not _is_bare(text):
-        return f"{shown} is {kind}, not a data file; give a CSV, NPZ or TOML file, or an example: {_EXAMPLES}"
+        return f"{shown} is {kind}, not a data file; give a CSV, NPZ, text or TOML file, or an example: {_EXAMPLES}"
     known = sample_names() if _is_bare(text) else _neighbours(path)
-    close = difflib.get_close_matches(path.stem if _is_bare(text) else path.name, known, n=2, cutoff=0.5)
+    close = difflib.get_close_matches(path.stem if _is_bare(text) else path.name, known, n=2, cutoff=0.6)
     meant = f"did you mean {' or '.join(clean(name) for name in close)}? " if close else ""
     return f"there is no file and no example named {shown}; {meant}{_EXAMPLES}"
 

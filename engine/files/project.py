@@ -68,7 +68,7 @@ def read_project(path: Path) -> Project:
         raise InputError(f'{shown(path)}: the key data is missing; name the data file: data = "numbers.csv"')
     data = _inside(path, "data", table["data"])
     if data.suffix.lower() == ".toml":
-        raise InputError(f"{shown(path)}: data names another project, {shown(data)}; name a CSV or NPZ file")
+        raise InputError(f"{shown(path)}: data names another project, {shown(data)}; name a CSV, NPZ or text file")
     return Project(
         path=path,
         data=data,

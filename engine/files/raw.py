@@ -30,7 +30,9 @@ def read_text(path: Path, limit: int) -> str:
     except OSError as error:
         raise unreadable(path, error) from error
     if len(content) > limit:
-        raise InputError(f"{shown(path)} is larger than {size(limit)}, the most that is read; split it or use NPZ")
+        raise InputError(
+            f"{shown(path)} is larger than {size(limit)}, the most that is read; split it, or save numbers as NPZ"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

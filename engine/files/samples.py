@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
@@ -14,20 +15,37 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+PREDICT = ("last", "every")
 _DIVISORS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for when reading: options by their command-line names; None leaves it to the file."""
+
+    timesteps: int | None = None
+    predict: str | None = None
+    loss: str | None = None
+    allow_nan: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """X (N, T, D) with its targets, and what else the file may give."""
+    """X (N, T, D) with its targets, one a sample (`predict` last) or one a step (every), and what else the file may give."""
 
     X: Array
     y: Array
     classes: tuple[str, ...]
+    predict: str
     lengths: Array | None = None
     initial_state: Array | None = None
     initial_cell: Array | None = None
     layout: CsvLayout | None = None
+
+
+def within(lengths: Array | None, N: int, T: int) -> Array:
+    """(N, T) booleans: whether a step is within its sample."""
+    return np.ones((N, T), dtype=bool) if lengths is None else np.arange(T) < lengths[:, None]
 
 
 def time_steps(file: str, columns: int, timesteps: int) -> int:

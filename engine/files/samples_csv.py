@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import InputError
-from engine.files.samples import Samples, time_steps
+from engine.files.samples import Samples, Wanted, time_steps, within
 from engine.files.table import Row, Table, is_number, quoted, read_table
-from engine.files.targets import Array, from_cells
+from engine.files.targets import Array, Targets, from_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,25 +33,41 @@ class CsvLayout:
     delimiter: str
 
 
-def read_csv(path: Path, timesteps: int | None, loss: str | None, allow_nan: bool) -> Samples:
+def read_csv(path: Path, wanted: Wanted) -> Samples:
     """The samples in the CSV file at `path`."""
     table = read_table(path)
-    T = timesteps or (len(table.targets) if table.per_step else len(table.features))
+    T = wanted.timesteps or (len(table.targets) if table.per_step else len(table.features))
     D = time_steps(table.file, len(table.features), T)
+    predict = _predict(table, T, wanted.predict)
+    values, counts = _values(table, wanted.allow_nan)
+    lengths = _lengths(table, counts, D)
+    y, found = _targets(table, within(lengths, len(lengths), T)[:, : len(table.targets)], wanted)
+    layout = CsvLayout(
+        bool(table.header), table.skip, table.targets[0], table.targets, table.features, found.numeric, table.delimiter
+    )
+    X = values.reshape(len(values), T, D)
+    return Samples(X, y if table.per_step else y[:, 0], found.classes, predict, lengths, layout=layout)
+
+
+def _predict(table: Table, T: int, wanted: str | None) -> str:
+    """Every when the header names a target a step, else last; refused when that is not what is wanted."""
     named = len(table.targets)
+    if table.per_step and wanted == "last":
+        raise InputError(
+            f"{table.file}: the header names a target a step (y1..y{named}), and --predict last needs one a sample; "
+            "name that column label, or choose --predict every"
+        )
+    if not table.per_step and wanted == "every":
+        raise InputError(
+            f"{table.file} has one target a sample, and --predict every needs one a step; "
+            f"name them y1..y{T} in the header, or choose --predict last"
+        )
     if table.per_step and named != T:
         raise InputError(
             f"{table.file}: the header names {named} targets (y1..y{named}) for {T} time steps; "
             f"give one a step, or --timesteps {named}"
         )
-    values, counts = _values(table, allow_nan)
-    lengths = _lengths(table, counts, D)
-    y, classes, numeric = _targets(table, lengths if table.per_step else None, loss, allow_nan)
-    layout = CsvLayout(
-        bool(table.header), table.skip, table.targets[0], table.targets, table.features, numeric, table.delimiter
-    )
-    short = bool((lengths < T).any())
-    return Samples(values.reshape(len(values), T, D), y, classes, lengths if short else None, layout=layout)
+    return "every" if table.per_step else "last"
 
 
 def _values(table: Table, allow_nan: bool) -> tuple[Array, Array]:
@@ -122,24 +138,24 @@ def _lengths(table: Table, counts: Array, D: int) -> Array:
     return counts // D
 
 
-def _targets(
-    table: Table, lengths: Array | None, loss: str | None, allow_nan: bool
-) -> tuple[Array, tuple[str, ...], bool]:
-    """y (N,), or (N, T) with `lengths`: what lies beyond a sample's end is 0 and is no target."""
-    N, T = len(table.rows), len(table.targets)
-    valid = np.ones((N, 1), dtype=bool) if lengths is None else np.arange(T) < lengths[:, None]
+def _targets(table: Table, valid: Array, wanted: Wanted) -> tuple[Array, Targets]:
+    """y where the sample has not ended, 0 beyond; `valid` (N, 1 or T) says where that is."""
+    beyond = next((at for at in np.argwhere(~valid).tolist() if table.rows[at[0]].cells[table.targets[at[1]]]), None)
+    if beyond is not None:
+        place = table.place(table.rows[beyond[0]], table.targets[beyond[1]])
+        raise InputError(f"{place} is a target after the sample's last step; empty it, or give its step values")
     places = [(table.rows[i], table.targets[j]) for i, j in np.argwhere(valid).tolist()]
     cells = [row.cells[column] for row, column in places]
 
-    def place(index: int) -> str:
+    def place_of(index: int) -> str:
         return table.place(*places[index])
 
     if "" in cells:
-        raise InputError(f"{place(cells.index(''))}: the target is empty; write a class or a number")
-    found = from_cells(cells, place, loss)
-    if not found.classes and not allow_nan:
-        for (row, column), number in zip(places, found.y.tolist(), strict=True):
-            _check_finite(table, row, column, number)
+        raise InputError(f"{place_of(cells.index(''))}: the target is empty; write a class or a number")
+    if not wanted.allow_nan and all(is_number(cell) for cell in cells):
+        for (row, column), cell in zip(places, cells, strict=True):
+            _check_finite(table, row, column, float(cell))
+    found = from_cells(cells, place_of, wanted.loss)
     y = np.zeros(valid.shape, dtype=found.y.dtype)
     y[valid] = found.y
-    return (y[:, 0] if lengths is None else y), found.classes, found.numeric
+    return y, found

@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.files.arrays import read_npz
 from engine.files.raw import shown
-from engine.files.samples import Array, Samples, time_steps
+from engine.files.samples import Array, Samples, Wanted, time_steps, within
 from engine.files.targets import Targets, from_array
 
 if TYPE_CHECKING:
@@ -18,23 +18,28 @@ if TYPE_CHECKING:
 _NAMES = ("X", "y", "lengths", "a0", "h0", "c0")
 
 
-def read_arrays(path: Path, timesteps: int | None, loss: str | None, allow_nan: bool) -> Samples:
-    """The samples in the NPZ file at `path`."""
+def read_arrays(path: Path, wanted: Wanted) -> Samples:
+    """The samples in the NPZ file at `path`; what stands beyond a sample's length, in X or y, is padding and is not looked at."""
     file = shown(path)
     arrays = read_npz(path, _NAMES, required=("X", "y"))
-    if not allow_nan:
-        for name, array in arrays.items():
-            _check_finite(file, name, array)
-    X = _inputs(file, arrays["X"], timesteps)
+    X = _inputs(file, arrays["X"], wanted.timesteps)
     N, T, _ = X.shape
-    targets = _targets(file, arrays["y"], N, T, loss)
+    every = _is_every(file, arrays["y"], N, T, wanted)
     lengths = _lengths(file, arrays["lengths"], N, T) if "lengths" in arrays else None
+    valid = within(lengths, N, T)
+    X[~valid] = 0
+    if every:
+        arrays["y"][~valid] = 0
+    if not wanted.allow_nan:
+        for name, array in {**arrays, "X": X.reshape(arrays["X"].shape)}.items():
+            _check_finite(file, name, array)
+    targets = _targets(file, arrays["y"], valid, every, wanted.loss)
     if "a0" in arrays and "h0" in arrays:
         raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
     state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))
     if state is not None and cell is not None and state.shape != cell.shape:
         raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same (N, H)")
-    return Samples(X, targets.y, targets.classes, lengths, state, cell)
+    return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, state, cell)
 
 
 def _check_finite(file: str, name: str, array: Array) -> None:
@@ -52,29 +57,51 @@ def _inputs(file: str, X: Array, timesteps: int | None) -> Array:
         raise InputError(f"{file}: X has shape {X.shape} and so holds nothing; save at least one sample and one step")
     if X.ndim == 2:
         T = timesteps or X.shape[1]
-        return X.astype(np.float64).reshape(len(X), T, time_steps(file, X.shape[1], T))
+        return X.astype(np.float64, order="C").reshape(len(X), T, time_steps(file, X.shape[1], T))
     if timesteps and timesteps != X.shape[1]:
         raise InputError(f"{file}: X of shape {X.shape} has {X.shape[1]} time steps, not {timesteps}; omit --timesteps")
-    return X.astype(np.float64)
+    return X.astype(np.float64, order="C")
 
 
-def _targets(file: str, y: Array, N: int, T: int, loss: str | None) -> Targets:
+def _is_every(file: str, y: Array, N: int, T: int, wanted: Wanted) -> bool:
+    """Whether y holds a target a step: what is wanted if its shape allows it, and by itself if it has the steps of X."""
     if y.ndim not in (1, 2, 3) or 0 in y.shape:
         raise InputError(f"{file}: y has shape {y.shape}; save one target a sample ({N},) or one a step ({N}, {T})")
     if len(y) != N:
         raise InputError(f"{file}: X has {N} samples and y has {len(y)}; save one target a sample")
     if y.ndim == 3 and y.shape[1] != T:
         raise InputError(f"{file}: y has {y.shape[1]} steps and X has {T}; save y as ({N}, {T}, outputs)")
+    steps = y.shape[:2] == (N, T)
+    if wanted.predict == "every" and not steps:
+        raise InputError(
+            f"{file}: y has shape {y.shape}, and --predict every needs one target a step; "
+            f"save y as ({N}, {T}), or choose --predict last"
+        )
+    if wanted.predict == "last" and y.ndim == 3:
+        raise InputError(
+            f"{file}: y has shape {y.shape}, and --predict last needs one target a sample; "
+            f"save y as ({N},), or choose --predict every"
+        )
+    return steps and (wanted.predict == "every" or (wanted.predict is None and (T > 1 or y.ndim == 3)))
+
+
+def _targets(file: str, y: Array, valid: Array, every: bool, loss: str | None) -> Targets:
+    """y as it is shaped; with one a step, only those of `valid` (N, T) make classes, and the others are 0."""
     where = f"{file}: y"
-    targets = from_array(y, where, loss)
-    if not targets.classes or y.shape in ((N,), (N, T)):
-        return targets
-    if y.shape == (N, 1):
-        return Targets(targets.y[:, 0], targets.classes, targets.numeric)
-    raise InputError(
-        f"{where} has shape {y.shape}; class numbers are one a sample ({N},) or one a step ({N}, {T}): "
-        "make one-hot rows class numbers with y.argmax(axis=-1), or save floats for --loss squared"
-    )
+    found = from_array(y[valid] if every else y, where, loss)
+    values = found.y
+    if found.classes and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if found.classes and values.ndim > 1:
+        N, T = valid.shape
+        raise InputError(
+            f"{where} has shape {y.shape}; class numbers are one a sample ({N},) or one a step ({N}, {T}) with --predict every: "
+            "make one-hot rows class numbers with y.argmax(axis=-1), or save floats for --loss squared"
+        )
+    if every:
+        values, targets = np.zeros((*valid.shape, *values.shape[1:]), values.dtype), values
+        values[valid] = targets
+    return Targets(values, found.classes, found.numeric)
 
 
 def _lengths(file: str, lengths: Array, N: int, T: int) -> Array:

@@ -45,7 +45,7 @@ def from_cells(cells: Sequence[str], place: Callable[[int], str], loss: str | No
     if not numeric:
         values, y = np.unique(np.array(cells, dtype=object), return_inverse=True)
         names = [str(value) for value in values.tolist()]
-        return _classes(names, y, numeric=False, binary=loss == "binary", where=place(0))
+        return of_classes(names, y, numeric=False, binary=loss == "binary", where=place(0))
     dtype = np.int64 if all(integer) else np.float64
     kind = int if all(integer) else float
     return _from_numbers(np.array([kind(cell) for cell in cells], dtype=dtype), loss == "binary", place(0))
@@ -65,10 +65,11 @@ def _from_numbers(numbers: Array, binary: bool, where: str) -> Targets:
     y = y.reshape(numbers.shape)  # NumPy 2.0 flattened it
     if binary and set(values.tolist()) <= {0, 1}:
         return Targets(numbers.astype(np.int64), ("0", "1"), True)
-    return _classes([_name(value) for value in values.tolist()], y, numeric=True, binary=binary, where=where)
+    return of_classes([_name(value) for value in values.tolist()], y, numeric=True, binary=binary, where=where)
 
 
-def _classes(names: list[str], y: Array, *, numeric: bool, binary: bool, where: str) -> Targets:
+def of_classes(names: list[str], y: Array, *, numeric: bool, binary: bool, where: str) -> Targets:
+    """Targets that are indices into `names`; with `binary` there must be two of them."""
     shown = tuple(clean(name) for name in names)
     if binary and len(shown) != 2:
         found = ", ".join(clean(name, 20) for name in shown[:5]) + (", ..." if len(shown) > 5 else "")

@@ -29,13 +29,7 @@ def replaced(path: Path) -> Generator[IO[bytes]]:
 
     A link is followed. Raises InputError when the folder is missing, the system refuses, or `path` is something else than a file.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
-    if target.exists() and not target.is_file():
-        raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
-    if not target.parent.is_dir():
-        raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
+    target = place_of(path)
     beside = target.parent / f".rnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         try:
@@ -51,6 +45,18 @@ def replaced(path: Path) -> Generator[IO[bytes]]:
         raise InputError(
             f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
         ) from error
+
+
+def place_of(path: Path) -> Path:
+    """Where a file of that name is written, a link followed; InputError when it cannot be."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
+    return target
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -29,7 +29,7 @@ def test_defaults(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text("1,2,3,4,0\n4,3,2,1,1\n")
     session = open_session(path, {})
-    assert session.options == DEFAULTS
+    assert session.options == {**DEFAULTS, "predict": "last"}
     network = session.debugger.network
     assert (network.inputs, network.hidden, network.outputs, network.activation) == (1, 8, 2, "tanh")
     assert (network.dtype, network.seed, network.init_scale, network.reduction) == ("float64", 0, 1.0, "mean")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from engine.files.locate import sample_names
+from engine.files.project import samples
 from engine.gradcheck import check
 from engine.session import open_session
 from rnn_tui import cli
@@ -441,9 +442,22 @@ def test_code(rnn_tui: Callable[..., Done]) -> None:
 def test_examples(rnn_tui: Callable[..., Done]) -> None:
     done = rnn_tui("examples")
     assert (done.code, done.err) == (0, "")
-    starts = [line.split()[0] for line in done.out.splitlines() if line and not line.startswith((" ", "Open"))]
-    assert starts == list(sample_names())
-    assert done.out.count("look for: ") == len(starts)
+    *lines, blank, last = done.out.splitlines()
+    assert lines == [
+        line for sample in samples() for line in (f"{sample.name:<16}{sample.title}", f"{'':<16}{sample.look_for}")
+    ]
+    assert (blank, last) == ("", "Open one by its name: rnn-tui vanishing")
+    assert len(done.out.splitlines()) < 24  # one screen
+    assert max(map(len, lines)) <= 120
+
+
+def test_examples_are_wrapped_to_the_terminal(rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = rnn_tui("examples").out.splitlines()[:-2]
+    assert all(len(line) <= 60 for line in lines)
+    assert [line.split()[0] for line in lines if line[:16].strip()] == list(sample_names())
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(map(" ".join, samples())).split())
 
 
 def test_examples_takes_no_data(rnn_tui: Callable[..., Done]) -> None:
@@ -486,3 +500,67 @@ def test_output_that_is_not_utf8() -> None:
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
     assert done.returncode in (0, 2)
+
+
+# Training
+
+
+TRAINED = ("--cell", "gru", "--optimizer", "adam", "--batch-size", "4", "--clip-norm", "0.5", "--lr", "0.02")
+
+
+def test_training_is_reproducible_and_saves_weights_that_open_again(
+    rnn_tui: Callable[..., Done], tmp_path: Path
+) -> None:
+    paths = tmp_path / "one.npz", tmp_path / "two.npz"
+    first, second = (rnn_tui("train", "--iterations", "30", *TRAINED, "-o", str(path)) for path in paths)
+    assert (first.code, second.code) == (0, 0), first.err
+    assert first.out == second.out
+    assert "iteration 29" in first.out
+    one, two = (np.load(path) for path in paths)
+    assert all(one[name].tobytes() == two[name].tobytes() for name in one)
+    given = {"cell": "gru", "optimizer": "adam", "batch-size": 4, "clip-norm": 0.5, "lr": 0.02}
+    debugger = open_session(None, given).debugger
+    assert all(debugger.tape(30).parameters[name].tobytes() == one[name].tobytes() for name in one)
+    shown = rnn_tui("show", "Whn", "--weights", str(paths[0]))
+    assert shown.code == 0
+    assert "Whn" in shown.out
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1.5"])
+def test_how_often_to_train_is_a_whole_number(rnn_tui: Callable[..., Done], count: str) -> None:
+    assert_refused(rnn_tui("train", f"--iterations={count}"), "--iterations", "whole number")
+
+
+def test_where_weights_cannot_be_written_nothing_is_trained(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    output = tmp_path / "no" / "w.npz"
+    assert_refused(rnn_tui("train", "--iterations", "1000000", "-o", str(output)), "folder of")
+
+
+def test_an_interrupt_saves_what_there_is(tmp_path: Path) -> None:
+    output = tmp_path / "w.npz"
+    command = [sys.executable, "-c", INTERRUPTED, "train", "--iterations", "1000000", "-o", str(output)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)
+    assert done.returncode == 130, done.stderr
+    assert "the weights after 50 updates" in done.stderr
+    assert "loss" in done.stdout
+    assert np.isfinite(np.load(output)["Wa"]).all()
+
+
+INTERRUPTED = """
+import os, signal
+from engine import debugger
+from rnn_tui.cli import entry
+
+measure = debugger.measure
+measured = []
+
+def interrupting(tape):
+    measured.append(tape)
+    if len(measured) == 51:
+        os.kill(os.getpid(), signal.SIGINT)
+    return measure(tape)
+
+debugger.measure = interrupting
+entry()
+"""

@@ -29,13 +29,16 @@ class Reader:
         timesteps: int | None = None,
         loss: str | None = None,
         allow_nan: bool = False,
+        predict: str | None = None,
     ) -> Data:
         self.path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return load(self.path, timesteps=timesteps, loss=loss, allow_nan=allow_nan)
+        return load(self.path, timesteps=timesteps, predict=predict, loss=loss, allow_nan=allow_nan)
 
-    def refusal(self, content: str | bytes, timesteps: int | None = None, loss: str | None = None) -> str:
+    def refusal(
+        self, content: str | bytes, timesteps: int | None = None, loss: str | None = None, predict: str | None = None
+    ) -> str:
         with pytest.raises(InputError) as caught:
-            self(content, timesteps, loss)
+            self(content, timesteps, loss, predict=predict)
         return str(caught.value)
 
 
@@ -240,6 +243,15 @@ def test_targets_that_are_not_finite_are_refused_unless_allowed(read: Reader) ->
     assert np.isnan(read(content, allow_nan=True).y[1])
 
 
+def test_a_number_that_is_not_finite_is_no_class_unless_allowed(read: Reader) -> None:
+    content = "1,2\n3,nan\n"
+    assert "row 2, column 2 is nan; write a finite number, or let it in with --allow-nan" in read.refusal(
+        content, loss="cross-entropy"
+    )
+    assert read(content, loss="cross-entropy", allow_nan=True).classes == ("2", "nan")
+    assert read("1,nan\n2,bread\n", loss="cross-entropy").classes == ("bread", "nan")  # among words it is one
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "  \n", "\ufeff"])
 def test_an_empty_file_is_refused(read: Reader, content: str) -> None:
     assert "x.csv is empty" in read.refusal(content)
@@ -346,8 +358,17 @@ def test_binary_needs_two_classes_or_zero_and_one(read: Reader) -> None:
     assert "choose --loss cross-entropy" in message
 
 
-def test_an_unknown_loss_is_refused(read: Reader) -> None:
-    assert "one of cross-entropy, binary, squared" in read.refusal("1,2\n", loss="hinge")
+def test_an_unknown_loss_or_place_of_the_read_out_is_refused(read: Reader) -> None:
+    assert "--loss is one of cross-entropy, binary, squared" in read.refusal("1,2\n", loss="hinge")
+    assert "--predict is one of last, every" in read.refusal("1,2\n", predict="first")
+
+
+def test_one_row_and_one_class(read: Reader) -> None:
+    data = read("1,2,7\n")
+    assert (data.X.shape, data.y.tolist(), data.classes) == ((1, 2, 1), [0], ("7",))
+    data = read("a,b,y1,y2\n1,2,up,up\n")
+    assert (data.X.shape, data.y.tolist(), data.classes) == ((1, 2, 1), [[0, 0]], ("up",))
+    assert read("1,2,0.5\n").y.tolist() == [0.5]
 
 
 def test_a_target_a_step(read: Reader) -> None:
@@ -359,6 +380,41 @@ def test_a_target_a_step(read: Reader) -> None:
     assert data.csv is not None
     assert data.csv.targets == (3, 4, 5)
     assert data.csv.features == (0, 1, 2)
+
+
+def test_the_targets_decide_where_the_read_out_is(read: Reader) -> None:
+    a_step, a_sample = "a,b,y1,y2\n1,2,0,1\n", "a,b,label\n1,2,0\n"
+    assert read(a_step).options["predict"] == read(a_step, predict="every").options["predict"] == "every"
+    assert read(a_sample).options["predict"] == read(a_sample, predict="last").options["predict"] == "last"
+    message = read.refusal(a_step, predict="last")
+    assert "x.csv: the header names a target a step (y1..y2), and --predict last needs one a sample" in message
+    assert "or choose --predict every" in message
+    message = read.refusal(a_sample, predict="every")
+    assert "x.csv has one target a sample, and --predict every needs one a step" in message
+    assert "name them y1..y2 in the header, or choose --predict last" in message
+
+
+def test_step_targets_of_every_loss(read: Reader) -> None:
+    content = "t1,t2,t3,y1,y2,y3\n1,2,3,0,1,0\n4,,,1,,\n"
+    for loss, y in (("cross-entropy", [[0, 1, 0], [1, 0, 0]]), ("binary", [[0, 1, 0], [1, 0, 0]])):
+        assert read(content, loss=loss).y.tolist() == y
+        assert read(content, loss=loss).classes == ("0", "1")
+    squared = read(content, loss="squared")
+    assert (squared.y.dtype, squared.classes) == (np.dtype(np.float64), ())
+    assert "row 2, column 4 (y1) is nan" in read.refusal("a,b,c,y1,y2,y3\n1,2,3,nan,1,0.5\n")
+
+
+def test_step_targets_with_several_values_a_step(read: Reader) -> None:
+    data = read("a1,b1,a2,b2,y1,y2\n1,2,3,4,0,1\n5,6,,,1,\n")
+    assert data.X.tolist() == [[[1, 2], [3, 4]], [[5, 6], [0, 0]]]
+    assert data.lengths is not None
+    assert data.lengths.tolist() == [2, 1]
+    assert data.y.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_step_target_after_the_end_is_refused(read: Reader) -> None:
+    message = read.refusal("a,b,y1,y2\n1,2,0,1\n1,,0,1\n")
+    assert "row 3, column 4 (y2) is a target after the sample's last step; empty it" in message
 
 
 def test_step_targets_are_ordered_by_number_and_decide_the_time_steps(read: Reader) -> None:
@@ -428,7 +484,7 @@ def test_arrays_are_read_only(read: Reader) -> None:
 def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.xlsx"
     path.write_text("1,2\n")
-    with pytest.raises(InputError, match=r"x\.xlsx is of no known kind.*\.csv, \.tsv, \.npz or \.toml"):
+    with pytest.raises(InputError, match=r"x\.xlsx is of no known kind.*\.csv, \.tsv, \.npz, \.txt or \.toml"):
         load(path)
 
 

@@ -33,13 +33,17 @@ def saved(path: Path, **arrays: Any) -> Path:
     return path
 
 
-def data(path: Path, timesteps: int | None = None, loss: str | None = None, **arrays: Any) -> Data:
-    return load(saved(path, **arrays), timesteps=timesteps, loss=loss)
+def data(
+    path: Path, timesteps: int | None = None, loss: str | None = None, predict: str | None = None, **arrays: Any
+) -> Data:
+    return load(saved(path, **arrays), timesteps=timesteps, loss=loss, predict=predict)
 
 
-def refusal(path: Path, timesteps: int | None = None, loss: str | None = None, **arrays: Any) -> str:
+def refusal(
+    path: Path, timesteps: int | None = None, loss: str | None = None, predict: str | None = None, **arrays: Any
+) -> str:
     with pytest.raises(InputError) as caught:
-        data(path, timesteps, loss, **arrays)
+        data(path, timesteps, loss, predict, **arrays)
     assert "x.npz" in str(caught.value)
     return str(caught.value)
 
@@ -125,6 +129,88 @@ def test_y_a_step_and_y_of_several_outputs(path: Path) -> None:
     assert data(path, X=X, y=Y[:, None]).y.tolist() == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("y", "loss", "found", "by_itself"),
+    [
+        (np.zeros(4, dtype=int), None, "last", True),
+        (np.zeros((4, 1)), None, "last", True),
+        (np.zeros((4, 5)), None, "last", True),
+        (np.zeros((4, 3), dtype=int), None, "every", True),
+        (np.zeros((4, 3)), None, "every", True),
+        (np.zeros((4, 3)), None, "last", False),  # three outputs
+        (np.zeros((4, 3), dtype=int), "squared", "last", False),
+        (np.zeros((4, 3, 2)), None, "every", True),
+        (np.zeros((4, 3, 1), dtype=int), "binary", "every", True),
+    ],
+)
+def test_the_shape_of_y_decides_where_the_read_out_is(
+    path: Path, y: np.ndarray[Any, Any], loss: str | None, found: str, by_itself: bool
+) -> None:
+    assert data(path, None, loss, found, X=X, y=y).options["predict"] == found
+    assert (data(path, None, loss, X=X, y=y).options["predict"] == found) == by_itself
+
+
+def test_one_step(path: Path) -> None:
+    one = np.array([[0], [1], [0], [0]])
+    assert data(path, X=X[:, :1], y=one).y.tolist() == [0, 1, 0, 0]
+    assert data(path, None, None, "every", X=X[:, :1], y=one).y.tolist() == one.tolist()
+
+
+def test_one_row_and_one_class(path: Path) -> None:
+    found = data(path, X=X[:1], y=[3])
+    assert (found.X.shape, found.y.tolist(), found.classes) == ((1, 3, 2), [0], ("3",))
+    found = data(path, X=X[:1], y=[[3, 3, 3]])
+    assert (found.y.tolist(), found.classes) == ([[0, 0, 0]], ("3",))
+
+
+def test_targets_that_the_read_out_cannot_have_are_refused(path: Path) -> None:
+    every, last = "save y as (4, 3), or choose --predict last", "save y as (4,), or choose --predict every"
+    for y in (Y, np.ones((4, 5)), np.ones((4, 1))):
+        message = refusal(path, None, None, "every", X=X, y=y)
+        assert f"y has shape {y.shape}, and --predict every needs one target a step; {every}" in message
+    message = refusal(path, None, None, "last", X=X, y=np.ones((4, 3, 2)))
+    assert f"y has shape (4, 3, 2), and --predict last needs one target a sample; {last}" in message
+    message = refusal(path, None, None, "last", X=X, y=np.ones((4, 3), dtype=int))
+    assert "one a step (4, 3) with --predict every" in message
+    assert "y has shape (4, 3, 2); class numbers are" in refusal(path, X=X, y=np.ones((4, 3, 2), dtype=int))
+
+
+# --- short samples
+
+
+def test_what_stands_beyond_a_samples_length_is_padding(path: Path) -> None:
+    padded = X.copy()
+    padded[0, 1:] = np.nan
+    y = np.array([[5, -1, -1], [5, 7, 7], [5, 5, 5], [7, 7, 7]])
+    found = data(path, X=padded, y=y, lengths=[1, 3, 3, 3])
+    assert found.classes == ("5", "7")
+    assert found.y.tolist() == [[0, 0, 0], [0, 1, 1], [0, 0, 0], [1, 1, 1]]
+    assert found.X[0].tolist() == [[0, 1], [0, 0], [0, 0]]
+    np.testing.assert_array_equal(found.X[1:], X[1:])
+    floats = data(path, X=X, y=np.where(y < 0, np.nan, y / 2), lengths=[1, 3, 3, 3])
+    assert floats.y.tolist() == [[2.5, 0, 0], [2.5, 3.5, 3.5], [2.5, 2.5, 2.5], [3.5, 3.5, 3.5]]
+    outputs = data(path, X=X, y=np.full((4, 3, 2), 0.5), lengths=[1, 3, 3, 3])
+    assert outputs.y[0].tolist() == [[0.5, 0.5], [0, 0], [0, 0]]
+
+
+def test_what_is_not_finite_within_a_short_sample_is_still_refused(path: Path) -> None:
+    bad, y = np.where(X == 9, np.nan, X), np.ones((4, 3))
+    assert "X[1, 1, 1] is nan" in refusal(path, X=bad, y=y, lengths=[1, 2, 3, 3])
+    assert "y[1, 1] is inf" in refusal(path, X=X, y=np.where(X[:, :, 1] == 9, np.inf, y), lengths=[1, 2, 3, 3])
+    flat = bad.reshape(4, 6)  # the place is the file's, whatever the time steps
+    assert "X[1, 3] is nan" in refusal(path, 3, X=flat, y=Y, lengths=[1, 2, 3, 3])
+
+
+def test_lengths_count_folded_steps(path: Path) -> None:
+    found = data(path, 3, X=X.reshape(4, 6), y=Y, lengths=[1, 2, 3, 3])
+    assert not found.X[0, 1:].any()
+    assert "a length must be from 1 to 3" in refusal(path, 3, X=X.reshape(4, 6), y=Y, lengths=[1, 2, 3, 4])
+
+
+def test_lengths_that_shorten_nothing_are_none(path: Path) -> None:
+    assert data(path, X=X, y=Y, lengths=[3, 3, 3, 3]).lengths is None
+
+
 def test_one_hot_rows_are_told_the_remedy(path: Path) -> None:
     message = refusal(path, X=X, y=np.eye(4, dtype=int)[:, :2])
     assert "y has shape (4, 2)" in message
@@ -163,6 +249,10 @@ def test_lengths_and_initial_states(path: Path) -> None:
         ({"lengths": np.array([1, 2, 3, 4])}, "lengths[3] is 4; a length must be from 1 to 3"),
         ({"lengths": np.ones(4)}, "lengths has shape (4,) and type float64; save one integer a sample, shape (4,)"),
         ({"lengths": np.ones(3, dtype=int)}, "lengths has shape (3,)"),
+        ({"lengths": np.array([1, -1, 3, 3])}, "lengths[1] is -1; a length must be from 1 to 3"),
+        ({"lengths": np.ones(4, dtype=bool)}, "lengths has shape (4,) and type bool"),
+        ({"X": np.zeros((0, 3, 2)), "y": np.zeros(0)}, "X has shape (0, 3, 2) and so holds nothing"),
+        ({"y": Y * 1j}, "y holds complex numbers"),
         ({"a0": np.ones(4)}, "a0 has shape (4,); save it as (4, H)"),
         ({"h0": np.ones((3, 5))}, "h0 has shape (3, 5); save it as (4, H)"),
         ({"a0": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both a0 and h0"),

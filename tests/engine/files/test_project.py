@@ -79,10 +79,20 @@ def test_a_project_opens_as_data_with_its_options(folder: Path) -> None:
     assert (data.name, data.title, data.watches) == ("p", "T", ("L",))
     assert data.path == folder.resolve() / "x.csv"
     assert data.X.shape == (2, 2, 2)
-    assert data.options == {"timesteps": 2}
+    assert data.options == {"timesteps": 2, "predict": "last"}
     over = load(folder / "p.toml", timesteps=4, loss="squared")
     assert over.X.shape == (2, 4, 1)
     assert (over.classes, over.y.dtype) == ((), np.float64)
+
+
+def test_a_project_says_where_the_read_out_is(folder: Path) -> None:
+    (folder / "x.csv").write_text("a,b,y1,y2\n1,2,0,1\n")
+    project(folder, OK + '[options]\npredict = "every"\n')
+    assert load(folder / "p.toml").y.tolist() == [[0, 1]]
+    project(folder, OK + '[options]\npredict = "last"\n')
+    with pytest.raises(InputError, match="--predict last needs one a sample"):
+        load(folder / "p.toml")
+    assert load(folder / "p.toml", predict="every").options["predict"] == "every"
 
 
 def test_a_project_may_let_nan_in(folder: Path) -> None:
@@ -171,6 +181,11 @@ def test_unknown_and_mistyped_keys_are_refused(folder: Path, text: str, words: s
         ("lr = inf", "a number above 0"),
         (f"lr = {10**400}", "a number above 0"),
         ("lr = true", "a number above 0"),
+        ("clip-norm = 0", "clip-norm = 0 under [options] must be a number above 0"),
+        ("truncate = 0", "truncate = 0 under [options] must be a whole number, 1 or more"),
+        ("batch-size = 1.5", "a whole number, 1 or more"),
+        ('truncate-by = "step"', "one of window, chunk"),
+        ('predict = "first"', "one of last, every"),
         ("allow-nan = 1", "must be true or false"),
         ("lr = 2020-01-01", "a number above 0"),
     ],
