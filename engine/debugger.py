@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.functions import Array
 from engine.network import Network
 from engine.plan import Plan, plan
-from engine.program import Line, Loop, Point, Program
+from engine.program import Line, Loop, Point, Program, when_written
 from engine.tape import Tape, check_batch, check_initial, check_lengths, record_with
 from engine.training import Measured, measure
 
@@ -69,7 +69,7 @@ class View:
 
     def written(self, name: str) -> Array:
         """After which line of the iteration each row of a quantity (or the whole of it) is there; −1: from the start."""
-        return _written(self.program, name)
+        return when_written(self.program, name)
 
     def value(self, name: str, t: int | None = None) -> Array | None:
         """A quantity at step t as it is at this point: None while it is not computed, gradients as far as they are summed.
@@ -131,15 +131,6 @@ class View:
 
 def _parameters_after(tape: Tape) -> dict[str, Array]:
     return {name: tape.updates[name] for name in tape.parameters}
-
-
-@lru_cache(maxsize=256)
-def _written(program: Program, name: str) -> Array:
-    quantity = program.quantities[name]
-    if not quantity.rows:
-        return np.asarray(program.written(name, None))
-    first = 0 if quantity.rows == "T+1" else 1
-    return np.array([program.written(name, t) for t in range(first, program.steps + 1)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from engine.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
 from engine.equation import TIME, Equation, TableError, equation, infer
@@ -262,6 +265,25 @@ class Program:
                 return self.parameters.index(point.parameter) if point.parameter else 0
             case _:
                 return None
+
+
+@lru_cache(maxsize=256)
+def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
+    """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) is there; −1: from the start."""
+    quantity = program.quantities.get(name)
+    if quantity is None:  # a flow that is the whole gradient, or nothing
+        return when_written(program, next(name.removesuffix(s) for s in (OUT, NEXT) if name.endswith(s)))
+    if not quantity.rows:
+        return np.asarray(program.written(name, None))
+    first = 0 if quantity.rows == "T+1" else 1
+    steps = range(first, program.steps + 1)
+    if len(steps) <= 6:
+        return np.array([program.written(name, t) for t in steps])
+    # All but the outermost rows are written by one line, in one run after another.
+    low, high = ([program.written(name, t) for t in part] for part in (steps[:3], steps[-3:]))
+    stride = (high[0] - low[2]) // (len(steps) - 5)
+    middle = low[2] + stride * np.arange(len(steps) - 4)
+    return np.concatenate([low[:2], middle, high[1:]])
 
 
 def build(network: Network, steps: int, *, masked: bool = False) -> Program:
