@@ -1,4 +1,4 @@
-"""Where a program stops: breakpoints with conditions, looked up over a whole iteration at once.
+"""Conditions over a whole iteration at once.
 
 A condition can change only where something that it reads does: between two such points all points are one state. So the states
 of an iteration are evaluated, many at a time, and not its points.
@@ -6,9 +6,7 @@ of an iteration are evaluated, many at a time, and not its points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
@@ -19,9 +17,6 @@ from engine.tape import Tape
 
 CHUNK = 1 << 20
 """About how many values of one quantity are looked at together."""
-
-Change = Literal["sign", "zero", "nan"]
-CHANGES: tuple[Change, ...] = ("sign", "zero", "nan")
 
 
 class Lines:
@@ -240,10 +235,3 @@ def spread(hits: Array, at: Array, length: int) -> Array:
     """(length,) booleans for every offset from those at the offsets where the state changes."""
     which = np.searchsorted(at, np.arange(length), side="right") - 1
     return hits[which]
-
-
-def runs_of(predicate: Predicate, tape: Tape, iteration: int, lines: Lines, sample: int | None = None) -> Iterator[int]:
-    """The offsets of an iteration at which the condition holds."""
-    at = states(predicate, lines)
-    found = spread(holds(predicate, tape, iteration, at, lines, sample), at, lines.program.length)
-    yield from np.flatnonzero(found).tolist()
