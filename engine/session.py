@@ -51,10 +51,14 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     if is_trace(path):
         return _from_trace(path, given)
     data = load(
-        source, timesteps=given.get("timesteps"), loss=given.get("loss"), allow_nan=given.get("allow-nan", False)
+        source,
+        timesteps=given.get("timesteps"),
+        predict=given.get("predict"),
+        loss=given.get("loss"),
+        allow_nan=given.get("allow-nan", False),
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
-    predict, loss = _predict(data, options["predict"]), _loss(data, options["loss"])
+    predict, loss = options["predict"], _loss(data, options["loss"])
     weights = _weights(data, options, given)
     if weights is not None:
         _check_sizes(weights, data, _outputs(data, predict, loss, None), at_least=loss == "cross-entropy")
@@ -171,19 +175,6 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
     debugger = Debugger(network, X, y, initial=initial_of(trace), lengths=lengths, start=start_of(trace, network))
     return Session(data, options, debugger, from_trace=True)
-
-
-def _predict(data: Data, wanted: str | None) -> str:
-    """last or every: what is wanted, else every where the targets can be meant in no other way."""
-    columns = data.csv is not None and len(data.csv.targets) > 1
-    each_step = columns or data.y.ndim == (2 if data.classes else 3)
-    if wanted == "every" and not each_step and data.y.shape != data.X.shape[:2]:
-        raise InputError(
-            f"{data.name}: there is one target a sample; --predict every needs one at every step, in columns y1 to yT"
-        )
-    if wanted == "last" and each_step:
-        raise InputError(f"{data.name}: there is a target at every step; use --predict every")
-    return wanted or ("every" if each_step else "last")
 
 
 def _loss(data: Data, wanted: str | None) -> str:

@@ -56,6 +56,8 @@ def read_npz(
 
 def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
     start = file.read(len(npy.MAGIC_PREFIX))
+    if not start:
+        raise InputError(f"{shown(path)} is empty; write it with np.savez")
     if start == npy.MAGIC_PREFIX:
         raise InputError(f"{shown(path)} is a single .npy array, not an NPZ archive; write it with np.savez")
     try:

@@ -98,9 +98,13 @@ REFUSED = [
     ("1,2,0\n3,4,1\n", {"outputs": 1}, "2 classes; --outputs must be at least that, not 1"),
     ("1,2,0\n3,4,0\n", {}, "every sample is of class 0"),
     ("1,2,0.5\n3,4,1.5\n", {"outputs": 2}, "the loss squared on these targets needs --outputs 1, not 2"),
-    ("1,2,0\n3,4,1\n", {"predict": "every"}, "there is one target a sample; --predict every needs one at every step"),
+    ("1,2,0\n3,4,1\n", {"predict": "every"}, "one target a sample, and --predict every needs one a step"),
     ("1,2,3,0\n1,2,3,1\n", {"timesteps": 2}, "do not fold into 2 time steps"),
-    ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {"predict": "last"}, "a target at every step; use --predict every"),
+    (
+        "x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n",
+        {"predict": "last"},
+        "a target a step (y1..y2), and --predict last needs one a sample",
+    ),
 ]
 
 
@@ -130,6 +134,7 @@ OPENED = [
     ("x1,x2,y1,y2\n1,2,0,1\n3,4,1,0\n", {}, ("every", "cross-entropy", 2, None)),
     ("x1,x2,y1,y2\n1,2,0.5,1\n3,,1,\n", {}, ("every", "squared", 1, [2, 1])),
     ("1,2,3,0\n", {"outputs": 3}, ("last", "cross-entropy", 3, None)),
+    ("x1,x2,y1,y2\n1,2,0,0\n", {"outputs": 2}, ("every", "cross-entropy", 2, None)),
 ]
 
 
@@ -144,6 +149,23 @@ def test_what_the_targets_say_decides_the_head(
     lengths = None if debugger.lengths is None else debugger.lengths.tolist()
     assert (network.predict, network.loss, network.outputs, lengths) == expected
     assert np.isfinite(debugger.tape(1).loss)
+
+
+def test_three_numbers_a_sample_are_three_outputs_where_they_could_be_one_a_step(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, X=np.ones((4, 3)), y=np.full((4, 3), 0.5))
+    steps, outputs = open_session(path, {}), open_session(path, {"predict": "last"})
+    assert (steps.debugger.network.predict, steps.debugger.network.outputs) == ("every", 1)
+    assert (outputs.debugger.network.predict, outputs.debugger.network.outputs) == ("last", 3)
+
+
+@pytest.mark.parametrize(("predict", "shape"), [(None, (9, 2, 3)), ("last", (2, 3))])
+def test_a_text_is_a_character_model(tmp_path: Path, predict: str | None, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("abc" * 6 + "a")
+    debugger = open_session(path, {"timesteps": 9, "predict": predict} if predict else {"timesteps": 9}).debugger
+    assert debugger.tape(0)["p"].shape == shape
+    assert debugger.tape(20).loss < debugger.tape(0).loss
 
 
 # Weights

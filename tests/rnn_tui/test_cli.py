@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -202,6 +202,50 @@ def test_bad_tables(rnn_tui: Callable[..., Done], tmp_path: Path, command: str, 
     path = tmp_path / "mine.csv"
     path.write_text(text)
     assert_refused(rnn_tui(command, str(path)), part, "mine")
+
+
+BAD_ARRAYS: list[tuple[dict[str, Any], str]] = [
+    ({"X": [[1.0, np.nan]], "y": [0]}, "mine.npz: X[0, 1] is nan; save finite numbers, or let it in with --allow-nan"),
+    ({"X": [[1.0, 2.0]], "y": [np.inf]}, "mine.npz: y[0] is inf"),
+    ({"X": [[1.0, 2.0]], "y": [0], "lengths": [0]}, "mine.npz: lengths[0] is 0; a length must be from 1 to 2"),
+    ({"X": [[1.0, 2.0]], "y": [0], "lengths": [3]}, "mine.npz: lengths[0] is 3; a length must be from 1 to 2"),
+    ({"X": [[1.0, 2.0]], "y": [0], "lengths": [1.0]}, "mine.npz: lengths has shape (1,) and type float64"),
+    ({"X": [["a", "b"]], "y": [0]}, "mine.npz: X holds text"),
+    ({"X": [[1.0, 2.0]], "y": [0], "a0": [[0.0] * 3]}, "use --hidden 3"),
+    ({"X": np.zeros((0, 2)), "y": []}, "mine.npz: X has shape (0, 2) and so holds nothing"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "part"), BAD_ARRAYS)
+def test_bad_arrays(rnn_tui: Callable[..., Done], tmp_path: Path, arrays: dict[str, Any], part: str) -> None:
+    np.savez(tmp_path / "mine.npz", **arrays)
+    assert_refused(rnn_tui("check", str(tmp_path / "mine.npz"), "--outputs", "2"), part)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "mine.txt is empty"),
+        (b"too short", "mine.txt has 9 characters, too few for a window of 25 time steps"),
+        (b"\xff" * 30, "mine.txt: row 1 is not UTF-8 text"),
+        (b"a" * 30, "every sample is of class a"),
+    ],
+)
+def test_bad_texts(rnn_tui: Callable[..., Done], tmp_path: Path, content: bytes, part: str) -> None:
+    (tmp_path / "mine.txt").write_bytes(content)
+    assert_refused(rnn_tui("check", str(tmp_path / "mine.txt")), part)
+
+
+def test_nan_in_an_archive_may_be_let_in(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    X = np.array([[1.0, np.nan, 2.0], [1.0, 2.0, np.nan]])
+    np.savez(tmp_path / "mine.npz", X=X, y=[0, 1], lengths=[3, 2])
+    done = rnn_tui("show", "a@3", str(tmp_path / "mine.npz"), "--allow-nan")
+    assert (done.code, done.err) == (0, "")
+    assert "NaN" in done.out
+    np.savez(tmp_path / "mine.npz", X=X[1:], y=[0], lengths=[2])  # only beyond the sample's end
+    done = rnn_tui("show", "a@3", str(tmp_path / "mine.npz"), "--outputs", "2")
+    assert (done.code, done.err) == (0, "")
+    assert "NaN" not in done.out
 
 
 def test_a_hostile_file_name_and_cell_are_made_safe(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:

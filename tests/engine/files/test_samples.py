@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import runpy
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 from engine.debugger import Debugger
 from engine.files.data import Data, load
 from engine.files.locate import sample_folder, sample_names
-from engine.files.options import DEFAULTS
 from engine.files.project import samples
-from engine.network import Network
+from engine.session import open_session
 from engine.tape import record
 
 ACTIVATIONS = {
@@ -165,14 +163,9 @@ def test_sunspots() -> None:
 # The newer samples: what their data are, and what recording them shows
 
 
-def debugger(data: Data, **given: Any) -> Debugger:
-    """The debugger on a sample with its own options, or those given instead (`init_scale` for init-scale)."""
-    options = {**DEFAULTS, **data.options, **{name.replace("_", "-"): value for name, value in given.items()}}
-    own = {field.name for field in fields(Network)} - {"inputs", "outputs", "weights"}
-    chosen = {name.replace("-", "_"): value for name, value in options.items()}
-    outputs = len(data.classes) if options["loss"] == "cross-entropy" else 1
-    network = Network(inputs=data.X.shape[2], outputs=outputs, **{name: chosen[name] for name in own})
-    return Debugger(network, data.X, data.y, lengths=data.lengths)
+def debugger(name: str, **given: Any) -> Debugger:
+    """The debugger on a sample with its own options, or those given instead."""
+    return open_session(name, given).debugger
 
 
 def symbols(data: Data, letters: str) -> list[str]:
@@ -194,7 +187,7 @@ def test_adding_is_the_sum_of_the_marked_values() -> None:
 
 def test_adding_lstm_reaches_the_first_mark_and_rnn_does_not() -> None:
     data = load("adding")
-    lstm, rnn = debugger(data), debugger(data, cell="rnn")
+    lstm, rnn = debugger("adding"), debugger("adding", cell="rnn")
     tape = lstm.tape(0)
     assert tape["f"][:, :, 3].min() > 0.85
     assert tape["f"][:, :, 3].mean() == pytest.approx(0.97, abs=0.01)
@@ -224,7 +217,7 @@ def test_delayed_recall_asks_for_the_bit_four_steps_before() -> None:
 
 def test_delayed_recall_no_loss_reaches_the_bit_it_asks_for() -> None:
     data = load("delayed_recall")
-    three, four = debugger(data), debugger(data, truncate=4)
+    three, four = debugger("delayed_recall"), debugger("delayed_recall", truncate=4)
     cut = three.tape(0).norms("da_cut")
     assert (cut[:13] > 0).all()
     assert (cut[13:] == 0).all()  # the losses of the last three steps have not gone three steps back yet
@@ -251,7 +244,7 @@ def test_temporal_order_is_the_order_of_x_and_y() -> None:
 
 def test_temporal_order_xy_and_yx_are_forgotten() -> None:
     data = load("temporal_order")
-    tape = debugger(data).tape(0)
+    tape = debugger("temporal_order").tape(0)
     for first in range(0, 12, 4):
         assert [data.classes[data.y[first + k]] for k in (1, 2)] == ["XY", "YX"]
         marked = np.flatnonzero(data.X[first, :, 6:].any(axis=1)) + 1  # the steps of X and Y
@@ -279,7 +272,7 @@ def test_reber_strings_obey_the_grammar_and_its_second_symbol_comes_again() -> N
 
 def test_reber_nothing_happens_after_a_strings_end() -> None:
     data = load("reber")
-    tape = debugger(data).tape(0)
+    tape = debugger("reber").tape(0)
     assert data.lengths is not None
     assert len(set(data.lengths.tolist())) > 4
     for sample, length in enumerate(data.lengths):
@@ -306,7 +299,7 @@ def test_the_sonnet_is_shakespeares() -> None:
 
 
 def test_the_sonnet_every_step_has_a_loss_and_the_first_is_a_blind_guess() -> None:
-    found = debugger(load("sonnet"))
+    found = debugger("sonnet")
     tape = found.tape(0)
     np.testing.assert_allclose(tape["da"], tape["da_out"] + tape["da_next"], rtol=1e-12, atol=1e-18)
     assert (tape.norms("da_out")[1:] > 0).all()
