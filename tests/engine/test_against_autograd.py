@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+import engine.plan
 from engine import Network, Tape, record
 from tests.engine.reference import reference
 from tests.engine.strategies import ACTIVATION_NAMES, SMOOTH, Case, all_cases, case, cases
@@ -50,15 +53,17 @@ def test_every_quantity_is_autograds(case: Case) -> None:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(all_cases())
-def test_every_quantity_of_every_network_is_autograds(case: Case) -> None:
-    check(case)
+@given(all_cases(), st.sampled_from([1, 40, engine.plan.BLOCK_VALUES]))
+def test_every_quantity_of_every_network_is_autograds(case: Case, block: int) -> None:
+    with mock.patch.object(engine.plan, "BLOCK_VALUES", block):  # steps one by one, a few at a time, all at once
+        check(case)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(all_cases(truncate=2, truncate_by="window", predict="every"))
 def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case) -> None:
-    check(case)
+    with mock.patch.object(engine.plan, "BLOCK_VALUES", 40):
+        check(case)
 
 
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
