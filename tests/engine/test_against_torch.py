@@ -71,3 +71,10 @@ def test_training_is_pytorchs(path: Path) -> None:
     for iteration in range(steps + 1):
         for name, weight in debugger.network_at(iteration).weights.items():
             trace.check(name, weight, iteration)
+
+
+def test_the_traces_cover_every_head_with_and_without_lengths() -> None:
+    traces = [Trace(path) for path in RECORDED]
+    heads = {(t.network.predict, t.network.loss, t.network.reduction, t.lengths is None) for t in traces}
+    assert len(heads) == 2 * 3 * 2 * 2
+    assert (len(RECORDED), len(TRAINED)) == (36, 9)
