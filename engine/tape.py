@@ -271,7 +271,8 @@ def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Arr
     if "cut" in arrays:
         # From step t to t−1: between runs of K steps; or K steps before the one loss there is, at the sample's end.
         reach = network.truncate or steps
-        chunks = np.broadcast_to((t - 1) % reach == 0, (steps, batch)) & (t > 1)
+        # Padded steps only hand the state on to that loss, so nothing is cut there.
+        chunks = ((t - 1) % reach == 0) & (t > 1) & (t <= ends)
         arrays["cut"][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
 
 

@@ -85,16 +85,28 @@ def matrices() -> st.SearchStrategy[Expression]:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A network with data for it; `initial` is a0 or None for zeros."""
+    """A network with data for it; `initial` are the initial states or None for zeros, `lengths` None where all samples are whole."""
 
     network: Network
     X: np.ndarray[Any, Any]
     y: np.ndarray[Any, Any]
     initial: dict[str, np.ndarray[Any, Any]] | None
     text: str
+    lengths: np.ndarray[Any, Any] | None = None
 
     def __repr__(self) -> str:
         return self.text
+
+    @property
+    def cell(self) -> str:
+        """The cell's name."""
+        return self.network.table.name
+
+    @property
+    def mask(self) -> np.ndarray[Any, Any]:
+        """(T, B) booleans: which steps a sample has."""
+        batch, steps, _ = self.X.shape
+        return np.arange(steps)[:, None] < (np.full(batch, steps) if self.lengths is None else self.lengths)
 
 
 def case(
@@ -108,11 +120,15 @@ def case(
     reduction: str = "mean",
     init_scale: float = 1.0,
     given: bool = True,
+    ragged: bool = False,
     seed: int = 0,
     **options: Any,
 ) -> Case:
-    """A case with everything said; the defaults have no two axes alike but H and C."""
-    text = f"case({batch=}, {steps=}, {inputs=}, {hidden=}, {outputs=}, {activation=}, {reduction=}, {init_scale=}, {given=}, {seed=})"
+    """A case with everything said; the defaults have no two axes alike but H and C. What is in padded places is drawn like the rest."""
+    text = (
+        f"case({batch=}, {steps=}, {inputs=}, {hidden=}, {outputs=}, {activation=}, {reduction=}, {init_scale=}, "
+        f"{given=}, {ragged=}, {seed=}, **{options})"
+    )
     rng = np.random.default_rng(seed)
     network = Network(
         inputs=inputs,
@@ -125,9 +141,12 @@ def case(
         **options,
     )
     X = rng.normal(size=(batch, steps, inputs))
-    y = rng.integers(0, outputs, batch)
-    initial = {"a": rng.normal(size=(batch, hidden))} if given else None
-    return Case(network, X, y, initial, text)
+    entries = (batch, steps) if network.predict == "every" else (batch,)
+    classes = 2 if network.loss == "binary" else outputs
+    y = rng.normal(size=(*entries, outputs)) if network.loss == "squared" else rng.integers(0, classes, entries)
+    initial = {name: rng.normal(size=(batch, hidden)) for name in network.table.states} if given else None
+    lengths = rng.integers(1, steps + 1, batch) if ragged else None
+    return Case(network, X, y, initial, text, lengths)
 
 
 @st.composite
@@ -143,7 +162,7 @@ def cases(
         steps=draw(st.integers(1, 7), "steps"),
         inputs=draw(st.integers(1, 4), "inputs"),
         hidden=draw(st.integers(1, 6), "hidden"),
-        outputs=draw(st.integers(1, 5), "outputs"),
+        outputs=1 if options.get("loss") == "binary" else draw(st.integers(1, 5), "outputs"),
         activation=draw(st.sampled_from(activations), "activation"),
         reduction=draw(st.sampled_from(["mean", "sum"]), "reduction"),
         init_scale=draw(st.sampled_from(scales), "init_scale"),
@@ -151,3 +170,17 @@ def cases(
         seed=draw(st.integers(0, 10_000), "seed"),
         **options,
     )
+
+
+@st.composite
+def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
+    """Cells × heads × lengths × truncation, of every small shape."""
+    options = {
+        "cell": draw(st.sampled_from(["rnn", "lstm", "gru"]), "cell"),
+        "predict": draw(st.sampled_from(["every", "last"]), "predict"),
+        "loss": draw(st.sampled_from(["cross-entropy", "binary", "squared"]), "loss"),
+        "truncate": draw(st.none() | st.integers(1, 7), "truncate"),
+        "truncate_by": draw(st.sampled_from(["window", "chunk"]), "truncate_by"),
+        "ragged": draw(st.booleans(), "ragged"),
+    }
+    return draw(cases(**{**options, **fixed}))

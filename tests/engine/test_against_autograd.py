@@ -4,56 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest import mock
 
-import autograd
-import autograd.numpy as anp
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+import engine.plan
 from engine import Network, Tape, record
-from tests.engine.strategies import ACTIVATION_NAMES, SMOOTH, Case, case, cases
+from tests.engine.reference import reference
+from tests.engine.strategies import ACTIVATION_NAMES, SMOOTH, Case, all_cases, case, cases
 
 Array = np.ndarray[Any, Any]
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "tanh": anp.tanh,
-    "relu": lambda z: anp.maximum(z, 0),
-    "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
-    "identity": lambda z: z,
-}
 SMALLEST = 1e-30
 GRADIENTS = ("dlogits", "dWy", "dby", "da", "dz", "dx", "dWx", "dWa", "dba")
-
-
-def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any]) -> dict[str, Any]:
-    """The network written out; a probe is an array of zeros added to a quantity, so that its gradient is the quantity's."""
-    g = ACTIVATIONS[case.network.activation]
-    z: list[Any] = []
-    a: list[Any] = [values["a0"]]
-    for t in range(len(values["x"])):
-        z.append(values["x"][t] @ values["Wx"] + a[-1] @ values["Wa"] + values["ba"] + probe["z"][t])
-        a.append(g(z[-1]) + probe["a"][t])
-    logits = a[-1] @ values["Wy"] + values["by"] + probe["logits"]
-    shifted = logits - anp.max(logits, axis=1, keepdims=True)
-    exponentials = anp.exp(shifted)
-    p = exponentials / anp.sum(exponentials, axis=1, keepdims=True)
-    each = anp.log(anp.sum(exponentials, axis=1)) - shifted[anp.arange(len(case.y)), case.y]
-    loss = anp.sum(each) if case.network.reduction == "sum" else anp.mean(each)
-    return {"z": z, "a": a, "logits": logits, "p": p, "loss": loss}
-
-
-def reference(case: Case) -> dict[str, Array]:
-    """Everything under the tape's names and in its shapes, from autograd."""
-    (B, T, _), H, C = case.X.shape, case.network.hidden, case.network.outputs
-    a0 = case.initial["a"] if case.initial else np.zeros((B, H))
-    values = {**case.network.weights, "x": np.moveaxis(case.X, 0, 1), "a0": a0}
-    probe = {"z": np.zeros((T, B, H)), "a": np.zeros((T, B, H)), "logits": np.zeros((B, C))}
-    result = {name: np.asarray(value) for name, value in forward(case, values, probe).items()}
-    by_value, by_probe = autograd.grad(lambda both: forward(case, *both)["loss"])((values, probe))
-    result |= {f"d{name}": by_value[name] for name in (*case.network.weights, "x")}
-    result |= {f"d{name}": by_probe[name] for name in ("z", "logits")}
-    result["da"] = np.concatenate([by_value["a0"][None], by_probe["a"]])
-    return result
 
 
 def assert_close(tape: Tape, expected: Mapping[str, Array], tolerance: float, floor: float) -> None:
@@ -64,19 +29,41 @@ def assert_close(tape: Tape, expected: Mapping[str, Array], tolerance: float, fl
         assert error <= tolerance * size + floor, f"{name}: off by {error:.3g} where the largest is {size:.3g}"
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(cases())
-def test_every_quantity_is_autograds(case: Case) -> None:
-    tape = record(case.network, case.X, case.y, initial=case.initial)
+def check(case: Case) -> None:
+    """Every recorded quantity, and the flows that are derived, against the reference."""
+    tape = record(case.network, case.X, case.y, initial=case.initial, lengths=case.lengths)
     expected = reference(case)
     # Where all samples are certain, p − y has lost its digits in both computations, and there is nothing to compare.
-    assume(case.network.outputs == 1 or np.max(np.abs(expected["dlogits"])) > 1e-5)
-    assert set(expected) == {"z", "a", "logits", "p", "loss", *GRADIENTS}
+    assume("p" not in expected or case.network.outputs == 1 or np.max(np.abs(expected["dlogits"])) > 1e-5)
+    assert set(tape.arrays) - {"x", "y", "mask", "N", "cut"} <= set(expected)
     assert_close(tape, expected, 1e-10, 1e-15)
+    np.testing.assert_array_equal(tape["x"], np.moveaxis(case.X, 0, 1))
+    if "mask" in tape.arrays:
+        np.testing.assert_array_equal(tape["mask"], case.mask)
     assert tape.loss == float(tape["loss"])
     assert {name: id(tape[f"d{name}"]) for name in case.network.weights} == {
         name: id(gradient) for name, gradient in tape.gradients.items()
     }
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(cases())
+def test_every_quantity_is_autograds(case: Case) -> None:
+    check(case)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(all_cases(), st.sampled_from([1, 40, engine.plan.BLOCK_VALUES]))
+def test_every_quantity_of_every_network_is_autograds(case: Case, block: int) -> None:
+    with mock.patch.object(engine.plan, "BLOCK_VALUES", block):  # steps one by one, a few at a time, all at once
+        check(case)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(all_cases(truncate=2, truncate_by="window", predict="every"))
+def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case) -> None:
+    with mock.patch.object(engine.plan, "BLOCK_VALUES", 40):
+        check(case)
 
 
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
@@ -169,6 +156,22 @@ def test_the_terms_of_the_steps_are_outer_products_and_add_up(case: Case) -> Non
             samples = dz if left is None else tape[left][t - 1][:, :, None] * dz[:, None, :]
             np.testing.assert_allclose(terms[t - 1], samples.sum(axis=0), rtol=1e-11, atol=1e-14, err_msg=f"{name}@{t}")
         np.testing.assert_allclose(terms.sum(axis=0), tape[name], rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(all_cases())
+def test_terms_of_steps_and_samples_add_up_in_every_network(case: Case) -> None:
+    tape = record(case.network, case.X, case.y, initial=case.initial, lengths=case.lengths)
+    (B, T, _), backward = case.X.shape, [line for line in tape.plan.program.lines if line.equation.accumulate]
+    assert len(backward) == len(case.network.weights) - (0 if case.network.predict == "every" else 2)
+    for line in backward:
+        terms = np.array([tape.term(line, t) for t in range(1, T + 1)])
+        samples = np.sum([tape.term(line, T, b) for b in range(B)], axis=0)
+        size = np.abs(terms).sum(axis=0).max() + 1e-300
+        assert np.abs(samples - terms[-1]).max() <= 1e-13 * size, f"{line.name}@{T} by samples"
+        for t in range(1, T + 1):
+            error = np.abs(terms[t - 1 :].sum(axis=0) - tape.partial(line.name, t)).max()
+            assert error <= 1e-13 * size, f"{line.name} summed from {T} to {t}"
 
 
 def test_each_sample_alone_gives_its_part_of_every_gradient() -> None:

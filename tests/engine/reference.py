@@ -1,0 +1,178 @@
+"""Whole networks written out in autograd's NumPy, with nothing of the engine in them: every quantity and its gradient.
+
+A probe is an array of zeros added to a quantity, so that its gradient is the quantity's. Three probes stand on a state's ways out:
+to this step's own lines and read-out (`_out`), to the next step before truncation (`_next`) and after it (`_full`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import defvjp, primitive
+
+from tests.engine.strategies import Case
+
+Array = np.ndarray[Any, Any]
+Put = Callable[[str, Any], Any]
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "tanh": anp.tanh,
+    "relu": lambda z: anp.maximum(z, 0),
+    "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
+    "identity": lambda z: z,
+}
+sigmoid = ACTIVATIONS["sigmoid"]
+OUTPUT = {"rnn": "a", "lstm": "h", "gru": "h"}
+
+
+@primitive
+def stopped(u: Any) -> Any:
+    """`u`, through which nothing flows back."""
+    return u
+
+
+defvjp(stopped, lambda answer, u: np.zeros_like)
+
+
+# One step of a cell: `put` names a quantity and gives it back with its probe, `hold` does so for a state.
+
+
+def rnn(x: Any, prev: Mapping[str, Any], W: Mapping[str, Any], put: Put, hold: Put, g: Callable[[Any], Any]) -> None:
+    hold("a", g(put("z", x @ W["Wx"] + prev["a"] @ W["Wa"] + W["ba"])))
+
+
+def lstm(x: Any, prev: Mapping[str, Any], W: Mapping[str, Any], put: Put, hold: Put, g: Callable[[Any], Any]) -> None:
+    z = {k: put(f"z{k}", x @ W[f"Wx{k}"] + prev["h"] @ W[f"Wh{k}"] + W[f"b{k}"]) for k in "ifgo"}
+    gate = {k: put(k, (anp.tanh if k == "g" else sigmoid)(z[k])) for k in "ifgo"}
+    c = hold("c", gate["f"] * prev["c"] + gate["i"] * gate["g"])
+    hold("h", gate["o"] * put("tanh_c", anp.tanh(c)))
+
+
+def gru(x: Any, prev: Mapping[str, Any], W: Mapping[str, Any], put: Put, hold: Put, g: Callable[[Any], Any]) -> None:
+    h = prev["h"]
+    r = put("r", sigmoid(put("zr", x @ W["Wxr"] + h @ W["Whr"] + W["br"])))
+    z = put("z", sigmoid(put("zz", x @ W["Wxz"] + h @ W["Whz"] + W["bz"])))
+    hn = put("hn", h @ W["Whn"] + W["bhn"])
+    n = put("n", anp.tanh(put("zn", x @ W["Wxn"] + W["bn"] + r * hn)))
+    hold("h", (1 - z) * n + z * h)
+
+
+CELLS = {"rnn": rnn, "lstm": lstm, "gru": gru}
+QUANTITIES = {
+    "rnn": ("z",),
+    "lstm": ("zi", "zf", "zg", "zo", "i", "f", "g", "o", "tanh_c"),
+    "gru": ("zr", "zz", "zn", "r", "z", "n", "hn"),
+}
+
+
+def losses(case: Case, logits: Any, y: Array) -> Any:
+    """A loss a sample, (B,)."""
+    if case.network.loss == "squared":
+        return anp.sum((logits - y) ** 2, axis=1)
+    if case.network.loss == "binary":
+        u = logits[:, 0]
+        return anp.maximum(u, 0) - y * u + anp.log(1 + anp.exp(-anp.abs(u)))
+    shifted = logits - anp.max(logits, axis=1, keepdims=True)
+    return anp.log(anp.sum(anp.exp(shifted), axis=1)) - shifted[anp.arange(len(y)), y]
+
+
+def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut: Array) -> tuple[dict[str, Any], Any]:
+    """All rows of all quantities by name, and each step's losses (T or 1, B). `cut` (T, B) says where nothing flows back."""
+    states, found, each = {s: [values[f"{s}0"]] for s in case.network.table.states}, {}, []
+    mask, every = case.mask, case.network.predict == "every"
+    for t in range(len(mask)):
+        prev, out = {}, {}
+        for s, rows in states.items():
+            flow = rows[-1] + probe[f"{s}_next"][t]
+            prev[s] = anp.where(cut[t][:, None], stopped(flow), flow) + probe[f"{s}_full"][t]
+
+        def put(name: str, value: Any, t: int = t) -> Any:
+            found.setdefault(name, []).append(value + probe[name][t])
+            return found[name][-1]
+
+        def hold(name: str, new: Any, t: int = t, prev: Any = prev, out: Any = out) -> Any:
+            states[name].append(anp.where(mask[t][:, None], new, prev[name]) + probe[name][t])
+            out[name] = states[name][-1] + probe[f"{name}_out"][t]
+            return out[name]
+
+        CELLS[case.cell](values["x"][t], prev, values, put, hold, ACTIVATIONS[case.network.activation])
+        if every or t == len(mask) - 1:
+            row = t if every else 0
+            logits = out[OUTPUT[case.cell]] @ values["Wy"] + values["by"] + probe["logits"][row]
+            found.setdefault("logits", []).append(logits)
+            each.append(losses(case, logits, case.y[:, t] if every else case.y))
+    return found | states, anp.array(each)
+
+
+def counted(case: Case) -> Array:
+    """What each entry of `forward`'s losses weighs in the loss."""
+    every = case.network.predict == "every"
+    entries = case.mask.astype(float) if every else np.ones((1, len(case.y)))
+    if case.network.reduction == "sum":
+        return entries
+    return entries / entries.sum() / (case.network.outputs if case.network.loss == "squared" else 1)
+
+
+def passes(case: Case) -> Iterator[tuple[Array, Array]]:
+    """The gradients to add up: where the flow is cut, and what each loss weighs.
+
+    A window that belongs to each of many losses takes a gradient of its own for each; WildML: the loss at s goes through s, s−1, …, s−K.
+    """
+    weight, mask, K = counted(case), case.mask, case.network.truncate
+    t = np.arange(1, len(mask) + 1)[:, None]
+    if K is None:
+        yield np.zeros_like(mask), weight
+    elif case.network.truncate_by == "chunk":
+        yield mask & np.isin(t, range(K + 1, len(mask) + 1, K)), weight
+    elif case.network.predict == "last":
+        yield t == mask.sum(axis=0) - K, weight
+    else:
+        for s in range(1, len(mask) + 1):
+            yield mask & (t == s - K), np.where(t == s, weight, 0)
+
+
+def reference(case: Case) -> dict[str, Array]:
+    """Everything under the tape's names and in its shapes."""
+    (T, B), H, C, states = case.mask.shape, case.network.hidden, case.network.outputs, case.network.table.states
+    every = case.network.predict == "every"
+    initial = {f"{s}0": case.initial[s] if case.initial else np.zeros((B, H)) for s in states}
+    values = {**case.network.weights, **initial, "x": np.moveaxis(case.X, 0, 1)}
+    places = (*QUANTITIES[case.cell], *states, *(f"{s}_{way}" for s in states for way in ("out", "next", "full")))
+    probe = {name: np.zeros((T, B, H)) for name in places} | {"logits": np.zeros((T if every else 1, B, C))}
+    found, each = forward(case, values, probe, np.zeros((T, B), bool))
+    result = {name: np.array(rows) for name, rows in found.items()} | {"loss": np.sum(counted(case) * each)}
+
+    gradients: dict[str, Any] = {}
+    for cut, weight in passes(case):
+
+        def loss(both: Any, cut: Array = cut, weight: Array = weight) -> Any:
+            return anp.sum(weight * forward(case, *both, cut)[1])
+
+        by_value, by_probe = autograd.grad(loss)((values, probe))
+        parts = {**by_value, **by_probe}
+        parts |= {f"{s}_cut": by_probe[f"{s}_full"] * cut[:, :, None] for s in states}
+        gradients = {name: gradients.get(name, 0) + part for name, part in parts.items()}
+    nothing = np.zeros((1, B, H))
+    for s in states:
+        gradients[s] = np.concatenate([gradients.pop(f"{s}0")[None], gradients[s]])
+        gradients[f"{s}_out"] = np.concatenate([nothing, gradients[f"{s}_out"]])
+        for way in ("next", "full", "cut"):
+            gradients[f"{s}_{way}"] = np.concatenate([gradients[f"{s}_{way}"], nothing])
+            if case.network.truncate is None and way != "next":
+                del gradients[f"{s}_{way}"]
+    result |= {f"d{name}": gradient for name, gradient in gradients.items()}
+    if not every:
+        result |= {name: result[name][0] for name in ("logits", "dlogits")}
+    if case.network.loss != "squared":
+        result["p"] = probabilities(case, result["logits"])
+    return result
+
+
+def probabilities(case: Case, logits: Array) -> Array:
+    if case.network.loss == "binary":
+        return sigmoid(logits)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
