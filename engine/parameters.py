@@ -148,7 +148,7 @@ def _recurrent(shapes: Shapes) -> dict[str, str]:
         ):
             if is_so:
                 raise InputError(
-                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction without them"
+                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction, without projections"
                 )
         if match["kind"] in found:
             both = f"{clean(found[match['kind']], 60)} and {clean(name, 60)}"
