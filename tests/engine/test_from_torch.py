@@ -62,7 +62,7 @@ LSTM = pytorch.state("lstm")
         (Module({**LSTM, "weight_ih_l1": np.zeros((12, 3))}, num_layers=2), None, {}, "it has several layers"),
         (Module({**LSTM, "weight_ih_l0_reverse": np.zeros((12, 2))}, bidirectional=True), None, {}, "it is bidirectional"),
         (Module({**LSTM, "weight_hr_l0": np.zeros((2, 3))}, proj_size=2), None, {}, "it has projections"),
-        (Module({"weight": np.zeros((4, 4))}), None, {}, "there are no weights of a known cell"),
+        (Module({"weight": np.zeros((4, 4))}), None, {}, "its arrays (rnn.weight, linear.weight, linear.bias) are not the weights"),
         (Module(LSTM), Module({"weight": np.zeros((2, 4))}), {}, "the linear layer is missing: its weight needs the shape (C, 3)"),
         (object(), None, {}, "object has no state_dict; give a torch.nn.RNN, LSTM or GRU"),
         (Module({**LSTM, "weight_ih_l0": np.zeros((12, 2), np.complex64)}), None, {}, "NumPy cannot hold torch.complex64"),
