@@ -286,8 +286,10 @@ def _show(expression: Expression, notation: Notation) -> tuple[str, int]:
             level = _PRECEDENCE[operator]
             # A derivative that is itself a product is one more factor to a reader: da ⊙ a ⊙ (1 − a).
             factor = operator == "*" and isinstance(right, Derivative)
+            # Python reads f * h @ W from the left, people read the matrix product first.
+            scaled = operator == "@" and isinstance(left, Binary) and left.operator in ("*", "/")
             text = (
-                _bracketed(left, level, notation)
+                _bracketed(left, level + 1 if scaled else level, notation)
                 + notation.operator(expression)
                 + _bracketed(right, level if factor else level + 1, notation)
             )

@@ -13,6 +13,7 @@ from engine.errors import InputError
 from engine.functions import ACTIVATIONS, Array, Axes
 from engine.heads import HEADS, Head
 from engine.optimizers import OPTIMIZERS, Optimizer
+from engine.pytorch import options_of
 
 DTYPES = ("float64", "float32")
 PREDICT = ("last", "every")
@@ -78,6 +79,19 @@ class Network:
         if not 0 < self.init_scale < float("inf"):
             raise InputError(f"init_scale must be a number above 0, not {self.init_scale}")
         object.__setattr__(self, "weights", self._initial())
+
+    @classmethod
+    def from_torch(cls, rnn: Any, linear: Any, **options: Any) -> Network:
+        """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out; torch itself is not needed.
+
+        Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
+        InputError for several layers, two directions and projections. The modules are copied: training here does not train them.
+        """
+        found = options_of(rnn, linear)
+        twice = next((name for name in options if name in found and name != "dtype"), None)
+        if twice is not None:
+            raise InputError(f"{twice} is the modules'; leave it away")
+        return cls(**{**found, **options})
 
     @property
     def table(self) -> Cell:

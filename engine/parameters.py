@@ -84,10 +84,10 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
 def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
     cell = max(cells, key=lambda each: len(shapes.keys() & each.parameters.keys()))
     axes = {**cell.parameters, **READ_OUT}
-    if not shapes.keys() & cell.parameters.keys():
+    if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
         raise InputError(
-            f"there are no weights of a known cell among its arrays ({_listed(shapes)}); "
-            f"save them as {', '.join(axes)}, or under the names of PyTorch's state_dict"
+            f"its arrays ({_listed(shapes)}) are not the weights of a known cell; save them as {', '.join(axes)}, "
+            "under the names of PyTorch's state_dict, or give the file of a cell of your own with --cell"
         )
     _refuse_unused(shapes, axes)
     sizes = _sizes(shapes, axes)
@@ -148,7 +148,7 @@ def _recurrent(shapes: Shapes) -> dict[str, str]:
         ):
             if is_so:
                 raise InputError(
-                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction without them"
+                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction, without projections"
                 )
         if match["kind"] in found:
             both = f"{clean(found[match['kind']], 60)} and {clean(name, 60)}"

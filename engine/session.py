@@ -10,11 +10,12 @@ from typing import Any
 from engine.cells import CELLS, Cell
 from engine.debugger import Debugger
 from engine.errors import InputError
+from engine.files.cell import read_cell
 from engine.files.data import Data, load
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
-from engine.files.trace import initial_of, is_trace, lengths_of, network_of, read_trace, start_of
+from engine.files.trace import check_equations, initial_of, is_trace, lengths_of, network_of, read_trace, start_of
 from engine.files.weights import Weights, read_weights
 from engine.functions import Array
 from engine.network import Network
@@ -59,12 +60,13 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
     predict, loss = options["predict"], _loss(data, options["loss"])
-    weights = _weights(data, options, given)
+    own = _own_cell(options)
+    weights = _weights(data, options, given, own)
     if weights is not None:
         _check_sizes(weights, data, _outputs(data, predict, loss, None), at_least=loss == "cross-entropy")
         options |= _decided(weights)
     _refuse_one_class(data, loss, options["outputs"])
-    cell: Cell = weights.cell if weights else CELLS[options["cell"]]
+    cell = weights.cell if weights else own or CELLS[options["cell"]]
     if "activation" in given and not cell.has_activation:
         raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
     network = Network(
@@ -98,13 +100,18 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     return Session(data, options, debugger, weights=weights)
 
 
-def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any]) -> Weights | None:
+def _own_cell(options: Mapping[str, Any]) -> Cell | None:
+    """The cell of one's own that the command line names; a project can name none."""
+    return read_cell(options["cell"]) if isinstance(options.get("cell"), Path) else None
+
+
+def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any], own: Cell | None) -> Weights | None:
     """The weights to start from; they say the cell, H and C, and what was said otherwise beside them is refused."""
     if options["weights"] is None:
         return None
-    weights = read_weights(options["weights"], allow_nan=options["allow-nan"])
+    weights = read_weights(options["weights"], cell=own, allow_nan=options["allow-nan"])
     file = shown(weights.path)
-    said = given if "weights" in given else {**data.options, **given}
+    said = {**({} if "weights" in given else data.options), **given, **({"cell": own.name} if own else {})}
     for name, value in _decided(weights).items():
         if said.get(name, value) != value:
             raise InputError(f"{file}: its weights are of {name} {value}, not {said[name]}; leave --{name} away")
@@ -163,17 +170,23 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
-    """A trace opens as the iteration it recorded, numbered 0; its options are part of it."""
-    if given:
-        raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{next(iter(given))} away")
+    """A trace opens as the iteration it recorded, numbered 0; its options are part of it, but not the code of a cell of one's own."""
+    own = _own_cell(given)
+    further = [name for name in given if name != "cell" or own is None]
+    if further:
+        raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{further[0]} away")
     trace = read_trace(path)
-    network, X, y = network_of(trace)
+    network, X, y = network_of(trace, cell=own)
     lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
-    debugger = Debugger(network, X, y, initial=initial_of(trace), lengths=lengths, start=start_of(trace, network))
+    debugger = Debugger(
+        network, X, y, initial=initial_of(trace, cell=own), lengths=lengths, start=start_of(trace, network)
+    )
+    if own is not None:
+        check_equations(trace, debugger.tape(0))
     return Session(data, options, debugger, from_trace=True)
 
 

@@ -278,6 +278,21 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     return states if any(state.any() for state in states.values()) else {}
 
 
+def check_equations(trace: Trace, tape: Tape) -> None:
+    """Refuses a cell of one's own whose equations are no longer those of the trace; those of the forward pass, which is all it says."""
+    recorded: Any = trace.meta.get("equations")
+    forward = [block for block in recorded if block.get("phase") == "forward"] if _is_blocks(recorded) else None
+    if forward != [block for block in _equations(tape) if block["phase"] == "forward"]:
+        name = tape.plan.network.table.name
+        raise InputError(
+            f"{trace.file} was recorded with other equations of the cell {name}; give the file as it was then"
+        )
+
+
+def _is_blocks(recorded: Any) -> bool:
+    return isinstance(recorded, list) and all(isinstance(block, dict) for block in cast("list[Any]", recorded))
+
+
 @contextlib.contextmanager
 def _named(trace: Trace) -> Generator[None]:
     """Puts the file's name before what a network or a batch complains about; NumPy complains of a seed or a scale by ValueError."""
@@ -318,7 +333,11 @@ def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
 
 
 def _cell(trace: Trace, name: str, cell: Cell | None) -> Cell:
-    if cell is not None and cell.name == name:
+    if cell is not None:
+        if cell.name != name:
+            raise InputError(
+                f"{trace.file} was recorded with the cell {clean(name, 40)}, not {cell.name}; leave --cell away"
+            )
         return cell
     if name not in CELLS:
         raise InputError(

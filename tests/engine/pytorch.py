@@ -1,4 +1,5 @@
-"""PyTorch's recurrent layers by the formulas of its documentation, on state_dict's arrays as they are: stacked, for column vectors."""
+"""PyTorch played by NumPy: its recurrent layers by the formulas of its documentation, on state_dict's arrays as they are (stacked, for
+column vectors), and small stand-ins for tensors and modules."""
 
 from __future__ import annotations
 
@@ -69,3 +70,39 @@ def hidden_states(cell: str, arrays: Mapping[str, Array], X: Array, nonlinearity
 def logits(h: Array, arrays: Mapping[str, Array]) -> Array:
     """The linear layer on h_T."""
     return h[-1] @ arrays["weight"].T + arrays.get("bias", 0.0)
+
+
+class Tensor:
+    """What a tensor with a gradient does: only detached and on the CPU it turns into an array."""
+
+    def __init__(self, array: Array, steps: tuple[str, ...] = ()) -> None:
+        self.array, self.steps, self.dtype = array, steps, f"torch.{array.dtype}"
+
+    def detach(self) -> Tensor:
+        return Tensor(self.array, (*self.steps, "detach"))
+
+    def cpu(self) -> Tensor:
+        return Tensor(self.array, (*self.steps, "cpu"))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        if self.steps != ("detach", "cpu"):
+            raise TypeError("Can't convert a cuda tensor that requires grad; use Tensor.detach().cpu() first")
+        if self.dtype == "torch.complex64":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+class Module:
+    """A torch.nn module as far as it is looked at."""
+
+    def __init__(self, arrays: dict[str, Array], **attributes: Any) -> None:
+        self.arrays = arrays
+        self.__dict__ |= {"num_layers": 1, "bidirectional": False, "proj_size": 0, "batch_first": True, **attributes}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {name: Tensor(array) for name, array in self.arrays.items()}
+
+
+def modules(cell: str = "rnn", *, dtype: str = "float64", **attributes: Any) -> tuple[Module, Module]:
+    """A layer of 2 inputs and 3 units, and its read-out of 2 outputs."""
+    return Module(state(cell, dtype=dtype), **attributes), Module(linear(dtype=dtype))

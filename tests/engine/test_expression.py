@@ -112,11 +112,16 @@ def test_symbols_have_just_the_parentheses_that_the_meaning_needs(tree: Expressi
 
 
 def _needed(tree: Expression) -> int:
-    """How many of the parentheses in Python's own spelling are not those of calls: `ast.unparse` writes no needless ones either."""
+    """How many of the parentheses in Python's own spelling are not those of calls: `ast.unparse` writes no needless ones either.
+
+    People, unlike Python, read a matrix product before the product in front of it, which therefore gets parentheses too.
+    """
     text = ast.unparse(ast.parse(show(tree, Source()), mode="eval"))
     conditions = sum(isinstance(node, Binary) and node.operator == ">" for node in walk(tree))
     calls = sum(isinstance(node, Call) for node in walk(tree))
-    return text.count("(") - calls - conditions
+    matrix_products = [node for node in walk(tree) if isinstance(node, Binary) and node.operator == "@"]
+    scaled = sum(isinstance(node.left, Binary) and node.left.operator in "*/" for node in matrix_products)
+    return text.count("(") - calls - conditions + scaled
 
 
 @pytest.mark.parametrize(
@@ -130,6 +135,9 @@ def _needed(tree: Expression) -> int:
         ("(a - z) - da", "a_t − z_t − da_t"),
         ("a / (z * da)", "a_t / (z_t ⊙ da_t)"),
         ("a / z * da", "a_t / z_t ⊙ da_t"),
+        ("(a * z) @ Wa", "(a_t ⊙ z_t)·Wa"),
+        ("a @ Wa * z", "a_t·Wa ⊙ z_t"),
+        ("a * (z @ Wa)", "a_t ⊙ (z_t·Wa)"),
         ("a * (z / da)", "a_t ⊙ (z_t / da_t)"),
         ("-a + z", "−a_t + z_t"),
         ("-(a + z)", "−(a_t + z_t)"),

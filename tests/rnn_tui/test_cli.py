@@ -608,3 +608,39 @@ def interrupting(tape):
 debugger.measure = interrupting
 entry()
 """
+
+
+# A cell of one's own
+
+
+@pytest.fixture
+def mgu(tmp_path: Path) -> str:
+    """The worked example of CONTRIBUTING.md, as it stands there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    example = next(part for part in text.split("```python\n")[1:] if 'name="mgu"' in part).partition("```")[0]
+    (tmp_path / "mgu.py").write_text(example, encoding="utf-8")
+    return str(tmp_path / "mgu.py")
+
+
+def test_every_command_works_for_a_cell_of_ones_own(rnn_tui: Callable[..., Done], mgu: str, tmp_path: Path) -> None:
+    checked = rnn_tui("check", "--cell", mgu, "--json")
+    assert (checked.code, checked.err) == (0, "")
+    assert list(json.loads(checked.out)["parameters"]) == ["Wxf", "Whf", "bf", "Wxn", "Whn", "bn", "Wy", "by"]
+
+    tape = open_session(None, {"cell": Path(mgu)}).debugger.tape(0)
+    (tmp_path / "program.py").write_text(rnn_tui("code", "--cell", mgu).out, encoding="utf-8")
+    printed = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
+    assert printed.stdout.startswith(f"loss {tape.loss:.12g}\n\ndWxf (1, 8)\n")
+
+    trace = str(tmp_path / "run.npz")
+    assert rnn_tui("trace", "--cell", mgu, "-o", trace) == Done(0, "", f"wrote {trace}\n")
+    shown = rnn_tui("show", "dWhn@3", "--cell", mgu)
+    assert shown.out.startswith("dWhn@3: the term of step 3\n")
+    assert rnn_tui("show", "dWhn@3", trace, "--cell", mgu).out == shown.out
+    assert_refused(rnn_tui("show", "dWhn@3", trace), "recorded with the cell mgu", "give its file with --cell")
+
+
+def test_a_mistake_in_a_cell_is_one_sentence(rnn_tui: Callable[..., Done], mgu: str) -> None:
+    path = Path(mgu)
+    path.write_text(path.read_text(encoding="utf-8").replace("sigmoid(zf)", "sigmod(zf)"), encoding="utf-8")
+    assert_refused(rnn_tui("check", "--cell", mgu), "mgu.py, line 9: there is no function 'sigmod'")

@@ -192,8 +192,8 @@ def own(**changes: Any) -> dict[str, Array]:
         (own(Wx=np.zeros(3)), "Wx has shape (3,); the cell rnn needs it in shape (D, 3)"),
         (own(by=None), "by is missing; the cell rnn needs it in shape (2,)"),
         (own(Wz=np.zeros((3, 3))), "Wz of shape (3, 3) is no part of a recurrent layer with a read-out; leave it out"),
-        ({"U": np.zeros((3, 3))}, "there are no weights of a known cell among its arrays (U); save them as Wx, Wa, ba"),
-        ({}, "there are no weights of a known cell among its arrays (nothing)"),
+        ({"U": np.zeros((3, 3))}, "its arrays (U) are not the weights of a known cell; save them as Wx, Wa, ba"),
+        ({}, "its arrays (nothing) are not the weights of a known cell"),
     ],
 )
 def test_weights_that_do_not_fit_together(tmp_path: Path, arrays: dict[str, Array], sentence: str) -> None:

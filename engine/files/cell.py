@@ -1,0 +1,73 @@
+"""A cell of one's own: a Python file that defines one `engine.cells.Cell`. It is run; so only the command line may name it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from engine.cell_check import CellError, check
+from engine.cells import CELLS, Cell
+from engine.errors import InputError
+from engine.files.raw import read_text, shown
+from engine.text import clean
+
+_SIZE_LIMIT = 1 << 20
+
+
+def read_cell(path: Path) -> Cell:
+    """The one cell that the file at `path` defines at its top level, checked.
+
+    The file is run for it; what it prints goes to standard error. Raises InputError, one sentence with the line or the equation.
+    """
+    text = read_text(path, _SIZE_LIMIT)
+    found = _cells(_run(path, text))
+    if len(found) != 1:
+        names = f" ({', '.join(found)})" if found else ""
+        raise InputError(f"{shown(path)} defines {len(found)} cells{names}; it needs one Cell(...) at its top level")
+    (cell,) = found.values()
+    try:
+        check(cell)
+    except CellError as error:
+        raise InputError(f"{_place(path, text, error.equation)}: {error}") from None
+    return replace(cell, meanings={name: clean(meaning) for name, meaning in cell.meanings.items()})
+
+
+def _run(path: Path, text: str) -> ModuleType:
+    module = ModuleType("cell_of_ones_own")
+    module.__file__ = str(path)
+    try:
+        code = compile(text, str(path), "exec")
+    except SyntaxError as error:
+        raise InputError(f"{shown(path)}, line {error.lineno}: {clean(error.msg)}; correct the Python there") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{shown(path)} cannot be compiled: {clean(str(error))}; write it as plain Python") from error
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            exec(code, module.__dict__)
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        place = f"{shown(path)}, line {lines[-1]}" if lines else shown(path)
+        raise InputError(f"{place}: {type(error).__name__}: {clean(str(error))}; correct what it does there") from error
+    return module
+
+
+def _cells(module: ModuleType) -> dict[str, Cell]:
+    """The module's own cells by the first of their names."""
+    built_in = {id(cell) for cell in CELLS.values()}
+    found: dict[int, str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Cell) and id(value) not in built_in:
+            found.setdefault(id(value), name)
+    return {name: vars(module)[name] for name in found.values()}
+
+
+def _place(path: Path, text: str, equation: str) -> str:
+    """Where in the file an equation is: its line when it stands there as it is, else its text."""
+    if not equation:
+        return shown(path)
+    lines = [number for number, line in enumerate(text.splitlines(), start=1) if equation in line]
+    return f"{shown(path)}, line {lines[0]}" if lines else f"{shown(path)}, equation {clean(equation, 80)}"
