@@ -25,8 +25,8 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign. `text` is the call on the screen, `source` the call in a generated NumPy program
-    (`{dtype}` an argument of it), `definition` what must stand above it there.
+    the derivative jumps where u changes sign. `text` is the call on the screen (`{p}` the probabilities), `source` the call in a generated
+    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there.
     """
 
     name: str
@@ -156,7 +156,7 @@ FUNCTIONS: dict[str, Function] = {
             _cross_entropy,
             lambda axes: axes[1],
             "cross_entropy({0}, {1})",
-            "−log p[{1}]",
+            "−log {p}[{1}]",
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
         ),
@@ -165,7 +165,7 @@ FUNCTIONS: dict[str, Function] = {
             _binary_cross_entropy,
             lambda axes: axes[1],
             "binary_cross_entropy({0}, {1})",
-            "BCE(p, {1})",
+            "BCE({p}, {1})",
             parse("sigmoid(u) - v"),
             definition=_BINARY_CROSS_ENTROPY,
         ),
