@@ -89,12 +89,12 @@ class _Anatomist:
             return self.writer.line(self.line, self.t)
         right = self.line.equation if self.view.point.parameter is None else self.equation  # Σ_W stays a sum
         text = self.writer.expression(right.expression, self.block)
-        return f"{self.writer.spelling.name(self.equation.target)} {assignment(self.line.equation)} {text}"
+        return f"{self.writer.spelling.name(self.equation.target)} {assignment(self.line)} {text}"
 
     def parts(self) -> list[Part]:
         target = self.equation.target
         parts = list(self._flatten(self.equation.expression, 0, self.layout.turns(self.axes[target])))
-        sign = assignment(self.line.equation)
+        sign = assignment(self.line)
         if sign == "←":
             return [self._result(), Part("operator", sign), *parts]
         parts.append(Part("operator", "="))

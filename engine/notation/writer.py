@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.equation import TIME, Equation
+from engine.equation import TIME
 from engine.errors import InputError
 from engine.expression import Binary, Call, Expression, Name, Sum, children, show, walk
 from engine.functions import FUNCTIONS, Axes
@@ -122,7 +122,7 @@ class Writer:
         if line.phase != "update":  # where every operation is element by element
             right = self.spelling.layout.equation(line.equation, self.axes)
         text = self.expression(right, self.program.blocks[line.block], t)
-        return f"{self.target(line, t)} {assignment(line.equation)} {text}"
+        return f"{self.target(line, t)} {assignment(line)} {text}"
 
     def target(self, line: Line, t: int | None = None) -> str:
         """What a line writes."""
@@ -147,12 +147,12 @@ class Writer:
         return Loop.PARAMETERS.value.removesuffix(PARAMETER) + self.spelling.name(PARAMETER)
 
 
-def assignment(equation: Equation) -> str:
-    """= or +=, or ← where a line replaces what it reads."""
-    if equation.accumulate:
+def assignment(line: Line) -> str:
+    """= or +=, or ← where a line of the update replaces what it reads."""
+    if line.equation.accumulate:
         return "+="
-    replaced = any(name.name == equation.target and name.step < 0 for name in equation.reads)
-    return "←" if replaced and equation.target == "W" else "="
+    replaced = any(name.name == line.name and name.step < 0 for name in line.equation.reads)
+    return "←" if replaced and line.phase == "update" else "="
 
 
 def parse_cell(source: str) -> tuple[str, int | None, tuple[int, ...]]:
