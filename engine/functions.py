@@ -119,10 +119,14 @@ def _same(axes: tuple[Axes, ...]) -> Axes:
 
 
 def _activation(
-    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False
+    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False, definition: str = ""
 ) -> Function:
-    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, elementwise=True)
+    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition)
 
+
+_SIGMOID = """\
+def sigmoid(u):
+    return 0.5 * (1 + np.tanh(0.5 * u))  # the same as 1 / (1 + exp(-u)), which overflows for large -u"""
 
 _SOFTMAX = """\
 def softmax(u):
@@ -141,7 +145,7 @@ def binary_cross_entropy(logits, y):
 ACTIVATIONS = (
     _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
     _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
-    _activation("sigmoid", _sigmoid, "1 / (1 + np.exp(-({0})))", "sigmoid(u) * (1 - sigmoid(u))"),
+    _activation("sigmoid", _sigmoid, "sigmoid({0})", "sigmoid(u) * (1 - sigmoid(u))", definition=_SIGMOID),
     _activation("identity", _identity, "{0}", "1"),
 )
 

@@ -160,15 +160,15 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     """A trace opens as the iteration it recorded, numbered 0; its options are part of it."""
-    if given:
-        raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{next(iter(given))} away")
+    if own := next((name for name in given if name != "notation"), None):
+        raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{own} away")
     trace = read_trace(path)
     network, X, y = network_of(trace)
     lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
-    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
+    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **given}
     debugger = Debugger(network, X, y, initial=initial_of(trace), lengths=lengths, start=start_of(trace, network))
     return Session(data, options, debugger, from_trace=True)
 

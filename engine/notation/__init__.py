@@ -3,6 +3,19 @@
 from engine.notation.layout import Layout
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NOTATIONS, Notation
+from engine.notation.weights import from_notation, stored, to_notation
 from engine.notation.writer import Symbols, Writer, assignment, parse_cell
 
-__all__ = ["NOTATIONS", "Layout", "Notation", "Spelling", "Symbols", "Writer", "assignment", "parse_cell"]
+__all__ = [
+    "NOTATIONS",
+    "Layout",
+    "Notation",
+    "Spelling",
+    "Symbols",
+    "Writer",
+    "assignment",
+    "from_notation",
+    "parse_cell",
+    "stored",
+    "to_notation",
+]

@@ -23,7 +23,8 @@ class Notation:
 
     `names` are those outside the cell (input, read-out, loss); names of gradients and flows follow, `gradient` before the name, unless
     they are given too. `parameter` stands for any parameter in the update's lines. `raised` writes time as h^(t). `kept` are a
-    program's names for what it keeps over time, `stacked` says that parameters are stored together as `Cell.torch` has it.
+    program's names for what it keeps over time; with `time_first` its inputs are (T, B, D). `stacked` says that parameters are stored
+    together as `Cell.torch` has it.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Notation:
     parameter: str = "W"
     raised: bool = False
     kept: Mapping[str, str] = field(default_factory=dict[str, str])
+    time_first: bool = False
+    remark: str = ""
     stacked: bool = False
 
 
@@ -41,10 +44,12 @@ NG = Notation("ng", "Andrew Ng's letters, one sample a row", ROWS)
 
 PYTORCH = Notation(
     "pytorch",
-    "PyTorch's symbols and layout",
+    "PyTorch's documentation and state_dict",
     TURNED_WEIGHTS,
     names={"y": "target", "Wy": "weight", "by": "bias"},
+    time_first=True,
     stacked=True,
+    remark="b stands for b_ih + b_hh: PyTorch has two biases where one would do.",
 )
 
 KARPATHY = Notation(
