@@ -98,7 +98,7 @@ def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any]) -
     """The weights to start from; they say the cell, H and C, and what was said otherwise beside them is refused."""
     if options["weights"] is None:
         return None
-    weights = read_weights(options["weights"], allow_nan=options["allow-nan"])
+    weights = read_weights(options["weights"], notation=options["notation"], allow_nan=options["allow-nan"])
     file = shown(weights.path)
     said = given if "weights" in given else {**data.options, **given}
     for name, value in _decided(weights).items():

@@ -12,8 +12,10 @@ from engine.codegen.data import Inputs
 from engine.codegen.passes import beyond_window, kept_at_first, phases, update
 from engine.codegen.source import Style, indented
 from engine.derive import gradient
+from engine.files.weights import SAFETENSORS, Weights
 from engine.functions import Axes
 from engine.notation import NOTATIONS, Layout, Spelling, stored
+from engine.parameters import Piece
 from engine.session import Session
 
 LONGEST = 120
@@ -82,6 +84,8 @@ def _weights(session: Session, style: Style) -> list[str]:
         for name, axes in network.parameter_axes.items():
             lines.append(f"{spelling.name(name)} = trace[{name!r}]{_laid(layout, axes)}")
         return [*lines, ""]
+    if session.weights is not None:
+        return _read(session.weights, style)
     scale = "1" if session.options["init-scale"] == 1 else repr(session.options["init-scale"])
     lines = [
         "# ---- weights: uniform between -bound and +bound, always drawn in this order ----",
@@ -99,16 +103,48 @@ def _weights(session: Session, style: Style) -> list[str]:
 
 
 def _laid(layout: Layout, axes: Axes) -> str:
-    """What turns a weight round, or makes a bias a column."""
+    """What turns a weight of the engine's round, or makes a bias a column."""
+    return _turned(axes, Piece(""), layout)
+
+
+def _turned(axes: Axes, piece: Piece, layout: Layout) -> str:
+    """What makes an array, as it lies in a file, lie as the notation has it."""
     if len(axes) == 2:
-        return ".T" if layout.turns(axes) else ""
-    return "[:, None]" if len(layout.shape(axes)) > len(axes) else ""
+        return ".T" if piece.transposed != layout.turns(axes) else ""
+    column = len(layout.shape(axes)) > len(axes)
+    return "" if piece.column == column else "[:, None]" if column else "[:, 0]"
+
+
+def _read(weights: Weights, style: Style) -> list[str]:
+    """The parameters from their file, each from where it lies there."""
+    network, layout, path = style.plan.network, style.spelling.layout, str(weights.path)
+    safe = weights.path.suffix.lower() == SAFETENSORS
+    lines = ["# ---- weights ----"]
+    lines += ["from safetensors.numpy import load_file", ""] if safe else []
+    lines.append(f"weights = {'load_file' if safe else 'np.load'}({path!r})")
+    kind = "float" if network.dtype == "float64" else f"np.{network.dtype}"
+    for name, pieces in weights.recipe.pieces.items():
+        axes, shown = network.parameter_axes[name], style.spelling.name(name)
+        addends = [_piece(piece) + _turned(axes, piece, layout) for piece in pieces]
+        if len(addends) == 1:
+            lines.append(f"{shown} = {addends[0]}.astype({kind})")
+        elif addends:
+            total = " + ".join(f"{addend}.astype(float)" for addend in addends)
+            lines.append(f"{shown} = {total}" if kind == "float" else f"{shown} = ({total}).astype({kind})")
+        else:
+            lines.append(f"{shown} = np.zeros(({', '.join([*style.letters(name), ''])}), {kind})")
+    return [*lines, ""]
+
+
+def _piece(piece: Piece) -> str:
+    rows = f"[{piece.rows[0]}:{piece.rows[1]}]" if piece.rows else ""
+    return f"weights[{piece.array!r}]{rows}"
 
 
 def _gradients(style: Style) -> Iterator[tuple[str, str]]:
     """The gradients' names as they are printed, and their source; stacked as PyTorch's `.grad` are, where the notation is its."""
     spelling, network = style.spelling, style.plan.network
-    arrays = stored(spelling, network.table, network.parameter_axes)
+    arrays = stored(spelling, network.table)
     for name, parameters in arrays.items():
         sources = [spelling.name(gradient(parameter)) for parameter in parameters]
         source = f"np.concatenate([{', '.join(sources)}])" if len(sources) > 1 else sources[0]

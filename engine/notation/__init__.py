@@ -3,7 +3,7 @@
 from engine.notation.layout import Layout
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NOTATIONS, Notation
-from engine.notation.weights import from_notation, stored, to_notation
+from engine.notation.weights import from_notation, recipe_in, stored
 from engine.notation.writer import Symbols, Writer, assignment, parse_cell
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "assignment",
     "from_notation",
     "parse_cell",
+    "recipe_in",
     "stored",
-    "to_notation",
 ]
