@@ -1,6 +1,8 @@
 """A line taken apart for a picture: operand, operator, operand, equals, result, each operand with its numbers.
 
 With a sample chosen, everything that has a batch axis shows that sample only, and a sum over the batch shows the sample's own term.
+Numbers are the engine's; in a notation that has samples in columns or weights as (out, in), operands stand in its order, each picture
+as its arrays lie.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from engine.debugger import View
 from engine.equation import TIME, infer
 from engine.evaluate import evaluate
 from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose
-from engine.functions import FUNCTIONS, Array
-from engine.notation import Writer, assignment
+from engine.functions import FUNCTIONS, Array, Axes
+from engine.notation import NOTATIONS, Spelling, Writer, assignment
+from engine.plan import Plan
 
 Role = Literal["operator", "operand", "result", "term", "total"]
 _PRODUCTS = ("*", "/", "@")
@@ -26,8 +29,9 @@ _PRODUCTS = ("*", "/", "@")
 class Part:
     """An operator (text only) or an array with its label.
 
-    `values` is (rows, columns). `name`, `t` say which quantity it is, when it is one and not a function of one; `transposed` and
-    `first` (the sample of row 0) turn a cell of the picture into an index of that quantity.
+    `values` is (rows, columns), `shape` the array's shape as the notation has it. `name`, `t` say which quantity it is (by the engine's
+    name), when it is one and not a function of one; its number of `axes`, `transposed` and `first` (the sample of row 0) turn a cell
+    of the picture into an index of that quantity.
     """
 
     role: Role
@@ -36,6 +40,7 @@ class Part:
     shape: tuple[int, ...] = ()
     name: str | None = None
     t: int | None = None
+    axes: int = 2
     transposed: bool = False
     first: int = 0
 
@@ -43,12 +48,20 @@ class Part:
         """The index in the quantity of a cell of the picture."""
         if self.transposed:
             row, column = column, row
-        return (column,) if len(self.shape) == 1 else () if not self.shape else (row + self.first, column)
+        return (row + self.first, column) if self.axes == 2 else (column + self.first,) if self.axes else ()
 
 
 def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]:
     """The parts of the line that ran last, at its time step; empty at the start."""
     return [] if view.line is None else _Anatomist(view, writer, sample).parts()
+
+
+def writer_for(plan: Plan, notation: str = "ng") -> Writer:
+    """The writer of a plan's lines in a notation, by its name."""
+    network = plan.network
+    spelling = Spelling(NOTATIONS[notation], network.table, plan.program)
+    values = {name: f"{value:g}" for name, value in network.hyperparameters.items()}
+    return Writer(plan.program, plan.axes, values, spelling)
 
 
 def line_text(view: View, writer: Writer) -> str:
@@ -65,6 +78,7 @@ class _Anatomist:
         self.t = view.point.t
         self.axes = view.tape.plan.axes
         self.writer = writer
+        self.layout = writer.spelling.layout
         self.update = self.block.phase == "update"
         self.equation = self.line.equation
         if self.update:
@@ -75,94 +89,104 @@ class _Anatomist:
             return self.writer.line(self.line, self.t)
         right = self.line.equation if self.view.point.parameter is None else self.equation  # Σ_W stays a sum
         text = self.writer.expression(right.expression, self.block)
-        return f"{self.equation.target} {assignment(self.line.equation)} {text}"
+        return f"{self.writer.spelling.name(self.equation.target)} {assignment(self.line)} {text}"
 
     def parts(self) -> list[Part]:
-        equation = self.equation
-        parts = list(self._flatten(equation.expression, 0))
-        sign = assignment(self.line.equation)
+        target = self.equation.target
+        parts = list(self._flatten(self.equation.expression, 0, self.layout.turns(self.axes[target])))
+        sign = assignment(self.line)
         if sign == "←":
             return [self._result(), Part("operator", sign), *parts]
         parts.append(Part("operator", "="))
-        if equation.accumulate:
-            label = f"{self.line.name}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
-            term = self.view.tape.term(self.line, self.t, self.sample)
-            parts.append(Part("term", label, _matrix(term), np.shape(term), self.line.name, self.t))
-            total = self.view.gradient(self.line.name)
-            assert total is not None
-            parts += [
-                Part("operator", "Σ"),
-                Part("total", self.line.name, _matrix(total), total.shape, self.line.name),
-            ]
+        if self.equation.accumulate:
+            label = self.writer.spelling.name(target)
+            own = f"{label}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
+            term, total = self.view.tape.term(self.line, self.t, self.sample), self.view.gradient(target)
+            parts.append(self._array("term", own, term, target, self.t))
+            parts += [Part("operator", "Σ"), self._array("total", label, total, target)]
         else:
             parts.append(self._result())
         return parts
 
+    def _array(
+        self, role: Role, label: str, value: Any, name: str, t: int | None = None, *, turned: bool | None = None
+    ) -> Part:
+        """A quantity with its numbers, as it lies in the notation unless `turned` says whether it is the other way round."""
+        axes = self.axes[name]
+        shape = self.layout.sizes(axes, self.view.tape.plan.sizes)
+        if len(axes) < 2 or turned is None:
+            turned = self._turns(axes)
+        first = self.sample or 0 if axes[:1] == ("B",) else 0
+        return Part(role, label, _matrix(value, turned), shape, name, t, len(axes), turned, first)
+
+    def _turns(self, axes: Axes) -> bool:
+        """Whether a matrix lies turned, whether a vector stands upright: one number a sample, or in columns all others."""
+        return self.layout.turns(axes) if len(axes) == 2 else len(axes) == 1 and self.layout.columns != (axes == ("B",))
+
     def _result(self) -> Part:
         name = self.equation.target
         if self.update:
-            value = self.view.tape.updates[name]
-            return Part("result", name, _matrix(value), value.shape, name)
+            return self._array("result", self.writer.spelling.name(name), self.view.tape.updates[name], name)
         label = self.writer.target(self.line, self.t)
         quantity = self.view.program.quantities[name]
         t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
         if self.sample is not None and "B" not in quantity.axes:
             value = self.view.tape.term(self.line, self.t, self.sample)
-            return Part("term", f"{label}, sample {self.sample}", _matrix(value), value.shape, name, t)
-        value = np.asarray(self._lookup(Name(name, self.line.equation.step)))
-        return Part("result", label, _matrix(value), self.view.tape.at(name, t).shape, name, t, first=self.sample or 0)
+            return self._array("term", f"{label}, sample {self.sample}", value, name, t)
+        return self._array("result", label, self._lookup(Name(name, self.line.equation.step)), name, t)
 
-    def _flatten(self, expression: Expression, level: int) -> Iterator[Part]:
+    def _flatten(self, expression: Expression, level: int, flip: bool) -> Iterator[Part]:
+        """The parts of a tree; with `flip` those of its transpose, in which the factors of a matrix product change places."""
         match expression:
             case Binary(operator=operator, left=left, right=right) if operator in ("+", "-", *_PRODUCTS):
+                first, second = (right, left) if operator == "@" and flip else (left, right)
                 own = 2 if operator in _PRODUCTS else 1
                 if own < level:
                     yield Part("operator", "(")
-                yield from self._flatten(left, own)
+                yield from self._flatten(first, own, flip)
                 yield Part("operator", self.writer.symbols(self.block).operator(expression).strip())
-                yield from self._flatten(right, own + 1)
+                yield from self._flatten(second, own + 1, flip)
                 if own < level:
                     yield Part("operator", ")")
             case Negative(operand=operand):
                 yield Part("operator", "−")
-                yield from self._flatten(operand, 2)
+                yield from self._flatten(operand, 2, flip)
             case Sum(axis=axis, operand=Call(arguments=(operand,))) if axis == TIME:
                 yield Part("operator", "Σ_t Σ_b")
                 yield self._over_time(operand)
             case Sum() | Call(function="sum"):
                 operand = expression.operand if isinstance(expression, Sum) else expression.arguments[0]
                 yield Part("operator", "Σ_b")
-                yield from self._flatten(operand, 2)
+                yield from self._flatten(operand, 2, self.layout.columns)
             case Call(function=function, arguments=(argument,)) if isinstance(argument, Name):
                 yield Part("operator", function)
-                yield from self._flatten(argument, 2)
+                yield from self._flatten(argument, 2, flip)
             case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
-                yield from self._flatten(body, level)
+                yield from self._flatten(body, level, flip)
             case _ if not infer(expression, self.axes):
                 yield Part("operator", self._scalar(expression))
             case _:
-                yield self._operand(expression)
+                yield self._operand(expression, flip)
 
     def _scalar(self, expression: Expression) -> str:
         value = self._evaluate(expression)
         return f"{float(value):g}".replace("-", "−")
 
-    def _operand(self, expression: Expression) -> Part:
-        value = np.asarray(self._evaluate(expression))
-        label = self.writer.expression(expression, self.block, self.t)
+    def _operand(self, expression: Expression, flip: bool) -> Part:
+        label = self.writer.expression(self._written(expression, flip), self.block, self.t)
+        transposed = isinstance(expression, Transpose)
         inner = expression.operand if isinstance(expression, Transpose) else expression
-        if not isinstance(inner, Name):
-            one_a_sample = infer(expression, self.axes) == ("B",)
-            return Part("operand", label, value.reshape(-1, 1) if one_a_sample else _matrix(value), value.shape)
-        name = inner.name
-        if self.update and inner.step < 0 and name in self.view.program.updates:
-            name = None  # of the iteration before
-        quantity = self.view.program.quantities.get(name or "")
+        before = self.update and isinstance(inner, Name) and inner.step < 0 and inner.name in self.view.program.updates
+        if not isinstance(inner, Name) or before:  # a function of quantities, or one of the iteration before
+            axes, value = infer(expression, self.axes), self._evaluate(expression)
+            matrix = _matrix(value, flip if len(axes) == 2 else self._turns(axes))
+            return Part("operand", label, matrix, matrix.shape if len(axes) == 2 else np.shape(value))
+        quantity = self.view.program.quantities.get(inner.name)
         t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
-        own = np.shape(self._whole(inner))
-        batched = self.axes[inner.name][:1] == ("B",)
-        first = self.sample or 0 if batched else 0
-        return Part("operand", label, _matrix(value), own, name, t, isinstance(expression, Transpose), first)
+        return self._array("operand", label, self._lookup(inner), inner.name, t, turned=flip != transposed)
+
+    def _written(self, expression: Expression, flip: bool) -> Expression:
+        return expression if self.update else self.layout.turned(expression, self.axes, flip=flip)
 
     def _over_time(self, expression: Expression) -> Part:
         """What every step adds to a sum over time: a row a sample, a column a step, outputs added up."""
@@ -174,21 +198,20 @@ class _Anatomist:
             return value if value.ndim == 1 else value.sum(axis=1)
 
         values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
-        return Part("operand", self.writer.expression(expression, self.block), values, values.shape)
+        written = self._written(expression, self.layout.columns)
+        return Part("operand", self.writer.expression(written, self.block), values, values.shape)
 
     def _evaluate(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):
             return evaluate(expression, self._lookup, self.axes)
 
     def _lookup(self, name: Name) -> Any:
-        return self._whole(name, self.sample)
-
-    def _whole(self, name: Name, sample: int | None = None) -> Any:
         tape = self.view.tape
-        return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, sample)
+        return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, self.sample)
 
 
-def _matrix(value: Any) -> Array:
-    """Two axes for a picture: a vector is one row, a number one cell."""
+def _matrix(value: Any, turned: bool) -> Array:
+    """Two axes for a picture: a vector is one row, a number one cell; `turned`, the other way round."""
     array = np.asarray(value)
-    return array.reshape(1, -1) if array.ndim < 2 else array
+    matrix = array.reshape(1, -1) if array.ndim < 2 else array
+    return matrix.T if turned else matrix

@@ -25,8 +25,8 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign. `text` is the call on the screen, `source` the call in a generated NumPy program
-    (`{dtype}` an argument of it), `definition` what must stand above it there.
+    the derivative jumps where u changes sign. `text` is the call on the screen (`{p}` the probabilities), `source` the call in a generated
+    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there.
     """
 
     name: str
@@ -119,10 +119,14 @@ def _same(axes: tuple[Axes, ...]) -> Axes:
 
 
 def _activation(
-    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False
+    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False, definition: str = ""
 ) -> Function:
-    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, elementwise=True)
+    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition)
 
+
+_SIGMOID = """\
+def sigmoid(u):
+    return 0.5 * (1 + np.tanh(0.5 * u))  # the same as 1 / (1 + exp(-u)), which overflows for large -u"""
 
 _SOFTMAX = """\
 def softmax(u):
@@ -141,7 +145,7 @@ def binary_cross_entropy(logits, y):
 ACTIVATIONS = (
     _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
     _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
-    _activation("sigmoid", _sigmoid, "1 / (1 + np.exp(-({0})))", "sigmoid(u) * (1 - sigmoid(u))"),
+    _activation("sigmoid", _sigmoid, "sigmoid({0})", "sigmoid(u) * (1 - sigmoid(u))", definition=_SIGMOID),
     _activation("identity", _identity, "{0}", "1"),
 )
 
@@ -156,7 +160,7 @@ FUNCTIONS: dict[str, Function] = {
             _cross_entropy,
             lambda axes: axes[1],
             "cross_entropy({0}, {1})",
-            "−log p[{1}]",
+            "−log {p}[{1}]",
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
         ),
@@ -165,7 +169,7 @@ FUNCTIONS: dict[str, Function] = {
             _binary_cross_entropy,
             lambda axes: axes[1],
             "binary_cross_entropy({0}, {1})",
-            "BCE(p, {1})",
+            "BCE({p}, {1})",
             parse("sigmoid(u) - v"),
             definition=_BINARY_CROSS_ENTROPY,
         ),

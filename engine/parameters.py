@@ -36,11 +36,12 @@ _WEIGHT, _BIAS = "weight", "bias"
 
 @dataclass(frozen=True)
 class Piece:
-    """Where a parameter lies: an array, of it the rows [low, high) or all, and whether it is transposed."""
+    """Where a parameter lies: an array, of it the rows [low, high) or all, and whether it is transposed, or a vector as a column."""
 
     array: str
     rows: tuple[int, int] | None = None
     transposed: bool = False
+    column: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Recipe:
 def _cut(arrays: Mapping[str, Array], piece: Piece) -> Array:
     array = arrays[piece.array]
     rows = array if piece.rows is None else array[slice(*piece.rows)]
-    return rows.T if piece.transposed else rows
+    return rows.T if piece.transposed else rows[:, 0] if piece.column else rows
 
 
 def recipe(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
@@ -89,7 +90,7 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
             f"its arrays ({_listed(shapes)}) are not the weights of a known cell; save them as {', '.join(axes)}, "
             "under the names of PyTorch's state_dict, or give the file of a cell of your own with --cell"
         )
-    _refuse_unused(shapes, axes)
+    refuse_unused(shapes, axes)
     sizes = _sizes(shapes, axes)
     for name, own in axes.items():
         _check(shapes, name, own, sizes, f"the cell {cell.name}")
@@ -130,7 +131,7 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
         _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
         pieces["by"] = (Piece(bias),)
     held = {name for kind, name in recurrent.items() if kind in cell.torch}
-    _refuse_unused(shapes, {*held, weight, bias})
+    refuse_unused(shapes, {*held, weight, bias})
     return Recipe(cell, pieces, sizes)
 
 
@@ -202,7 +203,8 @@ def _check(shapes: Shapes, name: str, axes: Axes, sizes: Mapping[str, int], need
     raise InputError(f"{clean(name, 60)} {found}; {needed_by} needs it in shape {_text(expected)}")
 
 
-def _refuse_unused(shapes: Shapes, used: Iterable[str]) -> None:
+def refuse_unused(shapes: Shapes, used: Iterable[str]) -> None:
+    """InputError for the first array that is not used."""
     known = set(used)
     unused = next((name for name in shapes if name not in known), None)
     if unused is not None:

@@ -109,7 +109,7 @@ def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any], o
     """The weights to start from; they say the cell, H and C, and what was said otherwise beside them is refused."""
     if options["weights"] is None:
         return None
-    weights = read_weights(options["weights"], cell=own, allow_nan=options["allow-nan"])
+    weights = read_weights(options["weights"], cell=own, notation=options["notation"], allow_nan=options["allow-nan"])
     file = shown(weights.path)
     said = {**({} if "weights" in given else data.options), **given, **({"cell": own.name} if own else {})}
     for name, value in _decided(weights).items():
@@ -172,7 +172,7 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     """A trace opens as the iteration it recorded, numbered 0; its options are part of it, but not the code of a cell of one's own."""
     own = _own_cell(given)
-    further = [name for name in given if name != "cell" or own is None]
+    further = [name for name in given if name != "notation" and (name != "cell" or own is None)]
     if further:
         raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{further[0]} away")
     trace = read_trace(path)
@@ -181,7 +181,8 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
-    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale}
+    notation = {"notation": given["notation"]} if "notation" in given else {}
+    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
     debugger = Debugger(
         network, X, y, initial=initial_of(trace, cell=own), lengths=lengths, start=start_of(trace, network)
     )

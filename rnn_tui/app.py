@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
+from engine.notation import NOTATIONS
 from engine.session import Session
 from rnn_tui.bindings import COMMANDS
 from rnn_tui.lifecycle import TerminalApp
@@ -65,6 +66,10 @@ class DebuggerApp(TerminalApp):
                     command.line or command.group,
                     self._runner(screen, command.action),
                 )
+        for notation in NOTATIONS.values():
+            yield SystemCommand(
+                f"Notation: {notation.name}", notation.source, self._runner(screen, f"notation('{notation.name}')")
+            )
 
     @staticmethod
     def _runner(screen: MainScreen, action: str):

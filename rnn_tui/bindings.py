@@ -120,6 +120,14 @@ COMMANDS: tuple[Command, ...] = (
         line="colour scale: automatic, log, linear",
     ),
     Command(
+        "notation",
+        "N",
+        "N",
+        LOOK,
+        "The next notation (ng, pytorch, karpathy, wildml, goodfellow)",
+        line="the next notation: names and layout",
+    ),
+    Command(
         "page('program')",
         "1",
         "1",

@@ -17,6 +17,8 @@ class Cell:
     `states` are carried to the next step, `output` is the one the read-out reads. `parameters` maps each parameter to its axes,
     in the order in which initial weights are drawn.
 
+    `names` says by notation what others call these quantities and parameters; what is not in it keeps its name.
+
     `torch` says where PyTorch keeps them: for `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` the parameters in the order in which
     that array stacks them, H rows each. A parameter that several arrays hold is their sum; a parameter of weights has one array.
     """
@@ -28,4 +30,5 @@ class Cell:
     output: str
     has_activation: bool = False
     meanings: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     torch: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

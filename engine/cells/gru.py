@@ -40,6 +40,16 @@ GRU = Cell(
         "zz": "pre-activation of z",
         "zn": "pre-activation of n",
     },
+    names={
+        "pytorch": {f"Wx{gate}": f"W_i{gate}" for gate in "rzn"}
+        | {f"Wh{gate}": f"W_h{gate}" for gate in "rzn"}
+        | {"br": "b_r", "bz": "b_z", "bn": "b_in", "bhn": "b_hn"},
+        "wildml": {"h": "s", "n": "h", "zn": "zh", "hn": "sh", "bn": "bh", "bhn": "bsh"}
+        | {"Wxr": "Ur", "Wxz": "Uz", "Wxn": "Uh", "Whr": "Wr", "Whz": "Wz", "Whn": "Wh"},
+        # The book leaves the candidate without a name: its weights are U and W, its bias b.
+        "goodfellow": {"z": "u", "zr": "ar", "zz": "au", "zn": "a", "bz": "bu", "bn": "b"}
+        | {"Wxr": "Ur", "Wxz": "Uu", "Wxn": "U", "Whr": "Wr", "Whz": "Wu", "Whn": "W"},
+    },
     torch={
         "weight_ih": ("Wxr", "Wxz", "Wxn"),
         "weight_hh": ("Whr", "Whz", "Whn"),

@@ -36,6 +36,18 @@ LSTM = Cell(
         "h": "hidden state",
         **{f"z{gate}": f"pre-activation of {gate}" for gate in "ifgo"},
     },
+    names={
+        "pytorch": {f"Wx{gate}": f"W_i{gate}" for gate in "ifgo"}
+        | {f"Wh{gate}": f"W_h{gate}" for gate in "ifgo"}
+        | {f"b{gate}": f"b_{gate}" for gate in "ifgo"},
+        "wildml": {"h": "s"}
+        | {f"Wx{gate}": f"U{gate}" for gate in "ifgo"}
+        | {f"Wh{gate}": f"W{gate}" for gate in "ifgo"},
+        # The book leaves the candidate without a name: its weights are U and W, its bias b.
+        "goodfellow": {"i": "g", "g": "n", "o": "q", "c": "s", "tanh_c": "tanh_s"}
+        | {"zi": "ag", "zf": "af", "zg": "a", "zo": "aq", "bi": "bg", "bg": "b"}
+        | {"Wxi": "Ug", "Wxf": "Uf", "Wxg": "U", "Wxo": "Uo", "Whi": "Wg", "Whf": "Wf", "Whg": "W", "Who": "Wo"},
+    },
     torch={
         "weight_ih": tuple(f"Wx{gate}" for gate in "ifgo"),
         "weight_hh": tuple(f"Wh{gate}" for gate in "ifgo"),

@@ -21,5 +21,11 @@ RNN = Cell(
         "Wa": "recurrent weights",
         "ba": "bias of the state",
     },
+    names={
+        "pytorch": {"a": "h", "Wx": "W_ih", "Wa": "W_hh", "ba": "b"},
+        "karpathy": {"z": "hraw", "a": "h", "da_next": "dhnext", "Wx": "Wxh", "Wa": "Whh", "ba": "bh"},
+        "wildml": {"a": "s", "dz": "delta", "Wx": "U", "Wa": "W", "ba": "b"},
+        "goodfellow": {"z": "a", "a": "h", "Wx": "U", "Wa": "W", "ba": "b"},
+    },
     torch={"weight_ih": ("Wx",), "weight_hh": ("Wa",), "bias_ih": ("ba",), "bias_hh": ("ba",)},
 )

@@ -102,6 +102,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             ("window", "chunk"),
         ),
         "batch-size": Option(int, "B, samples an iteration (default: all)", None, above=0),
+        "notation": Option(
+            str,
+            "whose names and layout to write in",
+            "ng",
+            ("ng", "pytorch", "karpathy", "wildml", "goodfellow"),
+        ),
         "allow-nan": Option(bool, "open data that holds NaN or infinity", False),
     }
 )

@@ -20,7 +20,8 @@ from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.functions import Array
-from engine.parameters import READ_OUT, Recipe, recipe
+from engine.notation import recipe_in
+from engine.parameters import READ_OUT, Recipe
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -57,12 +58,17 @@ class Weights:
 
 
 def read_weights(
-    path: Path, *, cell: Cell | None = None, allow_nan: bool = False, limit: int = MEMORY_LIMIT
+    path: Path,
+    *,
+    cell: Cell | None = None,
+    notation: str = "ng",
+    allow_nan: bool = False,
+    limit: int = MEMORY_LIMIT,
 ) -> Weights:
     """The weights at `path`, of `cell` or (None) of the one of the project's cells that has such arrays.
 
-    A trace counts as a weights file too. Raises InputError for what is no such file, larger than `limit` bytes, or NaN or infinite
-    without `allow_nan`.
+    They may have the names and the layout of a notation, beside ours and PyTorch's (see `engine.notation.recipe_in`). A trace counts as a
+    weights file too. Raises InputError for what is no such file, larger than `limit` bytes, or NaN or infinite without `allow_nan`.
     """
     cells = tuple(CELLS.values()) if cell is None else (cell,)
     if path.suffix.lower() in _PICKLES:
@@ -75,7 +81,7 @@ def read_weights(
     else:
         arrays = read_npz(path, _parameters_of(cells) if is_trace(path) else None, limit=limit)
     try:
-        found = recipe({name: array.shape for name, array in arrays.items()}, cells)
+        found = recipe_in(notation, {name: array.shape for name, array in arrays.items()}, cells)
     except InputError as error:
         raise InputError(f"{shown(path)}: {error}") from None
     for name, array in arrays.items():

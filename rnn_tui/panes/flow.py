@@ -44,7 +44,8 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     sample = frame.selection.sample
     which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
     names = _names(frame, height)
-    title = "flow" if len(names) > 1 else f"flow · {name}"
+    shown = frame.writer.spelling.name
+    title = "flow" if len(names) > 1 else f"flow · {shown(name)}"
     scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
     canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
@@ -55,7 +56,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     for each in names:
         if len(names) > 1:
             log = " (log)" if frame.tone(view.tape[each], each).log else ""
-            canvas.text(LEFT, y, f"{each}{log}", look.backward if each.startswith("d") else look.forward)
+            canvas.text(LEFT, y, f"{shown(each)}{log}", look.backward if each.startswith("d") else look.forward)
         used = _quantity(frame, canvas, each, grid, y + 1, max(1, share - 3), room)
         y += max(share, used) if len(names) == 1 else used + 1
     if gains:
@@ -152,7 +153,8 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: i
             canvas.text(LEFT + (int(row) + grid.steps - len(norms)) * grid.pitch, y, text.center(grid.pitch), style)
     else:
         seen = norms[there]
-        text = f"‖{name}_t‖ {number(float(seen.min()), 8, trim=True)} … {number(float(seen.max()), 8, trim=True)}"
+        label = frame.writer.timed(name)
+        text = f"‖{label}‖ {number(float(seen.min()), 8, trim=True)} … {number(float(seen.max()), 8, trim=True)}"
         canvas.text(LEFT, y, text[:room], style)
 
 
@@ -169,7 +171,7 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     gains = [gain(view.tape, t, frame.selection.sample) for t in steps]
     label = max(len(_step(each)) for each in gains) + 2
     split = gains[0].weights is not None
-    factors = f"{frame.view.tape.plan.network.activation}' × Wa  live" if split else ""
+    factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
     for y, each in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
@@ -177,6 +179,13 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         if each.activation is not None and each.weights is not None and each.live is not None:
             text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
             canvas.text(after, y, text, look.dim)
+
+
+def _recurrent(frame: Frame) -> str:
+    """The weights through which the error goes to the step before."""
+    program = frame.view.program
+    back = next(line for line in program.writers(gradient(program.output)) if line.equation.step < 0)
+    return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
 
 
 def _step(each: Gain) -> str:

@@ -42,9 +42,10 @@ def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:
         parts.append((f"  t = {point.t}", look.accent))
     if view.line is not None and roomy and point.parameter is None:
         step = view.line.equation.step
-        parts.append((f"  {frame.writer.target(view.line, point.t) if step else view.line.name}", look.text))
+        name = frame.writer.target(view.line, point.t) if step else frame.writer.spelling.name(view.line.name)
+        parts.append((f"  {name}", look.text))
     if point.parameter is not None:
-        parts.append((f"  {point.parameter}", look.accent))
+        parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))
     return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]
 
 

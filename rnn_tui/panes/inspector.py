@@ -63,10 +63,22 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
 
 
 def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
-    name = part.text if part.name is None else part.name + ("" if part.t is None else f"@{part.t}")
+    if part.name is None:
+        return part.text + _index(index)
+    name = frame.writer.spelling.name(part.name) + ("" if part.t is None else f"@{part.t}")
     if part.role == "term" and frame.selection.sample is not None:
         name += f",{frame.selection.sample}"
-    return name + (f"[{','.join(map(str, index))}]" if index else "")
+    return name + _index(_lying(frame, part.name, index))
+
+
+def _lying(frame: Frame, name: str, index: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of a cell as the array lies in the notation."""
+    axes = frame.writer.axes.get(name, ())
+    return frame.writer.spelling.layout.index(index, axes) if len(axes) == len(index) else index
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, index))}]" if index else ""
 
 
 def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
@@ -107,11 +119,11 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
     first, _, _ = explanation.largest(MOST)
     if count == 1:
         factors = first[0].factors
-        lines: list[Line] = [[(f"= {' × '.join(_factor(f) for f in factors)}", look.text)]]
+        lines: list[Line] = [[(f"= {' × '.join(_factor(frame, f) for f in factors)}", look.text)]]
         lines.append([(f"= {' × '.join(number(f.value, 10, 5, trim=True) for f in factors)}", look.text)])
-        note = _note(first[0])
+        note = _note(frame, first[0])
         return lines + ([[(note, look.dim)]] if note else [])
-    cells = [f"{_term(term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
+    cells = [f"{_term(frame, term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
     if not explanation.values.any():
         return [[(f"0 because every one of its {count} terms is 0, for example", look.dim)], [(cells[0], look.text)]]
     wide = max(cell_len(cell) for cell in cells) + 3
@@ -127,28 +139,31 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
     return lines
 
 
-def _term(term: Term) -> str:
-    return " · ".join(_factor(f) for f in term.factors)
+def _term(frame: Frame, term: Term) -> str:
+    return " · ".join(_factor(frame, f) for f in term.factors)
 
 
-def _factor(factor: Factor) -> str:
+def _factor(frame: Frame, factor: Factor) -> str:
     if factor.of:
-        return f"{factor.name}({', '.join(_factor(f) for f in factor.of)})"
+        return f"{factor.name}({', '.join(_factor(frame, f) for f in factor.of)})"
+    if factor.index is None:
+        return factor.name
     time = "" if factor.t is None else f"@{factor.t}"
-    index = f"[{','.join(map(str, factor.index))}]" if factor.index else ""
-    return f"{factor.name}{time}{index}"
+    return f"{frame.writer.spelling.name(factor.name)}{time}{_index(_lying(frame, factor.name, factor.index))}"
 
 
-def _note(term: Term) -> str:
+def _note(frame: Frame, term: Term) -> str:
     """Zero in words."""
     if term.value != 0:
         return ""
     for factor in term.factors:
         if factor.value == 0 and factor.of:
             inner = factor.of[0]
-            return f"0 because {_factor(inner)} = {number(inner.value, 9, 4, trim=True)} switches the unit off here"
+            return (
+                f"0 because {_factor(frame, inner)} = {number(inner.value, 9, 4, trim=True)} switches the unit off here"
+            )
         if factor.value == 0:
-            return f"0 because {_factor(factor)} is 0"
+            return f"0 because {_factor(frame, factor)} is 0"
     return "0 because the product is smaller than the smallest number"
 
 

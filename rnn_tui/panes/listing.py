@@ -63,7 +63,7 @@ def _title(frame: Frame, block: Block) -> str:
     if block.loop is Loop.AT_T:
         return f"{title}, {block.phase}"
     if block.loop is Loop.PARAMETERS:
-        return f"{title} {Loop.PARAMETERS.value}"
+        return f"{title} {frame.writer.for_each}"
     return title
 
 
@@ -99,8 +99,7 @@ def _line(frame: Frame, canvas: Canvas, y: int, line: Line, text: str) -> None:
 
 
 def _shape(frame: Frame, line: Line) -> str:
-    plan = frame.view.tape.plan
     quantity = frame.view.program.quantities.get(line.name)
     if quantity is None:
         return ""
-    return shape(tuple(plan.sizes[axis] for axis in quantity.axes))
+    return shape(frame.writer.spelling.layout.sizes(quantity.axes, frame.view.tape.plan.sizes))

@@ -27,7 +27,7 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     canvas.frame(0, 0, width, height, "weights · value, gradient so far, this step's term", look.border, look.bold)
     column = max(8, (width - 4) // 3)
     names = _visible(frame, height - 2)
-    rows = [view.tape.parameters[name].shape[0] if view.tape.parameters[name].ndim > 1 else 1 for name in names]
+    rows = [_matrix(frame, name, view.tape.parameters[name]).shape[0] for name in names]
     y = 1
     for name, lines in zip(names, _shares(rows, height - 2 - len(names), frame), strict=True):
         _band(frame, canvas, name, y, column, lines)
@@ -64,28 +64,46 @@ def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
 
 def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int) -> None:
     look, view = frame.look, frame.view
-    slope = gradient(name)
+    slope, shown = gradient(name), frame.writer.spelling.name
     value = view.parameter(name)
     active = _is_active(frame, name)
     total = view.gradient(slope)
     term, label = _term(frame, slope)
     columns = (
-        (name, value, look.accent if active else look.text, name),
+        (shown(name), value, look.accent if active else look.text, name),
         (_summed(frame, slope), total, look.backward, slope),
         (label, term, look.backward, None),
     )
     for index, (text, array, style, named) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
-        dims = shape(value.shape) + " " if index == 0 else ""
+        dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
         room = x + column - 1 - end
         note = next((note for note in (f"{dims}{norm}".strip(), dims) if cell_len(note) <= room), "")
         canvas.text(end, y, note, look.dim)
         if text != ONE_TERM:
             _picture(
-                frame, canvas, value if array is None else array, array is None, x, y + 1, column - 2, lines, named
+                frame,
+                canvas,
+                _matrix(frame, name, value if array is None else array),
+                array is None,
+                x,
+                y + 1,
+                column - 2,
+                lines,
+                named,
             )
+
+
+def _lying(frame: Frame, name: str, array: Array) -> Array:
+    """A parameter, its gradient or a term of that, as it lies in the notation."""
+    return frame.writer.spelling.layout.array(array, frame.writer.axes[name])
+
+
+def _matrix(frame: Frame, name: str, array: Array) -> Array:
+    lying = _lying(frame, name, array)
+    return lying.reshape(1, -1) if lying.ndim < 2 else lying
 
 
 def _norm(array: Array) -> float:
@@ -94,23 +112,24 @@ def _norm(array: Array) -> float:
 
 def _summed(frame: Frame, slope: str) -> str:
     reached, steps = frame.view.summed_to(slope), frame.view.program.steps
+    shown = frame.writer.spelling.name(slope)
     (line,) = frame.view.program.writers(slope)
     if reached is None or frame.view.program.blocks[line.block].loop is not Loop.DOWN:
-        return slope
-    return f"{slope}, t={steps}…{reached}" if reached < steps else f"{slope}, t={steps}"
+        return shown
+    return f"{shown}, t={steps}…{reached}" if reached < steps else f"{shown}, t={steps}"
 
 
 def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
     """The newest term of a gradient that accumulates, or (with a sample chosen) that sample's own term."""
-    view = frame.view
+    view, shown = frame.view, frame.writer.spelling.name(slope)
     (line,) = view.program.writers(slope)
     reached = view.summed_to(slope)
     if view.program.blocks[line.block].loop is not Loop.DOWN:
         return None, ONE_TERM
     if reached is None:
-        return None, f"{slope}@t"
+        return None, f"{shown}@t"
     sample = frame.selection.sample
-    label = f"+ {slope}@{reached}" + ("" if sample is None else f",{sample}")
+    label = f"+ {shown}@{reached}" + ("" if sample is None else f",{sample}")
     return view.tape.term(line, reached, sample), label
 
 
@@ -126,8 +145,7 @@ def _picture(
     name: str | None,
 ) -> None:
     look = frame.look
-    matrix = array.reshape(1, -1) if array.ndim < 2 else array
-    matrix = pool(matrix, lines if look.mode.name == "NONE" else 2 * lines, width)
+    matrix = pool(array, lines if look.mode.name == "NONE" else 2 * lines, width)
     cell = max(1, min(4, width // matrix.shape[1]))
     codes = frame.codes(matrix, name)
     if missing:

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from engine.debugger import Debugger
 from engine.errors import InputError
+from engine.notation import Spelling
 from engine.places import parse_place
 from rnn_tui.bindings import COMMANDS
 
@@ -78,9 +79,10 @@ class GotoScreen(Dialog[int | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         super().__init__()
         self._debugger = debugger
+        self._spelling = spelling
 
     def compose(self) -> ComposeResult:
         """One line to type into."""
@@ -97,7 +99,7 @@ class GotoScreen(Dialog[int | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Goes there, or says why not."""
         try:
-            position = parse_place(event.value, self._debugger)
+            position = parse_place(self._spelling.own(event.value), self._debugger)
         except InputError as error:
             note = self.query_one(".note", Static)
             note.update(Content(str(error)))
@@ -115,13 +117,14 @@ class FindScreen(Dialog[str | None]):
         Binding("up", "move(-1)", show=False, priority=True),
     ]
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         super().__init__()
+        self._spelling = spelling
         self._entries = [("", "the state going forward, its gradient going back")]
         meanings = debugger.network.table.meanings
         for name, quantity in debugger.program.quantities.items():
             if quantity.rows:
-                of = meanings.get(name) or ("input" if name == "x" else f"dL/d{name.removeprefix('d')}")
+                of = meanings.get(name) or ("input" if name == "x" else f"dL/d{spelling.name(name.removeprefix('d'))}")
                 shape = "×".join(str(debugger.plan.sizes[axis]) for axis in quantity.axes)
                 self._entries.append((name, f"{of}, {shape} at each t"))
 
@@ -161,8 +164,8 @@ class FindScreen(Dialog[str | None]):
     def _fill(self, text: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        ordered = sorted(self._entries, key=lambda entry: not entry[0].startswith(text))
-        for name, meaning in ordered:
-            if text in name or not text:
-                options.add_option(Option(Content(f"{name or '·':<8} {meaning}"), id=name or None))
+        entries = [(self._spelling.name(name) if name else "", name, meaning) for name, meaning in self._entries]
+        for shown, name, meaning in sorted(entries, key=lambda entry: not entry[0].startswith(text)):
+            if text in shown or not text:
+                options.add_option(Option(Content(f"{shown or '·':<8} {meaning}"), id=name or None))
         options.highlighted = 0 if options.option_count else None

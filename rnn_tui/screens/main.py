@@ -19,8 +19,9 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Static
 
+from engine.anatomy import writer_for
 from engine.derive import gradient
-from engine.notation import Writer
+from engine.notation import NOTATIONS
 from engine.program import Line
 from engine.session import Session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
@@ -69,8 +70,8 @@ class MainScreen(Screen[None]):
         self.session = session
         self.debugger = session.debugger
         self._look = look
-        scalars = {name: f"{value:g}" for name, value in self.debugger.network.hyperparameters.items()}
-        self._writer = Writer(self.debugger.program, self.debugger.plan.axes, scalars)
+        self._notation: str = session.options["notation"]
+        self._writer = writer_for(self.debugger.plan, self._notation)
         self._selection = Selection()
         self._timer: Timer | None = None
         self._training: Timer | None = None
@@ -375,6 +376,14 @@ class MainScreen(Screen[None]):
             ]
         )
 
+    def action_notation(self, name: str = "") -> None:
+        """A notation (the next one) for listing and pictures; the point and the numbers stay."""
+        names = list(NOTATIONS)
+        self._notation = name if name in NOTATIONS else names[(names.index(self._notation) + 1) % len(names)]
+        self._writer = writer_for(self.debugger.plan, self._notation)
+        self._choose(operand=None)
+        self._say(f"Notation: {self._notation}, {NOTATIONS[self._notation].source}")
+
     def action_page(self, page: Page) -> None:
         """Another view."""
         if page in PAGES:
@@ -447,7 +456,7 @@ class MainScreen(Screen[None]):
             if position is not None:
                 self._moved(self.debugger.go(position))
 
-        self.app.push_screen(GotoScreen(self.debugger), done)
+        self.app.push_screen(GotoScreen(self.debugger, self._writer.spelling), done)
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
@@ -457,7 +466,7 @@ class MainScreen(Screen[None]):
             if name is not None:
                 self._choose(quantity=name or None)
 
-        self.app.push_screen(FindScreen(self.debugger), done)
+        self.app.push_screen(FindScreen(self.debugger, self._writer.spelling), done)
 
     def action_help(self) -> None:
         """The help screen."""

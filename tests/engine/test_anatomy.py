@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.anatomy import Part, anatomy, line_text
+from engine.anatomy import Part, anatomy, line_text, writer_for
 from engine.debugger import Debugger, View
-from engine.notation import Writer
+from engine.notation import NOTATIONS, Writer
 from engine.session import open_session
 from tests.engine.strategies import Case, case, cases
 
+NOTATION = st.sampled_from(list(NOTATIONS))
 
-def debugger_of(drawn: Case) -> tuple[Debugger, Writer]:
+
+def debugger_of(drawn: Case, notation: str = "ng") -> tuple[Debugger, Writer]:
     debugger = Debugger(drawn.network, drawn.X, drawn.y, initial=drawn.initial)
-    scalars = {name: f"{value:g}" for name, value in debugger.network.hyperparameters.items()}
-    return debugger, Writer(debugger.program, debugger.plan.axes, scalars)
+    return debugger, writer_for(debugger.plan, notation)
 
 
 def built_in() -> tuple[Debugger, Writer]:
@@ -39,9 +40,9 @@ def stored(view: View, part: Part) -> np.ndarray | None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.data(), cases())
-def test_every_cell_of_every_picture_is_the_cell_it_says_it_is(data: st.DataObject, drawn: Case) -> None:
-    debugger, writer = debugger_of(drawn)
+@given(st.data(), cases(), NOTATION)
+def test_every_cell_of_every_picture_is_the_cell_it_says_it_is(data: st.DataObject, drawn: Case, notation: str) -> None:
+    debugger, writer = debugger_of(drawn, notation)
     debugger.go(data.draw(st.integers(1, 2 * debugger.program.length), "position"))
     sample = data.draw(st.none() | st.integers(0, len(drawn.X) - 1), "sample")
     view = debugger.view
@@ -70,9 +71,9 @@ def test_every_cell_of_every_picture_is_the_cell_it_says_it_is(data: st.DataObje
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.data(), cases())
-def test_the_last_picture_is_what_the_line_wrote(data: st.DataObject, drawn: Case) -> None:
-    debugger, writer = debugger_of(drawn)
+@given(st.data(), cases(), NOTATION)
+def test_the_last_picture_is_what_the_line_wrote(data: st.DataObject, drawn: Case, notation: str) -> None:
+    debugger, writer = debugger_of(drawn, notation)
     debugger.go(data.draw(st.integers(1, 2 * debugger.program.length), "position"))
     view = debugger.view
     assert view.line is not None
@@ -90,14 +91,15 @@ def test_the_last_picture_is_what_the_line_wrote(data: st.DataObject, drawn: Cas
     if view.line.equation.accumulate:
         term, sign, total = parts[-3:]
         assert (term.role, sign.text, total.role) == ("term", "Σ", "total")
-        assert term.text == f"{view.line.name}@{view.point.t}"
-        np.testing.assert_array_equal(np.ravel(term.values), view.term(view.line.name, view.point.t).ravel())
+        assert term.text == f"{writer.spelling.name(view.line.name)}@{view.point.t}"
+        lying = writer.spelling.layout.array(view.term(view.line.name, view.point.t), writer.axes[view.line.name])
+        np.testing.assert_array_equal(np.ravel(term.values), lying.ravel())
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.data(), cases())
-def test_one_samples_terms_add_up_to_the_batchs(data: st.DataObject, drawn: Case) -> None:
-    debugger, writer = debugger_of(drawn)
+@given(st.data(), cases(), NOTATION)
+def test_one_samples_terms_add_up_to_the_batchs(data: st.DataObject, drawn: Case, notation: str) -> None:
+    debugger, writer = debugger_of(drawn, notation)
     name = data.draw(st.sampled_from(["dWx", "dWa", "dba", "dWy", "dby"]), "line")
     (line,) = debugger.program.writers(name)
     t = data.draw(st.integers(1, debugger.program.steps), "t") if line.equation.accumulate else None
@@ -107,7 +109,8 @@ def test_one_samples_terms_add_up_to_the_batchs(data: st.DataObject, drawn: Case
         (term,) = [part for part in anatomy(debugger.view, writer, sample) if part.role == "term"]
         terms.append(term.values)
     expected = debugger.view.term(name, t) if line.equation.accumulate else debugger.view.tape[name]
-    np.testing.assert_allclose(np.sum(terms, axis=0).ravel(), expected.ravel(), rtol=1e-9, atol=1e-12)
+    lying = writer.spelling.layout.array(expected, writer.axes[name])
+    np.testing.assert_allclose(np.sum(terms, axis=0).ravel(), lying.ravel(), rtol=1e-9, atol=1e-12)
 
 
 def value_of(part: Part) -> np.ndarray:
@@ -124,6 +127,35 @@ def test_the_pictures_of_a_matrix_product() -> None:
     np.testing.assert_allclose(
         value_of(x) @ value_of(Wx) + value_of(a) @ value_of(Wa) + value_of(ba), value_of(z), rtol=1e-12, atol=1e-15
     )
+
+
+def at_line(name: str, t: int, notation: str) -> list[Part]:
+    debugger, _ = built_in()
+    *_, line = debugger.program.writers(name)
+    debugger.go(1 + debugger.program.offset(line, t))
+    return anatomy(debugger.view, writer_for(debugger.plan, notation))
+
+
+def test_in_columns_the_factors_change_places_and_the_pictures_multiply_as_they_stand() -> None:
+    parts = at_line("z", 4, "karpathy")
+    assert [part.text for part in parts] == ["Wxh", "·", "x_4", "+", "Whh", "·", "h_3", "+", "bh", "=", "hraw_4"]
+    Wxh, _, x, _, Whh, _, h, _, bh, _, hraw = parts
+    assert [value_of(part).shape for part in (Wxh, x, bh, hraw)] == [(8, 1), (1, 10), (8, 1), (8, 10)]
+    np.testing.assert_allclose(
+        value_of(Wxh) @ value_of(x) + value_of(Whh) @ value_of(h) + value_of(bh), value_of(hraw), rtol=1e-12, atol=1e-15
+    )
+
+
+def test_weights_as_out_by_in_are_transposed_in_the_forward_pass_and_plain_in_the_backward_pass() -> None:
+    parts = at_line("z", 4, "pytorch")
+    assert [part.text for part in parts] == ["x_4", "·", "W_ihᵀ", "+", "h_3", "·", "W_hhᵀ", "+", "b", "=", "z_4"]
+    assert value_of(parts[2]).shape == (1, 8)
+    parts = at_line("dWa", 4, "pytorch")
+    assert [part.text for part in parts] == ["dz_4ᵀ", "·", "h_3", "=", "dW_hh@4", "Σ", "dW_hh"]
+    np.testing.assert_allclose(value_of(parts[0]) @ value_of(parts[2]), value_of(parts[4]), rtol=1e-12, atol=1e-18)
+    parts = at_line("da", 4, "pytorch")
+    assert [part.text for part in parts] == ["dz_4", "·", "W_hh", "=", "dh_3"]
+    np.testing.assert_allclose(value_of(parts[0]) @ value_of(parts[2]), value_of(parts[4]), rtol=1e-12, atol=1e-18)
 
 
 def test_the_pictures_of_a_derivative() -> None:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from engine.anatomy import writer_for
 from engine.codegen import program_text
 from engine.files.locate import sample_names
 from engine.files.trace import write_trace
+from engine.notation import NOTATIONS, Spelling, stored
 from engine.session import Session, open_session
 from engine.tape import Tape
 from tests.engine import pytorch
@@ -41,31 +44,105 @@ def ran(text: str) -> tuple[dict[str, Any], str]:
 
 def summed_size(tape: Tape, name: str) -> float:
     """What a gradient's sum would be if nothing in it cancelled: rounding is relative to that."""
-    rows = tape["dlogits"] if name in ("Wy", "by") else tape["dz"]
-    sizes = [1.0, *(float(np.abs(tape[other]).max()) for other in ("a", "x"))]
+    rows = np.concatenate([tape[row].ravel() for row in tape.plan.program.quantities if row.startswith("d")])
+    sizes = [1.0, *(float(np.abs(tape[other]).max()) for other in (tape.plan.program.output, "x"))]
     return float(np.abs(rows).sum()) * max(sizes)
 
 
 def assert_same(session: Session) -> None:
+    """The program's loss, gradients and weights are the engine's, as they lie in the session's notation."""
     names, printed = ran(program_text(session))
-    tape = session.debugger.tape(session.options["iteration"])
+    tape, plan = session.debugger.tape(session.options["iteration"]), session.debugger.plan
+    spelling = writer_for(plan, session.options["notation"]).spelling
     tolerance = 1e-12 if session.debugger.network.dtype == "float64" else 1e-5
     assert float(names["loss"]) == pytest.approx(tape.loss, rel=tolerance)
-    assert set(names["gradients"]) == {f"d{name}" for name in tape.parameters}
+
+    def lying(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return spelling.layout.array(array, plan.axes[name])
+
     for name, expected in tape.gradients.items():
-        found = names["gradients"][f"d{name}"]
-        assert found.shape == expected.shape
-        assert np.abs(found - expected).max() <= tolerance * summed_size(tape, name), name
+        found = names[spelling.name(f"d{name}")]
+        assert found.shape == lying(name, expected).shape
+        assert np.abs(found - lying(name, expected)).max() <= tolerance * summed_size(tape, name), name
     for name, value in tape.parameters.items():
-        np.testing.assert_allclose(names[name], value, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(names[spelling.name(name)], lying(name, value), rtol=tolerance, atol=tolerance)
     assert printed.startswith(f"loss {float(names['loss']):.12g}\n")
-    assert all(f"\nd{name} {value.shape}\n" in printed for name, value in tape.parameters.items())
+    assert_printed(names, printed, stored(spelling, session.debugger.network.table), spelling)
 
 
+def assert_printed(names: dict[str, Any], printed: str, arrays: dict[str, tuple[str, ...]], spelling: Spelling) -> None:
+    """The gradients as the notation's source keeps them: by name, PyTorch's with the gates stacked."""
+    grad = ".grad" if spelling.notation.stacked else ""
+    expected = {
+        name + grad if grad else spelling.name(f"d{parameters[0]}"): [names[spelling.name(f"d{p}")] for p in parameters]
+        for name, parameters in arrays.items()
+    }
+    assert set(names["gradients"]) == set(expected)
+    for name, parts in expected.items():
+        value = names["gradients"][name]
+        np.testing.assert_array_equal(value, np.concatenate(parts))
+        assert f"\n{name} {value.shape}\n" in printed
+
+
+@pytest.mark.parametrize("notation", list(NOTATIONS))
 @pytest.mark.parametrize("iteration", [0, 2])
 @pytest.mark.parametrize("sample", sample_names())
-def test_every_sample(sample: str, iteration: int) -> None:
-    assert_same(open_session(sample, {"iteration": iteration}))
+def test_every_sample(sample: str, iteration: int, notation: str) -> None:
+    assert_same(open_session(sample, {"iteration": iteration, "notation": notation}))
+
+
+@st.composite
+def data_files(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays of a data file, and the options that its targets ask for."""
+    loss, every = draw(st.sampled_from(["cross-entropy", "binary", "squared"])), draw(st.booleans())
+    samples, steps, features = draw(st.integers(2, 6)), draw(st.integers(2 if every else 1, 7)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 9999), "values"))
+    shape = (samples, steps) if every else (samples,)
+    classes = 2 if loss == "binary" else draw(st.integers(2, 4), "classes")
+    y: Any = rng.integers(0, classes, shape)
+    y.flat[0], y.flat[1] = 0, 1
+    if loss == "squared":
+        y = rng.normal(size=(*shape, draw(st.integers(2, 3))) if draw(st.booleans()) else shape)
+    arrays: dict[str, Any] = {"X": rng.normal(size=(samples, steps, features)), "y": y}
+    if draw(st.booleans()):
+        arrays["lengths"] = rng.integers(1, steps + 1, samples)
+        arrays["lengths"][0] = steps
+    if draw(st.booleans()):
+        arrays["h0"] = rng.normal(size=(samples, 3))
+    options = {"loss": loss, "predict": "every" if every else "last", "hidden": 3}
+    return arrays, options | ({"outputs": classes + 1} if loss == "cross-entropy" else {})
+
+
+@st.composite
+def models(draw: st.DrawFn) -> dict[str, Any]:
+    """Options of any model and its training."""
+    options: dict[str, Any] = {
+        "cell": draw(st.sampled_from(["rnn", "lstm", "gru"])),
+        "reduction": draw(st.sampled_from(["mean", "sum"])),
+        "optimizer": draw(st.sampled_from(["sgd", "momentum", "adam"])),
+        "iteration": draw(st.sampled_from([0, 1, 3])),
+        "seed": draw(st.integers(0, 999)),
+    }
+    if options["cell"] == "rnn":
+        options["activation"] = draw(st.sampled_from(["tanh", "relu", "sigmoid", "identity"]))
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "clip-norm": st.sampled_from([0.1, 10.0]),
+        "clip-value": st.sampled_from([0.05, 1.0]),
+        "truncate": st.integers(1, 4),
+        "truncate-by": st.sampled_from(["window", "chunk"]),
+        "batch-size": st.integers(1, 4),
+    }
+    return options | {name: draw(values, name) for name, values in optional.items() if draw(st.booleans(), name)}
+
+
+@pytest.mark.parametrize("notation", list(NOTATIONS))
+@settings(max_examples=40, deadline=None)
+@given(data_files(), models())
+def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], dict[str, Any]], model: dict[str, Any]):
+    arrays, asked = file
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder, "data.npz"), **arrays)
+        assert_same(open_session(Path(folder, "data.npz"), {**asked, **model, "notation": notation}))
 
 
 def quoted(cell: str) -> str:
@@ -112,6 +189,7 @@ def test_any_model_on_any_table(data: st.DataObject) -> None:
         "timesteps": steps,
         "outputs": len(names) + draw(st.integers(0, 2), "more outputs"),
         "lr": draw(st.sampled_from([0.1, 0.01]), "lr"),
+        "notation": draw(st.sampled_from(list(NOTATIONS)), "notation"),
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "my data.csv")
@@ -159,6 +237,7 @@ def test_a_trace(tmp_path: Path) -> None:
     again = open_session(tmp_path / "t.npz", {})
     np.testing.assert_array_equal(again.debugger.tape(0)["dWa"], session.debugger.tape(3)["dWa"])
     assert_same(again)
+    assert_same(open_session(tmp_path / "t.npz", {"notation": "goodfellow"}))
 
 
 def test_it_needs_numpy_and_nothing_else(tmp_path: Path) -> None:
@@ -202,6 +281,39 @@ da[T] = dlogits @ Wy.T
 """
 
 
+KARPATHY = """\
+    hraw[t] = Wxh @ xs[t] + Whh @ hs[t - 1] + bh
+    hs[t] = np.maximum(hraw[t], 0)
+y = Why @ hs[T] + by
+p = softmax(y)
+dy = (p - np.eye(C)[:, targets]) / B
+dWhy = dy @ hs[T].T
+dby = dy.sum(axis=1, keepdims=True)
+    dhraw[t] = dh[t] * (hraw[t] > 0)
+    dWxh += dhraw[t] @ xs[t].T
+    dWhh += dhraw[t] @ hs[t - 1].T
+    dbh += dhraw[t].sum(axis=1, keepdims=True)
+    dh[t - 1] = Whh.T @ dhraw[t]
+"""
+
+PYTORCH = """\
+    z[t] = X[t - 1] @ W_ih.T + h[t - 1] @ W_hh.T + b
+logits = h[T] @ weight.T + bias
+dweight = dlogits.T @ h[T]
+dh[T] = dlogits @ weight
+    dW_ih += dz[t].T @ X[t - 1]
+    dh[t - 1] = dz[t] @ W_hh
+"""
+
+
+@pytest.mark.parametrize(("notation", "lines"), [("karpathy", KARPATHY), ("pytorch", PYTORCH)])
+def test_it_reads_like_its_source(notation: str, lines: str) -> None:
+    text = program_text(open_session(None, {"notation": notation}))
+    found = [line.partition("  # ")[0].rstrip() for line in text.splitlines()]
+    at = [found.index(line) for line in lines.splitlines()]
+    assert at == sorted(at)
+
+
 def test_the_built_in_example_reads_like_a_textbook() -> None:
     lines = [line.partition("  # ")[0].rstrip() for line in program_text(open_session(None, {})).splitlines()]
     at = [lines.index(line) for line in TEXTBOOK.splitlines()]
@@ -210,9 +322,9 @@ def test_the_built_in_example_reads_like_a_textbook() -> None:
 
 
 def test_no_line_is_much_too_long() -> None:
-    for name in sample_names():
-        code = [line for line in program_text(open_session(name, {})).splitlines() if "sample_data" not in line]
-        assert max(map(len, code)) <= 140
+    for name, notation in product(sample_names(), NOTATIONS):
+        text = program_text(open_session(name, {"notation": notation}))
+        assert max(len(line) for line in text.splitlines() if "sample_data" not in line) <= 140
 
 
 @pytest.mark.parametrize("label", ["\x1b[31mred", "a\u202eb", 'x""" + quit() + """', "\\N{BULLET}"])

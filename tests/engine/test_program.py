@@ -195,7 +195,7 @@ def test_the_listing_reads_like_a_textbook() -> None:
         "a_t = relu(z_t)",
         "logits = a_T·Wy + by",
         "p = softmax(logits)",
-        f"loss = Σ {FUNCTIONS['cross_entropy'].text.format('logits', 'y')} / B",
+        f"loss = Σ {FUNCTIONS['cross_entropy'].text.format('logits', 'y', p='p')} / B",
         "dlogits = (p − onehot(y)) / B",
         "dWy = a_Tᵀ·dlogits",
         "dby = Σ_b dlogits",

@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from engine import Network, record
 from engine.files.locate import sample_names
 from engine.files.trace import write_trace
+from engine.notation import NOTATIONS
 from engine.program import Point
 from engine.session import Session, open_session
 from rnn_tui import terminal
@@ -124,7 +125,7 @@ CONTRACT = {
 def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
-    assert set(found) - set(CONTRACT) == {"B", "equals_sign", "s", "shift+tab", "t"}
+    assert set(found) - set(CONTRACT) == {"B", "N", "equals_sign", "s", "shift+tab", "t"}
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
     assert set(FOOTER_ORDER) <= {command.action for command in COMMANDS}
 
@@ -394,6 +395,29 @@ async def test_the_scale_of_the_colours() -> None:
 # Dialogs
 
 
+async def test_the_notation() -> None:
+    async with running() as d:
+        await d.go(Point(0, "backward", 7, "dWa"))
+        assert "dWa += a_{t-1}ᵀ·dz_t" in d.text()
+        before = d.text()
+        await d.do("notation('karpathy')")
+        assert "dWhh += dhraw_t·h_{t-1}ᵀ" in d.text()
+        assert "dhraw_7" in d.text()
+        assert d.position == d.main.debugger.program.position(Point(0, "backward", 7, "dWa"))
+        await d.pilot.press("g", *"backward 4 dhraw", "enter")
+        await d.pilot.pause()
+        assert "dhraw_4 = dh_4 ⊙ 1[hraw_4 > 0]" in d.text()
+        await d.go(Point(0, "backward", 7, "dWa"))
+        await d.do("notation('ng')")
+        d.app.clear_notifications()
+        await d.pilot.pause()
+        assert d.text() == before
+        for name in ("pytorch", "karpathy", "wildml", "goodfellow", "ng"):
+            await d.do("notation")
+            assert d.main.frame is not None
+            assert d.main.frame.writer.spelling.notation.name == name
+
+
 async def test_going_to_a_point() -> None:
     async with running() as driven:
         await driven.do("goto")
@@ -485,7 +509,8 @@ async def test_help_lists_every_key() -> None:
 async def test_the_palette_has_every_command() -> None:
     async with running() as driven:
         listed = list(driven.app.get_system_commands(driven.main))
-        assert [c.title for c in listed] == [f"{c.help} ({c.shown})" for c in COMMANDS if c.action != "command_palette"]
+        commands = [f"{c.help} ({c.shown})" for c in COMMANDS if c.action != "command_palette"]
+        assert [c.title for c in listed] == [*commands, *(f"Notation: {name}" for name in NOTATIONS)]
         for command, entry in zip([c for c in COMMANDS if c.action != "command_palette"], listed, strict=True):
             if command.action in MOVES:
                 driven.main.debugger.go(30)

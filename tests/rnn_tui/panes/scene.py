@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.notation import Writer
+from engine.anatomy import writer_for
 from engine.program import Point
 from engine.session import Session, open_session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
@@ -68,10 +68,9 @@ def scene(
     debugger, data = session.debugger, session.data
     debugger.go(at)
     by_action = {command.action: command for command in COMMANDS}
-    scalars = {name: f"{value:g}" for name, value in debugger.network.hyperparameters.items()}
     return Frame(
         view=debugger.view,
-        writer=Writer(debugger.program, debugger.plan.axes, scalars),
+        writer=writer_for(debugger.plan, session.options["notation"]),
         selection=Selection(**choices),
         look=look(mode, light),
         name=data.name,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.program import Point
+from engine.session import open_session
 from rnn_tui.frame import Frame
 from rnn_tui.render.inks import ColorMode
 from tests.rnn_tui.panes.scene import PANES, POINTS, SIZES, scene
@@ -32,6 +33,14 @@ def test_without_colour(golden: Golden) -> None:
 def test_one_sample(golden: Golden) -> None:
     frame = scene(at=POINTS["dWa"], sample=3, operand=4, row=2, column=5)
     golden("panes-sample", drawn(frame, SIZES["120x36"], ("line", "flow", "weights", "inspector")))
+
+
+@pytest.mark.parametrize("notation", ["karpathy", "pytorch", "goodfellow"])
+def test_in_a_notation(golden: Golden, notation: str) -> None:
+    session = open_session(None, {"notation": notation})
+    names = ("header", "strip", "listing", "line", "flow", "weights", "inspector")
+    shown = [drawn(scene(session, POINTS[point]), SIZES["120x36"], names) for point in ("dWa", "update")]
+    golden(f"panes-notation-{notation}", "\n".join(shown))
 
 
 def test_another_cell_another_quantity(golden: Golden) -> None:

@@ -1,14 +1,16 @@
-"""How equations are written: on the screen with symbols and subscripts, in a program as NumPy source."""
+"""How equations are written on the screen: symbols and subscripts, in the names and the layout of a notation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.equation import Equation, infer
+from engine.equation import TIME
 from engine.errors import InputError
-from engine.expression import Binary, Call, Expression, Name, Sum, show
+from engine.expression import Binary, Call, Expression, Name, Sum, children, show, walk
 from engine.functions import FUNCTIONS, Axes
+from engine.notation.spelling import Spelling
+from engine.optimizers import PARAMETER
 from engine.program import Block, Line, Loop, Program
 
 
@@ -20,22 +22,24 @@ class Symbols:
     timed: frozenset[str]
     time: str | None = "t"
     values: Mapping[str, str] = field(default_factory=dict[str, str])
+    spelling: Spelling = field(default_factory=Spelling)
     minus: str = "−"
 
     def name(self, name: Name) -> str:
         if name.name in self.values:
             return self.values[name.name]
+        shown = self.spelling.name(name.name)
         if name.name not in self.timed or self.time is None:
-            return name.name
-        return name.name + subscript(self.time, name.step)
+            return shown
+        time = superscript if self.spelling.notation.raised else subscript
+        return shown + time(self.time, name.step)
 
     def number(self, value: float) -> str:
         return f"{value:g}".replace("-", "−")
 
     def operator(self, node: Binary) -> str:
         if node.operator == "*":
-            both = infer(node.left, self.axes) and infer(node.right, self.axes)
-            return " ⊙ " if both else " · "
+            return " · " if self._is_number(node.left) or self._is_number(node.right) else " ⊙ "
         return {"@": "·", "-": " − "}.get(node.operator, f" {node.operator} ")
 
     def power(self, base: str, exponent: str) -> str:
@@ -45,13 +49,22 @@ class Symbols:
         return f"1[{condition}]"
 
     def call(self, node: Call, arguments: list[str]) -> str:
-        return FUNCTIONS[node.function].text.format(*arguments)
+        return FUNCTIONS[node.function].text.format(*arguments, p=self.name(Name("p")))
 
     def transpose(self, operand: str) -> str:
         return f"{operand}ᵀ"
 
     def sum(self, node: Sum, operand: str) -> str:
-        return f"Σ_{node.axis.lower()} {operand}"
+        over = self.spelling.name(PARAMETER) if node.axis == PARAMETER else node.axis.lower()
+        return f"Σ_{over} {operand}"
+
+    def _is_number(self, expression: Expression) -> bool:
+        """Whether its value is a single number."""
+        if isinstance(expression, Name):
+            return not self.axes.get(expression.name)
+        if isinstance(expression, Call) and expression.function == "sum":
+            return True
+        return all(self._is_number(child) for child in children(expression))
 
 
 _SUPERSCRIPTS = {"2": "²", "3": "³"}
@@ -64,20 +77,38 @@ def subscript(time: str, step: int) -> str:
     return f"_{time}" if step == 0 else f"_{{{time}{step:+d}}}"
 
 
-class Writer:
-    """Writes the lines of one program with textbook symbols."""
+def superscript(time: str, step: int) -> str:
+    """`^(t)`, `^(t-1)`, and for numbers the number itself."""
+    return f"^({int(time) + step})" if time.lstrip("-").isdigit() else f"^({time}{f'{step:+d}' if step else ''})"
 
-    def __init__(self, program: Program, axes: Mapping[str, Axes], values: Mapping[str, str] | None = None) -> None:
+
+class Writer:
+    """Writes the lines of one program with textbook symbols, in a notation's spelling (none: the engine's own names and layout)."""
+
+    def __init__(
+        self,
+        program: Program,
+        axes: Mapping[str, Axes],
+        values: Mapping[str, str] | None = None,
+        spelling: Spelling | None = None,
+    ) -> None:
         self.program = program
+        self.spelling = spelling or Spelling()
         self.axes = {**axes, "W": (), "dW": (), **dict.fromkeys(values or {}, ())}
-        self.timed = frozenset(name for name, quantity in program.quantities.items() if quantity.rows)
+        self.timed_names = frozenset(name for name, quantity in program.quantities.items() if quantity.rows)
         self.values = dict(values or {})
         self._lines: dict[tuple[int, int, int | None], str] = {}
 
     def symbols(self, block: Block, t: int | None = None) -> Symbols:
         """The symbols for a block; with `t` given, times are numbers."""
         time = {Loop.UP: "t", Loop.DOWN: "t", Loop.AT_T: "T"}.get(block.loop)
-        return Symbols(self.axes, self.timed, str(t) if time and t is not None else time, self.values)
+        if any(
+            isinstance(node, Sum) and node.axis == TIME for e in block.lines for node in walk(e.equation.expression)
+        ):
+            time = "t"
+        return Symbols(
+            self.axes, self.timed_names, str(t) if time and t is not None else time, self.values, self.spelling
+        )
 
     def line(self, line: Line, t: int | None = None) -> str:
         """A line as text: `dz_t = da_t ⊙ 1[z_t > 0]`."""
@@ -87,31 +118,41 @@ class Writer:
         return self._lines[key]
 
     def _line(self, line: Line, t: int | None) -> str:
-        block = self.program.blocks[line.block]
-        return (
-            f"{self.target(line, t)} {assignment(line.equation)} {self.expression(line.equation.expression, block, t)}"
-        )
+        right = line.equation.expression
+        if line.phase != "update":  # where every operation is element by element
+            right = self.spelling.layout.equation(line.equation, self.axes)
+        text = self.expression(right, self.program.blocks[line.block], t)
+        return f"{self.target(line, t)} {assignment(line)} {text}"
 
     def target(self, line: Line, t: int | None = None) -> str:
         """What a line writes."""
         symbols = self.symbols(self.program.blocks[line.block], t)
         return symbols.name(Name(line.name, line.equation.step))
 
+    def timed(self, name: str) -> str:
+        """A quantity in time at any step: `a_t`."""
+        return Symbols(self.axes, self.timed_names, "t", spelling=self.spelling).name(Name(name))
+
     def expression(self, expression: Expression, block: Block, t: int | None = None) -> str:
-        """A tree as text, in a block."""
+        """A tree as text, in a block; the tree is written as it stands, see `Layout.turned`."""
         return show(expression, self.symbols(block, t))
 
     def title(self, block: Block) -> str:
         """The heading of a block in the listing."""
         return block.title if block.loop in (Loop.AT_T, Loop.ONCE, Loop.PARAMETERS) else block.loop.value
 
+    @property
+    def for_each(self) -> str:
+        """The heading of what is done for each parameter."""
+        return Loop.PARAMETERS.value.removesuffix(PARAMETER) + self.spelling.name(PARAMETER)
 
-def assignment(equation: Equation) -> str:
-    """= or +=, or ← where a line replaces what it reads."""
-    if equation.accumulate:
+
+def assignment(line: Line) -> str:
+    """= or +=, or ← where a line of the update replaces what it reads."""
+    if line.equation.accumulate:
         return "+="
-    replaced = any(name.name == equation.target and name.step < 0 for name in equation.reads)
-    return "←" if replaced and equation.target == "W" else "="
+    replaced = any(name.name == line.name and name.step < 0 for name in line.equation.reads)
+    return "←" if replaced and line.phase == "update" else "="
 
 
 def parse_cell(source: str) -> tuple[str, int | None, tuple[int, ...]]:

@@ -1,0 +1,163 @@
+"""A plain NumPy program for one model and its data: what a person would write by hand, made from the same equations.
+
+It reads the data file, draws the same weights, runs forward and backward in loops over time, and prints the loss and every gradient, in
+the names and the layout of a notation. It needs NumPy and nothing of this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.codegen.data import Inputs
+from engine.codegen.passes import beyond_window, kept_at_first, phases, update
+from engine.codegen.source import Style, indented
+from engine.derive import gradient
+from engine.files.weights import SAFETENSORS, Weights
+from engine.functions import Axes
+from engine.notation import NOTATIONS, Layout, Spelling, stored
+from engine.parameters import Piece
+from engine.session import Session
+
+LONGEST = 120
+"""Characters of a line that is better broken."""
+
+
+def program_text(session: Session) -> str:
+    """The program for a session's model on its data; with the option iteration > 0 it first trains that many iterations."""
+    plan, iteration = session.debugger.plan, session.options["iteration"]
+    notation = NOTATIONS[session.options["notation"]]
+    style = Style(plan, Spelling(notation, plan.network.table, plan.program))
+    inputs = Inputs(session, style)
+    turned = ".T" if style.spelling.layout.columns else ""
+    initial = {name: variable + turned for name, variable in inputs.states.items()}
+    body = [
+        *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
+        *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
+    ]
+    if inputs.batched:
+        body = [*inputs.each("iteration" if iteration else "0"), *body]
+    if iteration:
+        trained = [f"    if iteration < {iteration}:", *indented(update(style, "(iteration + 1)"), "        "), ""]
+        body = [*kept_at_first(style), f"for iteration in range({iteration} + 1):", *indented(body), *trained]
+    parts = [
+        _heading(session, style),
+        "import numpy as np",
+        "",
+        *style.definitions(),
+        *inputs.source(),
+        *_weights(session, style),
+        *beyond_window(style),
+        *body,
+        *_report(style),
+    ]
+    if not iteration:
+        follows = [*kept_at_first(style), *update(style, "1")]
+        parts += ["", "# the update that would follow:", *(f"# {line}" for line in follows)]
+    return "\n".join(parts) + "\n"
+
+
+def _heading(session: Session, style: Style) -> str:
+    data, network, layout = session.data, style.plan.network, style.spelling.layout
+    steps, features = data.X.shape[1:]
+    kind = f"{network.activation} " if network.table.has_activation else ""
+    outputs = "classes" if network.loss == "cross-entropy" else "output" if network.outputs == 1 else "outputs"
+    lying = "Columns are samples" if layout.columns else "Rows are samples"
+    weights = ", weights are (out, in)" if layout.turned_weights else ""
+    return (
+        f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '
+        f"in plain NumPy.\n\n{len(data.X)} samples, {steps} time steps of {features} {'value' if features == 1 else 'values'}, "
+        f"{network.hidden} units, {network.outputs} {outputs}. {lying}{weights}.\n"
+        f"Names and layout: {style.spelling.notation.source}. {style.spelling.notation.remark}".rstrip()
+        + '\n"""'
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "/").replace('"', "'")
+
+
+def _weights(session: Session, style: Style) -> list[str]:
+    """The same weights, drawn in the engine's shapes and order, then laid as the notation has it."""
+    network, spelling, layout = style.plan.network, style.spelling, style.spelling.layout
+    if session.from_trace:
+        lines = ["# ---- weights ----"]
+        for name, axes in network.parameter_axes.items():
+            lines.append(f"{spelling.name(name)} = trace[{name!r}]{_laid(layout, axes)}")
+        return [*lines, ""]
+    if session.weights is not None:
+        return _read(session.weights, style)
+    scale = "1" if session.options["init-scale"] == 1 else repr(session.options["init-scale"])
+    lines = [
+        "# ---- weights: uniform between -bound and +bound, always drawn in this order ----",
+        f"rng = np.random.default_rng({session.options['seed']})",
+        f"bound = {scale} / np.sqrt(H)",
+    ]
+    cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
+    for name, axes in network.parameter_axes.items():
+        size = ", ".join(axes) + ("," if len(axes) == 1 else "")
+        drawn = f"rng.uniform(-bound, bound, size=({size})){cast}"
+        laid = _laid(layout, axes)
+        shape = f"  # ({', '.join(layout.shape(axes))})" if laid else ""
+        lines.append(f"{spelling.name(name)} = {drawn}{laid}{shape}")
+    return [*lines, ""]
+
+
+def _laid(layout: Layout, axes: Axes) -> str:
+    """What turns a weight of the engine's round, or makes a bias a column."""
+    return _turned(axes, Piece(""), layout)
+
+
+def _turned(axes: Axes, piece: Piece, layout: Layout) -> str:
+    """What makes an array, as it lies in a file, lie as the notation has it."""
+    if len(axes) == 2:
+        return ".T" if piece.transposed != layout.turns(axes) else ""
+    column = len(layout.shape(axes)) > len(axes)
+    return "" if piece.column == column else "[:, None]" if column else "[:, 0]"
+
+
+def _read(weights: Weights, style: Style) -> list[str]:
+    """The parameters from their file, each from where it lies there."""
+    network, layout, path = style.plan.network, style.spelling.layout, str(weights.path)
+    safe = weights.path.suffix.lower() == SAFETENSORS
+    lines = ["# ---- weights ----"]
+    lines += ["from safetensors.numpy import load_file", ""] if safe else []
+    lines.append(f"weights = {'load_file' if safe else 'np.load'}({path!r})")
+    kind = "float" if network.dtype == "float64" else f"np.{network.dtype}"
+    for name, pieces in weights.recipe.pieces.items():
+        axes, shown = network.parameter_axes[name], style.spelling.name(name)
+        addends = [_piece(piece) + _turned(axes, piece, layout) for piece in pieces]
+        if len(addends) == 1:
+            lines.append(f"{shown} = {addends[0]}.astype({kind})")
+        elif addends:
+            total = " + ".join(f"{addend}.astype(float)" for addend in addends)
+            lines.append(f"{shown} = {total}" if kind == "float" else f"{shown} = ({total}).astype({kind})")
+        else:
+            lines.append(f"{shown} = np.zeros(({', '.join([*style.letters(name), ''])}), {kind})")
+    return [*lines, ""]
+
+
+def _piece(piece: Piece) -> str:
+    rows = f"[{piece.rows[0]}:{piece.rows[1]}]" if piece.rows else ""
+    return f"weights[{piece.array!r}]{rows}"
+
+
+def _gradients(style: Style) -> Iterator[tuple[str, str]]:
+    """The gradients' names as they are printed, and their source; stacked as PyTorch's `.grad` are, where the notation is its."""
+    spelling, network = style.spelling, style.plan.network
+    arrays = stored(spelling, network.table)
+    for name, parameters in arrays.items():
+        sources = [spelling.name(gradient(parameter)) for parameter in parameters]
+        source = f"np.concatenate([{', '.join(sources)}])" if len(sources) > 1 else sources[0]
+        yield (f"{name}.grad" if spelling.notation.stacked else sources[0]), source
+
+
+def _report(style: Style) -> list[str]:
+    pairs = [f'"{name}": {source}' for name, source in _gradients(style)]
+    line = f"gradients = {{{', '.join(pairs)}}}"
+    return [
+        *([line] if len(line) <= LONGEST else ["gradients = {", *(f"    {pair}," for pair in pairs), "}"]),
+        'print(f"loss {float(loss):.12g}")',
+        "for name, value in gradients.items():",
+        '    print(f"\\n{name} {value.shape}")',
+        "    print(value)",
+    ]

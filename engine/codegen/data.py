@@ -1,0 +1,232 @@
+"""The part of the program that reads the data and lays out what is known before an iteration begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.codegen.source import Style, given_name
+from engine.files.data import CsvLayout, Data
+from engine.notation.layout import Layout
+from engine.program import Quantity
+from engine.session import Session
+
+WHOLE = "all_"
+"""Before the names of all the data, where an iteration takes some samples of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """How a session's data come into the program.
+
+    `source` reads the file into X (N, T, D), y, and where they are needed lengths (N,) and `valid` (N, T); `each` makes of them what an
+    iteration works on.
+    """
+
+    session: Session
+    style: Style
+
+    @property
+    def masked(self) -> bool:
+        """Whether samples differ in length."""
+        return self.session.debugger.lengths is not None
+
+    @property
+    def batched(self) -> bool:
+        """Whether an iteration works on some samples only."""
+        return not self.session.debugger.batches.whole
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Every initial state that is not zero, by its name: a variable."""
+        return {name: f"{name}0" for name in self.session.debugger.initial}
+
+    def variables(self) -> list[str]:
+        """Of all that the file gives, what an iteration needs, a row a sample."""
+        return ["X", self.style.spelling.name("y"), *(["lengths"] if self.masked else []), *self.states.values()]
+
+    def source(self) -> list[str]:
+        """Reads the file."""
+        data = self.session.data
+        if self.session.from_trace:
+            lines = self._trace()
+        elif data.csv is not None:
+            lines = self._table(data, data.csv)
+        else:
+            lines = self._text(data) if data.path.suffix.lower() == ".txt" else self._arrays(data)
+        kind = self.style.plan.network.dtype
+        if kind != "float64" and not self.session.from_trace:
+            lines += [f"{name} = {name}.astype(np.{kind})" for name in ("X", *self.states.values())]
+        network = self.style.plan.network
+        sizes = [f"H, C = {network.hidden}, {network.outputs}"]
+        steps, features = data.X.shape[1:]
+        if self.batched:
+            return ["# ---- data ----", *lines, f"T, D = X.shape[1:]  # {steps}, {features}", *sizes, *self._batches()]
+        sizes = [f"B, T, D = X.shape  # {len(data.X)}, {steps}, {features}", *sizes]
+        return ["# ---- data ----", *lines, *sizes, *self.each(), ""]
+
+    def each(self, iteration: str = "") -> list[str]:
+        """What an iteration works on; `iteration` is its number where it takes some samples of the data."""
+        lines: list[str] = []
+        if self.batched:
+            lines = [f"chosen = batch({iteration})"]
+            lines += [f"{name} = {WHOLE}{name}[chosen]" for name in self.variables()]
+            lines.append(f"B = len(X)  # {self.style.plan.batch}")
+        return [*lines, *self._beforehand(), *self._laid_out()]
+
+    def _batches(self) -> list[str]:
+        """All the data under other names, and which samples an iteration takes."""
+        batches = self.session.debugger.batches
+        renamed = [f"{WHOLE}{name} = {name}" for name in self.variables()]
+        return [
+            *renamed,
+            "",
+            "",
+            "def batch(iteration):",
+            "    # every epoch goes through all samples once, in an order of its own",
+            f"    epoch, number = divmod(iteration, {batches.per_epoch})",
+            f"    order = np.random.default_rng(({batches.seed}, epoch)).permutation({batches.samples})",
+            f"    return order[number * {batches.size} : (number + 1) * {batches.size}]",
+            "",
+            "",
+        ]
+
+    def _trace(self) -> list[str]:
+        every = self.style.plan.network.predict == "every"
+        y = 'np.moveaxis(trace["y"], 0, 1)' if every else 'trace["y"]'
+        lines = [f"trace = np.load({str(self.session.data.path)!r})", 'X = np.moveaxis(trace["x"], 0, 1)']
+        lines.append(f"{self.style.spelling.name('y')} = {y}")
+        if self.masked:
+            lines.append('lengths = trace["mask"].sum(axis=0).astype(int)')
+        return lines + [f"{variable} = trace[{name!r}][0]" for name, variable in self.states.items()]
+
+    def _arrays(self, data: Data) -> list[str]:
+        steps, features = data.X.shape[1:]
+        lines = [f"data = np.load({str(data.path)!r})", f'X = data["X"].reshape(-1, {steps}, {features}).astype(float)']
+        if self.masked:
+            lines += ['lengths = data["lengths"]', *_valid(steps), "X[~valid] = 0"]
+        lines += self._targets(data, 'data["y"]', "")
+        output = self.style.plan.network.table.output
+        for name, variable in self.states.items():
+            key = 'data["a0" if "a0" in data else "h0"]' if name == output else f'data["{name}0"]'
+            lines.append(f"{variable} = {key}")
+        return lines
+
+    def _text(self, data: Data) -> list[str]:
+        """Windows of characters, one-hot; the target is the character that follows."""
+        steps, every = data.X.shape[1], self.style.plan.network.predict == "every"
+        y = self.style.spelling.name("y")
+        following = f"codes[1 : len(X) * {steps} + 1].reshape(-1, {steps})"
+        return [
+            f'with open({str(data.path)!r}, encoding="utf-8-sig") as file:',
+            "    text = file.read()",
+            "classes = sorted(set(text))",
+            "codes = np.searchsorted(classes, list(text))",
+            f"X = np.eye(len(classes))[codes[: (len(text) - 1) // {steps} * {steps}]].reshape(-1, {steps}, len(classes))",
+            f"{y} = {following}{'' if every else '[:, -1]'}",
+        ]
+
+    def _table(self, data: Data, layout: CsvLayout) -> list[str]:
+        steps, features = data.X.shape[1:]
+        lines = [
+            "table = np.loadtxt(",
+            f"    {str(data.path)!r},",
+            f"    delimiter={layout.delimiter!r}, skiprows={layout.skip}, dtype=str, comments=None, quotechar='\"',",
+            '    encoding="utf-8-sig", ndmin=2,',
+            ")",
+        ]
+        values = f"table[:, {_columns(layout.features)}]"
+        if self.masked:  # empty cells are what is missing at a sample's end
+            lines += [f"cells = np.char.strip({values})", f'lengths = (cells != "").sum(axis=1) // {features}']
+            lines += _valid(steps)
+            values = 'np.where(cells == "", "0", cells)'
+        lines.append(f"X = {values}.astype(float).reshape(-1, {steps}, {features})")
+        whole = all(name.lstrip("+-").isdigit() for name in data.classes)
+        cast = "" if not layout.numeric_target else ".astype(int)" if whole and data.classes else ".astype(float)"
+        columns = _columns(layout.targets) if len(layout.targets) > 1 else str(layout.target)
+        return lines + self._targets(data, f"np.char.strip(table[:, {columns}])", cast)
+
+    def _targets(self, data: Data, values: str, cast: str) -> list[str]:
+        """y from the file's values: numbers, or indices of classes; beyond a sample's length 0."""
+        network, y = self.style.plan.network, self.style.spelling.name("y")
+        every = network.predict == "every"
+        short = self.masked and every
+        found = f"{values}[valid]{cast}" if short else f"{values}{cast}"
+        if network.head.classes and not self._as_they_are(data):
+            alike = short or (data.csv is not None and not every)
+            shape = "" if alike else f"\n{y} = {y}.reshape(X.shape[:{2 if every else 1}])"
+            found = f"classes, {y} = np.unique({found}, return_inverse=True){shape}"
+        elif network.head.classes:
+            found = f"{y} = {found}.astype(int)" + ("" if short else f".reshape(X.shape[:{2 if every else 1}])")
+        else:
+            number = "" if cast else ".astype(float)"
+            found = f"{y} = {found}{number}"
+        lines = found.splitlines()
+        if short:
+            filled = f"np.zeros((*valid.shape, *{y}.shape[1:]), {y}.dtype)"
+            lines += [f"known, {y} = {y}, {filled}", f"{y}[valid] = known"]
+        if not network.head.classes:
+            kind = f".astype(np.{network.dtype})" if network.dtype != "float64" else ""
+            lines.append(f"{y} = {y}.reshape(*X.shape[:{2 if every else 1}], -1){kind}")
+        return lines
+
+    def _as_they_are(self, data: Data) -> bool:
+        """Whether the binary loss takes the file's 0 and 1 themselves, of which one may be missing."""
+        numeric = data.csv is None or data.csv.numeric_target
+        return self.style.plan.network.loss == "binary" and numeric and data.classes == ("0", "1")
+
+    def _beforehand(self) -> list[str]:
+        """Mask, where the flow is cut, how many entries count: what no line computes."""
+        quantities, network = self.style.plan.program.quantities, self.style.plan.network
+        kind = network.dtype if network.dtype != "float64" else "float"
+        lines: list[str] = []
+        if "mask" in quantities or "cut" in quantities:
+            lines.append("steps = np.arange(1, T + 1)")
+        as_numbers = f".astype({'np.' if kind != 'float' else ''}{kind})"
+        if "mask" in quantities:
+            lines.append(f"mask = (steps <= lengths[:, None]){as_numbers}  # (B, T): 1 within the sample's length")
+        if "cut" in quantities:
+            reach = network.truncate
+            where = f"((steps - 1) % {reach} == 0) & (steps > 1)" if network.truncate_by == "chunk" else ""
+            ends = "lengths[:, None]" if self.masked else "T"
+            where = where or f"steps <= {ends} - {reach}"
+            lines.append(
+                f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 where nothing flows from t to t - 1"
+            )
+        if "N" in quantities:
+            lines.append(f"N = {'lengths.sum()' if self.masked else 'B * T'}  # entries that count")
+        return lines
+
+    def _laid_out(self) -> list[str]:
+        """What is known beforehand, as the notation has it."""
+        spelling = self.style.spelling
+        known = [q for q in self.style.plan.program.quantities.values() if q.given and q.axes]
+        in_time = [q for q in known if q.rows]
+        lines: list[str] = []
+        if spelling.layout.columns:
+            for quantity in in_time:
+                source = "X" if quantity.name == "x" else spelling.name(quantity.name)
+                turned = ".T" if len(quantity.axes) == 2 else ""
+                name = given_name(spelling, quantity.name)
+                shape = f"  # {name}[t]: ({', '.join(spelling.layout.shape(quantity.axes))})"
+                lines.append(f"{name} = {{t: {source}[:, t - 1]{turned} for t in range(1, T + 1)}}{shape}")
+        elif spelling.notation.time_first:
+            for quantity in in_time:
+                name = given_name(spelling, quantity.name)
+                lines.append(f"{name} = {name}.swapaxes(0, 1)  # (T, {', '.join(quantity.axes)})")
+        lines += [f"{name} = {name}.T" for name in _turned(spelling.layout, known, spelling.name("y"))]
+        return lines
+
+
+def _turned(layout: Layout, known: Iterable[Quantity], y: str) -> list[str]:
+    """The targets, where there is one row of outputs a sample and samples are columns."""
+    return [y for q in known if q.name == "y" and not q.rows and len(q.axes) == 2 and layout.turns(q.axes)]
+
+
+def _valid(steps: int) -> list[str]:
+    return [f"valid = np.arange({steps}) < lengths[:, None]  # (N, T): the steps that each sample has"]
+
+
+def _columns(columns: tuple[int, ...]) -> str:
+    first, last = columns[0], columns[-1]
+    return f"{first}:{last + 1}" if columns == tuple(range(first, last + 1)) else f"{list(columns)}"

@@ -1,0 +1,161 @@
+"""Forward, loss, backward and update as lines of the program, each with its shape beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.codegen.source import Source, Style, indented
+from engine.derive import CUT, FULL
+from engine.equation import Equation
+from engine.expression import Binary, Call, Name, walk
+from engine.program import Block, Line, Loop, carried_over
+
+_NOTES = {
+    "loss": "one number for the whole batch",
+    "+=": "the sum over time: step t adds its term",
+    "-1": "what flows to the step before",
+    FULL: "what would flow to the step before",
+    CUT: "what truncation takes from it",
+}
+
+
+def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[str, str] | None = None) -> list[str]:
+    """The lines of some phases; `initial` holds the source of every initial state that is not zero."""
+    lines, stored = [heading], set[str]()
+    for block in style.plan.program.blocks:
+        if block.phase in wanted:
+            lines += _storage(style, block, stored)
+            if block.loop is Loop.UP:
+                lines += [f"{style.spelling.kept(name)}[0] = {source}" for name, source in (initial or {}).items()]
+            lines += _lines(style, block)
+    return [*lines, ""]
+
+
+def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
+    """Arrays for what is kept in time, one row a step, and zeros for sums over time to start from."""
+    spelling, lines = style.spelling, list[str]()
+    for line in block.lines:
+        name, quantity = line.name, style.plan.program.quantities[line.name]
+        if name in stored or not (quantity.rows or line.equation.accumulate):
+            continue
+        stored.add(name)
+        if line.equation.accumulate:
+            lines.append(f"{spelling.name(name)} = np.zeros_like({spelling.name(name.removeprefix('d'))})")
+        else:
+            zero = ", row 0 the initial state" if quantity.rows == "T+1" and block.phase == "forward" else ""
+            shape = ", ".join(["T + 1", *style.letters(name)])
+            note = f"  # row t is step t{zero}"
+            lines.append(f"{spelling.kept(name)} = np.zeros(({shape}){style.kind(', ')}){note}")
+    return lines
+
+
+def _lines(style: Style, block: Block) -> list[str]:
+    indent = "    " if block.loop in (Loop.UP, Loop.DOWN) else ""
+    source = style.source("T" if block.loop is Loop.AT_T else "t")
+    code = [(indent + _written(style, line.equation, source), _note(style, line)) for line in block.lines]
+    width = max(len(text) for text, _ in code)
+    loop = {Loop.UP: ["for t in range(1, T + 1):"], Loop.DOWN: ["for t in range(T, 0, -1):"]}.get(block.loop, [])
+    return [*loop, *(f"{text:<{width}}  # {note}" for text, note in code)]
+
+
+def _written(style: Style, equation: Equation, source: Source) -> str:
+    target = source.name(Name(equation.target, equation.step))
+    return f"{target} {'+=' if equation.accumulate else '='} {style.right(equation, source)}"
+
+
+def _note(style: Style, line: Line) -> str:
+    """The shape, and what is easily got wrong."""
+    shape = style.shape(line.name)
+    if line.equation.accumulate:
+        return f"{shape} {_NOTES['+=']}"
+    if line.equation.step < 0:
+        return f"{shape} {next((_NOTES[s] for s in (FULL, CUT) if line.name.endswith(s)), _NOTES['-1'])}"
+    return _NOTES.get(line.name, shape)
+
+
+def beyond_window(style: Style) -> list[str]:
+    """A function for what truncation by a window takes away, where every step has a loss; nothing for any other model.
+
+    It carries the gradient of one loss alone back through the same lines.
+    """
+    cut = next((node for block in style.plan.program.blocks for node in _carried(block)), None)
+    if cut is None:
+        return []
+    (block,) = (b for b in style.plan.program.blocks if b.loop is Loop.DOWN)
+    loss = cut.arguments[0]
+    assert isinstance(loss, Name)
+    arrives = {line.name: line.equation.expression for line in block.lines if _hands_back(line)}
+    lines = [line for line in block.lines if _on_the_way(line, block)]
+    local = {name: f"{style.spelling.name(name)}_k" for name in (*arrives, *(line.name for line in lines))}
+    source = style.source("k", local=local)
+    first, recorded = local[loss.name], style.source("k").name(Name(loss.name))
+    body = [f"{first} = {recorded} if k == t + {loss.step} else 0 * {recorded}"]
+    for line in lines:
+        if line.name != loss.name:
+            body.append(f"{local[line.name]} = {style.right(line.equation, source)}")
+    whole: dict[str, str] = {}
+    for flow, expression in arrives.items():
+        assert isinstance(expression, Binary) and isinstance(expression.left, Name)
+        body.append(f"{local[flow]} = {local[expression.left.name]}")
+        whole[style.spelling.name(expression.left.name.removesuffix(FULL))] = local[expression.left.name]
+    result = ", ".join(f'"{name}": {variable}' for name, variable in whole.items())
+    return [
+        "",
+        "def beyond_window(t):",
+        f"    # the loss at t + {loss.step} alone, carried back to t - 1: further than it may reach",
+        f"    {' = '.join(local[flow] for flow in arrives)} = 0",
+        f"    for k in range(t + {loss.step}, t - 1, -1):",
+        *indented(body, "        "),
+        f"    return {{{result}}}",
+        "",
+        "",
+    ]
+
+
+def _carried(block: Block) -> Iterator[Call]:
+    for line in block.lines:
+        for node in walk(line.equation.expression):
+            if isinstance(node, Call) and node.function == "carried":
+                yield node
+
+
+def _hands_back(line: Line) -> bool:
+    """Whether a line writes what a state's gradient receives from this step, after truncation."""
+    return line.equation.step < 0 and not line.name.endswith((FULL, CUT))
+
+
+def _on_the_way(line: Line, block: Block) -> bool:
+    """Whether what flows to the step before depends on a line, what truncation does to it left out."""
+    wanted = {each.name for each in block.lines if each.equation.step < 0 and each.name.endswith(FULL)}
+    own = [each for each in block.lines if each.equation.step == 0 and not each.equation.accumulate]
+    while True:
+        reads = {name.name for each in block.lines if each.name in wanted for name in each.equation.reads}
+        more = wanted | {each.name for each in own if each.name in reads}
+        if more == wanted:
+            break
+        wanted = more
+    return line.name in wanted
+
+
+def update(style: Style, count: str) -> list[str]:
+    """The update's lines, parameter by parameter; `count` is the source of the update's number."""
+    program, source = style.plan.program, style.source(count=count)
+    lines: list[str] = []
+    for block in program.blocks:
+        if block.phase != "update":
+            continue
+        for parameter in program.parameters if block.loop is Loop.PARAMETERS else (None,):
+            equations = [program.at_parameter(line, parameter) for line in block.lines]
+            lines += [_written(style, equation, source) for equation in equations]
+    return lines
+
+
+def kept_at_first(style: Style) -> list[str]:
+    """What the optimizer keeps from one iteration to the next, before the first."""
+    spelling = style.spelling
+    kept = carried_over(style.plan.program)
+    ordered = [name for name in style.plan.program.updates if name in kept]
+    return [
+        f"{spelling.name(name)} = np.zeros(({', '.join([*style.letters(name), ''])}){style.kind(', ')})"
+        for name in ordered
+    ]

@@ -1,0 +1,169 @@
+"""Trees as NumPy source, in the names and the layout of a notation: `a[t - 1] @ Wa`, `Whh @ hs[t - 1]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.derive import CUT
+from engine.equation import TIME, Equation
+from engine.expression import Binary, Call, Expression, Name, Sum, show, walk
+from engine.functions import FUNCTIONS
+from engine.notation import Spelling
+from engine.notation.layout import COLUMN
+from engine.plan import Plan
+from engine.program import Quantity
+
+SOFTMAX = """\
+def softmax(u):
+    e = np.exp(u - u.max(axis=0))  # the maximum is taken off so that nothing overflows
+    return e / e.sum(axis=0)"""
+
+CROSS_ENTROPY = """\
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(axis=0)
+    return np.log(np.exp(shifted).sum(axis=0)) - shifted[y, np.arange(len(y))]"""
+
+BINARY_CROSS_ENTROPY = """\
+def binary_cross_entropy(logits, y):
+    return np.logaddexp(0, logits[0]) - y * logits[0]"""
+
+IN_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "softmax": (FUNCTIONS["softmax"].source, SOFTMAX),
+    "cross_entropy": (FUNCTIONS["cross_entropy"].source, CROSS_ENTROPY),
+    "binary_cross_entropy": (FUNCTIONS["binary_cross_entropy"].source, BINARY_CROSS_ENTROPY),
+    "onehot": ("np.eye({1}{dtype})[:, {0}]", ""),
+}
+"""What is written otherwise where a sample is a column: the call, and what must stand above it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How leaves and operators are written. `time` is the loop's variable, `values` are scalars written as numbers."""
+
+    spelling: Spelling
+    quantities: Mapping[str, Quantity]
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    time: str = "t"
+    dtype: str = ""
+    local: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Quantities that stand in a plain variable here, by its name."""
+    minus: str = "-"
+
+    def name(self, name: Name) -> str:
+        if name.name in self.local or name.name in self.values:
+            return self.local.get(name.name) or self.values[name.name]
+        quantity = self.quantities.get(name.name)
+        if quantity is None or not quantity.rows:
+            return self.spelling.name(name.name)
+        step = f"{self.time} {'-' if name.step < 0 else '+'} {abs(name.step)}" if name.step else self.time
+        return given(self.spelling, quantity, step) if quantity.given else f"{self.spelling.kept(name.name)}[{step}]"
+
+    def number(self, value: float) -> str:
+        return repr(value)
+
+    def operator(self, node: Binary) -> str:
+        return f" {node.operator} "
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base}**{exponent}"
+
+    def indicator(self, condition: str) -> str:
+        return f"({condition})"
+
+    def call(self, node: Call, arguments: list[str]) -> str:
+        if node.function == COLUMN:
+            return f"{_atom(arguments[0])}[:, None]"
+        if node.function == "carried":
+            return self._carried(node)
+        otherwise = self.spelling.layout.columns and node.function in IN_COLUMNS
+        source = IN_COLUMNS[node.function][0] if otherwise else FUNCTIONS[node.function].source
+        text = source.format(*arguments, dtype=self.dtype)
+        return _atom(text) if source == "{0}" else text
+
+    def transpose(self, operand: str) -> str:
+        return f"{operand}.T"
+
+    def sum(self, node: Sum, operand: str) -> str:
+        if node.axis == TIME:
+            return f"sum({operand} for t in range(1, T + 1))"
+        keep = ", keepdims=True" if self.spelling.layout.columns and node.position == 1 else ""
+        return f"{_atom(operand)}.sum(axis={node.position}{keep})"
+
+    def _carried(self, node: Call) -> str:
+        """What the loss just beyond the window adds, see `beyond_window`; nothing where there is no such loss."""
+        loss, cut = node.arguments
+        assert isinstance(loss, Name) and isinstance(cut, Name)
+        whole = cut.name.removesuffix(CUT)
+        return f'beyond_window(t)["{self.spelling.name(whole)}"] if t + {loss.step} <= T else 0'
+
+
+def _atom(text: str) -> str:
+    plain = text.replace("[", "").replace("]", "").replace("_", "")
+    simple = text.isidentifier() or plain.isalnum() or (text.endswith("]") and text.partition("[")[0].isidentifier())
+    return text if simple else f"({text})"
+
+
+def given(spelling: Spelling, quantity: Quantity, step: str) -> str:
+    """The row of a step of what is known beforehand: it lies as the data do, step t in row t - 1; in columns, one array a step."""
+    name = given_name(spelling, quantity.name)
+    if spelling.layout.columns:
+        return f"{name}[{step}]"
+    return f"{name}[{step} - 1]" if spelling.notation.time_first else f"{name}[:, {step} - 1]"
+
+
+def given_name(spelling: Spelling, name: str) -> str:
+    """The variable that holds what is known beforehand; whole arrays of inputs are called X."""
+    return "X" if name == "x" and not spelling.layout.columns else spelling.kept(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """What the printing of every line of one program needs."""
+
+    plan: Plan
+    spelling: Spelling
+
+    def source(self, time: str = "t", *, count: str = "", local: Mapping[str, str] | None = None) -> Source:
+        """The printer for a block; `count` is the number of the update."""
+        scalars = {name: repr(value) for name, value in self.plan.network.hyperparameters.items()}
+        dtype = self.kind(", dtype=")
+        quantities = dict(self.plan.program.quantities)
+        return Source(self.spelling, quantities, {**scalars, "count": count}, time, dtype, local or {})
+
+    def right(self, equation: Equation, source: Source) -> str:
+        """The right-hand side of an equation as source."""
+        return show(self.spelling.layout.equation(equation, self.plan.axes, spread=True), source)
+
+    def shape(self, name: str) -> str:
+        """The shape of a quantity at one step, in numbers."""
+        quantity = self.plan.program.quantities.get(name)
+        axes = self.plan.axes[name] if quantity is None else quantity.axes
+        return str(self.spelling.layout.sizes(axes, self.plan.sizes))
+
+    def letters(self, name: str) -> list[str]:
+        """The axes of a quantity at one step, in letters."""
+        return list(self.spelling.layout.shape(self.plan.axes[name]))
+
+    def kind(self, before: str) -> str:
+        """The dtype as an argument, where it is not NumPy's own default."""
+        return "" if self.plan.network.dtype == "float64" else f"{before}np.{self.plan.network.dtype}"
+
+    def definitions(self) -> list[str]:
+        """The functions that NumPy does not have, where the model uses them."""
+        used = {node.function for line in self.plan.program.lines for node in _calls(line.equation.expression)}
+        found: list[str] = []
+        for name in (name for name in FUNCTIONS if name in used):
+            columns = self.spelling.layout.columns and name in IN_COLUMNS
+            definition = IN_COLUMNS[name][1] if columns else FUNCTIONS[name].definition
+            found += ["", *definition.splitlines(), ""] if definition else []
+        return [*found, ""] if found else []
+
+
+def _calls(expression: Expression) -> list[Call]:
+    return [node for node in walk(expression) if isinstance(node, Call)]
+
+
+def indented(lines: list[str], by: str = "    ") -> list[str]:
+    """The lines, further to the right."""
+    return [by + line if line else "" for line in lines]

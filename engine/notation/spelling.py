@@ -1,0 +1,94 @@
+"""A notation applied to one program: the name of every quantity and parameter in it, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from engine.cells import Cell
+from engine.derive import gradient
+from engine.notation.layout import Layout
+from engine.notation.tables import NG, Notation
+from engine.optimizers import PARAMETER
+from engine.program import Program
+
+_DERIVED = ("d", "m", "v")  # a gradient, and the optimizers' moments
+
+
+class Spelling:
+    """The names of a notation for the quantities of a program (none: the engine's own).
+
+    The cell's names go before those of the read-out: where a source uses one letter for both, the read-out keeps the engine's.
+    """
+
+    def __init__(self, notation: Notation = NG, cell: Cell | None = None, program: Program | None = None) -> None:
+        self.notation = notation
+        own = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
+        self._given: Mapping[str, str] = {**notation.names, **own}
+        self._all = _names(program)
+        primal = primal_names(program) if program is not None else ()
+        mine = [name for name in primal if name not in notation.names or name in own]
+        rest = [name for name in primal if name not in mine]
+        self._names = _distinct([*mine, *rest], self._given)
+        self._names[PARAMETER] = notation.parameter
+
+    @property
+    def layout(self) -> Layout:
+        """How the arrays lie."""
+        return self.notation.layout
+
+    def name(self, name: str) -> str:
+        """What the notation calls a quantity, a parameter, a gradient or a flow."""
+        if name in self._names:
+            return self._names[name]
+        if name in self._given:
+            return self._given[name]
+        prefix, base, suffix = self._taken_apart(name)
+        if not prefix and not suffix:
+            return name
+        shown = self._given.get(gradient(base)) if prefix == "d" else None
+        if shown is None:
+            shown = (self.notation.gradient if prefix == "d" else prefix) + self._names[base]
+        return shown + suffix
+
+    def kept(self, name: str) -> str:
+        """A program's name for the array that keeps a quantity over time."""
+        shown = self.name(name)
+        return self.notation.kept.get(shown, shown)
+
+    def own(self, text: str) -> str:
+        """A text that people typed with the notation's names, in the engine's; other words stay as they are."""
+        return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), text)
+
+    @cached_property
+    def _back(self) -> dict[str, str]:
+        return {self.name(name): name for name in self._all}
+
+    def _taken_apart(self, name: str) -> tuple[str, str, str]:
+        """Prefix, the quantity it is about, suffix: ("d", "a", "_next")."""
+        for prefix in ("", *_DERIVED):
+            rest = name.removeprefix(prefix)
+            for base in (rest, *(rest[: at.start()] for at in re.finditer("_", rest))):
+                if base in self._names and name.startswith(prefix):
+                    return prefix, base, rest[len(base) :]
+        return "", name, ""
+
+
+def primal_names(program: Program) -> tuple[str, ...]:
+    """What the forward pass reads and writes, and the parameters: everything that others are gradients and flows of."""
+    later = {line.name for line in program.lines if line.phase in ("backward", "update")}
+    return (*(name for name in program.quantities if name not in later), *program.parameters)
+
+
+def _names(program: Program | None) -> Iterable[str]:
+    return () if program is None else (*program.quantities, *program.parameters, *program.updates)
+
+
+def _distinct(names: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+    """A name each, no two alike: the given one, else its own, else that with a line under it."""
+    result: dict[str, str] = {}
+    for name in names:
+        choices = (given.get(name, name), name, name + "_")
+        result[name] = next(choice for choice in choices if choice not in result.values())
+    return result
