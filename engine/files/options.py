@@ -73,7 +73,9 @@ LARGEST = 2**31 - 1
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        "cell": Option(str, "the recurrent cell", "rnn", ("rnn", "lstm", "gru"), suffix=".py"),
+        "cell": Option(
+            str, "the recurrent cell, or a file with one of your own", "rnn", ("rnn", "lstm", "gru"), suffix=".py"
+        ),
         "activation": Option(str, "the activation of the rnn cell", "tanh", ("tanh", "relu", "sigmoid", "identity")),
         "hidden": Option(int, "H, units of the state", 8, above=0),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
