@@ -67,7 +67,7 @@ def _heading(session: Session, style: Style) -> str:
         f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '
         f"in plain NumPy.\n\n{len(data.X)} samples, {steps} time steps of {features} {'value' if features == 1 else 'values'}, "
         f"{network.hidden} units, {network.outputs} {outputs}. {lying}{weights}.\n"
-        f"Names and layout: {style.spelling.notation.source}. {style.spelling.notation.remark}".rstrip()
+        f"Names and layout: {style.spelling.notation.source}.\n{style.spelling.notation.remark}".rstrip()
         + '\n"""'
     )
 
@@ -132,7 +132,7 @@ def _read(weights: Weights, style: Style) -> list[str]:
             total = " + ".join(f"{addend}.astype(float)" for addend in addends)
             lines.append(f"{shown} = {total}" if kind == "float" else f"{shown} = ({total}).astype({kind})")
         else:
-            lines.append(f"{shown} = np.zeros(({', '.join([*style.letters(name), ''])}), {kind})")
+            lines.append(f"{shown} = {style.zeros(name)}")
     return [*lines, ""]
 
 

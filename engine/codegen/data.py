@@ -72,7 +72,8 @@ class Inputs:
             lines = [f"chosen = batch({iteration})"]
             lines += [f"{name} = {WHOLE}{name}[chosen]" for name in self.variables()]
             lines.append(f"B = len(X)  # {self.style.plan.batch}")
-        return [*lines, *self._beforehand(), *self._laid_out()]
+        lines += [*self._beforehand(), *self._laid_out()]
+        return [*lines, ""] if self.batched else lines
 
     def _batches(self) -> list[str]:
         """All the data under other names, and which samples an iteration takes."""
@@ -151,23 +152,23 @@ class Inputs:
         network, y = self.style.plan.network, self.style.spelling.name("y")
         every = network.predict == "every"
         short = self.masked and every
-        found = f"{values}[valid]{cast}" if short else f"{values}{cast}"
-        if network.head.classes and not self._as_they_are(data):
-            alike = short or (data.csv is not None and not every)
-            shape = "" if alike else f"\n{y} = {y}.reshape(X.shape[:{2 if every else 1}])"
-            found = f"classes, {y} = np.unique({found}, return_inverse=True){shape}"
+        found, result = (f"{values}[valid]{cast}", "known") if short else (f"{values}{cast}", y)
+        if network.head.classes and self._as_they_are(data):
+            lines = [f"{result} = {found}.astype(int)"]
         elif network.head.classes:
-            found = f"{y} = {found}.astype(int)" + ("" if short else f".reshape(X.shape[:{2 if every else 1}])")
+            lines = [f"classes, {result} = np.unique({found}, return_inverse=True)"]
         else:
-            number = "" if cast else ".astype(float)"
-            found = f"{y} = {found}{number}"
-        lines = found.splitlines()
+            lines = [f"{result} = {found}{'' if cast else '.astype(float)'}"]
         if short:
-            filled = f"np.zeros((*valid.shape, *{y}.shape[1:]), {y}.dtype)"
-            lines += [f"known, {y} = {y}, {filled}", f"{y}[valid] = known"]
+            shape = "valid.shape" if network.head.classes else "(*valid.shape, *known.shape[1:])"
+            lines += [f"{y} = np.zeros({shape}, known.dtype)", f"{y}[valid] = known"]
         if not network.head.classes:
             kind = f".astype(np.{network.dtype})" if network.dtype != "float64" else ""
             lines.append(f"{y} = {y}.reshape(*X.shape[:{2 if every else 1}], -1){kind}")
+        elif every and not short:
+            lines.append(f"{y} = {y}.reshape(X.shape[:2])")
+        elif data.csv is None and not every:
+            lines.append(f"{y} = {y}.reshape(len(X))")
         return lines
 
     def _as_they_are(self, data: Data) -> bool:
@@ -190,9 +191,7 @@ class Inputs:
             where = f"((steps - 1) % {reach} == 0) & (steps > 1)" if network.truncate_by == "chunk" else ""
             ends = "lengths[:, None]" if self.masked else "T"
             where = where or f"steps <= {ends} - {reach}"
-            lines.append(
-                f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 where nothing flows from t to t - 1"
-            )
+            lines.append(f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1")
         if "N" in quantities:
             lines.append(f"N = {'lengths.sum()' if self.masked else 'B * T'}  # entries that count")
         return lines
@@ -208,7 +207,8 @@ class Inputs:
                 source = "X" if quantity.name == "x" else spelling.name(quantity.name)
                 turned = ".T" if len(quantity.axes) == 2 else ""
                 name = given_name(spelling, quantity.name)
-                shape = f"  # {name}[t]: ({', '.join(spelling.layout.shape(quantity.axes))})"
+                letters = spelling.layout.shape(quantity.axes)
+                shape = f"  # {name}[t]: ({', '.join(letters)}{',' if len(letters) == 1 else ''})"
                 lines.append(f"{name} = {{t: {source}[:, t - 1]{turned} for t in range(1, T + 1)}}{shape}")
         elif spelling.notation.time_first:
             for quantity in in_time:

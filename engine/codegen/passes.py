@@ -18,6 +18,11 @@ _NOTES = {
     CUT: "what truncation takes from it",
 }
 
+LONGEST = 130
+"""Characters of a line with a note beside it."""
+ALIGNED = 80
+"""Where the shapes beside the lines stand at most; those of longer lines follow at once."""
+
 
 def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[str, str] | None = None) -> list[str]:
     """The lines of some phases; `initial` holds the source of every initial state that is not zero."""
@@ -52,10 +57,14 @@ def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
 def _lines(style: Style, block: Block) -> list[str]:
     indent = "    " if block.loop in (Loop.UP, Loop.DOWN) else ""
     source = style.source("T" if block.loop is Loop.AT_T else "t")
-    code = [(indent + _written(style, line.equation, source), _note(style, line)) for line in block.lines]
-    width = max(len(text) for text, _ in code)
+    texts = [indent + _written(style, line.equation, source) for line in block.lines]
+    width = min(ALIGNED, max(map(len, texts)))
+    code = [
+        _beside(f"{text:<{width}}  # ", style.shape(line.name), note)
+        for text, line, note in zip(texts, block.lines, _notes(block), strict=True)
+    ]
     loop = {Loop.UP: ["for t in range(1, T + 1):"], Loop.DOWN: ["for t in range(T, 0, -1):"]}.get(block.loop, [])
-    return [*loop, *(f"{text:<{width}}  # {note}" for text, note in code)]
+    return [*loop, *code]
 
 
 def _written(style: Style, equation: Equation, source: Source) -> str:
@@ -63,14 +72,26 @@ def _written(style: Style, equation: Equation, source: Source) -> str:
     return f"{target} {'+=' if equation.accumulate else '='} {style.right(equation, source)}"
 
 
-def _note(style: Style, line: Line) -> str:
-    """The shape, and what is easily got wrong."""
-    shape = style.shape(line.name)
-    if line.equation.accumulate:
-        return f"{shape} {_NOTES['+=']}"
-    if line.equation.step < 0:
-        return f"{shape} {next((_NOTES[s] for s in (FULL, CUT) if line.name.endswith(s)), _NOTES['-1'])}"
-    return _NOTES.get(line.name, shape)
+def _beside(text: str, shape: str, note: str) -> str:
+    """A line with its shape, unless it is a number, and a note, where there is room for it."""
+    shape = "" if shape == "()" else shape
+    whole = f"{text}{shape} {note}" if shape else text + note
+    return whole if note and len(whole) <= LONGEST else (text + shape).removesuffix("  # ").rstrip()
+
+
+def _notes(block: Block) -> list[str]:
+    """For each line what is easily got wrong, said once in a block."""
+    result: list[str] = []
+    said: set[str] = set()
+    for line in block.lines:
+        kind = line.name
+        if line.equation.accumulate:
+            kind = "+="
+        elif line.equation.step < 0:
+            kind = next((suffix for suffix in (FULL, CUT) if line.name.endswith(suffix)), "-1")
+        result.append("" if kind in said else _NOTES.get(kind, ""))
+        said.add(kind)
+    return result
 
 
 def beyond_window(style: Style) -> list[str]:
@@ -155,7 +176,4 @@ def kept_at_first(style: Style) -> list[str]:
     spelling = style.spelling
     kept = carried_over(style.plan.program)
     ordered = [name for name in style.plan.program.updates if name in kept]
-    return [
-        f"{spelling.name(name)} = np.zeros(({', '.join([*style.letters(name), ''])}){style.kind(', ')})"
-        for name in ordered
-    ]
+    return [f"{spelling.name(name)} = {style.zeros(name)}" for name in ordered]

@@ -73,7 +73,7 @@ class Source:
 
     def call(self, node: Call, arguments: list[str]) -> str:
         if node.function == COLUMN:
-            return f"{_atom(arguments[0])}[:, None]"
+            return _upright(arguments[0])
         if node.function == "carried":
             return self._carried(node)
         otherwise = self.spelling.layout.columns and node.function in IN_COLUMNS
@@ -96,6 +96,13 @@ class Source:
         assert isinstance(loss, Name) and isinstance(cut, Name)
         whole = cut.name.removesuffix(CUT)
         return f'beyond_window(t)["{self.spelling.name(whole)}"] if t + {loss.step} <= T else 0'
+
+
+def _upright(text: str) -> str:
+    """A vector as a column of numbers."""
+    if text.endswith("]") and text.count("[") == 1:
+        return text[:-1] + (", None]" if ":" in text else ", :, None]")
+    return f"{_atom(text)}[:, None]"
 
 
 def _atom(text: str) -> str:
@@ -144,6 +151,11 @@ class Style:
     def letters(self, name: str) -> list[str]:
         """The axes of a quantity at one step, in letters."""
         return list(self.spelling.layout.shape(self.plan.axes[name]))
+
+    def zeros(self, name: str) -> str:
+        """The source of an array of zeros like a quantity."""
+        letters = self.letters(name)
+        return f"np.zeros(({', '.join(letters)}{',' if len(letters) == 1 else ''}){self.kind(', ')})"
 
     def kind(self, before: str) -> str:
         """The dtype as an argument, where it is not NumPy's own default."""

@@ -128,6 +128,13 @@ class _Turner:
             return side
         if self.layout.columns:
             return side if axes == ("B",) else Transpose(side)
+        return self._upright(side)
+
+    def _upright(self, side: Expression) -> Expression:
+        """A vector as a column of one number a row: its own vectors are, numbers stay."""
+        if isinstance(side, Binary) and side.operator != "@":
+            sides = [self._upright(each) if infer(each, self.known) else each for each in (side.left, side.right)]
+            return Binary(side.operator, *sides)
         return Call(COLUMN, (side,))
 
     def _sum(self, node: Sum) -> Expression:
