@@ -111,6 +111,16 @@ class Tmux:
                 raise AssertionError(f"not seen in {timeout} s: {wanted!r}; state {self.state()}; screen:\n{screen}")
             time.sleep(POLL)
 
+    def wait_for_still(self, wanted: str | re.Pattern[str] | Callable[[str], object]) -> str:
+        """`wait_for`, and then until the screen no longer changes: panes are painted one after the other."""
+        screen = self.wait_for(wanted)
+        while True:
+            time.sleep(10 * POLL)
+            now = self.screen()
+            if now == screen:
+                return screen
+            screen = now
+
     def wait_for_exit(self, timeout: float = DEFAULT_TIMEOUT) -> int:
         """Wait for the end of the command given to `start`; its exit code."""
         screen = self.wait_for(lambda screen: "[end]" in screen, timeout)

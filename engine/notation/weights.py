@@ -44,7 +44,7 @@ def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
     Raises InputError, one sentence about one array, when they are neither.
     """
     own = NOTATIONS[notation]
-    if own.stacked:
+    if own.stacked or notation == "ng":  # ours
         return recipe(shapes, cells)
     spelled = [(_spelling(own, cell), cell) for cell in cells]
     there = [each for each in spelled if all(name in shapes for name in _matrices(*each))]

@@ -51,12 +51,12 @@ def test_forward_and_all_the_way_back(tmux, width: int, height: int) -> None:
     assert (state["alternate_on"], state["mouse_any_flag"], state["cursor_flag"]) == (1, 1, 0)
 
     terminal.keys("Right")
-    screen = terminal.wait_for(lambda s: head("▶ forward", "t = 1")(s) and "▶ z_t = " in s and "z@1[0,0] = " in s)
+    screen = terminal.wait_for_still(lambda s: head("▶ forward", "t = 1")(s) and "▶ z_t = " in s and "z@1[0,0] = " in s)
     assert "z_1 = x_1·Wx + a_0·Wa + ba" in screen or width == 80
     terminal.keys("n")
     terminal.wait_for(head("▶ forward", "t = 2"))
     terminal.keys("f")
-    screen = terminal.wait_for(
+    screen = terminal.wait_for_still(
         lambda s: head("▶ forward", "t = 10")(s) and "▶ p = softmax(logits)" in s and "p[0,0] = " in s
     )
     assert "L ·" in screen.partition("\n")[0]
@@ -68,13 +68,15 @@ def test_forward_and_all_the_way_back(tmux, width: int, height: int) -> None:
     terminal.keys("n")
     for t in range(9, 0, -1):
         terminal.keys("n")
-        screen = terminal.wait_for(lambda s, t=t: head("◀ backward", f"t = {t} ")(s) and f"da@{t - 1}[0,0] = " in s)
+        screen = terminal.wait_for_still(
+            lambda s, t=t: head("◀ backward", f"t = {t} ")(s) and f"da@{t - 1}[0,0] = " in s
+        )
     assert "▶ da_{t-1} = dz_t·Waᵀ" in screen
     assert "┈" not in screen.splitlines()[2]
     terminal.keys("Right")
     terminal.wait_for(head("iteration 0", "↻ update", "Wx"))
     terminal.keys("f")
-    screen = terminal.wait_for(lambda s: head("↻ update", "by")(s) and "by[0] = " in s)
+    screen = terminal.wait_for_still(lambda s: head("↻ update", "by")(s) and "by[0] = " in s)
     assert "by ← by − 0.1 · dby" in screen or width == 80
     terminal.keys("Right")
     terminal.wait_for(head("iteration 1", "▶ forward", "t = 1 "))
@@ -143,7 +145,7 @@ def test_another_example(tmux) -> None:
     assert "vanishing · rnn tanh 1→8→2 · " in first
     assert "Vanishing gradient: the label depends on the first of 40 steps" in first
     terminal.keys("f", "f", "f")
-    screen = terminal.wait_for(lambda s: head("◀ backward", "t = 1 ")(s) and "gain  = tanh' × Wa" in s)
+    screen = terminal.wait_for_still(lambda s: head("◀ backward", "t = 1 ")(s) and "gain  = tanh' × Wa" in s)
     assert "log, max " in screen
     terminal.keys("q")
     assert_usable(terminal, 0)
@@ -243,7 +245,7 @@ def test_a_window_made_small_and_large_again(tmux) -> None:
     terminal = tmux()
     opened(terminal)
     terminal.keys("Right")
-    before = terminal.wait_for(head("▶ forward", "t = 1"))
+    before = terminal.wait_for_still(head("▶ forward", "t = 1"))
     terminal.resize(40, 10)
     terminal.wait_for("rnn-tui needs 60×18 characters")
     terminal.resize(120, 36)
