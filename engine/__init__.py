@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.debugger import Breakpoint, Debugger, View
+    from engine.breakpoints import Breakpoint
+    from engine.debugger import Debugger, View
     from engine.errors import InputError
     from engine.network import Network
     from engine.program import Line, Point, Program
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Breakpoint", "Debugger", "InputError", "Line", "Network", "Point", "Program", "Tape", "View", "record"]
 
 _HOMES = {
-    "debugger": ("Breakpoint", "Debugger", "View"),
+    "breakpoints": ("Breakpoint",),
+    "debugger": ("Debugger", "View"),
     "errors": ("InputError",),
     "network": ("Network",),
     "program": ("Line", "Point", "Program"),

@@ -95,6 +95,8 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     names = names_of(program)
     condition = _expression(clauses["if"].strip(), names) if "if" in clauses else None
     log = tuple(_expression(each.strip(), names) for each in _separated(clauses["log"])) if "log" in clauses else ()
+    if set(place) & set("<>=(") and "if" not in clauses:  # a condition on its own
+        return parse_breakpoint(f"if {text.strip()}", program, samples)
     if not name.strip():
         if t is None and condition is None and sample is None:
             raise InputError(

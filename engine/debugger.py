@@ -15,26 +15,27 @@ from functools import cached_property
 import numpy as np
 
 from engine.batches import Batches
+from engine.breakpoints import Breakpoint, hits, messages, names_of, parse_breakpoint, shown, value_at
 from engine.derive import NEXT, OUT
 from engine.errors import InputError
+from engine.expression import ExpressionError
 from engine.functions import Array
 from engine.network import Network
 from engine.plan import Plan, plan
-from engine.program import Line, Loop, Point, Program, when_written
+from engine.predicates import Predicate, parse
+from engine.program import START, Line, Loop, Point, Program, when_written
+from engine.stops import Lines
 from engine.tape import Tape, check_batch, check_initial, check_lengths, record_with
+from engine.text import clean
 from engine.training import Measured, measure
 
 TAPES_KEPT = 4
+OFFSETS_KEPT = 4096
+SEARCHED = 1000
+"""Iterations that a search for a breakpoint goes through at most."""
+LOGGED = 100
+Tick = Callable[[int], None]
 WEIGHTS_LIMIT = 256 << 20
-
-
-@dataclass(frozen=True)
-class Breakpoint:
-    """Stops at a line, by its place in the program; with `t` only at that time step."""
-
-    block: int
-    index: int
-    t: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +180,14 @@ class _Starts:
             self.kept = {i: w for i, w in self.kept.items() if i % self.stride == 0}
 
 
+def place_text(point: Point) -> str:
+    """A point in a few words: `iteration 3, backward, t = 7, dz`."""
+    if point.line == START:
+        return START
+    parts = [f"iteration {point.iteration}", point.phase, *([] if point.t is None else [f"t = {point.t}"])]
+    return ", ".join((*parts, point.parameter or point.line))
+
+
 class Debugger:
     """Steps through the forward pass, the loss, the backward pass and the update, iteration after iteration, and back.
 
@@ -206,10 +215,12 @@ class Debugger:
         self.plan: Plan = plan(network, size, self._X.shape[1], masked=self.lengths is not None)
         self.position = 0
         self.breakpoints: frozenset[Breakpoint] = frozenset()
+        self.watches: tuple[Predicate, ...] = ()
         self._plans = {size: self.plan}
         self._starts = _Starts(start or Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
+        self._offsets: OrderedDict[tuple[Breakpoint, int], list[int]] = OrderedDict()
         self.history: dict[int, Measured] = {}
         """The figures of every iteration that has been run."""
 
@@ -305,25 +316,15 @@ class Debugger:
             return self.go(1 + base + earlier[-1])
         return self.go(1 + base - self.program.length + starts[-1] if base else 0)
 
-    def continue_(self) -> bool:
+    def continue_(self, tick: Tick | None = None) -> bool:
         """On to the next breakpoint; stays where it is when there is none."""
-        hits = self._hits()
-        if not hits:
-            return False
-        base, offset = self._split() if self.position else (0, -1)
-        index = bisect_right(hits, offset)
-        return self.go(1 + base + (hits[index] if index < len(hits) else self.program.length + hits[0]))
+        found = self.search(1, tick)
+        return found is not None and self.go(found)
 
-    def reverse_continue(self) -> bool:
+    def reverse_continue(self, tick: Tick | None = None) -> bool:
         """Back to the previous breakpoint; stays where it is when there is none."""
-        hits = self._hits()
-        if not hits or self.position == 0:
-            return False
-        base, offset = self._split()
-        index = bisect_left(hits, offset) - 1
-        if index < 0 and base == 0:
-            return False
-        return self.go(1 + base + (hits[index] if index >= 0 else hits[-1] - self.program.length))
+        found = self.search(-1, tick)
+        return found is not None and self.go(found)
 
     # Breakpoints
 
@@ -338,18 +339,113 @@ class Debugger:
         self.breakpoints = self.breakpoints ^ {breakpoint_}
         return breakpoint_ in self.breakpoints
 
-    def _hits(self) -> list[int]:
-        """The offsets within any iteration at which a breakpoint stops, in order."""
-        hits: set[int] = set()
-        for stop in self.breakpoints:
-            block = self.program.blocks[stop.block]
-            line = block.lines[stop.index]
-            if stop.t is not None:
-                hits.add(self.program.offset(line, stop.t))
-            else:
-                first = self.program.offset(line)
-                hits.update(range(first, self.program.block_range(stop.block).stop, len(block.lines)))
-        return sorted(hits)
+    def remove(self, stop: Breakpoint) -> None:
+        """Takes a breakpoint away."""
+        self.breakpoints -= {stop}
+
+    def add(self, text: str) -> list[Breakpoint]:
+        """Sets the breakpoints that `text` means, see `engine.breakpoints`; InputError when it means none."""
+        stops = parse_breakpoint(text, self.program, len(self._X))
+        for stop in stops:  # what makes no sense on these shapes is refused now
+            hits(stop, self.tape(self._iteration()), self._iteration(), self.lines)
+        self.breakpoints |= set(stops)
+        return stops
+
+    def watch(self, text: str) -> Predicate:
+        """Adds a watch expression, to be evaluated at every stop; InputError when it is none."""
+        try:
+            found = parse(text, names_of(self.program))
+        except ExpressionError as error:
+            raise InputError(clean(str(error), 400)) from None
+        self.watches = (*(each for each in self.watches if each != found), found)
+        return found
+
+    def watched(self, expression: Predicate) -> str:
+        """What a watch expression is at the present point, in a few characters."""
+        iteration = self._iteration()
+        offset = -1 if self.position == 0 else (self.position - 1) % self.program.length
+        return shown(value_at(expression, self.tape(iteration), iteration, offset, self.lines))
+
+    def search(self, direction: int, tick: Tick | None = None, *, iterations: int = SEARCHED) -> int | None:
+        """The nearest position after the present one (before it when `direction` is negative) at which a breakpoint stops.
+
+        Looks through at most `iterations` further iterations. `tick` is told now and then which iteration is looked at; what it raises
+        ends the search. None when nothing was found.
+        """
+        if not any(not stop.log for stop in self.breakpoints):
+            return None
+        base, offset = self._split() if self.position else (0, -1)
+        first = base // self.program.length
+        last = first + iterations if direction > 0 else max(0, first - iterations)
+        for iteration in range(first, last + (1 if direction > 0 else -1), 1 if direction > 0 else -1):
+            if tick is not None:
+                tick(iteration)
+            found = self.stops_in(iteration)
+            if iteration == first:
+                found = found[bisect_right(found, offset) :] if direction > 0 else found[: bisect_left(found, offset)]
+            if found:
+                return 1 + iteration * self.program.length + found[0 if direction > 0 else -1]
+        return None
+
+    def stops_in(self, iteration: int) -> list[int]:
+        """The offsets at which an iteration stops, in order."""
+        stops = [stop for stop in self.breakpoints if not stop.log]
+        found = {offset for stop in stops for offset in self.offsets(stop, iteration)}
+        return sorted(found)
+
+    def offsets(self, stop: Breakpoint, iteration: int) -> list[int]:
+        """The offsets of an iteration at which one breakpoint applies, its hit count included."""
+        found = self._all_offsets(stop, iteration)
+        if stop.hit is None:
+            return found
+        before = 0
+        for earlier in range(iteration):
+            before += len(self._all_offsets(stop, earlier))
+            if before >= stop.hit:
+                return []
+        return found[stop.hit - before - 1 : stop.hit - before]
+
+    def _all_offsets(self, stop: Breakpoint, iteration: int) -> list[int]:
+        if stop.fixed:
+            return self._known_offsets(stop, 0)
+        return self._known_offsets(stop, iteration)
+
+    def _known_offsets(self, stop: Breakpoint, iteration: int) -> list[int]:
+        key = stop, iteration
+        if key not in self._offsets:
+            self._offsets[key] = hits(stop, self.tape(iteration), iteration, self.lines).tolist()
+            if len(self._offsets) > OFFSETS_KEPT:
+                self._offsets.popitem(last=False)
+        return self._offsets[key]
+
+    def logged(self, start: int, stop: int) -> list[str]:
+        """What logpoints print on the way from one position to a later one, the later one included; the last ones when there are many."""
+        points = [each for each in self.breakpoints if each.log]
+        if not points or stop <= start:
+            return []
+        length = self.program.length
+        result: list[str] = []
+        for iteration in range(max(0, stop - 1) // length, max(0, start - 1) // length - 1, -1):
+            found = sorted(
+                (offset, each.text(self.program), each) for each in points for offset in self.offsets(each, iteration)
+            )
+            for offset, _, each in reversed(found):
+                if start < 1 + iteration * length + offset <= stop:
+                    said = messages(each, self.tape(iteration), iteration, offset, self.lines)
+                    result.append(
+                        f"{place_text(self.program.point(1 + iteration * length + offset))}: {', '.join(said)}"
+                    )
+                    if len(result) >= LOGGED:
+                        return result[::-1]
+        return result[::-1]
+
+    @cached_property
+    def lines(self) -> Lines:
+        """What every offset of an iteration is."""
+        return Lines(self.program)
+
+    def _iteration(self) -> int:
+        return max(0, self.position - 1) // self.program.length
 
     def _split(self) -> tuple[int, int]:
         """The position of the iteration's first line less one, and the offset in the iteration."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from engine.files.trace import check_equations, initial_of, is_trace, lengths_of
 from engine.files.weights import Weights, read_weights
 from engine.functions import Array
 from engine.network import Network
-from engine.notation import parse_cell
 from engine.text import clean
 
 
@@ -93,10 +93,11 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     debugger = Debugger(
         network, data.X, data.y, initial=initial, lengths=data.lengths, batch_size=options["batch-size"]
     )
-    for text in data.breakpoints:
-        _set_breakpoint(debugger, data, text)
-    if data.watches:
-        raise InputError(f"{data.name}: watches cannot be shown yet; leave them out of the project")
+    with _of_project(data):
+        for text in data.breakpoints:
+            debugger.add(text)
+        for text in data.watches:
+            debugger.watch(text)
     return Session(data, options, debugger, weights=weights)
 
 
@@ -138,18 +139,13 @@ def _decided(weights: Weights) -> dict[str, Any]:
     return {"cell": weights.cell.name, "hidden": weights.sizes["H"], "outputs": weights.sizes["C"]}
 
 
-def _set_breakpoint(debugger: Debugger, data: Data, text: str) -> None:
-    """Sets a project's breakpoint: the name of a line, with @t for one time step."""
-    name, t, index = parse_cell(text)
-    lines = list(debugger.program.writers(name))
-    if not lines or index:
-        known = ", ".join(dict.fromkeys(line.name for line in debugger.program.lines))
-        raise InputError(
-            f"{data.name}: the breakpoint {text} names no line; write one of {known}, with @t for one time step"
-        )
-    for line in lines:
-        if t is None or debugger.program.runs_at(line, t):
-            debugger.toggle(line, t)
+@contextlib.contextmanager
+def _of_project(data: Data) -> Generator[None]:
+    """Names the project in what is wrong with its breakpoints and watches."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{data.name}: {error}") from None
 
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:

@@ -271,18 +271,13 @@ class MainScreen(Screen[None]):
         if writer is not None and not writer._queue.empty():
             return
         self.debugger.step(1)
-        if any(self._stops_here()):
+        if self._stops_here():
             self._stop_running()
         self._moved(True)
 
-    def _stops_here(self) -> list[bool]:
-        view = self.debugger.view
-        return [
-            view.line is not None
-            and (stop.block, stop.index) == (view.line.block, view.line.index)
-            and stop.t in (None, view.point.t)
-            for stop in self.debugger.breakpoints
-        ]
+    def _stops_here(self) -> bool:
+        position, length = self.debugger.position, self.debugger.program.length
+        return position > 0 and (position - 1) % length in self.debugger.stops_in((position - 1) // length)
 
     def _stop_running(self) -> None:
         if self._timer is not None:
