@@ -123,6 +123,11 @@ def _watch(text: str, program: Program) -> Breakpoint:
     )
 
 
+def condition_of(text: str, program: Program) -> Predicate:
+    """A condition on its own; InputError when it is none."""
+    return _expression(text, names_of(program))
+
+
 def _separated(text: str) -> list[str]:
     """Expressions with commas between them, where a comma inside brackets separates nothing."""
     parts, depth = [""], 0

@@ -19,8 +19,21 @@ import numpy as np
 from engine.equation import TIME, Equation, infer
 from engine.errors import InputError
 from engine.evaluate import evaluate
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.expression import (
+    Binary,
+    Call,
+    Derivative,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Sum,
+    Transpose,
+    names,
+    walk,
+)
 from engine.functions import FUNCTIONS, Array, Axes
+from engine.optimizers import UPDATE_NUMBER
 from engine.program import Line, Loop
 from engine.tape import Tape
 
@@ -29,7 +42,10 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Factor:
-    """One number in a product: a cell of a quantity, a constant (`name` is its text), or a function of cells (`of`)."""
+    """One number in a product: a cell of a quantity, a constant (`name` is its text), or a function of cells (`of`).
+
+    `iteration` is the one whose tape holds the cell, None for constants and functions.
+    """
 
     name: str
     value: float
@@ -37,6 +53,7 @@ class Factor:
     index: Index | None = None
     of: tuple[Factor, ...] = ()
     body: Expression | None = None
+    iteration: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,16 +117,18 @@ def explain(
     down_to: int = 1,
     one_step: bool = False,
     sample: int | None = None,
+    iteration: int = 0,
 ) -> Explanation:
     """The arithmetic behind a cell of a quantity at step t.
 
     For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t;
-    with `sample` only what that sample adds to a sum over the batch. Raises InputError when there is no such cell.
+    with `sample` only what that sample adds to a sum over the batch. `iteration` is the tape's number, which the factors are given.
+    Raises InputError when there is no such cell.
     """
     program = tape.plan.program
     _check_step(tape, name, t)
     if name in program.updates:
-        return explain_update(tape, name, index)
+        return explain_update(tape, name, index, iteration=iteration)
     line = writer(tape, name, t)
     if line is None:
         return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, np.zeros(0))
@@ -125,14 +144,18 @@ def explain(
     else:
         own = tape.at(name, t)
     value = _cell(own, index, name)
-    return _explained(name, t, index, value, line, line.equation, [_Reader(tape, step, sample) for step in steps])
+    return _explained(
+        name, t, index, value, line, line.equation, [_Reader(tape, step, sample, iteration) for step in steps]
+    )
 
 
 def _explained(
     name: str, t: int | None, index: Index, value: float, line: Line, equation: Equation, readers: list[_Reader]
 ) -> Explanation:
     with np.errstate(all="ignore"):
-        values = [reader.values(equation.expression, index) for reader in readers]
+        values = _over_time(readers, equation.expression, index) if len(readers) > 1 else None
+        if values is None:
+            values = [reader.values(equation.expression, index) for reader in readers]
     counted = tuple((reader, len(own)) for reader, own in zip(readers, values, strict=True))
     return Explanation(name, t, index, value, line, np.concatenate(values), equation, counted)
 
@@ -149,12 +172,34 @@ def _check_step(tape: Tape, name: str, t: int | None) -> None:
         raise InputError(f"{name} has the time steps {first} to {program.steps}, not {t}")
 
 
-def explain_update(tape: Tape, name: str, index: Index) -> Explanation:
+def _over_time(readers: list[_Reader], expression: Expression, index: Index) -> list[Array] | None:
+    """`_Reader.values` of a sum over many steps, all in one operation, where every step's terms are plain products over the batch."""
+    tape, samples = readers[0].tape, list(readers[0].samples)
+
+    def cells(name: Name, place: int) -> Array:
+        rows = [tape.plan.program.quantities[name.name].row((reader.t or 0) + name.step) for reader in readers]
+        return tape[name.name][rows][:, samples, place]
+
+    match expression:
+        case Binary("@", Transpose(Name() as left), Name() as right) if _in_time(tape, left, right):
+            return list(cells(left, index[0]) * cells(right, index[1]))
+        case Sum("B", Name() as only) if _in_time(tape, only):
+            return list(cells(only, index[0]))
+        case _:
+            return None
+
+
+def _in_time(tape: Tape, *names: Name) -> bool:
+    quantities = tape.plan.program.quantities
+    return all(n.name in quantities and quantities[n.name].rows and len(quantities[n.name].axes) == 2 for n in names)
+
+
+def explain_update(tape: Tape, name: str, index: Index, *, iteration: int = 0) -> Explanation:
     """The arithmetic of an update's line for one cell: of a parameter's new value, or of a quantity of the update."""
     line, parameter = tape.plan.program.update_line(name)
     equation = tape.plan.program.at_parameter(line, parameter)
     value = _cell(tape.updates[name], index, name)
-    return _explained(name, None, index, value, line, equation, [_Reader(tape, None, None, update=True)])
+    return _explained(name, None, index, value, line, equation, [_Reader(tape, None, None, iteration, update=True)])
 
 
 def writer(tape: Tape, name: str, t: int | None) -> Line | None:
@@ -181,10 +226,21 @@ def _is_one(expression: Expression) -> bool:
     return isinstance(expression.operand if isinstance(expression, Transpose) else expression, Name)
 
 
+def _reads_rows(expression: Expression, name: Name) -> bool:
+    """Whether a function of whole rows is applied to a quantity."""
+    return any(
+        isinstance(node, Call | Derivative) and not FUNCTIONS[node.function].elementwise and name in names(node)
+        for node in walk(expression)
+    )
+
+
 class _Reader:
     """Reads terms off a tree at one time step."""
 
-    def __init__(self, tape: Tape, t: int | None, sample: int | None, *, update: bool = False) -> None:
+    def __init__(
+        self, tape: Tape, t: int | None, sample: int | None, iteration: int = 0, *, update: bool = False
+    ) -> None:
+        self.iteration = iteration
         self.tape = tape
         self.t = t
         self.update = update
@@ -201,8 +257,10 @@ class _Reader:
             case Binary("+", left, right):
                 sides = self.values(left, self._within(left, index)), self.values(right, self._within(right, index))
                 return np.concatenate(sides)
-            case Sum(operand=operand) if _is_one(operand):
+            case Sum("B", operand) if _is_one(operand):
                 return np.asarray(self._array(operand)[(slice(None), *index)][list(self.samples)])
+            case Call("sum", (Binary("**", Name() as operand, Number(2)),)) if self._axes(operand)[:1] != ("B",):
+                return np.square(self._array(operand)).ravel()
             case _:
                 return np.array([term.value for term in self.products(expression, index)])
 
@@ -216,8 +274,11 @@ class _Reader:
                 before = len(self.values(left, self._within(left, index)))
                 side, number = (left, number) if number < before else (right, number - before)
                 return self.nth(side, self._within(side, index), number)
-            case Sum(operand=operand) if _is_one(operand):
+            case Sum("B", operand) if _is_one(operand):
                 return next(self.terms(operand, (self.samples[number], *index)))
+            case Call("sum", (Binary("**", Name() as operand, Number(2)),)) if self._axes(operand)[:1] != ("B",):
+                place = np.unravel_index(number, np.shape(self._array(operand)))
+                return [self._factor(operand, tuple(int(i) for i in place))] * 2
             case _:
                 return next(islice(self.terms(expression, index), number, None))
 
@@ -239,7 +300,7 @@ class _Reader:
                 yield from self.terms(operand, index[::-1])
             case Sum(axis=axis, operand=operand) if axis == TIME:
                 for t in range(1, self.tape.plan.steps + 1):
-                    yield from _Reader(self.tape, t, self.sample).terms(operand, index)
+                    yield from _Reader(self.tape, t, self.sample, self.iteration).terms(operand, index)
             case Sum(operand=operand):
                 for b in self.samples:
                     yield from self.terms(operand, (b, *index))
@@ -250,11 +311,11 @@ class _Reader:
                 for inner in np.ndindex(np.shape(self._array(operand))):
                     if not batched or inner[0] in self.samples:
                         yield from self.terms(operand, tuple(int(i) for i in inner))
-            case Call(function=function, arguments=arguments):
-                yield [self._function(function, expression, arguments, index, None)]
-            case Derivative(function=function, arguments=arguments, body=body):
+            case Call(function=function):
+                yield [self._function(function, expression, index)]
+            case Derivative(function=function, body=body):
                 if FUNCTIONS[function].elementwise:
-                    yield [self._function(function + "'", expression, arguments, index, body)]
+                    yield [self._function(function + "'", expression, index, body)]
                 else:
                     yield from self.terms(body, index)
 
@@ -271,34 +332,56 @@ class _Reader:
             others = list(self.terms(right, self._within(right, index)))
             for first, second in pairs(self.terms(left, self._within(left, index)), others):
                 yield [*first, *second]
-        elif operator == "/" and not self._axes(right):
-            divisor = float(self._array(right))
-            label = f"1/{divisor:g}"
-            yield from (
-                [*factors, Factor(label, 1 / divisor)] for factors in self.terms(left, self._within(left, index))
-            )
+        elif operator == "/":
+            divisor = self._reciprocal(right, index)
+            yield from ([*factors, divisor] for factors in self.terms(left, self._within(left, index)))
+        elif operator == "**" and isinstance(left, Name) and right == Number(2):
+            yield [self._factor(left, index)] * 2
         else:
-            value = float(np.asarray(self._array(Binary(operator, left, right)))[index])
-            yield [Factor(operator, value)]
+            yield [self._function(operator, Binary(operator, left, right), index)]
 
-    def _function(
-        self, label: str, whole: Expression, arguments: tuple[Expression, ...], index: Index, body: Expression | None
-    ) -> Factor:
+    def _reciprocal(self, divisor: Expression, index: Index) -> Factor:
+        """1/divisor: a constant, or a function of what the divisor reads."""
+        value = 1 / float(np.asarray(self._array(divisor))[self._within(divisor, index)])
+        of = self._cells_in(divisor, index)
+        return Factor("1/", value, of=of) if of else Factor(f"1/{1 / value:g}", value)
+
+    def _function(self, label: str, whole: Expression, index: Index, body: Expression | None = None) -> Factor:
+        """A function of cells as one number; a constant when it reads none."""
         value = float(np.asarray(self._array(whole))[index])
-        own = self._axes(whole)
-        of = [
-            self._factor(a, index)
-            for a in arguments
-            if isinstance(a, Name) and own[: len(self._axes(a))] == self._axes(a) != ()
-        ]
-        return Factor(label, value, of=tuple(of), body=body)
+        of = self._cells_in(whole, index)
+        return Factor(label if of else f"{value:g}", value, of=of, body=body)
+
+    def _cells_in(self, expression: Expression, index: Index) -> tuple[Factor, ...]:
+        """The cells that a cell of an expression depends on: for a function of a whole row (softmax) all of that row's."""
+        found: list[Factor] = []
+        whole = self._axes(expression)
+        for name in names(expression):
+            axes = self._axes(name)
+            if name.name in self.tape.plan.sizes or name.name in self.tape.plan.network.hyperparameters:
+                continue
+            if name.name == UPDATE_NUMBER or (name.name == "y" and not axes):
+                continue
+            row_wise = axes[-1:] == ("C",) and (whole != axes or _reads_rows(expression, name))
+            if row_wise and len(axes) == 2:
+                columns = range(self.tape.plan.sizes["C"])
+                if 0 < (self.t or 1) + name.step <= self.tape.plan.steps or name.step <= 0:
+                    found += [self._factor(name, (index[0], column)) for column in columns]
+            elif whole[: len(axes)] == axes or axes == whole[len(whole) - len(axes) :]:
+                found.append(self._factor(name, index))
+        return tuple(found)
 
     def _factor(self, name: Name, index: Index) -> Factor:
         array = np.asarray(self._lookup(name))
         index = self._within(name, index)
+        if name.name in self.tape.plan.network.hyperparameters or name.name in self.tape.plan.sizes:
+            return Factor(name.name, float(array[index]))
+        if name.name == UPDATE_NUMBER:
+            return Factor(name.name, float(array))
         quantity = self.tape.plan.program.quantities.get(name.name)
         t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
-        return Factor(name.name, float(array[index]), t, index)
+        earlier = self.update and name.step < 0 and name.name not in self.tape.parameters
+        return Factor(name.name, float(array[index]), t, index, iteration=self.iteration - earlier)
 
     def _within(self, expression: Expression, index: Index) -> Index:
         """The cell of an operand that is broadcast to the cell of the result."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.equation import Equation, equation
-from engine.expression import Call, Expression, Name, Sum, parse, rewrite, total
+from engine.expression import Expression, Name, Sum, parse, rewrite, total
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def norm_equations(clip_norm: float | None) -> list[Equation]:
     """The norm of all gradients together (Pascanu, Mikolov, Bengio 2013), when gradients are clipped by it."""
     if clip_norm is None:
         return []
-    return [Equation("gnorm", Call("sqrt", (Sum(PARAMETER, parse("sum(dW ** 2)")),)))]
+    squares = Equation("gnorm_squared", Sum(PARAMETER, parse("sum(dW ** 2)")))
+    return [squares, equation("gnorm = sqrt(gnorm_squared)")]
 
 
 def update_equations(optimizer: Optimizer, clip_norm: float | None, clip_value: float | None) -> list[Equation]:

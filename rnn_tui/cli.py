@@ -75,6 +75,25 @@ def _show(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--break", dest="condition", required=True, metavar="EXPR", help="a condition, for example 'norm(da) < 1e-3'"
+    )
+    parser.add_argument(
+        "--iterations", type=_count, default=1, metavar="N", help="how many iterations to look through (1)"
+    )
+    parser.add_argument("--reverse", action="store_true", help="the last point where it holds, not the first")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    _common(parser)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", metavar="CELL", help="a number: da@3[0,5], dWa[2,3], dWa@7[2,3], loss")
+    parser.add_argument("--json", action="store_true", help="the whole arithmetic as JSON")
+    parser.add_argument("--top", type=_count, metavar="N", help="the N largest terms, the rest as one sum")
+    _common(parser)
+
+
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", required=True, type=_count, metavar="N", help="how many updates to make")
     parser.add_argument(
@@ -92,6 +111,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("check the gradients against finite differences", _check),
     "show": ("show a quantity as a heatmap with numbers", _show),
     "code": ("print a plain NumPy program for this very model and data", _common),
+    "run": ("run to the first point at which a condition holds, or the last", _run),
+    "explain": ("why a number is what it is: the arithmetic with its numbers", _explain),
     "train": ("train without a screen and save the weights", _train),
     "examples": ("list the built-in examples", _examples),
 }

@@ -92,6 +92,47 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
+def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds."""
+    from engine.breakpoints import condition_of, everywhere
+    from engine.debugger import place_text
+
+    session = open_session(arguments.data, given)
+    debugger, first = session.debugger, session.options["iteration"]
+    condition = condition_of(arguments.condition, debugger.program)
+    found = None
+    iterations = range(first, first + arguments.iterations)
+    for iteration in reversed(iterations) if arguments.reverse else iterations:
+        holds = everywhere(condition, debugger.tape(iteration), iteration, debugger.lines).nonzero()[0]
+        if holds.size:
+            offset = int(holds[-1 if arguments.reverse else 0])
+            found = debugger.program.point(1 + iteration * debugger.program.length + offset)
+            break
+    if arguments.json:
+        point = found and {"iteration": found.iteration, "phase": found.phase, "t": found.t, "line": found.line}
+        result = {"stopped": found is not None, "point": point, "expression": arguments.condition}
+        print(json.dumps(result, allow_nan=False))
+    elif found is not None:
+        print(place_text(found))
+    else:
+        print(f"{clean(arguments.condition)} holds nowhere in {arguments.iterations} iterations", file=sys.stderr)
+    return 0 if found is not None else 3
+
+
+def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui explain CELL [DATA]`."""
+    from engine.why import parse_place, to_json
+    from rnn_tui.show import explained
+
+    session = open_session(arguments.data, given)
+    cell = parse_place(arguments.number, session.debugger, session.options["iteration"])
+    if arguments.json:
+        print(json.dumps(to_json(session.debugger, cell, top=arguments.top), allow_nan=False, ensure_ascii=False))
+    else:
+        print(explained(session.debugger, cell, arguments.top or 20))
+    return 0
+
+
 def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui train [DATA] --iterations N [-o WEIGHTS]`: an interrupt saves what there is and exits with 130."""
     from rich.console import Console

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from rich.console import Console
 from rich.segment import Segment, Segments
 
+from engine.debugger import Debugger
 from engine.errors import InputError
+from engine.explain import Factor
 from engine.functions import Array
 from engine.program import Loop
 from engine.tape import Tape
+from engine.why import Cell, derived_flow, equation_text, why, zero_reason
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbered import numbered
@@ -134,3 +138,41 @@ def _table(matrix: Array, rows: str, columns: str, first: int, mode: ColorMode) 
     for number_, line in enumerate(body, first):
         lines.append([Segment(f"{number_ if rows else '':>5}  "), *line])
     return lines
+
+
+def explained(debugger: Debugger, cell: Cell, top: int) -> str:
+    """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored."""
+    found = why(debugger, cell)
+    lines = [f"{cell.text} = {exact(found.value)}   iteration {cell.iteration}"]
+    text = equation_text(debugger, cell, found)
+    if not text and derived_flow(debugger.tape(cell.iteration), cell):
+        return "\n".join([*lines, "0 because nothing flows this way at this time step"])
+    if not text:
+        given = "a weight as it was at the start" if cell.name in debugger.network.parameter_axes else "an input"
+        return "\n".join([*lines, f"{given}: nothing made it"])
+    lines.append(text)
+    reason = zero_reason(debugger, cell, found)
+    if reason:
+        lines.append(reason)
+    terms, rest, others = found.largest(top)
+    lines.append(f"{len(found.values)} {'term' if len(found.values) == 1 else 'terms, largest first'}:")
+    lines += [
+        f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f) for f in term.factors)}" for term in terms
+    ]
+    if others:
+        lines.append(f"{number(rest, 13, 6):>14} = the other {others}")
+    total = math.fsum(found.values.tolist())
+    lines.append(f"{number(total, 13, 6):>14} = their sum; stored is {number(found.value, 13, 6).strip()}")
+    return "\n".join(lines)
+
+
+def _factor_text(factor: Factor) -> str:
+    value = number(factor.value, 10, 5, trim=True).strip()
+    if factor.of:
+        return f"{factor.name}({', '.join(_cell_text(each) for each in factor.of)}) {value}"
+    return value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor)} {value}"
+
+
+def _cell_text(factor: Factor) -> str:
+    when = "" if factor.t is None else f"@{factor.t}"
+    return f"{factor.name}{when}" + (f"[{','.join(map(str, factor.index))}]" if factor.index else "")

@@ -244,7 +244,7 @@ def test_an_update(parameter: str, lr: float) -> None:
     assert found.value == value
     assert_adds_up(found)
     old, change = found.terms
-    assert old.factors == (Factor(parameter, float(tape[parameter][index]), None, index),)
+    assert old.factors == (Factor(parameter, float(tape[parameter][index]), None, index, iteration=0),)
     assert change.value == pytest.approx(-lr * float(tape[f"d{parameter}"][index]), rel=1e-15)
     assert {factor.name: factor.value for factor in change.factors} == {
         "−1": -1.0,
