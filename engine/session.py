@@ -166,7 +166,7 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
-    """A trace opens as the iteration it recorded, numbered 0; its options are part of it, but not the code of a cell of one's own."""
+    """A trace opens as the iteration it recorded, numbered 0, with its own options; a user's cell and the notation are given."""
     own = _own_cell(given)
     further = [name for name in given if name != "notation" and (name != "cell" or own is None)]
     if further:
@@ -177,8 +177,7 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
-    notation = {"notation": given["notation"]} if "notation" in given else {}
-    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
+    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **given}
     debugger = Debugger(
         network, X, y, initial=initial_of(trace, cell=own), lengths=lengths, start=start_of(trace, network)
     )
