@@ -177,7 +177,8 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
-    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **given}
+    notation = {"notation": given["notation"]} if "notation" in given else {}
+    options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
     debugger = Debugger(
         network, X, y, initial=initial_of(trace, cell=own), lengths=lengths, start=start_of(trace, network)
     )
