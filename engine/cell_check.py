@@ -88,6 +88,9 @@ def _check_fields(cell: Cell) -> None:
     for name, stacked in _pairs(cell, "torch"):
         if not isinstance(stacked, tuple):
             raise CellError(f"{clean(name, 40)} in torch must be a tuple of parameters")
+    for notation, names in _pairs(cell, "names"):
+        if not isinstance(names, Mapping) or not all(map(_is_name, cast("Mapping[Any, Any]", names).values())):
+            raise CellError(f'the names in {clean(notation, 40)} must be a dictionary of names by name: {{"h": "s"}}')
     if not all(_is_text(text) for _, text in _pairs(cell, "meanings")):
         raise CellError("meanings must be texts by name")
     if cell.output not in cell.states:
@@ -105,6 +108,10 @@ def _pairs(cell: Cell, field: str) -> Iterator[tuple[str, Any]]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_NAME.fullmatch(value))
 
 
 def _check_names(cell: Cell, targets: list[str]) -> None:

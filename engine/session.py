@@ -166,7 +166,7 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
-    """A trace opens as the iteration it recorded, numbered 0; its options are part of it, but not the code of a cell of one's own."""
+    """A trace opens as the iteration it recorded, numbered 0, with its own options; a user's cell and the notation are given."""
     own = _own_cell(given)
     further = [name for name in given if name != "notation" and (name != "cell" or own is None)]
     if further:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine.codegen.data import Inputs
 from engine.codegen.passes import beyond_window, kept_at_first, phases, update
-from engine.codegen.source import Style, indented
+from engine.codegen.source import RESERVED, Style, indented
 from engine.derive import gradient
 from engine.files.weights import SAFETENSORS, Weights
 from engine.functions import Axes
@@ -26,7 +26,7 @@ def program_text(session: Session) -> str:
     """The program for a session's model on its data; with the option iteration > 0 it first trains that many iterations."""
     plan, iteration = session.debugger.plan, session.options["iteration"]
     notation = NOTATIONS[session.options["notation"]]
-    style = Style(plan, Spelling(notation, plan.network.table, plan.program))
+    style = Style(plan, Spelling(notation, plan.network.table, plan.program, RESERVED))
     inputs = Inputs(session, style)
     turned = ".T" if style.spelling.layout.columns else ""
     initial = {name: variable + turned for name, variable in inputs.states.items()}

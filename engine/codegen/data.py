@@ -188,9 +188,9 @@ class Inputs:
             lines.append(f"mask = (steps <= lengths[:, None]){as_numbers}  # (B, T): 1 within the sample's length")
         if "cut" in quantities:
             reach = network.truncate
-            where = f"((steps - 1) % {reach} == 0) & (steps > 1)" if network.truncate_by == "chunk" else ""
             ends = "lengths[:, None]" if self.masked else "T"
-            where = where or f"steps <= {ends} - {reach}"
+            chunks = f"((steps - 1) % {reach} == 0) & (steps > 1) & (steps <= {ends})"
+            where = chunks if network.truncate_by == "chunk" else f"steps <= {ends} - {reach}"
             lines.append(f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1")
         if "N" in quantities:
             lines.append(f"N = {'lengths.sum()' if self.masked else 'B * T'}  # entries that count")

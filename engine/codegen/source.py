@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,14 @@ from engine.notation import Spelling
 from engine.notation.layout import COLUMN
 from engine.plan import Plan
 from engine.program import Quantity
+
+_WORDS = (
+    "np t k X trace data table text file cells codes classes known valid steps lengths chosen order epoch number rng bound weights "
+    "load_file batch beyond_window iteration gradients name value print float int len range sum sorted sigmoid softmax cross_entropy "
+    "binary_cross_entropy"
+)
+RESERVED = frozenset(_WORDS.split())
+"""What the program itself calls something: a cell's quantity of that name gets a line under it."""
 
 SOFTMAX = """\
 def softmax(u):
@@ -98,17 +107,18 @@ class Source:
         return f'beyond_window(t)["{self.spelling.name(whole)}"] if t + {loss.step} <= T else 0'
 
 
+_ATOM = re.compile(r"\w+(\[[^\[\]]*\])?")
+
+
 def _upright(text: str) -> str:
     """A vector as a column of numbers."""
-    if text.endswith("]") and text.count("[") == 1:
+    if _ATOM.fullmatch(text) and text.endswith("]"):
         return text[:-1] + (", None]" if ":" in text else ", :, None]")
     return f"{_atom(text)}[:, None]"
 
 
 def _atom(text: str) -> str:
-    plain = text.replace("[", "").replace("]", "").replace("_", "")
-    simple = text.isidentifier() or plain.isalnum() or (text.endswith("]") and text.partition("[")[0].isidentifier())
-    return text if simple else f"({text})"
+    return text if _ATOM.fullmatch(text) else f"({text})"
 
 
 def given(spelling: Spelling, quantity: Quantity, step: str) -> str:

@@ -139,6 +139,8 @@ class _Turner:
 
     def _sum(self, node: Sum) -> Expression:
         axes = infer(node.operand, self.known)
+        if self.spread and len(axes) == 1:  # of a column as of a row, all of it
+            return Call("sum", (self.turn(node.operand, self.native),))
         if len(axes) != 2 or not self.layout.columns:
             return Sum(node.axis, self.turn(node.operand, self.native), node.position)
         # What stays of a batch is (n, 1) or (B,); of a weight it must become a column, so the axis that goes is the last.

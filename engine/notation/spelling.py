@@ -19,10 +19,17 @@ _DERIVED = ("d", "m", "v")  # a gradient, and the optimizers' moments
 class Spelling:
     """The names of a notation for the quantities of a program (none: the engine's own).
 
-    The cell's names go before those of the read-out: where a source uses one letter for both, the read-out keeps the engine's.
+    The cell's names go before those of the read-out: where a source uses one letter for both, the read-out keeps the engine's. What is
+    `reserved` names nothing.
     """
 
-    def __init__(self, notation: Notation = NG, cell: Cell | None = None, program: Program | None = None) -> None:
+    def __init__(
+        self,
+        notation: Notation = NG,
+        cell: Cell | None = None,
+        program: Program | None = None,
+        reserved: frozenset[str] = frozenset(),
+    ) -> None:
         self.notation = notation
         own = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
         self._given: Mapping[str, str] = {**notation.names, **own}
@@ -30,7 +37,7 @@ class Spelling:
         primal = primal_names(program) if program is not None else ()
         mine = [name for name in primal if name not in notation.names or name in own]
         rest = [name for name in primal if name not in mine]
-        self._names = _distinct([*mine, *rest], self._given)
+        self._names = _distinct([*mine, *rest], self._given, reserved)
         self._names[PARAMETER] = notation.parameter
 
     @property
@@ -85,10 +92,10 @@ def _names(program: Program | None) -> Iterable[str]:
     return () if program is None else (*program.quantities, *program.parameters, *program.updates)
 
 
-def _distinct(names: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+def _distinct(names: Iterable[str], given: Mapping[str, str], reserved: frozenset[str]) -> dict[str, str]:
     """A name each, no two alike: the given one, else its own, else that with a line under it."""
     result: dict[str, str] = {}
     for name in names:
         choices = (given.get(name, name), name, name + "_")
-        result[name] = next(choice for choice in choices if choice not in result.values())
+        result[name] = next(choice for choice in choices if choice not in {*result.values(), *reserved})
     return result

@@ -44,7 +44,7 @@ def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
     Raises InputError, one sentence about one array, when they are neither.
     """
     own = NOTATIONS[notation]
-    if own.stacked or notation == "ng":  # ours
+    if not own.layout.columns:  # the names are the engine's own, or PyTorch's
         return recipe(shapes, cells)
     spelled = [(_spelling(own, cell), cell) for cell in cells]
     there = [each for each in spelled if all(name in shapes for name in _matrices(*each))]
@@ -53,8 +53,6 @@ def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
     try:
         return recipe(shapes, cells)
     except InputError as error:
-        if notation == "ng":
-            raise
         names = ", ".join(spelled[0][0].name(name) for name in (*cells[0].parameters, *READ_OUT))
         raise InputError(f"{error} (in the notation {notation} the weights of {cells[0].name} are {names})") from None
 

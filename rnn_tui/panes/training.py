@@ -42,7 +42,15 @@ def draw_training(frame: Frame, width: int, height: int) -> Canvas:
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     flow = gradient(frame.view.program.output)
-    canvas.frame(0, 0, width, height, f"training · ‖{flow}_t‖ by iteration and time step", look.border, look.bold)
+    canvas.frame(
+        0,
+        0,
+        width,
+        height,
+        f"training · ‖{frame.writer.timed(flow)}‖ by iteration and time step",
+        look.border,
+        look.bold,
+    )
     if not frame.history:
         canvas.text(2, 2, "nothing has been run yet: press t to train", look.dim)
         return canvas
@@ -168,9 +176,8 @@ def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
         canvas.text(2, y, shortened(f"iteration {iteration} has not been run", width - 4), look.dim)
         return
     place = (t - 1) * len(known.flow) // frame.view.program.steps
-    parts = [
-        f"iteration {iteration}, t = {t}: ‖{gradient(frame.view.program.output)}‖ {number(float(known.flow[place]), 8, trim=True)}"
-    ]
+    flow = frame.writer.spelling.name(gradient(frame.view.program.output))
+    parts = [f"iteration {iteration}, t = {t}: ‖{flow}‖ {number(float(known.flow[place]), 8, trim=True)}"]
     parts.append(f"loss {number(known.loss, 8, trim=True)}")
     if known.accuracy is not None:
         parts.append(f"accuracy {known.accuracy:.0%}")

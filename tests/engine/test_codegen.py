@@ -200,6 +200,32 @@ def test_any_model_on_any_table(data: st.DataObject) -> None:
         assert_same(session)
 
 
+OWN_CELL = """
+from engine.cells import Cell
+
+OWN = Cell(
+    name="own",
+    equations=("k = sigmoid(x @ Wk)", "order = mask_of * k", "s = tanh(order * s_prev + d * k + x @ Wx)"),
+    parameters={"Wk": ("D", "H"), "Wx": ("D", "H"), "mask_of": ("H",), "d": ()},
+    states=("s",),
+    output="s",
+    names={"karpathy": {"s": "h", "Wk": "Wxk"}},
+)
+"""
+
+
+@pytest.mark.parametrize("notation", list(NOTATIONS))
+def test_a_cell_of_ones_own_whose_names_the_program_uses_itself(tmp_path: Path, notation: str) -> None:
+    (tmp_path / "own.py").write_text(OWN_CELL)
+    session = open_session(None, {"cell": tmp_path / "own.py", "notation": notation})
+    names, _ = ran(program_text(session))
+    assert {"k_", "order_"} <= set(names)
+    spelling, axes = writer_for(session.debugger.plan, notation).spelling, session.debugger.plan.axes
+    for name, expected in session.debugger.tape(0).gradients.items():
+        lying = spelling.layout.array(expected, axes[name])
+        np.testing.assert_allclose(names[spelling.name(f"d{name}")], lying, rtol=1e-9, atol=1e-12)
+
+
 def test_single_precision_stays_single_throughout() -> None:
     names, _ = ran(program_text(open_session(None, {"dtype": "float32"})))
     arrays = {name: value.dtype for name, value in names.items() if isinstance(value, np.ndarray) and name not in "y"}

@@ -239,6 +239,11 @@ MISTAKES: list[tuple[str, str, str]] = [
     ('"bf": ("H",)', '"bf": ("H")', 'mgu.py: the axes of bf must be a tuple of "D" and "H"'),
     ('"bf": ("H",)', '"bf": ("B", "H")', 'mgu.py: the axes of bf must be a tuple of "D" and "H"'),
     ('meanings={"f": "forget gate"', 'meanings={"f": 3', "mgu.py: meanings must be texts by name"),
+    (
+        "meanings={",
+        'names={"karpathy": {"n": "no name"}}, meanings={',
+        'mgu.py: the names in karpathy must be a dictionary of names by name: {"h": "s"}',
+    ),
     ("f = sigmoid(zf)", "f = sigmoid(zf", "mgu.py, line 9: in 'f = sigmoid(zf': not an expression"),
     ("f = sigmoid(zf)", "f : sigmoid(zf)", "mgu.py, line 9: 'f : sigmoid(zf)' is not of the form 'name = expression'"),
     ("f = sigmoid(zf)", "f = __import__('os')", "mgu.py, line 9: in \"f = __import__('os')\": this does not belong"),

@@ -121,6 +121,8 @@ def test_a_line(source: str, layout: Layout) -> None:
         Sum("B", parse("mask * a"), 0),
         Sum("H", parse("a * g"), 1),
         Sum("D", parse("Wx"), 0),
+        Sum("H", Sum("B", parse("a * g"), 0), 0),
+        Sum("B", Sum("H", parse("a * g"), 1), 0),
         Sum("H", parse("Wx * U"), 1),
     ],
     ids=str,
