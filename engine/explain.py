@@ -356,7 +356,9 @@ class _Reader:
         """The cells that a cell of an expression depends on: for a function of a whole row (softmax) all of that row's."""
         found: list[Factor] = []
         whole = self._axes(expression)
-        for name in names(expression):
+        # f'(z) is a function of z, also where its formula is written with f(z).
+        inside = expression.arguments if isinstance(expression, Derivative) else (expression,)
+        for name in dict.fromkeys(name for each in inside for name in names(each)):
             axes = self._axes(name)
             if name.name in self.tape.plan.sizes or name.name in self.tape.plan.network.hyperparameters:
                 continue

@@ -51,4 +51,4 @@ def accuracy(tape: Tape) -> float | None:
 def _flow(tape: Tape) -> Array:
     norms = tape.norms(gradient(tape.plan.program.output))[1:]
     columns = min(len(norms), COLUMNS)
-    return np.maximum.reduceat(norms, np.arange(columns) * len(norms) // columns).astype(np.float32)
+    return np.maximum.reduceat(norms, np.arange(columns) * len(norms) // columns)

@@ -194,10 +194,10 @@ def test_zeros_are_explained() -> None:
     found = explain(tape, "dz", t + 1, (b, h))
     (term,) = found.terms
     assert found.value == term.value == 0
-    assert term.factors[0] == Factor("da", float(tape["da"][t + 1, b, h]), t + 1, (b, h))
+    assert term.factors[0] == Factor("da", float(tape["da"][t + 1, b, h]), t + 1, (b, h), iteration=0)
     switch = term.factors[1]
     assert (switch.name, switch.value) == ("relu'", 0.0)
-    assert switch.of == (Factor("z", float(z[t, b, h]), t + 1, (b, h)),)
+    assert switch.of == (Factor("z", float(z[t, b, h]), t + 1, (b, h), iteration=0),)
 
 
 def test_a_dead_unit_gets_zeros_only() -> None:

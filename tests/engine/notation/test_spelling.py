@@ -116,6 +116,6 @@ def test_where_the_cell_has_a_letter_the_read_out_keeps_ours() -> None:
 
 def test_the_updates_lines_name_their_parameter() -> None:
     prepared = model(optimizer="adam", clip_norm=1.0)
-    assert "gnorm = √(Σ_θ Σ dθ²)" in listing(prepared, "goodfellow")
+    assert "gnorm_squared = Σ_θ Σ dθ²" in listing(prepared, "goodfellow")
     assert "vW ← 0.999 · vW + (1 − 0.999) · dW_clipped²" in listing(prepared, "karpathy")
     assert writer_for(prepared, "wildml").for_each == "for each parameter θ"
