@@ -57,5 +57,24 @@ def bottleneck(tape: Tape) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where truncation cuts the flow: between steps t and t−1, for all the samples looked at or for some of them."""
+
+    t: int
+    all: bool
+
+
+def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
+    """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
+    if "cut" not in tape:
+        return []
+    cut = tape["cut"] > 0
+    own = cut if sample is None else cut[:, sample : sample + 1]
+    if tape.plan.network.truncate_by == "window":  # what was cut further on does not come again
+        own = own & ~np.concatenate([own[1:], np.zeros_like(own[:1])])
+    return [Cut(t, bool(row.all())) for t, row in enumerate(own, 1) if row.any()]
+
+
 def _ratio(above: float, below: float) -> float:
     return float(above / below) if below else float("nan")

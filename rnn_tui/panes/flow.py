@@ -41,7 +41,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     """
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
-    sample = frame.selection.sample
+    sample = frame.sample
     which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
     names = _names(frame, height)
     shown = frame.writer.spelling.name
@@ -81,7 +81,7 @@ def _quantity(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, li
     array, there = view.tape[name], view.computed(name)
     if len(array) < grid.steps:  # no row for t = 0
         array, there = np.concatenate([np.zeros_like(array[:1]), array]), np.concatenate([[False], there])
-    sample = frame.selection.sample
+    sample = frame.sample
     values = array[:, sample] if sample is not None else _largest(array)
     picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
@@ -141,7 +141,7 @@ def _now(frame: Frame, name: str) -> int | None:
 
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
     look, view = frame.look, frame.view
-    written, norms = view.written(name), view.tape.norms(name, frame.selection.sample)
+    written, norms = view.written(name), view.tape.norms(name, frame.sample)
     there = view.computed(name) & (written >= 0)
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not there.any():
@@ -168,7 +168,7 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         canvas.text(x, 2, "gain per step,", look.dim)
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
-    gains = [gain(view.tape, t, frame.selection.sample) for t in steps]
+    gains = [gain(view.tape, t, frame.sample) for t in steps]
     label = max(len(_step(each)) for each in gains) + 2
     split = gains[0].weights is not None
     factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""

@@ -66,8 +66,8 @@ def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if part.name is None:
         return part.text + _index(index)
     name = frame.writer.spelling.name(part.name) + ("" if part.t is None else f"@{part.t}")
-    if part.role == "term" and frame.selection.sample is not None:
-        name += f",{frame.selection.sample}"
+    if part.role == "term" and frame.sample is not None:
+        name += f",{frame.sample}"
     return name + _index(_lying(frame, part.name, index))
 
 
@@ -104,7 +104,7 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
     if part.name in view.program.updates:
         return explain(view.tape, part.name, None, index)
     reached = view.summed_to(part.name) if part.role == "total" else None
-    sample = frame.selection.sample if part.role == "term" else None
+    sample = frame.sample if part.role == "term" else None
     if part.role == "operand" and view.program.quantities[part.name].rows == "" and part.t is None:
         return explain(view.tape, part.name, None, index)
     return explain(

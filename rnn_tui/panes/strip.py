@@ -34,7 +34,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     for line, label, name, style in rows:
         canvas.text(1, line, label, style)
         canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
-        norms, there = view.tape.norms(name, frame.selection.sample)[1:], view.computed(name)[1:]
+        norms, there = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
         codes, note = _codes(norms, there, columns)
         palette = look.palettes.forward if line == 1 else look.palettes.backward
         canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))

@@ -128,7 +128,7 @@ def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
         return None, ONE_TERM
     if reached is None:
         return None, f"{shown}@t"
-    sample = frame.selection.sample
+    sample = frame.sample
     label = f"+ {shown}@{reached}" + ("" if sample is None else f",{sample}")
     return view.tape.term(line, reached, sample), label
 

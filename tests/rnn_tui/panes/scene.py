@@ -77,7 +77,7 @@ def scene(
         description=session.description,
         title=data.title,
         look_for=data.look_for,
-        samples=len(data.X),
+        batches=debugger.batches.per_epoch,
         classes=data.classes,
         keys=tuple((by_action[a].footer_keys, by_action[a].footer, a) for a in FOOTER_ORDER),
     )
