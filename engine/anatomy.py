@@ -48,6 +48,8 @@ class Part:
     transposed: bool = False
     first: int = 0
     padding: Array | None = None
+    over_time: bool = False
+    """Its columns are time steps."""
 
     def index(self, row: int, column: int) -> tuple[int, ...]:
         """The index in the quantity of a cell of the picture."""
@@ -231,7 +233,8 @@ class _Anatomist:
         ended = tape.padding
         own = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
         padding = None if ended is None else ended[1:, own].T
-        return Part("operand", self.writer.expression(written, self.block), values, values.shape, padding=padding)
+        label = self.writer.expression(written, self.block)
+        return Part("operand", label, values, values.shape, over_time=True, first=self.sample or 0, padding=padding)
 
     def _evaluate(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):

@@ -19,12 +19,13 @@ import numpy as np
 from engine.equation import TIME, Equation, infer
 from engine.errors import InputError
 from engine.evaluate import evaluate
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose, walk
 from engine.functions import FUNCTIONS, Array, Axes
 from engine.program import Line, Loop
 from engine.tape import Tape
 
 Index = tuple[int, ...]
+_MARKS = frozenset({"mask"})
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,10 @@ def _is_one(expression: Expression) -> bool:
     return isinstance(expression.operand if isinstance(expression, Transpose) else expression, Name)
 
 
+def _names(expression: Expression) -> set[str]:
+    return {node.name for node in walk(expression) if isinstance(node, Name)}
+
+
 class _Reader:
     """Reads terms off a tree at one time step."""
 
@@ -243,6 +248,10 @@ class _Reader:
             case Sum(operand=operand):
                 for b in self.samples:
                     yield from self.terms(operand, (b, *index))
+            case Binary() if _names(expression) <= _MARKS or not any(map(self.axes.get, _names(expression))):
+                yield [self._plain(expression, index)]
+            case Binary("**", Name() as base, Number(value=exponent)) if exponent in (2, 3):
+                yield [self._factor(base, index)] * int(exponent)
             case Binary(operator=operator, left=left, right=right):
                 yield from self._binary(operator, left, right, index)
             case Call(function="sum", arguments=(operand,)):
@@ -271,15 +280,22 @@ class _Reader:
             others = list(self.terms(right, self._within(right, index)))
             for first, second in pairs(self.terms(left, self._within(left, index)), others):
                 yield [*first, *second]
-        elif operator == "/" and not self._axes(right):
-            divisor = float(self._array(right))
-            label = f"1/{divisor:g}"
-            yield from (
-                [*factors, Factor(label, 1 / divisor)] for factors in self.terms(left, self._within(left, index))
-            )
+        elif operator == "/":
+            divisor = float(np.asarray(self._array(right))[self._within(right, index)])
+            with np.errstate(all="ignore"):
+                inverse = Factor(f"1/{divisor:g}", float(np.divide(1.0, divisor)))
+            yield from ([*factors, inverse] for factors in self.terms(left, self._within(left, index)))
         else:
             value = float(np.asarray(self._array(Binary(operator, left, right)))[index])
             yield [Factor(operator, value)]
+
+    def _plain(self, expression: Expression, index: Index) -> Factor:
+        """One number: of scalars alone, or of what counts at this step (`1 − mask`)."""
+        names = [node for node in walk(expression) if isinstance(node, Name) and self.axes.get(node.name)]
+        value = float(np.asarray(self._array(expression))[self._within(expression, index)])
+        if not names:
+            return Factor(f"{value:g}", value)
+        return Factor("1−", value, of=tuple(self._factor(name, index) for name in names))
 
     def _function(
         self, label: str, whole: Expression, arguments: tuple[Expression, ...], index: Index, body: Expression | None

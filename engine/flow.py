@@ -57,6 +57,12 @@ def bottleneck(tape: Tape) -> str | None:
     return None
 
 
+def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
+    """‖row of step t‖ of a quantity in time, over the batch or for one sample."""
+    norms = tape.norms(name, sample)
+    return float(norms[t + len(norms) - 1 - tape.plan.steps])
+
+
 @dataclass(frozen=True)
 class Cut:
     """Where truncation cuts the flow: between steps t and t−1, for all the samples looked at or for some of them."""

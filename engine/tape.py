@@ -96,6 +96,13 @@ class Tape:
         return self.arrays["mask"].sum(axis=0).astype(np.int64) if "mask" in self.arrays else None
 
     @cached_property
+    def clipped_entries(self) -> tuple[int, int]:
+        """How many entries of all gradients are at the limit of clipping by value, and how many there are."""
+        limit = self.plan.network.clip_value
+        clipped = [self.updates[f"{gradient(name)}_clipped"] for name in self.parameters] if limit is not None else []
+        return sum(int((np.abs(each) >= limit).sum()) for each in clipped), sum(each.size for each in clipped)
+
+    @cached_property
     def padding(self) -> Array | None:
         """(T+1, B) True where step t is beyond the sample's length (row 0 never is); None when no sample is short."""
         if "mask" not in self.arrays:

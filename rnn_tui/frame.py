@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.anatomy import Part, anatomy
 from engine.debugger import View
-from engine.derive import gradient, whole
+from engine.derive import CUT, gradient, whole
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
@@ -145,7 +145,9 @@ class Frame:
 
     def rows_of(self, name: str) -> bool:
         """Whether a quantity, or a flow that has no line of its own, is in time."""
-        return bool(self.view.program.quantities.get(name, self.view.program.quantities.get(whole(name), _NOTHING)).rows)
+        return bool(
+            self.view.program.quantities.get(name, self.view.program.quantities.get(whole(name), _NOTHING)).rows
+        )
 
     def tone(
         self, values: Array, name: str | None, *, in_line: bool = False, among: frozenset[str] = frozenset()
@@ -163,7 +165,9 @@ class Frame:
             return Tone(max(tape.scale(name), scale_of(values)), log, FLOOR)
         together = self._in_line if in_line and name in self._in_line else among | {name}
         scale = max(tape.scale(each) for each in together)
-        floor = min(tape.scale(each) * tape.depth(each) for each in together) / scale
+        # What truncation cut off may be as small as it likes.
+        deep = [each for each in together if not each.endswith(CUT)] or [name]
+        floor = min(tape.scale(each) * tape.depth(each) for each in deep) / scale
         if self.selection.log is None:
             log = floor * LOG_FROM < 1
         return Tone(scale, log, min(0.5, max(1e-30, floor)))

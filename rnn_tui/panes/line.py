@@ -154,7 +154,9 @@ def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[l
                 return Manner(SIZES[-1], label, notes, (tall, n))  # noqa: B023
 
             # The more columns, the wider: the most that still fit are found by halving.
-            columns = bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, within(n), count)) + 1  # noqa: B023
+            columns = (
+                bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, within(n), count)) + 1
+            )
             shown = sum(_cells(part, tall, columns) for part in parts)
             if columns > 1 and _fits(parts, frame, width, within(columns), count) and shown * worth > most:
                 items = [_item(i, part, frame, within(columns)) for i, part in enumerate(parts)]
@@ -201,7 +203,9 @@ def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
     text = part.text if manner.notes or not note.endswith(POOLED) else part.text + POOLED
     label = shortened(text, max(columns * manner.cell[0], manner.label))
     wide = max(columns * manner.cell[0], cell_len(label), cell_len(note) if manner.notes else 0)
-    return Item(index, label, wide, picture_height(rows, frame.look.mode, manner.cell[1]), (rows, columns), part.values.shape)
+    return Item(
+        index, label, wide, picture_height(rows, frame.look.mode, manner.cell[1]), (rows, columns), part.values.shape
+    )
 
 
 def _shape_note(part: Part, shown: tuple[int, int]) -> str:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from engine.derive import gradient
+from engine.flow import cuts
 from engine.functions import Array
+from engine.program import carries_losses
 from rnn_tui.frame import LOG_FROM, Frame
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import NOT_YET, one_sided_codes
+from rnn_tui.render.palette import ENDED, NOT_YET, one_sided_codes
 from rnn_tui.render.pooling import block_range
 from rnn_tui.targets import ToPosition
 
 LABELS = 15
-LEGEND = 20
+CUT, SOME_CUT = "│", "┆"
+LEGEND = 22
 
 
 def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
-    """Numbers of the steps, ‖a_t‖, ‖da_t‖: one-sided colours, dashes where nothing is computed yet."""
+    """Numbers of the steps, ‖a_t‖, ‖da_t‖: one-sided colours, dashes where nothing is computed yet, hatching beyond a sample's length.
+
+    A bar stands where truncation cuts the flow.
+    """
     look, view = frame.look, frame.view
     canvas = Canvas(width, height, look.canvas)
     steps = view.program.steps
@@ -36,6 +42,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
         canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
         norms, there = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
         codes, note = _codes(norms, there, columns)
+        codes[np.logical_and.reduceat(_ended(frame), np.arange(columns) * steps // columns)] = ENDED
         palette = look.palettes.forward if line == 1 else look.palettes.backward
         canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
         for column in range(columns):
@@ -44,9 +51,41 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
             canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
         if legend:
             canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
+    cut = _cuts(frame, canvas, pitch, columns)
+    if legend:
+        x = canvas.text(LABELS + columns * pitch + 6, 0, f"{CUT} {cut}" if cut else "", look.error)
+        if _ended(frame).any():
+            canvas.rows(
+                x + 2 * bool(cut), 0, heatmap(np.full((1, 1), ENDED, np.uint8), look.palettes.signed, look.mode, 3, 1)
+            )
+            canvas.text(x + 2 * bool(cut) + 4, 0, "padding", look.dim)
     _marker(frame, canvas, pitch, columns)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
+
+
+def _ended(frame: Frame) -> Array:
+    """For each step whether it is beyond the chosen sample's length (beyond that of all)."""
+    padding, steps = frame.view.tape.padding, frame.view.program.steps
+    if padding is None:
+        return np.zeros(steps, dtype=bool)
+    return np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])[1:]
+
+
+def _cuts(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> str:
+    """A bar where the flow is cut between two steps, thin where it is so for some samples only; what to call it, "" when there is none."""
+    view, look, steps = frame.view, frame.look, frame.view.program.steps
+    network, point = view.tape.plan.network, view.point
+    places = [(cut.t, cut.all) for cut in cuts(view.tape, frame.sample)]
+    if network.truncate is not None and carries_losses(network) and point.phase == "backward" and point.t:
+        places = [(point.t + network.truncate, True)]  # the losses from there on do not reach beyond this step
+    places = [(t, whole) for t, whole in places if 1 < t <= steps]
+    if columns == steps:
+        for t, whole in places:
+            x = LABELS + (t - 1) * pitch - 1
+            for line in (0, 2) if pitch >= 3 else (0,):
+                canvas.text(x, line, CUT if whole else SOME_CUT, look.error)
+    return f"flow cut, K = {network.truncate}" if places else ""
 
 
 def _position(frame: Frame, offset: int) -> int:

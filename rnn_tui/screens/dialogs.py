@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.debugger import Debugger
+from engine.derive import NEXT, OUT, gradient
 from engine.errors import InputError
 from engine.notation import Spelling
 from engine.places import parse_place
@@ -127,6 +128,11 @@ class FindScreen(Dialog[str | None]):
                 of = meanings.get(name) or ("input" if name == "x" else f"dL/d{spelling.name(name.removeprefix('d'))}")
                 shape = "×".join(str(debugger.plan.sizes[axis]) for axis in quantity.axes)
                 self._entries.append((name, f"{of}, {shape} at each t"))
+        for state in debugger.network.table.states:
+            for suffix, way in ((OUT, "this step's own lines"), (NEXT, "the next step")):
+                flow = gradient(state) + suffix
+                if flow not in debugger.program.quantities:
+                    self._entries.append((flow, f"what of dL/d{spelling.name(state)} comes through {way}"))
 
     def compose(self) -> ComposeResult:
         """A line to type into, and what matches."""
