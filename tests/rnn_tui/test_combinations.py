@@ -18,8 +18,8 @@ SIZES = ((60, 18), (80, 24), (120, 36), (200, 50))
 PAGES = ("program", "flow", "weights")
 """Those without a memory; the training view keeps what was run."""
 MODELS = models()
-VISITED = 90
-"""Points that are visited at most: all of an iteration of the smallest model, every n-th of a larger one."""
+VISITED = 45
+"""Points that are visited on the way there, and again on the way back."""
 
 
 def rows(app: DebuggerApp) -> list[str]:
@@ -30,6 +30,7 @@ def rows(app: DebuggerApp) -> list[str]:
 async def test_every_line_forwards_and_back(tmp_path: Path, model: Model) -> None:
     session = model.open(tmp_path)
     debugger = session.debugger
+    stride = -(-debugger.program.length // VISITED)
     app = DebuggerApp(session)
     async with app.run_test(size=SIZES[0]) as pilot:
         screen = app.screen
@@ -37,7 +38,7 @@ async def test_every_line_forwards_and_back(tmp_path: Path, model: Model) -> Non
 
         async def look(position: int) -> list[str]:
             assert debugger.position == position
-            size = SIZES[position // 7 % len(SIZES)]
+            size = SIZES[position * len(SIZES) // (debugger.program.length + 4 * stride)]
             if app.size != size:
                 await pilot.resize_terminal(*size)
             await screen.run_action(f"page('{PAGES[position % len(PAGES)]}')")
@@ -46,7 +47,6 @@ async def test_every_line_forwards_and_back(tmp_path: Path, model: Model) -> Non
             assert len(shown) == size[1]
             return shown
 
-        stride = -(-debugger.program.length // VISITED)
         seen: dict[int, list[str]] = {}
         for position in range(0, debugger.program.length + 3 * stride, stride):
             seen[position] = await look(position)
