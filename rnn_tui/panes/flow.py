@@ -11,7 +11,7 @@ from engine.derive import OUT, gradient
 from engine.flow import Gain, gain
 from engine.functions import Array
 from rnn_tui.frame import Frame
-from rnn_tui.panes.line import padding_key
+from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
@@ -58,7 +58,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
     if len(names) == 1:
         top = 1 if height < 9 else 2
-        lines = _picture(frame, canvas, name, grid, top, max(1, height - 5), frozenset())
+        lines = _picture(frame, canvas, name, grid, top, max(1, height - 3 - top), frozenset())
         _axis(frame, canvas, name, top + lines, grid)
         _norms(frame, canvas, name, top + lines + 1, grid, room)
     else:
@@ -66,7 +66,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     if gains:
         _gains(frame, canvas, width - gains - 1, height)
     if _ended(frame, grid).any():
-        padding_key(frame, canvas)
+        padding_key(frame, canvas, 2, height - 1)
     return canvas
 
 

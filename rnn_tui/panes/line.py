@@ -7,17 +7,16 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
 from engine.anatomy import Part, line_text
 from rnn_tui.frame import Frame
+from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.render.palette import ENDED
 from rnn_tui.render.pooling import block_of
 from rnn_tui.targets import ToCell
 
@@ -103,21 +102,13 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
         note = f" … {missing} more parts: enlarge the window "
         canvas.text(2, canvas.height - 1, shortened(note, canvas.width - 4), look.accent)
         return
-    x = padding_key(frame, canvas) if any(part.padding is not None for part in frame.parts) else 2
+    x = 2
+    if any(part.padding is not None for part in frame.parts):
+        x = padding_key(frame, canvas, x, canvas.height - 1)
     if any(item.shown != item.shape for item in items if item.shape):
         note = f" {POOLED} pooled "
         if x + cell_len(note) < canvas.width:
             canvas.text(x, canvas.height - 1, note, look.dim)
-
-
-def padding_key(frame: Frame, canvas: Canvas) -> int:
-    """In the lower edge: what padding looks like; the column after it."""
-    if canvas.width < 20 or canvas.height < 3:
-        return 2
-    look, y = frame.look, canvas.height - 1
-    x = canvas.text(2, y, "     padding ", look.dim)
-    canvas.rows(3, y, heatmap(np.full((1, 1), ENDED, np.uint8), look.palettes.signed, look.mode, 3, 1))
-    return x
 
 
 def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:

@@ -9,6 +9,7 @@ from engine.flow import cuts
 from engine.functions import Array
 from engine.program import carries_losses
 from rnn_tui.frame import LOG_FROM, Frame
+from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.numbers import number
@@ -18,7 +19,7 @@ from rnn_tui.targets import ToPosition
 
 LABELS = 15
 CUT, SOME_CUT = "│", "┆"
-LEGEND = 22
+LEGEND = 20
 
 
 def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
@@ -53,12 +54,10 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
             canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
     cut = _cuts(frame, canvas, pitch, columns)
     if legend:
-        x = canvas.text(LABELS + columns * pitch + 6, 0, f"{CUT} {cut}" if cut else "", look.error)
+        x = LABELS + columns * pitch + 5
+        x = canvas.text(x + 1, 0, f"{CUT} {cut}", look.error) if cut else x
         if _ended(frame).any():
-            canvas.rows(
-                x + 2 * bool(cut), 0, heatmap(np.full((1, 1), ENDED, np.uint8), look.palettes.signed, look.mode, 3, 1)
-            )
-            canvas.text(x + 2 * bool(cut) + 4, 0, "padding", look.dim)
+            padding_key(frame, canvas, x, 0)
     _marker(frame, canvas, pitch, columns)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
@@ -85,7 +84,7 @@ def _cuts(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> str:
             x = LABELS + (t - 1) * pitch - 1
             for line in (0, 2) if pitch >= 3 else (0,):
                 canvas.text(x, line, CUT if whole else SOME_CUT, look.error)
-    return f"flow cut, K = {network.truncate}" if places else ""
+    return f"cut, K = {network.truncate}" if places else ""
 
 
 def _position(frame: Frame, offset: int) -> int:

@@ -14,7 +14,12 @@ from engine.session import Session, open_session
 SAMPLES, STEPS = 3, 4
 LENGTHS = np.array([4, 2, 3])
 TRUNCATIONS: tuple[dict[str, Any], ...] = ({}, {"truncate": 2}, {"truncate": 2, "truncate-by": "chunk"})
-CLIPS: tuple[dict[str, Any], ...] = ({}, {"clip-norm": 0.05}, {"clip-value": 0.01}, {"clip-norm": 9.0, "clip-value": 0.5})
+CLIPS: tuple[dict[str, Any], ...] = (
+    {},
+    {"clip-norm": 0.05},
+    {"clip-value": 0.01},
+    {"clip-norm": 9.0, "clip-value": 0.5},
+)
 
 
 @dataclass(frozen=True)
