@@ -287,7 +287,8 @@ class _Reader:
             yield from ([*factors, inverse] for factors in self.terms(left, self._within(left, index)))
         else:
             value = float(np.asarray(self._array(Binary(operator, left, right)))[index])
-            yield [Factor(operator, value)]
+            one, other = (float(np.asarray(self._array(s))[self._within(s, index)]) for s in (left, right))
+            yield [Factor(f"({one:.4g}){'^' if operator == '**' else operator}{other:g}", value)]
 
     def _plain(self, expression: Expression, index: Index) -> Factor:
         """One number: of scalars alone, or of what counts at this step (`1 − mask`)."""

@@ -76,10 +76,14 @@ def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
     if "cut" not in tape:
         return []
     cut = tape["cut"] > 0
-    own = cut if sample is None else cut[:, sample : sample + 1]
+    chosen = slice(None) if sample is None else slice(sample, sample + 1)
+    own = cut[:, chosen]
+    ended = np.zeros_like(own) if tape.padding is None else tape.padding[1:, chosen]
     if tape.plan.network.truncate_by == "window":  # what was cut further on does not come again
         own = own & ~np.concatenate([own[1:], np.zeros_like(own[:1])])
-    return [Cut(t, bool(row.all())) for t, row in enumerate(own, 1) if row.any()]
+    return [
+        Cut(t, bool((row | over).all())) for t, (row, over) in enumerate(zip(own, ended, strict=True), 1) if row.any()
+    ]
 
 
 def _ratio(above: float, below: float) -> float:
