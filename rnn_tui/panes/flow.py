@@ -46,12 +46,14 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     """
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
-    sample = frame.sample
-    which = f"largest of {frame.samples} samples" if sample is None else f"sample {frame.number_of(sample)}"
     names, scales = _names(frame, height)
     title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
-    canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
+    if frame.sample is None:
+        title += f": units × time, largest of {frame.samples} samples"
+    else:  # first what may be cut least
+        title += f" · sample {frame.number_of(frame.sample)}: units × time"
+    canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
@@ -237,8 +239,11 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
     for y, each in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
-        after = canvas.text(after, y, f"{_short(each.total):<6}", look.bold)
-        if each.activation is not None and each.weights is not None and each.live is not None:
+        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[each.t]
+        after = canvas.text(
+            after, y, f"{'–' if nothing else _short(each.total):<6}", look.dim if nothing else look.bold
+        )
+        if not nothing and each.activation is not None and each.weights is not None and each.live is not None:
             text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
             canvas.text(after, y, text, look.dim)
 

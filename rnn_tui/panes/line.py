@@ -34,6 +34,8 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
 )
 """Cell sizes from large to small; the first that fits is taken."""
 POOLED = "÷"
+INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")"])
+"""Operators that may begin a row: what stands before them does not belong to what follows."""
 LONG_LABEL, SHORT_LABEL, TINY_LABEL = 24, 11, 10
 
 
@@ -171,10 +173,17 @@ def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
         if item.width > width:
             return None
         if rows[-1] and sum(i.width for i in rows[-1]) + item.width > width:
-            # An operator at the end of a row goes with what follows it.
-            rows.append([rows[-1].pop()] if rows[-1][-1].shown is None and len(rows[-1]) > 1 else [])
+            rows.append(_taken_along(rows[-1]) if item.text not in INFIX else [])
         rows[-1].append(item)
     return rows
+
+
+def _taken_along(row: list[Item]) -> list[Item]:
+    """The operators at the end of a row, taken off it: they go with what follows them."""
+    taken: list[Item] = []
+    while len(row) > 1 and row[-1].shown is None and not row[-1].text[0].isdigit():
+        taken.insert(0, row.pop())
+    return taken
 
 
 def _operator_width(part: Part) -> int:

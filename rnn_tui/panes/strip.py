@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.derive import gradient
-from engine.flow import cuts
+from engine.flow import Cut, cuts
 from engine.functions import Array
 from engine.program import carries_losses
 from rnn_tui.frame import LOG_FROM, Frame
@@ -19,6 +19,9 @@ from rnn_tui.targets import ToPosition
 
 LABELS = 15
 CUT, SOME_CUT = "│", "┆"
+GAP_FROM = 3
+"""A cell this wide leaves its last column free."""
+ROOMY = 100
 LEGEND = 20
 
 
@@ -30,37 +33,50 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     look, view = frame.look, frame.view
     canvas = Canvas(width, height, look.canvas)
     steps = view.program.steps
-    legend = LEGEND if width >= 100 else 0
+    legend = LEGEND if width >= ROOMY else 0
     room = max(1, width - LABELS - legend - 5)
     pitch = max(1, min(8, room // steps))
     columns = min(steps, room)
-    gap = 1 if pitch >= 3 else 0
-    output = view.program.output
+    cut = _cuts(frame)
+    _mark(frame, canvas, cut, 0, pitch, columns)
     _numbers(frame, canvas, pitch, columns)
-    rows = ((1, "forward ", output, look.forward), (2, "backward", gradient(output), look.backward))
-    for line, label, name, style in rows:
-        canvas.text(1, line, label, style)
-        canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
-        norms, there = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
-        codes, note = _codes(norms, there, columns)
-        codes[np.logical_and.reduceat(_ended(frame), np.arange(columns) * steps // columns)] = ENDED
-        palette = look.palettes.forward if line == 1 else look.palettes.backward
-        canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
-        for column in range(columns):
-            t = 1 + block_range(column, steps, columns).start
-            offset = int(view.written(name)[t])
-            canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
-        if legend:
-            canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
-    cut = _cuts(frame, canvas, pitch, columns)
+    for line, label, name in ((1, "forward ", view.program.output), (2, "backward", gradient(view.program.output))):
+        _row(frame, canvas, line, label, name, pitch, columns)
+    if pitch >= GAP_FROM:
+        _mark(frame, canvas, cut, 2, pitch, columns)
     if legend:
-        x = LABELS + columns * pitch + 5
-        x = canvas.text(x + 1, 0, f"{CUT} {cut}", look.error) if cut else x
-        if _ended(frame).any():
-            padding_key(frame, canvas, x, 0)
+        _legend(frame, canvas, LABELS + columns * pitch + 6, cut)
     _marker(frame, canvas, pitch, columns)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
+
+
+def _row(frame: Frame, canvas: Canvas, line: int, label: str, name: str, pitch: int, columns: int) -> None:
+    """The norms of one quantity; a click on a step goes to where it was written. At the right what the colours mean."""
+    look, view, steps = frame.look, frame.view, frame.view.program.steps
+    style = look.forward if line == 1 else look.backward
+    canvas.text(1, line, label, style)
+    canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
+    norms, there = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
+    codes, note = _codes(norms, there, columns)
+    codes[np.logical_and.reduceat(_ended(frame), np.arange(columns) * steps // columns)] = ENDED
+    palette = look.palettes.forward if line == 1 else look.palettes.backward
+    gap = 1 if pitch >= GAP_FROM else 0
+    canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
+    written = view.written(name)
+    for column in range(columns):
+        offset = int(written[1 + block_range(column, steps, columns).start])
+        canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
+    if canvas.width >= ROOMY:
+        canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
+
+
+def _legend(frame: Frame, canvas: Canvas, x: int, cut: list[Cut]) -> None:
+    """What the bars and the hatching mean."""
+    if cut:
+        x = 1 + canvas.text(x, 0, f"{CUT} cut, K = {frame.view.tape.plan.network.truncate}", frame.look.error)
+    if _ended(frame).any():
+        padding_key(frame, canvas, x - 1, 0)
 
 
 def _ended(frame: Frame) -> Array:
@@ -71,20 +87,21 @@ def _ended(frame: Frame) -> Array:
     return np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])[1:]
 
 
-def _cuts(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> str:
-    """A bar where the flow is cut between two steps, thin where it is so for some samples only; what to call it, "" when there is none."""
-    view, look, steps = frame.view, frame.look, frame.view.program.steps
+def _cuts(frame: Frame) -> list[Cut]:
+    """Where truncation cuts the flow; with a window for each loss, from where on losses do not reach beyond the present step."""
+    view = frame.view
     network, point = view.tape.plan.network, view.point
-    places = [(cut.t, cut.all) for cut in cuts(view.tape, frame.sample)]
+    places = cuts(view.tape, frame.sample)
     if network.truncate is not None and carries_losses(network) and point.phase == "backward" and point.t:
-        places = [(point.t + network.truncate, True)]  # the losses from there on do not reach beyond this step
-    places = [(t, whole) for t, whole in places if 1 < t <= steps]
-    if columns == steps:
-        for t, whole in places:
-            x = LABELS + (t - 1) * pitch - 1
-            for line in (0, 2) if pitch >= 3 else (0,):
-                canvas.text(x, line, CUT if whole else SOME_CUT, look.error)
-    return f"cut, K = {network.truncate}" if places else ""
+        places = [Cut(point.t + network.truncate, True)]
+    return [cut for cut in places if 1 < cut.t <= view.program.steps]
+
+
+def _mark(frame: Frame, canvas: Canvas, places: list[Cut], line: int, pitch: int, columns: int) -> None:
+    """A bar before each step at which the flow is cut, a thin one where that is so for some samples only."""
+    if columns == frame.view.program.steps:
+        for cut in places:
+            canvas.text(LABELS + (cut.t - 1) * pitch - 1, line, CUT if cut.all else SOME_CUT, frame.look.error)
 
 
 def _position(frame: Frame, offset: int) -> int:
@@ -118,7 +135,7 @@ def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
         if point.phase == "forward":
             canvas.text(LABELS + current * pitch - 1, 1, "▶", frame.look.accent)
         else:  # the error comes from the right
-            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= 3 else 0), 2, "◀", frame.look.accent)
+            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= GAP_FROM else 0), 2, "◀", frame.look.accent)
 
 
 def _loss(frame: Frame, canvas: Canvas, x: int) -> None:

@@ -136,7 +136,8 @@ def _summed(frame: Frame, slope: str) -> str:
     reached, steps = frame.view.summed_to(slope), frame.view.program.steps
     shown = frame.writer.spelling.name(slope)
     (line,) = frame.view.program.writers(slope)
-    if reached is None or frame.view.program.blocks[line.block].loop is not Loop.DOWN:
+    whole = frame.view.point.phase == "update" or frame.view.program.blocks[line.block].loop is not Loop.DOWN
+    if reached is None or whole:
         return shown
     return f"{shown}, t={steps}…{reached}" if reached < steps else f"{shown}, t={steps}"
 
