@@ -150,7 +150,9 @@ class _Anatomist:
         t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
         if self.sample is not None and "B" not in quantity.axes:
             value = self.view.tape.term(self.line, self.t, self.sample)
-            return self._array("term", f"{label}, sample {self.sample}", value, name, t)
+            numbers = self.view.tape.samples
+            number = self.sample if numbers is None else int(numbers[self.sample])
+            return self._array("term", f"{label}, sample {number}", value, name, t)
         return self._array("result", label, self._lookup(Name(name, self.line.equation.step)), name, t)
 
     def _flatten(self, expression: Expression, level: int, flip: bool) -> Iterator[Part]:
