@@ -16,13 +16,16 @@ import numpy as np
 from engine.debugger import View
 from engine.equation import TIME, infer
 from engine.evaluate import evaluate
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose
+from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose, walk
 from engine.functions import FUNCTIONS, Array, Axes
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.plan import Plan
+from engine.program import Loop
 
 Role = Literal["operator", "operand", "result", "term", "total"]
 _PRODUCTS = ("*", "/", "@")
+_MARKS = frozenset({"mask", "cut"})
+"""They say themselves what counts at a step, so they are shown beyond a sample's length too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,8 @@ class Part:
 
     `values` is (rows, columns), `shape` the array's shape as the notation has it. `name`, `t` say which quantity it is (by the engine's
     name), when it is one and not a function of one; its number of `axes`, `transposed` and `first` (the sample of row 0) turn a cell
-    of the picture into an index of that quantity.
+    of the picture into an index of that quantity. `padding` is True where a cell belongs to a step beyond its sample's length; None where
+    there is no such cell.
     """
 
     role: Role
@@ -43,6 +47,9 @@ class Part:
     axes: int = 2
     transposed: bool = False
     first: int = 0
+    padding: Array | None = None
+    over_time: bool = False
+    """Its columns are time steps."""
 
     def index(self, row: int, column: int) -> tuple[int, ...]:
         """The index in the quantity of a cell of the picture."""
@@ -117,7 +124,18 @@ class _Anatomist:
         if len(axes) < 2 or turned is None:
             turned = self._turns(axes)
         first = self.sample or 0 if axes[:1] == ("B",) else 0
-        return Part(role, label, _matrix(value, turned), shape, name, t, len(axes), turned, first)
+        matrix = _matrix(value, turned)
+        padding = None if name in _MARKS else self._padding(axes, t, matrix, turned)
+        return Part(role, label, matrix, shape, name, t, len(axes), turned, first, padding)
+
+    def _padding(self, axes: Axes, t: int | None, matrix: Array, turned: bool) -> Array | None:
+        """Which cells of a picture of what has these axes at step t are padding; a read-out of the last state has none."""
+        ended, looped = self.view.tape.padding, self.block.loop in (Loop.UP, Loop.DOWN)
+        if ended is None or not looped or t is None or not 0 <= t < len(ended) or axes[:1] != ("B",):
+            return None
+        row = ended[t] if self.sample is None else ended[t, self.sample : self.sample + 1]
+        upright = turned if len(axes) == 1 else not turned
+        return np.broadcast_to(row[:, None] if upright else row, matrix.shape) if row.any() else None
 
     def _turns(self, axes: Axes) -> bool:
         """Whether a matrix lies turned, whether a vector stands upright: one number a sample, or in columns all others."""
@@ -132,12 +150,24 @@ class _Anatomist:
         t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
         if self.sample is not None and "B" not in quantity.axes:
             value = self.view.tape.term(self.line, self.t, self.sample)
-            return self._array("term", f"{label}, sample {self.sample}", value, name, t)
+            numbers = self.view.tape.samples
+            number = self.sample if numbers is None else int(numbers[self.sample])
+            return self._array("term", f"{label}, sample {number}", value, name, t)
         return self._array("result", label, self._lookup(Name(name, self.line.equation.step)), name, t)
 
     def _flatten(self, expression: Expression, level: int, flip: bool) -> Iterator[Part]:
         """The parts of a tree; with `flip` those of its transpose, in which the factors of a matrix product change places."""
         match expression:
+            case Binary() if all(not self.axes.get(name) for name in _names(expression)):
+                yield Part("operator", self._scalar(expression))
+            case Binary() if _names(expression) <= _MARKS and infer(expression, self.axes):
+                yield self._operand(expression, flip)  # what counts at this step, as one picture
+            case Call(function="sqrt", arguments=(argument,)) if not infer(argument, self.axes):
+                yield Part("operator", "√(")
+                yield from self._flatten(argument, 0, flip)
+                yield Part("operator", ")")
+            case Call(function="sum") if self.update:
+                yield Part("operator", self._scalar(expression))
             case Binary(operator=operator, left=left, right=right) if operator in ("+", "-", *_PRODUCTS):
                 first, second = (right, left) if operator == "@" and flip else (left, right)
                 own = 2 if operator in _PRODUCTS else 1
@@ -159,7 +189,7 @@ class _Anatomist:
                 yield Part("operator", "Σ_b")
                 yield from self._flatten(operand, 2, self.layout.columns)
             case Call(function=function, arguments=(argument,)) if isinstance(argument, Name):
-                yield Part("operator", function)
+                yield Part("operator", "√" if function == "sqrt" else function)
                 yield from self._flatten(argument, 2, flip)
             case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
                 yield from self._flatten(body, level, flip)
@@ -169,8 +199,8 @@ class _Anatomist:
                 yield self._operand(expression, flip)
 
     def _scalar(self, expression: Expression) -> str:
-        value = self._evaluate(expression)
-        return f"{float(value):g}".replace("-", "−")
+        value = float(self._evaluate(expression))
+        return (f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.3g}").replace("-", "−")
 
     def _operand(self, expression: Expression, flip: bool) -> Part:
         label = self.writer.expression(self._written(expression, flip), self.block, self.t)
@@ -179,8 +209,11 @@ class _Anatomist:
         before = self.update and isinstance(inner, Name) and inner.step < 0 and inner.name in self.view.program.updates
         if not isinstance(inner, Name) or before:  # a function of quantities, or one of the iteration before
             axes, value = infer(expression, self.axes), self._evaluate(expression)
-            matrix = _matrix(value, flip if len(axes) == 2 else self._turns(axes))
-            return Part("operand", label, matrix, matrix.shape if len(axes) == 2 else np.shape(value))
+            turned = flip if len(axes) == 2 else self._turns(axes)
+            matrix = _matrix(value, turned)
+            padding = None if _names(expression) <= _MARKS else self._padding(axes, self.t, matrix, turned)
+            shape = matrix.shape if len(axes) == 2 else np.shape(value)
+            return Part("operand", label, matrix, shape, padding=padding)
         quantity = self.view.program.quantities.get(inner.name)
         t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
         return self._array("operand", label, self._lookup(inner), inner.name, t, turned=flip != transposed)
@@ -199,7 +232,11 @@ class _Anatomist:
 
         values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
         written = self._written(expression, self.layout.columns)
-        return Part("operand", self.writer.expression(written, self.block), values, values.shape)
+        ended = tape.padding
+        own = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
+        padding = None if ended is None else ended[1:, own].T
+        label = self.writer.expression(written, self.block)
+        return Part("operand", label, values, values.shape, over_time=True, first=self.sample or 0, padding=padding)
 
     def _evaluate(self, expression: Expression) -> Any:
         with np.errstate(all="ignore"):
@@ -208,6 +245,10 @@ class _Anatomist:
     def _lookup(self, name: Name) -> Any:
         tape = self.view.tape
         return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, self.sample)
+
+
+def _names(expression: Expression) -> set[str]:
+    return {node.name for node in walk(expression) if isinstance(node, Name)}
 
 
 def _matrix(value: Any, turned: bool) -> Array:

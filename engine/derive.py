@@ -20,6 +20,12 @@ FULL, CUT = "_full", "_cut"
 SUFFIXES = (OUT, NEXT, FULL, CUT)
 
 
+def whole(name: str) -> str:
+    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut); a name itself when it is no flow."""
+    suffix = next((each for each in SUFFIXES if name.startswith("d") and name.endswith(each)), "")
+    return name.removesuffix(suffix)
+
+
 def gradient(name: str) -> str:
     """dL/dname by name."""
     return "d" + name

@@ -304,6 +304,8 @@ class _Reader:
             case Sum(operand=operand):
                 for b in self.samples:
                     yield from self.terms(operand, (b, *index))
+            case Binary() if self._is_mark(expression):
+                yield [self._function("1−", expression, self._within(expression, index))]
             case Binary(operator=operator, left=left, right=right):
                 yield from self._binary(operator, left, right, index)
             case Call(function="sum", arguments=(operand,)):
@@ -340,11 +342,19 @@ class _Reader:
         else:
             yield [self._function(operator, Binary(operator, left, right), index)]
 
+    def _is_mark(self, expression: Expression) -> bool:
+        """Whether it is one number by its meaning: of scalars that are set, or of what counts at this step (`1 − mask`)."""
+        tape = self.tape
+        known = {"mask", UPDATE_NUMBER, *tape.plan.sizes, *tape.plan.network.hyperparameters}
+        return {name.name for name in names(expression)} <= known
+
     def _reciprocal(self, divisor: Expression, index: Index) -> Factor:
         """1/divisor: a constant, or a function of what the divisor reads."""
-        value = 1 / float(np.asarray(self._array(divisor))[self._within(divisor, index)])
+        below = float(np.asarray(self._array(divisor))[self._within(divisor, index)])
+        with np.errstate(all="ignore"):
+            value = float(np.divide(1.0, below))
         of = self._cells_in(divisor, index)
-        return Factor("1/", value, of=of) if of else Factor(f"1/{1 / value:g}", value)
+        return Factor("1/", value, of=of) if of else Factor(f"1/{below:g}", value)
 
     def _function(self, label: str, whole: Expression, index: Index, body: Expression | None = None) -> Factor:
         """A function of cells as one number; a constant when it reads none."""

@@ -57,5 +57,34 @@ def bottleneck(tape: Tape) -> str | None:
     return None
 
 
+def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
+    """‖row of step t‖ of a quantity in time, over the batch or for one sample."""
+    norms = tape.norms(name, sample)
+    return float(norms[t + len(norms) - 1 - tape.plan.steps])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where truncation cuts the flow: between steps t and t−1, for all the samples looked at or for some of them."""
+
+    t: int
+    all: bool
+
+
+def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
+    """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
+    if "cut" not in tape:
+        return []
+    cut = tape["cut"] > 0
+    chosen = slice(None) if sample is None else slice(sample, sample + 1)
+    own = cut[:, chosen]
+    ended = np.zeros_like(own) if tape.padding is None else tape.padding[1:, chosen]
+    if tape.plan.network.truncate_by == "window":  # what was cut further on does not come again
+        own = own & ~np.concatenate([own[1:], np.zeros_like(own[:1])])
+    return [
+        Cut(t, bool((row | over).all())) for t, (row, over) in enumerate(zip(own, ended, strict=True), 1) if row.any()
+    ]
+
+
 def _ratio(above: float, below: float) -> float:
     return float(above / below) if below else float("nan")

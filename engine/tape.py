@@ -95,6 +95,21 @@ class Tape:
         """(B,) the time steps of each sample where they differ, else None."""
         return self.arrays["mask"].sum(axis=0).astype(np.int64) if "mask" in self.arrays else None
 
+    @cached_property
+    def clipped_entries(self) -> tuple[int, int]:
+        """How many entries of all gradients are at the limit of clipping by value, and how many there are."""
+        limit = self.plan.network.clip_value
+        clipped = [self.updates[f"{gradient(name)}_clipped"] for name in self.parameters] if limit is not None else []
+        return sum(int((np.abs(each) >= limit).sum()) for each in clipped), sum(each.size for each in clipped)
+
+    @cached_property
+    def padding(self) -> Array | None:
+        """(T+1, B) True where step t is beyond the sample's length (row 0 never is); None when no sample is short."""
+        if "mask" not in self.arrays:
+            return None
+        mask = self.arrays["mask"]
+        return np.concatenate([np.zeros_like(mask[:1], dtype=bool), mask == 0])
+
     def norms(self, name: str, sample: int | None = None) -> Array:
         """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
         key = name, sample

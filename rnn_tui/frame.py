@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from engine.anatomy import Part, anatomy
 from engine.debugger import View
-from engine.derive import gradient
+from engine.derive import CUT, gradient, whole
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
 from engine.training import Measured
 from rnn_tui.look import Look
-from rnn_tui.render.palette import scale_of, signed_codes
+from rnn_tui.render.palette import ENDED, scale_of, signed_codes
+from rnn_tui.render.pooling import pool
 
 Page = Literal["program", "flow", "weights", "training"]
 PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training")
@@ -72,7 +73,8 @@ class Frame:
     description: str = ""
     title: str = ""
     look_for: str = ""
-    samples: int = 1
+    batches: int = 1
+    """Iterations in an epoch."""
     classes: tuple[str, ...] = ()
     history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
     """What is known of the iterations that were run."""
@@ -82,7 +84,7 @@ class Frame:
     @cached_property
     def parts(self) -> list[Part]:
         """The line that ran last, taken apart."""
-        return anatomy(self.view, self.writer, self.selection.sample)
+        return anatomy(self.view, self.writer, self.sample)
 
     @cached_property
     def inspected(self) -> int | None:
@@ -126,26 +128,74 @@ class Frame:
         names = {part.name for part in self.parts if part.name in quantities and part.role != "term"}
         return frozenset(name for name in names if name and name.startswith("d") and quantities[name].rows)
 
-    def tone(self, values: Array, name: str | None, *, in_line: bool = False) -> Tone:
-        """How values of a quantity are coloured: on one scale for all its time steps; with no name, on one of their own."""
+    @property
+    def samples(self) -> int:
+        """How many samples this iteration works on."""
+        return self.view.tape.plan.batch
+
+    @property
+    def sample(self) -> int | None:
+        """The chosen sample's row in the batch; None: all of them. A batch may be smaller than the one it was chosen in."""
+        return None if self.selection.sample is None else min(self.selection.sample, self.samples - 1)
+
+    def number_of(self, sample: int) -> int:
+        """The number in the data of a sample of the batch."""
+        own = self.view.tape.samples
+        return sample if own is None else int(own[sample])
+
+    def rows_of(self, name: str) -> bool:
+        """Whether a quantity, or a flow that has no line of its own, is in time."""
+        return bool(
+            self.view.program.quantities.get(name, self.view.program.quantities.get(whole(name), _NOTHING)).rows
+        )
+
+    def tone(
+        self, values: Array, name: str | None, *, in_line: bool = False, among: frozenset[str] = frozenset()
+    ) -> Tone:
+        """How values of a quantity are coloured: on one scale for all its time steps; with no name, on one of their own.
+
+        Those it stands among, and with `in_line` those of this line, share its scale.
+        """
         log = bool(self.selection.log)
         if name is None:
             return Tone(scale_of(values), log, FLOOR)
         tape = self.view.tape
-        if not self.view.program.quantities.get(name, _NOTHING).rows:
+        if not self.rows_of(name):
             # A sum that still grows may pass beyond where it ends.
             return Tone(max(tape.scale(name), scale_of(values)), log, FLOOR)
-        together = self._in_line if in_line and name in self._in_line else {name}
+        together = self._in_line if in_line and name in self._in_line else among | {name}
         scale = max(tape.scale(each) for each in together)
-        floor = min(tape.scale(each) * tape.depth(each) for each in together) / scale
+        # What truncation cut off may be as small as it likes.
+        deep = [each for each in together if not each.endswith(CUT)] or [name]
+        floor = min(tape.scale(each) * tape.depth(each) for each in deep) / scale
         if self.selection.log is None:
             log = floor * LOG_FROM < 1
         return Tone(scale, log, min(0.5, max(1e-30, floor)))
 
-    def codes(self, values: Array, name: str | None, *, in_line: bool = False) -> NDArray[np.uint8]:
+    def codes(
+        self, values: Array, name: str | None, *, in_line: bool = False, among: frozenset[str] = frozenset()
+    ) -> NDArray[np.uint8]:
         """Colour codes of values of a quantity."""
-        tone = self.tone(values, name, in_line=in_line)
+        tone = self.tone(values, name, in_line=in_line, among=among)
         return signed_codes(values, tone.scale, tone.log, tone.floor)
+
+    def picture(
+        self,
+        values: Array,
+        name: str | None,
+        rows: int,
+        columns: int,
+        *,
+        padding: Array | None = None,
+        in_line: bool = False,
+        among: frozenset[str] = frozenset(),
+    ) -> NDArray[np.uint8]:
+        """Colour codes of values pooled to at most rows × columns; where a block holds nothing but padding, it says so."""
+        counted = values if padding is None else np.where(padding, 0, values)
+        codes = self.codes(pool(counted, rows, columns), name, in_line=in_line, among=among)
+        if padding is not None:
+            codes[pool(~padding, rows, columns) == 0] = ENDED
+        return codes
 
     def choose(self, **changes: object) -> Frame:
         """The frame with other choices."""

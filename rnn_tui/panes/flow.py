@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
-from engine.derive import gradient
+from engine.derive import OUT, gradient
 from engine.flow import Gain, gain
 from engine.functions import Array
 from rnn_tui.frame import Frame
-from rnn_tui.render.canvas import Canvas
+from rnn_tui.panes.legend import padding_key
+from rnn_tui.panes.words import flow_meaning, flows_with
+from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import NOT_YET
+from rnn_tui.render.palette import ENDED, NOT_YET, PAD
 from rnn_tui.render.pooling import block_of, block_range, pool
 from rnn_tui.targets import ToPosition
 
@@ -23,6 +26,8 @@ GAINS = 33
 LEFT = 5
 FULL = 8
 """Lines that a quantity should have before a further one is shown below it."""
+LEAST = 3
+"""Lines that a flow of the same gradient gets at least: they are to be seen together."""
 
 
 @dataclass(frozen=True)
@@ -37,66 +42,123 @@ class _Grid:
 def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     """Rows are units, columns time steps; of several samples the value of largest magnitude, or the chosen sample's.
 
-    Where there is room, the other quantities in time stand below, on the same time axis.
+    Where there is room, the gradient's flows stand below on its scale, and then other quantities in time; all on one time axis.
     """
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
-    sample = frame.selection.sample
-    which = f"sample {sample}" if sample is not None else f"largest of {frame.samples} samples"
-    names = _names(frame, height)
-    shown = frame.writer.spelling.name
-    title = "flow" if len(names) > 1 else f"flow · {shown(name)}"
+    names, scales = _names(frame, height)
+    title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
-    canvas.frame(0, 0, width, height, f"{title}: units × time, {which}{scale}", look.border, look.bold)
+    if frame.sample is None:
+        title += f": units × time, largest of {frame.samples} samples"
+    else:  # first what may be cut least
+        title += f" · sample {frame.number_of(frame.sample)}: units × time"
+    canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
     grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
-    y, share = 1, (height - 2) // len(names)
-    for each in names:
-        if len(names) > 1:
-            log = " (log)" if frame.tone(view.tape[each], each).log else ""
-            canvas.text(LEFT, y, f"{shown(each)}{log}", look.backward if each.startswith("d") else look.forward)
-        used = _quantity(frame, canvas, each, grid, y + 1, max(1, share - 3), room)
-        y += max(share, used) if len(names) == 1 else used + 1
+    if len(names) == 1:
+        top = 1 if height < 9 else 2
+        lines = _picture(frame, canvas, name, grid, top, max(1, height - 3 - top), frozenset())
+        _axis(frame, canvas, name, top + lines, grid)
+        _norms(frame, canvas, name, top + lines + 1, grid, room)
+    else:
+        _several(frame, canvas, names, scales, grid, room)
     if gains:
         _gains(frame, canvas, width - gains - 1, height)
+    if _ended(frame, grid).any():
+        padding_key(frame, canvas, 2, height - 1)
     return canvas
 
 
-def _names(frame: Frame, height: int) -> list[str]:
-    """The flowing quantity, then as many of the others in time as fit."""
-    quantities = frame.view.program.quantities
-    rest = [name for name, quantity in quantities.items() if quantity.rows and name != frame.flowing]
-    own = quantities[frame.flowing].axes
+def _several(
+    frame: Frame, canvas: Canvas, names: list[str], scales: dict[str, frozenset[str]], grid: _Grid, room: int
+) -> None:
+    """Quantities one below the other: a line of text, the picture, the norms of the steps where they fit; the axis below the last."""
+    look = frame.look
+    share = (canvas.height - 3) // len(names)
+    each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
+    y = 1
+    for name in names:
+        among = scales.get(name, frozenset())
+        log = ", log" if frame.tone(frame.view.tape[name], name, among=among).log else ""
+        style = look.backward if name.startswith("d") else look.forward
+        after = canvas.text(LEFT, y, frame.writer.spelling.name(name), style)
+        meaning = f" {flow_meaning(frame, name)}{log}"
+        after = canvas.text(after, y, shortened(meaning, LEFT + room - after), look.dim)
+        lines = _picture(frame, canvas, name, grid, y + 1, share - 1 - each_step, among)
+        if each_step:
+            _norms(frame, canvas, name, y + 1 + lines, grid, room)
+        y += 1 + lines + each_step
+    _axis(frame, canvas, names[0], y, grid)
+
+
+def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[str]]]:
+    """What to show from top to bottom, and for each the quantities it shares a scale with.
+
+    The flowing quantity; on a page of its own the flows that add up to it and those of the other states; then as many others as fit.
+    """
+    quantities, name = frame.view.program.quantities, frame.flowing
+    own = flows_with(frame, name)
+    shown = [name]
+    groups: list[list[str]] = [own]
+    if frame.selection.page == "flow":
+        states = [gradient(state) for state in frame.view.tape.plan.network.table.states]
+        groups += [flows_with(frame, state) for state in states if state not in own and state + OUT in quantities]
+        fitting = [groups[:count] for count in range(1, len(groups) + 1)]
+        chosen = [each for each in fitting if sum(map(len, each)) * LEAST <= height - 3]
+        shown = (
+            [each for group in chosen[-1] for each in group] if chosen else own[: max(1, (height - 3) // (LEAST + 1))]
+        )
+        shown = shown if name in shown else [name]
+    axes = quantities[own[0]].axes
+    rest = [each for each, quantity in quantities.items() if quantity.rows and each not in (*own, *shown)]
     others = sorted(
-        rest, key=lambda name: (quantities[name].axes != own, name.startswith("d") != frame.flowing.startswith("d"))
+        rest, key=lambda each: (quantities[each].axes != axes, each.startswith("d") != name.startswith("d"))
     )
-    return [frame.flowing, *others[: max(0, (height - 2) // FULL - 1)]]
+    shown += others[: max(0, (height - 2) // FULL - len(shown))]
+    return shown, {each: frozenset(group) for group in groups for each in group}
 
 
-def _quantity(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lines: int, room: int) -> int:
-    """One quantity in at most `lines` lines from line `top`, its axis and norms below; how many lines that took."""
+def _ended(frame: Frame, grid: _Grid) -> Array:
+    """For each row t = 0..T whether it lies beyond the chosen sample's length (beyond that of all)."""
+    padding = frame.view.tape.padding
+    if padding is None:
+        return np.zeros(grid.steps, dtype=bool)
+    return np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])
+
+
+def _picture(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lines: int, among: frozenset[str]) -> int:
+    """One quantity in at most `lines` lines from line `top`; how many lines that took."""
     look, view = frame.look, frame.view
-    array, there = view.tape[name], view.computed(name)
+    array, there, written = view.tape[name], view.computed(name), view.written(name)
+    array = array if array.ndim == 3 else array[..., None]
+    never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
     if len(array) < grid.steps:  # no row for t = 0
         array, there = np.concatenate([np.zeros_like(array[:1]), array]), np.concatenate([[False], there])
-    sample = frame.selection.sample
-    values = array[:, sample] if sample is not None else _largest(array)
+        never = np.concatenate([[True], never])
+    padding = view.tape.padding
+    if padding is not None and name not in ("mask", "cut"):
+        array = np.where(padding[..., None], 0, array)
+    values = array[:, frame.sample] if frame.sample is not None else _largest(array)
     picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
-    codes = frame.codes(picture, name)
-    starts = np.arange(grid.columns) * grid.steps // grid.columns
-    codes[:, ~np.logical_or.reduceat(there, starts)] = NOT_YET
+    codes = frame.codes(picture, name, among=among)
+    for hidden, code in ((~there, NOT_YET), (_ended(frame, grid), ENDED), (never, PAD)):
+        codes[:, np.logical_and.reduceat(hidden, np.arange(grid.columns) * grid.steps // grid.columns)] = code
     rows = heatmap(codes, look.palettes.signed, look.mode, grid.pitch, size)
     canvas.rows(LEFT, top, rows)
     canvas.text(1, top, "  0", look.dim)
     if len(rows) > 1:
         canvas.text(1, top + len(rows) - 1, f"{values.shape[1] - 1:>3}", look.dim)
-    _axis(frame, canvas, name, top + len(rows), grid)
-    _norms(frame, canvas, name, top + len(rows) + 1, grid, room)
     _clickable(frame, canvas, name, top, len(rows), grid)
-    return len(rows) + 3
+    return len(rows)
+
+
+def _starts(frame: Frame, name: str) -> bool:
+    """Whether what no line writes is given from the start: an input, an initial state."""
+    return frame.view.program.quantities[name].given or not name.startswith("d")
 
 
 def _largest(array: Array) -> Array:
@@ -141,8 +203,9 @@ def _now(frame: Frame, name: str) -> int | None:
 
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
     look, view = frame.look, frame.view
-    written, norms = view.written(name), view.tape.norms(name, frame.selection.sample)
+    written, norms = view.written(name), view.tape.norms(name, frame.sample)
     there = view.computed(name) & (written >= 0)
+    there = there & ~_ended(frame, grid)[grid.steps - len(there) :]
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not there.any():
         return
@@ -163,20 +226,24 @@ def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     look, view = frame.look, frame.view
     there = view.computed(gradient(view.program.output))
     reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
-    steps = range(reached + 1, view.program.steps + 1)[: max(0, height - 5)]
-    if not len(steps):
+    counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
+    steps = list(islice(counted, max(0, height - 5)))
+    if not steps:
         canvas.text(x, 2, "gain per step,", look.dim)
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
-    gains = [gain(view.tape, t, frame.selection.sample) for t in steps]
+    gains = [gain(view.tape, t, frame.sample) for t in steps]
     label = max(len(_step(each)) for each in gains) + 2
     split = gains[0].weights is not None
     factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
     for y, each in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
-        after = canvas.text(after, y, f"{_short(each.total):<6}", look.bold)
-        if each.activation is not None and each.weights is not None and each.live is not None:
+        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[each.t]
+        after = canvas.text(
+            after, y, f"{'–' if nothing else _short(each.total):<6}", look.dim if nothing else look.bold
+        )
+        if not nothing and each.activation is not None and each.weights is not None and each.live is not None:
             text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
             canvas.text(after, y, text, look.dim)
 
@@ -186,6 +253,11 @@ def _recurrent(frame: Frame) -> str:
     program = frame.view.program
     back = next(line for line in program.writers(gradient(program.output)) if line.equation.step < 0)
     return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
+
+
+def _ended_at(frame: Frame, t: int) -> bool:
+    padding = frame.view.tape.padding
+    return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
 
 
 def _step(each: Gain) -> str:

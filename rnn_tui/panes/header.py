@@ -6,6 +6,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.frame import Frame
+from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.targets import Press
@@ -37,15 +38,23 @@ def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:
     if point.line == "start":
         return [("start, nothing computed", look.accent), (f"   {shown}", look.dim)]
     color = look.phase(point.phase)
-    parts = [(f"iteration {point.iteration}  ", look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
+    epoch = ""
+    if frame.batches > 1:
+        epoch = f"batch {point.iteration % frame.batches + 1}/{frame.batches}"
+        epoch = f"epoch {point.iteration // frame.batches} {epoch}  " if roomy else f"{epoch}  "
+    iteration = f"iteration {point.iteration}  " if roomy or not epoch else f"it. {point.iteration}  "
+    parts = [(iteration + epoch, look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
     if point.t is not None:
         parts.append((f"  t = {point.t}", look.accent))
     if view.line is not None and roomy and point.parameter is None:
         step = view.line.equation.step
         name = frame.writer.target(view.line, point.t) if step else frame.writer.spelling.name(view.line.name)
         parts.append((f"  {name}", look.text))
+    clipped = clipping_words(frame) if roomy else ""
     if point.parameter is not None:
         parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))
+    if clipped:
+        parts.append((f"  {clipped}", look.text))
     return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]
 
 

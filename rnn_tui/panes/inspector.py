@@ -7,9 +7,11 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.anatomy import Part
+from engine.derive import NEXT, gradient
 from engine.explain import Explanation, Factor, Term, explain, explain_update
 from engine.functions import Array
 from rnn_tui.frame import Frame
+from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
@@ -17,6 +19,8 @@ from rnn_tui.render.numbers import exact, number
 STATISTICS = 42
 MOST = 24
 """No more terms than this are ever shown."""
+CARRIED, MINUS_ONE = "carried", "−1"
+GIVEN = ("x", "y", "mask", "cut", "N")
 WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
 
 
@@ -55,19 +59,67 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
     label = _label(frame, part, index)
     where = _where(frame, part, index)
     head: Line = [(label, look.accent), (f" = {exact(value, part.values.dtype)}", look.bold), (f"   {where}", look.dim)]
+    notes: list[Line] = [[(note, look.accent)] for note in _notes(frame, part, index) if note]
+    if part.name == NORM:
+        head[2] = ("   √ of the sum of these squared:", look.dim)
+        return [head, *_norms(frame, room, height - 1 - len(notes)), *notes]
     explanation = _explanation(frame, part, index)
     if explanation is None or not len(explanation.values):
-        origin = "an input" if part.name in ("x", "y") else "a weight, drawn at the start or made by the last update"
-        return [head, [(origin if part.name else "computed within this line", look.dim)]]
-    return [head, *_arithmetic(frame, explanation, label, room, height - 1)]
+        origin = "an input" if part.name in GIVEN else "a weight, drawn at the start or made by the last update"
+        return [head, *notes, [(origin if part.name else "computed within this line", look.dim)]]
+    lines = _arithmetic(frame, explanation, room, height - 1 - len(notes))
+    if part.name is not None and part.name.endswith(NEXT):  # its flows say it too
+        return [head, *lines, *notes]
+    return [head, *notes, *lines]
+
+
+def _notes(frame: Frame, part: Part, index: tuple[int, ...]) -> list[str]:
+    """What else there is to say of a cell: that it is padding; at a line of truncation or clipping what that took away."""
+    notes: list[str] = []
+    if _is_padding(frame, part):
+        sample, t = (index[0], index[1] + 1) if part.over_time else (index[0], part.t or frame.view.point.t or 0)
+        notes.append(padding_words(frame, sample, t))
+    if part.role != "operand":
+        notes += [truncation_words(frame), clipping_words(frame) if _is_clipping(part) else ""]
+    return notes
+
+
+def _is_clipping(part: Part) -> bool:
+    return part.name is not None and (part.name == NORM or part.name.endswith(("_clipped", "_cut")))
+
+
+def _is_padding(frame: Frame, part: Part) -> bool:
+    return part.padding is not None and frame.cell is not None and bool(part.padding[frame.cell])
+
+
+def _norms(frame: Frame, room: int, height: int) -> list[Line]:
+    """The norms of all gradients, which make the one that is clipped; the last ones are left out where there is no room."""
+    tape, look = frame.view.tape, frame.look
+    cells = [
+        f"‖{frame.writer.spelling.name(gradient(name))}‖ {number(float(np.linalg.norm(slope)), 9, 4, trim=True)}"
+        for name, slope in tape.gradients.items()
+    ]
+    lines = _table(cells, room, look.text)
+    if len(lines) > height:
+        lines = [*lines[: max(0, height - 1)], [*lines[max(0, height - 1)][:-1], ("…", look.dim)]]
+    return lines
+
+
+def _table(cells: list[str], room: int, style: Style) -> list[Line]:
+    wide = max(map(cell_len, cells)) + 3
+    per_line = max(1, room // wide)
+    return [
+        [(f"{cell:<{wide}}", style) for cell in cells[start : start + per_line]]
+        for start in range(0, len(cells), per_line)
+    ]
 
 
 def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if part.name is None:
         return part.text + _index(index)
     name = frame.writer.spelling.name(part.name) + ("" if part.t is None else f"@{part.t}")
-    if part.role == "term" and frame.selection.sample is not None:
-        name += f",{frame.selection.sample}"
+    if part.role == "term" and frame.sample is not None:
+        name += f",{frame.sample}"
     return name + _index(_lying(frame, part.name, index))
 
 
@@ -82,17 +134,28 @@ def _index(index: tuple[int, ...]) -> str:
 
 
 def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
+    if part.over_time:
+        return f"{_sample(frame, index[0])}, t = {index[1] + 1}"
     axes = frame.writer.axes.get(part.name or "", ())
     if len(axes) != len(index):
         return ""
-    words = [f"{WORDS.get(axis, axis)} {i}" for axis, i in zip(axes, index, strict=True)]
+    words = [
+        _sample(frame, i) if axis == "B" else f"{WORDS.get(axis, axis)} {i}"
+        for axis, i in zip(axes, index, strict=True)
+    ]
     if axes == ("H", "H"):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]
-    if axes and axes[0] == "B" and frame.classes and part.name not in ("x",):
+    if axes and axes[0] == "B" and frame.classes and part.name != "x" and not _is_padding(frame, part):
         y = frame.view.tape.at("y", part.t or frame.view.point.t)
         target = int(y[index[0]])
         words.append(f"target {frame.classes[target]}" if target < len(frame.classes) else f"target {target}")
     return ", ".join(words)
+
+
+def _sample(frame: Frame, row: int) -> str:
+    """A sample by its number in the data; in a mini-batch with its row."""
+    own = frame.number_of(row)
+    return f"sample {own}" if frame.view.tape.samples is None else f"sample {own} (row {row})"
 
 
 def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanation | None:
@@ -104,7 +167,7 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
     if part.name in view.program.updates:
         return explain(view.tape, part.name, None, index)
     reached = view.summed_to(part.name) if part.role == "total" else None
-    sample = frame.selection.sample if part.role == "term" else None
+    sample = frame.sample if part.role == "term" else None
     if part.role == "operand" and view.program.quantities[part.name].rows == "" and part.t is None:
         return explain(view.tape, part.name, None, index)
     return explain(
@@ -112,11 +175,13 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
     )
 
 
-def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, height: int) -> list[Line]:
+def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -> list[Line]:
     """One product as symbols and numbers; a sum as its largest terms and the rest as one number."""
     look = frame.look
     count = len(explanation.values)
     first, _, _ = explanation.largest(MOST)
+    if count == 1 and first[0].factors[0].name == CARRIED:
+        return [[(carried_words(frame), look.text)]]
     if count == 1:
         factors = first[0].factors
         lines: list[Line] = [[(f"= {' × '.join(_factor(frame, f) for f in factors)}", look.text)]]
@@ -124,6 +189,13 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
         note = _note(frame, first[0])
         return lines + ([[(note, look.dim)]] if note else [])
     cells = [f"{_term(frame, term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
+    ways = [_way(frame, term) for term in first]
+    if all(ways):
+        wide = max(map(cell_len, cells))
+        lines = [
+            [(f"{cell:<{wide}}", look.text), (f"   {way}", look.dim)] for cell, way in zip(cells, ways, strict=True)
+        ]
+        return lines if height <= count else [[(f"sum of {count} flows", look.dim)], *lines]
     if not explanation.values.any():
         return [[(f"0 because every one of its {count} terms is 0, for example", look.dim)], [(cells[0], look.text)]]
     wide = max(cell_len(cell) for cell in cells) + 3
@@ -133,10 +205,13 @@ def _arithmetic(frame: Frame, explanation: Explanation, label: str, room: int, h
     total = f"sum of {count} terms"
     if others:
         total += f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}"
-    lines = [[(total, look.dim)]]
-    for start in range(0, len(shown), per_line):
-        lines.append([(f"{cell:<{wide}}", look.text) for cell in shown[start : start + per_line]])
-    return lines
+    return [[(total, look.dim)], *_table(shown, room, look.text)]
+
+
+def _way(frame: Frame, term: Term) -> str:
+    """Which way a flow comes that is all of a term, but for its sign."""
+    factors = [factor for factor in term.factors if factor.name != MINUS_ONE]
+    return flow_words(frame, factors[0].name) if len(factors) == 1 and factors[0].t is not None else ""
 
 
 def _term(frame: Frame, term: Term) -> str:
@@ -157,7 +232,7 @@ def _note(frame: Frame, term: Term) -> str:
     if term.value != 0:
         return ""
     for factor in term.factors:
-        if factor.value == 0 and factor.of:
+        if factor.value == 0 and factor.of and factor.name.endswith("'"):
             inner = factor.of[0]
             return (
                 f"0 because {_factor(frame, inner)} = {number(inner.value, 9, 4, trim=True)} switches the unit off here"
@@ -170,6 +245,8 @@ def _note(frame: Frame, term: Term) -> str:
 def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height: int) -> None:
     look = frame.look
     values: Array = part.values if part.values is not None else np.zeros(1)
+    if part.padding is not None and not part.padding.all():
+        values = values[~part.padding]
     finite = values[np.isfinite(values)]
     if finite.size:
         low, high = number(float(finite.min()), 9, 3, trim=True), number(float(finite.max()), 9, 3, trim=True)

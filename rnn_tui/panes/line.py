@@ -12,11 +12,12 @@ from rich.style import Style
 
 from engine.anatomy import Part, line_text
 from rnn_tui.frame import Frame
+from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.render.pooling import block_of, pool
+from rnn_tui.render.pooling import block_of
 from rnn_tui.targets import ToCell
 
 CellHeight = Literal["half"] | int
@@ -32,7 +33,10 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (1, "half"),
 )
 """Cell sizes from large to small; the first that fits is taken."""
-LONG_LABEL, SHORT_LABEL = 24, 11
+POOLED = "÷"
+INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")"])
+"""Operators that may begin a row: what stands before them does not belong to what follows."""
+LONG_LABEL, SHORT_LABEL, TINY_LABEL = 24, 11, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,23 @@ class Item:
     width: int
     lines: int
     shown: tuple[int, int] | None = None
+    shape: tuple[int, int] | None = None
+    """Rows and columns of the array; None for text and for a single number."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How parts are drawn: the size of a cell, how long labels may be, whether shapes stand below, and the most cells of a picture."""
+
+    cell: tuple[int, CellHeight]
+    label: int = LONG_LABEL
+    notes: bool = True
+    most: tuple[int, int] | None = None
+
+    def lines(self, row: list[Item]) -> int:
+        """The lines of a row of items with labels and shapes; text alone takes one."""
+        pictured, labelled = any(item.shape for item in row), any(item.shown for item in row)
+        return max(item.lines for item in row) + labelled + (pictured and self.notes)
 
 
 def draw_line(frame: Frame, width: int, height: int) -> Canvas:
@@ -58,52 +79,90 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
         _welcome(frame, canvas)
         return canvas
     inner, room = width - 4, height - 2
-    rows, size = arrange(frame.parts, frame, inner, room)
-    used = sum(max(item.lines for item in row) + 2 for row in rows)
-    y = 1 + max(0, (room - used) // 2)
+    rows, manner = arrange(frame.parts, frame, inner, room)
+    while len(rows) > 1 and sum(manner.lines(row) for row in rows) > room:
+        rows = [*rows[:-2], rows[-1]]  # the result stays
+    y = 1 + max(0, (room - sum(manner.lines(row) for row in rows)) // 2)
     for row in rows:
         tall = max(item.lines for item in row)
+        if not any(item.shown for item in row):
+            y -= 1  # no labels above
         x = 2 + max(0, (inner - sum(item.width for item in row)) // 2)
         for item in row:
-            _draw(frame, canvas, item, x, y, tall, size)
+            _draw(frame, canvas, item, x, y, tall, manner)
             x += item.width
-        y += tall + 2
+        y += manner.lines(row) + (not any(item.shown for item in row))
+    _legend(frame, canvas, [item for row in rows for item in row])
     return canvas
 
 
-def arrange(
-    parts: list[Part], frame: Frame, width: int, height: int
-) -> tuple[list[list[Item]], tuple[int, CellHeight]]:
-    """The parts in rows that fit, and the cell size; what is too large at the smallest size is pooled."""
+def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
+    """In the lower edge: what does not fit, what the hatching means, and the mark of what is pooled."""
+    look = frame.look
+    missing = len(frame.parts) - len(items)
+    if missing:
+        note = f" … {missing} more parts: enlarge the window "
+        canvas.text(2, canvas.height - 1, shortened(note, canvas.width - 4), look.accent)
+        return
+    x = 2
+    if any(part.padding is not None for part in frame.parts):
+        x = padding_key(frame, canvas, x, canvas.height - 1)
+    if any(item.shown != item.shape for item in items if item.shape):
+        note = f" {POOLED} pooled "
+        if x + cell_len(note) < canvas.width:
+            canvas.text(x, canvas.height - 1, note, look.dim)
+
+
+def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:
+    """The parts in rows that fit, and how they are drawn; what is too large for that is pooled."""
     # One row is easier to read than two of larger cells, unless its cells would be the smallest.
-    for most, sizes in ((1, SIZES[:-1]), (9, SIZES)):
-        for size in sizes:
-            rows = _wrap([_item(i, part, frame, size) for i, part in enumerate(parts)], width)
-            fits = rows is not None and sum(max(item.lines for item in row) + 2 for row in rows) <= height
+    for most, manners in (
+        (1, [Manner(size) for size in SIZES[:-1]]),
+        (9, [Manner(size) for size in SIZES]),
+        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[4:]]),
+    ):
+        for manner in manners:
+            rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
+            fits = rows is not None and sum(manner.lines(row) for row in rows) <= height
             if rows is not None and fits and len(rows) <= most:
-                return rows, size
-    return _pooled(parts, frame, width, height), SIZES[-1]
+                return rows, manner
+    return _pooled(parts, frame, width, height)
 
 
-def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> list[list[Item]]:
+def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:
     """The parts at the smallest cell size, pooled as little as lets them fit; on few rows, so that they stay tall."""
-    best: list[list[Item]] = [[_item(i, part, frame, SIZES[-1], (2, 2)) for i, part in enumerate(parts)]]
-    most = 0
-    for count in (1, 2, 3):
-        lines = height // count - 2
-        if lines < 1:
-            break
-        tall = lines if frame.look.mode.name == "NONE" else 2 * lines
-        # The more columns, the wider: the most that still fit are found by halving.
-        columns = bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, (tall, n), count)) + 1
-        if columns > 2 and tall * columns > most:
-            items = [_item(i, part, frame, SIZES[-1], (tall, columns)) for i, part in enumerate(parts)]
-            best, most = _wrap(items, width) or best, tall * columns
+    manner = Manner(SIZES[-1], TINY_LABEL, notes=False, most=(2, 2))
+    items = [_item(i, part, frame, manner) for i, part in enumerate(parts)]
+    best, most = (_wrap(items, width) or [[item] for item in items], manner), 0
+    # Shapes below are given up only where that makes the pictures half as large again.
+    for notes, worth in ((True, 1.5), (False, 1.0)):
+        for count in (1, 2, 3, 4, 5, 6):
+            lines = height // count - 1 - notes
+            if lines < 1:
+                break
+            tall = lines if frame.look.mode.name == "NONE" else 2 * lines
+            label = SHORT_LABEL if notes else TINY_LABEL
+
+            def within(n: int) -> Manner:
+                return Manner(SIZES[-1], label, notes, (tall, n))  # noqa: B023
+
+            # The more columns, the wider: the most that still fit are found by halving.
+            columns = (
+                bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, within(n), count)) + 1
+            )
+            shown = sum(_cells(part, tall, columns) for part in parts)
+            if columns > 1 and _fits(parts, frame, width, within(columns), count) and shown * worth > most:
+                items = [_item(i, part, frame, within(columns)) for i, part in enumerate(parts)]
+                best, most = (_wrap(items, width) or best[0], within(columns)), shown * worth
     return best
 
 
-def _fits(parts: list[Part], frame: Frame, width: int, limits: tuple[int, int], count: int) -> bool:
-    rows = _wrap([_item(i, part, frame, SIZES[-1], limits) for i, part in enumerate(parts)], width)
+def _cells(part: Part, rows: int, columns: int) -> int:
+    return 0 if part.values is None else min(rows, part.values.shape[0]) * min(columns, part.values.shape[1])
+
+
+def _fits(parts: list[Part], frame: Frame, width: int, manner: Manner, count: int) -> bool:
+    rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
     return rows is not None and len(rows) <= count
 
 
@@ -114,43 +173,60 @@ def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
         if item.width > width:
             return None
         if rows[-1] and sum(i.width for i in rows[-1]) + item.width > width:
-            # An operator at the end of a row goes with what follows it.
-            rows.append([rows[-1].pop()] if rows[-1][-1].shown is None and len(rows[-1]) > 1 else [])
+            rows.append(_taken_along(rows[-1]) if item.text not in INFIX else [])
         rows[-1].append(item)
     return rows
+
+
+def _taken_along(row: list[Item]) -> list[Item]:
+    """The operators at the end of a row, taken off it: they go with what follows them."""
+    taken: list[Item] = []
+    while len(row) > 1 and row[-1].shown is None and not row[-1].text[0].isdigit():
+        taken.insert(0, row.pop())
+    return taken
 
 
 def _operator_width(part: Part) -> int:
     return cell_len(part.text) + 2
 
 
-def _item(
-    index: int, part: Part, frame: Frame, size: tuple[int, CellHeight], limits: tuple[int, int] | None = None
-) -> Item:
+def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
     if part.values is None:
         return Item(index, part.text, _operator_width(part), 1)
+    if not part.shape:
+        label = shortened(part.text, LONG_LABEL)
+        return Item(index, label, max(cell_len(label), cell_len(_scalar(part))), 1, (1, 1))
     rows, columns = part.values.shape
-    if limits:
-        rows, columns = min(rows, limits[0]), min(columns, limits[1])
-    label = shortened(part.text, max(columns * size[0], SHORT_LABEL if limits else LONG_LABEL))
-    wide = max(columns * size[0], cell_len(label), cell_len(_shape_note(part, (rows, columns))))
-    return Item(index, label, wide, picture_height(rows, frame.look.mode, size[1]), (rows, columns))
+    if manner.most:
+        rows, columns = min(rows, manner.most[0]), min(columns, manner.most[1])
+    note = _shape_note(part, (rows, columns))
+    text = part.text if manner.notes or not note.endswith(POOLED) else part.text + POOLED
+    label = shortened(text, max(columns * manner.cell[0], manner.label))
+    wide = max(columns * manner.cell[0], cell_len(label), cell_len(note) if manner.notes else 0)
+    return Item(
+        index, label, wide, picture_height(rows, frame.look.mode, manner.cell[1]), (rows, columns), part.values.shape
+    )
 
 
 def _shape_note(part: Part, shown: tuple[int, int]) -> str:
     assert part.values is not None
     text = shape(part.shape if len(part.shape) < 2 else part.values.shape)
-    return text + ("÷" if shown != part.values.shape else "")
+    return text + (POOLED if shown != part.values.shape else "")
 
 
-def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, size: tuple[int, CellHeight]) -> None:
+def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, manner: Manner) -> None:
     look = frame.look
     part = frame.parts[item.part]
+    middle = y + (tall - 1) // 2
     if item.shown is None or part.values is None:
-        canvas.text(x + 1, y + 1 + (tall - 1) // 2, part.text, look.bold)
+        canvas.text(x + 1, middle + 1, part.text, look.bold)
         return
     inspected = item.part == frame.inspected
     canvas.text(x, y, shortened(item.text, item.width), _style(frame, part, inspected))
+    if not part.shape:
+        canvas.text(x, middle + 1, _scalar(part), look.bold)
+        canvas.hit(x, middle + 1, item.width, 1, ToCell(item.part, (1, 1), (1, 1), item.width, 1))
+        return
     top = y + 1 + (tall - item.lines) // 2
     cursor = None
     if inspected and frame.cell is not None:
@@ -159,17 +235,22 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, s
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    codes = frame.codes(pool(part.values, *item.shown), part.name if part.role != "term" else None, in_line=True)
-    rows = heatmap(codes, look.palettes.signed, look.mode, size[0], size[1], cursor)
+    name = part.name if part.role != "term" else None
+    codes = frame.picture(part.values, name, *item.shown, padding=part.padding, in_line=True)
+    rows = heatmap(codes, look.palettes.signed, look.mode, *manner.cell, cursor)
     canvas.rows(x, top, rows)
     shown = item.shown
     per_row = len(rows) / shown[0]
     whole = (int(part.values.shape[0]), int(part.values.shape[1]))
-    canvas.hit(x, top, shown[1] * size[0], len(rows), ToCell(item.part, whole, shown, size[0], per_row))
-    note = _shape_note(part, item.shown)
-    if part.values.size == 1:
-        note = number(float(part.values.flat[0]), 9, trim=True)
-    canvas.text(x, top + item.lines, note, look.dim)
+    canvas.hit(x, top, shown[1] * manner.cell[0], len(rows), ToCell(item.part, whole, shown, manner.cell[0], per_row))
+    if manner.notes:
+        note = _scalar(part) if part.values.size == 1 else _shape_note(part, item.shown)
+        canvas.text(x, top + item.lines, note, look.dim)
+
+
+def _scalar(part: Part) -> str:
+    assert part.values is not None
+    return number(float(part.values.flat[0]), 9, trim=True)
 
 
 def _style(frame: Frame, part: Part, inspected: bool) -> Style:

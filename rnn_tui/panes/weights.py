@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rich.cells import cell_len
+from rich.style import Style
 
 from engine.derive import gradient
 from engine.functions import Array
+from engine.optimizers import PARAMETER, named
 from engine.program import Loop
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
@@ -16,6 +18,8 @@ from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import pool
 
 ONE_TERM = "one term"
+NARROW = 16
+"""Columns that a picture should have."""
 BAND = 3
 """A line of text and two of picture: when not all parameters fit, each that is shown gets this much at least."""
 
@@ -24,18 +28,32 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     """One band a parameter; three columns. The bands share the height according to their rows."""
     look, view = frame.look, frame.view
     canvas = Canvas(width, height, look.canvas)
-    canvas.frame(0, 0, width, height, "weights · value, gradient so far, this step's term", look.border, look.bold)
-    column = max(8, (width - 4) // 3)
+    columns = _columns(frame, width - 4)
+    made = "what the update makes of it" if view.point.phase == "update" and columns else "this step's term"
+    canvas.frame(0, 0, width, height, f"weights · value, gradient so far, {made}", look.border, look.bold)
+    column = max(8, (width - 4) // (2 + max(1, len(columns))))
     names = _visible(frame, height - 2)
     rows = [_matrix(frame, name, view.tape.parameters[name]).shape[0] for name in names]
     y = 1
     for name, lines in zip(names, _shares(rows, height - 2 - len(names), frame), strict=True):
-        _band(frame, canvas, name, y, column, lines)
+        _band(frame, canvas, name, y, column, lines, columns)
         y += 1 + lines
     if len(names) < len(view.program.parameters):
         note = f" {len(names)} of {len(view.program.parameters)} parameters, around the one at hand "
         canvas.text(2, height - 1, shortened(note, width - 4), look.dim)
     return canvas
+
+
+def _columns(frame: Frame, width: int) -> list[str]:
+    """In the update, what its lines make of a gradient (`dW_clipped`, `vW`): as many as fit, the present line's among them."""
+    view = frame.view
+    made = [line.name for block in view.program.blocks if block.loop is Loop.PARAMETERS for line in block.lines]
+    made = [name for name in made if name != PARAMETER]
+    if view.point.phase != "update":
+        return []
+    room = max(1, width // NARROW - 2)
+    here = view.line.name if view.line is not None and view.line.name in made[room:] else None
+    return [*made[: room - 1], here] if here else made[:room]
 
 
 def _visible(frame: Frame, height: int) -> list[str]:
@@ -62,19 +80,23 @@ def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
     return lines
 
 
-def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int) -> None:
+def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str]) -> None:
     look, view = frame.look, frame.view
     slope, shown = gradient(name), frame.writer.spelling.name
     value = view.parameter(name)
     active = _is_active(frame, name)
     total = view.gradient(slope)
     term, label = _term(frame, slope)
-    columns = (
+    columns: list[tuple[str, Array | None, Style, str | None]] = [
         (shown(name), value, look.accent if active else look.text, name),
         (_summed(frame, slope), total, look.backward, slope),
-        (label, term, look.backward, None),
-    )
-    for index, (text, array, style, named) in enumerate(columns):
+    ]
+    for each in (named(line, name) for line in made):
+        here = active and view.line is not None and named(view.line.name, name) == each
+        columns.append((shown(each), view.value(each), look.accent if here else look.text, each))
+    if not made:
+        columns.append((label, term, look.backward, None))
+    for index, (text, array, style, own) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
@@ -92,7 +114,7 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
                 y + 1,
                 column - 2,
                 lines,
-                named,
+                own,
             )
 
 
@@ -114,7 +136,8 @@ def _summed(frame: Frame, slope: str) -> str:
     reached, steps = frame.view.summed_to(slope), frame.view.program.steps
     shown = frame.writer.spelling.name(slope)
     (line,) = frame.view.program.writers(slope)
-    if reached is None or frame.view.program.blocks[line.block].loop is not Loop.DOWN:
+    whole = frame.view.point.phase == "update" or frame.view.program.blocks[line.block].loop is not Loop.DOWN
+    if reached is None or whole:
         return shown
     return f"{shown}, t={steps}…{reached}" if reached < steps else f"{shown}, t={steps}"
 
@@ -128,7 +151,7 @@ def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
         return None, ONE_TERM
     if reached is None:
         return None, f"{shown}@t"
-    sample = frame.selection.sample
+    sample = frame.sample
     label = f"+ {shown}@{reached}" + ("" if sample is None else f",{sample}")
     return view.tape.term(line, reached, sample), label
 

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from .inks import size_of
-from .palette import COUNT, LEVELS, MINUS_INF, NAN, NOT_YET, OVER, PAD, PLUS_INF, UNDER
+from .palette import COUNT, ENDED, LEVELS, MINUS_INF, NAN, NOT_YET, OVER, PAD, PLUS_INF, UNDER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SIZES = ("━", "−", "˗", " ", "˖", "+", "✚")
 ASCII_SIZES = ("=", "-", ".", " ", "'", "+", "#")
-_SPECIAL = {NAN: "!", PLUS_INF: "⇑", MINUS_INF: "⇓", OVER: "▲", UNDER: "▼", NOT_YET: "░", PAD: " "}
-_ASCII_SPECIAL = {NAN: "!", PLUS_INF: "I", MINUS_INF: "i", OVER: "^", UNDER: "v", NOT_YET: ":", PAD: " "}
+_SPECIAL = {NAN: "!", PLUS_INF: "⇑", MINUS_INF: "⇓", OVER: "▲", UNDER: "▼", NOT_YET: "░", PAD: " ", ENDED: "╱"}
+_ASCII_SPECIAL = {NAN: "!", PLUS_INF: "I", MINUS_INF: "i", OVER: "^", UNDER: "v", NOT_YET: ":", PAD: " ", ENDED: "/"}
 # With room for a sign an infinity can be written as such.
 _WIDE = {PLUS_INF: "+∞", MINUS_INF: "−∞"}
 _ASCII_WIDE = {PLUS_INF: "+I", MINUS_INF: "-I"}
@@ -41,7 +41,8 @@ def cells(width: int, ascii_only: bool = False) -> tuple[str, ...]:
     texts = [sizes[3 + size_of(level, 3)] for level in range(LEVELS)] + [special[code] for code in range(LEVELS, COUNT)]
     left = (width - 1) // 2
     result = [text.rjust(left + 1).ljust(width) for text in texts]
-    result[NOT_YET] = special[NOT_YET] * width
+    for code in (NOT_YET, ENDED):
+        result[code] = special[code] * width
     return tuple(result)
 
 

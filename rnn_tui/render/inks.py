@@ -11,6 +11,7 @@ from rich.color import Color
 
 from .palette import (
     COUNT,
+    ENDED,
     LEVELS,
     MINUS_INF,
     NAN,
@@ -75,6 +76,8 @@ class Inks:
     def _many(self, palette: Palette, code: int) -> tuple[Color, Color]:
         if code in (NOT_YET, PAD):
             return self.background, self.dim
+        if code == ENDED:
+            return self.color(palette.padding), self.dim
         fill = _ALARMS[code][0] if code in _ALARMS else palette.table[_level(code)]
         # Half of the contrast range of WCAG lies at a luminance of 0.18; alarms are white on colour in any case.
         dark = code not in _ALARMS and luminance(fill) > 0.18
@@ -86,6 +89,8 @@ class Inks:
     def _few(self, palette: Palette, code: int) -> tuple[Color, Color]:
         if code in (NOT_YET, PAD):
             return self.background, self.dim
+        if code == ENDED:  # the one grey that no ramp has
+            return (_ansi(7), _ansi(8)) if palette.light else (_ansi(8), _ansi(0))
         fill = _ALARMS[code][1] if code in _ALARMS else _rung(palette.ramp_16, palette.one_sided, _level(code))
         return _ansi(fill), _ansi(0 if fill in _BRIGHT_OF_16 else 15)
 

@@ -32,7 +32,9 @@ NOT_YET: Final = 68
 """Not computed yet."""
 PAD: Final = 69
 """No cell here."""
-COUNT: Final = 70
+ENDED: Final = 70
+"""Padding: the sample ended before this step."""
+COUNT: Final = 71
 """How many codes there are."""
 
 
@@ -90,6 +92,8 @@ class Palette:
     background: RGB
     text: RGB
     dim: RGB
+    padding: RGB
+    """A grey, since no level is one; hatched with `dim`."""
     cursor: RGB
     one_sided: bool = False
 
@@ -128,12 +132,14 @@ _DARK: dict[str, Any] = {
     "background": rgb("101114"),
     "text": rgb("d6d9df"),
     "dim": rgb("5c616b"),
+    "padding": rgb("33363d"),
     "cursor": rgb("ffd75f"),
 }
 _LIGHT: dict[str, Any] = {
     "background": rgb("fbfaf8"),
     "text": rgb("24262b"),
     "dim": rgb("8b8f98"),
+    "padding": rgb("d3d5da"),
     "cursor": rgb("00a01e"),
 }
 

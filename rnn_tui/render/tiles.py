@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from .inks import ColorMode, Inks, inks
-from .palette import COUNT, MINUS_INF, NAN, NOT_YET, OVER, PAD, PLUS_INF, UNDER, Palette
+from .palette import COUNT, ENDED, MINUS_INF, NAN, NOT_YET, OVER, PAD, PLUS_INF, UNDER, Palette
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ EDGE_RIGHT: Final = WHOLE + 4 * COUNT
 WHOLE_CURSOR_MARK: Final = WHOLE + 5 * COUNT
 """The glyph where the cursor has no column of its own."""
 
-MARKS: dict[int, str] = {NAN: "!", PLUS_INF: "∞", MINUS_INF: "∞", OVER: "▲", UNDER: "▼", NOT_YET: "┈"}
+MARKS: dict[int, str] = {NAN: "!", PLUS_INF: "∞", MINUS_INF: "∞", OVER: "▲", UNDER: "▼", NOT_YET: "┈", ENDED: "╱"}
 SIGNS: dict[int, str] = {PLUS_INF: "+", MINUS_INF: "−"}
 _RUN = 1 << 14
 _KEPT = 32
@@ -101,6 +101,8 @@ def _half(colors: Inks, number: int) -> tuple[str, Style]:
         ink, ground = (colors.on_cursor, colors.cursor) if on_cursor else (colors.ink[worst], fill[worst])
         return MARKS[worst], Style.from_color(ink, ground) + Style(bold=True)
     empty = (NOT_YET, PAD)
+    if top == bottom == ENDED:
+        return MARKS[ENDED], Style.from_color(colors.ink[ENDED], fill[ENDED])
     if top in empty and bottom in empty:
         dashes = NOT_YET in (top, bottom)
         return MARKS[NOT_YET] if dashes else " ", Style.from_color(colors.dim, colors.background)
@@ -119,4 +121,4 @@ def _whole(colors: Inks, number: int) -> tuple[str, Style]:
     if kind == 0 or code not in MARKS:
         return " ", Style.from_color(colors.ink[code], ground)
     character = MARKS[code] if number < WHOLE_SIGN else SIGNS[code]
-    return character, Style.from_color(colors.ink[code], ground) + Style(bold=code != NOT_YET)
+    return character, Style.from_color(colors.ink[code], ground) + Style(bold=code not in (NOT_YET, ENDED))

@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.debugger import Debugger
+from engine.derive import CUT, FULL, NEXT, OUT, gradient, whole
 from engine.errors import InputError
 from engine.notation import Spelling
 from engine.places import parse_place
@@ -108,6 +109,22 @@ class GotoScreen(Dialog[int | None]):
         self.answer(position)
 
 
+MEANINGS = {
+    "x": "input",
+    "y": "target",
+    "mask": "1 where a sample has not ended",
+    "cut": "1 where truncation cuts the flow",
+    "logits": "read-out",
+    "p": "what the read-out predicts",
+}
+FLOWS = {
+    OUT: "through this step's own lines",
+    NEXT: "through the next step",
+    FULL: "all of what flows back",
+    CUT: "the part that truncation cuts off",
+}
+
+
 class FindScreen(Dialog[str | None]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase."""
 
@@ -121,12 +138,23 @@ class FindScreen(Dialog[str | None]):
         super().__init__()
         self._spelling = spelling
         self._entries = [("", "the state going forward, its gradient going back")]
-        meanings = debugger.network.table.meanings
-        for name, quantity in debugger.program.quantities.items():
-            if quantity.rows:
-                of = meanings.get(name) or ("input" if name == "x" else f"dL/d{spelling.name(name.removeprefix('d'))}")
-                shape = "×".join(str(debugger.plan.sizes[axis]) for axis in quantity.axes)
-                self._entries.append((name, f"{of}, {shape} at each t"))
+        own = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
+        in_time = [name for name, quantity in debugger.program.quantities.items() if quantity.rows]
+        for name in dict.fromkeys((*in_time, *own)):
+            self._entries.append((name, f"{self._meaning(debugger, name)}, {self._shape(debugger, name)} at each t"))
+
+    def _meaning(self, debugger: Debugger, name: str) -> str:
+        base = whole(name)
+        if base != name and base in debugger.program.quantities:
+            return f"dL/d{self._spelling.name(base.removeprefix('d'))} {FLOWS[name.removeprefix(base)]}"
+        known = {**MEANINGS, **debugger.network.table.meanings}
+        return known.get(name) or f"dL/d{self._spelling.name(name.removeprefix('d'))}"
+
+    @staticmethod
+    def _shape(debugger: Debugger, name: str) -> str:
+        quantities = debugger.program.quantities
+        axes = quantities[name if name in quantities else whole(name)].axes
+        return "×".join(str(debugger.plan.sizes[axis]) for axis in axes)
 
     def compose(self) -> ComposeResult:
         """A line to type into, and what matches."""

@@ -137,7 +137,7 @@ class MainScreen(Screen[None]):
         self.query_one("#training").display = page == "training"
         self.query_one("#line").styles.height = "3fr" if height >= 30 else "1fr"
         flow = self.query_one("#flow")
-        flow.styles.height = "1fr" if page == "flow" else "2fr" if height >= 30 else 7
+        flow.styles.height = "1fr" if page == "flow" else "2fr" if height >= 30 else 6
 
     def _show(self) -> None:
         data, debugger = self.session.data, self.debugger
@@ -150,7 +150,7 @@ class MainScreen(Screen[None]):
             description=self.session.description,
             title=data.title,
             look_for=data.look_for,
-            samples=len(data.X),
+            batches=debugger.batches.per_epoch,
             classes=data.classes,
             history=dict(debugger.history) if self._selection.page == "training" else {},
             keys=self._keys(),
@@ -357,8 +357,10 @@ class MainScreen(Screen[None]):
 
     def action_sample(self, step: int) -> None:
         """Another sample, or the whole batch."""
-        count = len(self.session.data.X)
-        now = -1 if self._selection.sample is None else self._selection.sample
+        if self.frame is None:
+            return
+        count = self.frame.samples
+        now = -1 if self.frame.sample is None else self.frame.sample
         chosen = (now + 1 + step) % (count + 1) - 1
         self._choose(sample=None if chosen < 0 else chosen)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine import Network
 from engine.cells import Cell
-from engine.flow import bottleneck, gain
+from engine.flow import Cut, bottleneck, cuts, gain, norm_of
 from engine.session import open_session
 from engine.tape import record
 from tests.engine.strategies import Case, case, cases
@@ -108,3 +108,50 @@ def test_with_several_ways_back_there_is_no_split(cell: Cell) -> None:
 def test_the_one_way_back_of_the_simple_network() -> None:
     drawn = case()
     assert bottleneck(record(drawn.network, drawn.X, drawn.y)) == "dz"
+
+
+# Truncation
+
+
+def _tape(lengths: list[int] | None = None, **options: object):
+    network = Network(inputs=1, outputs=2, hidden=3, **options)
+    each = (2, 6) if options.get("predict") == "every" else (2,)
+    rng = np.random.default_rng(0)
+    ends = None if lengths is None else np.array(lengths)
+    return record(network, rng.normal(size=(2, 6, 1)), np.ones(each, dtype=int), lengths=ends)
+
+
+@pytest.mark.parametrize("predict", ["last", "every"])
+def test_chunks_are_cut_between_runs_of_steps(predict: str) -> None:
+    tape = _tape(predict=predict, truncate=2, truncate_by="chunk")
+    assert cuts(tape) == cuts(tape, 1) == [Cut(3, True), Cut(5, True)]
+
+
+def test_a_window_ends_once_and_where_its_sample_ends() -> None:
+    assert cuts(_tape(truncate=2)) == [Cut(4, True)]
+    assert cuts(_tape([6, 5], truncate=2)) == [Cut(3, False), Cut(4, False)]
+    assert cuts(_tape([6, 5], truncate=2), 0) == [Cut(4, True)]
+    assert cuts(_tape([6, 5], truncate=2), 1) == [Cut(3, True)]
+
+
+def test_a_sample_that_has_ended_does_not_count() -> None:
+    assert cuts(_tape([6, 3], predict="every", truncate=2, truncate_by="chunk")) == [Cut(3, True), Cut(5, True)]
+
+
+def test_without_truncation_and_with_a_window_for_each_loss_there_is_no_place() -> None:
+    assert cuts(_tape()) == cuts(_tape(predict="every", truncate=2)) == []
+
+
+def test_padding_is_what_lies_beyond_the_lengths() -> None:
+    assert _tape().padding is None
+    padding = _tape([6, 3]).padding
+    assert padding is not None
+    np.testing.assert_array_equal(padding[:, 0], np.arange(7) > 6)
+    np.testing.assert_array_equal(padding[:, 1], np.arange(7) > 3)
+
+
+def test_the_norm_of_a_step() -> None:
+    tape = _tape()
+    for t in range(1, 7):
+        assert norm_of(tape, "dz", t) == pytest.approx(np.linalg.norm(tape.at("dz", t)), rel=1e-12)
+        assert norm_of(tape, "da", t, 1) == pytest.approx(np.linalg.norm(tape.at("da", t)[1]), rel=1e-12)

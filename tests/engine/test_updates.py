@@ -37,6 +37,7 @@ class Reference:
         found, clipped = {}, dict(gradients)
         if self.clip_norm is not None:
             found["gnorm"] = np.linalg.norm([np.linalg.norm(g) for g in gradients.values()])
+            found["gnorm_squared"] = found["gnorm"] ** 2
             clipped = {k: g * min(self.clip_norm / (found["gnorm"] + 1e-6), 1.0) for k, g in clipped.items()}
         if self.clip_value is not None:
             clipped = {k: np.minimum(np.maximum(g, -self.clip_value), self.clip_value) for k, g in clipped.items()}

@@ -472,7 +472,8 @@ async def test_finding_a_quantity() -> None:
         await driven.do("find")
         assert isinstance(driven.app.screen, FindScreen)
         options = driven.app.screen.query_one(OptionList)
-        assert options.option_count == 1 + len([q for q in driven.main.debugger.program.quantities.values() if q.rows])
+        in_time = [q for q in driven.main.debugger.program.quantities.values() if q.rows]
+        assert options.option_count == 1 + len(in_time) + len(("da_out", "da_next"))
         driven.app.screen.query_one(Input).value = "dz"
         await driven.pilot.pause()
         assert options.option_count == 1

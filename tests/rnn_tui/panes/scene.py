@@ -33,7 +33,7 @@ PANES: dict[str, Callable[[Frame, int, int], Canvas]] = {
 }
 SIZES: dict[str, dict[str, tuple[int, int]]] = {
     "80x24": {
-        "header": (80, 1), "strip": (80, 3), "listing": (43, 16), "line": (37, 9), "flow": (37, 7),
+        "header": (80, 1), "strip": (80, 3), "listing": (43, 16), "line": (37, 10), "flow": (37, 6),
         "weights": (37, 16), "inspector": (80, 3), "footer": (80, 1),
     },
     "120x36": {
@@ -77,7 +77,7 @@ def scene(
         description=session.description,
         title=data.title,
         look_for=data.look_for,
-        samples=len(data.X),
+        batches=debugger.batches.per_epoch,
         classes=data.classes,
         keys=tuple((by_action[a].footer_keys, by_action[a].footer, a) for a in FOOTER_ORDER),
     )

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from rnn_tui.render.palette import (
     BACKWARD,
     BERLIN,
     COUNT,
+    ENDED,
+    LEVELS,
     MINUS_INF,
     NAN,
     NOT_YET,
@@ -24,6 +27,7 @@ from rnn_tui.render.palette import (
     PLUS_INF,
     UNDER,
     VIK,
+    Palette,
 )
 
 TRUE, NONE = ColorMode.TRUECOLOR, ColorMode.NONE
@@ -100,6 +104,27 @@ def test_not_yet_looks_like_nothing_else() -> None:
     assert cells(both) == [("┈", "#5c616b", "#101114")] * 2
     assert cells(beside) == [("▄", fill(7), "#101114")] * 2
     assert texts(heatmap(codes([PAD], [PAD]), BERLIN)) == ["  "]
+
+
+@pytest.mark.parametrize("palette", [BERLIN, VIK, BACKWARD], ids=lambda palette: palette.name)
+@pytest.mark.parametrize("mode", list(ColorMode))
+def test_padding_looks_like_nothing_else(palette: Palette, mode: ColorMode) -> None:
+    for lines in ("half", 1):
+
+        def look(code: int, lines: Any = lines) -> list[tuple[str, str | None, str | None]]:
+            return cells(heatmap(codes([code, code], [code, code]), palette, mode, 3, lines)[0])
+
+        padding = look(ENDED)
+        assert {character for character, _, _ in padding} == {"╱"}
+        assert all(look(code) != padding for code in range(COUNT) if code != ENDED)
+        if mode is not NONE:
+            grounds = {cell[2] for code in (*range(LEVELS), NOT_YET) for cell in look(code)}
+            assert not {ground for _, _, ground in padding} & grounds
+
+
+def test_padding_beside_a_value_keeps_its_own_colour() -> None:
+    assert cells(heatmap(codes([ENDED], [7]), BERLIN)[0]) == [("▀", fill(ENDED), fill(7))] * 2
+    assert texts(heatmap(codes([ENDED, 5]), BERLIN, cell_width=2, cell_height=2)) == ["╱╱  ", "╱╱  "]
 
 
 def test_whole_lines() -> None:

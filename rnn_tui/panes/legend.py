@@ -1,0 +1,23 @@
+"""The key to what is drawn in a way of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.palette import ENDED
+
+PADDING = 13
+"""Columns that the key to padding takes."""
+
+
+def padding_key(frame: Frame, canvas: Canvas, x: int, y: int) -> int:
+    """What padding looks like, and the word; the column after it. Nothing where there is no room."""
+    if x + PADDING >= canvas.width:
+        return x
+    look = frame.look
+    end = canvas.text(x, y, "     padding ", look.dim)
+    canvas.rows(x + 1, y, heatmap(np.full((1, 1), ENDED, np.uint8), look.palettes.signed, look.mode, 3, 1))
+    return end

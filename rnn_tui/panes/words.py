@@ -1,0 +1,115 @@
+"""What a number means, in a sentence: which way a flow comes, where a sample ended, what truncation and clipping took away."""
+
+from __future__ import annotations
+
+from engine.derive import CUT, FULL, NEXT, OUT, SUFFIXES, gradient, whole
+from engine.flow import norm_of
+from engine.program import Loop, carries_losses
+from rnn_tui.frame import Frame
+from rnn_tui.render.numbers import number
+
+NORM = "gnorm"
+
+
+def flow_words(frame: Frame, name: str) -> str:
+    """Which way a flow comes into its gradient, `through the next step`; "" for what is no flow of its own."""
+    output, base = frame.view.program.output, whole(name)
+    if base == name:
+        return ""
+    if name.endswith(OUT):
+        through = "output" if base == gradient(output) else frame.writer.spelling.name(output)
+        return f"through this step's {through}"
+    return {NEXT: "through the next step", FULL: "all that flows back", CUT: "cut off by truncation"}[
+        next(suffix for suffix in (NEXT, FULL, CUT) if name.endswith(suffix))
+    ]
+
+
+def flow_meaning(frame: Frame, name: str) -> str:
+    """The same in few characters, and what a gradient or a flow is the sum or the rest of."""
+    quantities, base = frame.view.program.quantities, whole(name)
+    source = ""
+    if base != name:
+        words = flow_words(frame, name)
+        source = f"← {words.removeprefix('through ')}" if words.startswith("through") else words
+    if name + OUT in quantities:
+        return f"= {_name(frame, name + OUT)} + {_name(frame, name + NEXT)}"
+    rest = name == base + NEXT or (name == base and base + NEXT not in quantities)
+    if rest and base + CUT in quantities:
+        return f"{source} = {_name(frame, base + FULL)} − {_name(frame, base + CUT)}".strip()
+    return source
+
+
+def flows_with(frame: Frame, name: str) -> list[str]:
+    """A gradient and its flows, the one that `name` belongs to first: what is seen best side by side. `name` alone when it has none."""
+    quantities = frame.view.program.quantities
+    base = whole(name) if whole(name) in quantities else name
+    derived = (OUT, NEXT) if name.endswith((OUT, NEXT)) else ()
+    flows = [base + suffix for suffix in SUFFIXES if base + suffix in quantities or suffix in derived]
+    return [base, *flows] if name in (base, *flows) else [name]
+
+
+def padding_words(frame: Frame, sample: int, t: int) -> str:
+    """That a sample has ended before step t, `padding: sample 3 ended at t = 5`; "" when it has not."""
+    padding = frame.view.tape.padding
+    if padding is None or not padding[t, sample]:
+        return ""
+    ended = int(len(padding) - 1 - padding[:, sample].sum())
+    return f"padding: sample {frame.number_of(sample)} ended at t = {ended}"
+
+
+def truncation_words(frame: Frame) -> str:
+    """At the lines of truncation, what was cut off between two steps and how much; "" elsewhere."""
+    view = frame.view
+    line, t = view.line, view.point.t
+    if line is None or t is None or view.program.blocks[line.block].loop is not Loop.DOWN:
+        return ""
+    base = whole(line.name)
+    if base + CUT not in view.program.quantities or line.equation.step == 0:
+        return ""
+    sample = frame.sample
+    full, cut = (norm_of(view.tape, base + suffix, t - 1, sample) for suffix in (FULL, CUT))
+    way = f"from t = {t} to t = {t - 1}"
+    if not cut:
+        return f"nothing is cut off {way}: ‖{_name(frame, base + FULL)}‖ {_number(full)} flows on"
+    much = f"‖{_name(frame, base + CUT)}‖ {_number(cut)} of ‖{_name(frame, base + FULL)}‖ {_number(full)}"
+    return f"cut off {way}: {much}"
+
+
+def carried_words(frame: Frame) -> str:
+    """Whose part a flow is cut of, where each loss reaches a number of steps back; "" where all is cut at once."""
+    network, t = frame.view.tape.plan.network, frame.view.point.t
+    if not carries_losses(network) or network.truncate is None or t is None:
+        return ""
+    loss = t + network.truncate
+    if loss > frame.view.program.steps:
+        return f"no loss is more than {network.truncate} steps away yet"
+    return f"it is what the loss of t = {loss} alone sends back; it has come {network.truncate} steps"
+
+
+def clipping_words(frame: Frame) -> str:
+    """In the update, what clipping did to the gradients, `gradients clipped: ‖g‖ 5.31 → 1`; "" without clipping."""
+    view = frame.view
+    network = view.tape.plan.network
+    if view.point.phase != "update" or (network.clip_norm is None and network.clip_value is None):
+        return ""
+    parts: list[str] = []
+    if network.clip_norm is not None:
+        norm, limit = float(view.tape.updates[NORM]), network.clip_norm
+        clipped = norm + 1e-6 > limit
+        parts.append(
+            f"gradients clipped: ‖g‖ {_number(norm)} → {limit:g}"
+            if clipped
+            else f"not clipped: ‖g‖ {_number(norm)} ≤ {limit:g}"
+        )
+    if network.clip_value is not None:
+        count, size = view.tape.clipped_entries
+        parts.append(f"{count} of {size} entries clipped to ±{network.clip_value:g}")
+    return ", ".join(parts)
+
+
+def _name(frame: Frame, name: str) -> str:
+    return frame.writer.spelling.name(name)
+
+
+def _number(value: float) -> str:
+    return number(value, 8, 3, trim=True)
