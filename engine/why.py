@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.anatomy import writer_for
 from engine.debugger import Debugger
 from engine.derive import NEXT, OUT
 from engine.errors import InputError
 from engine.explain import Explanation, Factor, Index, Term, explain, explain_update
 from engine.expression import Binary, Call, Derivative, Expression, Name, walk
 from engine.functions import FUNCTIONS, Array
-from engine.notation import Writer, parse_cell
-from engine.optimizers import PARAMETER
+from engine.notation import assignment, parse_cell
 from engine.tape import Tape
 from engine.text import clean
 
@@ -61,13 +61,14 @@ def parse_place(text: str, debugger: Debugger, iteration: int) -> Cell:
 
 def why(debugger: Debugger, cell: Cell) -> Explanation:
     """The arithmetic behind a cell; InputError when there is no such cell. An input or a first weight has no terms."""
-    tape = debugger.tape(cell.iteration)
-    if cell.name in tape.parameters:
-        _check_index(tape, cell)
+    if cell.name in debugger.network.parameter_axes:
+        # A weight is as the update of the iteration before left it.
+        before = debugger.tape(max(0, cell.iteration - 1))
+        _check_index(before, cell)
         if cell.iteration == 0:
-            return Explanation(cell.name, None, cell.index, float(tape[cell.name][cell.index]), None, np.zeros(0))
-        before = debugger.tape(cell.iteration - 1)
+            return Explanation(cell.name, None, cell.index, float(before[cell.name][cell.index]), None, np.zeros(0))
         return explain_update(before, cell.name, cell.index, iteration=cell.iteration - 1)
+    tape = debugger.tape(cell.iteration)
     source = derived_flow(tape, cell)
     if source is not None:
         value = float(tape.at(cell.name, cell.t)[cell.index])
@@ -103,17 +104,16 @@ def _check_index(tape: Tape, cell: Cell) -> None:
         raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
 
 
-def equation_text(debugger: Debugger, cell: Cell, found: Explanation) -> str:
+def equation_text(debugger: Debugger, cell: Cell, found: Explanation, notation: str = "ng") -> str:
     """The line that wrote the cell, its time step or parameter put in; empty for inputs and first weights."""
     if found.line is None or found.equation is None:
         return ""
-    scalars = {name: f"{value:g}" for name, value in debugger.network.hyperparameters.items()}
-    writer = Writer(debugger.program, debugger.plan.axes, scalars)
+    writer = writer_for(debugger.plan, notation)
     block = debugger.program.blocks[found.line.block]
     if found.line.phase == "update":
         whole = found.line.equation if block.lines[0].name == "gnorm_squared" else found.equation
-        sign = "←" if found.line.name == PARAMETER else "="
-        return f"{found.equation.target} {sign} {writer.expression(whole.expression, block)}"
+        target = writer.spelling.name(found.equation.target)
+        return f"{target} {assignment(found.line)} {writer.expression(whole.expression, block)}"
     if cell.t is None or (found.line.equation.accumulate and not cell.one_step):
         return writer.line(found.line)
     return writer.line(found.line, cell.t - found.line.equation.step)

@@ -79,6 +79,17 @@ COMMANDS: tuple[Command, ...] = (
         "to the next, previous breakpoint",
     ),
     Command("reverse_continue", "C", "C", STOP, "Continue backwards to the breakpoint before", back=True),
+    Command(
+        "breakpoints",
+        "d",
+        "d",
+        STOP,
+        "Breakpoints, conditions, logpoints and watchpoints: list, add, remove",
+        line="all breakpoints: conditions, samples, hit counts, logs, watchpoints",
+    ),
+    Command(
+        "watch", "w", "w", STOP, "Watch an expression, or stop watching it", line="watch an expression at every stop"
+    ),
     Command("list_up", "up", "↑", STOP, "Listing cursor up", pair="↑ ↓", line="choose a line in the listing"),
     Command("list_down", "down", "↓", STOP, "Listing cursor down", back=True),
     Command(
@@ -151,14 +162,17 @@ COMMANDS: tuple[Command, ...] = (
         "train",
         line="train on iteration by iteration, or pause (view 4)",
     ),
+    Command("back", "backspace", "backspace", LOOK, "Back to the number asked about before", back=True),
+    Command("close_why", "escape", "escape", LOOK, "Close the explanation", back=True),
     Command(
         "enter",
         "enter",
         "enter",
         LOOK,
-        "Go to the iteration and time step under the cursor of view 4",
-        "go there",
-        line="view 4: go to that iteration and step",
+        "Why is the number under the cursor what it is?",
+        "why",
+        "enter backspace",
+        "why this number; follow a number in it, return (in view 4: go there)",
     ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),

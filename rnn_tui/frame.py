@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from engine.anatomy import Part, anatomy
 from engine.debugger import View
 from engine.derive import CUT, gradient, whole
+from engine.explain import Explanation
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
 from engine.training import Measured
+from engine.why import Cell
 from rnn_tui.look import Look
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
@@ -55,10 +57,25 @@ class Selection:
     operand: int | None = None
     line: tuple[int, int] | None = None
     quantity: str | None = None
+    asked: tuple[Cell, ...] = ()
+    """The cells that were asked about, the last one being explained; none when no explanation is open."""
+    follow: int = 0
+    """Which number of the explanation would be followed."""
     moment: tuple[int, int] | None = None
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """An explanation that is open: the way to it, its line, why it is 0 if it is, and which of its numbers is chosen."""
+
+    path: tuple[Cell, ...]
+    found: Explanation
+    equation: str
+    reason: str | None
+    chosen: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +93,11 @@ class Frame:
     batches: int = 1
     """Iterations in an epoch."""
     classes: tuple[str, ...] = ()
+    asked: Asked | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    """Watched expressions with their values, and what logpoints said (with an empty first part)."""
+    busy: str = ""
+    """What a search that is under way is at."""
     history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
     """What is known of the iterations that were run."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
@@ -200,3 +222,20 @@ class Frame:
     def choose(self, **changes: object) -> Frame:
         """The frame with other choices."""
         return replace(self, selection=replace(self.selection, **changes))  # pyright: ignore[reportArgumentType]
+
+
+def cell_of_part(frame: Frame) -> Cell | None:
+    """The cell under the cursor as a place to ask about; None for what is computed within the line."""
+    if frame.inspected is None or frame.cell is None:
+        return None
+    part, view = frame.parts[frame.inspected], frame.view
+    if part.name is None:
+        return None
+    iteration, index = view.point.iteration, part.index(*frame.cell)
+    if part.role == "result" and part.name in view.tape.parameters:
+        return Cell(part.name, iteration + 1, None, index)  # what the update has just made of it
+    if part.role == "total":
+        return Cell(part.name, iteration, None, index, down_to=view.summed_to(part.name) or 1)
+    if part.role == "term":
+        return Cell(part.name, iteration, part.t, index, one_step=True, sample=frame.selection.sample)
+    return Cell(part.name, iteration, part.t, index)

@@ -44,6 +44,20 @@ class ToIteration:
 
 
 @dataclass(frozen=True)
+class ToOperand:
+    """Ask why of a number in an explanation, by its place among those that can be followed."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class ToCrumb:
+    """Back to an earlier question: how many of the way's cells are kept."""
+
+    depth: int
+
+
+@dataclass(frozen=True)
 class Press:
     """Do what a key does."""
 

@@ -18,7 +18,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """What is open on the left; where we are and the loss, once it is there, on the right."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    right = _place(frame, roomy=width >= 100)
+    right = [(frame.busy, look.accent)] if frame.busy else _place(frame, roomy=width >= 100)
     length = sum(cell_len(text) for text, _ in right)
     x = canvas.text(1, 0, "rnn-tui", look.accent)
     room = width - length - x - 5

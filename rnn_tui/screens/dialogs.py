@@ -12,11 +12,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.breakpoints import CHANGES, Breakpoint
 from engine.debugger import Debugger
 from engine.derive import CUT, FULL, NEXT, OUT, gradient, whole
 from engine.errors import InputError
 from engine.notation import Spelling
 from engine.places import parse_place
+from engine.predicates import FUNCTIONS
 from rnn_tui.bindings import COMMANDS
 
 CONCEPTS = """\
@@ -28,6 +30,19 @@ breakpoint        on a line of the listing: b, then c and C
 Colours are signed: blue below zero, red above, dark is zero; one scale for all time steps.
 ┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
 Click a time step, a line, its gutter, a cell, or a key below."""
+
+BREAKPOINT_HELP = f"""\
+dz  dz@7  @7             on a line, at one time step, on a time step
+dz if norm(dz) < 1e-3    with a condition; if any(isnan(z)): at any line
+dz sample 3   dz hit 5   for one sample, the fifth time only
+dz log t, norm(dz)       prints and goes on
+watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
+enter adds · ↑ ↓ and delete (or a click) remove · esc closes"""
+
+WATCH_HELP = f"""\
+q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
+{", ".join(FUNCTIONS)}
+enter watches · delete (or a click) stops watching · esc closes"""
 
 Result = TypeVar("Result")
 
@@ -107,6 +122,150 @@ class GotoScreen(Dialog[int | None]):
             note.add_class("wrong")
             return
         self.answer(position)
+
+
+class BreakpointsScreen(Dialog[None]):
+    """Lists the breakpoints of every kind, adds those that are typed, removes those that are chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close"),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+        Binding("delete,ctrl+d", "remove", show=False, priority=True),
+    ]
+
+    def __init__(self, debugger: Debugger, prefilled: str = "") -> None:
+        super().__init__()
+        self._debugger = debugger
+        self._prefilled = prefilled
+
+    def compose(self) -> ComposeResult:
+        """What there is, and a line to add to it."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "breakpoints"
+            yield Input(self._prefilled, restrict=PLAIN, placeholder="dz if norm(dz) < 1e-3", select_on_focus=False)
+            yield Static(Content(BREAKPOINT_HELP), classes="note")
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        """Shows those that are set."""
+        self._fill()
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        for number, text in enumerate(self._texts()):
+            options.add_option(Option(Content(text), id=str(number)))
+        options.highlighted = 0 if options.option_count else None
+
+    def _stops(self) -> list[Breakpoint]:
+        return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
+
+    def _texts(self) -> list[str]:
+        return [stop.text(self._debugger.program) for stop in self._stops()]
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Sets it, or says what is wrong; closes when nothing is typed."""
+        if not event.value.strip():
+            self.answer()
+            return
+        note = self.query_one(".note", Static)
+        try:
+            self._debugger.add(event.value)
+        except InputError as error:
+            note.update(Content(str(error)))
+            note.add_class("wrong")
+            return
+        note.update(Content(BREAKPOINT_HELP))
+        note.remove_class("wrong")
+        self.query_one(Input).value = ""
+        self._fill()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click removes."""
+        self._remove(int(event.option.id or 0))
+
+    def action_remove(self) -> None:
+        """Removes the highlighted one."""
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None:
+            self._remove(highlighted)
+
+    def action_move(self, step: int) -> None:
+        """Moves in the list while the typing goes on."""
+        options = self.query_one(OptionList)
+        if step > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    def _remove(self, number: int) -> None:
+        stops = self._stops()
+        if number < len(stops):
+            self._debugger.remove(stops[number])
+            self._fill()
+
+
+class WatchScreen(Dialog[None]):
+    """Lists the watched expressions with their values, adds one that is typed, removes one that is clicked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close"),
+        Binding("delete,ctrl+d", "remove", show=False, priority=True),
+    ]
+
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__()
+        self._debugger = debugger
+
+    def compose(self) -> ComposeResult:
+        """What there is, and a line to add to it."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "watch"
+            yield Input(restrict=PLAIN, placeholder="norm(da) / norm(da@(t+1))")
+            yield Static(Content(WATCH_HELP), classes="note")
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        """Shows what is watched."""
+        self._fill()
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        for number, each in enumerate(self._debugger.watches):
+            text = f"{each.source} = {self._debugger.watched(each)}"
+            options.add_option(Option(Content(text), id=str(number)))
+        options.highlighted = 0 if options.option_count else None
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Watches it, or says what is wrong; closes when nothing is typed."""
+        if not event.value.strip():
+            self.answer()
+            return
+        note = self.query_one(".note", Static)
+        try:
+            self._debugger.watch(event.value.strip())
+        except InputError as error:
+            note.update(Content(str(error)))
+            note.add_class("wrong")
+            return
+        self.answer()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click removes."""
+        self._remove(int(event.option.id or 0))
+
+    def action_remove(self) -> None:
+        """Removes the highlighted one."""
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None:
+            self._remove(highlighted)
+
+    def _remove(self, number: int) -> None:
+        watches = self._debugger.watches
+        self._debugger.watches = (*watches[:number], *watches[number + 1 :])
+        self._fill()
 
 
 MEANINGS = {

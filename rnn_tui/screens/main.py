@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -21,23 +22,27 @@ from textual.widgets import Static
 
 from engine.anatomy import writer_for
 from engine.derive import gradient
+from engine.errors import InputError
 from engine.notation import NOTATIONS
 from engine.program import Line
 from engine.session import Session
+from engine.why import Cell, equation_text, why, zero_reason
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
-from rnn_tui.frame import PAGES, Frame, Page, Selection
+from rnn_tui.frame import PAGES, Asked, Frame, Page, Selection, cell_of_part
 from rnn_tui.look import Look
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
 from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
+from rnn_tui.panes.notes import draw_notes
 from rnn_tui.panes.strip import draw_strip
 from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
+from rnn_tui.panes.why import TERMS, draw_why, numbered
 from rnn_tui.render.pooling import block_range
-from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
-from rnn_tui.targets import Press, ToCell, ToIteration, ToLine, ToPosition
+from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
+from rnn_tui.targets import Press, ToCell, ToCrumb, ToIteration, ToLine, ToOperand, ToPosition
 from rnn_tui.widgets.pane import Columns, Pane, Rows
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
@@ -47,6 +52,19 @@ SMALLEST = (60, 18)
 TRAIN_FOR = 0.04
 """Seconds of training between two pictures of it."""
 TRAIN_AT_MOST = 1000
+
+
+LOG_LINES = 200
+LOGGED_OVER = 1_000_000
+"""Points that a move passes at most for logpoints to be looked up."""
+
+
+@dataclass
+class _Search:
+    """A search for a breakpoint that is under way: where it is, and whether it shall end."""
+
+    iteration: int = 0
+    cancelled: bool = False
 
 
 class _EnoughError(Exception):
@@ -76,6 +94,9 @@ class MainScreen(Screen[None]):
         self._timer: Timer | None = None
         self._training: Timer | None = None
         self._trained = 0
+        self._searching: _Search | None = None
+        self._logged: list[str] = []
+        self._log_from = 0
         self._speed = 3
         self._blank: dict[int, Strip] = {}
 
@@ -90,11 +111,13 @@ class MainScreen(Screen[None]):
         with Columns(id="body"):
             with Rows(id="left"):
                 yield pane(draw_listing, "listing")
+                yield pane(draw_notes, "notes")
             with Rows(id="right"):
                 yield pane(draw_line, "line")
                 yield pane(draw_flow, "flow")
                 yield pane(draw_weights, "weights")
                 yield pane(draw_training, "training")
+                yield pane(draw_why, "why")
         yield pane(draw_inspector, "inspector")
         yield pane(draw_footer, "footer")
         yield Static(
@@ -131,10 +154,16 @@ class MainScreen(Screen[None]):
 
     def _arrange(self) -> None:
         page, height = self._selection.page, self.size.height
-        self.query_one("#line").display = page == "program"
-        self.query_one("#flow").display = page == "flow" or (page == "program" and height >= 24)
-        self.query_one("#weights").display = page == "weights"
-        self.query_one("#training").display = page == "training"
+        asked = bool(self._selection.asked)
+        self.query_one("#why").display = asked
+        self.query_one("#line").display = page == "program" and not asked
+        self.query_one("#flow").display = not asked and (page == "flow" or (page == "program" and height >= 24))
+        self.query_one("#weights").display = page == "weights" and not asked
+        self.query_one("#training").display = page == "training" and not asked
+        notes = self.query_one("#notes")
+        count = len(self.debugger.watches) + len(self._logged)
+        notes.display = count > 0
+        notes.styles.height = 2 + min(count, max(1, height // 8))
         self.query_one("#line").styles.height = "3fr" if height >= 30 else "1fr"
         flow = self.query_one("#flow")
         flow.styles.height = "1fr" if page == "flow" else "2fr" if height >= 30 else 6
@@ -152,6 +181,11 @@ class MainScreen(Screen[None]):
             look_for=data.look_for,
             batches=debugger.batches.per_epoch,
             classes=data.classes,
+            asked=self._explained(),
+            notes=(
+                *((each.source, debugger.watched(each)) for each in debugger.watches),
+                *(("", text) for text in self._logged),
+            ),
             history=dict(debugger.history) if self._selection.page == "training" else {},
             keys=self._keys(),
         )
@@ -164,6 +198,8 @@ class MainScreen(Screen[None]):
             if not self._works(action):
                 continue
             label = command.footer
+            if action == "enter" and self._selection.page == "training" and not self._selection.asked:
+                label = "go there"
             if action == "run" and self._timer is not None:
                 label = f"pause (+ − {SPEEDS[self._speed]}/s)"
             if action == "train" and self._training is not None:
@@ -175,7 +211,9 @@ class MainScreen(Screen[None]):
         if action == "continue":
             return bool(self.debugger.breakpoints)
         if action == "enter":
-            return self._selection.page == "training"
+            return self._selection.page == "training" or (
+                self._selection.page == "program" and self.debugger.position > 0
+            )
         if action == "train":
             return self._selection.page == "training"
         if action == "cell(0,-1)" and self._selection.page == "training":
@@ -191,10 +229,19 @@ class MainScreen(Screen[None]):
     def _moved(self, moved: bool, *, keep_operand: bool = False) -> None:
         if not keep_operand:
             self._selection = replace(self._selection, operand=None)
-        self._selection = replace(self._selection, line=None)
+        self._selection = replace(self._selection, line=None, asked=(), follow=0)
+        self._log()
+        self._arrange()
         self._show()
         if not moved:
             self.app.bell()
+
+    def _log(self) -> None:
+        """What logpoints say on the way here, when it was a way forward."""
+        position = self.debugger.position
+        said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
+        self._logged = [*self._logged, *said][-LOG_LINES:]
+        self._log_from = position
 
     def _line_key(self) -> tuple[int, int] | None:
         line = self.debugger.program.line_at(self.debugger.position)
@@ -226,21 +273,71 @@ class MainScreen(Screen[None]):
 
     def action_continue(self) -> None:
         """To the next breakpoint."""
-        self._stop_running()
-        if not self.debugger.breakpoints:
-            self._say("No breakpoint is set: choose a line with ↑ ↓ and press b.")
-            return
-        self._moved(self.debugger.continue_())
+        self._continue(1)
 
     def action_reverse_continue(self) -> None:
         """To the breakpoint before."""
+        self._continue(-1)
+
+    def _continue(self, direction: int) -> None:
         self._stop_running()
-        if not self.debugger.breakpoints:
-            self._say("No breakpoint is set: choose a line with ↑ ↓ and press b.")
+        if self._searching:
+            self._searching.cancelled = True
             return
-        if not self.debugger.reverse_continue():
-            self._say("No breakpoint before this point.")
-        self._moved(True)
+        if not any(not stop.log for stop in self.debugger.breakpoints):
+            self._say("No breakpoint is set: choose a line with ↑ ↓ and press b, or d for conditions.")
+            return
+        if all(stop.fixed for stop in self.debugger.breakpoints if not stop.log):
+            self._found(self.debugger.search(direction), direction)
+            return
+        self._searching = search = _Search()
+        self.run_worker(partial(self._search, direction, search), thread=True, exclusive=True, group="search")
+        self.set_timer(0.2, self._progress)
+
+    def _search(self, direction: int, search: _Search) -> None:
+        """In a thread of its own: conditions may have to be looked up through many iterations."""
+
+        def tick(iteration: int) -> None:
+            search.iteration = iteration
+            if search.cancelled:
+                raise _EnoughError
+
+        found: int | None = None
+        wrong = ""
+        try:
+            found = self.debugger.search(direction, tick)
+        except _EnoughError:
+            pass
+        except InputError as error:
+            wrong = str(error)
+        self.app.call_from_thread(self._searched, found, direction, wrong)
+
+    def _searched(self, found: int | None, direction: int, wrong: str) -> None:
+        search, self._searching = self._searching, None
+        if wrong:
+            self._say(wrong)
+        elif search is not None and search.cancelled and found is None:
+            self._say(f"The search was stopped at iteration {search.iteration}.")
+        else:
+            self._found(found, direction)
+            return
+        self._show()
+
+    def _found(self, position: int | None, direction: int) -> None:
+        if position is None:
+            self._say(f"No breakpoint {'after' if direction > 0 else 'before'} this point.")
+        self._moved(position is not None and self.debugger.go(position))
+
+    def _progress(self) -> None:
+        """Says where a search is, as long as it takes."""
+        if self._searching is not None and self.frame is not None:
+            busy = f"searching iteration {self._searching.iteration}, c stops"
+            self.frame = replace(self.frame, busy=busy)
+            self.set_timer(0.2, self._progress)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a search is under way, only what ends it works."""
+        return not self._searching or action in ("continue", "reverse_continue", "help", "quit", "command_palette")
 
     def action_run(self) -> None:
         """Starts running, or pauses."""
@@ -336,6 +433,9 @@ class MainScreen(Screen[None]):
     def action_cell(self, rows: int, columns: int) -> None:
         """Moves the cell cursor inside its picture."""
         frame = self.frame
+        if self._selection.asked:
+            self._choose_operand(rows, columns)
+            return
         if frame is not None and self._selection.page == "training":
             self._move_moment(frame, rows, columns)
             return
@@ -384,7 +484,7 @@ class MainScreen(Screen[None]):
     def action_page(self, page: Page) -> None:
         """Another view."""
         if page in PAGES:
-            self._selection = replace(self._selection, page=page)
+            self._selection = replace(self._selection, page=page, asked=(), follow=0)
             self._arrange()
             self._show()
 
@@ -430,12 +530,10 @@ class MainScreen(Screen[None]):
             self._training.stop()
             self._training = None
 
-    def action_enter(self) -> None:
+    def _go_to_moment(self, frame: Frame) -> None:
         """To the iteration and time step under the cursor of the training view: where its error arrives."""
-        if self.frame is None or self._selection.page != "training":
-            return
         self._stop_training()
-        iteration, t = self.frame.moment
+        iteration, t = frame.moment
         program = self.debugger.program
         written = program.written(gradient(program.output), t)
         self._selection = replace(self._selection, page="program", moment=None)
@@ -443,7 +541,88 @@ class MainScreen(Screen[None]):
         self._moved(self.debugger.go(1 + iteration * program.length + written))
         self._say("4 leads back to the training view")
 
+    # Why
+
+    def _explained(self) -> Asked | None:
+        """The explanation that is open."""
+        path = self._selection.asked
+        if not path:
+            return None
+        found = why(self.debugger, path[-1])
+        equation = equation_text(self.debugger, path[-1], found, self._notation)
+        return Asked(path, found, equation, zero_reason(self.debugger, path[-1], found), self._selection.follow)
+
+    def _ask(self, *path: Cell) -> None:
+        """Opens the explanation of the last cell of a path; closes it when there is none."""
+        self._stop_running()
+        self._selection = replace(self._selection, asked=path, follow=0)
+        self._arrange()
+        self._show()
+
+    def _followed(self) -> list[list[tuple[int, Cell]]]:
+        """The numbers that can be followed in the open explanation, term by term."""
+        asked = self.frame.asked if self.frame else None
+        return list(numbered(asked.found.largest(TERMS)[0])) if asked is not None else []
+
+    def _choose_operand(self, rows: int, columns: int) -> None:
+        """The next number of the explanation, or the first of the next term."""
+        terms = [term for term in self._followed() if term]
+        if not terms:
+            return
+        count = sum(map(len, terms))
+        at = next((i for i, term in enumerate(terms) if self._selection.follow in dict(term)), 0)
+        term = terms[max(0, min(at + rows, len(terms) - 1))]
+        self._choose(follow=term[0][0] if rows else max(0, min(self._selection.follow + columns, count - 1)))
+
+    def action_enter(self) -> None:
+        """Why: of the cell under the cursor, then of the number chosen in the explanation. In the training view: goes there."""
+        frame, path = self.frame, self._selection.asked
+        if frame is None:
+            return
+        if path:
+            self._follow(self._selection.follow)
+        elif self._selection.page == "training":
+            self._go_to_moment(frame)
+        elif frame.inspected is not None and frame.cell is not None and self._selection.page == "program":
+            cell = cell_of_part(frame)
+            if cell is None:
+                self._say("This is computed within the line: ask one of its other numbers.")
+            else:
+                self._ask(cell)
+
+    def _follow(self, number: int) -> None:
+        known = {place: cell for term in self._followed() for place, cell in term}
+        if number in known:
+            self._ask(*self._selection.asked, known[number])
+        else:
+            self.app.bell()
+
+    def action_back(self) -> None:
+        """Back to the question before; from the first one to the panes."""
+        if self._selection.asked:
+            self._ask(*self._selection.asked[:-1])
+
+    def action_close_why(self) -> None:
+        """Closes the explanation."""
+        if self._selection.asked:
+            self._ask()
+
     # Dialogs
+
+    def action_breakpoints(self) -> None:
+        """Lists, adds and removes breakpoints."""
+        self._stop_running()
+        self.app.push_screen(BreakpointsScreen(self.debugger), lambda _: self._show())
+
+    def action_watch(self) -> None:
+        """Lists, adds and removes watched expressions."""
+        self._stop_running()
+
+        def done(_: None) -> None:
+            self._arrange()
+            self._show()
+
+        self.app.push_screen(WatchScreen(self.debugger), done)
 
     def action_goto(self) -> None:
         """Asks where to go."""
@@ -500,6 +679,10 @@ class MainScreen(Screen[None]):
                 self._choose(moment=moment)
                 if again:
                     self.action_enter()
+            case ToOperand(number=number):
+                self._follow(number)
+            case ToCrumb(depth=depth):
+                self._ask(*self._selection.asked[:depth])
             case ToCell() as target:
                 self._pick(target, message.x, message.y)
             case Press(action=action):

@@ -1,0 +1,214 @@
+"""Why a number is what it is: the terms that add up to it, and from each of their numbers on to what made that one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from engine.explain import Factor, Term
+from engine.why import Cell, cell_of
+from rnn_tui.frame import Asked, Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbers import exact, number
+from rnn_tui.targets import ToCrumb, ToOperand
+
+TERMS = 60
+"""The largest terms that are shown and can be followed; the rest stands as one sum."""
+VALUE = 12
+NARROW = 56
+
+
+def draw_why(frame: Frame, width: int, height: int) -> Canvas:
+    """The cell, its line, the largest terms with the chosen operand marked, the rest as one sum, and the sum against what is stored."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    asked = frame.asked
+    if asked is None:
+        return canvas
+    cell, found = asked.path[-1], asked.found
+    canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
+    room = width - 4
+    _crumbs(frame, canvas, asked, room)
+    x = canvas.text(2, 2, f"{name_of(frame, cell)} = ", look.accent)
+    x = canvas.text(x, 2, exact(found.value), look.bold)
+    canvas.text(x, 2, shortened(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
+    y = 3
+    for text, style in ((asked.equation, look.text), (asked.reason or "", look.accent)):
+        if text:
+            canvas.text(2, y, shortened(text, room), style)
+            y += 1
+    if not len(found.values):
+        canvas.text(2, y + 1, shortened(_given(frame, cell), room), look.dim)
+        canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
+        return canvas
+    _terms(frame, canvas, asked, y + 1, room)
+    return canvas
+
+
+def _given(frame: Frame, cell: Cell) -> str:
+    if cell.name in frame.view.tape.parameters:
+        return "a weight as it was at the start: nothing made it"
+    if cell.name in frame.view.program.quantities and not frame.view.program.quantities[cell.name].given:
+        return "the state before the first step: nothing made it"
+    if cell.name not in frame.view.program.quantities:
+        return "nothing flows this way at this time step"
+    return "given with the data: nothing made it"
+
+
+def name_of(frame: Frame, cell: Cell) -> str:
+    """A cell as people write it, in the notation on the screen."""
+    return frame.writer.spelling.name(cell.name) + cell.text.removeprefix(cell.name)
+
+
+def _crumbs(frame: Frame, canvas: Canvas, asked: Asked, room: int) -> None:
+    """The way here, the first question first; each leads back."""
+    names = [name_of(frame, cell) for cell in asked.path]
+    first = 0
+    while first < len(names) - 1 and sum(cell_len(name) + 3 for name in names[first:]) > room - 2:
+        first += 1
+    x = canvas.text(2, 1, "… ▸ " if first else "", frame.look.dim)
+    for number_, name in enumerate(names[first:], first):
+        here = number_ == len(names) - 1
+        start = x
+        x = canvas.text(x, 1, shortened(name, room - x + 2), frame.look.accent if here else frame.look.dim)
+        canvas.hit(start, 1, x - start, 1, ToCrumb(number_ + 1))
+        if not here:
+            x = canvas.text(x, 1, " ▸ ", frame.look.dim)
+
+
+def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> None:
+    look, found = frame.look, asked.found
+    count = len(found.values)
+    terms, _, _ = found.largest(TERMS)
+    places = list(numbered(terms))
+    # Where it is narrow each number of a product has a line of its own.
+    heights = [1 if room >= NARROW else 1 + len(term.factors) for term in terms]
+    lines = max(1, canvas.height - top - 5)
+    chosen = next((i for i, marked in enumerate(places) if asked.chosen in dict(marked)), 0)
+    first = _first(heights, chosen, lines)
+    what = "1 term" if count == 1 else f"{count} terms, largest first"
+    canvas.text(2, top, shortened(f"{what}{f', from the {first + 1}th' if first else ''}", room), look.dim)
+    y, shown = top + 1, first
+    while shown < len(terms) and (y + heights[shown] <= top + 1 + lines or shown == first):
+        _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room)
+        y += heights[shown]
+        shown += 1
+    _, rest, others = found.largest(shown)
+    if first or others:
+        hidden = math.fsum([*(term.value for term in terms[:first]), rest])
+        canvas.text(2, y, f"{number(hidden, VALUE - 1, 5):>{VALUE}}", look.text)
+        canvas.text(2 + VALUE, y, shortened(f" = the other {first + others}", room - VALUE), look.dim)
+        y += 1
+    total = math.fsum(found.values.tolist())
+    x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
+    canvas.text(x, y, shortened(f" = their sum; {_against(total, found.value)}", room - VALUE), look.dim)
+    hint = "h j k l choose · enter follows · backspace returns · esc closes"
+    if room < cell_len(hint):
+        hint = "hjkl ⏎ follow · ⌫ back · esc"
+    canvas.text(2, canvas.height - 2, shortened(hint, room), look.dim)
+
+
+def _first(heights: list[int], chosen: int, lines: int) -> int:
+    """The first term to show so that the chosen one is in sight."""
+    first = 0
+    while first < chosen and sum(heights[first : chosen + 1]) > lines:
+        first += 1
+    return first
+
+
+def _against(total: float, stored: float) -> str:
+    if total == stored or (math.isnan(total) and math.isnan(stored)):
+        return "stored is the same"
+    return f"stored differs by {number(stored - total, 9, 1, trim=True)} (rounding)"
+
+
+def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, Cell]]]:
+    """For each term the cells in it that can be followed, numbered through all terms."""
+    count = 0
+    for term in terms:
+        cells = list(cells_in(term))
+        yield list(enumerate(cells, count))
+        count += len(cells)
+
+
+def cells_in(term: Term) -> Iterator[Cell]:
+    """The cells of a term, those inside functions too, as they stand in it."""
+    for factor in term.factors:
+        for each in factor.of or (factor,):
+            cell = cell_of(each)
+            if cell is not None:
+                yield cell
+
+
+def _term(frame: Frame, canvas: Canvas, term: Term, marked: dict[int, Cell], chosen: int, y: int, room: int) -> None:
+    """`−0.0019 = a@8[2,2] 0.457 × dz@9[2,3] −0.0042`: each number can be followed."""
+    look = frame.look
+    x = canvas.text(2, y, f"{number(term.value, VALUE - 1, 5):>{VALUE}}", look.text)
+    x = canvas.text(x, y, " = ", look.dim)
+    places = iter(marked.items())
+    for number_, factor in enumerate(term.factors):
+        if room < NARROW:
+            y += 1
+            x = canvas.text(2, y, "  × " if number_ else "    ", look.dim)
+        elif number_:
+            x = canvas.text(x, y, " × ", look.dim)
+        x = _factor(frame, canvas, factor, places, chosen, x, y, room)
+
+
+def _factor(
+    frame: Frame,
+    canvas: Canvas,
+    factor: Factor,
+    places: Iterator[tuple[int, Cell]],
+    chosen: int,
+    x: int,
+    y: int,
+    room: int,
+) -> int:
+    look = frame.look
+    value = number(factor.value, 10, 4, trim=True)
+    if factor.of:
+        x = _piece(canvas, factor.name + "(", x, y, room, look.dim)
+        for number_, inner in enumerate(factor.of):
+            if number_:
+                x = _piece(canvas, ", ", x, y, room, look.dim)
+            x = _cell(frame, canvas, inner, places, chosen, x, y, room)
+        x = _piece(canvas, ") ", x, y, room, look.dim)
+    elif factor.index is not None:
+        x = _cell(frame, canvas, factor, places, chosen, x, y, room)
+        x = _piece(canvas, " ", x, y, room, look.dim)
+    elif factor.name.isidentifier():
+        x = _piece(canvas, factor.name + " ", x, y, room, look.dim)
+    return _piece(canvas, value, x, y, room, look.text)
+
+
+def _cell(
+    frame: Frame,
+    canvas: Canvas,
+    factor: Factor,
+    places: Iterator[tuple[int, Cell]],
+    chosen: int,
+    x: int,
+    y: int,
+    room: int,
+) -> int:
+    cell = cell_of(factor)
+    if cell is None:
+        return _piece(canvas, factor.name, x, y, room, frame.look.dim)
+    place, _ = next(places)
+    style = frame.look.accent + frame.look.chosen if place == chosen else _color(frame, cell)
+    end = _piece(canvas, name_of(frame, cell), x, y, room, style)
+    canvas.hit(x, y, end - x, 1, ToOperand(place))
+    return end
+
+
+def _color(frame: Frame, cell: Cell) -> Style:
+    return frame.look.backward if cell.name.startswith("d") else frame.look.forward
+
+
+def _piece(canvas: Canvas, text: str, x: int, y: int, room: int, style: Style) -> int:
+    left = room + 2 - x
+    return canvas.text(x, y, shortened(text, left), style) if left > 0 else x
