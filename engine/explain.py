@@ -234,6 +234,23 @@ def _reads_rows(expression: Expression, name: Name) -> bool:
     )
 
 
+def _is_product(expression: Expression) -> bool:
+    """Whether an entry of it is a single product of factors."""
+    match expression:
+        case Name() | Number():
+            return True
+        case Call(function=function):
+            return function != "sum"
+        case Binary("**", _, exponent):
+            return isinstance(exponent, Number)
+        case Binary("*", left, right):
+            return _is_product(left) and _is_product(right)
+        case Binary("/", left, _):
+            return _is_product(left)
+        case _:
+            return False
+
+
 class _Reader:
     """Reads terms off a tree at one time step."""
 
@@ -257,6 +274,12 @@ class _Reader:
             case Binary("+", left, right):
                 sides = self.values(left, self._within(left, index)), self.values(right, self._within(right, index))
                 return np.concatenate(sides)
+            case Binary("/", left, right) if not self._axes(right):
+                return self.values(left, index) * self._reciprocal(right, index).value
+            case Sum(axis=axis, operand=operand) if axis == TIME:
+                return np.concatenate([self._at(t).values(operand, index) for t in range(1, self.tape.plan.steps + 1)])
+            case Call("sum", (operand,)) if self._sums_products(operand):
+                return np.asarray(self._array(operand))[list(self.samples)].ravel()
             case Sum("B", operand) if _is_one(operand):
                 return np.asarray(self._array(operand)[(slice(None), *index)][list(self.samples)])
             case Call("sum", (Binary("**", Name() as operand, Number(2)),)) if self._axes(operand)[:1] != ("B",):
@@ -274,6 +297,15 @@ class _Reader:
                 before = len(self.values(left, self._within(left, index)))
                 side, number = (left, number) if number < before else (right, number - before)
                 return self.nth(side, self._within(side, index), number)
+            case Binary("/", left, right) if not self._axes(right):
+                return [*self.nth(left, index, number), self._reciprocal(right, index)]
+            case Sum(axis=axis, operand=operand) if axis == TIME:
+                count = len(self._at(1).values(operand, index))  # every step has as many
+                return self._at(1 + number // count).nth(operand, index, number % count)
+            case Call("sum", (operand,)) if self._sums_products(operand):
+                shape = (len(self.samples), *np.shape(self._array(operand))[1:])
+                row, *rest = (int(i) for i in np.unravel_index(number, shape))
+                return next(self.terms(operand, (self.samples[row], *rest)))
             case Sum("B", operand) if _is_one(operand):
                 return next(self.terms(operand, (self.samples[number], *index)))
             case Call("sum", (Binary("**", Name() as operand, Number(2)),)) if self._axes(operand)[:1] != ("B",):
@@ -300,7 +332,7 @@ class _Reader:
                 yield from self.terms(operand, index[::-1])
             case Sum(axis=axis, operand=operand) if axis == TIME:
                 for t in range(1, self.tape.plan.steps + 1):
-                    yield from _Reader(self.tape, t, self.sample, self.iteration).terms(operand, index)
+                    yield from self._at(t).terms(operand, index)
             case Sum(operand=operand):
                 for b in self.samples:
                     yield from self.terms(operand, (b, *index))
@@ -341,6 +373,13 @@ class _Reader:
             yield [self._factor(left, index)] * 2
         else:
             yield [self._function(operator, Binary(operator, left, right), index)]
+
+    def _at(self, t: int) -> _Reader:
+        return _Reader(self.tape, t, self.sample, self.iteration)
+
+    def _sums_products(self, operand: Expression) -> bool:
+        """Whether every entry of an operand with a row a sample is one product: then long sums need no tree for each."""
+        return self._axes(operand)[:1] == ("B",) and _is_product(operand)
 
     def _is_mark(self, expression: Expression) -> bool:
         """Whether it is one number by its meaning: of scalars that are set, or of what counts at this step (`1 − mask`)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+
 import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
@@ -220,11 +223,28 @@ def _term(frame: Frame, term: Term) -> str:
 
 def _factor(frame: Frame, factor: Factor) -> str:
     if factor.of:
-        return f"{factor.name}({', '.join(_factor(frame, f) for f in factor.of)})"
+        inside = ", ".join(_inside(frame, factor.of))
+        return {"1/": f"1/{inside}", "1−": f"(1 − {inside})"}.get(factor.name, f"{factor.name}({inside})")
     if factor.index is None:
         return factor.name
+    return _cell(frame, factor, _index(_lying(frame, factor.name, factor.index)))
+
+
+def _cell(frame: Frame, factor: Factor, index: str) -> str:
     time = "" if factor.t is None else f"@{factor.t}"
-    return f"{frame.writer.spelling.name(factor.name)}{time}{_index(_lying(frame, factor.name, factor.index))}"
+    return f"{frame.writer.spelling.name(factor.name)}{time}{index}"
+
+
+def _inside(frame: Frame, factors: tuple[Factor, ...]) -> Iterator[str]:
+    """What a function is of; the cells of a whole row as one, `logits@2[3,:]`."""
+    for (name, _, row), group in groupby(factors, lambda each: (each.name, each.t, each.index and each.index[:-1])):
+        first, *others = group
+        if not others or row is None or first.index is None:
+            yield from (_factor(frame, each) for each in (first, *others))
+            continue
+        places = (_lying(frame, name, each.index) for each in (first, others[0]) if each.index)
+        index = ",".join(str(i) if i == j else ":" for i, j in zip(*places, strict=True))
+        yield _cell(frame, first, f"[{index}]")
 
 
 def _note(frame: Frame, term: Term) -> str:

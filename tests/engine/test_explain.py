@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import Network
 from engine.debugger import Debugger
 from engine.errors import InputError
 from engine.explain import Explanation, Factor, explain, explain_update, writer
@@ -286,3 +287,18 @@ def test_a_cell_that_does_not_exist(name: str, t: int | None, index: tuple[int, 
 def test_a_term_of_a_step_that_does_not_exist(t: int) -> None:
     with pytest.raises(InputError):
         explain(tape_of(case()), "dWa", t, (0, 0), one_step=True)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary", "squared"])
+@pytest.mark.parametrize("predict", ["last", "every"])
+@pytest.mark.parametrize("sample", [None, 1])
+def test_long_sums_are_read_off_in_the_same_order(loss: str, predict: str, sample: int | None) -> None:
+    network = Network(inputs=1, outputs=1 if loss == "binary" else 2, hidden=2, predict=predict, loss=loss)
+    rng = np.random.default_rng(1)
+    each = (3, 4) if predict == "every" else (3,)
+    y = rng.normal(size=(*each, 2)) if loss == "squared" else rng.integers(0, 2, size=each)
+    tape = record(network, rng.normal(size=(3, 4, 1)), y, lengths=np.array([4, 2, 3]))
+    why = explain(tape, "loss", None, (), sample=sample)
+    np.testing.assert_allclose(why.values, [term.value for term in why.terms], rtol=1e-13)
+    assert [why._term(i).factors for i in range(len(why.values))] == [term.factors for term in why.terms]
+    assert sum(why.values) == pytest.approx(why.value, rel=1e-12)

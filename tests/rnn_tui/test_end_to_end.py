@@ -114,7 +114,7 @@ def test_breakpoints_help_and_places(tmux) -> None:
     terminal.keys("C")
     terminal.wait_for(head("◀ backward", "t = 8"))
     terminal.keys("]")
-    terminal.wait_for("flow · da · sample 0")
+    terminal.wait_for("sample 0: units × time")
     terminal.keys("?")
     terminal.wait_for("rnn-tui: keys")
     terminal.keys("Escape")
