@@ -180,6 +180,12 @@ class _Starts:
             self.kept = {i: w for i, w in self.kept.items() if i % self.stride == 0}
 
 
+def short_place(point: Point) -> str:
+    """A point in as few characters: `3 · t=7 dz`."""
+    when = "" if point.t is None else f"t={point.t} "
+    return START if point.line == START else f"{point.iteration} · {when}{point.parameter or point.line}"
+
+
 def place_text(point: Point) -> str:
     """A point in a few words: `iteration 3, backward, t = 7, dz`."""
     if point.line == START:
@@ -433,7 +439,7 @@ class Debugger:
                 if start < 1 + iteration * length + offset <= stop:
                     said = messages(each, self.tape(iteration), iteration, offset, self.lines)
                     result.append(
-                        f"{place_text(self.program.point(1 + iteration * length + offset))}: {', '.join(said)}"
+                        f"{short_place(self.program.point(1 + iteration * length + offset))}: {', '.join(said)}"
                     )
                     if len(result) >= LOGGED:
                         return result[::-1]
