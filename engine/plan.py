@@ -14,7 +14,7 @@ block is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from engine.derive import CUT, FULL, NEXT
-from engine.emit import Emitter
+from engine.emit import Emitter, Runner
 from engine.equation import TIME, Equation
 from engine.evaluate import evaluate
 from engine.expression import (
@@ -46,7 +46,25 @@ from engine.program import Block, Line, Loop, Program, Quantity, build, carries_
 BLOCK_VALUES = 1 << 18
 """About how many values of one quantity a block of steps holds: big enough for the matrix library, small enough for the cache."""
 
-Runner = Callable[[Mapping[str, Array], int, int], None]
+
+ALIGNMENT = 64
+"""Bytes: a line of the cache."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a recorded array lies: all of them share one piece of memory, which the system hands out in large pages."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @cached_property
+    def used(self) -> int:
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return -(-self.used // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -105,14 +123,23 @@ class Plan:
 
     def allocate(self) -> dict[str, Array]:
         """Arrays for every recorded quantity, zero where nothing will be written (row 0 of a state, row T of a flow)."""
+        buffer, start = aligned(sum(places.nbytes for places in self._places)), 0
         arrays: dict[str, Array] = {}
-        for quantity in self.program.quantities.values():
-            classes = quantity.name == "y" and self.network.head.classes
-            array = aligned(self.shape(quantity), np.int64 if classes else self.network.dtype)
+        for quantity, place in zip(self.program.quantities.values(), self._places, strict=True):
+            array = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
+            start += place.nbytes
             if quantity.rows == "T+1":
                 array[0] = array[-1] = 0
             arrays[quantity.name] = array
         return arrays
+
+    @cached_property
+    def _places(self) -> list[_Place]:
+        classes = self.network.head.classes
+        return [
+            _Place(self.shape(q), np.dtype(np.int64 if q.name == "y" and classes else self.network.dtype))
+            for q in self.program.quantities.values()
+        ]
 
     def run(self, arrays: dict[str, Array], parameters: Mapping[str, Array], *, forward_from: int = 1) -> None:
         """Runs forward, loss and backward; `forward_from` is the first step to compute, what comes before being there already.
@@ -164,7 +191,7 @@ class Plan:
             result[own.target] = new
         return result
 
-    def _carry_losses(self, block: Block, values: Mapping[str, Array]) -> None:
+    def _carry_losses(self, block: Block, values: dict[str, Array]) -> None:
         """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
 
         By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.
@@ -214,35 +241,33 @@ class Plan:
         result.flags.writeable = False
         return result
 
-    def _call(self, block: Block, values: Mapping[str, Array], low: int, high: int) -> None:
+    def _call(self, block: Block, values: dict[str, Array], low: int, high: int) -> None:
         self._compiled[self.program.blocks.index(block)](values, low, high)
 
     @cached_property
-    def _compiled(self) -> list[Callable[[Mapping[str, Array], int, int], None]]:
+    def _compiled(self) -> list[Runner]:
         return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
 
     @cached_property
-    def _accumulators(self) -> dict[str, Callable[[Mapping[str, Array], int, int], None]]:
-        result: dict[str, Callable[[Mapping[str, Array], int, int], None]] = {}
+    def _accumulators(self) -> dict[str, Runner]:
+        result: dict[str, Runner] = {}
         for line in self.program.lines:
             if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
                 result[line.name] = self._assemble(_Parts(after=[line.equation]))
         return result
 
-    def _compile(self, block: Block) -> Callable[[Mapping[str, Array], int, int], None]:
+    def _compile(self, block: Block) -> Runner:
         if block.loop in (Loop.UP, Loop.DOWN):
             return self._assemble(_take_apart(block), reverse=block.loop is Loop.DOWN)
         if block.phase == "loss" and self.network.predict == "every":
             return self._assemble(_Parts(after=[_step_by_step(line.equation) for line in block.lines]))
         return self._assemble(_Parts(inside=[(line.equation, "") for line in block.lines]))
 
-    def _assemble(self, parts: _Parts, *, reverse: bool = False) -> Callable[[Mapping[str, Array], int, int], None]:
+    def _assemble(self, parts: _Parts, *, reverse: bool = False) -> Runner:
         emitter = Emitter(self.program.quantities, self.axes, self.sizes)
         for equation in parts.before:
             emitter.block_line(equation)
-        with emitter.loop(reverse=reverse):
-            for equation, operator in parts.inside:
-                emitter.step_line(equation, operator)
+        emitter.loop(parts.inside, reverse=reverse)
         for equation in parts.after:
             emitter.block_line(equation)
         return emitter.compile(self.network.dtype, self.block_steps)
@@ -276,13 +301,11 @@ def _adjoints(block: Block) -> set[str]:
     return written | {name.name for line in block.lines for name in line.equation.reads if name.name.endswith(NEXT)}
 
 
-def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """An uninitialised array that starts at a 64-byte boundary, so that equal recordings take equal code paths."""
-    kind = np.dtype(dtype)
-    size = int(np.prod(shape)) * kind.itemsize
-    buffer = np.empty(size + 64, np.uint8)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(kind).reshape(shape)
+def aligned(size: int) -> Array:
+    """Uninitialised bytes that start at a boundary of `ALIGNMENT`, so that equal recordings take equal code paths."""
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size]
 
 
 def _take_apart(block: Block) -> _Parts:
