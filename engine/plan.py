@@ -347,7 +347,11 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
     size = prepared.nbytes()
     if limit is None or size <= limit:
         return
-    remedy = "take fewer samples at a time with --batch-size or raise the limit"
+    remedy = (
+        "raise the limit"
+        if prepared.batch == 1
+        else "take fewer samples at a time with --batch-size, or raise the limit"
+    )
     if not prepared.checkpoints and not carries_losses(prepared.network):
         sparse = replace(prepared, checkpoints=True).nbytes()
         if sparse <= limit:
@@ -355,7 +359,7 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
                 f"with --checkpoints it takes {Size(sparse)} and computes again what is looked at, or raise the limit"
             )
     raise InputError(
-        f"recording {prepared.batch} samples of {prepared.steps} steps with {prepared.network.hidden} units takes {Size(size)}, "
+        f"recording B = {prepared.batch}, T = {prepared.steps}, H = {prepared.network.hidden} takes {Size(size)}, "
         f"more than --memory-limit {Size(limit)}; {remedy}"
     )
 
