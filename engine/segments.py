@@ -94,6 +94,8 @@ class Segments(Mapping[str, Array]):
         self._segments: OrderedDict[int, dict[str, Array]] = OrderedDict()
         quantities = plan.program.quantities
         self._lazy = {name: q for name, q in quantities.items() if not plan.whole(q)}
+        self._up, self._down = plan.carried(Loop.UP), plan.carried(Loop.DOWN)
+        self._late = {name: plan.writes_step(name) == 0 for name in self._lazy}
         self._flows = [name for name in quantities if name.endswith(NEXT)]
 
     def __getitem__(self, name: str) -> Array:
@@ -108,6 +110,17 @@ class Segments(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.plan.program.quantities)
+
+    def where(self, there: Array, name: str) -> Array:
+        """A quantity in time where `there` (rows,), else zero."""
+        whole = self[name]
+
+        def read(low: int, high: int) -> Array:
+            rows = np.where(there[low:high, None, None], whole[low:high], 0)
+            rows.flags.writeable = False
+            return rows
+
+        return cast(Array, Rows(whole.shape, whole.dtype, read))
 
     def norms(self, name: str, sample: int | None = None) -> Array | None:
         """`Tape.norms` of a quantity that is not kept whole; None for others."""
@@ -172,14 +185,14 @@ class Segments(Mapping[str, Array]):
             plan.run_block(plan.looped(Loop.UP), values, *self._span(number))
             if every:
                 self._once(values, *self._span(number))
-            for name in plan.carried(Loop.UP):
+            for name in self._up:
                 self.kept[name][number + 1] = values[name][-1]
             if progress is not None:
                 progress((number + 1) / (3 * segments))
         if not every:
             last = self._span(segments - 1)[1]
             self._once(values, last - 1, last)
-        for name in plan.carried(Loop.DOWN):
+        for name in self._down:
             self.kept[name][segments] = values[name][-1]
         return values
 
@@ -189,10 +202,10 @@ class Segments(Mapping[str, Array]):
                 self.plan.run_block(block, values, low, high)
 
     def _backward(self, number: int, values: dict[str, Array]) -> None:
-        for name in self.plan.carried(Loop.DOWN):
+        for name in self._down:
             values[name][-1] = self.kept[name][number + 1]
         self.plan.run_block(self.plan.looped(Loop.DOWN), values, *self._span(number))
-        for name in self.plan.carried(Loop.DOWN):
+        for name in self._down:
             self.kept[name][number] = values[name][0]
         self._first_rows(number, values)
 
@@ -215,7 +228,7 @@ class Segments(Mapping[str, Array]):
                 values[name] = array = np.empty((rows, *self.plan.shape(quantity)[1:]), self.plan.network.dtype)
                 if quantity.rows == "T+1":
                     array[0] = array[-1] = 0
-                if name in self.plan.carried(Loop.UP) and kept is not None:
+                if name in self._up and kept is not None:
                     array[0] = kept[number]
             elif kept is not None:
                 values[name] = kept[low:high] if quantity.rows else kept
@@ -228,7 +241,7 @@ class Segments(Mapping[str, Array]):
             values = self._values(number, again=True)
             with np.errstate(all="ignore"):
                 self.plan.run_block(self.plan.looped(Loop.UP), values, *self._span(number))
-                for name in self.plan.carried(Loop.DOWN):
+                for name in self._down:
                     values[name][-1] = self.kept[name][number + 1]
                 self.plan.run_block(self.plan.looped(Loop.DOWN), values, *self._span(number))
                 self._first_rows(number, values)
@@ -245,7 +258,7 @@ class Segments(Mapping[str, Array]):
         low, high = self.plan.bounds[number]
         if quantity.rows == "T":
             return low, high
-        late = self.plan.writes_step(quantity.name) == 0
+        late = self._late[quantity.name]
         first, last = number == 0, high == self.plan.steps
         return (low + 1 - first, high + 1) if late else (low, high + last)
 
@@ -257,7 +270,9 @@ class Segments(Mapping[str, Array]):
         if low == high:
             return np.empty((0, *self.plan.shape(quantity)[1:]), self.plan.network.dtype)
         parts: list[Array] = []
-        for number in range(len(self.plan.bounds)):
+        size = self.plan.block_steps
+        # A row may belong to the segment before or after the one that its number alone would say.
+        for number in range(max(0, low // size - 1), min(len(self.plan.bounds), high // size + 1)):
             first, stop = self._owned(quantity, number)
             if low < stop and high > first:
                 rows = max(low, first), min(high, stop)

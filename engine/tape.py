@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -18,9 +18,11 @@ from engine.functions import Array
 from engine.network import Network
 from engine.optimizers import UPDATE_NUMBER
 from engine.plan import Plan, Progress, plan
+from engine.pooling import Pooled
 from engine.program import Line, Loop, carried_over
 from engine.segments import Segments, row_norms
 
+POOLED_KEPT = 128
 PARTIALS_KEPT = 32
 """Partial gradients kept at a time: a screen asks for the same few again and again."""
 
@@ -45,6 +47,9 @@ class Tape:
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _sums: dict[str, tuple[int, Array]] = field(default_factory=dict[str, tuple[int, Array]], repr=False)
+    _pooled: dict[tuple[str, int, int | None], Array] = field(
+        default_factory=dict[tuple[str, int, int | None], Array], repr=False
+    )
     _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
 
     def __getitem__(self, name: str) -> Array:
@@ -149,6 +154,37 @@ class Tape:
             self._depths[name] = float(rows.min()) / self.scale(name) if rows.size else 1.0
         return self._depths[name]
 
+    def pooled(self, name: str, columns: int, sample: int | None = None) -> Array:
+        """(columns, units): the steps 0..T of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as zero.
+
+        All samples together, or one of them. With checkpoints one pass over the segments serves all quantities.
+        """
+        key = name, columns, sample
+        if key not in self._pooled:
+            if len(self._pooled) > POOLED_KEPT:
+                self._pooled.clear()
+            recorded = [n for n, q in self.plan.program.quantities.items() if q.rows]
+            together = recorded if isinstance(self.arrays, Segments) and name in recorded else [name]
+            self._pooled.update(
+                {(each, columns, sample): found for each, found in self._pool(together, columns, sample)}
+            )
+        return self._pooled[key]
+
+    def _pool(self, together: list[str], columns: int, sample: int | None) -> Iterator[tuple[str, Array]]:
+        rows, padding = self.plan.steps + 1, self.padding
+        sources = {name: self[name] for name in together}
+        pools = {name: Pooled(rows, columns, a.shape[2] if a.ndim > 2 else 1, a.dtype) for name, a in sources.items()}
+        for low, high in [(-1, 0), *self.plan.bounds]:
+            for name, source in sources.items():
+                late = rows - len(source)  # no row for t = 0
+                block = source[low + 1 - late : high + 1 - late] if low + 1 >= late else np.zeros_like(source[:1])
+                block = block if block.ndim > 2 else block[..., None]
+                if padding is not None and name not in ("mask", "cut"):
+                    block = np.where(padding[low + 1 : high + 1, :, None], 0, block)
+                pools[name].add(block if sample is None else block[:, sample : sample + 1], low + 1)
+        for name, pool in pools.items():
+            yield name, pool.values
+
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
         quantity = self.plan.program.quantities.get(name)
@@ -224,13 +260,16 @@ class Tape:
             base = name.removesuffix(suffix)
             if base == name or base not in self.arrays:
                 continue
-            result = np.zeros_like(self.arrays[base])
+            there = np.zeros(len(self.arrays[base]), bool)
             for line in self.plan.program.writers(base):
                 looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
                 if looped and suffix == NEXT:
-                    result[:-1] = self.arrays[base][:-1]
+                    there[:-1] = True
                 elif not looped and suffix == OUT:
-                    result[-1] = self.arrays[base][-1]
+                    there[-1] = True
+            if isinstance(self.arrays, Segments):
+                return self.arrays.where(there, base)
+            result = np.where(there[:, None, None], self.arrays[base], 0)
             result.flags.writeable = False
             return result
         return None

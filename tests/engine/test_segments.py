@@ -12,6 +12,7 @@ import engine.plan
 from engine import Debugger, InputError, Network, Tape
 from engine.derive import OUT
 from engine.plan import plan, refuse_too_large
+from engine.pooling import Pooled
 from engine.program import Loop
 from engine.segments import SEGMENTS_KEPT, Segments
 from engine.tape import record_with
@@ -189,3 +190,29 @@ def test_the_debugger_refuses_before_it_records() -> None:
         assert debugger.view.point == whole.view.point
         np.testing.assert_allclose(debugger.view.tape["dz"], whole.view.tape["dz"], rtol=1e-12)
     assert told
+
+
+@pytest.mark.parametrize("sample", [None, 2])
+@pytest.mark.parametrize("columns", [1, 5, 12])
+def test_many_steps_in_few_columns(monkeypatch: pytest.MonkeyPatch, columns: int, sample: int | None) -> None:
+    for tape in both(monkeypatch, 11, short=True, cell="lstm"):
+        padded = np.concatenate([np.zeros((1, BATCH), bool), tape["mask"] == 0])
+        for name in ("h", "dh", "dzi", "i", "dc_next", "dh_next", "mask"):
+            array = np.array(tape[name])
+            array = array if array.ndim == 3 else array[..., None]
+            array = np.concatenate([np.zeros((12 - len(array), *array.shape[1:])), array])
+            if name != "mask":
+                array[padded] = 0
+            chosen = array if sample is None else array[:, sample : sample + 1]
+            edges = [column * 12 // columns for column in range(columns + 1)]
+            for column, found in enumerate(tape.pooled(name, columns, sample)):
+                entries = chosen[edges[column] : edges[column + 1]].reshape(-1, array.shape[2])
+                largest = np.abs(entries).argmax(axis=0)
+                np.testing.assert_array_equal(found, entries[largest, np.arange(array.shape[2])], f"{name} {column}")
+
+
+def test_columns_show_numbers_that_are_none() -> None:
+    pooled = Pooled(4, 2, 3, np.dtype(float))
+    pooled.add(np.array([[[1.0, -np.inf, np.nan]], [[-1.0, 5.0, np.inf]], [[-2.0, 1.0, 0.0]]]), 0)
+    pooled.add(np.array([[[1.0, -1.0, 0.0]]]), 3)
+    np.testing.assert_array_equal(pooled.values, [[1, -np.inf, np.nan], [-2, 1, 0]])
