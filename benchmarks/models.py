@@ -34,9 +34,9 @@ def samples(shape: Shape) -> tuple[Array, Array]:
     return rng.normal(size=(shape.B, shape.T, shape.D)), np.arange(shape.B) % shape.C
 
 
-def network(shape: Shape) -> Network:
-    """A tanh network in float64."""
-    return Network(inputs=shape.D, outputs=shape.C, hidden=shape.H)
+def network(shape: Shape, cell: str = "rnn", dtype: str = "float64") -> Network:
+    """A network with softmax and cross-entropy after the last step."""
+    return Network(inputs=shape.D, outputs=shape.C, hidden=shape.H, cell=cell, dtype=dtype)
 
 
 def write(shape: Shape, folder: Path) -> Path:

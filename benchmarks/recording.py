@@ -1,46 +1,101 @@
-"""Recording an iteration, against nothing but its matrix products, and the memory it takes."""
+"""Recording an iteration with everything kept: against its bare matrix products, against PyTorch, and the memory it takes."""
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from benchmarks.measure import Row, alternate, milliseconds, ratios
 from benchmarks.models import Shape, network, samples
-from engine.plan import Plan, plan
+from benchmarks.products import products
+from benchmarks.torch_peer import available, torch_step
+from engine.plan import plan
 from engine.tape import record_with
 
-SHAPES = (Shape(10, 10, 1, 10), Shape(32, 100, 32, 64), Shape(64, 200, 64, 128))
+SHAPES = (
+    Shape(10, 10, 1, 10),
+    Shape(32, 100, 32, 64),
+    Shape(64, 200, 64, 128),
+    Shape(64, 100, 128, 512),
+    Shape(1, 1000, 32, 64),
+)
+CELLS = ("rnn", "lstm", "gru")
+DTYPES = ("float64", "float32")
+LARGE = 128
+"""Units from which the products should outweigh everything else."""
+
 ROUNDS = 15
 ABOUT = 30.0
 """Milliseconds that one measured value lasts at least: short recordings are repeated."""
+AT_MOST = 6000.0
+"""Milliseconds that all rounds of one action last about at most: long recordings get fewer of them, but five."""
+REST = 0.03
+"""Seconds before each value, in which threads that wait busily for more work give up."""
 
 
 def measure() -> Iterator[Row]:
-    """For each shape the recording, the products, their ratio, and the peak of memory over what the arrays need."""
-    for shape in SHAPES:
-        X, y = samples(shape)
-        prepared = plan(network(shape), shape.B, shape.T)
-        products = _products(shape)
+    """For each cell, precision and shape: the recording's time, as a multiple of its peers', and its memory over the arrays'.
 
-        def record(prepared: Plan = prepared, X: np.ndarray = X, y: np.ndarray = y) -> object:
-            return record_with(prepared, X, y)
+    `record` writes into arrays that were used before, as the debugger does when it goes on to the next iteration; `afresh` gets its
+    memory from the system, which costs what the system takes for clean pages.
+    """
+    for cell in CELLS:
+        for dtype in DTYPES:
+            for shape in SHAPES:
+                yield from _measure(cell, dtype, shape)
 
-        record()
-        repeat = max(1, round(ABOUT / milliseconds(record)))
-        actions = {
-            "record": lambda record=record, repeat=repeat: milliseconds(record, repeat),
-            "products": lambda products=products, repeat=repeat: milliseconds(products, repeat),
-        }
-        took = alternate(actions, ROUNDS)
-        yield Row(f"record, {shape}", "ms", took["record"])
-        yield Row(f"its products alone, {shape}", "ms", took["products"])
-        yield Row(f"record, ratio, {shape}", "×", ratios(took["record"], took["products"]))
-        peaks = [_peak(record) for _ in range(3)]
-        yield Row(f"record, peak memory, {shape}", "MB", [peak / 1e6 for peak in peaks])
-        yield Row(f"record, peak / arrays, {shape}", "×", [peak / prepared.nbytes() for peak in peaks])
+
+def _measure(cell: str, dtype: str, shape: Shape) -> Iterator[Row]:
+    X, y = samples(shape)
+    model = network(shape, cell, dtype)
+    prepared = plan(model, shape.B, shape.T)
+
+    def afresh() -> object:
+        return record_with(prepared, X, y)
+
+    arrays = dict(record_with(prepared, X, y).arrays)
+    actions: dict[str, Callable[[], object]] = {
+        "record": lambda: record_with(prepared, X, y, into=arrays),
+        "afresh": afresh,
+        "products": products(model, shape),
+    }
+    if available():
+        actions["torch"] = torch_step(model, shape)
+    took = _alternating(actions)
+    about = f"{cell} {dtype} {shape}"
+    yield Row(f"record, {about}", "ms", took["record"])
+    floor = (1.3 if cell == "rnn" else 1.6) if shape.H >= LARGE else None
+    yield Row(f"record / products, {about}", "×", ratios(took["record"], took["products"]), floor)
+    if "torch" in took:
+        yield Row(
+            f"record / torch, {about}", "×", ratios(took["record"], took["torch"]), _beside_torch(cell, dtype, shape)
+        )
+    yield Row(f"record afresh / record, {about}", "×", ratios(took["afresh"], took["record"]))
+    peaks = [_peak(afresh) / prepared.nbytes() for _ in range(3)]
+    yield Row(f"peak memory / arrays, {about}", "×", peaks, 1.15 if prepared.nbytes() > 1 << 20 else None)
+
+
+def _beside_torch(cell: str, dtype: str, shape: Shape) -> float | None:
+    if cell == "rnn":
+        return 0.6
+    return 0.9 if dtype == "float64" else 1.1 if shape.H >= LARGE else None
+
+
+def _alternating(actions: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    def timed(action: Callable[[], object]) -> Callable[[], float]:
+        action()
+        repeat = max(1, round(ABOUT / milliseconds(action)))
+
+        def once() -> float:
+            time.sleep(REST)
+            return milliseconds(action, repeat)
+
+        return once
+
+    longest = max(milliseconds(action) for action in actions.values())
+    rounds = min(ROUNDS, max(5, round(AT_MOST / longest)))
+    return alternate({name: timed(action) for name, action in actions.items()}, rounds, warm_up=0)
 
 
 def _peak(action: Callable[[], object]) -> int:
@@ -49,28 +104,3 @@ def _peak(action: Callable[[], object]) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
-
-
-def _products(shape: Shape) -> Callable[[], None]:
-    """The products of the recurrent lines, step by step where the recurrence needs it, at once where it does not."""
-    rng = np.random.default_rng(0)
-    B, T, D, H, _ = shape
-    x, a, dz = (rng.normal(size=(T, B, n)) for n in (D, H, H))
-    Wx, Wa = rng.normal(size=(D, H)), rng.normal(size=(H, H))
-    z, da, dx = np.empty((T, B, H)), np.empty((T, B, H)), np.empty((T, B, D))
-    step = np.empty((B, H))
-    dWx, dWa = np.empty((D, H)), np.empty((H, H))
-    flat = [array.reshape(T * B, -1) for array in (x, a, dz, z, dx)]
-
-    def run() -> None:
-        x_all, a_all, dz_all, z_all, dx_all = flat
-        np.matmul(x_all, Wx, out=z_all)
-        for t in range(T):
-            np.matmul(a[t], Wa, out=step)
-        for t in reversed(range(T)):
-            np.matmul(dz[t], Wa.T, out=da[t])
-        np.matmul(dz_all, Wx.T, out=dx_all)
-        np.matmul(x_all.T, dz_all, out=dWx)
-        np.matmul(a_all.T, dz_all, out=dWa)
-
-    return run

@@ -21,7 +21,7 @@ from engine.errors import InputError
 from engine.expression import ExpressionError
 from engine.functions import Array
 from engine.network import Network
-from engine.plan import Plan, plan
+from engine.plan import Plan, Progress, plan, refuse_too_large
 from engine.predicates import Predicate, parse
 from engine.program import START, Line, Loop, Point, Program, when_written
 from engine.stops import Lines
@@ -211,6 +211,8 @@ class Debugger:
         lengths: Array | None = None,
         batch_size: int | None = None,
         start: Training | None = None,
+        checkpoints: bool = False,
+        memory_limit: int | None = None,
     ) -> None:
         self._X, self._y = (array.copy() for array in check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
@@ -218,11 +220,18 @@ class Debugger:
         self.network = network
         self.batches = Batches(len(self._X), batch_size, network.seed)
         size = len(self.batches.indices(0))
-        self.plan: Plan = plan(network, size, self._X.shape[1], masked=self.lengths is not None)
+        masked = self.lengths is not None
+        self.plan: Plan = plan(network, size, self._X.shape[1], masked=masked, checkpoints=checkpoints)
+        refuse_too_large(self.plan, memory_limit)
+        self.progress: Progress | None = None
+        """Told the share of a recording that is done; what it raises ends the recording, and the debugger stays where it was."""
         self.position = 0
         self.breakpoints: frozenset[Breakpoint] = frozenset()
         self.watches: tuple[Predicate, ...] = ()
         self._plans = {size: self.plan}
+        self._tapes_kept = (
+            TAPES_KEPT if memory_limit is None else max(1, min(TAPES_KEPT, memory_limit // self.plan.nbytes() - 1))
+        )
         self._starts = _Starts(start or Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
@@ -247,9 +256,10 @@ class Debugger:
         if iteration in self._tapes:
             self._tapes.move_to_end(iteration)
             return self._tapes[iteration]
-        tape = self._tapes[iteration] = self._record(iteration, self.start(iteration))
-        if len(self._tapes) > TAPES_KEPT:
+        start = self.start(iteration)
+        while len(self._tapes) >= self._tapes_kept:  # before the next one takes its memory
             self._tapes.popitem(last=False)
+        tape = self._tapes[iteration] = self._record(iteration, start)
         return tape
 
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> Training:
@@ -493,7 +503,7 @@ class Debugger:
         size = len(batch.X)
         prepared = self._plans.get(size)
         if prepared is None:
-            prepared = self._plans[size] = Plan(self.network, self.program, size)
+            prepared = self._plans[size] = replace(self.plan, batch=size)
         if passing and size not in self._buffers:
             self._buffers = {
                 size: prepared.allocate(),
@@ -507,6 +517,7 @@ class Debugger:
             initial=batch.initial,
             lengths=batch.lengths,
             into=self._buffers[size] if passing else None,
+            progress=self.progress,
         )
         if iteration not in self.history:
             self.history[iteration] = measure(tape)

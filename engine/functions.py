@@ -26,7 +26,8 @@ class Function:
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
     the derivative jumps where u changes sign. `text` is the call on the screen (`{p}` the probabilities), `source` the call in a generated
-    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there.
+    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there. `kernel` is the function in terms of
+    simpler ones, call by call as `compute` does it, for the compiled plan.
     """
 
     name: str
@@ -38,10 +39,7 @@ class Function:
     kink: bool = False
     elementwise: bool = False
     definition: str = ""
-
-
-def _tanh(u: Array, out: Array | None = None) -> Array:
-    return np.tanh(u, out=out)
+    kernel: Expression | None = None
 
 
 def _sigmoid(u: Array, out: Array | None = None) -> Array:
@@ -119,9 +117,17 @@ def _same(axes: tuple[Axes, ...]) -> Axes:
 
 
 def _activation(
-    name: str, compute: Callable[..., Array], source: str, derivative: str, *, kink: bool = False, definition: str = ""
+    name: str,
+    compute: Callable[..., Array],
+    source: str,
+    derivative: str,
+    *,
+    kink: bool = False,
+    definition: str = "",
+    kernel: str = "",
 ) -> Function:
-    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition)
+    in_calls = parse(kernel) if kernel else None
+    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition, in_calls)
 
 
 _SIGMOID = """\
@@ -143,9 +149,16 @@ def binary_cross_entropy(logits, y):
     return np.logaddexp(0, logits[:, 0]) - y * logits[:, 0]"""
 
 ACTIVATIONS = (
-    _activation("tanh", _tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
+    _activation("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
     _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
-    _activation("sigmoid", _sigmoid, "sigmoid({0})", "sigmoid(u) * (1 - sigmoid(u))", definition=_SIGMOID),
+    _activation(
+        "sigmoid",
+        _sigmoid,
+        "sigmoid({0})",
+        "sigmoid(u) * (1 - sigmoid(u))",
+        definition=_SIGMOID,
+        kernel="tanh(u * 0.5) * 0.5 + 0.5",
+    ),
     _activation("identity", _identity, "{0}", "1"),
 )
 

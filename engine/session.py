@@ -91,7 +91,14 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     )
     initial = _initial(data, network)
     debugger = Debugger(
-        network, data.X, data.y, initial=initial, lengths=data.lengths, batch_size=options["batch-size"]
+        network,
+        data.X,
+        data.y,
+        initial=initial,
+        lengths=data.lengths,
+        batch_size=options["batch-size"],
+        checkpoints=options["checkpoints"],
+        memory_limit=options["memory-limit"],
     )
     with _of_project(data):
         for text in data.breakpoints:

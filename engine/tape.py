@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -17,9 +17,12 @@ from engine.expression import Name
 from engine.functions import Array
 from engine.network import Network
 from engine.optimizers import UPDATE_NUMBER
-from engine.plan import Plan, plan
+from engine.plan import Plan, Progress, plan
+from engine.pooling import Pooled
 from engine.program import Line, Loop, carried_over
+from engine.segments import Segments, row_norms
 
+POOLED_KEPT = 128
 PARTIALS_KEPT = 32
 """Partial gradients kept at a time: a screen asks for the same few again and again."""
 
@@ -43,6 +46,10 @@ class Tape:
     _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
+    _sums: dict[str, tuple[int, Array]] = field(default_factory=dict[str, tuple[int, Array]], repr=False)
+    _pooled: dict[tuple[str, int, int | None], Array] = field(
+        default_factory=dict[tuple[str, int, int | None], Array], repr=False
+    )
     _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
 
     def __getitem__(self, name: str) -> Array:
@@ -114,18 +121,16 @@ class Tape:
         """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
         key = name, sample
         if key not in self._norms:
-            array = self[name] if sample is None else self[name][:, sample]
-            flat = np.abs(array.reshape(len(array), -1)).astype(np.float64, copy=False)
-            largest = flat.max(axis=1, initial=0.0)
-            # Squares of large numbers overflow, of small ones vanish: the row's own scale is taken out first.
-            unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
-            with np.errstate(all="ignore"):
-                scaled = flat / unit[:, None]
-                self._norms[key] = unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+            found = self.arrays.norms(name, sample) if isinstance(self.arrays, Segments) else None
+            self._norms[key] = (
+                row_norms(self[name] if sample is None else self[name][:, sample]) if found is None else found
+            )
         return self._norms[key]
 
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
+        if name not in self._scales and isinstance(self.arrays, Segments) and (found := self.arrays.scale(name)):
+            self._scales[name] = found
         if name not in self._scales:
             magnitude = np.abs(self[name])
             largest = float(magnitude.max(initial=0.0))
@@ -136,6 +141,8 @@ class Tape:
 
     def depth(self, name: str) -> float:
         """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: how far down colours must reach."""
+        if name not in self._depths and isinstance(self.arrays, Segments) and (found := self.arrays.depth(name)):
+            self._depths[name] = found
         if name not in self._depths:
             array = (
                 np.abs(self[name]).reshape(len(self[name]), -1)
@@ -147,6 +154,37 @@ class Tape:
             self._depths[name] = float(rows.min()) / self.scale(name) if rows.size else 1.0
         return self._depths[name]
 
+    def pooled(self, name: str, columns: int, sample: int | None = None) -> Array:
+        """(columns, units): the steps 0..T of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as zero.
+
+        All samples together, or one of them. With checkpoints one pass over the segments serves all quantities.
+        """
+        key = name, columns, sample
+        if key not in self._pooled:
+            if len(self._pooled) > POOLED_KEPT:
+                self._pooled.clear()
+            recorded = [n for n, q in self.plan.program.quantities.items() if q.rows]
+            together = recorded if isinstance(self.arrays, Segments) and name in recorded else [name]
+            self._pooled.update(
+                {(each, columns, sample): found for each, found in self._pool(together, columns, sample)}
+            )
+        return self._pooled[key]
+
+    def _pool(self, together: list[str], columns: int, sample: int | None) -> Iterator[tuple[str, Array]]:
+        rows, padding = self.plan.steps + 1, self.padding
+        sources = {name: self[name] for name in together}
+        pools = {name: Pooled(rows, columns, a.shape[2] if a.ndim > 2 else 1, a.dtype) for name, a in sources.items()}
+        for low, high in [(-1, 0), *self.plan.bounds]:
+            for name, source in sources.items():
+                late = rows - len(source)  # no row for t = 0
+                block = source[low + 1 - late : high + 1 - late] if low + 1 >= late else np.zeros_like(source[:1])
+                block = block if block.ndim > 2 else block[..., None]
+                if padding is not None and name not in ("mask", "cut"):
+                    block = np.where(padding[low + 1 : high + 1, :, None], 0, block)
+                pools[name].add(block if sample is None else block[:, sample : sample + 1], low + 1)
+        for name, pool in pools.items():
+            yield name, pool.values
+
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
         quantity = self.plan.program.quantities.get(name)
@@ -157,13 +195,32 @@ class Tape:
 
     def partial(self, name: str, t: int) -> Array:
         """A gradient that accumulates over time, as far as it is summed when step t is done: over T down to t."""
-        if t == 1:
+        if t == 1 or not next(self.plan.program.writers(name)).equation.accumulate:
             return self[name]
         if (name, t) not in self._partials:
             if len(self._partials) > PARTIALS_KEPT:
                 self._partials.clear()
-            self._partials[name, t] = self.plan.gradient({**self.arrays, **self.parameters}, name, t)
+            partial = self.arrays.partial(name, t) if isinstance(self.arrays, Segments) else self._summed(name, t)
+            self._partials[name, t] = partial
         return self._partials[name, t]
+
+    def _summed(self, name: str, t: int) -> Array:
+        """`Plan.gradient`, going on from the blocks that were summed the last time: steps are mostly asked for one after another."""
+        prepared = self.plan
+        values = {**self.arrays, **self.parameters}
+        number = (t - 1) // prepared.block_steps
+        reached, above = self._sums.get(name, (0, self[name]))
+        if reached <= number:
+            reached, above = len(prepared.bounds), np.zeros_like(self[name])
+        with np.errstate(all="ignore"):
+            above = above.copy()
+            for low, high in reversed(prepared.bounds[number + 1 : reached]):
+                prepared.add_terms({**values, name: above}, name, low, high)
+            self._sums[name] = number + 1, above
+            result = above.copy()
+            prepared.add_terms({**values, name: result}, name, t - 1, prepared.bounds[number][1])
+        result.flags.writeable = False
+        return result
 
     def lookup(self, name: Name, t: int | None, sample: int | None = None) -> Any:
         """What a name in a line stands for when the line runs at step t; with `sample`, that sample's row of what has a batch axis."""
@@ -203,13 +260,16 @@ class Tape:
             base = name.removesuffix(suffix)
             if base == name or base not in self.arrays:
                 continue
-            result = np.zeros_like(self.arrays[base])
+            there = np.zeros(len(self.arrays[base]), bool)
             for line in self.plan.program.writers(base):
                 looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
                 if looped and suffix == NEXT:
-                    result[:-1] = self.arrays[base][:-1]
+                    there[:-1] = True
                 elif not looped and suffix == OUT:
-                    result[-1] = self.arrays[base][-1]
+                    there[-1] = True
+            if isinstance(self.arrays, Segments):
+                return self.arrays.where(there, base)
+            result = np.where(there[:, None, None], self.arrays[base], 0)
             result.flags.writeable = False
             return result
         return None
@@ -247,10 +307,11 @@ def record_with(
     initial: Mapping[str, Array] | None = None,
     lengths: Array | None = None,
     into: dict[str, Array] | None = None,
+    progress: Progress | None = None,
 ) -> Tape:
     """`record` with a plan made before; X, y and lengths are taken as they are.
 
-    `into` are arrays of the plan's, used again: whatever tape they belonged to is lost.
+    `into` are arrays of the plan's, used again: whatever tape they belonged to is lost. `progress` is told the share that is done.
     """
     arrays = prepared.allocate() if into is None else into
     for array in arrays.values():
@@ -261,7 +322,11 @@ def record_with(
         arrays[name][0] = value
     values = dict(parameters or prepared.network.weights)
     with np.errstate(all="ignore"):  # overflow and NaN are what people come to look at
-        prepared.run(arrays, values)
+        if prepared.checkpoints:
+            segments = Segments(prepared, arrays, MappingProxyType(values))
+            segments.record(progress)
+            return Tape(prepared, segments, segments.parameters)
+        prepared.run(arrays, values, progress=progress)
     return _finished(prepared, arrays, values)
 
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from engine.errors import InputError
 from engine.files.locate import resolve
 from engine.files.options import LARGEST, OPTIONS
+from engine.size import Size
 from engine.text import clean
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
@@ -50,7 +51,7 @@ def _common(parser: argparse.ArgumentParser, data: str = "data") -> None:
             group.add_argument(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=option.help)
             continue
         own = [f"FILE{option.suffix}"] if option.suffix else []
-        shown = "|".join((*option.choices, *own)) or {int: "N", float: "X"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
+        shown = "|".join((*option.choices, *own)) or {int: "N", float: "X", Size: "SIZE"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
         default = "" if option.default is None else f" ({option.default})"
         group.add_argument(f"--{name}", metavar=shown, default=argparse.SUPPRESS, help=option.help + default)
 

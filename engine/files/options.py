@@ -11,17 +11,18 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.files.locate import existing
+from engine.size import Size
 from engine.text import clean
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), or a file.
+    """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), a size, or a file.
 
     A choice with a `suffix` may on the command line also be a file of one's own that ends so; a project cannot name one.
     """
 
-    kind: type[str | bool | int | float | Path]
+    kind: type[str | bool | int | float | Size | Path]
     help: str
     default: str | bool | int | float | None = None
     choices: tuple[str, ...] = ()
@@ -36,6 +37,8 @@ class Option:
             return "true or false"
         if self.kind is Path:
             return "the name of a file"
+        if self.kind is Size:
+            return "a size, like 500M or 2G"
         noun = "whole number" if self.kind is int else "number"
         if self.above is None:
             return f"a {noun}"
@@ -47,26 +50,35 @@ class Option:
             return isinstance(value, str) and value in self.choices
         if self.kind is Path:
             return isinstance(value, str)
+        if self.kind is Size:
+            return isinstance(value, str) and _size(value) is not None
         if self.kind is bool or isinstance(value, bool):
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):
             return False
         return abs(value) <= LARGEST and math.isfinite(value) and (self.above is None or value > self.above)
 
-    def parse(self, name: str, text: str) -> str | int | float | Path:
+    def parse(self, name: str, text: str) -> str | int | float | Size | Path:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
         if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
             return existing(text, name)
-        value: str | int | float | None = text if self.choices else None
-        if not self.choices:
+        value: str | int | float | None = text if self.choices else _size(text)
+        if self.kind is not Size and not self.choices:
             try:
                 value = int(text) if self.kind is int else float(text)
             except ValueError:
                 value = None
-        if value is None or not self.accepts(value):
+        if value is None or not (self.kind is Size or self.accepts(value)):
             own = f", or a file that ends in {self.suffix}" if self.suffix else ""
             raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{own}")
         return value
+
+
+def _size(text: str) -> Size | None:
+    try:
+        return Size.parse(text)
+    except ValueError:
+        return None
 
 
 LARGEST = 2**31 - 1
@@ -110,6 +122,8 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             "ng",
             ("ng", "pytorch", "karpathy", "wildml", "goodfellow"),
         ),
+        "memory-limit": Option(Size, "largest memory of a recording, like 500M or 2G", Size(2 << 30)),
+        "checkpoints": Option(bool, "keep some steps only and compute the others again when they are looked at", False),
         "allow-nan": Option(bool, "open data that holds NaN or infinity", False),
     }
 )

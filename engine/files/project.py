@@ -16,6 +16,7 @@ from engine.errors import InputError
 from engine.files.locate import sample_folder, sample_names
 from engine.files.options import OPTIONS
 from engine.files.raw import read_text, shown
+from engine.size import Size
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def _option(path: Path, name: str, value: object) -> object:
         raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
     if wanted.kind is Path:
         return _inside(path, f"option {name}", value)
+    if wanted.kind is Size:
+        return Size.parse(cast("str", value))
     return float(cast("float", value)) if wanted.kind is float else value
 
 

@@ -132,16 +132,11 @@ def _ended(frame: Frame, grid: _Grid) -> Array:
 def _picture(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lines: int, among: frozenset[str]) -> int:
     """One quantity in at most `lines` lines from line `top`; how many lines that took."""
     look, view = frame.look, frame.view
-    array, there, written = view.tape[name], view.computed(name), view.written(name)
-    array = array if array.ndim == 3 else array[..., None]
+    there, written = view.computed(name), view.written(name)
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
-    if len(array) < grid.steps:  # no row for t = 0
-        array, there = np.concatenate([np.zeros_like(array[:1]), array]), np.concatenate([[False], there])
-        never = np.concatenate([[True], never])
-    padding = view.tape.padding
-    if padding is not None and name not in ("mask", "cut"):
-        array = np.where(padding[..., None], 0, array)
-    values = array[:, frame.sample] if frame.sample is not None else _largest(array)
+    if len(there) < grid.steps:  # no row for t = 0
+        there, never = np.concatenate([[False], there]), np.concatenate([[True], never])
+    values = view.tape.pooled(name, grid.columns, frame.sample)
     picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
     codes = frame.codes(picture, name, among=among)
@@ -159,12 +154,6 @@ def _picture(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lin
 def _starts(frame: Frame, name: str) -> bool:
     """Whether what no line writes is given from the start: an input, an initial state."""
     return frame.view.program.quantities[name].given or not name.startswith("d")
-
-
-def _largest(array: Array) -> Array:
-    """(rows, B, n) → (rows, n): over samples the value of largest magnitude, sign kept."""
-    high, low = array.max(axis=1), array.min(axis=1)
-    return np.where(high >= -low, high, low)
 
 
 def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, grid: _Grid) -> None:

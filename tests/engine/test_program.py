@@ -235,6 +235,6 @@ def test_a_line_at_a_time_step(activation: str, expected: str) -> None:
 def test_the_bytes_of_a_recording_are_known_before() -> None:
     prepared = plan(Network(inputs=2, hidden=3, outputs=4, dtype="float32"), 5, 3)
     arrays = prepared.allocate()
-    assert prepared.nbytes() == sum(a.size * 4 for a in arrays.values())
+    assert prepared.nbytes() == sum(a.nbytes for a in arrays.values())
     assert all(a.ctypes.data % 64 == 0 for a in arrays.values())
     assert {name: a.dtype for name, a in arrays.items() if a.dtype != np.float32} == {"y": np.dtype(np.int64)}

@@ -156,7 +156,7 @@ def test_data_is_needed(folder: Path) -> None:
         ("options = 3", "options must be a table: a line [options]"),
         ("[options]\nhiden = 3", "unknown option hiden under [options]; did you mean hidden?"),
         ("[options]\ninit_scale = 3", "did you mean init-scale?"),
-        ("[options]\nmemory-limit = 3", "unknown option memory-limit"),
+        ("[options]\nmemory-limits = 3", "did you mean memory-limit?"),
         ('[options]\n"\\u001b[2J" = 3', "unknown option ␛[2J"),
     ],
 )
@@ -188,6 +188,8 @@ def test_unknown_and_mistyped_keys_are_refused(folder: Path, text: str, words: s
         ('predict = "first"', "one of last, every"),
         ("allow-nan = 1", "must be true or false"),
         ("lr = 2020-01-01", "a number above 0"),
+        ("memory-limit = 2000", "a size, like 500M or 2G"),
+        ('memory-limit = "much"', "a size, like 500M or 2G"),
     ],
 )
 def test_option_values_are_checked(folder: Path, option: str, words: str) -> None:
@@ -236,3 +238,7 @@ def test_any_bytes_are_a_project_or_an_input_error(folder: Path, content: bytes)
         assert is_clean(str(error))
     else:
         assert found.data == folder.resolve() / "x.csv"
+
+
+def test_a_size_is_read_as_on_the_command_line(folder: Path) -> None:
+    assert project(folder, f'{OK}[options]\nmemory-limit = "500M"').options == {"memory-limit": 500 << 20}
