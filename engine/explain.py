@@ -432,6 +432,8 @@ class _Reader:
         quantity = self.tape.plan.program.quantities.get(name.name)
         t = self.t + name.step if self.t is not None and quantity is not None and quantity.rows else None
         earlier = self.update and name.step < 0 and name.name not in self.tape.parameters
+        if earlier and self.iteration == 0:
+            return Factor(f"{name.name} before the first update", float(array[index]))
         return Factor(name.name, float(array[index]), t, index, iteration=self.iteration - earlier)
 
     def _within(self, expression: Expression, index: Index) -> Index:

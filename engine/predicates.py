@@ -213,8 +213,8 @@ class _Parser:
                 return Apply("-", self.convert(operand, depth), column)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return Apply("not", self.convert(operand, depth), column)
-            case ast.BinOp(left=ast.Name(id=name) as left, op=ast.MatMult(), right=right):
-                return self._row(self._read(name, left), right, depth)
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._row_of(left, right, depth)
             case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _ARITHMETIC:
                 symbol = _ARITHMETIC[type(sign)]
                 return Operation(symbol, self.convert(left, depth), self.convert(right, depth), column)
@@ -246,6 +246,25 @@ class _Parser:
             known = ", ".join(list(self.quantities)[:40])
             raise self.error(f"there is no quantity {name}; there are {known}", node)
         return Read(name, self.column(node))
+
+    def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:
+        """`@` takes the row of the name before it, whatever stands further left: `-da@t`, `2 * da@t`; Python binds it less tightly."""
+        if depth == 0:
+            raise self.error(f"nested more than {MAX_DEPTH} deep", left)
+        column = self.column(left)
+        match left:
+            case ast.Name(id=name):
+                if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Pow):
+                    base = self._row(self._read(name, left), right.left, depth)
+                    return Operation("**", base, self.convert(right.right, depth), column)
+                return self._row(self._read(name, left), right, depth)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Apply("-", self._row_of(operand, right, depth - 1), column)
+            case ast.BinOp(left=first, op=sign, right=second) if type(sign) in _ARITHMETIC:
+                symbol = _ARITHMETIC[type(sign)]
+                return Operation(symbol, self.convert(first, depth - 1), self._row_of(second, right, depth - 1), column)
+            case _:
+                raise self.error("@ takes a row of a quantity: write its name before it", left)
 
     def _row(self, read: Read, right: ast.expr, depth: int) -> Condition:
         """`da@t`, `da@(t+1)`, and `da@3[0,5]`, where the index belongs to the row and not to the 3."""

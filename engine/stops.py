@@ -141,8 +141,9 @@ class TapePoints(Points):
         if self.count != 1:
             raise AssertionError("all rows are looked at one point at a time")
         there = when <= self.offsets[0]
-        found = self._of_sample(name, self.tape[name][there])
-        return Value(found[None], np.array([bool(there.any())]))
+        if not there.any():  # something of the right shape, which does not count
+            return Value(np.zeros_like(self.tape[name][None, :1]), np.array([False]))
+        return Value(self._of_sample(name, self.tape[name][there])[None], np.array([True]))
 
     def _gathered(self, name: str, rows: Array, there: Array) -> Value:
         return Value(self._of_sample(name, self.tape[name][rows]), there)

@@ -85,7 +85,7 @@ COMMANDS: tuple[Command, ...] = (
         "d",
         STOP,
         "Breakpoints, conditions, logpoints and watchpoints: list, add, remove",
-        line="all breakpoints: conditions, samples, hit counts, logs, watchpoints",
+        line="list, add, remove: conditions, samples, logs, …",
     ),
     Command(
         "watch", "w", "w", STOP, "Watch an expression, or stop watching it", line="watch an expression at every stop"
@@ -163,7 +163,7 @@ COMMANDS: tuple[Command, ...] = (
         line="train on iteration by iteration, or pause (view 4)",
     ),
     Command("back", "backspace", "backspace", LOOK, "Back to the number asked about before", back=True),
-    Command("close_why", "escape", "escape", LOOK, "Close the explanation", back=True),
+    Command("close_why", "escape", "escape", LOOK, "Close the explanation", line="close the explanation"),
     Command(
         "enter",
         "enter",
