@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.measure import Row
+from benchmarks.measure import Row, one_thread
 
 HEAD = ("name", "median", "min–max", "p95", "bound", "")
 
@@ -21,6 +21,7 @@ def machine() -> dict[str, Any]:
         "numpy": version("numpy"),
         "textual": version("textual"),
         "processors": os.cpu_count(),
+        "matrix products": "one thread, processor time" if one_thread() else "all threads, elapsed time",
         "load": round(os.getloadavg()[0], 2),
     }
 

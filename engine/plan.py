@@ -1,12 +1,6 @@
 """The compiler: from the lines of a program to NumPy calls that write into one set of arrays, made once per model, shape and dtype.
 
-What it does to a loop over time, from the trees alone:
-
-* a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
-* of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many steps
-  at once, into the line's own rows (x_t·Wx + ba; the activation's derivative);
-* the rest runs step by step, written in place.
-
+Of a loop over time only what depends on the step before runs step by step; the rest runs over many steps at once (`schedule.py`).
 "Many steps at once" means a block of consecutive steps whose bounds belong to the plan. Because the time axis is the first one,
 a block is just a bigger batch: the same emitter serves both. Equal bounds mean equal products, hence equal bits however often a
 block is computed.
@@ -16,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -24,26 +18,14 @@ import numpy as np
 
 from engine.derive import CUT, FULL, NEXT
 from engine.emit import Emitter, Runner
-from engine.equation import TIME, Equation
 from engine.errors import InputError
 from engine.evaluate import evaluate
-from engine.expression import (
-    Call,
-    Expression,
-    Name,
-    Number,
-    Sum,
-    addends,
-    factors,
-    names,
-    product,
-    rewrite,
-    total,
-)
+from engine.expression import Name
 from engine.functions import Array, Axes
 from engine.network import Network
 from engine.optimizers import UPDATE_NUMBER
 from engine.program import Block, Line, Loop, Program, Quantity, build, carries_losses
+from engine.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.size import Size
 
 BLOCK_VALUES = 1 << 18
@@ -74,15 +56,6 @@ class _Place:
     @property
     def nbytes(self) -> int:
         return -(-self.used // ALIGNMENT) * ALIGNMENT
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """A looped block taken apart: equations before, inside and after the loop over its steps."""
-
-    before: list[Equation] = field(default_factory=list[Equation])
-    inside: list[tuple[Equation, str]] = field(default_factory=list[tuple[Equation, str]])
-    after: list[Equation] = field(default_factory=list[Equation])
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +149,7 @@ class Plan:
 
     def carried(self, loop: Loop) -> frozenset[str]:
         """What one step of a loop hands to the next."""
-        return frozenset(_carried(self.looped(loop)))
+        return frozenset(carried(self.looped(loop)))
 
     def writes_step(self, name: str) -> int:
         """Into which row a loop's line writes a quantity: 0 for that of its own step, −1 for the one before."""
@@ -251,7 +224,7 @@ class Plan:
         """
         first, onward = self._carriers
         carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == "dlogits"}
-        alone = {**values, **{name: np.zeros_like(values[name]) for name in _adjoints(block)}}
+        alone = {**values, **{name: np.zeros_like(values[name]) for name in adjoints(block)}}
         for distance in range((self.network.truncate or 0) + 1):
             for low, high in self.bounds:
                 (onward if distance else first)(alone, low, high)
@@ -268,7 +241,7 @@ class Plan:
     def _carriers(self) -> tuple[Runner, Runner]:
         """One step back of gradients alone, for all steps at once: first from the logits of each step, then from what arrived."""
         (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
-        needed = _closure(_carried(block), block.lines, forward=False)
+        needed = closure(carried(block), block.lines, forward=False)
         lines = [
             line.equation
             for line in block.lines
@@ -276,8 +249,8 @@ class Plan:
             and not line.equation.accumulate
             and (line.equation.step == 0 or line.name.endswith(FULL))
         ]
-        return self._assemble(_Parts(after=lines)), self._assemble(
-            _Parts(after=[e for e in lines if e.target != "dlogits"])
+        return self._assemble(Parts(after=lines)), self._assemble(
+            Parts(after=[e for e in lines if e.target != "dlogits"])
         )
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
@@ -310,17 +283,17 @@ class Plan:
         result: dict[str, Runner] = {}
         for line in self.program.lines:
             if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
-                result[line.name] = self._assemble(_Parts(after=[line.equation]))
+                result[line.name] = self._assemble(Parts(after=[line.equation]))
         return result
 
     def _compile(self, block: Block) -> Runner:
         if block.loop in (Loop.UP, Loop.DOWN):
-            return self._assemble(_take_apart(block), reverse=block.loop is Loop.DOWN)
+            return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
         if block.phase == "loss" and self.network.predict == "every":
-            return self._assemble(_Parts(after=[_step_by_step(line.equation) for line in block.lines]))
-        return self._assemble(_Parts(inside=[(line.equation, "") for line in block.lines]))
+            return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))
+        return self._assemble(Parts(inside=[(line.equation, "") for line in block.lines]))
 
-    def _assemble(self, parts: _Parts, *, reverse: bool = False) -> Runner:
+    def _assemble(self, parts: Parts, *, reverse: bool = False) -> Runner:
         emitter = Emitter(self.program.quantities, self.axes, self.sizes)
         for equation in parts.before:
             emitter.block_line(equation)
@@ -385,84 +358,8 @@ def update_order(program: Program) -> Iterator[tuple[Line, str | None]]:
                 yield from ((line, parameter) for line in block.lines)
 
 
-def _step_by_step(line: Equation) -> Equation:
-    """A line that sums over all steps as one that adds one step's term, or a block's."""
-
-    def inner(node: Expression) -> Expression | None:
-        return node.operand if isinstance(node, Sum) and node.axis == TIME else None
-
-    return replace(line, expression=rewrite(line.expression, inner), accumulate=True)
-
-
-def _adjoints(block: Block) -> set[str]:
-    """What a backward loop writes step by step, and the flows that it reads."""
-    written = {line.name for line in block.lines if not line.equation.accumulate}
-    return written | {name.name for line in block.lines for name in line.equation.reads if name.name.endswith(NEXT)}
-
-
 def aligned(size: int) -> Array:
     """Uninitialised bytes that start at a boundary of `ALIGNMENT`, so that equal recordings take equal code paths."""
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
     return buffer[start : start + size]
-
-
-def _take_apart(block: Block) -> _Parts:
-    """Sorts the lines of a looped block by what the carried values need, and hoists what does not change inside the loop."""
-    carried = _carried(block)
-    depends = _closure(carried, block.lines, forward=True)
-    needed = _closure(carried, block.lines, forward=False)
-    parts = _Parts()
-    for line in block.lines:
-        equation = line.equation
-        if isinstance(equation.expression, Call) and equation.expression.function == "carried":
-            continue  # recorded before the loop
-        if equation.accumulate or line.name not in needed:
-            parts.after.append(equation)
-        elif line.name not in depends:
-            parts.before.append(equation)
-        else:
-            hoisted, rest, operator = _hoist(equation, depends)
-            if hoisted is not None:
-                parts.before.append(hoisted)
-            parts.inside.append((rest, operator))
-    return parts
-
-
-def _carried(block: Block) -> set[str]:
-    """What one step hands to the next: read from the step before going up, written to it going down."""
-    written = {line.name for line in block.lines}
-    read_back = {
-        name.name for line in block.lines for name in line.equation.reads if name.step < 0 and name.name in written
-    }
-    return {line.name for line in block.lines if line.equation.step < 0} if block.loop is Loop.DOWN else read_back
-
-
-def _closure(carried: set[str], lines: tuple[Line, ...], *, forward: bool) -> set[str]:
-    """Everything in the block that depends on a carried value (forward), or that a carried value depends on."""
-    found = set(carried)
-    while True:
-        more: set[str] = set()
-        for line in lines:
-            reads = {name.name for name in line.equation.reads}
-            if forward and reads & found:
-                more.add(line.name)
-            elif not forward and line.name in found:
-                more |= reads
-        if more <= found:
-            return found
-        found |= more
-
-
-def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equation, str]:
-    """Splits a line into what can be computed before the loop and what is then added or multiplied inside it."""
-    for split, join, operator in ((addends, total, "+"), (factors, product, "*")):
-        parts = split(equation.expression)
-        if len(parts) < 2:
-            continue
-        free = [p for p in parts if not any(name.name in depends for name in names(p))]
-        bound = [p for p in parts if p not in free]
-        if free and bound and not all(isinstance(p, Name | Number) for p in free):
-            return replace(equation, expression=join(free)), replace(equation, expression=join(bound)), operator
-        break
-    return None, equation, ""

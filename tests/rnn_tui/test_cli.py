@@ -308,6 +308,24 @@ def test_a_failing_trace_leaves_the_old_file(rnn_tui: Callable[..., Done], tmp_p
 # check
 
 
+def test_a_recording_that_does_not_fit_is_refused_before_it_is_made(rnn_tui: Callable[..., Done]) -> None:
+    assert_refused(rnn_tui("show", "da@3", "--memory-limit", "10K"), "B = 10, T = 10, H = 8", "--memory-limit 10K")
+    assert_refused(rnn_tui("show", "da@3", "--memory-limit", "much"), "it must be a size, like 500M or 2G")
+
+
+def test_checkpoints_show_the_same_numbers(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    for arguments in (("show", "da@3"), ("show", "dWa@7"), ("show", "z"), ("explain", "dWa[2,3]"), ("check",)):
+        done = rnn_tui(*arguments, "--checkpoints")
+        assert (done.code, done.err) == (0, "")
+        assert done.out == rnn_tui(*arguments).out
+    whole, sparse = tmp_path / "whole.npz", tmp_path / "sparse.npz"
+    assert rnn_tui("trace", "-o", str(whole)).code == rnn_tui("trace", "-o", str(sparse), "--checkpoints").code == 0
+    with np.load(whole) as expected, np.load(sparse) as found:
+        assert set(expected) == set(found)
+        for name in set(expected) - {"meta"}:
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
+
+
 def test_check_as_json(rnn_tui: Callable[..., Done]) -> None:
     done = rnn_tui("check", "--json")
     assert (done.code, done.err) == (0, "")
