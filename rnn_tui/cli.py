@@ -14,13 +14,16 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.errors import InputError
 from engine.files.locate import resolve
 from engine.files.options import LARGEST, OPTIONS
 from engine.size import Size
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
 PROGRAM = "rnn-tui"
@@ -207,9 +210,32 @@ def _open(parsed: argparse.Namespace) -> int:
     from engine.session import open_session
 
     session = open_session(parsed.data, given)
+    _record_first(session)
     from rnn_tui.app import DebuggerApp
 
     return terminal.run(DebuggerApp(session, mode=mode, light=parsed.theme == "light"), mouse=not parsed.no_mouse)
+
+
+LONG = 20_000_000
+"""Values of a recording from which on it is made before the screen is, with a bar."""
+
+
+def _record_first(session: Session) -> None:
+    """Makes the first recording where that takes a while; Ctrl+C ends the program."""
+    debugger, iteration = session.debugger, session.options["iteration"]
+    if debugger.plan.nbytes() < 8 * LONG and debugger.program.length < 200_000 and iteration < 100:
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        trained = bar.add_task("training", total=iteration) if iteration else None
+        if trained is not None:
+            debugger.start(iteration, lambda done, _: bar.update(trained, completed=done + 1))
+        recorded = bar.add_task("recording", total=1.0)
+        debugger.progress = lambda share: bar.update(recorded, completed=share)
+        debugger.tape(iteration)
+        debugger.progress = None
 
 
 def entry() -> NoReturn:
