@@ -177,8 +177,9 @@ def _over_time(readers: list[_Reader], expression: Expression, index: Index) -> 
     tape, samples = readers[0].tape, list(readers[0].samples)
 
     def cells(name: Name, place: int) -> Array:
-        rows = [tape.plan.program.quantities[name.name].row((reader.t or 0) + name.step) for reader in readers]
-        return tape[name.name][rows][:, samples, place]
+        quantity = tape.plan.program.quantities[name.name]
+        high, low = (quantity.row((reader.t or 0) + name.step) for reader in (readers[0], readers[-1]))
+        return tape[name.name][low : high + 1, :, place][::-1, samples]
 
     match expression:
         case Binary("@", Transpose(Name() as left), Name() as right) if _in_time(tape, left, right):
@@ -258,6 +259,7 @@ class _Reader:
         self, tape: Tape, t: int | None, sample: int | None, iteration: int = 0, *, update: bool = False
     ) -> None:
         self.iteration = iteration
+        self._counts: dict[tuple[int, Index], int] = {}
         self.tape = tape
         self.t = t
         self.update = update
@@ -294,7 +296,7 @@ class _Reader:
                 k = self.samples[number] if self._axes(left)[-1] == "B" else number
                 return [*next(self.terms(left, (*index[:-1], k))), *next(self.terms(right, (k, index[-1])))]
             case Binary("+", left, right):
-                before = len(self.values(left, self._within(left, index)))
+                before = self._count(left, self._within(left, index))
                 side, number = (left, number) if number < before else (right, number - before)
                 return self.nth(side, self._within(side, index), number)
             case Binary("/", left, right) if not self._axes(right):
@@ -313,6 +315,13 @@ class _Reader:
                 return [self._factor(operand, tuple(int(i) for i in place))] * 2
             case _:
                 return next(islice(self.terms(expression, index), number, None))
+
+    def _count(self, expression: Expression, index: Index) -> int:
+        """How many terms it has; asked for each of many terms, counted once."""
+        key = id(expression), index
+        if key not in self._counts:
+            self._counts[key] = len(self.values(expression, index))
+        return self._counts[key]
 
     def products(self, expression: Expression, index: Index) -> Iterator[Term]:
         """Its terms with their values."""

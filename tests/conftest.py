@@ -8,6 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Nothing is timed. (Under CI Hypothesis has a profile of its own, which also draws the same examples each time.)
+if settings.default is not None and settings.default.deadline is not None:
+    settings.register_profile("untimed", parent=settings.default, deadline=None)
+    settings.load_profile("untimed")
 
 GOLDEN = Path(__file__).parent / "golden"
 
