@@ -86,10 +86,16 @@ class Recorder:
     def _keep(self, number: int, value: Any, target: str) -> None:
         if isinstance(value, list | tuple):
             items = cast("Sequence[Any]", value)
-            if 0 < len(items) <= 64 and all(isinstance(i, np.ndarray | float | np.floating) for i in items):
+            if 0 < len(items) <= 64 and all(isinstance(i, np.ndarray) for i in items):
                 for item in items:
                     self._keep(number, item, target)
-            return
+                return
+            if not 0 < len(items) <= 10_000 or not isinstance(items[0], int | float | list | np.number):
+                return
+            try:
+                value = np.array(items)
+            except ValueError:
+                return
         if isinstance(value, dict):
             return
         if isinstance(value, np.ndarray):
