@@ -15,7 +15,7 @@ from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Unknown, recipes
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
-from engine.doctor.placing import Timeline
+from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
@@ -43,6 +43,7 @@ class Patient:
     program: Program
     process: Process
     sites: Sequence[Site]
+    loops: Sequence[tuple[int, str]] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -103,7 +104,7 @@ def _examined(found: Program, main: Function | None, process: Process) -> Report
 
 def loaded(found: Program, main: Function, process: Process) -> Patient:
     """The module run in its process, up to where its functions exist; CannotRun when it fails."""
-    sites = instrument(found.source.tree()).sites
+    made = instrument(found.source.tree())
     answer = process.ask(
         "load",
         file=str(process.file),
@@ -112,7 +113,7 @@ def loaded(found: Program, main: Function, process: Process) -> Patient:
         lenient=True,
         demonstrations=_demonstrations(found, main),
     )
-    patient = Patient(found, process, sites)
+    patient = Patient(found, process, made.sites, made.loops)
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
     skipped = answer["result"]["skipped"]
@@ -233,15 +234,18 @@ def located(
 ) -> Report:
     """The report with names and places."""
     first = line_up.first_wrong()
-    place = None
     if first is not None:
-        quantity, t = placing.expected(line_up, first, reference)
-        site = first.event.site
-        place = Place(site.line, patient.source.line(site.line), quantity, t, first.event.sample)
-    report = replace(report, first_divergence=place)
+        report = replace(report, first_divergence=place_of(patient, line_up, first, reference))
     from engine.doctor.naming_bridge import named
 
     return named(patient, report, line_up, reference, measure, problem)
+
+
+def place_of(patient: Patient, line_up: Timeline, seen: Seen, reference: Reference) -> Place:
+    """A wrong value's line, and what it should have been."""
+    quantity, t = placing.expected(line_up, seen, reference)
+    site = seen.event.site
+    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
 
 
 def _is_single_precision(run: Run) -> bool:

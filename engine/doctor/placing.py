@@ -84,7 +84,7 @@ def timeline(events: Sequence[Event], reference: Reference, base: float, wrong: 
     forward_end = 0
     for event in events:
         value = event.array
-        if value is None or value.dtype.kind in "ib":
+        if value is None or value.dtype.kind in "ib" or not value.any():
             continue
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
@@ -107,12 +107,13 @@ def _is_right(match: Match, base: float, baseline: dict[str, float], wrong: froz
     if entry.kind == "derivative":
         return abs(match.scale - 1) < SAME_SCALE
     ratio = match.scale / base
+    family = entry.name if entry.name.removeprefix("d") in roles.PARAMETERS else "delta"
+    first = baseline.setdefault(family, ratio)
     if abs(ratio - 1) < SAME_SCALE:
         return True
-    family = entry.name if entry.name.removeprefix("d") in roles.PARAMETERS else "delta"
     if ratio < 0 or (family == "delta" and len(wrong) >= 4) or entry.name.removeprefix("d") in wrong:
         return False
-    return abs(ratio / baseline.setdefault(family, ratio) - 1) < SAME_SCALE
+    return abs(ratio / first - 1) < SAME_SCALE
 
 
 def site_role(timeline_: Timeline, site: Site) -> Role | None:
@@ -170,3 +171,34 @@ def _by_shape(seen: Seen, reference: Reference) -> str:
             if entry is not None and sorted(entry.value.squeeze().shape) == shape:
                 return name
     return ""
+
+
+def place(
+    timeline_: Timeline, id_: str, quantity: str, kind: str, reference: Reference, loop_line: int | None
+) -> Seen | int | None:
+    """Where a named mistake is: a wrong value, or the line of a loop. `kind` is line, loop, missing or forward."""
+    if kind == "loop" and loop_line is not None:
+        return loop_line
+    wrong = [s for s in timeline_.seen if not s.right and s.event.site.kind != "part"]
+    name = quantity.partition(" ")[0].removeprefix("d")
+    if name in roles.PARAMETERS:
+        size = np.asarray(reference.problem.parameters[name]).size
+        own = [s for s in wrong if s.event.array is not None and s.event.array.size == size and not s.event.site.plain]
+        named = [s for s in own if roles.gradient(s.event.target) == name]
+        for candidates in (named, own):
+            if candidates:
+                return candidates[0]
+    return timeline_.first_wrong()
+
+
+def backward_loop(timeline_: Timeline, loops: Sequence[tuple[int, str]]) -> int | None:
+    """The line of the loop over time in the backward pass: the innermost one around what adds to the weights' gradients."""
+    votes: dict[int, int] = {}
+    for seen in timeline_.seen:
+        site = seen.event.site
+        if not site.loops or site.kind == "part":
+            continue
+        if roles.gradient(site.target) in ("Wx", "Wa", "ba") or any(m.entry.name in ("dz", "da") for m in seen.matches):
+            number = site.loops[-1]
+            votes[number] = votes.get(number, 0) + 1
+    return loops[max(votes, key=lambda n: votes[n])][0] if votes else None

@@ -49,8 +49,8 @@ class Found:
 def examine_script(found: Program, process: Process) -> Report:
     """The report on a script, or on the function of it that trains."""
     trainer = found.trainer()
-    sites = instrument(found.source.tree()).sites
-    patient = Patient(found, process, sites)
+    made = instrument(found.source.tree())
+    patient = Patient(found, process, made.sites, made.loops)
     if trainer is not None and not _is_called(found, trainer):
         return _examine_trainer(patient, trainer)
     answer = process.ask(
