@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.cells import CELLS
 from engine.doctor import comparing, layouts, placing, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
@@ -24,6 +25,7 @@ from engine.doctor.process import Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import find_scale
 from engine.doctor.trying import Event, Finder, Run
+from engine.errors import InputError
 from engine.functions import Array
 from engine.network import Network
 
@@ -144,7 +146,7 @@ def _examine_events(
 ) -> Report:
     found = _recognised(events, given)
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
-    if found is None or found.share == 0.0:
+    if found is None or found.share < 1.0:
         if error is not None:
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         raise CannotRun(_unrecognised(events, found))
@@ -209,6 +211,8 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
             f"({', '.join(names) or 'none'}) are none called X, y, Wx, Wa, Wy (in any notation); "
             "name the function with --function"
         )
+    if found.share:
+        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or are X and the weights others?"
     return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
 
 
@@ -238,6 +242,8 @@ def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]
 
 def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
     """The problem that these events solve: of all ways to read its arrays the one whose states were computed."""
+    if (gated := _gated(events, given)) is not None:
+        return gated
     known = _by_role(events)
     for name, value in given.items():
         known[name] = [(-1, value, name), *known.get(name, [])]
@@ -268,6 +274,44 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
     if best is None or best.share == 0.0:
         return best
     return _settled(best, known)
+
+
+def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
+    """The same for a cell with gates, whose weights are called as its table calls them."""
+    arrays: dict[str, Array] = {}
+    for event in events:
+        if event.site.kind == "assign" and event.array is not None:
+            arrays.setdefault(final_name(event.target), event.array)
+    for cell in CELLS.values():
+        if cell.has_activation or not cell.parameters.keys() <= arrays.keys() or "Wy" not in arrays:
+            continue
+        own = {name: arrays[name] for name in (*cell.parameters, "Wy", "by") if name in arrays}
+        first = next(name for name, axes in cell.parameters.items() if axes == ("D", "H"))
+        features, hidden = own[first].shape
+        try:
+            network = Network(features, own["Wy"].shape[1], hidden, cell=cell, weights=own)
+        except InputError:
+            continue
+        known = _by_role(events)
+        known["X"] = [*((-1, v, n) for n, v in given.items() if n == "X"), *known.get("X", [])]
+        known["y"] = [*((-1, v, n) for n, v in given.items() if n == "y"), *known.get("y", [])]
+        for X, layout, name in _inputs(known, events, features):
+            problem = Problem(network, X, np.zeros(len(X), int))
+            share = _share(problem, events)
+            if share > 0:
+                names = {**{n: n for n in own}, "X": name}
+                return _settled(Found(problem, events, names, frozenset(), layout, share, ()), known)
+    return None
+
+
+def _share(problem: Problem, events: Sequence[Event]) -> float:
+    """The share of time steps whose state was computed."""
+    output, reference = problem.network.table.output, Reference(problem)
+    seen: set[int] = set()
+    for event in events:
+        if event.array is not None and event.array.size <= len(problem.X) * problem.network.hidden:
+            seen |= {m.entry.t for m in reference.matches(event.array) if m.entry.name == output and m.entry.t}
+    return len(seen) / problem.X.shape[1]
 
 
 def _readings(
@@ -390,11 +434,11 @@ def _first_update(found: Found) -> int:
     begun = False
     for event in found.events:
         value = event.value
-        if event.target and roles.gradient(final_name(event.target)):
+        if event.target and _gradient(found, event.target):
             begun = True
         if not begun or not isinstance(value, np.ndarray) or event.site.kind in ("part", "increment"):
             continue
-        if roles.gradient(final_name(event.target)) is not None:
+        if _gradient(found, event.target) is not None:
             continue
         for name, weight in weights:
             own = value.T if name in found.turned and value.ndim == 2 else value
@@ -462,7 +506,7 @@ def _agreement(problem: Problem, events: Sequence[Event]) -> int:
 
 def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
     """The samples whose last state was computed; all of them where they were computed together."""
-    a = np.asarray(problem.tape["a"])[-1]
+    a = np.asarray(problem.tape[problem.network.table.output])[-1]
     sums = [float(np.abs(row).sum()) for row in a]
     whole = float(np.abs(a).sum())
     seen: set[int] = set()
@@ -493,7 +537,7 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
         )
         if value is None or event.site.kind in ("part", "increment", "append"):
             continue
-        meant = roles.gradient(final_name(event.target))
+        meant = _gradient(found, event.target)
         if meant in found.names and meant in shapes and value.size == int(np.prod(shapes[meant])):
             result[meant] = layouts.weight_back(meant, value.astype(float), shapes[meant], layout)
     for event in found.events if len(result) < len(found.names) - 2 else ():
@@ -504,6 +548,13 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
             if match.entry.kind == "value" and name in found.names and name in shapes and name not in result:
                 result[name] = layouts.weight_back(name, event.array.astype(float), shapes[name], layout)
     return result
+
+
+def _gradient(found: Found, target: str) -> str | None:
+    """The parameter whose gradient a target is called."""
+    name = final_name(target)
+    own = name.removeprefix("d")
+    return own if own != name and own in found.problem.parameters else roles.gradient(name)
 
 
 def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:

@@ -21,7 +21,7 @@ from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.functions import Array
 
-ACTIVATIONS = ("tanh", "relu", "sigmoid")
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 SEARCH_SECONDS = 1.6
 CALL_SECONDS = 1.5
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
@@ -252,8 +252,8 @@ class Finder:
 
 
 def _activated(z: Array, activation: str) -> Array:
-    if activation == "tanh":
-        return np.tanh(z)
+    if activation in ("tanh", "identity"):
+        return np.tanh(z) if activation == "tanh" else z
     return np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z))
 
 
