@@ -353,6 +353,12 @@ def gradients_in(
                 loss.append(float(array.ravel()[0]))
                 return
             meant = roles.gradient(name) or roles.parameter(name) or ("a0" if roles.role(name) == "a0" else None)
+            if (
+                meant in shapes
+                and array.size != _count(shapes[meant])
+                and any(array.size == _count(s) for s in shapes.values())
+            ):
+                meant = None  # called like one, shaped like another
             if meant is not None and meant not in found:
                 found[meant] = array
             elif meant is None:
@@ -387,6 +393,10 @@ def gradients_in(
                 found[name] = array
                 break
     return found, loss[0] if loss else None
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape))
 
 
 def _is_loss(name: str) -> bool:
