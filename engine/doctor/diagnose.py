@@ -1,0 +1,323 @@
+"""The doctor itself: from a file to a report."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.doctor import comparing, failures, placing
+from engine.doctor.anatomy import Function, Program, program
+from engine.doctor.calls import FAR, Unknown, recipes
+from engine.doctor.instrument import Site, instrument
+from engine.doctor.matching import Reference
+from engine.doctor.placing import Seen, Timeline
+from engine.doctor.problem import Measurement, Problem
+from engine.doctor.process import MEMORY, SECONDS, Ended, Process
+from engine.doctor.report import Place, Report
+from engine.doctor.scale import Scale, find_scale
+from engine.doctor.source import Source, Unreadable, read_source
+from engine.doctor.trying import Run, Subject, Trial, search
+from engine.errors import InputError
+from engine.text import clean
+
+RUNS_IT = "the doctor runs the file it is given, with your rights"
+
+
+class CannotRun(Exception):
+    """The code could not be examined: one sentence, and the line it is about."""
+
+    def __init__(self, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A program, loaded in its process."""
+
+    program: Program
+    process: Process
+    sites: Sequence[Site]
+    loops: Sequence[tuple[int, str]] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Its text."""
+        return self.program.source
+
+    def failed(self, failure: Mapping[str, Any], seconds: float = SECONDS) -> str:
+        """The sentence for a failure."""
+        return failures.sentence(failure, self.source, self.program.tree, seconds, MEMORY)
+
+
+def diagnose(path: Path, function: str | None = None) -> Report:
+    """What is wrong in the backward pass at `path`, where and why, or that it is right.
+
+    The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
+    function of the name that is asked for; whatever else goes wrong is part of the report.
+    """
+    name = clean(path.name)
+    try:
+        source = read_source(path)
+        found = program(source, source.tree())
+        main = _main(found, function, name)
+    except Unreadable as error:
+        return Report("cannot-run", name, reason=str(error), reason_line=error.line)
+    with Process(source) as process:
+        try:
+            return replace(_examined(found, main, process), file=name)
+        except CannotRun as error:
+            return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
+        except Ended as ended:
+            return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
+
+
+def _main(found: Program, function: str | None, name: str) -> Function | None:
+    if function is None:
+        return found.backward()
+    main = found.find(function)
+    if main is None:
+        known = ", ".join(f.name for f in found.functions[:12]) or "none"
+        raise InputError(f"{name}: there is no function {clean(function, 60)}; it has {known}")
+    return main
+
+
+def _examined(found: Program, main: Function | None, process: Process) -> Report:
+    if main is None:
+        from engine.doctor.script import examine_script
+
+        return examine_script(found, process)
+    patient = loaded(found, main, process)
+    try:
+        ways = recipes(found, main)
+    except Unknown as error:
+        raise CannotRun(str(error), main.node.lineno) from None
+    trial = search(process, patient.sites, ways)
+    return examine_trial(patient, trial)
+
+
+def loaded(found: Program, main: Function, process: Process) -> Patient:
+    """The module run in its process, up to where its functions exist; CannotRun when it fails."""
+    made = instrument(found.source.tree())
+    answer = process.ask(
+        "load",
+        file=str(process.file),
+        name="program",
+        text=found.source.text,
+        lenient=True,
+        demonstrations=_demonstrations(found, main),
+    )
+    patient = Patient(found, process, made.sites, made.loops)
+    if "error" in answer:
+        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+    skipped = answer["result"]["skipped"]
+    notes = tuple(f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2])
+    return replace(patient, notes=notes)
+
+
+def _demonstrations(found: Program, main: Function) -> list[int]:
+    """The lines of top-level statements that only use the function that is examined: they may fail or take too long."""
+    lines: list[int] = []
+    users = {f.node.name for f in found.functions if found.calls(f, main) or f is main}
+    if main.owner is not None:
+        users |= {main.owner.name}
+    for statement in found.tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            continue
+        called = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)} | {
+            n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)
+        }
+        if called & users and statement.lineno > main.node.lineno:
+            lines.append(statement.lineno)
+    return lines
+
+
+def examine_trial(patient: Patient, trial: Trial) -> Report:
+    """The report on the best way of calling that was found."""
+    assert trial.run is not None and trial.problem is not None
+    base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
+    if trial.states == 0.0:
+        _refuse_unrecognised(patient, trial)
+    error = trial.run.error
+    if error is not None and not _in_backward(patient, trial):
+        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
+    subject = Subject(
+        patient.process,
+        patient.sites,
+        trial.recipe,
+        trial.layout,
+        trial.activation,
+        trial.predict,
+        trial.loss,
+        trial.outputs_count,
+    )
+    if error is not None:
+        return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
+    return _compared(patient, trial, subject, base)
+
+
+def _refuse_unrecognised(patient: Patient, trial: Trial) -> None:
+    assert trial.run is not None
+    error = trial.run.error
+    if error is not None:
+        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
+    raise CannotRun(
+        f"{trial.recipe.main.name} runs, but in no layout does its forward pass compute the states of a simple RNN "
+        "(tanh, relu or sigmoid); check its arguments' names or give the function with --function",
+        trial.recipe.main.node.lineno,
+    )
+
+
+def _in_backward(patient: Patient, trial: Trial) -> bool:
+    """Whether an exception came after the forward pass was done: then it is a finding."""
+    assert trial.run is not None and trial.run.error is not None
+    error = trial.run.error
+    if error["kind"] in ("Stopped", "MemoryError", "_ArrayMemoryError", "SystemExit", "RecursionError", "EOFError"):
+        return False
+    return trial.states == 1.0 and (
+        trial.outputs >= 2.0 or ("y" not in trial.recipe.given and len(trial.recipe.calls) > 1)
+    )
+
+
+def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
+    assert trial.run is not None and trial.run.error is not None
+    error = trial.run.error
+    line = error.get("line") or trial.recipe.main.node.lineno
+    place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
+    reason = f"the forward pass is right; in the backward pass {patient.failed(error, 1.5)}"
+    return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
+
+
+def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) -> Report:
+    problem, run = trial.problem, trial.run
+    assert problem is not None and run is not None
+    reference = Reference(problem)
+    scale = Scale(1.0, "", "nothing")
+    if "y" in trial.recipe.given:
+        scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
+    subject.scale = scale.factor
+    measured = subject.measurement(problem, run)
+    tolerance = comparing.RIGHT_SINGLE if _is_single_precision(run) else comparing.RIGHT
+    missing = measured.missing - trial.recipe.given if "y" in trial.recipe.given else measured.missing
+    parameters = comparing.compare_all(problem, measured.gradients, frozenset(missing), tolerance=tolerance)
+    if not measured.gradients:
+        raise CannotRun(
+            f"{trial.recipe.main.name} returns no gradients that could be told by name or shape; return them as a dict or tuple",
+            trial.recipe.main.node.lineno,
+        )
+    forward_ok = scale.loss_agrees and (trial.outputs >= 2.0 or "y" not in trial.recipe.given) and trial.states == 1.0
+    wrong = frozenset(name for name, each in parameters.items() if not each.ok)
+    notes = [*base.notes, *_notes(trial, measured, problem)]
+    report = replace(
+        base,
+        verdict="wrong" if wrong or not forward_ok else "correct",
+        conventions=_conventions(trial, scale),
+        loss_matches=forward_ok,
+        parameters=parameters,
+        notes=tuple(notes),
+    )
+    if report.verdict == "correct":
+        return report
+    base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
+    line_up = placing.timeline(run.events, reference, base_scale, wrong)
+    return located(patient, report, line_up, reference, subject, problem)
+
+
+def located(
+    patient: Patient, report: Report, line_up: Timeline, reference: Reference, measure: Any, problem: Problem
+) -> Report:
+    """The report with names and places."""
+    first = line_up.first_wrong()
+    if first is not None:
+        report = replace(report, first_divergence=place_of(patient, line_up, first, reference))
+    from engine.doctor.naming_bridge import named
+
+    return named(patient, report, line_up, reference, measure, problem)
+
+
+def place_of(patient: Patient, line_up: Timeline, seen: Seen, reference: Reference) -> Place:
+    """A wrong value's line, and what it should have been."""
+    quantity, t = placing.expected(line_up, seen, reference)
+    site = seen.event.site
+    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
+
+
+def _is_single_precision(run: Run) -> bool:
+    return any(isinstance(e.value, np.ndarray) and e.value.dtype in (np.float32, np.float16) for e in run.events)
+
+
+def _notes(trial: Trial, measured: Measurement, problem: Problem) -> list[str]:
+    notes: list[str] = []
+    if "a0" in trial.recipe.given and "a0" not in measured.gradients:
+        notes.append(
+            "the initial state's gradient is not returned; it is needed only where that state is learned or handed on"
+        )
+    far = [a.name for a in trial.recipe.arguments if a.role == "far"]
+    if far:
+        notes.append(f"{', '.join(far)} was set to {FAR}, so that nothing is cut")
+    off = [a.name for a in trial.recipe.arguments if a.role == "off"]
+    if off:
+        notes.append(f"{', '.join(off)} was set to 0")
+    return notes
+
+
+AXES: Mapping[str, str] = {"B": "B", "T": "T", "D": "D", "H": "H", "C": "C", "1": "1"}
+
+
+def shown_axes(layout: str) -> str:
+    """`DBT` as `(D, B, T)`."""
+    inside = ", ".join(AXES.get(letter.upper(), letter) for letter in layout)
+    return f"({inside}{',' if len(layout) == 1 else ''})" if layout else "a number"
+
+
+def _conventions(trial: Trial, scale: Scale) -> dict[str, str]:
+    layout, given = trial.layout, trial.recipe.given
+    found: dict[str, str] = {}
+    if "X" in given:
+        how = "whole numbers, made one-hot inside" if layout.tokens else ""
+        one = ", one sample at a time" if layout.single else ""
+        found["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
+    turned = [n for n, t in (("Wx", layout.wx), ("Wa", layout.wa), ("Wy", layout.wy)) if t and n in given]
+    found["weights"] = f"{', '.join(turned)} transposed: outputs first" if turned else "inputs first, as in x·Wx"
+    if "ba" in given:
+        found["biases"] = shown_axes(layout.bias)
+    if "a0" in given:
+        found["initial state"] = shown_axes(layout.state)
+    if "y" in given:
+        kind = (
+            "one-hot"
+            if "C" in layout.y and trial.loss == "cross-entropy"
+            else "classes"
+            if trial.loss != "squared"
+            else "numbers"
+        )
+        found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
+    if "da" in given:
+        found["da"] = f"supplied by the caller, {shown_axes(layout.upstream)}"
+    found["activation"] = trial.activation
+    if "y" in given:
+        found["predict"] = "the last step" if trial.predict == "last" else "every step"
+        found["read-out"] = {
+            "cross-entropy": "softmax, cross-entropy",
+            "binary": "single sigmoid, cross-entropy",
+            "squared": "squared error",
+        }[trial.loss]
+        if scale.words:
+            how = {
+                "gradients": " (no loss is computed; all gradients agree on it)",
+                "delta": " (no loss is computed; the output's delta says so)",
+            }
+            found["reduction"] = scale.words + how.get(scale.source, "")
+    names = ", ".join(f"{a.name} is {a.role}" for a in trial.recipe.arguments if a.role in _SHOWN and a.name != a.role)
+    if names:
+        found["names"] = names
+    return found
+
+
+_SHOWN = ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0", "da")

@@ -1,0 +1,460 @@
+"""Conventions found out by trying: a function is called in one layout after the other until its forward pass computes the reference's
+states and outputs. What it returns is then comparable."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from engine.doctor import layouts
+from engine.doctor.calls import Recipe, gradients_in
+from engine.doctor.instrument import Site
+from engine.doctor.layouts import Layout
+from engine.doctor.matching import Reference
+from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.process import Process
+from engine.functions import Array
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+SEARCH_SECONDS = 1.6
+CALL_SECONDS = 1.5
+HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """A recorded value: the place, what it was assigned to, the rounds of the loops around it and their variables."""
+
+    site: Site
+    value: Any
+    target: str
+    rounds: tuple[int, ...]
+    number: int
+    sample: int | None = None
+
+    @property
+    def array(self) -> Array | None:
+        """The value where it is an array of more than one number."""
+        return self.value if isinstance(self.value, np.ndarray) and self.value.size > 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One call (or one for each sample): what it returned, what was recorded, what went wrong."""
+
+    values: tuple[Any, ...]
+    fields: tuple[Mapping[str, Any], ...]
+    events: tuple[Event, ...]
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass
+class Subject:
+    """A program under test: its process, its recipe, and the conventions found so far."""
+
+    process: Process
+    sites: Sequence[Site]
+    recipe: Recipe
+    layout: Layout = field(default_factory=Layout)
+    activation: str = "tanh"
+    predict: str = "last"
+    loss: str = "cross-entropy"
+    outputs: int = 4
+    scale: float = 1.0
+    """The user's loss in units of the reference's mean."""
+    unit: str | None = None
+
+    def run(
+        self, problem: Problem, *, layout: Layout | None = None, record: bool = False, seconds: float = CALL_SECONDS
+    ) -> Run:
+        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error."""
+        own = layout or self.layout
+        values: list[Any] = []
+        fields: list[Mapping[str, Any]] = []
+        events: list[Event] = []
+        for sample in range(len(problem.X)) if own.single else (None,):
+            request = self.recipe.request(problem, own, sample)
+            answer = self.process.ask("call", seconds=seconds, record=record, stops=record, **request)
+            for number, value, target, rounds in answer.get("events", ()):
+                events.append(Event(self.sites[number], value, target, tuple(rounds), len(events), sample))
+            if "error" in answer:
+                return Run(tuple(values), tuple(fields), tuple(events), answer["error"])
+            values.append(answer["result"]["value"])
+            fields.append(answer["result"]["fields"])
+        return Run(tuple(values), tuple(fields), tuple(events))
+
+    def __call__(self, problem: Problem) -> Measurement:
+        """What the program says of a problem, in our names, layout and scale."""
+        try:
+            run = self.run(problem)
+        except Exception as ended:
+            return Measurement(None, {}, error=str(ended))
+        if run.error is not None:
+            return Measurement(None, {}, error=f"{run.error['kind']}: {run.error['message']}")
+        return self.measurement(problem, run)
+
+    def measurement(self, problem: Problem, run: Run) -> Measurement:
+        """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""
+        shapes = {
+            name: layouts.weight(name, np.asarray(value), self.layout).shape
+            for name, value in problem.parameters.items()
+        }
+        total: dict[str, Array] = {}
+        losses: list[float] = []
+        for value, fields in zip(run.values, run.fields, strict=True):
+            found, loss = gradients_in(value, fields, self.recipe.main, shapes)
+            for name, array in found.items():
+                own = np.asarray(array, dtype=np.float64)
+                if name in problem.parameters:
+                    own = layouts.weight_back(name, own, problem.parameters[name].shape, self.layout)
+                elif name != "a0":
+                    continue
+                same = name in total and total[name].shape == own.shape
+                total[name] = (total[name] + own) if same else own.copy()
+            if loss is not None:
+                losses.append(loss)
+        divisor = self.scale * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
+        total = {name: value / divisor for name, value in total.items()}
+        a0 = total.pop("a0", None)
+        if a0 is not None and not self.layout.single:
+            total["a0"] = layouts.to_layout(a0, self.layout.state, "BH") if a0.ndim == 2 else a0
+        missing = frozenset(problem.parameters) - total.keys()
+        loss = float(np.sum(losses)) / divisor if losses else None
+        return Measurement(loss, total, missing)
+
+    def problem(self, seed: int = 0, **changes: Any) -> Problem:
+        """A problem the program can take; `changes` are arguments of `make_problem`."""
+        return self.another(seed=seed, **changes)
+
+    def another(self, **changes: Any) -> Problem:
+        """Another problem that this program can take: the keywords of `make_problem`, those that it fixes left as they must be."""
+        wanted: dict[str, Any] = {
+            "activation": self.activation,
+            "predict": self.predict,
+            "loss": self.loss,
+            "outputs": self.outputs,
+            "initial": "a0" in self.recipe.given,
+            **self._fixed(),
+            **{k: v for k, v in changes.items() if k not in ("activation", "predict", "loss", "outputs", "initial")},
+        }
+        if changes.get("initial") is False:
+            wanted["initial"] = False
+        if self.layout.tokens:
+            wanted.pop("inputs", None)
+        return adapted(_made(**wanted), self.recipe, self.layout)
+
+    def _fixed(self) -> dict[str, Any]:
+        if self.layout.tokens:
+            return {"inputs": self.outputs if self.recipe.one_vocabulary else 5}
+        return {"inputs": 1} if self.layout.x in layouts.FLAT else {}
+
+
+@lru_cache(maxsize=64)
+def _cached(items: tuple[tuple[str, Any], ...]) -> Problem:
+    return make_problem(**dict(items))
+
+
+def _made(**wanted: Any) -> Problem:
+    return _cached(tuple(sorted(wanted.items())))
+
+
+def adapted(problem: Problem, recipe: Recipe, layout: Layout) -> Problem:
+    """The problem as this program can take it: one-hot inputs for tokens, biases that it does not have at zero."""
+    network, X = problem.network, problem.X
+    weights = {
+        name: np.zeros_like(value) if value.ndim == 1 and name not in recipe.given else value
+        for name, value in network.weights.items()
+    }
+    if layout.tokens:
+        rng = np.random.default_rng(5)
+        size = network.outputs if recipe.one_vocabulary else network.inputs
+        X = np.eye(size)[rng.integers(0, size, X.shape[:2])]
+        if size != network.inputs:
+            weights["Wx"] = (
+                0.5 * rng.choice((-1.0, 1.0), (size, network.hidden)) * rng.uniform(0.5, 1.5, (size, network.hidden))
+            )
+            network = replace(network, inputs=size, weights=weights)
+    return replace(problem, network=replace(network, weights=weights), X=X)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of one way of calling: `states` is the share of time steps whose state was found among what it computed, `outputs`
+    how well outputs and loss were, `done` whether it returned."""
+
+    recipe: Recipe
+    layout: Layout
+    activation: str = "tanh"
+    predict: str = "last"
+    loss: str = "cross-entropy"
+    outputs_count: int = 4
+    states: float = 0.0
+    outputs: float = 0.0
+    done: bool = False
+    run: Run | None = None
+    problem: Problem | None = None
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Better trials come later."""
+        length = len(self.run.events) if self.run else 0
+        return (round(self.states, 6), self.outputs, self.done, length)
+
+
+class Finder:
+    """Finds states of all activations among recorded values, quickly: by the sum of their magnitudes."""
+
+    def __init__(self, problem: Problem) -> None:
+        B, T = problem.X.shape[:2]
+        sums: list[float] = []
+        labels: list[tuple[str, int]] = []
+        weights, start = problem.parameters, problem.initial.get("a")
+        for activation in ACTIVATIONS:
+            a = np.zeros((B, problem.network.hidden)) if start is None else np.asarray(start)
+            rows: list[Array] = []
+            for t in range(T):
+                a = _activated(problem.X[:, t] @ weights["Wx"] + a @ weights["Wa"] + weights["ba"], activation)
+                rows.append(a)
+                for part in (a, a[0]):
+                    sums.append(float(np.abs(part).sum()))
+                    labels.append((activation, t))
+            states = np.array(rows)
+            whole = [states, states[:, 0]]
+            if start is not None:
+                whole += [np.concatenate([[start], states]), np.concatenate([[start], states])[:, 0]]
+            for part in whole:
+                sums.append(float(np.abs(part).sum()))
+                labels.append((activation, -1))
+        order = np.argsort(sums)
+        self.sums = np.array(sums)[order]
+        self.labels = [labels[k] for k in order]
+        self.steps = T
+
+    def found(self, events: Sequence[Event]) -> tuple[str, float]:
+        """The activation whose states were computed, and the share of time steps at which."""
+        seen: dict[str, set[int]] = {name: set() for name in ACTIVATIONS}
+        values = [e.array for e in events if e.sample in (None, 0)]
+        sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
+        near = np.searchsorted(self.sums, sums * (1 - 1e-6))
+        for total, k in zip(sums, near, strict=True):
+            while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
+                name, t = self.labels[k]
+                seen[name] |= set(range(self.steps)) if t < 0 else {t}
+                k += 1
+        best = max(ACTIVATIONS, key=lambda name: len(seen[name]))
+        return best, len(seen[best]) / self.steps
+
+
+def _activated(z: Array, activation: str) -> Array:
+    if activation in ("tanh", "identity"):
+        return np.tanh(z) if activation == "tanh" else z
+    return np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z))
+
+
+def search(
+    process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], *, seconds: float = SEARCH_SECONDS
+) -> Trial:
+    """The way of calling whose forward pass is the reference's; the nearest one where none is."""
+    deadline = time.monotonic() + seconds
+    best: Trial | None = None
+    for recipe in recipes:
+        for layout in _first_layouts(recipe):
+            trial = _states(process, sites, recipe, layout)
+            if best is None or trial.rank > best.rank:
+                best = trial
+            if best.states == 1.0 or time.monotonic() > deadline:
+                break
+        if best is not None and (best.states == 1.0 or time.monotonic() > deadline):
+            break
+    assert best is not None
+    return _read_out(process, sites, best, deadline + 1.0)
+
+
+def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
+    """Layouts that the forward pass up to the states tells apart, the usual combinations first."""
+    names = {a.name for a in recipe.arguments}
+    tokens = layouts.TOKENS if recipe.one_vocabulary or {"vocab_size"} & names else ()
+    inputs = (*tokens, *layouts.BATCHES, *layouts.SINGLES, *layouts.FLAT, *(layouts.TOKENS if not tokens else ()))
+    has_state, has_bias = "a0" in recipe.given, "ba" in recipe.given
+    has_params = {"Wx", "Wa"} <= recipe.given
+    seen: set[Layout] = set()
+
+    def family(x: str, columns: bool, wa: bool, bias: str, state: str, y: str) -> Layout:
+        single = "B" not in x.upper()
+        out = bias.replace("H", "C")
+        every_upstream = "HBT" if columns else "TBH"
+        return Layout(x, columns, wa, columns, bias, out, state, y, every_upstream if not single else "TH")
+
+    for x, (columns, wa) in itertools.product(inputs, ((False, False), (True, True))):
+        single = "B" not in x.upper()
+        for y in ("", "C1", "C") if single else ("B", "CB", "BC"):
+            for bias in ("H1", "H") if columns else ("H", "1H"):
+                for state in _states_of(single, columns) if has_state else ("H" if single else "BH",):
+                    layout = family(x, columns, wa, bias if has_bias else "H", state, y)
+                    if layout not in seen:
+                        seen.add(layout)
+                        yield layout
+    if not has_params:
+        return
+    for x, columns, wa in itertools.product(inputs, (False, True), (False, True)):
+        single = "B" not in x.upper()
+        ys = ("", "C", "C1", "T") if single else ("B", "BC", "CB", "BT")
+        biases = ("H", "1H", "H1") if has_bias else ("H",)
+        states = layouts.state_layouts(single) if has_state else ("H" if single else "BH",)
+        for y, bias, state in itertools.product(ys, biases, states):
+            layout = family(x, columns, wa, bias, state, y)
+            if layout not in seen:
+                seen.add(layout)
+                yield layout
+
+
+def _states_of(single: bool, columns: bool) -> tuple[str, ...]:
+    if single:
+        return ("H1", "H") if columns else ("H", "1H")
+    return ("HB",) if columns else ("BH",)
+
+
+def _subject(process: Process, sites: Sequence[Site], trial: Trial) -> Subject:
+    return Subject(
+        process, sites, trial.recipe, trial.layout, trial.activation, trial.predict, trial.loss, trial.outputs_count
+    )
+
+
+def _problem(process: Process, sites: Sequence[Site], trial: Trial, **changes: Any) -> Problem:
+    return _subject(process, sites, trial).another(**changes)
+
+
+@lru_cache(maxsize=64)
+def _finder(problem: Problem) -> Finder:
+    return Finder(problem)
+
+
+def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
+    """A trial for the states only: whatever the read-out makes of a random target."""
+    trial = Trial(recipe, layout, predict="every" if "T" in layout.y or "da" in recipe.given else "last")
+    problem = _problem(process, sites, replace(trial, activation="relu"))
+    key = (id(_base(problem)), tuple(sorted(recipe.given)), layout.tokens, recipe.one_vocabulary, bool(problem.initial))
+    finder = _FINDERS.get(key)
+    if finder is None:
+        finder = _FINDERS[key] = Finder(problem)
+    run = _subject(process, sites, trial).run(problem, record=True)
+    activation, share = finder.found(run.events)
+    return replace(trial, activation=activation, states=share, done=run.error is None, run=run, problem=problem)
+
+
+_FINDERS: dict[tuple[Any, ...], Finder] = {}
+
+
+def _base(problem: Problem) -> Any:
+    return problem.y  # shared by the adapted copies of one cached problem
+
+
+def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
+    """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
+    best = replace(start, outputs=-1.0)
+    heads = HEADS if "y" in start.recipe.given else HEADS[:1]
+    for (head, count), predict in itertools.product(heads, ("last", "every")):
+        trial = replace(start, loss=head, outputs_count=count, predict=predict)
+        try:
+            problem = _problem(process, sites, trial)
+        except ValueError:
+            continue
+        reference = Reference(problem)
+        for layout in _second_layouts(start, problem):
+            own = replace(trial, layout=layout)
+            run = _subject(process, sites, own).run(problem, record=True)
+            own = replace(
+                own, run=run, problem=problem, done=run.error is None, outputs=_outputs(own, problem, reference, run)
+            )
+            if own.rank > best.rank:
+                best = own
+            if time.monotonic() > deadline or best.outputs >= PERFECT and best.done:
+                break
+        if time.monotonic() > deadline or (
+            best.outputs >= PERFECT and best.done and best.predict == predict and _settled(best)
+        ):
+            break
+    return best
+
+
+PERFECT = 3.0
+
+
+def _settled(trial: Trial) -> bool:
+    """Whether outputs at every step would have been seen."""
+    return trial.predict == "every" or trial.outputs < PERFECT + 1
+
+
+def _second_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
+    given, base = start.recipe.given, start.layout
+    targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
+    upstreams = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
+    flows = upstreams if "da" in given else (base.upstream,)
+    weights = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
+    own = base.bias.replace("H", "C")
+    biases = tuple(dict.fromkeys((own, "C", "C1", "1C"))) if "by" in given else (own,)
+    if "da" not in given or "y" in given:
+        flows = (base.upstream,)
+    for wy, y, bias, flow in itertools.product(weights, targets, biases, flows):
+        yield replace(base, wy=wy, y=y, out_bias=bias, upstream=flow)
+
+
+def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> float:
+    """How well the outputs are the reference's: 2 for outputs, 1 for the loss or its gradient, 1 for outputs at all steps."""
+    if "y" not in trial.recipe.given:
+        return PERFECT if run.error is None else 0.0
+    network, names = problem.network, {"p", "logits"} if problem.network.head.classes else {"logits"}
+    seen: set[tuple[str, int | None]] = set()
+    for event in run.events:
+        if event.sample not in (None, 0):
+            continue
+        value = event.array
+        if value is None and isinstance(event.value, float | np.ndarray):
+            _scalar(event.value, problem, seen)
+            continue
+        if value is None or value.size > problem.X.shape[0] * problem.X.shape[1] * network.outputs:
+            continue
+        for match in reference.matches(value):
+            name = match.entry.name
+            if name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6:
+                seen.add((name, match.entry.t))
+            elif name == "dlogits":
+                seen.add((name, match.entry.t))
+    every, T = network.predict == "every", problem.X.shape[1]
+    main = "p" if network.head.classes else "logits"
+    wanted = set(range(1, T + 1)) if every else {None, T}
+    shown = {t for name, t in seen if name == main}
+    score = 0.0
+    if shown & wanted or (every and None in shown):
+        score += 2.0 if not every or None in shown or shown >= wanted else 1.0
+    if any(name in ("dlogits", "loss") for name, _ in seen):
+        score += 1.0
+    if not network.head.classes and not any(name in ("dlogits", "loss") for name, _ in seen):
+        score = min(score, 0.5)
+    assert names
+    return score
+
+
+def _scalar(value: Any, problem: Problem, seen: set[tuple[str, int | None]]) -> None:
+    """One number: the probability of a single output, or the loss, of the first sample."""
+    number = float(np.asarray(value).ravel()[0])
+    tape, network = problem.tape, problem.network
+    if network.outputs != 1:
+        return
+    for name in ("p", "logits", "dlogits"):
+        if name not in tape:
+            continue
+        rows = np.asarray(tape[name])[..., 0].T  # (B,) or (B, T)
+        own = rows[:1].ravel()
+        factor = len(problem.X) * (problem.X.shape[1] if network.predict == "every" else 1) if name == "dlogits" else 1
+        for t, wanted in enumerate(own, 1):
+            if abs(number - wanted * factor) < 1e-9 or (
+                network.loss == "squared" and abs(number * 2 - wanted * factor) < 1e-9
+            ):
+                seen.add((name, t if network.predict == "every" else None))
