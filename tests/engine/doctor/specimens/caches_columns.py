@@ -1,4 +1,5 @@
 """A course's exercise: caches, columns, the caller supplies da for every step."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """Softmax at every step, batch in rows, the loss a mean over the batch and a sum over the steps."""
+
 import numpy as np
 
 

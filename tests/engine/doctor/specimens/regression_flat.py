@@ -1,4 +1,5 @@
 """One number a step, one number to predict, half the squared error summed; plain tanh units, no biases."""
+
 import numpy as np
 
 

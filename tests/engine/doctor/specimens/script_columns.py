@@ -1,4 +1,5 @@
 """A script in columns: one target a sequence, a single sigmoid, updates until it is good enough."""
+
 import numpy as np
 
 np.random.seed(0)

@@ -1,4 +1,5 @@
 """A script that changes its weights after each sequence; one number a step, so the input has no axis of features."""
+
 import numpy as np
 
 rng = np.random.RandomState(1)

@@ -1,4 +1,5 @@
 """A class that keeps what it computed; gradients end up on the instance."""
+
 import numpy as np
 
 

@@ -1,4 +1,5 @@
 """Names as in a framework, transposed weights, squared error at every step, time first, whole arrays at once where possible."""
+
 import numpy as np
 
 

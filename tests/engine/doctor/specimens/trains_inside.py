@@ -1,4 +1,5 @@
 """One function that makes its weights and trains: many to one, ReLU, softmax."""
+
 import numpy as np
 
 

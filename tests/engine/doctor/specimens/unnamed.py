@@ -1,4 +1,5 @@
 """Arguments that no list of names knows."""
+
 import numpy as np
 
 

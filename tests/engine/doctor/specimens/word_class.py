@@ -1,4 +1,5 @@
 """A class of three matrices without biases, words in and words out, truncated BPTT."""
+
 import numpy as np
 
 
