@@ -230,7 +230,7 @@ class Program:
         name = function.node.name
         rank = next((3.0 - k for k, pattern in enumerate(_BACKWARD) if re.search(pattern, name, re.I)), 0.0)
         meant = {roles.role(parameter) for parameter, _ in function.parameters}
-        if not rank or (not function.parameters and function.owner is None):
+        if not rank or not function.parameters and function.owner is None:
             return 0.0
         if _STEP.search(name):
             rank *= 0.2

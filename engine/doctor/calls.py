@@ -225,7 +225,10 @@ def _from_forward(
     left: list[str] = []
     used: set[str] = set()
     for argument in arguments:
-        if (argument.role in ("?",) and argument.name in places) or (
+        if argument.role in ("?",) and argument.name in places:
+            result.append(Argument(argument.name, "result", path=places[argument.name]))
+            used.add(argument.name)
+        elif (
             argument.role in ("a0", "T", "H", "default")
             and argument.name in places
             and argument.name not in dict(forward.parameters)
@@ -299,9 +302,9 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
         if meant == "params":
             if program.keys and "params" not in handed:
                 settable.append(Argument(name, "params", keys=program.keys))
-        elif (meant in WEIGHT_ROLES and meant not in handed and "params" not in handed) or (
-            meant in ("D", "H", "C", "T", "B") and len(name) > 1
-        ):
+        elif meant in WEIGHT_ROLES and meant not in handed and "params" not in handed:
+            settable.append(Argument(name, meant))
+        elif meant in ("D", "H", "C", "T", "B") and len(name) > 1:
             settable.append(Argument(name, meant))
     if main.owner is None:
         return Recipe((), tuple(settable))

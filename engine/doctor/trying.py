@@ -374,7 +374,7 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
             )
             if own.rank > best.rank:
                 best = own
-            if time.monotonic() > deadline or (best.outputs >= PERFECT and best.done):
+            if time.monotonic() > deadline or best.outputs >= PERFECT and best.done:
                 break
         if time.monotonic() > deadline or (
             best.outputs >= PERFECT and best.done and best.predict == predict and _settled(best)
@@ -422,7 +422,9 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
             continue
         for match in reference.matches(value):
             name = match.entry.name
-            if (name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6) or name == "dlogits":
+            if name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6:
+                seen.add((name, match.entry.t))
+            elif name == "dlogits":
                 seen.add((name, match.entry.t))
     every, T = network.predict == "every", problem.X.shape[1]
     main = "p" if network.head.classes else "logits"

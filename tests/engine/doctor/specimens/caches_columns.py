@@ -1,5 +1,4 @@
 """A course's exercise: caches, columns, the caller supplies da for every step."""
-
 import numpy as np
 
 

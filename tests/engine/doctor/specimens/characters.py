@@ -1,5 +1,4 @@
 """A character model over global parameters, in the manner of a hundred copies of one gist."""
-
 import numpy as np
 
 data = open("input.txt").read()

@@ -1,5 +1,4 @@
 """Softmax at every step, batch in rows, the loss a mean over the batch and a sum over the steps."""
-
 import numpy as np
 
 

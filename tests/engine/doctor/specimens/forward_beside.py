@@ -1,5 +1,4 @@
 """Forward and backward as two functions, the cache between them; sigmoid units, one-hot targets, parameters in a list."""
-
 import numpy as np
 
 

@@ -1,5 +1,4 @@
 """One number a step, one number to predict, half the squared error summed; plain tanh units, no biases."""
-
 import numpy as np
 
 

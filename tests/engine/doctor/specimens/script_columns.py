@@ -1,5 +1,4 @@
 """A script in columns: one target a sequence, a single sigmoid, updates until it is good enough."""
-
 import numpy as np
 
 np.random.seed(0)

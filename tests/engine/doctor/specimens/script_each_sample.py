@@ -1,5 +1,4 @@
 """A script that changes its weights after each sequence; one number a step, so the input has no axis of features."""
-
 import numpy as np
 
 rng = np.random.RandomState(1)

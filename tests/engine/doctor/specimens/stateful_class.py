@@ -1,5 +1,4 @@
 """A class that keeps what it computed; gradients end up on the instance."""
-
 import numpy as np
 
 

@@ -1,5 +1,4 @@
 """Names as in a framework, transposed weights, squared error at every step, time first, whole arrays at once where possible."""
-
 import numpy as np
 
 

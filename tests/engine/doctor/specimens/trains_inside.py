@@ -1,5 +1,4 @@
 """One function that makes its weights and trains: many to one, ReLU, softmax."""
-
 import numpy as np
 
 

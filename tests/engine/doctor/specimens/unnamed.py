@@ -1,5 +1,4 @@
 """Arguments that no list of names knows."""
-
 import numpy as np
 
 

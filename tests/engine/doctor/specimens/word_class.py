@@ -1,5 +1,4 @@
 """A class of three matrices without biases, words in and words out, truncated BPTT."""
-
 import numpy as np
 
 
