@@ -349,10 +349,16 @@ def gradients_in(
     def visit(item: Any, name: str) -> None:
         if isinstance(item, np.ndarray):
             array = cast("Array", item)
-            if array.size == 1 and _is_loss(name):
+            if array.size == 1 and is_loss(name):
                 loss.append(float(array.ravel()[0]))
                 return
             meant = roles.gradient(name) or roles.parameter(name) or ("a0" if roles.role(name) == "a0" else None)
+            if (
+                meant in shapes
+                and array.size != _count(shapes[meant])
+                and any(array.size == _count(s) for s in shapes.values())
+            ):
+                meant = None  # called like one, shaped like another
             if meant is not None and meant not in found:
                 found[meant] = array
             elif meant is None:
@@ -365,7 +371,7 @@ def gradients_in(
             names = _names_of(name, main, len(items))
             for inside, own in zip(items, names, strict=True):
                 visit(inside, own)
-        elif isinstance(item, float) and (_is_loss(name) or not name):
+        elif isinstance(item, float) and (is_loss(name) or not name):
             loss.append(item)
 
     top = main.returned
@@ -389,7 +395,12 @@ def gradients_in(
     return found, loss[0] if loss else None
 
 
-def _is_loss(name: str) -> bool:
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape))
+
+
+def is_loss(name: str) -> bool:
+    """Whether a name is one that people give a loss."""
     lowered = name.lower()
     return lowered in ("l", "j", "e", "ce", "nll", "total", "error", "err") or any(
         w in lowered for w in ("loss", "cost", "entropy", "objective")

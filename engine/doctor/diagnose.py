@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.doctor import comparing, failures, placing
 from engine.doctor.anatomy import Function, Program, program
-from engine.doctor.calls import FAR, Unknown, recipes
+from engine.doctor.calls import FAR, Unknown, is_loss, recipes
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
 from engine.doctor.placing import Seen, Timeline
@@ -145,7 +145,7 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
     if trial.states == 0.0:
         _refuse_unrecognised(patient, trial)
     error = trial.run.error
-    if error is not None and not _in_backward(patient, trial):
+    if error is not None and (not _in_backward(patient, trial) or is_of_loss(patient, error)):
         raise CannotRun(patient.failed(error, 1.5), error.get("line"))
     subject = Subject(
         patient.process,
@@ -185,6 +185,14 @@ def _in_backward(patient: Patient, trial: Trial) -> bool:
     )
 
 
+def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
+    """Whether the line that failed computes the loss: part of the forward pass."""
+    line = error.get("line") or 0
+    return any(
+        s.line <= line <= s.end and s.kind != "part" and is_loss(placing.base_name(s.target)) for s in patient.sites
+    )
+
+
 def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
     assert trial.run is not None and trial.run.error is not None
     error = trial.run.error
@@ -211,22 +219,46 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) ->
             f"{trial.recipe.main.name} returns no gradients that could be told by name or shape; return them as a dict or tuple",
             trial.recipe.main.node.lineno,
         )
-    forward_ok = scale.loss_agrees and (trial.outputs >= 2.0 or "y" not in trial.recipe.given) and trial.states == 1.0
+    if trial.states < 1.0:
+        raise CannotRun(
+            f"{trial.recipe.main.name} computes the states of a simple RNN at some steps only; is it another cell?",
+            trial.recipe.main.node.lineno,
+        )
+    forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     notes = [*base.notes, *_notes(trial, measured, problem)]
     report = replace(
         base,
         verdict="wrong" if wrong or not forward_ok else "correct",
         conventions=_conventions(trial, scale),
-        loss_matches=forward_ok,
+        loss_matches=forward_ok and scale.loss_agrees,
         parameters=parameters,
-        notes=tuple(notes),
+        notes=(*notes, *([] if scale.loss_agrees else [OTHER_LOSS])),
     )
     if report.verdict == "correct":
         return report
     base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
     line_up = placing.timeline(run.events, reference, base_scale, wrong)
-    return located(patient, report, line_up, reference, subject, problem)
+    report = located(patient, report, line_up, reference, subject, problem)
+    return unless_forward_unknown(report, forward_ok)
+
+
+OTHER_LOSS = (
+    "a loss is computed that is neither a mean nor a sum of this read-out's; the gradients were compared all the same"
+)
+
+
+def unless_forward_unknown(report: Report, forward_ok: bool) -> Report:
+    """The report, unless its outputs are no known read-out's and no mistake of the catalogue explains that."""
+    if not forward_ok and not any(finding.id in FORWARD for finding in report.diagnoses):
+        raise CannotRun(
+            "its states are those of a simple RNN, but its outputs are not: "
+            "they are neither softmax nor one sigmoid nor the plain values of state·Wy + by"
+        )
+    return report
+
+
+FORWARD = ("softmax-wrong-axis", "output-activation-twice")
 
 
 def located(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.doctor.calls import _is_loss  # pyright: ignore[reportPrivateUsage]
+from engine.doctor.calls import is_loss
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.trying import Event, Run
@@ -90,9 +90,9 @@ def _recorded(problem: Problem, run: Run, single: bool) -> Iterator[tuple[float,
             continue
         if single:
             if event.sample is not None and own[event.sample]:
-                yield value / own[event.sample], _is_loss(event.target)
+                yield value / own[event.sample], is_loss(event.target)
         elif problem.tape.loss:
-            yield value / problem.tape.loss, _is_loss(event.target)
+            yield value / problem.tape.loss, is_loss(event.target)
 
 
 def _loss_of(problem: Problem, sample: int) -> float:
@@ -138,6 +138,6 @@ def _delta(
 def last_loss(events: tuple[Event, ...]) -> float | None:
     """The number assigned last to what is called a loss."""
     for event in reversed(events):
-        if _is_loss(event.target) and isinstance(event.value, float | np.ndarray) and np.size(event.value) == 1:
+        if is_loss(event.target) and isinstance(event.value, float | np.ndarray) and np.size(event.value) == 1:
             return float(np.asarray(event.value).ravel()[0])
     return None

@@ -16,7 +16,15 @@ from engine.cells import CELLS
 from engine.doctor import comparing, layouts, placing, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
-from engine.doctor.diagnose import CannotRun, Patient, located, shown_axes
+from engine.doctor.diagnose import (
+    OTHER_LOSS,
+    CannotRun,
+    Patient,
+    is_of_loss,
+    located,
+    shown_axes,
+    unless_forward_unknown,
+)
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
@@ -157,7 +165,7 @@ def _examine_events(
     base = Report("wrong", "", function, conventions)
     if error is not None and not harmless:
         missing = len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
-        if missing and not _outputs_seen(reference, found.events):
+        if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         if missing:
             line = error.get("line") or 1
@@ -178,13 +186,12 @@ def _examine_events(
     parameters = comparing.compare_all(found.problem, gradients, missing_names)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
-    forward_ok = outputs and scale.loss_agrees and found.share == 1.0
-    notes = [*_script_notes(found, error if harmless else None)]
+    notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
     report = replace(
         base,
-        verdict="wrong" if wrong or not forward_ok else "correct",
+        verdict="wrong" if wrong or not outputs else "correct",
         conventions={**conventions, "reduction": scale.words},
-        loss_matches=forward_ok,
+        loss_matches=outputs and scale.loss_agrees,
         parameters=parameters,
         notes=tuple(notes),
     )
@@ -200,7 +207,7 @@ def _examine_events(
             else Measurement(None, {}, error="the script fixes its own data and weights")
         )
 
-    return located(patient, report, line_up, reference, measure, found.problem)
+    return unless_forward_unknown(located(patient, report, line_up, reference, measure, found.problem), outputs)
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:

@@ -263,17 +263,30 @@ def search(
     """The way of calling whose forward pass is the reference's; the nearest one where none is."""
     deadline = time.monotonic() + seconds
     best: Trial | None = None
-    for recipe in recipes:
-        for layout in _first_layouts(recipe):
-            trial = _states(process, sites, recipe, layout)
-            if best is None or trial.rank > best.rank:
-                best = trial
-            if best.states == 1.0 or time.monotonic() > deadline:
-                break
-        if best is not None and (best.states == 1.0 or time.monotonic() > deadline):
+    perfect: list[Trial] = []
+    for recipe, layout in ((recipe, layout) for recipe in recipes for layout in _first_layouts(recipe)):
+        trial = _states(process, sites, recipe, layout)
+        if best is None or trial.rank > best.rank:
+            best = trial
+        if trial.states == 1.0:
+            perfect.append(trial)
+        if (trial.states == 1.0 and (trial.done or len(perfect) >= KEPT)) or time.monotonic() > deadline:
             break
     assert best is not None
-    return _read_out(process, sites, best, deadline + 1.0)
+    deadline += seconds
+    result: Trial | None = None
+    for start in sorted(perfect, key=lambda trial: not trial.done) or [best]:
+        found = _read_out(process, sites, start, deadline)
+        if result is None or found.rank > result.rank:
+            result = found
+        if (result.done and result.outputs >= PERFECT) or time.monotonic() > deadline:
+            break
+    assert result is not None
+    return result
+
+
+KEPT = 24
+"""Layouts whose states are right that are looked at more closely, while none of them returns."""
 
 
 def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
@@ -293,7 +306,7 @@ def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
 
     for x, (columns, wa) in itertools.product(inputs, ((False, False), (True, True))):
         single = "B" not in x.upper()
-        for y in ("", "C1", "C") if single else ("B", "CB", "BC"):
+        for y in ("", "T", "C1", "C") if single else ("B", "CB" if columns else "BC", "BT"):
             for bias in ("H1", "H") if columns else ("H", "1H"):
                 for state in _states_of(single, columns) if has_state else ("H" if single else "BH",):
                     layout = family(x, columns, wa, bias if has_bias else "H", state, y)
@@ -366,21 +379,53 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
         except ValueError:
             continue
         reference = Reference(problem)
-        for layout in _second_layouts(start, problem):
-            own = replace(trial, layout=layout)
-            run = _subject(process, sites, own).run(problem, record=True)
-            own = replace(
-                own, run=run, problem=problem, done=run.error is None, outputs=_outputs(own, problem, reference, run)
-            )
+        base = _weights_first(process, sites, trial, problem, reference)
+        for layout in _target_layouts(replace(start, layout=base), problem):
+            own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
             if own.rank > best.rank:
                 best = own
-            if time.monotonic() > deadline or best.outputs >= PERFECT and best.done:
+            if time.monotonic() > deadline or (best.outputs >= PERFECT and best.done):
                 break
         if time.monotonic() > deadline or (
             best.outputs >= PERFECT and best.done and best.predict == predict and _settled(best)
         ):
             break
     return best
+
+
+def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
+    run = _subject(process, sites, trial).run(problem, record=True)
+    outputs = _outputs(trial, problem, reference, run)
+    return replace(trial, run=run, problem=problem, done=run.error is None, outputs=outputs)
+
+
+def _weights_first(
+    process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference
+) -> Layout:
+    """The way round of Wy and the shape of by with which the outputs are computed, whatever becomes of the targets."""
+    given, base = trial.recipe.given, trial.layout
+    turns = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
+    biases = tuple(dict.fromkeys((base.out_bias, "C", "C1", "1C"))) if "by" in given else (base.out_bias,)
+    targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
+    for turned, bias in itertools.product(turns, biases):
+        layout = replace(base, wy=turned, out_bias=bias, y=targets[0])
+        run = _subject(process, sites, replace(trial, layout=layout)).run(problem, record=True)
+        if run.error is None or _has_outputs(problem, reference, run):
+            return layout
+    return base
+
+
+def _has_outputs(problem: Problem, reference: Reference, run: Run) -> bool:
+    size = problem.tape["logits"].size
+    for event in run.events:
+        value = event.array if event.sample in (None, 0) else None
+        if (
+            value is not None
+            and value.size <= size
+            and any(m.entry.name in ("logits", "p") for m in reference.matches(value))
+        ):
+            return True
+    return False
 
 
 PERFECT = 3.0
@@ -391,25 +436,21 @@ def _settled(trial: Trial) -> bool:
     return trial.predict == "every" or trial.outputs < PERFECT + 1
 
 
-def _second_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
+def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
-    targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
-    upstreams = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
-    flows = upstreams if "da" in given else (base.upstream,)
-    weights = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
-    own = base.bias.replace("H", "C")
-    biases = tuple(dict.fromkeys((own, "C", "C1", "1C"))) if "by" in given else (own,)
-    if "da" not in given or "y" in given:
-        flows = (base.upstream,)
-    for wy, y, bias, flow in itertools.product(weights, targets, biases, flows):
-        yield replace(base, wy=wy, y=y, out_bias=bias, upstream=flow)
+    if "da" in given and "y" not in given:
+        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
+        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        return
+    for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
+        yield replace(base, y=y)
 
 
 def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> float:
     """How well the outputs are the reference's: 2 for outputs, 1 for the loss or its gradient, 1 for outputs at all steps."""
     if "y" not in trial.recipe.given:
         return PERFECT if run.error is None else 0.0
-    network, names = problem.network, {"p", "logits"} if problem.network.head.classes else {"logits"}
+    network = problem.network
     seen: set[tuple[str, int | None]] = set()
     for event in run.events:
         if event.sample not in (None, 0):
@@ -436,8 +477,9 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
     if any(name in ("dlogits", "loss") for name, _ in seen):
         score += 1.0
     if not network.head.classes and not any(name in ("dlogits", "loss") for name, _ in seen):
-        score = min(score, 0.5)
-    assert names
+        return min(score, 0.1)
+    if score == 0.0 and network.outputs > 1 and any(name == "logits" for name, _ in seen):
+        return 0.3  # the logits are right, what is made of them is not
     return score
 
 
