@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,14 +65,18 @@ class Setting:
     steps: int
     batch: int
     initial: bool
+    constants: tuple[float, ...] = ()
+    """Numbers that stand in the user's code: a learning rate or a limit may be among them."""
 
     @staticmethod
-    def of(problem: Problem) -> Setting:
+    def of(problem: Problem, constants: Iterable[float] = ()) -> Setting:
         """The setting of a problem."""
         network = problem.network
         batch, steps, _ = problem.X.shape
         every, mean = network.predict == "every", network.reduction == "mean"
-        return Setting(network.activation, network.loss, every, mean, steps, batch, bool(problem.initial))
+        return Setting(
+            network.activation, network.loss, every, mean, steps, batch, bool(problem.initial), tuple(constants)
+        )
 
     @property
     def summed(self) -> tuple[str, ...]:
@@ -110,8 +114,8 @@ def derivative(source: str | Expression, when: When | None = None) -> LineEdit:
 
     def change(tree: Expression) -> Expression:
         if isinstance(tree, Name):  # the identity's derivative is not written
-            return Binary("*", tree, factor)
-        return rewrite(tree, lambda node: factor if isinstance(node, Derivative) else None)
+            return Binary("*", tree, Derivative("identity", (Name("z"),), factor))
+        return rewrite(tree, lambda node: replace(node, body=factor) if isinstance(node, Derivative) else None)
 
     return LineEdit("dz", change, when)
 

@@ -67,6 +67,8 @@ class ScanEdit:
     """Another loop: from the values, a step's dz."""
 
     change: Callable[[Executor, Values, Edits], dict[int, Array]]
+    reads: frozenset[str] = frozenset()
+    """Other lines that run in it."""
     stage: str = "scan"
 
 
@@ -123,7 +125,12 @@ class Executor:
 
     def key(self, name: str, edits: Edits) -> Edits:
         """The edits that a gradient (or the loss) depends on."""
-        return tuple(edit for edit in edits if edit.stage in _DEPENDS[name])
+        stages = _DEPENDS[name]
+        if "scan" in stages:
+            for edit in edits:
+                if isinstance(edit, ScanEdit):
+                    stages |= edit.reads
+        return tuple(edit for edit in edits if edit.stage in stages)
 
     def line(self, stage: str, t: int, edits: Edits) -> Line:
         """The function that runs a line at step t: of the values, and t."""
@@ -250,8 +257,8 @@ def _values(problem: Problem) -> Values:
     batch = values["B"]
     values |= {"a_T": values["a"][-1], "z_T": values["z"][-1], "x_T": values["x"][-1], "x_1": values["x"][0]}
     values |= {"a_0": values["a"][0], "a_1": values["a"][1]}
-    values["first_sample"] = (np.arange(batch) == 0).astype(np.float64)[:, None]
-    values["last_sample"] = (np.arange(batch) == batch - 1).astype(np.float64)[:, None]
+    values["first_sample"] = np.eye(batch)[:, :1]
+    values["last_sample"] = np.eye(batch)[:, -1:]
     return values
 
 
@@ -286,11 +293,12 @@ def _batch_mean(u: Array) -> Array:
 
 def _within_norm(u: Array, limit: float) -> Array:
     norm = float(np.linalg.norm(u))
-    return u * (limit / norm) if norm > limit else u
+    return u * np.float64(limit / norm if norm > limit else 1.0)
 
 
 def _total(u: Array) -> Array:
-    return np.full(u.shape[-1], u.sum())
+    total = float(u.sum())
+    return np.full(u.shape[-1], total)
 
 
 _FUNCTIONS: dict[str, Any] = {

@@ -7,7 +7,7 @@ depend on; so of many thousand pairs few are computed. What several hypotheses e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 
 import numpy as np
@@ -43,20 +43,27 @@ class Hypothesis:
 
     variations: tuple[Variation, ...]
     chosen: Mapping[str, Edits] = field(default_factory=dict[str, Edits])
-    touched: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The mistakes' ids in the order of the catalogue."""
         return tuple(sorted({v.id for v in self.variations}, key=RANKS.__getitem__))
 
+    def with_kept(self, names: frozenset[str]) -> Hypothesis:
+        """The same, and gradients that are kept from call to call."""
+        kept = Variation("gradients-not-reset", ())
+        return replace(self, variations=(*self.variations, kept), kept=names)
+
     @property
     def preference(self) -> tuple[int, int, tuple[int, ...]]:
         """Usual ways before unusual ones, then the catalogue's order; a bias alone is first of all not summed."""
-        unusual = sum(v.rank for v in self.variations)
-        if any(v.each for v in self.variations) and self.touched and self.touched <= {"ba", "by"}:
-            unusual += 2
+        unusual = sum(v.rank + 2 * self._on_bias_alone(v) for v in self.variations)
         return len(self.variations), unusual, tuple(RANKS[id] for id in self.ids)
+
+    def _on_bias_alone(self, variation: Variation) -> bool:
+        names = {n for n, edits in self.chosen.items() if any(edit in edits for edit in variation.edits)}
+        return variation.each and names <= {"ba", "by"}
 
 
 class Comparison:
@@ -105,58 +112,80 @@ class Comparison:
         if loss and not self.agrees_in_loss(whole):
             return None
         chosen: dict[str, Edits] = {}
-        touched: set[str] = set()
         for name in self.names:
-            for edits, made in _choices(own, name):
-                if self.agrees(name, edits):
-                    chosen[name] = edits
-                    touched |= {name} if made else set()
-                    break
-            else:
+            edits = next((edits for edits in choices(own, name) if self.agrees(name, edits)), None)
+            if edits is None:
                 return None
-        if any(v.each for v in own) and not touched:
-            return None
-        return Hypothesis(own, chosen, frozenset(touched))
+            chosen[name] = edits
+        return Hypothesis(own, chosen)
+
+    def residual(self, hypothesis: Hypothesis) -> float:
+        """The largest difference that a hypothesis leaves, relative to the largest gradient."""
+        return max(self.difference(name, edits) for name, edits in hypothesis.chosen.items()) / self.scale
 
     @property
-    def residual_of(self) -> float:
-        """How far the measured gradients are from the reference's, relative to the largest."""
-        return max((self.difference(name) for name in self.names), default=0.0) / self.scale
+    def right(self) -> bool:
+        """Whether loss and gradients are the reference's."""
+        return self.agrees_in_loss(()) and all(self.agrees(name, ()) for name in self.names)
 
 
-def _choices(own: tuple[Variation, ...], name: str) -> Iterator[tuple[Edits, bool]]:
+def choices(own: tuple[Variation, ...], name: str) -> Iterator[Edits]:
     """The edits for one gradient: with and without those that may have been made for some gradients only."""
-    options: list[list[tuple[Edits, bool]]] = []
+    options: list[tuple[Edits, ...]] = []
     for variation in own:
-        if not variation.each:
-            options.append([(variation.edits, False)])
-            continue
-        edits = tuple(e for e in variation.edits if e.stage.removeprefix("sum ") == f"d{name}")
-        options.append([(edits, True), ((), False)] if edits else [((), False)])
+        edits = variation.edits
+        if variation.each:
+            edits = tuple(e for e in edits if e.stage.removeprefix("sum ") == f"d{name}")
+        options.append((edits, ()) if variation.each and edits else (edits,))
     for combination in product(*options):
-        yield tuple(edit for edits, _ in combination for edit in edits), any(made for _, made in combination)
+        yield tuple(edit for edits in combination for edit in edits)
 
 
-def name(measure: Measure, problem: Problem) -> Naming:
-    """What explains the gradients that `measure` gives for a problem; empty when they are right, or when nothing fits."""
-    measured = measure(problem)
+def name(measure: Measure, problem: Problem, constants: Iterable[float] = ()) -> Naming:
+    """What explains the gradients that `measure` gives for a problem; empty when they are right, or when nothing fits.
+
+    `constants` are numbers that stand in the user's code: learning rates and limits are looked for among them.
+    """
+    measured, kept = once(measure, problem)
     comparison = Comparison(problem, measured)
     if not comparison.names:
         return Naming()
-    own = variations(Setting.of(problem))
-    right_loss = comparison.agrees_in_loss(())
-    if right_loss and comparison.residual_of <= TOLERANCE:
-        return Naming()
-    found = candidates(comparison, own)
-    if not found and not right_loss:
-        found = candidates(comparison, own, loss=False)
-    found = separate(found, measure, problem)
+    found = [] if comparison.right else explained(comparison, measure, constants)
+    if kept and (found or comparison.right):
+        found = [h.with_kept(kept) for h in found or [Hypothesis((), dict.fromkeys(comparison.names, ()))]]
     if not found:
         return Naming()
     best, *rest = sorted(found, key=lambda hypothesis: hypothesis.preference)
     others = {h.ids: h for h in reversed(rest) if h.ids != best.ids and len(h.ids) == len(best.ids)}
     alternatives = sorted(others.values(), key=lambda hypothesis: hypothesis.preference)
     return Naming((diagnosis(best, comparison),), tuple(diagnosis(h, comparison) for h in alternatives))
+
+
+def once(measure: Measure, problem: Problem) -> tuple[Measurement, frozenset[str]]:
+    """What one call adds to the gradients, and which gradients are kept from call to call."""
+    first = measure(problem)
+    again = first if first.error else measure(problem)
+    change = {
+        n: value - first.gradients[n]
+        for n, value in again.gradients.items()
+        if n in first.gradients and np.shape(value) == np.shape(first.gradients[n])
+    }
+    kept = frozenset(
+        n
+        for n, value in change.items()
+        if np.abs(value).max(initial=0.0) > TOLERANCE * np.abs(first.gradients[n]).max()
+    )
+    gradients = {n: change[n] if n in kept else value for n, value in first.gradients.items()}
+    return replace(first, gradients=gradients), kept
+
+
+def explained(comparison: Comparison, measure: Measure, constants: Iterable[float]) -> list[Hypothesis]:
+    """The hypotheses that hold on every problem tried, the loss left out of account only when otherwise none does."""
+    own = variations(Setting.of(comparison.problem, constants))
+    found = candidates(comparison, own)
+    if not found and not comparison.agrees_in_loss(()):
+        found = candidates(comparison, own, loss=False)
+    return separate(found, measure, comparison.problem)
 
 
 def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool = True) -> list[Hypothesis]:
@@ -167,11 +196,10 @@ def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool
         return found
     if rate := _rate(comparison, (), loss=loss):
         return [rate]
-    usual = [v for v in active if not v.rank]
-    for pool in (usual, active):
-        if found := list(_pairs(comparison, pool, loss=loss)):
+    for unusual in (0, 1):
+        if found := list(_pairs(comparison, active, unusual, loss=loss)):
             return found
-    rates = (_rate(comparison, (v,), loss=loss) for v in active if not v.each)
+    rates = (_rate(comparison, (v,), loss=loss) for v in active if not v.rank)
     return [hypothesis for hypothesis in rates if hypothesis]
 
 
@@ -186,9 +214,10 @@ def _harmless(comparison: Comparison, variation: Variation) -> bool:
     )
 
 
-def _pairs(comparison: Comparison, pool: list[Variation], *, loss: bool) -> Iterator[Hypothesis]:
+def _pairs(comparison: Comparison, pool: list[Variation], unusual: int, *, loss: bool) -> Iterator[Hypothesis]:
+    """Every pair that fits of those that are unusual to that degree."""
     for first, second in combinations(pool, 2):
-        if first.id == second.id:
+        if first.id == second.id or first.rank + second.rank != unusual:
             continue
         stages = {edit.stage for edit in first.edits}
         orders = (
@@ -201,18 +230,24 @@ def _pairs(comparison: Comparison, pool: list[Variation], *, loss: bool) -> Iter
 
 
 def _rate(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool) -> Hypothesis | None:
-    """All gradients times one positive number, a learning rate: found by least squares."""
+    """All gradients times one positive number, a learning rate: found from the first gradient, tried on all."""
     edits = tuple(edit for variation in own for edit in variation.edits)
     if loss and not comparison.agrees_in_loss(edits):
         return None
-    with np.errstate(all="ignore"):
-        ours = np.concatenate([comparison.executor.gradient(n, edits).ravel() for n in comparison.names])
-        theirs = np.concatenate([comparison.measured.gradients[n].ravel() for n in comparison.names])
-        rate = float(ours @ theirs / (ours @ ours))
-        if not (0 < rate < 10) or np.abs(theirs - rate * ours).max() > TOLERANCE * np.abs(theirs).max():
-            return None
-    scaling = tuple(scaled(f"d{name}", "*", repr(rate)) for name in PARAMETERS)
-    return comparison.fit((*own, Variation("learning-rate-in-gradient", scaling)), loss=loss)
+    name = comparison.names[0]
+    theirs = comparison.measured.gradients[name]
+    for chosen in choices(own, name):
+        with np.errstate(all="ignore"):
+            ours = comparison.executor.gradient(name, chosen)
+            rate = float(np.vdot(ours, theirs) / np.vdot(ours, ours))
+        if not 0 < rate < 10:
+            continue
+        scaling = tuple(scaled(f"d{n}", "*", repr(rate)) for n in PARAMETERS)
+        # A small rate makes all differences small.
+        found = comparison.fit((*own, Variation("learning-rate-in-gradient", scaling)), loss=loss)
+        if found and comparison.residual(found) <= TOLERANCE * min(1.0, rate):
+            return found
+    return None
 
 
 def separate(found: list[Hypothesis], measure: Measure, problem: Problem) -> list[Hypothesis]:
@@ -247,17 +282,18 @@ def separate(found: list[Hypothesis], measure: Measure, problem: Problem) -> lis
 def diagnosis(hypothesis: Hypothesis, comparison: Comparison) -> Diagnosis:
     """The words for a hypothesis: its mistakes, the largest effect first."""
     affected = {v.id: _affected(comparison, v, hypothesis) for v in hypothesis.variations}
+    if hypothesis.kept:
+        affected["gradients-not-reset"] = _sorted(hypothesis.kept), float("inf")
     ids = sorted(hypothesis.ids, key=lambda id: -affected[id][1])
     program = comparison.executor.program
     wrong = tuple(
         n for n in PARAMETERS if n in hypothesis.chosen and comparison.difference(n) > TOLERANCE * comparison.scale
     )
-    residual = max(comparison.difference(n, edits) for n, edits in hypothesis.chosen.items()) / comparison.scale
     return Diagnosis(
         tuple(ids),
         tuple(CATALOGUE[id].title for id in ids),
         _sorted(wrong),
-        residual,
+        comparison.residual(hypothesis),
         tuple(concerned(id, program, affected[id][0]) for id in ids),
     )
 

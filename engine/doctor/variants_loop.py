@@ -24,14 +24,17 @@ from engine.doctor.edits import (
     swapped,
 )
 from engine.doctor.execute import BACK, Edit, Edits, Executor, ForwardEdit, ScanEdit, StoredEdit, Values
+from engine.doctor.variants_readout import read_out
 from engine.expression import Expression, Name, parse, rewrite
-from engine.functions import FUNCTIONS, Array
+from engine.functions import Array
 
 _OF_ACTIVATION = {"tanh": "1 - a ** 2", "sigmoid": "a * (1 - a)", "relu": "a > 0"}
 """The derivative by the activation's own value."""
 _OF_PREACTIVATION = {"tanh": "1 - tanh(z) ** 2", "sigmoid": "sigmoid(z) * (1 - sigmoid(z))", "relu": "z > 0"}
 RATES = (0.1, 0.01, 0.001, 0.05, 0.5, 1.0, 0.005, 0.02, 0.2, 0.0001)
+"""Learning rates tried beside the numbers in the user's code."""
 LIMITS = (5.0, 1.0, 10.0, 0.1, 0.5, 2.0, 0.01, 0.05, 0.25, 3.0, 0.001)
+"""Limits of clipping tried beside them."""
 
 
 def variations(setting: Setting) -> Iterator[Variation]:
@@ -103,16 +106,23 @@ def _flows(setting: Setting) -> Iterator[Variation]:
     yield Variation("carry-not-reset", (scaled(BACK, "+", carried),))
     if setting.every:
         yield Variation("carry-not-reset", (scaled(BACK, "+", "da"),), rank=1)
-    for limit in LIMITS:
+    yield from _clipped(setting)
+
+
+def _clipped(setting: Setting) -> Iterator[Variation]:
+    for limit, rank in _numbers(setting, LIMITS):
         for function in ("clip", "within_norm"):
-            yield Variation("clipped-per-step", (called(BACK, function, limit),))
-            yield Variation("clipped-per-step", (called("dz", function, limit),))
-            yield Variation(
-                "clipped-per-step",
-                tuple(called(target, function, limit) for target in setting.summed),
-                each=True,
-                rank=1,
-            )
+            yield Variation("clipped-per-step", (called(BACK, function, limit),), rank=rank)
+            yield Variation("clipped-per-step", (called("dz", function, limit),), rank=rank)
+            terms = tuple(called(target, function, limit) for target in setting.summed)
+            yield Variation("clipped-per-step", terms, each=True, rank=rank + 1)
+
+
+def _numbers(setting: Setting, usual: tuple[float, ...]) -> Iterator[tuple[float, int]]:
+    """Positive numbers to try, with their ranks: those of the user's code, and the usual ones, of which two come first."""
+    own = dict.fromkeys(abs(number) for number in setting.constants if number)
+    yield from ((number, 0) for number in own)
+    yield from ((number, int(place > 1)) for place, number in enumerate(usual) if number not in own)
 
 
 def _orders(setting: Setting) -> Iterator[Variation]:
@@ -133,17 +143,18 @@ def _orders(setting: Setting) -> Iterator[Variation]:
             "loop-over-wrong-axis", (shorter, *order(lambda steps, batch: [t for t in steps if t <= batch]))
         )
     for k in range(1, steps):
-        yield Variation("truncated-early", order(lambda steps, _, k=k: steps[:k]))
+        for head in heads:
+            yield Variation("truncated-early", order(lambda steps, _, k=k: steps[:k], head=head))
         if setting.every and k > 1:
             yield Variation("truncated-early", (ScanEdit(partial(_windows, reach=k)),))
         if k > 1:
             cut = scaled(BACK, "*", "0", partial(_ends_run, k))
             yield Variation("truncated-early", (cut,), rank=1)
-    for rate in RATES:
+    for rate, rank in _numbers(setting, RATES):
         for early in (True, False):
             for total in (True, False):
-                scan = ScanEdit(partial(_updating, rate=rate, early=early, total=total))
-                yield Variation("weights-updated-during-backward", (scan,))
+                scan = ScanEdit(partial(_updating, rate=rate, early=early, total=total), frozenset({"dWa"}))
+                yield Variation("weights-updated-during-backward", (scan,), rank=rank)
 
 
 def _ends_run(k: int, t: int, steps: int) -> bool:
@@ -153,17 +164,9 @@ def _ends_run(k: int, t: int, steps: int) -> bool:
 
 def _shorter(setting: Setting, values: Values) -> Values:
     """A forward pass, too, that runs as many steps as there are samples."""
-    state, y = values["a"].copy(), values["y"]
+    state = values["a"].copy()
     state[-1] = state[values["B"]]
-    logits = state[-1] @ values["Wy"] + values["by"]
-    mean = 1 / values["B"] if setting.mean else 1.0
-    if setting.loss == "squared":
-        entries, p = (logits - y) ** 2 / logits.shape[-1] ** setting.mean, logits
-    elif setting.loss == "binary":
-        entries, p = np.logaddexp(0, logits) - y * logits, FUNCTIONS["sigmoid"].compute(logits)
-    else:
-        entries, p = FUNCTIONS["cross_entropy"].compute(logits, y), FUNCTIONS["softmax"].compute(logits)
-    return {"a": state, "logits": logits, "p": p, "loss": float(entries.sum() * mean)}
+    return {"a": state, **read_out(setting, values, state[-1])}
 
 
 def _windows(executor: Executor, values: Values, edits: Edits, reach: int) -> dict[int, Array]:
@@ -223,8 +226,17 @@ def _states(setting: Setting) -> Iterator[Variation]:
     yield Variation("last-sample-only", alone)
     if setting.mean:
         yield Variation("last-sample-only", (*alone, scaled("dlogits", "*", "B")), rank=1)
+    if setting.every:
+        for whole in (False, True):
+            yield Variation("state-aliased", (ForwardEdit(partial(_aliased_before_output, setting, whole)),))
     for rank, (names, whole) in enumerate(((("a",), False), (("a",), True), (("a", "z"), False), (("a", "z"), True))):
         yield Variation("state-aliased", (StoredEdit(partial(_last_row, names, whole)),), rank=int(rank > 1))
+
+
+def _aliased_before_output(setting: Setting, whole: bool, values: Values) -> Values:
+    """The stored states are all the last one when the read-out comes to read them."""
+    state = _last_row(("a",), whole, values)["a"]
+    return {"a": state, **read_out(setting, values, state[1:])}
 
 
 def _last_sample(names: tuple[str, ...], initial: bool, values: Values) -> Values:

@@ -69,7 +69,10 @@ def _forward(setting: Setting) -> Iterator[Variation]:
     if setting.loss == "cross-entropy":
         axes: list[int | None] = [-2, None, *([0] if setting.every else [])]
         for rank, axis in enumerate(axes):
-            yield Variation("softmax-wrong-axis", (ForwardEdit(_normalised_over(axis, setting)),), rank=rank)
+            for shifted in (False, True):  # by each row's own maximum, which only then makes a difference
+                yield Variation(
+                    "softmax-wrong-axis", (ForwardEdit(_normalised_over(axis, setting, shifted)),), rank=int(rank > 0)
+                )
         yield Variation("output-activation-twice", _activated("softmax", setting), rank=1)
     for activation in ACTIVATIONS:
         if activation.name not in _SLOPES:
@@ -81,13 +84,23 @@ def _forward(setting: Setting) -> Iterator[Variation]:
         yield Variation("output-activation-twice", forward, rank=rank)
 
 
-def _normalised_over(axis: int | None, setting: Setting) -> Callable[[Values], Values]:
+def _normalised_over(axis: int | None, setting: Setting, shifted: bool) -> Callable[[Values], Values]:
     def change(values: Values) -> Values:
-        shifted = np.exp(values["logits"] - values["logits"].max())
-        p = shifted / shifted.sum(axis=axis, keepdims=True)
+        logits: Array = values["logits"]
+        exponentials = np.exp(logits - (logits.max(axis=-1, keepdims=True) if shifted else logits.max()))
+        p = exponentials / exponentials.sum(axis=axis, keepdims=True)
         return {"p": p, "loss": _loss(p, values, setting)}
 
     return change
+
+
+def read_out(setting: Setting, values: Values, state: Array) -> Values:
+    """The read-out of other states: logits, p and loss."""
+    logits: Array = state @ values["Wy"] + values["by"]
+    p = logits
+    if setting.loss != "squared":
+        p = FUNCTIONS["softmax" if setting.loss == "cross-entropy" else "sigmoid"].compute(logits)
+    return {"logits": logits, "p": p, "loss": _loss(p, values, setting)}
 
 
 def _activated(function: str, setting: Setting) -> tuple[Edit, ...]:
@@ -144,7 +157,7 @@ def _head_gradients(setting: Setting) -> Iterator[Variation]:
         yield Variation("dwy-wrong-state", (operand("dWy", state),), rank=int(rank > 1))
     yield from bias_not_summed("dby", "dlogits")
     if setting.every:
-        yield Variation("bias-gradient-not-summed", (added("dby", lambda terms: terms[-1]),), rank=1)
+        yield Variation("bias-gradient-not-summed", (added("dby", lambda terms: terms[-1]),))
         yield Variation("bias-gradient-not-summed", (added("dby", lambda terms: terms[0]),), rank=1)
 
 
@@ -152,5 +165,9 @@ def bias_not_summed(target: str, received: str) -> Iterator[Variation]:
     """A bias' gradient that is not a sum over the batch: one sample's, the mean, or everything summed."""
     for sample in ("first_sample", "last_sample"):
         yield Variation("bias-gradient-not-summed", (swapped(target, received, f"{received} * {sample}"),))
+    latest = added(target, lambda terms: terms[-1])
+    yield Variation(
+        "bias-gradient-not-summed", (swapped(target, received, f"{received} * last_sample"), latest), rank=1
+    )
     yield Variation("bias-gradient-not-summed", (scaled(target, "/", "B"),))
     yield Variation("bias-gradient-not-summed", (line(target, f"total({received})"),))

@@ -36,8 +36,8 @@ def variations(setting: Setting) -> Iterator[Variation]:
 def _recurrent(setting: Setting) -> Iterator[Variation]:
     yield Variation("dwa-uses-current-state", (operand("dWa", "a"),))
     earlier, no_first = operand("dWa", "z_prev"), scaled("dWa", "*", "0", first_step)
-    for first in (operand("dWa", "a_0", first_step), no_first, None):
-        yield Variation("dwa-uses-preactivation", (earlier, *([first] if first else [])))
+    for rank, first in enumerate((operand("dWa", "a_0", first_step), None, no_first)):
+        yield Variation("dwa-uses-preactivation", (earlier, *([first] if first else [])), rank=int(rank > 1))
     yield Variation("dwa-uses-preactivation", (operand("dWa", "z"),), rank=1)
     yield Variation("initial-state-wraps", (operand("dWa", "a_T", first_step),))
     if setting.initial:
@@ -45,7 +45,9 @@ def _recurrent(setting: Setting) -> Iterator[Variation]:
     yield Variation("dwa-transposed", (LineEdit("dWa", Transpose),))
     yield from bias_not_summed("dba", "dz")
     for index in (-1, 0):
-        yield Variation("bias-gradient-not-summed", (added("dba", lambda terms, index=index: terms[index]),), rank=1)
+        yield Variation(
+            "bias-gradient-not-summed", (added("dba", lambda terms, index=index: terms[index]),), rank=int(index == 0)
+        )
 
 
 def _inputs() -> Iterator[Variation]:
