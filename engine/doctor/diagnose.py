@@ -238,7 +238,8 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) ->
     if report.verdict == "correct":
         return report
     base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
-    line_up = placing.timeline(run.events, reference, base_scale, wrong)
+    turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
+    line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))
     report = located(patient, report, line_up, reference, subject, problem)
     return unless_forward_unknown(report, forward_ok)
 
@@ -267,15 +268,15 @@ def located(
     """The report with names and places."""
     first = line_up.first_wrong()
     if first is not None:
-        report = replace(report, first_divergence=place_of(patient, line_up, first, reference))
+        report = replace(report, first_divergence=place_of(patient, line_up, first))
     from engine.doctor.naming_bridge import named
 
     return named(patient, report, line_up, reference, measure, problem)
 
 
-def place_of(patient: Patient, line_up: Timeline, seen: Seen, reference: Reference) -> Place:
+def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
     """A wrong value's line, and what it should have been."""
-    quantity, t = placing.expected(line_up, seen, reference)
+    quantity, t = placing.expected(line_up, seen)
     site = seen.event.site
     return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
 

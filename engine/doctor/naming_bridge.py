@@ -23,12 +23,12 @@ def named(
     loop = placing.backward_loop(line_up, patient.loops)
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
-            found = placing.place(line_up, id_, quantity, CATALOGUE[id_].place, reference, loop)
+            found = placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
             place: Place | None = None
             if isinstance(found, int):
                 place = Place(found, patient.source.line(found), quantity)
             elif found is not None:
-                place = place_of(patient, line_up, found, reference)
+                place = place_of(patient, line_up, found)
             findings.append(Finding(id_, title, diagnosis.parameters, diagnosis.residual, place))
     alternatives = tuple(other.ids for other in naming.alternatives)
     return replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
