@@ -137,8 +137,6 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     outputs = {"logits": 0, "p": 0}
     for event in events:
         value = event.array
-        if value is None and isinstance(event.value, np.ndarray) and grad_param(event.target):
-            value = event.value
         if value is None or value.dtype.kind in "ib":
             continue
         if not value.any():
@@ -221,6 +219,11 @@ def place(
         return next((s for s in line_up.seen if s.of("dlogits") and not s.strictly and not s.is_part), None) or first
     if id_ == "batch-not-averaged":
         return next((s for s in line_up.seen if s.of("dlogits") and not s.strictly and not s.is_part), None) or first
+    if id_ == "wa-applied-twice" and first is not None:
+        return _second_product(line_up, first)
+    if id_ == "probabilities-overwritten":
+        changed = (s for s in line_up.seen[line_up.start :] if s.event.site.kind == "after" and s.of("dlogits"))
+        return next(changed, None) or first
     name = quantity.partition(" ")[0].removeprefix("d")
     if id_ == "gradients-not-reset":
         return next(line_up.sites_of(name if name in roles.PARAMETERS else "Wa"), None) or first
@@ -232,6 +235,17 @@ def place(
     if id_ in _BEFORE and first is not None:
         return _before(line_up, first)
     return first
+
+
+def _second_product(line_up: Timeline, first: Seen) -> Seen:
+    """Of the lines that multiply by the recurrent weights and are wrong, the second one, or the only one."""
+    products = [
+        s
+        for s in line_up.seen[line_up.index(first) :]
+        if not s.right and not s.is_part and any(roles.parameter(n) == "Wa" for n in read_names(s.event.site.source))
+    ]
+    lines = list(dict.fromkeys(s.line for s in products))
+    return next((s for s in products if s.line == lines[1]), first) if len(lines) > 1 else (products or [first])[0]
 
 
 def _forward(line_up: Timeline, id_: str) -> Seen | None:

@@ -205,7 +205,29 @@ def _examine_events(
             else Measurement(None, {}, error="the script fixes its own data and weights")
         )
 
-    return unless_forward_unknown(located(patient, report, line_up, reference, measure, found.problem), outputs)
+    def verify(text: str) -> bool:
+        return not given and _is_right(patient, text)
+
+    return unless_forward_unknown(located(patient, report, line_up, measure, found.problem, verify), outputs)
+
+
+def _is_right(patient: Patient, text: str) -> bool:
+    """Whether a changed script's gradients are right."""
+    tree = ast.parse(text)
+    made = instrument(tree)
+    answer = patient.process.ask(
+        "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
+    )
+    changed = replace(patient, sites=made.sites, loops=made.loops)
+    found = _recognised(_events(changed, answer), {})
+    if found is None or found.share < 1.0:
+        return False
+    reference = Reference(found.problem)
+    gradients = _gradients(found, reference)
+    scale = find_scale(found.problem, Run((), (), found.events), Measurement(None, gradients), reference, single=False)
+    missing = frozenset(found.problem.parameters) - found.names.keys()
+    scaled = {name: value / scale.factor for name, value in gradients.items()}
+    return all(each.ok for each in comparing.compare_all(found.problem, scaled, missing).values())
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
