@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.doctor import comparing, failures, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Unknown, is_loss, recipes
@@ -23,6 +21,7 @@ from engine.doctor.report import Place, Report
 from engine.doctor.scale import Scale, find_scale
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.doctor.trying import Run, Subject, Trial, search
+from engine.doctor.values import is_array
 from engine.errors import InputError
 from engine.text import clean
 
@@ -316,7 +315,7 @@ def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
 
 
 def _is_single_precision(run: Run) -> bool:
-    return any(isinstance(e.value, np.ndarray) and e.value.dtype in (np.float32, np.float16) for e in run.events)
+    return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in run.events)
 
 
 def _notes(trial: Trial, measured: Measurement, problem: Problem) -> list[str]:

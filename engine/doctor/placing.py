@@ -279,13 +279,17 @@ def _updated(line_up: Timeline) -> Seen | None:
     """The line that changes the recurrent weights."""
     weight = np.asarray(line_up.reference.problem.parameters["Wa"])
     for seen in line_up.seen[line_up.start :]:
-        if roles.parameter(final_name(seen.event.target)) == "Wa" and seen.event.array is not None and not seen.is_part:
-            if (
+        if (
+            roles.parameter(final_name(seen.event.target)) == "Wa"
+            and seen.event.array is not None
+            and not seen.is_part
+            and (
                 seen.event.array.shape == weight.shape
                 and not seen.of("Wa")
                 and seen.event.site.kind in ("assign", "after")
-            ):
-                return seen
+            )
+        ):
+            return seen
     return None
 
 
