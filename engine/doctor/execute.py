@@ -297,8 +297,9 @@ def _within_norm(u: Array, limit: float) -> Array:
 
 
 def _total(u: Array) -> Array:
-    total = float(u.sum())
-    return np.full(u.shape[-1], total)
+    result: Array = np.empty_like(u[0])
+    result[...] = u.sum()
+    return result
 
 
 _FUNCTIONS: dict[str, Any] = {

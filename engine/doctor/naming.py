@@ -6,6 +6,7 @@ depend on; so of many thousand pairs few are computed. What several hypotheses e
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
@@ -315,3 +316,9 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
     """In the order in which parameters are listed everywhere."""
     order = ("Wx", "Wa", "ba", "Wy", "by")
     return tuple(sorted(names, key=order.index))
+
+
+def constants(tree: ast.AST) -> tuple[float, ...]:
+    """The numbers that stand in a program."""
+    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return tuple(dict.fromkeys(abs(float(v)) for v in found if isinstance(v, int | float) and not isinstance(v, bool)))

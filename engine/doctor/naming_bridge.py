@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.doctor import placing
 from engine.doctor.diagnose import Patient, place_of
 from engine.doctor.matching import Reference
-from engine.doctor.naming import name
+from engine.doctor.naming import constants, name
 from engine.doctor.placing import Timeline
 from engine.doctor.problem import Measure, Problem
 from engine.doctor.report import Finding, Place, Report
@@ -18,7 +18,7 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, reference: Reference, measure: Measure, problem: Problem
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line."""
-    naming = name(measure, problem)
+    naming = name(measure, problem, constants(patient.source.tree()))
     findings: list[Finding] = []
     loop = placing.backward_loop(line_up, patient.loops)
     for diagnosis in naming.diagnoses:
