@@ -30,9 +30,7 @@ def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float,
                 f"{at} needs more memory than the {memory >> 30} GB the doctor allows; does something grow without end?"
             )
         case "SystemExit":
-            return (
-                f"{at} ends the program (exit {message}); take that call out, or put it under if __name__ == '__main__'"
-            )
+            return f"{at} ends the program{'' if message == 'None' else f' (exit {message})'}; take that call out, or put it under if __name__ == '__main__'"
         case "KeyboardInterrupt" | "GeneratorExit":
             return f"{at} raises {kind}; take that out"
         case "RecursionError":

@@ -27,6 +27,7 @@ from engine.text import clean
 MEMORY = 2 << 30
 """Bytes of address space."""
 SECONDS = 3.0
+STARTING = 20.0
 GRACE = 1.0
 """Seconds after its time in which code may still be stopped in its own words; then the process is killed."""
 COPIED, COPIED_IN_ALL, NEIGHBOURS = 1 << 20, 20 << 20, 500
@@ -76,6 +77,7 @@ class Process:
         )
         os.close(to_child)
         os.close(from_child)
+        self._receive(time.monotonic() + STARTING)  # it is there: from now on the clock is the user's code's
 
     def __enter__(self) -> Process:
         return self
@@ -91,7 +93,9 @@ class Process:
             wire.send(self.to, {"do": do, "seconds": seconds, **request})
         except OSError:
             raise Ended(self._end()) from None
-        deadline = time.monotonic() + seconds + GRACE + (5.0 if do == "load" else 0.0)
+        return self._receive(time.monotonic() + seconds + GRACE)
+
+    def _receive(self, deadline: float) -> Mapping[str, Any]:
         try:
             header = wire.HEADER.unpack(self._read(wire.HEADER.size, deadline))
             if sum(header) > wire.LARGEST:

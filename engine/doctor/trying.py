@@ -270,7 +270,10 @@ def search(
             best = trial
         if trial.states == 1.0:
             perfect.append(trial)
-        if (trial.states == 1.0 and (trial.done or len(perfect) >= KEPT)) or time.monotonic() > deadline:
+        if trial.states == 1.0 and (trial.done or len(perfect) >= KEPT):
+            break
+        if time.monotonic() > deadline or _ran_out(trial):
+            best, perfect = (trial, [trial]) if _ran_out(trial) else (best, perfect)
             break
     assert best is not None
     deadline += seconds
@@ -283,6 +286,11 @@ def search(
             break
     assert result is not None
     return result
+
+
+def _ran_out(trial: Trial) -> bool:
+    """Whether the code did not end in its time: it is not tried again."""
+    return trial.run is not None and trial.run.error is not None and trial.run.error["kind"] == "Stopped"
 
 
 KEPT = 24
@@ -370,6 +378,8 @@ def _base(problem: Problem) -> Any:
 
 def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
     """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
+    if _ran_out(start):
+        return start
     best = replace(start, outputs=-1.0)
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     for (head, count), predict in itertools.product(heads, ("last", "every")):
@@ -384,7 +394,7 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
             own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
             if own.rank > best.rank:
                 best = own
-            if time.monotonic() > deadline or (best.outputs >= PERFECT and best.done):
+            if time.monotonic() > deadline or (best.outputs >= PERFECT and best.done) or _ran_out(own):
                 break
         if time.monotonic() > deadline or (
             best.outputs >= PERFECT and best.done and best.predict == predict and _settled(best)

@@ -174,6 +174,7 @@ class Worker:
         self.saved: dict[str, Any] = {}
 
     def serve(self, requests: int, answers: int) -> None:
+        wire.send(answers, {"ready": True})
         while True:
             message = _read(requests)
             if message is None:
