@@ -36,6 +36,9 @@ class Naming:
     diagnoses: tuple[Diagnosis, ...] = ()
     alternatives: tuple[Diagnosis, ...] = ()
     notes: tuple[str, ...] = ()
+    hypothesis: Hypothesis | None = None
+    comparison: Comparison | None = None
+    """What computes the diagnosis' gradients, and on what: for finding its lines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +160,10 @@ def name(measure: Measure, problem: Problem, constants: Iterable[float] = ()) ->
     if not found:
         return Naming()
     best, *rest = sorted(found, key=lambda hypothesis: hypothesis.preference)
-    others = {h.ids: h for h in reversed(rest) if h.ids != best.ids and len(h.ids) == len(best.ids)}
-    alternatives = sorted(others.values(), key=lambda hypothesis: hypothesis.preference)
-    return Naming((diagnosis(best, comparison),), tuple(diagnosis(h, comparison) for h in alternatives))
+    equal = {h.ids: h for h in reversed(rest) if h.ids != best.ids and len(h.ids) == len(best.ids)}
+    alternatives = sorted(equal.values(), key=lambda hypothesis: hypothesis.preference)
+    others = tuple(diagnosis(h, comparison) for h in alternatives)
+    return Naming((diagnosis(best, comparison),), others, hypothesis=best, comparison=comparison)
 
 
 def once(measure: Measure, problem: Problem) -> tuple[Measurement, frozenset[str]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.doctor import placing
 from engine.doctor.diagnose import Patient, place_of
+from engine.doctor.locating import Locator
 from engine.doctor.matching import Reference
 from engine.doctor.naming import constants, name
 from engine.doctor.placing import Timeline
@@ -21,9 +22,13 @@ def named(
     naming = name(measure, problem, constants(patient.source.tree()))
     findings: list[Finding] = []
     loop = placing.backward_loop(line_up, patient.loops)
+    locator = None
+    if naming.hypothesis is not None and naming.comparison is not None:
+        locator = Locator(line_up, patient.loops, naming.comparison, naming.hypothesis)
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
-            found = placing.place(line_up, id_, quantity, CATALOGUE[id_].place, reference, loop)
+            line = locator.line(id_) if locator else None
+            found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, reference, loop)
             place: Place | None = None
             if isinstance(found, int):
                 place = Place(found, patient.source.line(found), quantity)

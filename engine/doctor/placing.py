@@ -41,6 +41,8 @@ class Timeline:
     seen: tuple[Seen, ...]
     start: int
     by_site: Mapping[Site, tuple[Seen, ...]]
+    events: Sequence[Event] = ()
+    base: float = 1.0
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
@@ -96,7 +98,8 @@ def timeline(events: Sequence[Event], reference: Reference, base: float, wrong: 
     by_site: dict[Site, list[Seen]] = {}
     for each in seen:
         by_site.setdefault(each.event.site, []).append(each)
-    return Timeline(tuple(seen), forward_end, {site: tuple(those) for site, those in by_site.items()})
+    sites = {site: tuple(those) for site, those in by_site.items()}
+    return Timeline(tuple(seen), forward_end, sites, events, base)
 
 
 def _is_right(match: Match, base: float, baseline: dict[str, float], wrong: frozenset[str]) -> bool:
