@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from engine.doctor.calls import FAR, Unknown, is_loss, recipes
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
 from engine.doctor.placing import Seen, Timeline
-from engine.doctor.problem import Measurement, Problem
+from engine.doctor.problem import Measure, Measurement, Problem
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import Scale, find_scale
@@ -25,6 +26,8 @@ from engine.doctor.trying import Run, Subject, Trial, search
 from engine.errors import InputError
 from engine.text import clean
 
+WHOLE = 4.0
+"""Seconds for a whole diagnosis, as far as it is up to the doctor."""
 RUNS_IT = "the doctor runs the file it is given, with your rights"
 
 
@@ -50,6 +53,10 @@ class Patient:
     def source(self) -> Source:
         """Its text."""
         return self.program.source
+
+    def time_left(self) -> float:
+        """Seconds that may still be spent on what is only convenient."""
+        return max(0.0, min(1.0, WHOLE - (time.monotonic() - self.process.started)))
 
     def failed(self, failure: Mapping[str, Any], seconds: float = SECONDS) -> str:
         """The sentence for a failure."""
@@ -235,12 +242,35 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) ->
         parameters=parameters,
         notes=(*notes, *([] if scale.loss_agrees else [OTHER_LOSS])),
     )
-    if report.verdict == "correct":
+    loss_is_wrong = not scale.loss_agrees and measured.loss is not None
+    if report.verdict == "correct" and not loss_is_wrong:
         return report
     base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
-    line_up = placing.timeline(run.events, reference, base_scale, wrong)
-    report = located(patient, report, line_up, reference, subject, problem)
-    return unless_forward_unknown(report, forward_ok)
+    turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
+    line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))
+
+    def verify(text: str) -> bool:
+        answer = patient.process.ask(
+            "load",
+            file=str(patient.process.file),
+            name="program",
+            text=text,
+            lenient=True,
+            demonstrations=demonstrations,
+        )
+        if "error" in answer:
+            return False
+        changed = subject(problem)
+        if changed.error is not None or set(changed.gradients) != set(measured.gradients):
+            return False
+        right = comparing.compare_all(problem, changed.gradients, frozenset(missing), tolerance=tolerance)
+        return all(each.ok for each in right.values())
+
+    demonstrations = _demonstrations(patient.program, trial.recipe.main)
+    found = located(patient, report, line_up, subject, problem, verify)
+    if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
+        return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
+    return unless_forward_unknown(found, forward_ok)
 
 
 OTHER_LOSS = (
@@ -262,20 +292,25 @@ FORWARD = ("softmax-wrong-axis", "output-activation-twice")
 
 
 def located(
-    patient: Patient, report: Report, line_up: Timeline, reference: Reference, measure: Any, problem: Problem
+    patient: Patient,
+    report: Report,
+    line_up: Timeline,
+    measure: Measure,
+    problem: Problem,
+    verify: Callable[[str], bool],
 ) -> Report:
-    """The report with names and places."""
+    """The report with names, places and corrected lines."""
     first = line_up.first_wrong()
     if first is not None:
-        report = replace(report, first_divergence=place_of(patient, line_up, first, reference))
+        report = replace(report, first_divergence=place_of(patient, line_up, first))
     from engine.doctor.naming_bridge import named
 
-    return named(patient, report, line_up, reference, measure, problem)
+    return named(patient, report, line_up, measure, problem, verify)
 
 
-def place_of(patient: Patient, line_up: Timeline, seen: Seen, reference: Reference) -> Place:
+def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
     """A wrong value's line, and what it should have been."""
-    quantity, t = placing.expected(line_up, seen, reference)
+    quantity, t = placing.expected(line_up, seen)
     site = seen.event.site
     return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
 

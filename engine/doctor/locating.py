@@ -15,14 +15,16 @@ import numpy as np
 from engine.doctor import roles
 from engine.doctor.edits import Variation
 from engine.doctor.execute import BACK, LineEdit, OrderEdit, SumEdit
+from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, same
 from engine.doctor.naming import Comparison, Hypothesis
-from engine.doctor.placing import Timeline, base_name
+from engine.doctor.placing import Seen, Timeline, base_name, grad_param
 from engine.doctor.tracing import Step, Trace
 from engine.doctor.trying import Event
 from engine.functions import FUNCTIONS, Array
 
 CLOSE = 1e-6
+_GRADIENTS = ("dWx", "dWa", "dba", "dWy", "dby")
 FLOW = ("dlogits", "da_out", "da", "dz", BACK)
 """The lines through which the gradient goes, in that order."""
 
@@ -38,10 +40,26 @@ class Hit:
 class Locator:
     """The recorded values of one run, and what a hypothesis says they should be."""
 
-    def __init__(self, line_up: Timeline, loops: Sequence[tuple[int, str]], comparison: Comparison, found: Hypothesis):
-        self.base, self.loops = line_up.base, loops
+    def __init__(
+        self,
+        line_up: Timeline,
+        loops: Sequence[tuple[int, str]],
+        sites: Sequence[Site],
+        main: str,
+        comparison: Comparison,
+        found: Hypothesis,
+    ) -> None:
+        self.base, self.loops, self.sites, self.main = line_up.base, loops, sites, main
         self.events = line_up.events
+        self.helpers = frozenset(
+            site
+            for site, own in line_up.by_site.items()
+            if site.kind == "return" and any((s.right and s.of(*_GRADIENTS, *FLOW)) or _is_slope(s) for s in own)
+        )
+        """What functions return that is right elsewhere: if it is wrong here, they were given something wrong."""
         first = line_up.seen[line_up.start].event.number if line_up.start < len(line_up.seen) else 0
+        outputs = (s.event.number for s in line_up.seen if s.of("p") and not s.is_part and _computed(s.event))
+        self.first_output = next(outputs, -1)
         self.backward = [event for event in self.events if event.number >= first]
         self.executor = comparison.executor
         self.hypothesis = found
@@ -88,7 +106,9 @@ class Locator:
         found: list[Hit] = []
         for event in events:
             value = event.array
-            if value is None or value.size not in sizes or (event.site.kind == "part") > parts or value.dtype.kind in "ib":
+            if value is None or value.size not in sizes or value.dtype.kind in "ib" or event.site in self.helpers:
+                continue
+            if event.site.kind == "part" and not parts:
                 continue
             matches = (same(value.astype(np.float64), entry) for entry in entries if entry.value.size == value.size)
             match = next((m for m in matches if m is not None and _fits(m, scale)), None)
@@ -101,22 +121,65 @@ class Locator:
         stages = [edit.stage for edit in variation.edits if isinstance(edit, LineEdit | SumEdit)]
         flow = [stage for stage in FLOW if stage in stages]
         if flow:
-            return self._in_flow(flow[0], before)
+            return (self._slope(before) if "dz" in flow else None) or self._in_flow(flow[0], before)
         own = [s.removeprefix("sum ") for s in stages]
-        changed = [s for s in dict.fromkeys(own) if self._first_changed(f"sum {s}", before, at_all=True)]
+        changed = [s for s in dict.fromkeys(own) if self._is_changed(s, before)]
+        if (found := self._scaled_delta(changed, before)) is not None:
+            return found
         for stage in changed:
             if (found := self._in_sum(stage, before)) is not None:
                 return found
         return None
 
-    def _first_changed(self, stage: str, before: Trace, *, at_all: bool = False) -> Step | None:
+    def _is_changed(self, stage: str, before: Trace) -> bool:
+        """Whether a gradient is another without the mistake."""
+        own, other = list(self.trace.of(f"sum {stage}")), list(before.of(f"sum {stage}"))
+        return bool(own) and bool(other) and not np.allclose(own[-1].value, other[-1].value, rtol=CLOSE, atol=1e-12)
+
+    def _scaled_delta(self, changed: list[str], before: Trace) -> int | None:
+        """Gradients that are all wrong by one factor: where the delta first has it."""
+        ratios: list[float] = []
+        for stage in changed:
+            own, other = list(self.trace.of(f"sum {stage}"))[-1].value, list(before.of(f"sum {stage}"))[-1].value
+            if not _parallel(own, other):
+                return None
+            ratios.append(float(np.vdot(other, own) / np.vdot(other, other)))
+        if len(changed) < 3 or not np.allclose(ratios, ratios[0], rtol=CLOSE):
+            return None
+        steps = [Step(step.stage, step.t, step.value * ratios[0]) for step in before.of("dlogits")]
+        right = [h for step in before.of("dlogits") for h in self._wanted(step, before, exact=True)]
+        wrong = [h for step in steps for h in self._wanted(step, before, exact=True, factor=ratios[0])]
+        return wrong[0].event.site.line if wrong and not right else None
+
+    def _wanted(self, step: Step, trace: Trace, *, exact: bool, factor: float = 1.0) -> list[Hit]:
+        """Recorded values on the way back that are a step's: of all samples, of one, or of all steps in one array."""
+        whole = [other.value * factor for other in trace.of(step.stage)]
+        stacked = [np.array(whole[::-1]), np.array(whole[::-1]).swapaxes(0, 1)] if len(whole) > 1 else []
+        rows = [step.value[b : b + 1] for b in range(len(step.value))] if step.value.ndim == 2 else []
+        own = [e for e in self.backward if gradient_of(e) not in roles.PARAMETERS and _computed(e)]
+        return self._hits([step.value, *rows, *stacked], own, self.base if exact else None)
+
+    def _slope(self, before: Trace) -> int | None:
+        """Where a wrong derivative is computed by itself."""
+        step = self._first_changed("dz", before)
+        da = self.trace.get("da", step.t) if step else None
+        if step is None or da is None or np.any(da.value == 0):
+            return None
+        factor = step.value / da.value
+        if np.ptp(factor) < CLOSE:
+            return None
+        rows = [factor[b : b + 1] for b in range(len(factor))]
+        made = self._wanted(step, self.trace, exact=False)
+        end = made[0].event.number if made else float("inf")
+        hits = self._hits([factor, *rows], (e for e in self.backward if e.number < end), 1.0)
+        return hits[-1].event.site.line if hits else None
+
+    def _first_changed(self, stage: str, before: Trace) -> Step | None:
         """The first value of a line that is another without the mistake."""
         for step in self.trace.of(stage):
             other = before.get(stage, step.t)
             if other is None or not np.allclose(step.value, other.value, rtol=CLOSE, atol=1e-12):
                 return step
-            if at_all:
-                continue
         return None
 
     def _in_flow(self, stage: str, before: Trace) -> int | None:
@@ -127,8 +190,8 @@ class Locator:
                 continue
             if not np.any(step.value):
                 return self._zero(step)
-            for exact in (True, False):
-                hits = [h for h in self.hits(step, self.backward, exact=exact) if _computed(h.event)]
+            for exact in (False,) if later == "dlogits" else (True, False):
+                hits = self._wanted(step, self.trace, exact=exact)
                 if hits:
                     return self._chosen(later, step, hits).site.line
         return None
@@ -138,9 +201,8 @@ class Locator:
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
-            p = self.executor.stored(tuple(e for v in self.hypothesis.variations for e in v.edits)).get("p")
-            rows = p if p is not None and self.executor.every else [p] if p is not None else []
-            sources = [step for row in rows if row.shape == step.value.shape and _parallel(row, step.value)]
+            outputs = [e for e in self.events if e.number == self.first_output]
+            hits = [h for h in hits if h.event not in outputs] or hits
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
         if stage in ("dz", "da"):
             end = self._downstream(stage, step, hits[0].event)
@@ -178,8 +240,9 @@ class Locator:
         if step is not None and np.any(step.value):
             for parts in (False, True):
                 hits = self.hits(step, self.backward, parts=parts)
+                named = [h for h in hits if gradient_of(h.event) == stage.removeprefix("d")]
                 if hits:
-                    return hits[0].event.site.line
+                    return (named if named and stage in ("dba", "dby") else hits)[0].event.site.line
         sums = list(self.trace.of(f"sum {stage}"))
         partial = self._first_changed(f"sum {stage}", before) if step is None else None
         for wanted in (partial, sums[-1] if sums else None):
@@ -191,7 +254,7 @@ class Locator:
             hits = self.hits(step, self.backward, exact=False)
             if hits and not np.isclose(hits[0].scale, self.base, rtol=CLOSE) and self._differs(stage, step, before):
                 return hits[0].event.site.line
-        if step is not None and not np.any(step.value) or partial is not None:
+        if (step is not None and not np.any(step.value)) or partial is not None:
             return self._added_to(stage)
         return self._returned()
 
@@ -211,16 +274,23 @@ class Locator:
     def _first_assigned(self, names: Iterable[str]) -> int | None:
         """Where the gradients' arrays come from."""
         wanted = set(names)
-        for event in self.events:
-            if event.site.kind == "assign" and not event.site.loops:
-                name = base_name(event.target)
-                if gradient_of(event) in wanted or "grad" in name.lower():
-                    return event.site.line
-        return None
+        own = sorted(
+            site.line
+            for site in self.sites
+            if site.kind == "assign"
+            and not site.loops
+            and site.function in ("", self.main)
+            and (
+                grad_param(site.target) in wanted
+                or ("grad" in base_name(site.target).lower() and "[" not in site.target)
+            )
+        )
+        return own[0] if own else None
 
     def _returned(self) -> int | None:
-        returned = [event for event in self.events if event.site.kind == "return"]
-        return returned[-1].site.line if returned else None
+        """The line that returns the result."""
+        returned = [site.line for site in self.sites if site.kind == "return" and site.function == self.main]
+        return returned[-1] if returned else None
 
     def loop(self) -> int | None:
         """The line of the loop over time of the backward pass: the innermost one round most of what is done there."""
@@ -236,7 +306,9 @@ class Locator:
     def probabilities(self, variation: Variation) -> int | None:
         """Probabilities that are none of the right ones."""
         p = self.executor.stored(variation.edits)["p"]
-        hits = self._hits((p, *p) if self.executor.every else (p, *(p[b : b + 1] for b in range(len(p)))), self.events, 1.0)
+        hits = self._hits(
+            (p, *p) if self.executor.every else (p, *(p[b : b + 1] for b in range(len(p)))), self.events, 1.0
+        )
         return hits[0].event.site.line if hits else None
 
     def activated(self, variation: Variation) -> int | None:
@@ -244,7 +316,9 @@ class Locator:
         values = self.executor.stored(variation.edits)
         for function in ("relu", "tanh", "sigmoid", "softmax"):
             scores = FUNCTIONS[function].compute(values["logits"])
-            if not any(np.allclose(FUNCTIONS[f].compute(scores), values["p"]) for f in ("softmax", "sigmoid", "identity")):
+            if not any(
+                np.allclose(FUNCTIONS[f].compute(scores), values["p"]) for f in ("softmax", "sigmoid", "identity")
+            ):
                 continue
             rows = scores if self.executor.every else [scores[b : b + 1] for b in range(len(scores))]
             hits = self._hits((scores, *rows), self.events, 1.0, parts=True)
@@ -298,16 +372,12 @@ _SPECIAL: dict[str, Callable[[Locator, Variation], int | None]] = {
 
 
 def gradient_of(event: Event) -> str | None:
-    """The parameter whose gradient an event's target is called: `dWa`, `grads["Wa"]`, `grads["dWa"]`."""
-    target = event.target
-    name = base_name(target)
-    if found := roles.gradient(name):
-        return found
-    _, bracket, key = target.partition("[")
-    key = key.rstrip("]").strip("'\"")
-    if not bracket or not key:
-        return None
-    return roles.gradient(key) or (roles.parameter(key) if "g" in name.lower() or name.startswith("d") else None)
+    """The parameter whose gradient an event's target is called."""
+    return grad_param(event.target) if event.target else None
+
+
+def _is_slope(seen: Seen) -> bool:
+    return seen.right and any(m.entry.kind == "derivative" for m in seen.matches)
 
 
 def _computed(event: Event) -> bool:
@@ -325,5 +395,3 @@ def _parallel(one: Array, other: Array) -> bool:
         return False
     factor = float(np.vdot(other, one)) / max(float(np.vdot(other, other)), 1e-300)
     return bool(np.allclose(one, factor * other, rtol=CLOSE, atol=1e-12)) and factor != 0
-
-

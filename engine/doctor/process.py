@@ -41,6 +41,7 @@ class Process:
     """A worker for one program. Use it in a `with` block."""
 
     def __init__(self, source: Source, *, memory: int = MEMORY) -> None:
+        self.started = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix="rnn-tui-doctor-"))
         self.file = self.folder / f"{source.path.stem}.py"
         self.source = source

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,7 +39,6 @@ from engine.network import Network
 SECONDS = 3.0
 CANDIDATES = 4
 """Values tried for one role."""
-_KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +195,7 @@ def _examine_events(
     )
     if report.verdict == "correct":
         return report
-    line_up = placing.timeline(found.events, reference, scale.factor, wrong)
+    line_up = placing.timeline(found.events, reference, placing.Scales(scale.factor, wrong, found.turned))
     own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
 
     def measure(problem: Problem) -> Measurement:
@@ -207,12 +205,34 @@ def _examine_events(
             else Measurement(None, {}, error="the script fixes its own data and weights")
         )
 
-    return unless_forward_unknown(located(patient, report, line_up, reference, measure, found.problem), outputs)
+    def verify(text: str) -> bool:
+        return not given and _is_right(patient, text)
+
+    return unless_forward_unknown(located(patient, report, line_up, measure, found.problem, verify), outputs)
+
+
+def _is_right(patient: Patient, text: str) -> bool:
+    """Whether a changed script's gradients are right."""
+    tree = ast.parse(text)
+    made = instrument(tree)
+    answer = patient.process.ask(
+        "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
+    )
+    changed = replace(patient, sites=made.sites, loops=made.loops)
+    found = _recognised(_events(changed, answer), {})
+    if found is None or found.share < 1.0:
+        return False
+    reference = Reference(found.problem)
+    gradients = _gradients(found, reference)
+    scale = find_scale(found.problem, Run((), (), found.events), Measurement(None, gradients), reference, single=False)
+    missing = frozenset(found.problem.parameters) - found.names.keys()
+    scaled = {name: value / scale.factor for name, value in gradients.items()}
+    return all(each.ok for each in comparing.compare_all(found.problem, scaled, missing).values())
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
     if found is None:
-        names = sorted({final_name(e.target) for e in events if e.array is not None and e.target})[:12]
+        names = sorted({placing.final_name(e.target) for e in events if e.array is not None and e.target})[:12]
         return (
             "there is no function that is a backward pass by its name, and among its arrays "
             f"({', '.join(names) or 'none'}) are none called X, y, Wx, Wa, Wy (in any notation); "
@@ -226,13 +246,6 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
 # Recognising
 
 
-def final_name(target: str) -> str:
-    """The name that says what a target is: `Wx` of `params["Wx"]` and of `self.Wx`, `grads` of `grads[t]`."""
-    if found := _KEY.search(target):
-        return found[1]
-    return placing.base_name(target)
-
-
 def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]:
     """Arrays by the role of what they are assigned to, in order: the event's number, the value, the name."""
     found: dict[str, list[tuple[int, Array, str]]] = {}
@@ -240,7 +253,7 @@ def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]
         value = event.value
         if event.site.kind in ("part", "increment", "return") or not isinstance(value, np.ndarray):
             continue
-        name = final_name(event.target)
+        name = placing.final_name(event.target)
         meant = roles.role(name) if name else None
         if meant in ("X", "y", "a0", *roles.PARAMETERS):
             found.setdefault(meant, []).append((event.number, value, name))
@@ -258,7 +271,7 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
         known[name] = [entry for entry in known.get(name, []) if entry[1].ndim == 2]
     if not known.get("Wa"):
         known["Wa"] = [
-            (e.number, e.array, final_name(e.target))
+            (e.number, e.array, placing.final_name(e.target))
             for e in events
             if e.array is not None
             and e.array.ndim == 2
@@ -288,7 +301,7 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
     arrays: dict[str, Array] = {}
     for event in events:
         if event.site.kind == "assign" and event.array is not None:
-            arrays.setdefault(final_name(event.target), event.array)
+            arrays.setdefault(placing.final_name(event.target), event.array)
     for cell in CELLS.values():
         if cell.has_activation or not cell.parameters.keys() <= arrays.keys() or "Wy" not in arrays:
             continue
@@ -559,7 +572,7 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
 
 def _gradient(found: Found, target: str) -> str | None:
     """The parameter whose gradient a target is called."""
-    name = final_name(target)
+    name = placing.final_name(target)
     own = name.removeprefix("d")
     return own if own != name and own in found.problem.parameters else roles.gradient(name)
 

@@ -61,7 +61,11 @@ def _batch(stage: str, t: int, value: Any, values: Values) -> Step:
 
 
 def _terms(
-    executor: Executor, edits: Mapping[str, Edits], values: Values, names: tuple[str, ...], received: Mapping[int, Array]
+    executor: Executor,
+    edits: Mapping[str, Edits],
+    values: Values,
+    names: tuple[str, ...],
+    received: Mapping[int, Array],
 ) -> Iterator[Step]:
     """Each step's term of the gradients, of all samples and of each, and the sums so far (`sum dWa`)."""
     source = "dlogits" if names is HEAD else "dz"
@@ -78,4 +82,3 @@ def _terms(
                 rows.append(np.array(line(own, t)))
             yield Step(stage, t, terms[-1], tuple(rows))
             yield Step(f"sum {stage}", t, executor.total(stage, terms, values, edits.get(name, ())))
-

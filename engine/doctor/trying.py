@@ -147,7 +147,7 @@ class Subject:
             wanted["initial"] = False
         if self.layout.tokens:
             wanted.pop("inputs", None)
-        return adapted(_made(**wanted), self.recipe, self.layout)
+        return _adapted(_made(**wanted), self.recipe, self.layout.tokens)
 
     def _fixed(self) -> dict[str, Any]:
         if self.layout.tokens:
@@ -164,22 +164,24 @@ def _made(**wanted: Any) -> Problem:
     return _cached(tuple(sorted(wanted.items())))
 
 
-def adapted(problem: Problem, recipe: Recipe, layout: Layout) -> Problem:
+@lru_cache(maxsize=256)
+def _adapted(problem: Problem, recipe: Recipe, tokens: bool) -> Problem:
     """The problem as this program can take it: one-hot inputs for tokens, biases that it does not have at zero."""
     network, X = problem.network, problem.X
     weights = {
         name: np.zeros_like(value) if value.ndim == 1 and name not in recipe.given else value
         for name, value in network.weights.items()
     }
-    if layout.tokens:
+    if tokens:
         rng = np.random.default_rng(5)
         size = network.outputs if recipe.one_vocabulary else network.inputs
         X = np.eye(size)[rng.integers(0, size, X.shape[:2])]
         if size != network.inputs:
-            weights["Wx"] = (
-                0.5 * rng.choice((-1.0, 1.0), (size, network.hidden)) * rng.uniform(0.5, 1.5, (size, network.hidden))
-            )
+            drawn = rng.uniform(0.25, 0.75, (size, network.hidden)) * rng.choice((-1.0, 1.0), (size, network.hidden))
+            weights["Wx"] = drawn
             network = replace(network, inputs=size, weights=weights)
+    elif all(weights[name] is value for name, value in network.weights.items()):
+        return problem
     return replace(problem, network=replace(network, weights=weights), X=X)
 
 
@@ -197,14 +199,16 @@ class Trial:
     states: float = 0.0
     outputs: float = 0.0
     done: bool = False
+    agrees: bool = False
+    """Whether every gradient is the reference's, up to one factor."""
     run: Run | None = None
     problem: Problem | None = None
 
     @property
     def rank(self) -> tuple[float, ...]:
         """Better trials come later."""
-        length = len(self.run.events) if self.run else 0
-        return (round(self.states, 6), self.outputs, self.done, length)
+        length = len(self.run.events) if self.run and not self.done else 0
+        return (round(self.states, 6), self.agrees, self.done and self.outputs >= 2.0, self.outputs, self.done, length)
 
 
 class Finder:
@@ -262,39 +266,42 @@ def search(
 ) -> Trial:
     """The way of calling whose forward pass is the reference's; the nearest one where none is."""
     deadline = time.monotonic() + seconds
+    nearest: Trial | None = None
     best: Trial | None = None
-    perfect: list[Trial] = []
     for recipe, layout in ((recipe, layout) for recipe in recipes for layout in _first_layouts(recipe)):
         trial = _states(process, sites, recipe, layout)
-        if best is None or trial.rank > best.rank:
-            best = trial
-        if trial.states == 1.0:
-            perfect.append(trial)
-        if trial.states == 1.0 and (trial.done or len(perfect) >= KEPT):
+        if _ran_out(trial):
+            return trial
+        if nearest is None or trial.rank > nearest.rank:
+            nearest = trial
+        if trial.states == 1.0 and not _is_known(best, trial):
+            found = _read_out(process, sites, trial, time.monotonic() + READING_SECONDS)
+            if best is None or found.rank > best.rank:
+                best = found
+            if best.agrees:
+                return best
+            if best.done and best.outputs >= PERFECT:
+                deadline = min(deadline, time.monotonic() + DOUBT_SECONDS)
+        if time.monotonic() > deadline:
             break
-        if time.monotonic() > deadline or _ran_out(trial):
-            best, perfect = (trial, [trial]) if _ran_out(trial) else (best, perfect)
-            break
-    assert best is not None
-    deadline += seconds
-    result: Trial | None = None
-    for start in sorted(perfect, key=lambda trial: not trial.done) or [best]:
-        found = _read_out(process, sites, start, deadline)
-        if result is None or found.rank > result.rank:
-            result = found
-        if (result.done and result.outputs >= PERFECT) or time.monotonic() > deadline:
-            break
-    assert result is not None
-    return result
+    assert nearest is not None
+    return best or nearest
+
+
+def _is_known(best: Trial | None, trial: Trial) -> bool:
+    """Whether a layout is one that was looked at, but for what the read-out decides."""
+    return best is not None and replace(best.layout, y="", wy=False, out_bias="") == replace(
+        trial.layout, y="", wy=False, out_bias=""
+    )
+
+
+READING_SECONDS, DOUBT_SECONDS = 1.2, 0.3
+"""For the read-out of one layout; for other layouts when one explains the forward pass, but the gradients are wrong."""
 
 
 def _ran_out(trial: Trial) -> bool:
     """Whether the code did not end in its time: it is not tried again."""
     return trial.run is not None and trial.run.error is not None and trial.run.error["kind"] == "Stopped"
-
-
-KEPT = 24
-"""Layouts whose states are right that are looked at more closely, while none of them returns."""
 
 
 def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
@@ -312,15 +319,14 @@ def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
         every_upstream = "HBT" if columns else "TBH"
         return Layout(x, columns, wa, columns, bias, out, state, y, every_upstream if not single else "TH")
 
-    for x, (columns, wa) in itertools.product(inputs, ((False, False), (True, True))):
-        single = "B" not in x.upper()
-        for y in ("", "T", "C1", "C") if single else ("B", "CB" if columns else "BC", "BT"):
-            for bias in ("H1", "H") if columns else ("H", "1H"):
-                for state in _states_of(single, columns) if has_state else ("H" if single else "BH",):
-                    layout = family(x, columns, wa, bias if has_bias else "H", state, y)
-                    if layout not in seen:
-                        seen.add(layout)
-                        yield layout
+    for y_batch, y_single in (("B", ""), ("BC", "T"), ("CB", "C1"), ("BT", "C")):
+        for x, (columns, bias, rows) in itertools.product(inputs, _FAMILIES):
+            single = "B" not in x.upper()
+            y, state = (y_single, _STATES[bias]) if single else (y_batch, "BH" if rows else "HB")
+            layout = family(x, columns, columns, bias if has_bias else "H", state if has_state else "BH", y)
+            if layout not in seen:
+                seen.add(layout)
+                yield layout
     if not has_params:
         return
     for x, columns, wa in itertools.product(inputs, (False, True), (False, True)):
@@ -335,10 +341,17 @@ def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
                 yield layout
 
 
-def _states_of(single: bool, columns: bool) -> tuple[str, ...]:
-    if single:
-        return ("H1", "H") if columns else ("H", "1H")
-    return ("HB",) if columns else ("BH",)
+_FAMILIES = (
+    (False, "H", True),
+    (True, "H1", False),
+    (True, "H", True),
+    (False, "1H", True),
+    (True, "H1", True),
+    (True, "1H", True),
+    (True, "H", False),
+)
+"""Weights transposed or not, the biases' shape, states in rows or columns: what goes together."""
+_STATES = {"H": "H", "1H": "1H", "H1": "H1"}
 
 
 def _subject(process: Process, sites: Sequence[Site], trial: Trial) -> Subject:
@@ -356,24 +369,18 @@ def _finder(problem: Problem) -> Finder:
     return Finder(problem)
 
 
+@lru_cache(maxsize=64)
+def _reference(problem: Problem) -> Reference:
+    return Reference(problem)
+
+
 def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
     """A trial for the states only: whatever the read-out makes of a random target."""
     trial = Trial(recipe, layout, predict="every" if "T" in layout.y or "da" in recipe.given else "last")
     problem = _problem(process, sites, replace(trial, activation="relu"))
-    key = (id(_base(problem)), tuple(sorted(recipe.given)), layout.tokens, recipe.one_vocabulary, bool(problem.initial))
-    finder = _FINDERS.get(key)
-    if finder is None:
-        finder = _FINDERS[key] = Finder(problem)
     run = _subject(process, sites, trial).run(problem, record=True)
-    activation, share = finder.found(run.events)
+    activation, share = _finder(problem).found(run.events)
     return replace(trial, activation=activation, states=share, done=run.error is None, run=run, problem=problem)
-
-
-_FINDERS: dict[tuple[Any, ...], Finder] = {}
-
-
-def _base(problem: Problem) -> Any:
-    return problem.y  # shared by the adapted copies of one cached problem
 
 
 def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
@@ -388,25 +395,41 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
             problem = _problem(process, sites, trial)
         except ValueError:
             continue
-        reference = Reference(problem)
+        reference = _reference(problem)
         base = _weights_first(process, sites, trial, problem, reference)
         for layout in _target_layouts(replace(start, layout=base), problem):
             own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
             if own.rank > best.rank:
                 best = own
-            if time.monotonic() > deadline or (best.outputs >= PERFECT and best.done) or _ran_out(own):
+            if time.monotonic() > deadline or best.agrees or _ran_out(own):
                 break
-        if time.monotonic() > deadline or (
-            best.outputs >= PERFECT and best.done and best.predict == predict and _settled(best)
-        ):
+        if time.monotonic() > deadline or best.agrees:
             break
     return best
 
 
 def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
     run = _subject(process, sites, trial).run(problem, record=True)
-    outputs = _outputs(trial, problem, reference, run)
-    return replace(trial, run=run, problem=problem, done=run.error is None, outputs=outputs)
+    own = replace(
+        trial, run=run, problem=problem, done=run.error is None, outputs=_outputs(trial, problem, reference, run)
+    )
+    return replace(own, agrees=own.done and own.outputs >= 2.0 and _agrees(_subject(process, sites, own), problem, run))
+
+
+def _agrees(subject: Subject, problem: Problem, run: Run) -> bool:
+    """Whether all gradients are the reference's times one positive factor."""
+    ratios: list[float] = []
+    for name, value in subject.measurement(problem, run).gradients.items():
+        wanted = problem.tape.gradients.get(name)
+        if wanted is None:
+            continue
+        if wanted.shape != value.shape or not np.isfinite(value).all():
+            return False
+        ratio = float(np.vdot(wanted, value) / max(float(np.vdot(wanted, wanted)), 1e-300))
+        if ratio <= 0.0 or np.abs(value - ratio * wanted).max() > 1e-3 * ratio * np.abs(wanted).max():
+            return False
+        ratios.append(ratio)
+    return bool(ratios) and max(ratios) < min(ratios) * (1 + 1e-3)
 
 
 def _weights_first(
@@ -439,11 +462,6 @@ def _has_outputs(problem: Problem, reference: Reference, run: Run) -> bool:
 
 
 PERFECT = 3.0
-
-
-def _settled(trial: Trial) -> bool:
-    """Whether outputs at every step would have been seen."""
-    return trial.predict == "every" or trial.outputs < PERFECT + 1
 
 
 def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
@@ -484,13 +502,27 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
     score = 0.0
     if shown & wanted or (every and None in shown):
         score += 2.0 if not every or None in shown or shown >= wanted else 1.0
+        score += 0.5 if every else 0.0
     if any(name in ("dlogits", "loss") for name, _ in seen):
         score += 1.0
     if not network.head.classes and not any(name in ("dlogits", "loss") for name, _ in seen):
         return min(score, 0.1)
-    if score == 0.0 and network.outputs > 1 and any(name == "logits" for name, _ in seen):
-        return 0.3  # the logits are right, what is made of them is not
+    if score == 0.0 and network.outputs > 1:
+        # The outputs are not right: what speaks for this reading are the logits, and for how many steps there are outputs.
+        score += 0.3 * any(name == "logits" for name, _ in seen)
+        score += 0.2 * (_steps_of_outputs(problem, run) == (T if every else 1))
     return score
+
+
+def _steps_of_outputs(problem: Problem, run: Run) -> int:
+    """At how many steps the program has outputs, by the sizes of what it computes."""
+    B, T = problem.X.shape[:2] if run.events and run.events[0].sample is None else (1, problem.X.shape[1])
+    C = problem.network.outputs
+    own = [e for e in run.events if e.sample in (None, 0) and e.site.kind == "assign" and e.array is not None]
+    if any(np.asarray(e.value).size == B * T * C and np.asarray(e.value).ndim > 2 - (B == 1) for e in own):
+        return T
+    lines = [e.site.line for e in own if np.asarray(e.value).size == B * C]
+    return T if any(lines.count(line) == T for line in set(lines)) else 1
 
 
 def _scalar(value: Any, problem: Problem, seen: set[tuple[str, int | None]]) -> None:
