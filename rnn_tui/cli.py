@@ -89,7 +89,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         "FILE is run, with your rights: in a process of its own with limits of time and memory, on a copy, "
         "which protects from accidents, not from malice."
     )
-    parser.add_argument("file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script")
+    parser.add_argument(
+        "file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script"
+    )
     parser.add_argument("--function", metavar="NAME", help="the function to examine (found by its name and arguments)")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.epilog = "exit codes: 0 right, 1 wrong, 2 could not be run"
@@ -97,7 +99,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="MINE.npz", help="arrays of your own: weights, gradients, states under any known names")
+    parser.add_argument(
+        "file", metavar="MINE.npz", help="arrays of your own: weights, gradients, states under any known names"
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     _common(parser)
 

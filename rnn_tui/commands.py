@@ -154,6 +154,18 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return report.exit_code
 
 
+def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
+    from engine.doctor.arrays import compare_arrays, text
+
+    report = compare_arrays(Path(arguments.file), arguments.data, given)
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        sys.stdout.write(text(report))
+    return 0 if report.ok else 1
+
+
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples

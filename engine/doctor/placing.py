@@ -245,10 +245,17 @@ def _second_product(line_up: Timeline, first: Seen) -> Seen:
     products = [
         s
         for s in line_up.seen[line_up.index(first) :]
-        if not s.right and not s.is_part and any(roles.parameter(n) == "Wa" for n in read_names(s.event.site.source))
+        if not s.right
+        and not s.is_part
+        and _is_product(s.event.site.source)
+        and any(roles.parameter(n) == "Wa" for n in read_names(s.event.site.source))
     ]
     lines = list(dict.fromkeys(s.line for s in products))
     return next((s for s in products if s.line == lines[1]), first) if len(lines) > 1 else (products or [first])[0]
+
+
+def _is_product(source: str) -> bool:
+    return any(sign in source for sign in ("@", "dot(", "matmul(", "einsum("))
 
 
 def _forward(line_up: Timeline, id_: str) -> Seen | None:
