@@ -20,6 +20,8 @@ from engine.program import Loop, Program, Quantity
 
 Values: TypeAlias = dict[str, Any]
 Line: TypeAlias = Callable[[Values, int], Any]
+Keep: TypeAlias = Callable[[str, int, Any], None]
+"""Is told a line, a step and the value."""
 
 HEAD = ("Wy", "by")
 CELL = ("Wx", "Wa", "ba")
@@ -121,7 +123,7 @@ class Executor:
 
     def loss(self, edits: Edits = ()) -> float:
         """The loss as the edited forward pass computes it."""
-        return self._keep("loss", edits, lambda _, own: float(self._stored(own)["loss"]))
+        return self._keep("loss", edits, lambda _, own: float(self.stored(own)["loss"]))
 
     def key(self, name: str, edits: Edits) -> Edits:
         """The edits that a gradient (or the loss) depends on."""
@@ -168,7 +170,8 @@ class Executor:
                 self._kept[name, own] = compute(name, own)
         return self._kept[name, own]
 
-    def _stored(self, edits: Edits) -> Values:
+    def stored(self, edits: Edits) -> Values:
+        """What the backward pass finds: the tape's values, some of them changed."""
         values = dict(self.values)
         for kind in (ForwardEdit, StoredEdit):
             for edit in edits:
@@ -177,36 +180,40 @@ class Executor:
         return values
 
     def _delta(self, _: str, edits: Edits) -> dict[int, Array]:
-        values = self._stored(edits)
+        values = self.stored(edits)
         steps = range(1, self.steps + 1) if self.every else (self.steps,)
         return {t: self.line("dlogits", t, edits)(values, t) for t in steps}
 
     def _gradient(self, name: str, edits: Edits) -> Array:
-        values = self._stored(edits)
+        values = self.stored(edits)
         target = f"d{name}"
         if name in HEAD:
             received = self.delta(edits)
             steps = self.order(edits, "head order") if self.every else [self.steps]
             values_of = "dlogits"
         else:
-            received = self._keep("scan", edits, self._scan)
+            received = self._keep("scan", edits, lambda _, own: self.scan(own))
             steps, values_of = list(received), "dz"
         terms: list[Array] = []
         for t in steps:
             values[values_of] = received[t]
             terms.append(self.line(target, t, edits)(values, t))
+        return self.total(target, terms, values, edits)
+
+    def total(self, target: str, terms: list[Array], values: Values, edits: Edits) -> Array:
+        """The sum of a gradient's terms, as edited."""
         for edit in edits:
             if isinstance(edit, SumEdit) and edit.stage == f"sum {target}":
                 return edit.change(terms, values)
-        return sum(terms[1:], terms[0]) if terms else np.zeros_like(self.values[name])
+        return sum(terms[1:], terms[0]) if terms else np.zeros_like(self.values[target.removeprefix("d")])
 
-    def _scan(self, _: str, edits: Edits) -> dict[int, Array]:
-        """dz by step, in the order of the loop."""
-        values = self._stored(edits)
+    def scan(self, edits: Edits, keep: Keep | None = None) -> dict[int, Array]:
+        """dz by step, in the order of the loop; `keep` is told every line's value."""
+        values = self.stored(edits)
         for edit in edits:
             if isinstance(edit, ScanEdit):
                 return edit.change(self, values, edits)
-        return self.loop(values, self.delta(edits), edits)
+        return self.loop(values, self.delta(edits), edits, keep=keep)
 
     def loop(
         self,
@@ -214,8 +221,10 @@ class Executor:
         delta: Mapping[int, Array],
         edits: Edits,
         after: Callable[[Values, int], None] | None = None,
+        keep: Keep | None = None,
     ) -> dict[int, Array]:
         """The loop over time: from each step's dlogits to its dz. `after` runs when a step's dz is there."""
+        told = keep or _untold
         values["last dlogits"] = delta[self.steps]
         flow: Any = np.zeros_like(values["a"][0])
         if not self.every:
@@ -227,13 +236,21 @@ class Executor:
                 values["dlogits"], values["da_next"] = delta[t], flow
                 values["da_out"] = self.line("da_out", t, edits)(values, t)
                 values["da"] = self.line("da", t, edits)(values, t)
+                told("da_out", t, values["da_out"])
             else:
                 values["da"] = flow
             values["dz"] = result[t] = self.line("dz", t, edits)(values, t)
+            told("da", t, values["da"])
+            told("dz", t, result[t])
             if after:
                 after(values, t)
             flow = self.line(BACK, t, edits)(values, t)
+            told(BACK, t, flow)
         return result
+
+
+def _untold(stage: str, t: int, value: Any) -> None:
+    """Nobody asks."""
 
 
 def _trees(program: Program) -> dict[str, Expression]:
@@ -297,8 +314,9 @@ def _within_norm(u: Array, limit: float) -> Array:
 
 
 def _total(u: Array) -> Array:
-    total = float(u.sum())
-    return np.full(u.shape[-1], total)
+    result: Array = np.empty_like(u[0])
+    result[...] = u.sum()
+    return result
 
 
 _FUNCTIONS: dict[str, Any] = {

@@ -52,6 +52,11 @@ class Match:
     transposed: bool
 
 
+def same(value: Array, entry: Entry) -> Match | None:
+    """Whether a value is the entry, up to the order of its axes, sign and scale."""
+    return _same(value, entry, TOLERANCE)
+
+
 class Reference:
     """All values of a problem's tape that a hand-written program may compute, and the search among them."""
 

@@ -6,6 +6,7 @@ depend on; so of many thousand pairs few are computed. What several hypotheses e
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
@@ -35,6 +36,9 @@ class Naming:
     diagnoses: tuple[Diagnosis, ...] = ()
     alternatives: tuple[Diagnosis, ...] = ()
     notes: tuple[str, ...] = ()
+    hypothesis: Hypothesis | None = None
+    comparison: Comparison | None = None
+    """What computes the diagnosis' gradients, and on what: for finding its lines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +160,10 @@ def name(measure: Measure, problem: Problem, constants: Iterable[float] = ()) ->
     if not found:
         return Naming()
     best, *rest = sorted(found, key=lambda hypothesis: hypothesis.preference)
-    others = {h.ids: h for h in reversed(rest) if h.ids != best.ids and len(h.ids) == len(best.ids)}
-    alternatives = sorted(others.values(), key=lambda hypothesis: hypothesis.preference)
-    return Naming((diagnosis(best, comparison),), tuple(diagnosis(h, comparison) for h in alternatives))
+    equal = {h.ids: h for h in reversed(rest) if h.ids != best.ids and len(h.ids) == len(best.ids)}
+    alternatives = sorted(equal.values(), key=lambda hypothesis: hypothesis.preference)
+    others = tuple(diagnosis(h, comparison) for h in alternatives)
+    return Naming((diagnosis(best, comparison),), others, hypothesis=best, comparison=comparison)
 
 
 def once(measure: Measure, problem: Problem) -> tuple[Measurement, frozenset[str]]:
@@ -315,3 +320,9 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
     """In the order in which parameters are listed everywhere."""
     order = ("Wx", "Wa", "ba", "Wy", "by")
     return tuple(sorted(names, key=order.index))
+
+
+def constants(tree: ast.AST) -> tuple[float, ...]:
+    """The numbers that stand in a program."""
+    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return tuple(dict.fromkeys(abs(float(v)) for v in found if isinstance(v, int | float) and not isinstance(v, bool)))

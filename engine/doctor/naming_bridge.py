@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from engine.doctor import placing
 from engine.doctor.diagnose import Patient, place_of
+from engine.doctor.locating import Locator
 from engine.doctor.mending import Verify, mend
-from engine.doctor.naming import name
+from engine.doctor.naming import constants, name
 from engine.doctor.placing import Timeline
 from engine.doctor.problem import Measure, Problem
 from engine.doctor.report import Finding, Place, Report
@@ -35,12 +36,16 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem, verify: Verify
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line; `verify` tries a corrected text."""
-    naming = name(measure, problem)
+    naming = name(measure, problem, constants(patient.source.tree()))
+    locator = None
+    if naming.hypothesis is not None and naming.comparison is not None:
+        locator = Locator(line_up, patient.loops, patient.sites, report.function, naming.comparison, naming.hypothesis)
     findings: list[Finding] = []
     loop = placing.backward_loop(line_up, patient.loops)
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
-            found = placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
+            line = locator.line(id_) if locator else None
+            found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
             place: Place | None = None
             if isinstance(found, int):
                 place = Place(found, patient.source.line(found), quantity)

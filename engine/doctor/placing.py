@@ -60,6 +60,8 @@ class Timeline:
     start: int
     by_site: Mapping[Site, tuple[Seen, ...]]
     reference: Reference
+    events: Sequence[Event] = ()
+    base: float = 1.0
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
@@ -156,7 +158,8 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     for each in seen:
         by_site.setdefault(each.event.site, []).append(each)
     start = outputs["p"] or outputs["logits"]
-    return Timeline(tuple(seen), start, {site: tuple(those) for site, those in by_site.items()}, reference)
+    sites = {site: tuple(those) for site, those in by_site.items()}
+    return Timeline(tuple(seen), start, sites, reference, events, scales.base)
 
 
 def _is_right(match: Match, scales: Scales) -> bool:

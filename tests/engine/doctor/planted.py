@@ -16,17 +16,37 @@ def singles(style: Style) -> list[Planted]:
     return [plant(style, id, edits) for id, ways in style.plants.items() for edits in ways]
 
 
+def sampled_singles() -> list[Planted]:
+    """Every mistake once, each time in another style."""
+    found: dict[str, Planted] = {}
+    for number, id in enumerate(sorted({id for style in STYLES for id in style.plants})):
+        able = [style for style in STYLES if style.plants.get(id)]
+        style = able[number % len(able)]
+        found[id] = plant(style, id, style.plants[id][-1])
+    return list(found.values())
+
+
 def pairs(style: Style, number: int, seed: int = 0) -> list[Planted]:
-    """A sample of two mistakes at once."""
+    """A sample of two mistakes at once, neither of which hides the other."""
     rng = np.random.default_rng(seed)
-    ids = [id for id, ways in style.plants.items() if ways]
+    ids = [id for id, ways in style.plants.items() if ways and id != "gradients-not-reset"]
     found: list[Planted] = []
     while len(found) < number:
         first, second = (ids[n] for n in sorted(rng.choice(len(ids), 2, replace=False)))
-        edits = style.plants[first][0], style.plants[second][0]
-        if planted := plant_both(style, (first, edits[0]), (second, edits[1])):
+        edits = (first, style.plants[first][0]), (second, style.plants[second][0])
+        planted = plant_both(style, *edits)
+        if planted and not any(_same(style, planted, plant(style, *alone)) for alone in edits):
             found.append(planted)
     return found
+
+
+def _same(style: Style, one: Planted, other: Planted) -> bool:
+    """Whether two programs cannot be told apart by what they return."""
+    problem = problem_of(style)
+    first, second = run(style, one.source)(problem), run(style, other.source)(problem)
+    if first.error or second.error or not np.allclose(first.loss or 0, second.loss or 0, equal_nan=True):
+        return bool(first.error)
+    return all(np.allclose(value, second.gradients[n], rtol=1e-9, atol=1e-12) for n, value in first.gradients.items())
 
 
 def problem_of(style: Style, **sizes: int) -> Problem:

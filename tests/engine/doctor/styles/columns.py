@@ -186,15 +186,7 @@ STYLE = Style(
         ],
         "dwa-uses-current-state": [[(DWAA, "dWaa = np.dot(dz, a_next.T)")]],
         "dwa-uses-preactivation": [[(DWAA, "dWaa = np.dot(dz, z.T)")]],
-        "dwx-wrong-step": [
-            [
-                (CALL, CALL + "\ndWaxt = np.dot(dWaxt, 0) + np.dot(_dz(da, caches[t]), x[:, :, t - 1].T)"),
-                (
-                    "def rnn_cell_backward(da_next, cache, Wax, Waa):",
-                    "def _dz(da_next, cache):\n    return (1 - cache[0] ** 2) * da_next\n\n\ndef rnn_cell_backward(da_next, cache, Wax, Waa):",
-                ),
-            ],
-        ],
+        "dwx-wrong-step": [[("dWax += dWaxt", "dWax += np.dot((1 - caches[t][0] ** 2) * da, x[:, :, t - 1].T)")]],
         "first-step-skipped": [[(LOOP, "for t in range(T_x - 1, 0, -1):")]],
         "last-step-skipped": [[(LOOP, "for t in reversed(range(T_x - 1)):")]],
         "initial-state-wraps": [
@@ -218,10 +210,10 @@ STYLE = Style(
         ],
         "state-aliased": [
             [
-                ("a_next = np.tanh(z)", "a_next = _buffer(z.shape)\nnp.tanh(z, out=a_next)"),
+                ("a_next = a0", "a_next = a0.copy()"),
                 (
-                    "def rnn_cell_forward(xt, a_prev, Wax, Waa, ba):",
-                    "_buffers = {}\n\n\ndef _buffer(shape):\n    return _buffers.setdefault(shape, np.empty(shape))\n\n\ndef rnn_cell_forward(xt, a_prev, Wax, Waa, ba):",
+                    "a_next, cache = rnn_cell_forward(x[:, :, t], a_next, Wax, Waa, ba)",
+                    "new, cache = rnn_cell_forward(x[:, :, t], a_next, Wax, Waa, ba)\na_next[:] = new\ncache = (a_next, *cache[1:])",
                 ),
             ]
         ],

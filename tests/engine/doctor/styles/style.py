@@ -12,7 +12,8 @@ import numpy as np
 from engine.doctor.problem import Measurement, Problem
 
 Edit = tuple[str, str]
-"""A line as it stands (without its indentation), and what stands there instead: any number of lines, "" for none, one level further out after an `@`."""
+"""A line as it stands (without its indentation), and what stands there instead: any number of lines, "" for none; after an `@` they
+stand one level further out."""
 Plant = Sequence[Edit]
 
 
