@@ -97,7 +97,7 @@ def _restored(value: Any, arrays: list[Array]) -> Any:
     kind, inside = cast("tuple[str, Any]", next(iter(value.items())))
     match kind:
         case "array":
-            return arrays[inside]
+            return arrays[int(inside)]
         case "tuple":
             return tuple(_restored(item, arrays) for item in inside)
         case "dict":

@@ -369,7 +369,8 @@ class Worker:
             except Exception:
                 continue
             if is_array(value) or isinstance(value, np.generic):
-                result[ast.unparse(node)] = list(np.asarray(value).shape)
+                array: Any = np.asarray(value)
+                result[ast.unparse(node)] = list(array.shape)
             elif isinstance(value, int | float) or is_sequence(value) or is_dict(value):
                 result[ast.unparse(node)] = type(value).__name__
         return result
