@@ -73,6 +73,8 @@ def find_scale(problem: Problem, run: Run, measured: Measurement, reference: Ref
         return Scale(found, allowed[found], "gradients", not disagrees)
     if (found := _delta(problem, run, reference, single, allowed)) is not None:
         return Scale(found, allowed[found], "delta", not disagrees)
+    if (found := _read_out(problem, measured.gradients, allowed)) is not None:
+        return Scale(found, allowed[found], "delta", not disagrees)
     return Scale(1.0, allowed[1.0], "nothing", not disagrees)
 
 
@@ -134,3 +136,9 @@ def _delta(
                 if nearest is not None:
                     found.append(nearest)
     return found[-1] if found else None
+
+
+def _read_out(problem: Problem, gradients: Mapping[str, Array], allowed: Mapping[float, str]) -> float | None:
+    """The factor of the read-out's own gradients."""
+    own = {name: value for name, value in gradients.items() if name in ("Wy", "by")}
+    return _uniform(problem, own, allowed)
