@@ -56,6 +56,8 @@ def named(
             findings.append(Finding(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, "")))
     alternatives = tuple(other.ids for other in naming.alternatives)
     report = replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
+    if not report.diagnoses and not report.loss_matches:
+        return report  # not even the forward pass is understood: nothing to mend
     return mended(patient, report, verify)
 
 

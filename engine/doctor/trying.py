@@ -214,6 +214,8 @@ class Trial:
     """Whether every gradient is the reference's, up to one factor."""
     run: Run | None = None
     problem: Problem | None = None
+    others: tuple[Trial, ...] = ()
+    """Other readings of the program that it completed; where no reading's outputs are right, one of them may be what is meant."""
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -417,6 +419,7 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     if _ran_out(start):
         return start
     best = replace(start, outputs=-1.0)
+    completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     for (head, count), predict in itertools.product(heads, ("last", "every")):
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -430,11 +433,14 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
             own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
             if own.rank > best.rank:
                 best = own
+            if own.done:
+                completed.append(own)
             if time.monotonic() > deadline or best.agrees or _ran_out(own):
                 break
         if time.monotonic() > deadline or best.agrees:
             break
-    return best
+    completed.sort(key=lambda trial: -trial.outputs)
+    return replace(best, others=tuple(trial for trial in completed if trial is not best))
 
 
 def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
