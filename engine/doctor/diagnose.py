@@ -148,13 +148,24 @@ def _demonstrations(found: Program, main: Function) -> list[int]:
 def examine_trial(patient: Patient, trial: Trial) -> Report:
     """The report on the best way of calling that was found."""
     assert trial.run is not None and trial.problem is not None
+    from engine.doctor.readings import likeliest
+
+    trial = likeliest(trial, lambda other: _subject(patient, other))
+    assert trial.run is not None
     base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
     if trial.states == 0.0:
         _refuse_unrecognised(patient, trial)
     error = trial.run.error
     if error is not None and (not _in_backward(patient, trial) or is_of_loss(patient, error)):
         raise CannotRun(patient.failed(error, 1.5), error.get("line"))
-    subject = Subject(
+    subject = _subject(patient, trial)
+    if error is not None:
+        return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
+    return _compared(patient, trial, subject, base)
+
+
+def _subject(patient: Patient, trial: Trial) -> Subject:
+    return Subject(
         patient.process,
         patient.sites,
         trial.recipe,
@@ -164,9 +175,6 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
         trial.loss,
         trial.outputs_count,
     )
-    if error is not None:
-        return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
-    return _compared(patient, trial, subject, base)
 
 
 def _refuse_unrecognised(patient: Patient, trial: Trial) -> None:

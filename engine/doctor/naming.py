@@ -193,6 +193,13 @@ def explained(comparison: Comparison, measure: Measure, constants: Iterable[floa
     return separate(found, measure, comparison.problem)
 
 
+def is_single(measured: Measurement, problem: Problem) -> bool:
+    """Whether one mistake, or none, explains a measurement."""
+    comparison = Comparison(problem, measured)
+    own = variations(Setting.of(problem))
+    return bool(comparison.names) and (comparison.right or any(comparison.fit((v,)) for v in own))
+
+
 def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool = True) -> list[Hypothesis]:
     """Every single mistake that fits, if none every one times a learning rate, if none every pair."""
     active = [v for v in own if not _harmless(comparison, v)]

@@ -203,6 +203,8 @@ class Trial:
     """Whether every gradient is the reference's, up to one factor."""
     run: Run | None = None
     problem: Problem | None = None
+    others: tuple[Trial, ...] = ()
+    """What else was tried."""
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -387,7 +389,7 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
     if _ran_out(start):
         return start
-    best = replace(start, outputs=-1.0)
+    best, others = replace(start, outputs=-1.0), list[Trial]()
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     for (head, count), predict in itertools.product(heads, ("last", "every")):
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -399,13 +401,14 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
         base = _weights_first(process, sites, trial, problem, reference)
         for layout in _target_layouts(replace(start, layout=base), problem):
             own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
+            others.append(own)
             if own.rank > best.rank:
                 best = own
             if time.monotonic() > deadline or best.agrees or _ran_out(own):
                 break
         if time.monotonic() > deadline or best.agrees:
             break
-    return best
+    return replace(best, others=tuple(other for other in others if other is not best))
 
 
 def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:

@@ -1,0 +1,35 @@
+"""Which reading of a program is meant where none makes its gradients right: the one in which a mistake of the catalogue explains them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from engine.doctor.matching import Reference
+from engine.doctor.naming import is_single
+from engine.doctor.scale import find_scale
+from engine.doctor.trying import Subject, Trial
+
+SECONDS = 1.2
+
+
+def likeliest(trial: Trial, subject_of: Callable[[Trial], Subject]) -> Trial:
+    """The trial itself when its gradients are right or a single mistake explains them, else the next best that one explains."""
+    if trial.agrees or not trial.others:
+        return trial
+    deadline = time.monotonic() + SECONDS
+    for other in sorted((trial, *trial.others), key=lambda each: each.rank, reverse=True):
+        if time.monotonic() > deadline:
+            break
+        if other.done and _is_explained(other, subject_of(other)):
+            return other
+    return trial
+
+
+def _is_explained(trial: Trial, subject: Subject) -> bool:
+    problem, run = trial.problem, trial.run
+    if problem is None or run is None or "y" not in trial.recipe.given:
+        return False
+    measured = subject.measurement(problem, run)
+    subject.scale = find_scale(problem, run, measured, Reference(problem), trial.layout.single).factor
+    return is_single(subject.measurement(problem, run), problem)
