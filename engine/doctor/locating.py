@@ -321,7 +321,8 @@ class Locator:
             ):
                 continue
             rows = scores if self.executor.every else [scores[b : b + 1] for b in range(len(scores))]
-            hits = self._hits((scores, *rows), self.events, 1.0, parts=True)
+            own = (event for event in self.events if not event.site.names)
+            hits = self._hits((scores, *rows), own, 1.0, parts=True)
             outermost = [h for h in hits if h.event.site.function == hits[-1].event.site.function]
             if outermost:
                 return outermost[0].event.site.line

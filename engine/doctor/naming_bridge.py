@@ -36,7 +36,9 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem, verify: Verify
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line; `verify` tries a corrected text."""
-    naming = name(measure, problem, constants(patient.source.tree()))
+    numbers = constants(patient.source.tree())
+    scaled = [number * factor for factor in _factors(line_up.base, measure) for number in numbers]
+    naming = name(measure, problem, (*numbers, *scaled))
     locator = None
     if naming.hypothesis is not None and naming.comparison is not None:
         locator = Locator(line_up, patient.loops, patient.sites, report.function, naming.comparison, naming.hypothesis)
@@ -55,6 +57,12 @@ def named(
     alternatives = tuple(other.ids for other in naming.alternatives)
     report = replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
     return mended(patient, report, verify)
+
+
+def _factors(base: float, measure: Measure) -> tuple[float, ...]:
+    """What a limit or a rate in the user's code is in our scale."""
+    factors = {base, float(getattr(measure, "scale", 1.0))} - {1.0}
+    return tuple(f for factor in factors for f in (1 / factor, factor))
 
 
 def mended(patient: Patient, report: Report, verify: Verify) -> Report:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine.doctor.matching import Reference
 from engine.doctor.naming import is_single
-from engine.doctor.scale import find_scale
+from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.trying import Subject, Trial
 
 SECONDS = 1.2
@@ -31,5 +31,21 @@ def _is_explained(trial: Trial, subject: Subject) -> bool:
     if problem is None or run is None or "y" not in trial.recipe.given:
         return False
     measured = subject.measurement(problem, run)
-    subject.scale = find_scale(problem, run, measured, Reference(problem), trial.layout.single).factor
-    return is_single(subject.measurement(problem, run), problem)
+    scale = find_scale(problem, run, measured, Reference(problem), trial.layout.single)
+    return _explaining(trial, subject, scale) is not None
+
+
+def scale_of(trial: Trial, subject: Subject, found: Scale) -> Scale:
+    """The scale found by the loss; where the loss is none of the right ones, the one with which a single mistake explains all."""
+    return _explaining(trial, subject, found) or found
+
+
+def _explaining(trial: Trial, subject: Subject, found: Scale) -> Scale | None:
+    problem, run = trial.problem, trial.run
+    assert problem is not None and run is not None
+    others = {} if found.loss_agrees else scales(problem, trial.layout.single)
+    for scale in (found, *(Scale(factor, words, "loss", False) for factor, words in others.items())):
+        subject.scale, subject.unit = scale.factor, scale.words
+        if is_single(subject.measurement(problem, run), problem):
+            return scale
+    return None

@@ -119,7 +119,7 @@ class Subject:
                 total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
-        divisor = self.scale * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
+        divisor = self._scale(problem) * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
         total = {name: value / divisor for name, value in total.items()}
         a0 = total.pop("a0", None)
         if a0 is not None and not self.layout.single:
@@ -127,6 +127,13 @@ class Subject:
         missing = frozenset(problem.parameters) - total.keys()
         loss = float(np.sum(losses)) / divisor if losses else None
         return Measurement(loss, total, missing)
+
+    def _scale(self, problem: Problem) -> float:
+        """The scale on a problem: a sum over the batch is another number for another batch."""
+        from engine.doctor.scale import scales
+
+        found = {words: factor for factor, words in scales(problem, self.layout.single).items()}
+        return found.get(self.unit or "", self.scale)
 
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem the program can take; `changes` are arguments of `make_problem`."""
