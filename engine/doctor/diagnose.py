@@ -256,7 +256,9 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) ->
     )
     loss_is_wrong = not scale.loss_agrees and measured.loss is not None
     if report.verdict == "correct" and not loss_is_wrong:
-        return report
+        from engine.doctor.naming import notes as harmless
+
+        return replace(report, notes=(*report.notes, *harmless(subject, problem)))
     base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
     turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
     line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))

@@ -415,7 +415,22 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
                 break
         if time.monotonic() > deadline or best.agrees:
             break
+    best = _most_general(best, others)
     return replace(best, others=tuple(other for other in others if other is not best))
+
+
+def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
+    """A program that is right for one output only, but whose outputs are right for several too, is judged by several."""
+    wider = [
+        other
+        for other in others
+        if best.agrees
+        and (other.loss, other.predict) == (best.loss, best.predict)
+        and other.outputs_count > best.outputs_count
+        and other.done
+        and other.outputs >= PERFECT
+    ]
+    return max(wider, key=lambda other: other.rank, default=best)
 
 
 def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
