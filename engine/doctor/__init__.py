@@ -1,6 +1,6 @@
 """The doctor: finds what is wrong in a backward pass that someone wrote by hand.
 
-`diagnose(path)` gives a report; `assert_backward_correct(function)` is for tests. The file is run, with the user's rights, in a process
+`engine.doctor.diagnose.diagnose(path)` gives a report; `assert_backward_correct(function)` is for tests. The file is run, with the user's rights, in a process
 of its own.
 """
 
@@ -10,13 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.doctor.diagnose import diagnose
     from engine.doctor.helper import assert_backward_correct
     from engine.doctor.report import Report
 
-__all__ = ["Report", "assert_backward_correct", "diagnose"]
+__all__ = ["Report", "assert_backward_correct"]
 
-_HOMES = {"Report": "report", "assert_backward_correct": "helper", "diagnose": "diagnose"}
+_HOMES = {"Report": "report", "assert_backward_correct": "helper"}
 
 
 def __getattr__(name: str) -> object:

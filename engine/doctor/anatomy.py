@@ -82,9 +82,10 @@ def _element_names(value: ast.expr | None, function: ast.FunctionDef) -> tuple[s
         return tuple(_name_in(element, function) for element in value.elts)
     if isinstance(value, ast.Name):
         for node in _own_nodes(function):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.Tuple):
-                if any(isinstance(t, ast.Name) and t.id == value.id for t in node.targets) and node.value.elts:
-                    return (value.id, *(f"{value.id}|{_name_in(e, function)}" for e in node.value.elts))
+            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.Tuple) and node.value.elts):
+                continue
+            if any(isinstance(t, ast.Name) and t.id == value.id for t in node.targets):
+                return (value.id, *(f"{value.id}|{_name_in(e, function)}" for e in node.value.elts))
         return (value.id,)
     return (_name_in(value, function),) if value is not None else ()
 
@@ -151,13 +152,14 @@ class Program:
         """`dict` or `list` when the function uses that parameter as a container of weights, else None."""
         for node in ast.walk(function.node):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name:
-                if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-                    return "dict" if roles.parameter(node.slice.value) else None
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
-                if isinstance(node.targets[0], ast.Tuple | ast.List):
-                    names = [t.id for t in node.targets[0].elts if isinstance(t, ast.Name)]
-                    if sum(roles.parameter(n) is not None for n in names) >= 2:
-                        return "list"
+                key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+                if isinstance(key, str):
+                    return "dict" if roles.parameter(key) else None
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
+                target = node.targets[0]
+                elements = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+                if sum(isinstance(t, ast.Name) and roles.parameter(t.id) is not None for t in elements) >= 2:
+                    return "list"
         return None
 
     def order(self, name: str) -> tuple[str, ...]:
@@ -169,7 +171,7 @@ class Program:
                     meant = [roles.parameter(t.id) if isinstance(t, ast.Name) else None for t in target.elts]
                     if all(meant):
                         return tuple(m for m in meant if m)
-        return roles.PARAMETERS[:2] + ("Wy", "ba", "by")
+        return (*roles.PARAMETERS[:2], "Wy", "ba", "by")
 
     def free_names(self, function: Function) -> frozenset[str]:
         """The module's variables that a function reads, itself or through the functions of the program that it calls."""
@@ -230,7 +232,7 @@ class Program:
         name = function.node.name
         rank = next((3.0 - k for k, pattern in enumerate(_BACKWARD) if re.search(pattern, name, re.I)), 0.0)
         meant = {roles.role(parameter) for parameter, _ in function.parameters}
-        if not rank or not function.parameters and function.owner is None:
+        if not rank or (not function.parameters and function.owner is None):
             return 0.0
         if _STEP.search(name):
             rank *= 0.2
@@ -254,11 +256,10 @@ class Program:
         """A function that makes its own weights and trains on X and y."""
         for function in self.functions:
             meant = [roles.role(parameter) for parameter, _ in function.parameters]
-            if function.owner is None and "X" in meant and "y" in meant and not {"Wa", "Wx", "params"} & set(meant):
-                if _TRAIN.search(function.node.name) or any(
-                    roles.gradient(n.id) for n in ast.walk(function.node) if isinstance(n, ast.Name)
-                ):
-                    return function
+            trains = function.owner is None and {"X", "y"} <= set(meant) and not {"Wa", "Wx", "params"} & set(meant)
+            names = (n.id for n in ast.walk(function.node) if isinstance(n, ast.Name))
+            if trains and (_TRAIN.search(function.node.name) or any(map(roles.gradient, names))):
+                return function
         return None
 
 

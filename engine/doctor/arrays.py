@@ -130,26 +130,26 @@ _WORDS = {
 def _reference(path: Path, tape: Tape, known: Mapping[str, Array], *, use_data: bool) -> tuple[Tape, str]:
     """The reference on the file's own weights and data, where it has them."""
     own = {name: known[name] for name in tape.parameters if name in known}
-    X, y = np.moveaxis(tape["x"], 0, 1), tape["y"]
+    x, y = np.moveaxis(tape["x"], 0, 1), tape["y"]
     y = np.moveaxis(y, 0, 1) if tape.plan.network.predict == "every" else y
     network = tape.plan.network
     if use_data and "X" in known and "y" in known and known["X"].ndim == 3:
-        X, y = known["X"].astype(float), known["y"]
+        x, y = known["X"].astype(float), known["y"]
         y = y.astype(int) if network.head.classes and y.dtype.kind == "f" else y
     if not own:
-        again = record(network, X, y, parameters=tape.parameters, lengths=tape.lengths)
+        again = record(network, x, y, parameters=tape.parameters, lengths=tape.lengths)
         return again, "the file has no weights; the options' own were used"
     try:
-        weights = _oriented(own, network, X.shape[2])
+        weights = _oriented(own, network, x.shape[2])
     except KeyError as error:
         raise InputError(
             f"{shown(path)}: of the weights {error.args[0]} is missing; save all of them, or none"
         ) from None
-    sizes = {"inputs": X.shape[2], "hidden": weights["Wa"].shape[0], "outputs": weights["Wy"].shape[1]}
+    sizes = {"inputs": x.shape[2], "hidden": weights["Wa"].shape[0], "outputs": weights["Wy"].shape[1]}
     network = replace(network, **sizes, weights=weights)
     output = network.table.output
-    initial = {output: known["a0"]} if "a0" in known and known["a0"].shape == (len(X), network.hidden) else None
-    return record(network, X, y, initial=initial), "the file's own weights were used"
+    initial = {output: known["a0"]} if "a0" in known and known["a0"].shape == (len(x), network.hidden) else None
+    return record(network, x, y, initial=initial), "the file's own weights were used"
 
 
 def _oriented(own: Mapping[str, Array], network: Network, features: int) -> dict[str, Array]:

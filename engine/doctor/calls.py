@@ -14,6 +14,7 @@ from engine.doctor import layouts, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.layouts import Layout
 from engine.doctor.problem import Problem
+from engine.doctor.values import is_array
 from engine.functions import Array
 
 LEARNING_RATE = 0.05
@@ -225,10 +226,7 @@ def _from_forward(
     left: list[str] = []
     used: set[str] = set()
     for argument in arguments:
-        if argument.role in ("?",) and argument.name in places:
-            result.append(Argument(argument.name, "result", path=places[argument.name]))
-            used.add(argument.name)
-        elif (
+        if (argument.role in ("?",) and argument.name in places) or (
             argument.role in ("a0", "T", "H", "default")
             and argument.name in places
             and argument.name not in dict(forward.parameters)
@@ -302,9 +300,9 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
         if meant == "params":
             if program.keys and "params" not in handed:
                 settable.append(Argument(name, "params", keys=program.keys))
-        elif meant in WEIGHT_ROLES and meant not in handed and "params" not in handed:
-            settable.append(Argument(name, meant))
-        elif meant in ("D", "H", "C", "T", "B") and len(name) > 1:
+        elif (meant in WEIGHT_ROLES and meant not in handed and "params" not in handed) or (
+            meant in ("D", "H", "C", "T", "B") and len(name) > 1
+        ):
             settable.append(Argument(name, meant))
     if main.owner is None:
         return Recipe((), tuple(settable))
@@ -347,14 +345,15 @@ def gradients_in(
     unnamed: list[Array] = []
 
     def visit(item: Any, name: str) -> None:
-        if isinstance(item, np.ndarray):
-            array = cast("Array", item)
+        if is_array(item):
+            array = item
             if array.size == 1 and is_loss(name):
                 loss.append(float(array.ravel()[0]))
                 return
             meant = roles.gradient(name) or roles.parameter(name) or ("a0" if roles.role(name) == "a0" else None)
             if (
-                meant in shapes
+                meant is not None
+                and meant in shapes
                 and array.size != _count(shapes[meant])
                 and any(array.size == _count(s) for s in shapes.values())
             ):

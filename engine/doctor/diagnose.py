@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.doctor import comparing, failures, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Unknown, is_loss, recipes
@@ -20,9 +18,10 @@ from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measure, Measurement, Problem
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
-from engine.doctor.scale import Scale, find_scale
+from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.doctor.trying import Run, Subject, Trial, search
+from engine.doctor.values import is_array
 from engine.errors import InputError
 from engine.text import clean
 
@@ -150,7 +149,7 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
     assert trial.run is not None and trial.problem is not None
     from engine.doctor.readings import likeliest
 
-    trial = likeliest(trial, lambda other: _subject(patient, other))
+    trial, explained = likeliest(trial, lambda other: _subject_of(patient, other))
     assert trial.run is not None
     base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
     if trial.states == 0.0:
@@ -158,13 +157,55 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
     error = trial.run.error
     if error is not None and (not _in_backward(patient, trial) or is_of_loss(patient, error)):
         raise CannotRun(patient.failed(error, 1.5), error.get("line"))
-    subject = _subject(patient, trial)
+    subject = _subject_of(patient, trial)
     if error is not None:
         return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
+    if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
+        return _of_some_reading(patient, trial, base)
     return _compared(patient, trial, subject, base)
 
 
-def _subject(patient: Patient, trial: Trial) -> Subject:
+def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
+    """No reading of the program has right outputs: the one of which a mistake of the catalogue says why, in as few ids as may be."""
+    first: CannotRun | None = None
+    best: Report | None = None
+    for reading in (trial, *trial.others[:10]):
+        assert reading.problem is not None
+        for factor, words in scales(reading.problem, reading.layout.single).items():
+            if best is not None and patient.time_left() == 0.0:
+                return best
+            try:
+                _loaded_again(patient, reading)
+                subject = _subject_of(patient, reading)
+                report = _compared(patient, reading, subject, base, Scale(factor, words, "loss"))
+            except CannotRun as error:
+                first = first or error
+                continue
+            if len(report.diagnoses) == 1:
+                return report
+            best = best if best is not None and len(best.diagnoses) <= len(report.diagnoses) else report
+        if best is not None or patient.time_left() == 0.0:
+            break
+    if best is None:
+        assert first is not None
+        raise first
+    return best
+
+
+def _loaded_again(patient: Patient, trial: Trial) -> None:
+    """The program as it was, whatever was tried with its text."""
+    main = trial.recipe.main
+    patient.process.ask(
+        "load",
+        file=str(patient.process.file),
+        name="program",
+        text=patient.source.text,
+        lenient=True,
+        demonstrations=_demonstrations(patient.program, main),
+    )
+
+
+def _subject_of(patient: Patient, trial: Trial) -> Subject:
     return Subject(
         patient.process,
         patient.sites,
@@ -217,12 +258,12 @@ def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
     return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
 
 
-def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report) -> Report:
+def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
     problem, run = trial.problem, trial.run
     assert problem is not None and run is not None
     reference = Reference(problem)
-    scale = Scale(1.0, "", "nothing")
-    if "y" in trial.recipe.given:
+    scale = supposed or Scale(1.0, "", "nothing")
+    if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
         if not scale.loss_agrees:
             from engine.doctor.readings import scale_of
@@ -302,7 +343,7 @@ def unless_forward_unknown(report: Report, forward_ok: bool) -> Report:
     return report
 
 
-FORWARD = ("softmax-wrong-axis", "output-activation-twice", "state-aliased")
+FORWARD = ("softmax-wrong-axis", "output-activation-twice", "state-aliased", "last-sample-only")
 
 
 def located(
@@ -330,7 +371,7 @@ def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
 
 
 def _is_single_precision(run: Run) -> bool:
-    return any(isinstance(e.value, np.ndarray) and e.value.dtype in (np.float32, np.float16) for e in run.events)
+    return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in run.events)
 
 
 def _notes(trial: Trial, measured: Measurement, problem: Problem) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from engine.doctor.source import MOVED, Source
@@ -30,7 +30,7 @@ def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float,
                 f"{at} needs more memory than the {memory >> 30} GB the doctor allows; does something grow without end?"
             )
         case "SystemExit":
-            return f"{at} ends the program{'' if message == 'None' else f' (exit {message})'}; take that call out, or put it under if __name__ == '__main__'"
+            return f"{at} ends the program{'' if message == 'None' else f' (exit {message})'}; take that call out"
         case "KeyboardInterrupt" | "GeneratorExit":
             return f"{at} raises {kind}; take that out"
         case "RecursionError":
@@ -69,7 +69,7 @@ def _name(failure: Failure, at: str, source: Source, tree: ast.Module) -> str:
     if name in ("np", "numpy"):
         return f"{at} uses {name}, which is not imported; write import numpy as np at the top"
     if later and min(later) > line:
-        return f"{at} uses {name} before it exists: it gets its first value in {source.place(min(later))}; give it one before, such as zeros"
+        return f"{at} uses {name} before it exists: its first value comes in {source.place(min(later))}; give it one before, such as zeros"
     if later:
         return f"{at} uses {name} before it has a value; give it one before the line, such as zeros of its shape"
     return f"{at} uses {name}, which exists nowhere before it; define it, or correct the name"
@@ -120,8 +120,8 @@ def _products(tree: ast.Module, line: int) -> Iterator[tuple[ast.expr, ast.expr]
                 yield node.func.value, node.args[0]
 
 
-def _fits(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    return a[-1] == (b[-2] if len(b) > 1 else b[0])
+def _fits(a: Sequence[int], b: Sequence[int]) -> bool:
+    return a[-1] == b[-2 if len(b) > 1 else 0]
 
 
 def _turned(node: ast.expr) -> str:

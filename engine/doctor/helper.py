@@ -26,7 +26,8 @@ def assert_backward_correct(function: Callable[..., Any] | type) -> None:
         raise TypeError(
             f"{getattr(function, '__name__', function)!r} is in no file; the doctor reads a function's source"
         )
-    name = None if inspect.isclass(function) else function.__qualname__
+    qualified: str = getattr(function, "__qualname__", "")
+    name = None if isinstance(function, type) else qualified
     report = diagnose(Path(path), name)
     if report.verdict != "correct":
         raise AssertionError("\n" + text(report))

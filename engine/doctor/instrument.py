@@ -188,7 +188,9 @@ class _Writer:
             base = target.value
             sliced = any(isinstance(part, ast.Slice) for part in ast.walk(target.slice))
             key = ast.Constant(None) if sliced or arrays_only else _load(target.slice)
-        if not all(isinstance(n, _SAFE) for n in (*ast.walk(base), *ast.walk(key))):
+        if not all(isinstance(n, _SAFE) for n in ast.walk(key)):
+            key = ast.Constant(None)
+        if not all(isinstance(n, _SAFE) for n in ast.walk(base)):
             return []
         site = self._site(node, "after", ast.unparse(target), node)
         return [self._expression(AFTER, [ast.Constant(site), _load(base), key], node)]

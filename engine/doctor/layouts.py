@@ -80,10 +80,7 @@ def targets(problem: Problem, layout: Layout, sample: int | None) -> Any:
     y = problem.y if sample is None else problem.y[sample : sample + 1]
     axes = "BT" if problem.network.predict == "every" else "B"
     if "C" in layout.y and problem.network.head.classes:
-        if problem.network.outputs > 1:
-            y = np.eye(problem.network.outputs)[y]
-        else:
-            y = y[..., None].astype(float)
+        y = np.eye(problem.network.outputs)[y] if problem.network.outputs > 1 else y[..., None].astype(float)
         axes += "C"
     elif not problem.network.head.classes:
         axes += "C"

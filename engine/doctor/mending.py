@@ -150,7 +150,9 @@ def _inner(node: ast.stmt, around: _Surroundings) -> Iterator[ast.stmt]:
         for new in _expressions(place, around):
             twin = copy.deepcopy(node)
             target = [n for n in ast.walk(twin) if isinstance(n, ast.expr)][k]
-            yield _Swap(target, new).visit(twin)
+            swapped = _Swap(target, new).visit(twin)
+            if isinstance(swapped, ast.stmt):
+                yield swapped
 
 
 class _Swap(ast.NodeTransformer):

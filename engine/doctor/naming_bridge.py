@@ -48,6 +48,8 @@ def named(
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = locator.line(id_) if locator else None
             found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
+            if line is None and ("derivative" in id_ or id_.startswith("relu")):
+                found = placing.in_helper(line_up, found)
             place: Place | None = None
             if isinstance(found, int):
                 place = Place(found, patient.source.line(found), quantity)
@@ -56,6 +58,8 @@ def named(
             findings.append(Finding(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, "")))
     alternatives = tuple(other.ids for other in naming.alternatives)
     report = replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
+    if not report.diagnoses and not report.loss_matches:
+        return report  # not even the forward pass is understood: nothing to mend
     return mended(patient, report, verify)
 
 

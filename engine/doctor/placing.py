@@ -240,6 +240,28 @@ def place(
     return first
 
 
+def in_helper(line_up: Timeline, found: Seen | int | None) -> Seen | int | None:
+    """The line of the helper that a line calls for the derivative, where what that helper returns is never right."""
+    line = found.line if isinstance(found, Seen) else found
+    own = [s for s in line_up.seen if s.line == line]
+    if not own:
+        return found
+    called = frozenset(n for s in own for n in read_names(s.event.site.source))
+    results = [
+        s
+        for s in line_up.seen[line_up.start :]
+        if s.event.site.kind == "return" and s.event.site.function.rpartition(".")[2] in called
+    ]
+    if (
+        not results
+        or any(s.right for s in results)
+        or any(s.event.site.function == own[0].event.site.function for s in results)
+    ):
+        return found
+    sizes = {np.asarray(s.event.value).size for s in own}
+    return results[0] if np.asarray(results[0].event.value).size in sizes else found
+
+
 def _second_product(line_up: Timeline, first: Seen) -> Seen:
     """Of the lines that multiply by the recurrent weights and are wrong, the second one, or the only one."""
     products = [
@@ -282,13 +304,17 @@ def _updated(line_up: Timeline) -> Seen | None:
     """The line that changes the recurrent weights."""
     weight = np.asarray(line_up.reference.problem.parameters["Wa"])
     for seen in line_up.seen[line_up.start :]:
-        if roles.parameter(final_name(seen.event.target)) == "Wa" and seen.event.array is not None and not seen.is_part:
-            if (
+        if (
+            roles.parameter(final_name(seen.event.target)) == "Wa"
+            and seen.event.array is not None
+            and not seen.is_part
+            and (
                 seen.event.array.shape == weight.shape
                 and not seen.of("Wa")
                 and seen.event.site.kind in ("assign", "after")
-            ):
-                return seen
+            )
+        ):
+            return seen
     return None
 
 

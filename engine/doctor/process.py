@@ -147,7 +147,7 @@ class Process:
             return "closed the doctor's own pipe"
         if code >= 0:
             return f"ended the process with exit code {code} (os._exit or the like)"
-        names = {
+        names: dict[int, str] = {
             signal.SIGSEGV: "a crash inside a library",
             signal.SIGKILL: "the system killed it, most likely for its memory",
         }

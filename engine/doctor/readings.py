@@ -13,17 +13,18 @@ from engine.doctor.trying import Subject, Trial
 SECONDS = 1.2
 
 
-def likeliest(trial: Trial, subject_of: Callable[[Trial], Subject]) -> Trial:
-    """The trial itself when its gradients are right or a single mistake explains them, else the next best that one explains."""
+def likeliest(trial: Trial, subject_of: Callable[[Trial], Subject]) -> tuple[Trial, bool]:
+    """The trial itself when its gradients are right or a single mistake explains them, else the next best that one explains; and whether
+    there is such a one."""
     if trial.agrees or not trial.others:
-        return trial
+        return trial, trial.agrees
     deadline = time.monotonic() + SECONDS
     for other in sorted((trial, *trial.others), key=lambda each: each.rank, reverse=True):
         if time.monotonic() > deadline:
             break
         if other.done and _is_explained(other, subject_of(other)):
-            return other
-    return trial
+            return other, True
+    return trial, False
 
 
 def _is_explained(trial: Trial, subject: Subject) -> bool:

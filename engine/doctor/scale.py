@@ -11,7 +11,8 @@ import numpy as np
 from engine.doctor.calls import is_loss
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem
-from engine.doctor.trying import Event, Run
+from engine.doctor.trying import Run
+from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.tape import record
 
@@ -72,6 +73,8 @@ def find_scale(problem: Problem, run: Run, measured: Measurement, reference: Ref
         return Scale(found, allowed[found], "gradients", not disagrees)
     if (found := _delta(problem, run, reference, single, allowed)) is not None:
         return Scale(found, allowed[found], "delta", not disagrees)
+    if (found := _read_out(problem, measured.gradients, allowed)) is not None:
+        return Scale(found, allowed[found], "delta", not disagrees)
     return Scale(1.0, allowed[1.0], "nothing", not disagrees)
 
 
@@ -84,7 +87,7 @@ def _recorded(problem: Problem, run: Run, single: bool) -> Iterator[tuple[float,
     own = [_loss_of(problem, b) for b in range(len(problem.X))] if single else []
     for event in run.events:
         value = event.value
-        if isinstance(value, np.ndarray) and value.size == 1:
+        if is_array(value) and value.size == 1:
             value = float(value.ravel()[0])
         if not isinstance(value, float) or not np.isfinite(value) or value == 0.0 or event.site.kind == "part":
             continue
@@ -135,9 +138,7 @@ def _delta(
     return found[-1] if found else None
 
 
-def last_loss(events: tuple[Event, ...]) -> float | None:
-    """The number assigned last to what is called a loss."""
-    for event in reversed(events):
-        if is_loss(event.target) and isinstance(event.value, float | np.ndarray) and np.size(event.value) == 1:
-            return float(np.asarray(event.value).ravel()[0])
-    return None
+def _read_out(problem: Problem, gradients: Mapping[str, Array], allowed: Mapping[float, str]) -> float | None:
+    """The factor of the read-out's own gradients."""
+    own = {name: value for name, value in gradients.items() if name in ("Wy", "by")}
+    return _uniform(problem, own, allowed)

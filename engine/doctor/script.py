@@ -31,7 +31,8 @@ from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import find_scale
-from engine.doctor.trying import Event, Finder, Run
+from engine.doctor.trying import Event, Finder, Run, events_of
+from engine.doctor.values import is_array
 from engine.errors import InputError
 from engine.functions import Array
 from engine.network import Network
@@ -88,10 +89,7 @@ def _is_called(found: Program, function: Function) -> bool:
 
 
 def _events(patient: Patient, answer: Mapping[str, Any]) -> tuple[Event, ...]:
-    return tuple(
-        Event(patient.sites[number], value, target, tuple(rounds), k)
-        for k, (number, value, target, rounds) in enumerate(answer.get("events", ()))
-    )
+    return tuple(events_of(patient.sites, answer))
 
 
 def _examine_trainer(patient: Patient, trainer: Function) -> Report:
@@ -239,7 +237,7 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
             "name the function with --function"
         )
     if found.share:
-        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or are X and the weights others?"
+        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or other arrays?"
     return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
 
 
@@ -251,7 +249,7 @@ def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]
     found: dict[str, list[tuple[int, Array, str]]] = {}
     for event in events:
         value = event.value
-        if event.site.kind in ("part", "increment", "return") or not isinstance(value, np.ndarray):
+        if event.site.kind in ("part", "increment", "return") or not is_array(value):
             continue
         name = placing.final_name(event.target)
         meant = roles.role(name) if name else None
@@ -281,9 +279,7 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
     if not known["Wa"] or not known["Wx"] or not known["Wy"]:
         return None
     best: Found | None = None
-    tried = 0
-    for problem, names, turned, x_layout in _readings(known, events):
-        tried += 1
+    for tried, (problem, names, turned, x_layout) in enumerate(_readings(known, events)):
         finder = Finder(problem)
         activation, share = finder.found(events)
         if best is None or share > best.share:
@@ -456,7 +452,7 @@ def _first_update(found: Found) -> int:
         value = event.value
         if event.target and _gradient(found, event.target):
             begun = True
-        if not begun or not isinstance(value, np.ndarray) or event.site.kind in ("part", "increment"):
+        if not begun or not is_array(value) or event.site.kind in ("part", "increment"):
             continue
         if _gradient(found, event.target) is not None:
             continue
@@ -535,9 +531,12 @@ def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
         if value is None:
             continue
         total = float(np.abs(value.astype(float)).sum())
-        if value.size >= a.size and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3):
-            if abs(total - whole) < 1e-9 * whole:
-                return tuple(range(len(a)))
+        if (
+            value.size >= a.size
+            and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3)
+            and abs(total - whole) < 1e-9 * whole
+        ):
+            return tuple(range(len(a)))
         if value.size == a.shape[1]:
             seen |= {b for b, own in enumerate(sums) if abs(total - own) < 1e-9 * max(own, 1e-9)}
     return tuple(sorted(seen)) or tuple(range(len(a)))
@@ -552,9 +551,7 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
     shapes = {name: np.asarray(value).shape for name, value in found.problem.parameters.items()}
     layout = Layout(wx="Wx" in found.turned, wa="Wa" in found.turned, wy="Wy" in found.turned)
     for event in found.events:
-        value = (
-            event.array if event.array is not None else (event.value if isinstance(event.value, np.ndarray) else None)
-        )
+        value = event.array if event.array is not None else (event.value if is_array(event.value) else None)
         if value is None or event.site.kind in ("part", "increment", "append"):
             continue
         meant = _gradient(found, event.target)

@@ -19,6 +19,7 @@ from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
+from engine.doctor.values import is_array
 from engine.functions import Array
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
@@ -41,7 +42,18 @@ class Event:
     @property
     def array(self) -> Array | None:
         """The value where it is an array of more than one number."""
-        return self.value if isinstance(self.value, np.ndarray) and self.value.size > 1 else None
+        return self.value if is_array(self.value) and self.value.size > 1 else None
+
+
+def events_of(
+    sites: Sequence[Site], answer: Mapping[str, Any], *, first: int = 0, sample: int | None = None
+) -> list[Event]:
+    """The events in a worker's answer, numbered from `first`."""
+    recorded: list[tuple[int, Any, str, tuple[int, ...]]] = answer.get("events", [])
+    return [
+        Event(sites[number], value, target, tuple(rounds), first + k, sample)
+        for k, (number, value, target, rounds) in enumerate(recorded)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +93,7 @@ class Subject:
         for sample in range(len(problem.X)) if own.single else (None,):
             request = self.recipe.request(problem, own, sample)
             answer = self.process.ask("call", seconds=seconds, record=record, stops=record, **request)
-            for number, value, target, rounds in answer.get("events", ()):
-                events.append(Event(self.sites[number], value, target, tuple(rounds), len(events), sample))
+            events += events_of(self.sites, answer, first=len(events), sample=sample)
             if "error" in answer:
                 return Run(tuple(values), tuple(fields), tuple(events), answer["error"])
             values.append(answer["result"]["value"])
@@ -174,7 +185,7 @@ def _made(**wanted: Any) -> Problem:
 @lru_cache(maxsize=256)
 def _adapted(problem: Problem, recipe: Recipe, tokens: bool) -> Problem:
     """The problem as this program can take it: one-hot inputs for tokens, biases that it does not have at zero."""
-    network, X = problem.network, problem.X
+    network, x = problem.network, problem.X
     weights = {
         name: np.zeros_like(value) if value.ndim == 1 and name not in recipe.given else value
         for name, value in network.weights.items()
@@ -182,14 +193,14 @@ def _adapted(problem: Problem, recipe: Recipe, tokens: bool) -> Problem:
     if tokens:
         rng = np.random.default_rng(5)
         size = network.outputs if recipe.one_vocabulary else network.inputs
-        X = np.eye(size)[rng.integers(0, size, X.shape[:2])]
+        x = np.eye(size)[rng.integers(0, size, x.shape[:2])]
         if size != network.inputs:
             drawn = rng.uniform(0.25, 0.75, (size, network.hidden)) * rng.choice((-1.0, 1.0), (size, network.hidden))
             weights["Wx"] = drawn
             network = replace(network, inputs=size, weights=weights)
     elif all(weights[name] is value for name, value in network.weights.items()):
         return problem
-    return replace(problem, network=replace(network, weights=weights), X=X)
+    return replace(problem, network=replace(network, weights=weights), X=x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +222,7 @@ class Trial:
     run: Run | None = None
     problem: Problem | None = None
     others: tuple[Trial, ...] = ()
-    """What else was tried."""
+    """Other readings of the program that it completed; where no reading's outputs are right, one of them may be what is meant."""
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -246,7 +257,7 @@ class Finder:
                 labels.append((activation, -1))
         order = np.argsort(sums)
         self.sums = np.array(sums)[order]
-        self.labels = [labels[k] for k in order]
+        self.labels: list[tuple[str, int]] = [labels[int(k)] for k in order]
         self.steps = T
 
     def found(self, events: Sequence[Event]) -> tuple[str, float]:
@@ -255,7 +266,8 @@ class Finder:
         values = [e.array for e in events if e.sample in (None, 0)]
         sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
         near = np.searchsorted(self.sums, sums * (1 - 1e-6))
-        for total, k in zip(sums, near, strict=True):
+        for total, start in zip(sums.tolist(), near.tolist(), strict=True):
+            k = int(start)
             while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
                 name, t = self.labels[k]
                 seen[name] |= set(range(self.steps)) if t < 0 else {t}
@@ -277,8 +289,10 @@ def search(
     deadline = time.monotonic() + seconds
     nearest: Trial | None = None
     best: Trial | None = None
-    for recipe, layout in ((recipe, layout) for recipe in recipes for layout in _first_layouts(recipe)):
+    for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
         trial = _states(process, sites, recipe, layout)
+        if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
+            trial = _with_other_targets(process, sites, trial)
         if _ran_out(trial):
             return trial
         if nearest is None or trial.rank > nearest.rank:
@@ -295,6 +309,21 @@ def search(
             break
     assert nearest is not None
     return best or nearest
+
+
+def _with_other_targets(process: Process, sites: Sequence[Site], trial: Trial) -> Trial:
+    """A forward pass that stopped on its way, most likely at the targets: the same layout with others."""
+    for y in (
+        ("T", "TC", "C", "C1", "TC1", "1")
+        if trial.layout.single
+        else ("BT", "TB", "BTC", "TBC", "CBT", "BC", "CB", "B1")
+    ):
+        other = _states(process, sites, trial.recipe, replace(trial.layout, y=y))
+        if other.rank > trial.rank:
+            trial = other
+        if trial.states == 1.0:
+            break
+    return trial
 
 
 def _is_known(best: Trial | None, trial: Trial) -> bool:
@@ -396,7 +425,8 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
     if _ran_out(start):
         return start
-    best, others = replace(start, outputs=-1.0), list[Trial]()
+    best = replace(start, outputs=-1.0)
+    completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     for (head, count), predict in itertools.product(heads, ("last", "every")):
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -408,15 +438,17 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
         base = _weights_first(process, sites, trial, problem, reference)
         for layout in _target_layouts(replace(start, layout=base), problem):
             own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
-            others.append(own)
             if own.rank > best.rank:
                 best = own
+            if own.done:
+                completed.append(own)
             if time.monotonic() > deadline or best.agrees or _ran_out(own):
                 break
         if time.monotonic() > deadline or best.agrees:
             break
-    best = _most_general(best, others)
-    return replace(best, others=tuple(other for other in others if other is not best))
+    best = _most_general(best, completed)
+    completed.sort(key=lambda trial: -trial.outputs)
+    return replace(best, others=tuple(trial for trial in completed if trial is not best))
 
 
 def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
@@ -509,16 +541,14 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
         if event.sample not in (None, 0):
             continue
         value = event.array
-        if value is None and isinstance(event.value, float | np.ndarray):
+        if value is None and event.value is not None:
             _scalar(event.value, problem, seen)
             continue
         if value is None or value.size > problem.X.shape[0] * problem.X.shape[1] * network.outputs:
             continue
         for match in reference.matches(value):
             name = match.entry.name
-            if name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6:
-                seen.add((name, match.entry.t))
-            elif name == "dlogits":
+            if (name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6) or name == "dlogits":
                 seen.add((name, match.entry.t))
     every, T = network.predict == "every", problem.X.shape[1]
     main = "p" if network.head.classes else "logits"

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from engine.doctor.values import is_array, is_dict, is_sequence
 from engine.functions import Array
 
 HEADER = struct.Struct("<QQ")
@@ -63,22 +64,22 @@ def _plain(value: Any, arrays: list[Array], depth: int) -> Any:
         return _plain(value.item(), arrays, depth)
     if depth > DEEPEST:
         return {"object": type(value).__name__}
-    if isinstance(value, np.ndarray):
-        array = cast("Array", value)
+    if is_array(value):
+        array = value
         if array.dtype.kind not in "biufc":
             return _plain(array.tolist(), arrays, depth + 1)
         arrays.append(np.asarray(array))
         return {"array": len(arrays) - 1}
-    if isinstance(value, tuple | list):
-        items = [_plain(item, arrays, depth + 1) for item in cast("list[Any]", value)[:LONGEST]]
+    if is_sequence(value):
+        items = [_plain(item, arrays, depth + 1) for item in list(value)[:LONGEST]]
         return {"tuple": items} if isinstance(value, tuple) else items
-    if isinstance(value, dict):
-        pairs = list(cast("dict[Any, Any]", value).items())[:LONGEST]
+    if is_dict(value):
+        pairs = list(value.items())[:LONGEST]
         return {"dict": [[_key(key), _plain(item, arrays, depth + 1)] for key, item in pairs]}
     fields = getattr(value, "__dict__", None)
-    if isinstance(fields, dict):  # a result object: its attributes are what it holds
-        own = {
-            k: v for k, v in cast("dict[str, Any]", fields).items() if isinstance(v, np.ndarray | float | dict | list)
+    if is_dict(fields):  # a result object: its attributes are what it holds
+        own: dict[str, Any] = {
+            k: v for k, v in fields.items() if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
         }
         return _plain(own, arrays, depth + 1) if own else {"object": type(value).__name__}
     return {"object": type(value).__name__}
@@ -91,12 +92,12 @@ def _key(key: Any) -> str | int:
 def _restored(value: Any, arrays: list[Array]) -> Any:
     if isinstance(value, list):
         return [_restored(item, arrays) for item in cast("list[Any]", value)]
-    if not isinstance(value, dict):
+    if not is_dict(value):
         return value
-    ((kind, inside),) = cast("dict[str, Any]", value).items()
+    kind, inside = cast("tuple[str, Any]", next(iter(value.items())))
     match kind:
         case "array":
-            return arrays[inside]
+            return arrays[int(inside)]
         case "tuple":
             return tuple(_restored(item, arrays) for item in inside)
         case "dict":

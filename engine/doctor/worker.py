@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import linecache
 import math
 import os
@@ -19,12 +18,13 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from engine.doctor import wire
 from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
+from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
 EVENTS = 60_000
 BYTES = 48 << 20
@@ -55,7 +55,7 @@ class Recorder:
     def record(self, number: int, value: Any) -> Any:
         if self.on:
             site = self.sites[number]
-            if site.names and isinstance(value, tuple | list) and not site.target:
+            if site.names and is_sequence(value) and not site.target:
                 for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
                     self._keep(number, item, name)
             else:
@@ -65,7 +65,7 @@ class Recorder:
     def after(self, number: int, base: Any, key: Any) -> None:
         if not self.on:
             return
-        if isinstance(base, np.ndarray) or (key is None and np.isscalar(base)):
+        if is_array(base) or (key is None and np.isscalar(base)):
             self._keep(number, base, self.sites[number].target.partition("[")[0])
         elif key is not None and isinstance(base, dict | list):
             try:
@@ -81,12 +81,12 @@ class Recorder:
         state[0] += 1
         if variable:
             value = variable[0]
-            state[1] = int(value) if isinstance(value, int | np.integer) else -1
+            state[1] = int(value) if is_whole(value) else -1
 
     def _keep(self, number: int, value: Any, target: str) -> None:
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             items = cast("Sequence[Any]", value)
-            if 0 < len(items) <= 64 and all(isinstance(i, np.ndarray) for i in items):
+            if 0 < len(items) <= 64 and all(is_array(i) for i in items):
                 for item in items:
                     self._keep(number, item, target)
                 return
@@ -96,16 +96,16 @@ class Recorder:
                 value = np.array(items)
             except ValueError:
                 return
-        if isinstance(value, dict):
+        if is_dict(value):
             return
-        if isinstance(value, np.ndarray):
+        if is_array(value):
             array = cast("np.ndarray[Any, Any]", value)
             if array.dtype.kind not in "biuf" or array.size > OF_ONE or array.size == 0:
                 return
             value, size = np.array(array), array.nbytes
-        elif isinstance(value, float | np.floating) and not isinstance(value, bool):
+        elif is_real(value):
             value, size = float(value), 8
-        elif isinstance(value, int | np.integer) and self.sites[number].kind != "part":
+        elif is_whole(value) and self.sites[number].kind != "part":
             value, size = int(value), 8
         else:
             return
@@ -123,7 +123,9 @@ class Recorder:
 class _Anything(types.ModuleType):
     """Stands for what draws and shows progress: takes every call and does nothing."""
 
-    __path__: ClassVar[list[str]] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
@@ -259,12 +261,12 @@ class Worker:
         for name, value in self.space.items():
             if name.startswith("__"):
                 continue
-            if isinstance(value, np.ndarray):
+            if is_array(value):
                 result[name] = value if value.size < OF_ONE else None
             elif isinstance(value, bool | int | float):
                 result[name] = value
-            elif isinstance(value, list | dict | tuple):
-                result[name] = value if len(cast("Any", value)) < 500 else None
+            elif is_sequence(value) or is_dict(value):
+                result[name] = value if len(value) < 500 else None
         return result
 
     # Calling
@@ -289,8 +291,9 @@ class Worker:
             done.append(call["function"])
         fields: dict[str, Any] = {}
         if instance is not None:
+            own = cast("dict[str, Any]", vars(instance))
             fields = {
-                k: v for k, v in vars(instance).items() if isinstance(v, np.ndarray | float | dict | list | tuple)
+                k: v for k, v in own.items() if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
             }
         wanted_globals = {k: self.space.get(k) for k in request.get("read", ())}
         return {"value": results[-1] if results else None, "fields": fields, "globals": wanted_globals}
@@ -307,9 +310,9 @@ class Worker:
             return tuple(self._argument(item, results) for item in items)
         if isinstance(value, list):
             return [self._argument(item, results) for item in cast("list[Any]", value)]
-        if isinstance(value, dict):
-            return {k: self._argument(item, results) for k, item in cast("dict[Any, Any]", value).items()}
-        if isinstance(value, np.ndarray):
+        if is_dict(value):
+            return {k: self._argument(item, results) for k, item in value.items()}
+        if is_array(value):
             return np.array(value)
         return value
 
@@ -365,9 +368,10 @@ class Worker:
                 value = eval(compile(ast.Expression(node), "<shapes>", "eval"), frame.f_globals, frame.f_locals)
             except Exception:
                 continue
-            if isinstance(value, np.ndarray | np.generic):
-                result[ast.unparse(node)] = list(value.shape)
-            elif isinstance(value, int | float | list | tuple | dict):
+            if is_array(value) or isinstance(value, np.generic):
+                array: Any = np.asarray(value)
+                result[ast.unparse(node)] = list(array.shape)
+            elif isinstance(value, int | float) or is_sequence(value) or is_dict(value):
                 result[ast.unparse(node)] = type(value).__name__
         return result
 
