@@ -148,6 +148,10 @@ def _demonstrations(found: Program, main: Function) -> list[int]:
 def examine_trial(patient: Patient, trial: Trial) -> Report:
     """The report on the best way of calling that was found."""
     assert trial.run is not None and trial.problem is not None
+    from engine.doctor.readings import likeliest
+
+    trial, explained = likeliest(trial, lambda other: _subject_of(patient, other))
+    assert trial.run is not None
     base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
     if trial.states == 0.0:
         _refuse_unrecognised(patient, trial)
@@ -157,7 +161,7 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
     subject = _subject_of(patient, trial)
     if error is not None:
         return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
-    if trial.outputs < 2.0 and "y" in trial.recipe.given:
+    if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
         return _of_some_reading(patient, trial, base)
     return _compared(patient, trial, subject, base)
 
@@ -262,7 +266,11 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     scale = supposed or Scale(1.0, "", "nothing")
     if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
-    subject.scale = scale.factor
+        if not scale.loss_agrees:
+            from engine.doctor.readings import scale_of
+
+            scale = scale_of(trial, subject, scale)
+    subject.scale, subject.unit = scale.factor, scale.words
     measured = subject.measurement(problem, run)
     tolerance = comparing.RIGHT_SINGLE if _is_single_precision(run) else comparing.RIGHT
     missing = measured.missing - trial.recipe.given if "y" in trial.recipe.given else measured.missing
@@ -290,7 +298,9 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     )
     loss_is_wrong = not scale.loss_agrees and measured.loss is not None
     if report.verdict == "correct" and not loss_is_wrong:
-        return report
+        from engine.doctor.naming import notes as harmless
+
+        return replace(report, notes=(*report.notes, *harmless(subject, problem)))
     base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
     turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
     line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))

@@ -121,7 +121,10 @@ class Locator:
         stages = [edit.stage for edit in variation.edits if isinstance(edit, LineEdit | SumEdit)]
         flow = [stage for stage in FLOW if stage in stages]
         if flow:
-            return (self._slope(before) if "dz" in flow else None) or self._in_flow(flow[0], before)
+            averaging = variation.id.startswith("batch-")
+            return (self._slope(before) if "dz" in flow else None) or self._in_flow(
+                flow[0], before, averaging=averaging
+            )
         own = [s.removeprefix("sum ") for s in stages]
         changed = [s for s in dict.fromkeys(own) if self._is_changed(s, before)]
         if (found := self._scaled_delta(changed, before)) is not None:
@@ -182,7 +185,7 @@ class Locator:
                 return step
         return None
 
-    def _in_flow(self, stage: str, before: Trace) -> int | None:
+    def _in_flow(self, stage: str, before: Trace, *, averaging: bool) -> int | None:
         """Of a line on the way back; where its value is never assigned, the next line's."""
         for later in FLOW[FLOW.index(stage) :]:
             step = self._first_changed(later, before)
@@ -190,8 +193,10 @@ class Locator:
                 continue
             if not np.any(step.value):
                 return self._zero(step)
-            for exact in (False,) if later == "dlogits" else (True, False):
+            for exact in (False,) if later == "dlogits" and not averaging else (True, False):
                 hits = self._wanted(step, self.trace, exact=exact)
+                if later == "da":  # what comes from the outputs alone may be there for all steps before the loop
+                    hits = [hit for hit in hits if hit.event.site.loops]
                 if hits:
                     return self._chosen(later, step, hits).site.line
         return None
@@ -232,7 +237,8 @@ class Locator:
         for event in self.backward:
             if event.array is not None and event.site.loops and event.array.size in sizes and not event.array.any():
                 return event.site.line
-        return None
+        looped = [event for event in self.backward if event.site.loops]
+        return looped[-1].site.line if looped else None
 
     def _in_sum(self, stage: str, before: Trace) -> int | None:
         """Of a gradient's own line: its term, the sum on the way, what is returned, or the line by its name."""
@@ -256,7 +262,7 @@ class Locator:
                 return hits[0].event.site.line
         if (step is not None and not np.any(step.value)) or partial is not None:
             return self._added_to(stage)
-        return self._returned()
+        return self._returned() or self._added_to(stage)
 
     def _differs(self, stage: str, step: Step, before: Trace) -> bool:
         """Whether a term is not only scaled."""
@@ -321,7 +327,8 @@ class Locator:
             ):
                 continue
             rows = scores if self.executor.every else [scores[b : b + 1] for b in range(len(scores))]
-            hits = self._hits((scores, *rows), self.events, 1.0, parts=True)
+            own = (event for event in self.events if not event.site.names)
+            hits = self._hits((scores, *rows), own, 1.0, parts=True)
             outermost = [h for h in hits if h.event.site.function == hits[-1].event.site.function]
             if outermost:
                 return outermost[0].event.site.line

@@ -13,7 +13,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from engine.doctor.edits import Setting, Variation, scaled
+from engine.doctor.edits import Setting, Variation, derivative, scaled
 from engine.doctor.execute import PARAMETERS, Edits, Executor
 from engine.doctor.problem import Diagnosis, Measure, Measurement, Problem, make_problem
 from engine.doctor.variants import CATALOGUE, RANKS, concerned, variations
@@ -191,6 +191,31 @@ def explained(comparison: Comparison, measure: Measure, constants: Iterable[floa
     if not found and not comparison.agrees_in_loss(()):
         found = candidates(comparison, own, loss=False)
     return separate(found, measure, comparison.problem)
+
+
+def notes(measure: Measure, problem: Problem) -> tuple[str, ...]:
+    """What is harmless, but worth saying: of ReLU, whose derivative at exactly 0 is a matter of choice."""
+    if problem.network.activation != "relu":
+        return ()
+    weights = {n: np.array(value) for n, value in problem.parameters.items()}
+    for n in ("Wx", "Wa", "ba"):
+        weights[n][..., 0] = 0.0  # the first unit's pre-activation is 0 throughout
+    at_zero = replace(problem, network=replace(problem.network, weights=weights))
+    measured = measure(at_zero)
+    if measured.error or not measured.gradients:
+        return ()
+    comparison = Comparison(at_zero, measured)
+    counted = Variation("relu-mask-at-zero", (derivative("not_negative(z)"),))
+    if comparison.right or not comparison.fit((counted,)):
+        return ()
+    return (f"relu-mask-at-zero: {CATALOGUE['relu-mask-at-zero'].title}; it makes no difference anywhere else",)
+
+
+def is_single(measured: Measurement, problem: Problem) -> bool:
+    """Whether one mistake, or none, explains a measurement."""
+    comparison = Comparison(problem, measured)
+    own = variations(Setting.of(problem))
+    return bool(comparison.names) and (comparison.right or any(comparison.fit((v,)) for v in own))
 
 
 def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool = True) -> list[Hypothesis]:

@@ -36,7 +36,9 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem, verify: Verify
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line; `verify` tries a corrected text."""
-    naming = name(measure, problem, constants(patient.source.tree()))
+    numbers = constants(patient.source.tree())
+    scaled = [number * factor for factor in _factors(line_up.base, measure) for number in numbers]
+    naming = name(measure, problem, (*numbers, *scaled))
     locator = None
     if naming.hypothesis is not None and naming.comparison is not None:
         locator = Locator(line_up, patient.loops, patient.sites, report.function, naming.comparison, naming.hypothesis)
@@ -46,7 +48,7 @@ def named(
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = locator.line(id_) if locator else None
             found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
-            if "derivative" in id_ or id_.startswith("relu"):
+            if line is None and ("derivative" in id_ or id_.startswith("relu")):
                 found = placing.in_helper(line_up, found)
             place: Place | None = None
             if isinstance(found, int):
@@ -59,6 +61,12 @@ def named(
     if not report.diagnoses and not report.loss_matches:
         return report  # not even the forward pass is understood: nothing to mend
     return mended(patient, report, verify)
+
+
+def _factors(base: float, measure: Measure) -> tuple[float, ...]:
+    """What a limit or a rate in the user's code is in our scale."""
+    factors = {base, float(getattr(measure, "scale", 1.0))} - {1.0}
+    return tuple(f for factor in factors for f in (1 / factor, factor))
 
 
 def mended(patient: Patient, report: Report, verify: Verify) -> Report:

@@ -130,7 +130,7 @@ class Subject:
                 total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
-        divisor = self.scale * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
+        divisor = self._scale(problem) * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
         total = {name: value / divisor for name, value in total.items()}
         a0 = total.pop("a0", None)
         if a0 is not None and not self.layout.single:
@@ -138,6 +138,13 @@ class Subject:
         missing = frozenset(problem.parameters) - total.keys()
         loss = float(np.sum(losses)) / divisor if losses else None
         return Measurement(loss, total, missing)
+
+    def _scale(self, problem: Problem) -> float:
+        """The scale on a problem: a sum over the batch is another number for another batch."""
+        from engine.doctor.scale import scales
+
+        found = {words: factor for factor, words in scales(problem, self.layout.single).items()}
+        return found.get(self.unit or "", self.scale)
 
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem the program can take; `changes` are arguments of `make_problem`."""
@@ -439,8 +446,23 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
                 break
         if time.monotonic() > deadline or best.agrees:
             break
+    best = _most_general(best, completed)
     completed.sort(key=lambda trial: -trial.outputs)
     return replace(best, others=tuple(trial for trial in completed if trial is not best))
+
+
+def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
+    """A program that is right for one output only, but whose outputs are right for several too, is judged by several."""
+    wider = [
+        other
+        for other in others
+        if best.agrees
+        and (other.loss, other.predict) == (best.loss, best.predict)
+        and other.outputs_count > best.outputs_count
+        and other.done
+        and other.outputs >= PERFECT
+    ]
+    return max(wider, key=lambda other: other.rank, default=best)
 
 
 def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engine.doctor.execute import Executor
-from engine.doctor.naming import Naming, constants, name
+from engine.doctor.naming import Naming, constants, name, notes
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.variants import variations
 from tests.engine.doctor.planted import STYLES, differs, pairs, problem_of, right, sampled_singles
-from tests.engine.doctor.styles.style import Planted, Style, run
+from tests.engine.doctor.styles.style import Planted, Style, edit, run
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::RuntimeWarning"
@@ -107,6 +107,15 @@ def test_nonsense_has_no_name() -> None:
     rng = np.random.default_rng(0)
     nonsense = {n: rng.normal(size=value.shape) for n, value in make_problem().parameters.items()}
     assert name(lambda _: Measurement(None, nonsense), make_problem()).diagnoses == ()
+
+
+def test_a_mask_that_counts_zero_as_on_is_a_note_only() -> None:
+    style = STYLES_BY_NAME["per-sample lists"]
+    source = edit(style.source, [("d_z = d_h * (zs[t] > 0)", "d_z = d_h * (zs[t] >= 0)")])
+    (note,) = notes(run(style, source), problem_of(style))
+    assert note.startswith("relu-mask-at-zero")
+    assert notes(run(style, style.source), problem_of(style)) == ()
+    assert name(run(style, source), problem_of(style)).diagnoses == ()
 
 
 def test_numbers_of_a_program() -> None:

@@ -158,4 +158,5 @@ STYLE = Style(
             ]
         ],
     },
+    {"loop-over-wrong-axis": [LOOP], "last-step-skipped": [LOOP], "recurrence-dropped": [PREV]},
 )
