@@ -120,6 +120,8 @@ class Locator:
         before = self._trace((variation,))
         stages = [edit.stage for edit in variation.edits if isinstance(edit, LineEdit | SumEdit)]
         flow = [stage for stage in FLOW if stage in stages]
+        if flow and (found := self._between(variation, flow[0])) is not None:
+            return found
         if flow:
             averaging = variation.id.startswith("batch-")
             return (self._slope(before) if "dz" in flow else None) or self._in_flow(
@@ -133,6 +135,18 @@ class Locator:
             if (found := self._in_sum(stage, before)) is not None:
                 return found
         return None
+
+    def _between(self, variation: Variation, stage: str) -> int | None:
+        """Of two mistakes about one line, of which one comes first: what that one alone makes of it."""
+        others = tuple(
+            v for v in self.hypothesis.variations if v is not variation and any(e.stage == stage for e in v.edits)
+        )
+        if not others:
+            return None
+        alone = self._trace(others)
+        step = _first_difference(stage, alone, self._trace((variation, *others)))
+        hits = self._wanted(step, alone, exact=True) if step is not None and np.any(step.value) else []
+        return hits[0].event.site.line if hits else None
 
     def _is_changed(self, stage: str, before: Trace) -> bool:
         """Whether a gradient is another without the mistake."""
@@ -179,11 +193,7 @@ class Locator:
 
     def _first_changed(self, stage: str, before: Trace) -> Step | None:
         """The first value of a line that is another without the mistake."""
-        for step in self.trace.of(stage):
-            other = before.get(stage, step.t)
-            if other is None or not np.allclose(step.value, other.value, rtol=CLOSE, atol=1e-12):
-                return step
-        return None
+        return _first_difference(stage, self.trace, before)
 
     def _in_flow(self, stage: str, before: Trace, *, averaging: bool) -> int | None:
         """Of a line on the way back; where its value is never assigned, the next line's."""
@@ -383,13 +393,22 @@ def gradient_of(event: Event) -> str | None:
     return grad_param(event.target) if event.target else None
 
 
+def _first_difference(stage: str, trace: Trace, other: Trace) -> Step | None:
+    """The first value of a line that another trace does not have."""
+    for step in trace.of(stage):
+        beside = other.get(stage, step.t)
+        if beside is None or not np.allclose(step.value, beside.value, rtol=CLOSE, atol=1e-12):
+            return step
+    return None
+
+
 def _is_slope(seen: Seen) -> bool:
     return seen.right and any(m.entry.kind == "derivative" for m in seen.matches)
 
 
 def _computed(event: Event) -> bool:
     """Whether a value belongs to its line: not one that a call made and the line only unpacks."""
-    return not event.site.names and event.site.kind != "return"
+    return not event.site.names
 
 
 def _fits(match: Match, scale: float | None) -> bool:
