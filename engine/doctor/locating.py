@@ -216,8 +216,8 @@ class Locator:
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
-            outputs = [e for e in self.events if e.number == self.first_output]
-            hits = [h for h in hits if h.event not in outputs] or hits
+            outputs = [e.site for e in self.events if e.number == self.first_output]
+            hits = [h for h in hits if h.event.site not in outputs] or hits
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
         if stage in ("dz", "da"):
             end = self._downstream(stage, step, hits[0].event)

@@ -21,6 +21,8 @@ from engine.functions import Array
 
 TOLERANCE = 1e-9
 """Of the largest gradient: gradients that differ by less are the same."""
+MOST_TUNED = 24
+"""Variations that differ in a number only which are tried in pairs: a program may hold many numbers."""
 ORDER = ("by", "Wy", "ba", "Wa", "Wx")
 """In which gradients are compared: what few mistakes reach first, what is cheap first."""
 
@@ -226,8 +228,10 @@ def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool
         return found
     if rate := _rate(comparison, (), loss=loss):
         return [rate]
+    tuned = [v for v in active if v.tuned and not v.rank]
+    pool = [v for v in active if not v.tuned or v in tuned[:MOST_TUNED]]
     for unusual in (0, 1):
-        if found := list(_pairs(comparison, active, unusual, loss=loss)):
+        if found := list(_pairs(comparison, pool, unusual, loss=loss)):
             return found
     rates = (_rate(comparison, (v,), loss=loss) for v in active if not v.rank)
     return [hypothesis for hypothesis in rates if hypothesis]
