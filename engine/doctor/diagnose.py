@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine.doctor import comparing, failures, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Unknown, is_loss, recipes
@@ -27,7 +29,6 @@ from engine.text import clean
 
 WHOLE = 4.0
 """Seconds for a whole diagnosis, as far as it is up to the doctor."""
-RUNS_IT = "the doctor runs the file it is given, with your rights"
 
 
 class CannotRun(Exception):
@@ -75,7 +76,7 @@ def diagnose(path: Path, function: str | None = None) -> Report:
         main = _main(found, function, name)
     except Unreadable as error:
         return Report("cannot-run", name, reason=str(error), reason_line=error.line)
-    with Process(source) as process:
+    with Process(source) as process, np.errstate(all="ignore"):
         try:
             return replace(_examined(found, main, process), file=name)
         except CannotRun as error:

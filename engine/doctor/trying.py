@@ -130,7 +130,9 @@ class Subject:
                 total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
-        divisor = self._scale(problem) * (len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1)
+        divisor = self._scale(problem) * (
+            len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
+        )
         total = {name: value / divisor for name, value in total.items()}
         a0 = total.pop("a0", None)
         if a0 is not None and not self.layout.single:
@@ -290,6 +292,8 @@ def search(
     nearest: Trial | None = None
     best: Trial | None = None
     for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
+        if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
+            continue  # what takes batches is not tried on one sample, where mistakes about batches hide
         trial = _states(process, sites, recipe, layout)
         if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
             trial = _with_other_targets(process, sites, trial)
@@ -429,6 +433,8 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     for (head, count), predict in itertools.product(heads, ("last", "every")):
+        if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
+            continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
         try:
             problem = _problem(process, sites, trial)

@@ -369,8 +369,7 @@ class Worker:
             except Exception:
                 continue
             if is_array(value) or isinstance(value, np.generic):
-                array: Any = np.asarray(value)
-                result[ast.unparse(node)] = list(array.shape)
+                result[ast.unparse(node)] = list(cast("Any", value).shape)
             elif isinstance(value, int | float) or is_sequence(value) or is_dict(value):
                 result[ast.unparse(node)] = type(value).__name__
         return result
