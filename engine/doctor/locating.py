@@ -15,9 +15,9 @@ import numpy as np
 from engine.doctor import roles
 from engine.doctor.edits import Variation
 from engine.doctor.execute import BACK, LineEdit, OrderEdit, SumEdit
+from engine.doctor.hypotheses import Comparison, Hypothesis
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, same
-from engine.doctor.naming import Comparison, Hypothesis
 from engine.doctor.placing import Seen, Timeline, base_name, grad_param
 from engine.doctor.tracing import Step, Trace
 from engine.doctor.trying import Event
