@@ -62,10 +62,15 @@ class Timeline:
     reference: Reference
     events: Sequence[Event] = ()
     base: float = 1.0
+    wrong: frozenset[str] = frozenset()
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
         for strict in (False, True):
+            if strict and 0 < len(self.wrong) < 4:
+                made = [s for p in sorted(self.wrong) for s in self.sites_of(p) if not s.is_part]
+                if made:
+                    return made[-1]
             for k in range(self.start, len(self.seen)):
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
@@ -159,7 +164,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         by_site.setdefault(each.event.site, []).append(each)
     start = outputs["p"] or outputs["logits"]
     sites = {site: tuple(those) for site, those in by_site.items()}
-    return Timeline(tuple(seen), start, sites, reference, events, scales.base)
+    return Timeline(tuple(seen), start, sites, reference, events, scales.base, scales.wrong)
 
 
 def _is_right(match: Match, scales: Scales) -> bool:
