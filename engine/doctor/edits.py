@@ -45,13 +45,14 @@ class Variation:
     """One way to make a mistake: the edits of the reference that compute what it computes.
 
     `each` says that every edit concerns one gradient only, and that it may have been made for some of them. `rank` puts a usual way
-    (0) before an unusual one.
+    (0) before an unusual one. `tuned` says that a number in it is one of several tried.
     """
 
     id: str
     edits: tuple[Edit, ...]
     each: bool = False
     rank: int = 0
+    tuned: bool = False
 
 
 @dataclass(frozen=True)

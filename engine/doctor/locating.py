@@ -15,9 +15,9 @@ import numpy as np
 from engine.doctor import roles
 from engine.doctor.edits import Variation
 from engine.doctor.execute import BACK, LineEdit, OrderEdit, SumEdit
+from engine.doctor.hypotheses import Comparison, Hypothesis
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, same
-from engine.doctor.naming import Comparison, Hypothesis
 from engine.doctor.placing import Seen, Timeline, base_name, grad_param
 from engine.doctor.tracing import Step, Trace
 from engine.doctor.trying import Event
@@ -120,6 +120,8 @@ class Locator:
         before = self._trace((variation,))
         stages = [edit.stage for edit in variation.edits if isinstance(edit, LineEdit | SumEdit)]
         flow = [stage for stage in FLOW if stage in stages]
+        if flow and (found := self._between(variation, flow[0])) is not None:
+            return found
         if flow:
             averaging = variation.id.startswith("batch-")
             return (self._slope(before) if "dz" in flow else None) or self._in_flow(
@@ -133,6 +135,18 @@ class Locator:
             if (found := self._in_sum(stage, before)) is not None:
                 return found
         return None
+
+    def _between(self, variation: Variation, stage: str) -> int | None:
+        """Of two mistakes about one line, of which one comes first: what that one alone makes of it."""
+        others = tuple(
+            v for v in self.hypothesis.variations if v is not variation and any(e.stage == stage for e in v.edits)
+        )
+        if not others:
+            return None
+        alone = self._trace(others)
+        step = _first_difference(stage, alone, self._trace((variation, *others)))
+        hits = self._wanted(step, alone, exact=True) if step is not None and np.any(step.value) else []
+        return hits[0].event.site.line if hits else None
 
     def _is_changed(self, stage: str, before: Trace) -> bool:
         """Whether a gradient is another without the mistake."""
@@ -179,11 +193,7 @@ class Locator:
 
     def _first_changed(self, stage: str, before: Trace) -> Step | None:
         """The first value of a line that is another without the mistake."""
-        for step in self.trace.of(stage):
-            other = before.get(stage, step.t)
-            if other is None or not np.allclose(step.value, other.value, rtol=CLOSE, atol=1e-12):
-                return step
-        return None
+        return _first_difference(stage, self.trace, before)
 
     def _in_flow(self, stage: str, before: Trace, *, averaging: bool) -> int | None:
         """Of a line on the way back; where its value is never assigned, the next line's."""
@@ -206,8 +216,8 @@ class Locator:
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
-            outputs = [e for e in self.events if e.number == self.first_output]
-            hits = [h for h in hits if h.event not in outputs] or hits
+            outputs = [e.site for e in self.events if e.number == self.first_output]
+            hits = [h for h in hits if h.event.site not in outputs] or hits
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
         if stage in ("dz", "da"):
             end = self._downstream(stage, step, hits[0].event)
@@ -383,13 +393,22 @@ def gradient_of(event: Event) -> str | None:
     return grad_param(event.target) if event.target else None
 
 
+def _first_difference(stage: str, trace: Trace, other: Trace) -> Step | None:
+    """The first value of a line that another trace does not have."""
+    for step in trace.of(stage):
+        beside = other.get(stage, step.t)
+        if beside is None or not np.allclose(step.value, beside.value, rtol=CLOSE, atol=1e-12):
+            return step
+    return None
+
+
 def _is_slope(seen: Seen) -> bool:
     return seen.right and any(m.entry.kind == "derivative" for m in seen.matches)
 
 
 def _computed(event: Event) -> bool:
     """Whether a value belongs to its line: not one that a call made and the line only unpacks."""
-    return not event.site.names and event.site.kind != "return"
+    return not event.site.names
 
 
 def _fits(match: Match, scale: float | None) -> bool:

@@ -66,7 +66,9 @@ CATALOGUE: dict[str, Mistake] = {
             "the activation's derivative is taken at the wrong value: of a where z is meant, or the reverse",
             "dz",
         ),
-        Mistake("tanh-derivative-misplaced-square", "the square is misplaced: (1 − a)² for 1 − a²", "dz"),
+        Mistake(
+            "tanh-derivative-misplaced-square", "the square is misplaced or missing: the derivative is 1 − a²", "dz"
+        ),
         Mistake(
             "relu-mask-from-gradient", "ReLU's mask is taken from the gradient instead of the pre-activation", "dz"
         ),

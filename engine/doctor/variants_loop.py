@@ -63,6 +63,7 @@ def _derivatives(setting: Setting) -> Iterator[Variation]:
     yield Variation("tanh-derivative-of-activation", (derivative(_OF_ACTIVATION[own].replace("a", "z")),), rank=1)
     if own == "tanh":
         yield Variation("tanh-derivative-misplaced-square", (derivative("(1 - a) ** 2"),))
+        yield Variation("tanh-derivative-misplaced-square", (derivative("1 - a"),), rank=1)
 
 
 def _misplaced_derivatives(setting: Setting) -> Iterator[Variation]:
@@ -112,15 +113,16 @@ def _flows(setting: Setting) -> Iterator[Variation]:
 def _clipped(setting: Setting) -> Iterator[Variation]:
     for limit, rank in _numbers(setting, LIMITS):
         for function in ("clip", "within_norm"):
-            yield Variation("clipped-per-step", (called(BACK, function, limit),), rank=rank)
-            yield Variation("clipped-per-step", (called("dz", function, limit),), rank=rank)
+            yield Variation("clipped-per-step", (called(BACK, function, limit),), rank=rank, tuned=True)
+            yield Variation("clipped-per-step", (called("dz", function, limit),), rank=rank, tuned=True)
             terms = tuple(called(target, function, limit) for target in setting.summed)
-            yield Variation("clipped-per-step", terms, each=True, rank=rank + 1)
+            yield Variation("clipped-per-step", terms, each=True, rank=rank + 1, tuned=True)
 
 
 def _numbers(setting: Setting, usual: tuple[float, ...]) -> Iterator[tuple[float, int]]:
-    """Positive numbers to try, with their ranks: those of the user's code, and the usual ones, of which two come first."""
-    own = dict.fromkeys(abs(number) for number in setting.constants if number)
+    """Numbers to try, with their ranks: those of the user's code that are no greater than the usual ones, and the usual ones, of which
+    two come first."""
+    own = dict.fromkeys(abs(number) for number in setting.constants if 0 < abs(number) <= max(usual))
     yield from ((number, 0) for number in own)
     yield from ((number, int(place > 1)) for place, number in enumerate(usual) if number not in own)
 
@@ -154,7 +156,7 @@ def _orders(setting: Setting) -> Iterator[Variation]:
         for early in (True, False):
             for total in (True, False):
                 scan = ScanEdit(partial(_updating, rate=rate, early=early, total=total), frozenset({"dWa"}))
-                yield Variation("weights-updated-during-backward", (scan,), rank=rank)
+                yield Variation("weights-updated-during-backward", (scan,), rank=rank, tuned=True)
 
 
 def _ends_run(k: int, t: int, steps: int) -> bool:

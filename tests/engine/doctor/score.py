@@ -100,7 +100,7 @@ def main() -> int:
                     if not kind:
                         by_id[outcome.planted.ids[0]].append(outcome)
                     if options.misses and not (outcome.found and outcome.named and outcome.placed):
-                        print(miss(outcome))
+                        print(miss(outcome), flush=True)
     for title, groups in (("style", by_style), ("mistake", by_id)):
         print(f"\n{title:42}{HEAD[42:]}")
         print("\n".join(row(name, those) for name, those in sorted(groups.items())))
