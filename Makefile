@@ -1,5 +1,6 @@
 # make run   sets up .venv and opens the debugger on the built-in example
 # make test  sets up .venv and runs every test
+# make doctor-score  the catalogue's mistakes planted into programs of every style: how many the doctor finds, names and places
 # make check formatting, lint, types, layers, tests: what must pass before a commit
 
 VENV := .venv
@@ -8,9 +9,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_OPTIONS ?=
+SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench pictures samples clean
+.PHONY: run test check format lint types layers bench doctor-score pictures samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -36,6 +38,9 @@ layers: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+doctor-score: $(VENV)/.installed-dev
+	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py

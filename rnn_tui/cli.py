@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _close(word: str) -> str:
-    known = [f"--{name}" for name in (*OPTIONS, "color", "no-mouse", "json", "all", "tolerance")]
+    known = [f"--{name}" for name in (*OPTIONS, "color", "no-mouse", "json", "all", "tolerance", "function")]
     match = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {match[0]}?)" if match else ""
 
@@ -106,6 +106,29 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Finds what is wrong in a backward pass through time that you wrote by hand, where and why, or says that it is right. "
+        "FILE is run, with your rights: in a process of its own with limits of time and memory, on a copy, "
+        "which protects from accidents, not from malice."
+    )
+    parser.add_argument(
+        "file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script"
+    )
+    parser.add_argument("--function", metavar="NAME", help="the function to examine (found by its name and arguments)")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.epilog = "exit codes: 0 right, 1 wrong, 2 could not be run"
+    parser.set_defaults(data=None)
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="MINE.npz", help="arrays of your own: weights, gradients, states under any known names"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    _common(parser)
+
+
 def _examples(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
@@ -118,6 +141,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("run to the first point at which a condition holds, or the last", _run),
     "explain": ("why a number is what it is: the arithmetic with its numbers", _explain),
     "train": ("train without a screen and save the weights", _train),
+    "compare": ("compare arrays of your own with the reference's; runs no code", _compare),
+    "doctor": ("find what is wrong in a backward pass of your own", _doctor),
     "examples": ("list the built-in examples", _examples),
 }
 

@@ -182,6 +182,31 @@ def _figures(figures: Measured) -> str:
     return f"loss {figures.loss:.6g}{right}  ‖gradient‖ {figures.gradient_norm:.3g}"
 
 
+def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui doctor FILE`: exit code 0 right, 1 wrong, 2 could not run."""
+    from engine.doctor.diagnose import diagnose
+    from engine.doctor.report import text
+
+    report = diagnose(Path(arguments.file), arguments.function)
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        sys.stdout.write(text(report))
+    return report.exit_code
+
+
+def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
+    from engine.doctor.arrays import compare_arrays, text
+
+    report = compare_arrays(Path(arguments.file), arguments.data, given)
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        sys.stdout.write(text(report))
+    return 0 if report.ok else 1
+
+
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples

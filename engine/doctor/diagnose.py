@@ -1,0 +1,509 @@
+"""The doctor itself: from a file to a report."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.doctor import comparing, failures, placing
+from engine.doctor.anatomy import Function, Program, program
+from engine.doctor.calls import FAR, Unknown, is_loss, recipes
+from engine.doctor.instrument import Site, instrument
+from engine.doctor.matching import Reference
+from engine.doctor.placing import Seen, Timeline
+from engine.doctor.problem import Measure, Measurement, Problem
+from engine.doctor.process import MEMORY, SECONDS, Ended, Process
+from engine.doctor.report import Place, Report
+from engine.doctor.scale import Scale, find_scale, scales
+from engine.doctor.source import Source, Unreadable, read_source
+from engine.doctor.trying import Run, Subject, Trial, search
+from engine.doctor.values import is_array
+from engine.errors import InputError
+from engine.text import clean
+
+WHOLE = 4.0
+"""Seconds for a whole diagnosis, as far as it is up to the doctor."""
+
+
+class CannotRun(Exception):
+    """The code could not be examined: one sentence, and the line it is about."""
+
+    def __init__(self, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A program, loaded in its process."""
+
+    program: Program
+    process: Process
+    sites: Sequence[Site]
+    loops: Sequence[tuple[int, str]] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Its text."""
+        return self.program.source
+
+    def time_left(self) -> float:
+        """Seconds that may still be spent on what is only convenient."""
+        return max(0.0, min(1.0, WHOLE - (time.monotonic() - self.process.started)))
+
+    def failed(self, failure: Mapping[str, Any], seconds: float = SECONDS) -> str:
+        """The sentence for a failure."""
+        return failures.sentence(failure, self.source, self.program.tree, seconds, MEMORY)
+
+
+def diagnose(path: Path, function: str | None = None) -> Report:
+    """What is wrong in the backward pass at `path`, where and why, or that it is right.
+
+    The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
+    function of the name that is asked for; whatever else goes wrong is part of the report.
+    """
+    name = clean(path.name)
+    try:
+        source = read_source(path)
+        found = program(source, source.tree())
+        main = _main(found, function, name)
+    except Unreadable as error:
+        return Report("cannot-run", name, reason=str(error), reason_line=error.line)
+    with Process(source) as process, np.errstate(all="ignore"):
+        try:
+            return replace(_examined(found, main, process), file=name)
+        except CannotRun as error:
+            return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
+        except Ended as ended:
+            return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
+
+
+def _main(found: Program, function: str | None, name: str) -> Function | None:
+    if function is None:
+        return found.backward()
+    main = found.find(function)
+    if main is None:
+        known = ", ".join(f.name for f in found.functions[:12]) or "none"
+        raise InputError(f"{name}: there is no function {clean(function, 60)}; it has {known}")
+    return main
+
+
+def _examined(found: Program, main: Function | None, process: Process) -> Report:
+    if main is None:
+        from engine.doctor.script import examine_script
+
+        return examine_script(found, process)
+    if (cell := gated(found.tree)) is not None:
+        raise CannotRun(
+            f"{main.name} is {cell} by its weights' names; cells with gates are examined in scripts whose weights are called "
+            "Wxi, Whi, bi, ... as in the programs that rnn-tui code prints",
+            main.node.lineno,
+        )
+    patient = loaded(found, main, process)
+    try:
+        ways = recipes(found, main)
+    except Unknown as error:
+        raise CannotRun(str(error), main.node.lineno) from None
+    trial = search(process, patient.sites, ways)
+    return examine_trial(patient, trial)
+
+
+_GATES = {
+    "an LSTM": re.compile(r"^[wu]_?(?:[xha]_?)?([fiocg])$|^[wu]([xh])([fiocg])$", re.I),
+    "a GRU": re.compile(r"^[wu]_?(?:[xha]_?)?([zrnh])$", re.I),
+}
+
+
+def gated(tree: ast.Module) -> str | None:
+    """The cell with gates that the names of weights speak of: an LSTM has Wf and Wi, a GRU Wz and Wr."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and len(n.value) < 8
+    }
+    for cell, (needed, pattern) in zip(_GATES, (("fi", _GATES["an LSTM"]), ("zr", _GATES["a GRU"])), strict=True):
+        gates = {next(g for g in reversed(m.groups()) if g).lower() for name in names if (m := pattern.match(name))}
+        if set(needed) <= gates:
+            return cell
+    return None
+
+
+def loaded(found: Program, main: Function, process: Process) -> Patient:
+    """The module run in its process, up to where its functions exist; CannotRun when it fails."""
+    made = instrument(found.source.tree())
+    answer = process.ask(
+        "load",
+        file=str(process.file),
+        name="program",
+        text=found.source.text,
+        lenient=True,
+        demonstrations=_demonstrations(found, main),
+    )
+    patient = Patient(found, process, made.sites, made.loops)
+    if "error" in answer:
+        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+    skipped = answer["result"]["skipped"]
+    notes = tuple(f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2])
+    return replace(patient, notes=notes)
+
+
+def _demonstrations(found: Program, main: Function) -> list[int]:
+    """The lines of top-level statements that only use the function that is examined: they may fail or take too long."""
+    lines: list[int] = []
+    users = {f.node.name for f in found.functions if found.calls(f, main) or f is main}
+    if main.owner is not None:
+        users |= {main.owner.name}
+    for statement in found.tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            continue
+        called = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)} | {
+            n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)
+        }
+        if called & users and statement.lineno > main.node.lineno:
+            lines.append(statement.lineno)
+    return lines
+
+
+def examine_trial(patient: Patient, trial: Trial) -> Report:
+    """The report on the best way of calling that was found."""
+    assert trial.run is not None and trial.problem is not None
+    from engine.doctor.readings import likeliest
+
+    trial, explained = likeliest(trial, lambda other: _subject_of(patient, other))
+    assert trial.run is not None
+    base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
+    if trial.states == 0.0:
+        _refuse_unrecognised(patient, trial)
+    error = trial.run.error
+    if error is not None and (not _in_backward(patient, trial) or is_of_loss(patient, error)):
+        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
+    subject = _subject_of(patient, trial)
+    if error is not None:
+        return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
+    if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
+        return _of_some_reading(patient, trial, base)
+    return _compared(patient, trial, subject, base)
+
+
+def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
+    """No reading of the program has right outputs: the one of which a mistake of the catalogue says why, in as few ids as may be."""
+    first: CannotRun | None = None
+    best: Report | None = None
+    for reading in (trial, *trial.others[:10]):
+        assert reading.problem is not None
+        for factor, words in scales(reading.problem, reading.layout.single).items():
+            if best is not None and patient.time_left() == 0.0:
+                return best
+            try:
+                _loaded_again(patient, reading)
+                subject = _subject_of(patient, reading)
+                report = _compared(patient, reading, subject, base, Scale(factor, words, "loss"))
+            except CannotRun as error:
+                first = first or error
+                continue
+            if len(report.diagnoses) == 1:
+                return report
+            best = best if best is not None and len(best.diagnoses) <= len(report.diagnoses) else report
+        if best is not None or patient.time_left() == 0.0:
+            break
+    if best is None:
+        assert first is not None
+        raise first
+    return best
+
+
+def _loaded_again(patient: Patient, trial: Trial) -> None:
+    """The program as it was, whatever was tried with its text."""
+    main = trial.recipe.main
+    patient.process.ask(
+        "load",
+        file=str(patient.process.file),
+        name="program",
+        text=patient.source.text,
+        lenient=True,
+        demonstrations=_demonstrations(patient.program, main),
+    )
+
+
+def _subject_of(patient: Patient, trial: Trial) -> Subject:
+    return Subject(
+        patient.process,
+        patient.sites,
+        trial.recipe,
+        trial.layout,
+        trial.activation,
+        trial.predict,
+        trial.loss,
+        trial.outputs_count,
+    )
+
+
+def _refuse_unrecognised(patient: Patient, trial: Trial) -> None:
+    assert trial.run is not None
+    error = trial.run.error
+    if error is not None:
+        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
+    raise CannotRun(
+        f"{trial.recipe.main.name} runs, but in no layout does its forward pass compute the states of a simple RNN "
+        "(tanh, relu or sigmoid); check its arguments' names or give the function with --function",
+        trial.recipe.main.node.lineno,
+    )
+
+
+def _in_backward(patient: Patient, trial: Trial) -> bool:
+    """Whether an exception came after the forward pass was done: then it is a finding."""
+    assert trial.run is not None and trial.run.error is not None
+    error = trial.run.error
+    if error["kind"] in ("Stopped", "MemoryError", "_ArrayMemoryError", "SystemExit", "RecursionError", "EOFError"):
+        return False
+    return trial.states == 1.0 and (
+        trial.outputs >= 2.0 or ("y" not in trial.recipe.given and len(trial.recipe.calls) > 1)
+    )
+
+
+def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
+    """Whether the line that failed computes the loss: part of the forward pass."""
+    line = error.get("line") or 0
+    return any(
+        s.line <= line <= s.end and s.kind != "part" and is_loss(placing.base_name(s.target)) for s in patient.sites
+    )
+
+
+def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
+    assert trial.run is not None and trial.run.error is not None
+    error = trial.run.error
+    line = error.get("line") or trial.recipe.main.node.lineno
+    place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
+    reason = f"the forward pass is right; in the backward pass {patient.failed(error, 1.5)}"
+    return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
+
+
+def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
+    problem, run = trial.problem, trial.run
+    assert problem is not None and run is not None
+    reference = Reference(problem)
+    scale = supposed or Scale(1.0, "", "nothing")
+    if "y" in trial.recipe.given and supposed is None:
+        scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
+        if not scale.loss_agrees:
+            from engine.doctor.readings import scale_of
+
+            scale = scale_of(trial, subject, scale)
+    subject.scale, subject.unit = scale.factor, scale.words
+    measured = subject.measurement(problem, run)
+    tolerance = comparing.RIGHT_SINGLE if _is_single_precision(run) else comparing.RIGHT
+    missing = measured.missing - trial.recipe.given if "y" in trial.recipe.given else measured.missing
+    parameters = comparing.compare_all(problem, measured.gradients, frozenset(missing), tolerance=tolerance)
+    if not measured.gradients:
+        raise CannotRun(
+            f"{trial.recipe.main.name} returns no gradients that could be told by name or shape; return them as a dict or tuple",
+            trial.recipe.main.node.lineno,
+        )
+    if trial.states < 1.0:
+        raise CannotRun(
+            f"{trial.recipe.main.name} computes the states of a simple RNN at some steps only; is it another cell?",
+            trial.recipe.main.node.lineno,
+        )
+    forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
+    if forward_ok and clips_at_the_end(patient.program.tree) and not all(each.ok for each in parameters.values()):
+        calm = _calm(problem, tokens=trial.layout.tokens)
+        again = subject(calm)
+        small = comparing.compare_all(calm, again.gradients, frozenset(missing), tolerance=tolerance)
+        if again.gradients and all(each.ok for each in small.values()):
+            parameters, base = small, replace(base, notes=(*base.notes, CLIPPED))
+    wrong = frozenset(name for name, each in parameters.items() if not each.ok)
+    notes = [*base.notes, *_notes(trial, measured, problem)]
+    report = replace(
+        base,
+        verdict="wrong" if wrong or not forward_ok else "correct",
+        conventions=_conventions(trial, scale),
+        loss_matches=forward_ok and scale.loss_agrees,
+        parameters=parameters,
+        notes=(*notes, *([] if scale.loss_agrees else [OTHER_LOSS])),
+    )
+    loss_is_wrong = not scale.loss_agrees and measured.loss is not None
+    if report.verdict == "correct" and not loss_is_wrong:
+        from engine.doctor.naming import notes as harmless
+
+        return replace(report, notes=(*report.notes, *harmless(subject, problem)))
+    base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
+    turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
+    line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))
+
+    def verify(text: str) -> bool:
+        answer = patient.process.ask(
+            "load",
+            file=str(patient.process.file),
+            name="program",
+            text=text,
+            lenient=True,
+            demonstrations=demonstrations,
+        )
+        if "error" in answer:
+            return False
+        changed = subject(problem)
+        if changed.error is not None or set(changed.gradients) != set(measured.gradients):
+            return False
+        right = comparing.compare_all(problem, changed.gradients, frozenset(missing), tolerance=tolerance)
+        return all(each.ok for each in right.values())
+
+    demonstrations = _demonstrations(patient.program, trial.recipe.main)
+    found = located(patient, report, line_up, subject, problem, verify)
+    if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
+        return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
+    return unless_forward_unknown(found, forward_ok)
+
+
+CLIPPED = "gradients are clipped at the end; they were compared where they are too small for that"
+
+
+def _calm(problem: Problem, *, tokens: bool) -> Problem:
+    """The same problem with small inputs and a small read-out, so that all gradients are small."""
+    weights = {name: value * (0.1 if name == "Wy" else 1.0) for name, value in problem.parameters.items()}
+    initial = {name: 0.1 * value for name, value in problem.initial.items()}
+    return replace(
+        problem,
+        network=replace(problem.network, weights=weights),
+        X=problem.X * (1.0 if tokens else 0.1),
+        initial=initial,
+    )
+
+
+def clips_at_the_end(tree: ast.Module) -> bool:
+    """Whether gradients are clipped, and only where nothing else is done in the same loop: once, when they are summed."""
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    calls = [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "clip"
+    ]
+    for call in calls:
+        node: ast.AST = call
+        while node in parents and not isinstance(node, ast.FunctionDef):
+            node = parents[node]
+            if isinstance(node, ast.For | ast.While) and any("clip" not in ast.unparse(s) for s in node.body):
+                return False
+    return bool(calls)
+
+
+OTHER_LOSS = (
+    "a loss is computed that is neither a mean nor a sum of this read-out's; the gradients were compared all the same"
+)
+
+
+def unless_forward_unknown(report: Report, forward_ok: bool) -> Report:
+    """The report, unless its outputs are no known read-out's and no mistake of the catalogue explains that."""
+    if not forward_ok and not any(finding.id in FORWARD for finding in report.diagnoses):
+        raise CannotRun(
+            "its states are those of a simple RNN, but its outputs are not: "
+            "they are neither softmax nor one sigmoid nor the plain values of state·Wy + by"
+        )
+    return report
+
+
+FORWARD = ("softmax-wrong-axis", "output-activation-twice", "state-aliased", "last-sample-only")
+
+
+def located(
+    patient: Patient,
+    report: Report,
+    line_up: Timeline,
+    measure: Measure,
+    problem: Problem,
+    verify: Callable[[str], bool],
+) -> Report:
+    """The report with names, places and corrected lines."""
+    first = line_up.first_wrong()
+    if first is not None:
+        report = replace(report, first_divergence=place_of(patient, line_up, first))
+    from engine.doctor.naming_bridge import named
+
+    return named(patient, report, line_up, measure, problem, verify)
+
+
+def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
+    """A wrong value's line, and what it should have been."""
+    quantity, t = placing.expected(line_up, seen)
+    site = seen.event.site
+    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
+
+
+def _is_single_precision(run: Run) -> bool:
+    return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in run.events)
+
+
+def _notes(trial: Trial, measured: Measurement, problem: Problem) -> list[str]:
+    notes: list[str] = []
+    if "a0" in trial.recipe.given and "a0" not in measured.gradients:
+        notes.append(
+            "the initial state's gradient is not returned; it is needed only where that state is learned or handed on"
+        )
+    far = [a.name for a in trial.recipe.arguments if a.role == "far"]
+    if far:
+        notes.append(f"{', '.join(far)} was set to {FAR}, so that nothing is cut")
+    off = [a.name for a in trial.recipe.arguments if a.role == "off"]
+    if off:
+        notes.append(f"{', '.join(off)} was set to 0")
+    return notes
+
+
+AXES: Mapping[str, str] = {"B": "B", "T": "T", "D": "D", "H": "H", "C": "C", "1": "1"}
+
+
+def shown_axes(layout: str) -> str:
+    """`DBT` as `(D, B, T)`."""
+    inside = ", ".join(AXES.get(letter.upper(), letter) for letter in layout)
+    return f"({inside}{',' if len(layout) == 1 else ''})" if layout else "a number"
+
+
+def _conventions(trial: Trial, scale: Scale) -> dict[str, str]:
+    layout, given = trial.layout, trial.recipe.given
+    found: dict[str, str] = {}
+    if "X" in given:
+        how = "whole numbers, made one-hot inside" if layout.tokens else ""
+        one = ", one sample at a time" if layout.single else ""
+        found["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
+    turned = [n for n, t in (("Wx", layout.wx), ("Wa", layout.wa), ("Wy", layout.wy)) if t and n in given]
+    found["weights"] = f"{', '.join(turned)} transposed: outputs first" if turned else "inputs first, as in x·Wx"
+    if "ba" in given:
+        found["biases"] = shown_axes(layout.bias)
+    if "a0" in given:
+        found["initial state"] = shown_axes(layout.state)
+    if "y" in given:
+        kind = (
+            "one-hot"
+            if "C" in layout.y and trial.loss == "cross-entropy"
+            else "classes"
+            if trial.loss != "squared"
+            else "numbers"
+        )
+        found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
+    if "da" in given:
+        found["da"] = f"supplied by the caller, {shown_axes(layout.upstream)}"
+    found["activation"] = trial.activation
+    if "y" in given:
+        found["predict"] = "the last step" if trial.predict == "last" else "every step"
+        found["read-out"] = {
+            "cross-entropy": "softmax, cross-entropy",
+            "binary": "single sigmoid, cross-entropy",
+            "squared": "squared error",
+        }[trial.loss]
+        if scale.words:
+            how = {
+                "gradients": " (no loss is computed; all gradients agree on it)",
+                "delta": " (no loss is computed; the output's delta says so)",
+            }
+            found["reduction"] = scale.words + how.get(scale.source, "")
+    names = ", ".join(f"{a.name} is {a.role}" for a in trial.recipe.arguments if a.role in _SHOWN and a.name != a.role)
+    if names:
+        found["names"] = names
+    return found
+
+
+_SHOWN = ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0", "da")

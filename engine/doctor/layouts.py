@@ -1,0 +1,160 @@
+"""Conventions of layout: how an array of ours is handed to a program that holds it in another order of axes, and back.
+
+A layout is a word of axes: B samples, T steps, D features, H units, C outputs, 1 an axis of length one. An axis that is left out is one at
+which a single sample is taken, or of which there is only one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.doctor.problem import Problem
+from engine.functions import Array
+
+BATCHES = ("BTD", "DBT", "TBD", "BDT", "TDB", "DTB")
+SINGLES = ("TD", "DT", "TD1", "T1D")
+FLAT = ("BT", "TB", "T")
+TOKENS = ("t", "bt", "tb")
+"""Inputs as whole numbers, made one-hot inside."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first)."""
+
+    x: str = "BTD"
+    wx: bool = False
+    wa: bool = False
+    wy: bool = False
+    bias: str = "H"
+    out_bias: str = "C"
+    state: str = "BH"
+    y: str = "B"
+    upstream: str = "TBH"
+
+    @property
+    def single(self) -> bool:
+        """One sample at a time."""
+        return "B" not in self.x.upper()
+
+    @property
+    def tokens(self) -> bool:
+        """Inputs as whole numbers."""
+        return self.x.islower()
+
+    def with_columns(self) -> Layout:
+        """The same with every weight transposed."""
+        return replace(self, wx=True, wa=True, wy=True)
+
+
+def to_layout(value: Array, axes: str, layout: str) -> Array:
+    """`value`, whose axes are named by `axes`, in a layout; axes that the layout leaves out must have length one."""
+    for k in reversed(range(len(axes))):
+        if axes[k] not in layout:
+            value = value.take(0, axis=k)
+    kept = [a for a in axes if a in layout]
+    order = [kept.index(a) for a in layout if a != "1"]
+    value = value.transpose(order)
+    for k, letter in enumerate(layout):
+        if letter == "1":
+            value = np.expand_dims(value, k)
+    return np.array(value, order="C")
+
+
+def inputs(problem: Problem, layout: Layout, sample: int | None) -> Any:
+    """X as the layout wants it, of one sample or all."""
+    X = problem.X if sample is None else problem.X[sample : sample + 1]
+    if layout.tokens:
+        numbers = X.argmax(axis=2)
+        if layout.x == "t":
+            return [int(n) for n in numbers[0]]
+        return numbers if layout.x == "bt" else numbers.T.copy()
+    return to_layout(X, "BTD", layout.x)
+
+
+def targets(problem: Problem, layout: Layout, sample: int | None) -> Any:
+    """y as the layout wants it: one-hot where it has the axis C and targets are classes."""
+    y = problem.y if sample is None else problem.y[sample : sample + 1]
+    axes = "BT" if problem.network.predict == "every" else "B"
+    if "C" in layout.y and problem.network.head.classes:
+        y = np.eye(problem.network.outputs)[y] if problem.network.outputs > 1 else y[..., None].astype(float)
+        axes += "C"
+    elif not problem.network.head.classes:
+        axes += "C"
+    elif problem.network.loss == "binary" and layout.y != "":
+        y = y.astype(float) if "l" not in layout.y else y
+    value = to_layout(y, axes, layout.y.replace("l", ""))
+    if value.ndim == 0:
+        return value.item()
+    return value.tolist() if layout.single and layout.y == "T" else value
+
+
+def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
+    """The layouts in which targets may be wanted."""
+    every, head = problem.network.predict == "every", problem.network.loss
+    one = problem.network.outputs == 1
+    if single:
+        if every:
+            return (
+                ("T", "TC", "TC1", "T1", "CT")
+                if head == "cross-entropy"
+                else ("T", "TC", "TC1", "CT")
+                if one
+                else ("TC", "TC1", "CT")
+            )
+        if head == "cross-entropy":
+            return ("", "C", "C1", "1C", "1")
+        return ("", "C", "C1") if one else ("C", "C1", "1C")
+    if every:
+        if head == "cross-entropy":
+            return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT", "BT1")
+        return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT") if one else ("BTC", "CBT", "TBC", "TCB", "BCT")
+    if head == "cross-entropy":
+        return ("B", "BC", "CB", "B1", "1B")
+    return ("BC", "CB", "B") if one else ("BC", "CB")
+
+
+def weight(name: str, value: Array, layout: Layout) -> Array:
+    """A parameter as the layout wants it."""
+    turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
+    if turned is not None:
+        return value.T.copy() if turned else value.copy()
+    wanted = layout.bias if name in ("ba", "ba2") else layout.out_bias
+    return to_layout(value, wanted.replace("1", ""), wanted)
+
+
+def weight_back(name: str, value: Array, shape: tuple[int, ...], layout: Layout) -> Array:
+    """A gradient that came in the parameter's layout, in ours; as it is where its shape is not the parameter's."""
+    turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
+    if turned is not None:
+        squeezed = value if value.ndim == 2 else value.squeeze()
+        back = squeezed.T if turned and squeezed.ndim == 2 else squeezed
+        return back if back.shape == shape or back.size != int(np.prod(shape)) else back.T.reshape(shape)
+    if value.size == int(np.prod(shape)):
+        return value.reshape(shape)
+    # A bias's gradient that is not summed: samples in front, as in ours.
+    return value.T if value.ndim == 2 and value.shape[0] == shape[-1] and value.shape[1] != shape[-1] else value
+
+
+def state(problem: Problem, layout: Layout, sample: int | None) -> Array:
+    """The initial state as the layout wants it, zeros where the problem gives none."""
+    B, H = len(problem.X), problem.network.hidden
+    value = np.asarray(problem.initial.get(problem.network.table.output, np.zeros((B, H))))
+    return to_layout(value if sample is None else value[sample : sample + 1], "BH", layout.state)
+
+
+def state_layouts(single: bool) -> tuple[str, ...]:
+    """The layouts in which an initial state may be wanted."""
+    return ("H", "H1", "1H") if single else ("BH", "HB")
+
+
+def upstream(problem: Problem, layout: Layout, sample: int | None) -> Array:
+    """The gradient that the caller of a backward pass supplies, dL/da through each step's own output."""
+    tape = problem.tape
+    value = np.asarray(tape[f"d{problem.network.table.output}_out"])[1:]
+    if sample is not None:
+        value = value[:, sample : sample + 1]
+    return to_layout(value if "T" in layout.upstream else value[-1:], "TBH", layout.upstream)

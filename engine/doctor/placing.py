@@ -1,0 +1,450 @@
+"""Where it goes wrong: recorded values in the order in which they were made, the first that is not the reference's."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from engine.doctor import roles
+from engine.doctor.instrument import Site
+from engine.doctor.matching import Match, Reference
+from engine.doctor.trying import Event
+
+SAME_SCALE = 1e-6
+_KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An event and what it is of the reference: all its matches, whether it is right in its place, and whether also in scale."""
+
+    event: Event
+    matches: tuple[Match, ...]
+    right: bool
+    strictly: bool
+
+    @property
+    def line(self) -> int:
+        """Its line."""
+        return self.event.site.line
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is only part of a line's expression."""
+        return self.event.site.kind == "part"
+
+    def of(self, *names: str) -> bool:
+        """Whether it is one of these quantities' values."""
+        return any(m.entry.name in names and m.entry.kind != "derivative" for m in self.matches)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What the right scales are: of the user's loss; and which parameters' gradients are wrong, which weights are turned."""
+
+    base: float
+    wrong: frozenset[str]
+    turned: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """All recorded arrays in order, each compared with the reference; `start` is where the backward pass begins."""
+
+    seen: tuple[Seen, ...]
+    start: int
+    by_site: Mapping[Site, tuple[Seen, ...]]
+    reference: Reference
+    events: Sequence[Event] = ()
+    base: float = 1.0
+    wrong: frozenset[str] = frozenset()
+
+    def first_wrong(self) -> Seen | None:
+        """The first value of the backward pass that is not the reference's and that no right value is made from."""
+        for strict in (False, True):
+            if strict and 0 < len(self.wrong) < 4:
+                made = [s for p in sorted(self.wrong) for s in self.sites_of(p) if not s.is_part]
+                if made:
+                    return made[-1]
+            for k in range(self.start, len(self.seen)):
+                seen = self.seen[k]
+                right = seen.strictly if strict else seen.right
+                if not right and not seen.is_part and not self.is_harmless(k, strict=strict):
+                    return self._in_caller(k)
+        return None
+
+    def index(self, seen: Seen) -> int:
+        """Its place in the order."""
+        return self.seen.index(seen)
+
+    def _in_caller(self, k: int) -> Seen:
+        """A wrong value of a helper that is right elsewhere was given something wrong: it is the caller's line that counts."""
+        seen = self.seen[k]
+        site = seen.event.site
+        if site.kind != "return" or not any(other.right and other.matches for other in self.by_site[site]):
+            return seen
+        for later in self.seen[k + 1 : k + 8]:
+            if later.event.site.function != site.function and not later.right:
+                return later
+        return seen
+
+    def is_harmless(self, k: int, *, strict: bool = False) -> bool:
+        """Whether a value that is none of the reference's is only on the way to one that is, or is never used."""
+        seen = self.seen[k]
+        site, name = seen.event.site, base_name(seen.event.target)
+        if strict and seen.matches:
+            return False
+        if not name:
+            return self._is_harmless_result(k)
+        plain_target = seen.event.target == name
+        used = False
+        for later in self.seen[k + 1 :]:
+            own = later.event.site
+            if own.function != site.function or later.event.sample != seen.event.sample:
+                continue
+            if name in read_names(own.source) and (own.line != site.line or own is site):
+                used = used or own.line != site.line
+                if later.right and (
+                    later.of("p", "logits", "a", "z") or any(m.entry.is_gradient for m in later.matches)
+                ):
+                    return True
+            if plain_target and later.event.target == name and own.kind in ("assign", "after"):
+                break
+        return not used and grad_param(seen.event.target) is None and not name.startswith(("d", "g", "D"))
+
+    def _is_harmless_result(self, k: int) -> bool:
+        """Of what a function returns: whether what the caller makes of it is right."""
+        seen = self.seen[k]
+        function = seen.event.site.function
+        for later in self.seen[k + 1 : k + 12]:
+            own = later.event.site
+            if own.kind == "return" and own.function == function and own.line == seen.line:
+                continue
+            same = later.event.array is not None and np.array_equal(later.event.array, np.asarray(seen.event.value))
+            if same and own.kind != "part":
+                return later.right
+            if own.function != function and own.kind != "part":
+                return later.right
+        return False
+
+    def sites_of(self, parameter: str) -> Iterator[Seen]:
+        """What is called the gradient of a parameter."""
+        return (s for s in self.seen if s.event.target and grad_param(s.event.target) == parameter)
+
+
+def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
+    """The events compared with the reference."""
+    seen: list[Seen] = []
+    baseline: dict[str, float] = {}
+    outputs = {"logits": 0, "p": 0}
+    for event in events:
+        value = event.array
+        if value is None or value.dtype.kind in "ib":
+            continue
+        if not value.any():
+            if event.site.loops and event.site.kind == "assign" and outputs["logits"]:
+                seen.append(Seen(event, (), False, False))
+            continue
+        matches = [
+            m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
+        ]
+        strict = any(_is_right(m, scales) for m in matches)
+        right = strict or any(_keeps_scale(m, scales, baseline) for m in matches)
+        seen.append(Seen(event, tuple(matches), right, strict))
+        for name, first in outputs.items():
+            if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
+                outputs[name] = len(seen)
+    by_site: dict[Site, list[Seen]] = {}
+    for each in seen:
+        by_site.setdefault(each.event.site, []).append(each)
+    start = outputs["p"] or outputs["logits"]
+    sites = {site: tuple(those) for site, those in by_site.items()}
+    return Timeline(tuple(seen), start, sites, reference, events, scales.base, scales.wrong)
+
+
+def _is_right(match: Match, scales: Scales) -> bool:
+    """Exactly what the reference has, in the user's scale."""
+    entry = match.entry
+    if not entry.is_gradient or entry.kind == "derivative":
+        return abs(match.scale - 1) < SAME_SCALE or entry.name == "onehot"
+    if _is_turned_wrongly(match, scales):
+        return False
+    return abs(match.scale / scales.base - 1) < SAME_SCALE
+
+
+def _keeps_scale(match: Match, scales: Scales, baseline: dict[str, float]) -> bool:
+    """A gradient of another scale that it had from the first: the division by the number of samples may come last."""
+    entry = match.entry
+    ratio = match.scale / scales.base
+    if not entry.is_gradient or entry.kind == "derivative" or ratio < 0 or _is_turned_wrongly(match, scales):
+        return False
+    name = entry.name.removeprefix("d")
+    if name in roles.PARAMETERS:
+        return "delta" in baseline and abs(ratio / baseline["delta"] - 1) < SAME_SCALE
+    return abs(ratio / baseline.setdefault("delta", ratio) - 1) < SAME_SCALE
+
+
+def _is_turned_wrongly(match: Match, scales: Scales) -> bool:
+    return match.entry.name == "dWa" and match.transposed != ("Wa" in scales.turned) and match.entry.value.shape[0] > 1
+
+
+# Named mistakes
+
+
+_BEFORE = {
+    "activation-derivative-missing",
+    "activation-derivative-some-steps",
+    "activation-derivative-of-another",
+    "wa-not-applied",
+    "future-gradient-dropped",
+    "output-gradient-dropped",
+    "recurrence-dropped",
+}
+"""Mistakes whose line computes what is right for something else: a later one is the first that is wrong."""
+_STORED = {"state-aliased", "last-sample-only"}
+_SUMMED = {"initial-state-ignored", "overwritten-not-accumulated", "averaged-over-time"}
+
+
+def place(
+    line_up: Timeline, id_: str, quantity: str, kind: str, parameters: Sequence[str], loop_line: int | None
+) -> Seen | int | None:
+    """Where a named mistake is: at a value, or at the line of a loop. `kind` is line, loop, missing or forward."""
+    first = line_up.first_wrong()
+    if kind == "loop" and loop_line is not None:
+        return loop_line
+    if id_ in ("softmax-wrong-axis", "output-activation-twice"):
+        return _forward(line_up, id_) or first
+    if id_ in _STORED:
+        return _stored(line_up) or first
+    if id_ == "weights-updated-during-backward":
+        return _updated(line_up) or first
+    if id_ in ("batch-not-averaged", "delta-sign", "delta-without-target") and quantity == "dlogits":
+        return next((s for s in line_up.seen if s.of("dlogits") and not s.strictly and not s.is_part), None) or first
+    if id_ == "batch-not-averaged":
+        return next((s for s in line_up.seen if s.of("dlogits") and not s.strictly and not s.is_part), None) or first
+    if id_ == "wa-applied-twice" and first is not None:
+        return _second_product(line_up, first)
+    if id_ == "probabilities-overwritten":
+        changed = (s for s in line_up.seen[line_up.start :] if s.event.site.kind == "after" and s.of("dlogits"))
+        return next(changed, None) or first
+    name = quantity.partition(" ")[0].removeprefix("d")
+    if id_ == "gradients-not-reset":
+        return next(line_up.sites_of(name if name in roles.PARAMETERS else "Wa"), None) or first
+    wanted = [name] if name in roles.PARAMETERS else [p for p in parameters if id_ in _SUMMED]
+    for parameter in wanted:
+        found = _of_weight(line_up, parameter, id_)
+        if found is not None:
+            return found
+    if id_ in _BEFORE and first is not None:
+        return _before(line_up, first)
+    return first
+
+
+def in_helper(line_up: Timeline, found: Seen | int | None) -> Seen | int | None:
+    """The line of the helper that a line calls for the derivative, where what that helper returns is never right."""
+    line = found.line if isinstance(found, Seen) else found
+    own = [s for s in line_up.seen if s.line == line]
+    if not own:
+        return found
+    called = frozenset(n for s in own for n in read_names(s.event.site.source))
+    results = [
+        s
+        for s in line_up.seen[line_up.start :]
+        if s.event.site.kind == "return" and s.event.site.function.rpartition(".")[2] in called
+    ]
+    if (
+        not results
+        or any(s.right for s in results)
+        or any(s.event.site.function == own[0].event.site.function for s in results)
+    ):
+        return found
+    sizes = {np.asarray(s.event.value).size for s in own}
+    return results[0] if np.asarray(results[0].event.value).size in sizes else found
+
+
+def _second_product(line_up: Timeline, first: Seen) -> Seen:
+    """Of the lines that multiply by the recurrent weights and are wrong, the second one, or the only one."""
+    products = [
+        s
+        for s in line_up.seen[line_up.index(first) :]
+        if not s.right
+        and not s.is_part
+        and _is_product(s.event.site.source)
+        and any(roles.parameter(n) == "Wa" for n in read_names(s.event.site.source))
+    ]
+    lines = list(dict.fromkeys(s.line for s in products))
+    return next((s for s in products if s.line == lines[1]), first) if len(lines) > 1 else (products or [first])[0]
+
+
+def _is_product(source: str) -> bool:
+    return any(sign in source for sign in ("@", "dot(", "matmul(", "einsum("))
+
+
+def _forward(line_up: Timeline, id_: str) -> Seen | None:
+    """The line between the logits, which are right, and the outputs, which are not."""
+    tape = line_up.reference.problem.tape
+    size = int(np.asarray(tape["logits"]).size)
+    seen = line_up.seen
+    start = next((k for k, s in enumerate(seen) if s.of("logits")), 0)
+    after = [s for s in seen[start + 1 :] if not s.right and s.event.array is not None and s.event.array.size <= size]
+    if id_ == "output-activation-twice":
+        return after[0] if after else None
+    return next((s for s in after if "/" in s.event.site.source and not s.is_part), None) or next(iter(after), None)
+
+
+def _stored(line_up: Timeline) -> Seen | None:
+    """The line that stores the states."""
+    output = line_up.reference.problem.network.table.output
+    states = [s for s in line_up.seen if s.of(output) and not s.is_part]
+    forward = [s for s in states if s.event.site.kind in ("assign", "append", "after") and not s.event.site.plain]
+    return forward[0] if forward else None
+
+
+def _updated(line_up: Timeline) -> Seen | None:
+    """The line that changes the recurrent weights."""
+    weight = np.asarray(line_up.reference.problem.parameters["Wa"])
+    for seen in line_up.seen[line_up.start :]:
+        if (
+            roles.parameter(final_name(seen.event.target)) == "Wa"
+            and seen.event.array is not None
+            and not seen.is_part
+            and (
+                seen.event.array.shape == weight.shape
+                and not seen.of("Wa")
+                and seen.event.site.kind in ("assign", "after")
+            )
+        ):
+            return seen
+    return None
+
+
+def _of_weight(line_up: Timeline, parameter: str, id_: str) -> Seen | None:
+    """The line that makes a parameter's gradient, or adds to it."""
+    named = [s for s in line_up.sites_of(parameter) if not s.is_part]
+    if id_ == "overwritten-not-accumulated":
+        looped = [s for s in named if s.event.site.loops and s.event.site.kind == "assign"]
+        return looped[-1] if looped else None
+    if id_ == "initial-state-ignored":
+        summed = [s for s in named if s.event.site.loops and s.event.site.kind in ("increment", "assign")]
+        return (summed or named or [None])[-1]
+    size = np.asarray(line_up.reference.problem.parameters[parameter]).size
+    wrong = [s for s in named if not s.right] or [s for s in named if not s.strictly]
+    if wrong:
+        return wrong[0]
+    own = [s for s in line_up.seen[line_up.start :] if not s.right and not s.is_part]
+    own = [s for s in own if np.asarray(s.event.value).size == size and s.event.target]
+    computed = [s for s in named if not s.event.site.plain]
+    return next(iter(own), None) or next(iter(computed), None)
+
+
+def _before(line_up: Timeline, first: Seen) -> Seen:
+    """The value from which the first wrong one was made: the last of a state's size before it."""
+    if first.event.array is not None and not first.event.array.any():
+        return first
+    reference = line_up.reference
+    hidden = {
+        np.asarray(e.value).size
+        for e in reference.entries
+        if e.name == "da" or e.name == f"d{reference.problem.network.table.output}"
+    }
+    for seen in reversed(line_up.seen[line_up.start : line_up.index(first)]):
+        site = seen.event.site
+        if seen.is_part or site.kind in ("increment", "after") or np.asarray(seen.event.value).size not in hidden:
+            continue
+        if any(not m.entry.is_gradient for m in seen.matches) or not seen.event.target:
+            continue
+        return seen
+    return first
+
+
+# Names and loops
+
+
+@lru_cache(maxsize=4096)
+def read_names(source: str) -> frozenset[str]:
+    """The names that an expression reads."""
+    try:
+        tree = ast.parse(source, mode="eval")
+    except SyntaxError:
+        return frozenset()
+    return frozenset(
+        [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
+        + [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+    )
+
+
+def base_name(target: str) -> str:
+    """The variable of a target: `grads` of `grads["Wx"]`, `dWx` of `self.dWx`."""
+    return target.partition("[")[0].removeprefix("self.").rpartition(".")[2]
+
+
+def final_name(target: str) -> str:
+    """The name that says what a target is: `Wx` of `params["Wx"]` and of `self.Wx`, `grads` of `grads[t]`."""
+    if found := _KEY.search(target):
+        return found[1]
+    return base_name(target)
+
+
+@lru_cache(maxsize=4096)
+def grad_param(target: str) -> str | None:
+    """The parameter whose gradient a target is called: `dWx`, `grads["Wx"]`."""
+    name = final_name(target)
+    found = roles.gradient(name)
+    if found is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
+        found = roles.parameter(name)
+    return found if found in (*roles.PARAMETERS, "a0") else None
+
+
+def backward_loop(line_up: Timeline, loops: Sequence[tuple[int, str]]) -> int | None:
+    """The line of the loop over time in the backward pass: the innermost one around what adds to the weights' gradients."""
+    votes: dict[int, float] = {}
+    for seen in line_up.seen[line_up.start :]:
+        site = seen.event.site
+        if not site.loops or seen.is_part:
+            continue
+        sure = grad_param(site.target) in ("Wx", "Wa", "ba") or seen.of("dz", "da")
+        votes[site.loops[-1]] = votes.get(site.loops[-1], 0.0) + (1.0 if sure else 0.1)
+    return loops[max(votes, key=lambda n: votes[n])][0] if votes else None
+
+
+def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
+    """What a wrong value should have been: the quantity and its step, as far as the place's other values and its loop tell."""
+    site = seen.event.site
+    own = [s for s in line_up.by_site[site] if s.event.sample == seen.event.sample]
+    count = own.index(seen)
+    steps = line_up.reference.problem.X.shape[1]
+    for k, other in enumerate(own):
+        for match in other.matches:
+            if match.entry.is_gradient and match.entry.t is not None and other.right:
+                return match.entry.name, max(match.entry.t - (count - k), 0)
+    for match in seen.matches:
+        if match.entry.is_gradient:
+            return match.entry.name, match.entry.t
+    meant = grad_param(seen.event.target) if seen.event.target else None
+    name = f"d{meant}" if meant else _by_shape(line_up, seen)
+    looped = bool(site.loops) or len(own) > 1
+    return name, steps - count if looped and name != "dlogits" and count < steps else None
+
+
+def _by_shape(line_up: Timeline, seen: Seen) -> str:
+    """The quantity of the backward pass that such a shape is."""
+    shape = sorted(np.asarray(seen.event.value).squeeze().shape)
+    for name, t in (
+        ("da", 1),
+        ("dh", 1),
+        ("dlogits", None),
+        ("dlogits", 1),
+        ("dWa", None),
+        ("dWx", None),
+        ("dWy", None),
+    ):
+        for b in (None, 0):
+            entry = line_up.reference.by_name.get((name, t, b, "value"))
+            if entry is not None and sorted(entry.value.squeeze().shape) == shape:
+                return name
+    return ""

@@ -1,0 +1,611 @@
+"""A whole script, global variables and all: it runs once, its arrays are recognised by name, shape and value, and the reference runs on the
+same data and weights, up to the first update. A function that makes its own weights and trains inside is the same, with our data."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.cells import CELLS
+from engine.doctor import comparing, layouts, placing, roles
+from engine.doctor.anatomy import Function, Program
+from engine.doctor.calls import LEARNING_RATE
+from engine.doctor.diagnose import (
+    OTHER_LOSS,
+    CannotRun,
+    Patient,
+    is_of_loss,
+    located,
+    shown_axes,
+    unless_forward_unknown,
+)
+from engine.doctor.instrument import instrument
+from engine.doctor.layouts import Layout
+from engine.doctor.matching import Reference
+from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.process import Process
+from engine.doctor.report import Place, Report
+from engine.doctor.scale import find_scale
+from engine.doctor.trying import Event, Finder, Run, events_of
+from engine.doctor.values import is_array
+from engine.errors import InputError
+from engine.functions import Array
+from engine.network import Network
+
+SECONDS = 3.0
+CANDIDATES = 4
+"""Values tried for one role."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The problem that a run solved: the reference's, the events up to the first update, and how the arrays lie."""
+
+    problem: Problem
+    events: tuple[Event, ...]
+    names: Mapping[str, str]
+    turned: frozenset[str]
+    x_layout: str
+    share: float
+    samples: tuple[int, ...]
+
+
+def examine_script(found: Program, process: Process) -> Report:
+    """The report on a script, or on the function of it that trains."""
+    trainer = found.trainer()
+    made = instrument(found.source.tree())
+    patient = Patient(found, process, made.sites, made.loops)
+    if trainer is not None and not _is_called(found, trainer):
+        return _examine_trainer(patient, trainer)
+    answer = process.ask(
+        "load",
+        seconds=SECONDS,
+        file=str(process.file),
+        name="__main__",
+        text=found.source.text,
+        record=True,
+        stops=True,
+    )
+    events = _events(patient, answer)
+    return _examine_events(patient, events, answer.get("error"), {}, "")
+
+
+def _is_called(found: Program, function: Function) -> bool:
+    """Whether the script itself calls a function, directly or through others."""
+    names = {f.node.name for f in found.functions if f is function or found.calls(f, function)}
+    for statement in found.tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            continue
+        if any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in names for n in ast.walk(statement)
+        ):
+            return True
+    return False
+
+
+def _events(patient: Patient, answer: Mapping[str, Any]) -> tuple[Event, ...]:
+    return tuple(events_of(patient.sites, answer))
+
+
+def _examine_trainer(patient: Patient, trainer: Function) -> Report:
+    """Calls the function with our data, in one layout after the other."""
+    answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
+    if "error" in answer:
+        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+    problem = make_problem(initial=False)
+    best: tuple[tuple[float, ...], Any, tuple[Event, ...]] | None = None
+    for layout, y in itertools.product((*layouts.BATCHES, *layouts.FLAT[:2]), ("B", "BC", "CB", "B1")):
+        data = make_problem(initial=False, inputs=1) if layout in layouts.FLAT else problem
+        own = Layout(layout, y=y)
+        request = {
+            "function": trainer.node.name,
+            "method": False,
+            "named": _trainer_arguments(trainer, data, own),
+        }
+        result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
+        events = _events(patient, result)
+        given = {"X": data.X, "y": data.y}
+        found = _recognised(events, given)
+        rank = (found.share if found else 0.0, "error" not in result, len(events))
+        if best is None or rank > best[0]:
+            best = rank, (result.get("error"), given), events
+        if rank[0] == 1.0 and rank[1]:
+            break
+    assert best is not None
+    return _examine_events(patient, best[2], best[1][0], best[1][1], trainer.name)
+
+
+def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, default in trainer.parameters:
+        meant = roles.role(name)
+        if meant == "X":
+            named[name] = layouts.inputs(problem, layout, None)
+        elif meant == "y":
+            named[name] = layouts.targets(problem, layout, None)
+        elif meant == "once":
+            named[name] = 1
+        elif default is None:
+            sizes = {**problem.network.sizes, "B": len(problem.X), "T": problem.X.shape[1], "lr": LEARNING_RATE}
+            if meant not in sizes:
+                raise CannotRun(
+                    f"{trainer.name} takes {name}, which no known name explains; give it a default value",
+                    trainer.node.lineno,
+                )
+            named[name] = sizes[meant]
+    return named
+
+
+def _examine_events(
+    patient: Patient,
+    events: tuple[Event, ...],
+    error: Mapping[str, Any] | None,
+    given: Mapping[str, Array],
+    function: str,
+) -> Report:
+    found = _recognised(events, given)
+    harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
+    if found is None or found.share < 1.0:
+        if error is not None:
+            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
+        raise CannotRun(_unrecognised(events, found))
+    reference = Reference(found.problem)
+    run = Run((), (), found.events)
+    gradients = _gradients(found, reference)
+    conventions = _conventions(found)
+    base = Report("wrong", "", function, conventions)
+    if error is not None and not harmless:
+        missing = len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
+        if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
+            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
+        if missing:
+            line = error.get("line") or 1
+            place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
+            reason = f"the forward pass is right; in the backward pass {patient.failed(error, SECONDS)}"
+            return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
+    if not gradients:
+        raise CannotRun(
+            "its forward pass is that of a simple RNN, but nothing in it is called a gradient of the weights (dWx, grad_Wa, ...)"
+        )
+    single_pass = len(found.samples) == 1
+    measured = Measurement(None, gradients)
+    scale = find_scale(found.problem, run, measured, reference, single=False)
+    if single_pass:
+        scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
+    gradients = {name: value / scale.factor for name, value in gradients.items()}
+    missing_names = frozenset(found.problem.parameters) - found.names.keys()
+    parameters = comparing.compare_all(found.problem, gradients, missing_names)
+    wrong = frozenset(name for name, each in parameters.items() if not each.ok)
+    outputs = _outputs_seen(reference, found.events)
+    notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
+    report = replace(
+        base,
+        verdict="wrong" if wrong or not outputs else "correct",
+        conventions={**conventions, "reduction": scale.words},
+        loss_matches=outputs and scale.loss_agrees,
+        parameters=parameters,
+        notes=tuple(notes),
+    )
+    if report.verdict == "correct":
+        return report
+    line_up = placing.timeline(found.events, reference, placing.Scales(scale.factor, wrong, found.turned))
+    own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
+
+    def measure(problem: Problem) -> Measurement:
+        return (
+            own
+            if problem is found.problem
+            else Measurement(None, {}, error="the script fixes its own data and weights")
+        )
+
+    def verify(text: str) -> bool:
+        return not given and _is_right(patient, text)
+
+    return unless_forward_unknown(located(patient, report, line_up, measure, found.problem, verify), outputs)
+
+
+def _is_right(patient: Patient, text: str) -> bool:
+    """Whether a changed script's gradients are right."""
+    tree = ast.parse(text)
+    made = instrument(tree)
+    answer = patient.process.ask(
+        "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
+    )
+    changed = replace(patient, sites=made.sites, loops=made.loops)
+    found = _recognised(_events(changed, answer), {})
+    if found is None or found.share < 1.0:
+        return False
+    reference = Reference(found.problem)
+    gradients = _gradients(found, reference)
+    scale = find_scale(found.problem, Run((), (), found.events), Measurement(None, gradients), reference, single=False)
+    missing = frozenset(found.problem.parameters) - found.names.keys()
+    scaled = {name: value / scale.factor for name, value in gradients.items()}
+    return all(each.ok for each in comparing.compare_all(found.problem, scaled, missing).values())
+
+
+def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
+    if found is None:
+        names = sorted({placing.final_name(e.target) for e in events if e.array is not None and e.target})[:12]
+        return (
+            "there is no function that is a backward pass by its name, and among its arrays "
+            f"({', '.join(names) or 'none'}) are none called X, y, Wx, Wa, Wy (in any notation); "
+            "name the function with --function"
+        )
+    if found.share:
+        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or other arrays?"
+    return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
+
+
+# Recognising
+
+
+def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]:
+    """Arrays by the role of what they are assigned to, in order: the event's number, the value, the name."""
+    found: dict[str, list[tuple[int, Array, str]]] = {}
+    for event in events:
+        value = event.value
+        if event.site.kind in ("part", "increment", "return") or not is_array(value):
+            continue
+        name = placing.final_name(event.target)
+        meant = roles.role(name) if name else None
+        if meant in ("X", "y", "a0", *roles.PARAMETERS):
+            found.setdefault(meant, []).append((event.number, value, name))
+    return found
+
+
+def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
+    """The problem that these events solve: of all ways to read its arrays the one whose states were computed."""
+    if (gated := _gated(events, given)) is not None:
+        return gated
+    known = _by_role(events)
+    for name, value in given.items():
+        known[name] = [(-1, value, name), *known.get(name, [])]
+    for name in ("Wx", "Wa", "Wy"):
+        known[name] = [entry for entry in known.get(name, []) if entry[1].ndim == 2]
+    if not known.get("Wa"):
+        known["Wa"] = [
+            (e.number, e.array, placing.final_name(e.target))
+            for e in events
+            if e.array is not None
+            and e.array.ndim == 2
+            and e.array.shape[0] == e.array.shape[1]
+            and e.site.kind == "assign"
+        ][:CANDIDATES]
+    if not known["Wa"] or not known["Wx"] or not known["Wy"]:
+        return None
+    best: Found | None = None
+    for tried, (problem, names, turned, x_layout) in enumerate(_readings(known, events)):
+        finder = Finder(problem)
+        activation, share = finder.found(events)
+        if best is None or share > best.share:
+            network = replace(problem.network, activation=activation)
+            best = Found(replace(problem, network=network), events, names, turned, x_layout, share, ())
+        if share == 1.0 or tried > 200:
+            break
+    if best is None or best.share == 0.0:
+        return best
+    return _settled(best, known)
+
+
+def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
+    """The same for a cell with gates, whose weights are called as its table calls them."""
+    arrays: dict[str, Array] = {}
+    for event in events:
+        if event.site.kind == "assign" and event.array is not None:
+            arrays.setdefault(placing.final_name(event.target), event.array)
+    for cell in CELLS.values():
+        if cell.has_activation or not cell.parameters.keys() <= arrays.keys() or "Wy" not in arrays:
+            continue
+        own = {name: arrays[name] for name in (*cell.parameters, "Wy", "by") if name in arrays}
+        first = next(name for name, axes in cell.parameters.items() if axes == ("D", "H"))
+        features, hidden = own[first].shape
+        try:
+            network = Network(features, own["Wy"].shape[1], hidden, cell=cell, weights=own)
+        except InputError:
+            continue
+        known = _by_role(events)
+        known["X"] = [*((-1, v, n) for n, v in given.items() if n == "X"), *known.get("X", [])]
+        known["y"] = [*((-1, v, n) for n, v in given.items() if n == "y"), *known.get("y", [])]
+        for X, layout, name in _inputs(known, events, features):
+            problem = Problem(network, X, np.zeros(len(X), int))
+            share = _share(problem, events)
+            if share > 0:
+                names = {**{n: n for n in own}, "X": name}
+                return _settled(Found(problem, events, names, frozenset(), layout, share, ()), known)
+    return None
+
+
+def _share(problem: Problem, events: Sequence[Event]) -> float:
+    """The share of time steps whose state was computed."""
+    output, reference = problem.network.table.output, Reference(problem)
+    seen: set[int] = set()
+    for event in events:
+        if event.array is not None and event.array.size <= len(problem.X) * problem.network.hidden:
+            seen |= {m.entry.t for m in reference.matches(event.array) if m.entry.name == output and m.entry.t}
+    return len(seen) / problem.X.shape[1]
+
+
+def _readings(
+    known: Mapping[str, list[tuple[int, Array, str]]], events: Sequence[Event]
+) -> Iterator[tuple[Problem, dict[str, str], frozenset[str], str]]:
+    """The ways to read the arrays as a problem (targets aside), the plainest first."""
+    for wa in known["Wa"][:CANDIDATES]:
+        hidden = wa[1].shape[0]
+        if wa[1].shape != (hidden, hidden):
+            continue
+        for wx in known["Wx"][:CANDIDATES]:
+            for wx_turned in [t for t in (False, True) if wx[1].shape[0 if t else 1] == hidden]:
+                for wa_turned in (wx_turned, not wx_turned):
+                    features = wx[1].shape[1 if wx_turned else 0]
+                    yield from _with_inputs(known, events, wa, wx, wa_turned, wx_turned, hidden, features)
+
+
+def _with_inputs(
+    known: Mapping[str, list[tuple[int, Array, str]]],
+    events: Sequence[Event],
+    wa: tuple[int, Array, str],
+    wx: tuple[int, Array, str],
+    wa_turned: bool,
+    wx_turned: bool,
+    hidden: int,
+    features: int,
+) -> Iterator[tuple[Problem, dict[str, str], frozenset[str], str]]:
+    weights: dict[str, Array] = {
+        "Wx": wx[1].T if wx_turned else wx[1],
+        "Wa": wa[1].T if wa_turned else wa[1],
+    }
+    names = {"Wx": wx[2], "Wa": wa[2]}
+    biases = [b for b in known.get("ba", []) if b[1].size == hidden][:1]
+    if biases:
+        weights["ba"], names["ba"] = biases[0][1].reshape(hidden), biases[0][2]
+    for wy in known["Wy"][:CANDIDATES]:
+        for wy_turned in [t for t in (wx_turned, not wx_turned) if wy[1].shape[1 if t else 0] == hidden]:
+            outputs = wy[1].shape[0 if wy_turned else 1]
+            own = {**weights, "Wy": wy[1].T if wy_turned else wy[1]}
+            all_names = {**names, "Wy": wy[2]}
+            for by in [b for b in known.get("by", []) if b[1].size == outputs][:1]:
+                own["by"], all_names["by"] = by[1].reshape(outputs), by[2]
+            turned = frozenset(n for n, t in (("Wx", wx_turned), ("Wa", wa_turned), ("Wy", wy_turned)) if t)
+            network = Network(features, outputs, hidden, weights={**_zeros(features, hidden, outputs), **own})
+            for X, layout, name in _inputs(known, events, features):
+                y = np.zeros(len(X), int)
+                yield Problem(network, X, y), {**all_names, "X": name}, turned, layout
+
+
+def _zeros(features: int, hidden: int, outputs: int) -> dict[str, Array]:
+    return {
+        "Wx": np.zeros((features, hidden)),
+        "Wa": np.zeros((hidden, hidden)),
+        "ba": np.zeros(hidden),
+        "Wy": np.zeros((hidden, outputs)),
+        "by": np.zeros(outputs),
+    }
+
+
+def _inputs(
+    known: Mapping[str, list[tuple[int, Array, str]]], events: Sequence[Event], features: int
+) -> Iterator[tuple[Array, str, str]]:
+    """Arrays that may be X, as (B, T, D): the last ones called so first, since data are often reshaped before they are used."""
+    named = known.get("X", [])
+    distinct: list[tuple[int, Array, str]] = []
+    for entry in [*named[:1], *reversed(named[1 : 4 * CANDIDATES])]:
+        if not any(d[1].shape == entry[1].shape and np.array_equal(d[1], entry[1]) for d in distinct):
+            distinct.append(entry)
+    distinct.sort(key=lambda e: (-e[1].ndim, e[0]))
+    others = [
+        (e.number, e.array, e.target)
+        for e in events[:400]
+        if e.array is not None and e.array.ndim == 3 and e.site.kind == "assign"
+    ]
+    for _, value, name in (*distinct, *others[:CANDIDATES]):
+        X = value.astype(float)
+        if X.ndim == 3:
+            for letters in layouts.BATCHES:
+                if X.shape[letters.index("D")] == features:
+                    order = [letters.index(axis) for axis in "BTD"]
+                    yield X.transpose(order), letters, name
+        elif X.ndim == 2:
+            if features == 1:
+                yield X[:, :, None], "BT", name
+                yield X.T[:, :, None], "TB", name
+            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
+                yield np.eye(features)[value], "bt", name
+            if X.shape[1] == features:
+                yield X[None], "TD", name
+            if X.shape[0] == features:
+                yield X.T[None], "DT", name
+        elif X.ndim == 1:
+            if features == 1:
+                yield X[None, :, None], "T", name
+            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
+                yield np.eye(features)[value][None], "t", name
+
+
+def _settled(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Found:
+    """With its targets and read-out, the samples that were really run, and only what came before the first update."""
+    end = _first_update(found)
+    events = tuple(e for e in found.events if e.number < end)
+    best: tuple[int, Problem, str] | None = None
+    for problem, name in _with_targets(found, known):
+        score = _agreement(problem, events)
+        if best is None or score > best[0]:
+            best = score, problem, name
+    if best is None:
+        return replace(found, events=events)
+    problem, names = best[1], {**found.names, "y": best[2]}
+    samples = _samples_run(problem, events)
+    if 0 < len(samples) < len(problem.X):
+        problem = replace(problem, X=problem.X[list(samples)], y=problem.y[list(samples)])
+    return replace(found, problem=problem, events=events, names=names, samples=samples)
+
+
+def _first_update(found: Found) -> int:
+    """The number of the first event in which a weight takes a new value near its old one."""
+    weights = [(name, np.asarray(value)) for name, value in found.problem.parameters.items() if value.any()]
+    begun = False
+    for event in found.events:
+        value = event.value
+        if event.target and _gradient(found, event.target):
+            begun = True
+        if not begun or not is_array(value) or event.site.kind in ("part", "increment"):
+            continue
+        if _gradient(found, event.target) is not None:
+            continue
+        for name, weight in weights:
+            own = value.T if name in found.turned and value.ndim == 2 else value
+            if own.size != weight.size or (weight.ndim == 2 and own.shape != weight.shape):
+                continue
+            distance = float(np.linalg.norm(own.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
+            if 0.0 < distance < 0.5:
+                return event.number
+    return len(found.events) + 1
+
+
+def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Iterator[tuple[Problem, str]]:
+    B, T = found.problem.X.shape[:2]
+    C = found.problem.network.outputs
+    seen: list[Array] = []
+    for _, value, name in known.get("y", [])[: 4 * CANDIDATES]:
+        if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
+            continue
+        seen.append(value)
+        for loss, predict, y in _target_readings(value, B, T, C):
+            network = replace(found.problem.network, loss=loss, predict=predict)
+            yield replace(found.problem, network=network, y=y), name
+
+
+def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
+    whole = value.dtype.kind in "iub" or bool(np.all(value == np.round(value)))
+    flat = value.squeeze() if value.ndim > 1 else value
+    for predict, shape in (("last", (B,)), ("every", (B, T)), ("every", (T, B))):
+        every = predict == "every"
+        numbers = value if value.shape == shape else flat if flat.shape == shape else None
+        if numbers is None and value.size == int(np.prod(shape)) and B == 1:
+            numbers = value.reshape(shape)
+        if numbers is not None:
+            turned = numbers.T if every and shape == (T, B) and B != T else numbers
+            if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
+                yield "cross-entropy", predict, turned.astype(int)
+            if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
+                yield "binary", predict, turned.astype(int)
+            if C == 1:
+                yield "squared", predict, turned.astype(float)[..., None]
+        for order in itertools.permutations((*shape, C)):
+            if value.shape != order or (every and shape == (T, B)):
+                continue
+            axes = [order.index(n) for n in (*shape, C)]
+            turned = value.transpose(axes) if len(set(axes)) == len(axes) else value
+            if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
+                yield "cross-entropy", predict, turned.argmax(axis=-1)
+            yield "squared", predict, turned.astype(float)
+
+
+def _agreement(problem: Problem, events: Sequence[Event]) -> int:
+    """How many outputs, deltas and read-out gradients of the problem were computed."""
+    reference = Reference(problem)
+    wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
+    seen: set[tuple[str, int | None, int | None]] = set()
+    for event in events[:4000]:
+        value = event.array
+        if value is None:
+            continue
+        for match in reference.matches(value)[:3]:
+            if match.entry.name in wanted:
+                seen.add((match.entry.name, match.entry.t, match.entry.sample))
+    return len(seen) + 3 * len({s[0] for s in seen} & {"dlogits"}) + (len({s[1] for s in seen if s[0] == "p"}) > 1)
+
+
+def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
+    """The samples whose last state was computed; all of them where they were computed together."""
+    a = np.asarray(problem.tape[problem.network.table.output])[-1]
+    sums = [float(np.abs(row).sum()) for row in a]
+    whole = float(np.abs(a).sum())
+    seen: set[int] = set()
+    for event in events:
+        value = event.array
+        if value is None:
+            continue
+        total = float(np.abs(value.astype(float)).sum())
+        if (
+            value.size >= a.size
+            and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3)
+            and abs(total - whole) < 1e-9 * whole
+        ):
+            return tuple(range(len(a)))
+        if value.size == a.shape[1]:
+            seen |= {b for b, own in enumerate(sums) if abs(total - own) < 1e-9 * max(own, 1e-9)}
+    return tuple(sorted(seen)) or tuple(range(len(a)))
+
+
+# Gradients
+
+
+def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
+    """The last value of each gradient before the first update, in our layout."""
+    result: dict[str, Array] = {}
+    shapes = {name: np.asarray(value).shape for name, value in found.problem.parameters.items()}
+    layout = Layout(wx="Wx" in found.turned, wa="Wa" in found.turned, wy="Wy" in found.turned)
+    for event in found.events:
+        value = event.array if event.array is not None else (event.value if is_array(event.value) else None)
+        if value is None or event.site.kind in ("part", "increment", "append"):
+            continue
+        meant = _gradient(found, event.target)
+        if meant in found.names and meant in shapes and value.size == int(np.prod(shapes[meant])):
+            result[meant] = layouts.weight_back(meant, value.astype(float), shapes[meant], layout)
+    for event in found.events if len(result) < len(found.names) - 2 else ():
+        if event.array is None:
+            continue
+        for match in reference.matches(event.array):
+            name = match.entry.name.removeprefix("d")
+            if match.entry.kind == "value" and name in found.names and name in shapes and name not in result:
+                result[name] = layouts.weight_back(name, event.array.astype(float), shapes[name], layout)
+    return result
+
+
+def _gradient(found: Found, target: str) -> str | None:
+    """The parameter whose gradient a target is called."""
+    name = placing.final_name(target)
+    own = name.removeprefix("d")
+    return own if own != name and own in found.problem.parameters else roles.gradient(name)
+
+
+def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
+    names = ("p", "logits") if reference.problem.network.head.classes else ("logits", "dlogits")
+    if reference.problem.network.outputs == 1:
+        return True
+    return any(
+        m.entry.name == names[0] and abs(m.scale - 1) < 1e-6
+        for e in events
+        if e.array is not None and e.array.size <= reference.problem.tape["logits"].size
+        for m in reference.matches(e.array)
+    )
+
+
+def _conventions(found: Found) -> dict[str, str]:
+    problem = found.problem
+    turned = ", ".join(n for n in ("Wx", "Wa", "Wy") if n in found.turned)
+    result = {
+        "input": shown_axes(found.x_layout),
+        "sizes": f"B = {len(problem.X)}, T = {problem.X.shape[1]}, D = {problem.X.shape[2]}, H = {problem.network.hidden}, "
+        f"C = {problem.network.outputs}",
+        "weights": f"{turned} transposed: outputs first" if turned else "inputs first, as in x·Wx",
+        "activation": problem.network.activation,
+        "predict": "the last step" if problem.network.predict == "last" else "every step",
+        "read-out": problem.network.loss,
+    }
+    names = ", ".join(f"{name} is {role}" for role, name in found.names.items() if name != role)
+    return {**result, "names": names} if names else result
+
+
+def _script_notes(found: Found, stopped: Mapping[str, Any] | None) -> list[str]:
+    notes = ["the script's own data and weights were used, up to the first update of the weights"]
+    if 0 < len(found.samples) < 2:
+        notes.append("the weights change after each sample: the first one was examined")
+    if stopped is not None:
+        notes.append("the script was stopped once enough was recorded")
+    return notes

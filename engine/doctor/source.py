@@ -1,0 +1,188 @@
+"""The file that the user points at, as text and tree: a Python file, or the code cells of a notebook."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tokenize
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
+
+from engine.errors import InputError
+from engine.files.raw import shown, unreadable
+from engine.text import clean
+
+LARGEST = 4 << 20
+_MAGIC = re.compile(r"^(\s*)([%!].*|.*\?\??\s*$|get_ipython\(.*)$")
+_ASSIGNED_MAGIC = re.compile(r"^(\s*\w+\s*=\s*)[%!].*$")
+_LANGUAGES = (
+    "%%bash",
+    "%%sh",
+    "%%html",
+    "%%javascript",
+    "%%js",
+    "%%latex",
+    "%%markdown",
+    "%%writefile",
+    "%%script",
+    "%%cython",
+)
+
+MOVED = {
+    "float": "float",
+    "int": "int",
+    "bool": "bool",
+    "object": "object",
+    "str": "str",
+    "complex": "complex",
+    "long": "int",
+    "unicode": "str",
+    "float_": "np.float64",
+    "complex_": "np.complex128",
+    "unicode_": "np.str_",
+    "string_": "np.bytes_",
+    "asscalar": "x.item()",
+    "product": "np.prod",
+    "cumproduct": "np.cumprod",
+    "sometrue": "np.any",
+    "alltrue": "np.all",
+    "row_stack": "np.vstack",
+    "trapz": "np.trapezoid",
+    "in1d": "np.isin",
+    "infty": "np.inf",
+    "Inf": "np.inf",
+    "Infinity": "np.inf",
+    "PINF": "np.inf",
+    "NINF": "-np.inf",
+    "NaN": "np.nan",
+    "NAN": "np.nan",
+    "msort": "np.sort(a, axis=0)",
+    "round_": "np.round",
+    "mat": "np.asmatrix, or better np.array with @",
+    "cast": "np.asarray(x, dtype=...)",
+    "random_integers": "np.random.randint",
+}
+"""NumPy's names that are gone, and what to write in their place."""
+
+
+class Unreadable(Exception):
+    """The file is no program that could run: one sentence and its line."""
+
+    def __init__(self, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A program's text. For a notebook `cells` are the first lines of its code cells in the joined text."""
+
+    path: Path
+    text: str
+    cells: tuple[int, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """The text by lines, as Python counts them."""
+        return self.text.split("\n")
+
+    def line(self, number: int) -> str:
+        """The text of a line, without its indentation."""
+        lines = self.lines
+        return clean(lines[number - 1].strip(), 160) if 1 <= number <= len(lines) else ""
+
+    def place(self, number: int) -> str:
+        """`line 12`, in a notebook `cell 3, line 4`."""
+        starts = [k for k, first in enumerate(self.cells) if first <= number]
+        return f"cell {starts[-1] + 1}, line {number - self.cells[starts[-1]] + 1}" if starts else f"line {number}"
+
+    def tree(self) -> ast.Module:
+        """Its syntax tree; Unreadable when it has none."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(self.text)
+        except SyntaxError as error:
+            raise Unreadable(self._syntax(error), error.lineno) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise Unreadable(f"it is no Python program: {clean(str(error), 80)}") from None
+
+    def _syntax(self, error: SyntaxError) -> str:
+        line = error.lineno or 0
+        at, text, message = self.place(line), self.line(line), clean(error.msg or "invalid syntax", 120)
+        if isinstance(error, TabError):
+            return (
+                f"{at} is indented with tabs where the lines around it have spaces; indent with four spaces everywhere"
+            )
+        if isinstance(error, IndentationError):
+            remedy = (
+                "indent the body of the statement above it"
+                if "expected" in message
+                else "align it with the other lines of its block"
+            )
+            return f"{at} is wrongly indented ({message}): {text}; {remedy}"
+        if "Missing parentheses in call to 'print'" in message or re.match(r"print\s+[^(=\s]", text):
+            return f"{at} is Python 2: {text}; print needs parentheses: print(...)"
+        return f"{at} is not Python ({message}): {text}"
+
+
+def read_source(path: Path) -> Source:
+    """The program at `path`. Raises InputError when there is no such file, Unreadable when it is no text or no notebook."""
+    try:
+        if path.is_dir():
+            raise InputError(f"{shown(path)} is a folder; give the file with the backward pass")
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{shown(path)} is larger than 4 MB; give the file with the backward pass")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if path.suffix.lower() == ".ipynb":
+        return _notebook(path, raw)
+    if b"\0" in raw:
+        raise Unreadable("it is a binary file, not Python source")
+    try:
+        encoding, _ = tokenize.detect_encoding(BytesIO(raw).readline)
+        text = raw.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError):
+        raise Unreadable("it is not text in UTF-8; save it as UTF-8") from None
+    return Source(path, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"))
+
+
+def _notebook(path: Path, raw: bytes) -> Source:
+    try:
+        document: Any = json.loads(raw)
+        cells = cast("list[Any]", document["cells"] if "cells" in document else document["worksheets"][0]["cells"])
+        sources = [_cell(cell) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        raise Unreadable("it is not a notebook: its JSON has no cells") from None
+    lines: list[str] = []
+    starts: list[int] = []
+    for cell in sources:
+        starts.append(len(lines) + 1)
+        foreign = next((line for line in cell if line.strip()), "").startswith(_LANGUAGES)
+        lines += [_without_magic(line, cell) if not foreign else "pass" for line in cell]
+    return Source(path, "\n".join(lines) + "\n", tuple(starts))
+
+
+def _cell(cell: Any) -> list[str]:
+    source = cell.get("source", cell.get("input", ""))
+    text = source if isinstance(source, str) else "".join(str(part) for part in source)
+    return text.split("\n") or [""]
+
+
+def _without_magic(line: str, cell: list[str]) -> str:
+    if assigned := _ASSIGNED_MAGIC.match(line):
+        return f"{assigned[1]}None"
+    if found := _MAGIC.match(line):
+        if found[2].startswith(("%", "!", "get_ipython")):
+            previous = cell[max(cell.index(line) - 1, 0)].rstrip()
+            if previous.endswith(("(", ",", "\\", "%", "+")) and previous != line.rstrip():
+                return line  # a modulo at the start of a continued line
+            return f"{found[1]}pass"
+        if re.match(r"^\s*[\w.]+\?\??\s*$", line):
+            return f"{found[1]}pass"
+    return line

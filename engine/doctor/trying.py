@@ -1,0 +1,605 @@
+"""Conventions found out by trying: a function is called in one layout after the other until its forward pass computes the reference's
+states and outputs. What it returns is then comparable."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from engine.doctor import layouts
+from engine.doctor.calls import Recipe, gradients_in
+from engine.doctor.instrument import Site
+from engine.doctor.layouts import Layout
+from engine.doctor.matching import Reference
+from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.process import Process
+from engine.doctor.values import is_array
+from engine.functions import Array
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+SEARCH_SECONDS = 1.6
+CALL_SECONDS = 1.5
+HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """A recorded value: the place, what it was assigned to, the rounds of the loops around it and their variables."""
+
+    site: Site
+    value: Any
+    target: str
+    rounds: tuple[int, ...]
+    number: int
+    sample: int | None = None
+
+    @property
+    def array(self) -> Array | None:
+        """The value where it is an array of more than one number."""
+        return self.value if is_array(self.value) and self.value.size > 1 else None
+
+
+def events_of(
+    sites: Sequence[Site], answer: Mapping[str, Any], *, first: int = 0, sample: int | None = None
+) -> list[Event]:
+    """The events in a worker's answer, numbered from `first`."""
+    recorded: list[tuple[int, Any, str, tuple[int, ...]]] = answer.get("events", [])
+    return [
+        Event(sites[number], value, target, tuple(rounds), first + k, sample)
+        for k, (number, value, target, rounds) in enumerate(recorded)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One call (or one for each sample): what it returned, what was recorded, what went wrong."""
+
+    values: tuple[Any, ...]
+    fields: tuple[Mapping[str, Any], ...]
+    events: tuple[Event, ...]
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass
+class Subject:
+    """A program under test: its process, its recipe, and the conventions found so far."""
+
+    process: Process
+    sites: Sequence[Site]
+    recipe: Recipe
+    layout: Layout = field(default_factory=Layout)
+    activation: str = "tanh"
+    predict: str = "last"
+    loss: str = "cross-entropy"
+    outputs: int = 4
+    scale: float = 1.0
+    """The user's loss in units of the reference's mean."""
+    unit: str | None = None
+
+    def run(
+        self, problem: Problem, *, layout: Layout | None = None, record: bool = False, seconds: float = CALL_SECONDS
+    ) -> Run:
+        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error."""
+        own = layout or self.layout
+        values: list[Any] = []
+        fields: list[Mapping[str, Any]] = []
+        events: list[Event] = []
+        for sample in range(len(problem.X)) if own.single else (None,):
+            request = self.recipe.request(problem, own, sample)
+            answer = self.process.ask("call", seconds=seconds, record=record, stops=record, **request)
+            events += events_of(self.sites, answer, first=len(events), sample=sample)
+            if "error" in answer:
+                return Run(tuple(values), tuple(fields), tuple(events), answer["error"])
+            values.append(answer["result"]["value"])
+            fields.append(answer["result"]["fields"])
+        return Run(tuple(values), tuple(fields), tuple(events))
+
+    def __call__(self, problem: Problem) -> Measurement:
+        """What the program says of a problem, in our names, layout and scale."""
+        try:
+            run = self.run(problem)
+        except Exception as ended:
+            return Measurement(None, {}, error=str(ended))
+        if run.error is not None:
+            return Measurement(None, {}, error=f"{run.error['kind']}: {run.error['message']}")
+        return self.measurement(problem, run)
+
+    def measurement(self, problem: Problem, run: Run) -> Measurement:
+        """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""
+        shapes = {
+            name: layouts.weight(name, np.asarray(value), self.layout).shape
+            for name, value in problem.parameters.items()
+        }
+        total: dict[str, Array] = {}
+        losses: list[float] = []
+        for value, fields in zip(run.values, run.fields, strict=True):
+            found, loss = gradients_in(value, fields, self.recipe.main, shapes)
+            for name, array in found.items():
+                own = np.asarray(array, dtype=np.float64)
+                if name in problem.parameters:
+                    own = layouts.weight_back(name, own, problem.parameters[name].shape, self.layout)
+                elif name != "a0":
+                    continue
+                same = name in total and total[name].shape == own.shape
+                total[name] = (total[name] + own) if same else own.copy()
+            if loss is not None:
+                losses.append(loss)
+        divisor = self._scale(problem) * (
+            len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
+        )
+        total = {name: value / divisor for name, value in total.items()}
+        a0 = total.pop("a0", None)
+        if a0 is not None and not self.layout.single:
+            total["a0"] = layouts.to_layout(a0, self.layout.state, "BH") if a0.ndim == 2 else a0
+        missing = frozenset(problem.parameters) - total.keys()
+        loss = float(np.sum(losses)) / divisor if losses else None
+        return Measurement(loss, total, missing)
+
+    def _scale(self, problem: Problem) -> float:
+        """The scale on a problem: a sum over the batch is another number for another batch."""
+        from engine.doctor.scale import scales
+
+        found = {words: factor for factor, words in scales(problem, self.layout.single).items()}
+        return found.get(self.unit or "", self.scale)
+
+    def problem(self, seed: int = 0, **changes: Any) -> Problem:
+        """A problem the program can take; `changes` are arguments of `make_problem`."""
+        return self.another(seed=seed, **changes)
+
+    def another(self, **changes: Any) -> Problem:
+        """Another problem that this program can take: the keywords of `make_problem`, those that it fixes left as they must be."""
+        wanted: dict[str, Any] = {
+            "activation": self.activation,
+            "predict": self.predict,
+            "loss": self.loss,
+            "outputs": self.outputs,
+            "initial": "a0" in self.recipe.given,
+            **self._fixed(),
+            **{k: v for k, v in changes.items() if k not in ("activation", "predict", "loss", "outputs", "initial")},
+        }
+        if changes.get("initial") is False:
+            wanted["initial"] = False
+        if self.layout.tokens:
+            wanted.pop("inputs", None)
+        return _adapted(_made(**wanted), self.recipe, self.layout.tokens)
+
+    def _fixed(self) -> dict[str, Any]:
+        if self.layout.tokens:
+            return {"inputs": self.outputs if self.recipe.one_vocabulary else 5}
+        return {"inputs": 1} if self.layout.x in layouts.FLAT else {}
+
+
+@lru_cache(maxsize=64)
+def _cached(items: tuple[tuple[str, Any], ...]) -> Problem:
+    return make_problem(**dict(items))
+
+
+def _made(**wanted: Any) -> Problem:
+    return _cached(tuple(sorted(wanted.items())))
+
+
+@lru_cache(maxsize=256)
+def _adapted(problem: Problem, recipe: Recipe, tokens: bool) -> Problem:
+    """The problem as this program can take it: one-hot inputs for tokens, biases that it does not have at zero."""
+    network, x = problem.network, problem.X
+    weights = {
+        name: np.zeros_like(value) if value.ndim == 1 and name not in recipe.given else value
+        for name, value in network.weights.items()
+    }
+    if tokens:
+        rng = np.random.default_rng(5)
+        size = network.outputs if recipe.one_vocabulary else network.inputs
+        x = np.eye(size)[rng.integers(0, size, x.shape[:2])]
+        if size != network.inputs:
+            drawn = rng.uniform(0.25, 0.75, (size, network.hidden)) * rng.choice((-1.0, 1.0), (size, network.hidden))
+            weights["Wx"] = drawn
+            network = replace(network, inputs=size, weights=weights)
+    elif all(weights[name] is value for name, value in network.weights.items()):
+        return problem
+    return replace(problem, network=replace(network, weights=weights), X=x)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of one way of calling: `states` is the share of time steps whose state was found among what it computed, `outputs`
+    how well outputs and loss were, `done` whether it returned."""
+
+    recipe: Recipe
+    layout: Layout
+    activation: str = "tanh"
+    predict: str = "last"
+    loss: str = "cross-entropy"
+    outputs_count: int = 4
+    states: float = 0.0
+    outputs: float = 0.0
+    done: bool = False
+    agrees: bool = False
+    """Whether every gradient is the reference's, up to one factor."""
+    run: Run | None = None
+    problem: Problem | None = None
+    others: tuple[Trial, ...] = ()
+    """Other readings of the program that it completed; where no reading's outputs are right, one of them may be what is meant."""
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Better trials come later."""
+        length = len(self.run.events) if self.run and not self.done else 0
+        return (round(self.states, 6), self.agrees, self.done and self.outputs >= 2.0, self.outputs, self.done, length)
+
+
+class Finder:
+    """Finds states of all activations among recorded values, quickly: by the sum of their magnitudes."""
+
+    def __init__(self, problem: Problem) -> None:
+        B, T = problem.X.shape[:2]
+        sums: list[float] = []
+        labels: list[tuple[str, int]] = []
+        weights, start = problem.parameters, problem.initial.get("a")
+        for activation in ACTIVATIONS:
+            a = np.zeros((B, problem.network.hidden)) if start is None else np.asarray(start)
+            rows: list[Array] = []
+            for t in range(T):
+                a = _activated(problem.X[:, t] @ weights["Wx"] + a @ weights["Wa"] + weights["ba"], activation)
+                rows.append(a)
+                for part in (a, a[0]):
+                    sums.append(float(np.abs(part).sum()))
+                    labels.append((activation, t))
+            states = np.array(rows)
+            whole = [states, states[:, 0]]
+            if start is not None:
+                whole += [np.concatenate([[start], states]), np.concatenate([[start], states])[:, 0]]
+            for part in whole:
+                sums.append(float(np.abs(part).sum()))
+                labels.append((activation, -1))
+        order = np.argsort(sums)
+        self.sums = np.array(sums)[order]
+        self.labels: list[tuple[str, int]] = [labels[int(k)] for k in order]
+        self.steps = T
+
+    def found(self, events: Sequence[Event]) -> tuple[str, float]:
+        """The activation whose states were computed, and the share of time steps at which."""
+        seen: dict[str, set[int]] = {name: set() for name in ACTIVATIONS}
+        values = [e.array for e in events if e.sample in (None, 0)]
+        sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
+        near = np.searchsorted(self.sums, sums * (1 - 1e-6))
+        for total, start in zip(sums.tolist(), near.tolist(), strict=True):
+            k = int(start)
+            while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
+                name, t = self.labels[k]
+                seen[name] |= set(range(self.steps)) if t < 0 else {t}
+                k += 1
+        best = max(ACTIVATIONS, key=lambda name: len(seen[name]))
+        return best, len(seen[best]) / self.steps
+
+
+def _activated(z: Array, activation: str) -> Array:
+    if activation in ("tanh", "identity"):
+        return np.tanh(z) if activation == "tanh" else z
+    return np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z))
+
+
+def search(
+    process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], *, seconds: float = SEARCH_SECONDS
+) -> Trial:
+    """The way of calling whose forward pass is the reference's; the nearest one where none is."""
+    deadline = time.monotonic() + seconds
+    nearest: Trial | None = None
+    best: Trial | None = None
+    for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
+        if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
+            continue  # what takes batches is not tried on one sample, where mistakes about batches hide
+        trial = _states(process, sites, recipe, layout)
+        if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
+            trial = _with_other_targets(process, sites, trial)
+        if _ran_out(trial):
+            return trial
+        if nearest is None or trial.rank > nearest.rank:
+            nearest = trial
+        if trial.states == 1.0 and not _is_known(best, trial):
+            found = _read_out(process, sites, trial, time.monotonic() + READING_SECONDS)
+            if best is None or found.rank > best.rank:
+                best = found
+            if best.agrees:
+                return best
+            if best.done and best.outputs >= PERFECT:
+                deadline = min(deadline, time.monotonic() + DOUBT_SECONDS)
+        if time.monotonic() > deadline:
+            break
+    assert nearest is not None
+    return best or nearest
+
+
+def _with_other_targets(process: Process, sites: Sequence[Site], trial: Trial) -> Trial:
+    """A forward pass that stopped on its way, most likely at the targets: the same layout with others."""
+    for y in (
+        ("T", "TC", "C", "C1", "TC1", "1")
+        if trial.layout.single
+        else ("BT", "TB", "BTC", "TBC", "CBT", "BC", "CB", "B1")
+    ):
+        other = _states(process, sites, trial.recipe, replace(trial.layout, y=y))
+        if other.rank > trial.rank:
+            trial = other
+        if trial.states == 1.0:
+            break
+    return trial
+
+
+def _is_known(best: Trial | None, trial: Trial) -> bool:
+    """Whether a layout is one that was looked at, but for what the read-out decides."""
+    return best is not None and replace(best.layout, y="", wy=False, out_bias="") == replace(
+        trial.layout, y="", wy=False, out_bias=""
+    )
+
+
+READING_SECONDS, DOUBT_SECONDS = 1.2, 0.3
+"""For the read-out of one layout; for other layouts when one explains the forward pass, but the gradients are wrong."""
+
+
+def _ran_out(trial: Trial) -> bool:
+    """Whether the code did not end in its time: it is not tried again."""
+    return trial.run is not None and trial.run.error is not None and trial.run.error["kind"] == "Stopped"
+
+
+def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
+    """Layouts that the forward pass up to the states tells apart, the usual combinations first."""
+    names = {a.name for a in recipe.arguments}
+    tokens = layouts.TOKENS if recipe.one_vocabulary or {"vocab_size"} & names else ()
+    inputs = (*tokens, *layouts.BATCHES, *layouts.SINGLES, *layouts.FLAT, *(layouts.TOKENS if not tokens else ()))
+    has_state, has_bias = "a0" in recipe.given, "ba" in recipe.given
+    has_params = {"Wx", "Wa"} <= recipe.given
+    seen: set[Layout] = set()
+
+    def family(x: str, columns: bool, wa: bool, bias: str, state: str, y: str) -> Layout:
+        single = "B" not in x.upper()
+        out = bias.replace("H", "C")
+        every_upstream = "HBT" if columns else "TBH"
+        return Layout(x, columns, wa, columns, bias, out, state, y, every_upstream if not single else "TH")
+
+    for y_batch, y_single in (("B", ""), ("BC", "T"), ("CB", "C1"), ("BT", "C")):
+        for x, (columns, bias, rows) in itertools.product(inputs, _FAMILIES):
+            single = "B" not in x.upper()
+            y, state = (y_single, _STATES[bias]) if single else (y_batch, "BH" if rows else "HB")
+            layout = family(x, columns, columns, bias if has_bias else "H", state if has_state else "BH", y)
+            if layout not in seen:
+                seen.add(layout)
+                yield layout
+    if not has_params:
+        return
+    for x, columns, wa in itertools.product(inputs, (False, True), (False, True)):
+        single = "B" not in x.upper()
+        ys = ("", "C", "C1", "T") if single else ("B", "BC", "CB", "BT")
+        biases = ("H", "1H", "H1") if has_bias else ("H",)
+        states = layouts.state_layouts(single) if has_state else ("H" if single else "BH",)
+        for y, bias, state in itertools.product(ys, biases, states):
+            layout = family(x, columns, wa, bias, state, y)
+            if layout not in seen:
+                seen.add(layout)
+                yield layout
+
+
+_FAMILIES = (
+    (False, "H", True),
+    (True, "H1", False),
+    (True, "H", True),
+    (False, "1H", True),
+    (True, "H1", True),
+    (True, "1H", True),
+    (True, "H", False),
+)
+"""Weights transposed or not, the biases' shape, states in rows or columns: what goes together."""
+_STATES = {"H": "H", "1H": "1H", "H1": "H1"}
+
+
+def _subject(process: Process, sites: Sequence[Site], trial: Trial) -> Subject:
+    return Subject(
+        process, sites, trial.recipe, trial.layout, trial.activation, trial.predict, trial.loss, trial.outputs_count
+    )
+
+
+def _problem(process: Process, sites: Sequence[Site], trial: Trial, **changes: Any) -> Problem:
+    return _subject(process, sites, trial).another(**changes)
+
+
+@lru_cache(maxsize=64)
+def _finder(problem: Problem) -> Finder:
+    return Finder(problem)
+
+
+@lru_cache(maxsize=64)
+def _reference(problem: Problem) -> Reference:
+    return Reference(problem)
+
+
+def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
+    """A trial for the states only: whatever the read-out makes of a random target."""
+    trial = Trial(recipe, layout, predict="every" if "T" in layout.y or "da" in recipe.given else "last")
+    problem = _problem(process, sites, replace(trial, activation="relu"))
+    run = _subject(process, sites, trial).run(problem, record=True)
+    activation, share = _finder(problem).found(run.events)
+    return replace(trial, activation=activation, states=share, done=run.error is None, run=run, problem=problem)
+
+
+def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
+    """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
+    if _ran_out(start):
+        return start
+    best = replace(start, outputs=-1.0)
+    completed: list[Trial] = []
+    heads = HEADS if "y" in start.recipe.given else HEADS[:1]
+    for (head, count), predict in itertools.product(heads, ("last", "every")):
+        if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
+            continue  # fewer outputs hide more
+        trial = replace(start, loss=head, outputs_count=count, predict=predict)
+        try:
+            problem = _problem(process, sites, trial)
+        except ValueError:
+            continue
+        reference = _reference(problem)
+        base = _weights_first(process, sites, trial, problem, reference)
+        for layout in _target_layouts(replace(start, layout=base), problem):
+            own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
+            if own.rank > best.rank:
+                best = own
+            if own.done:
+                completed.append(own)
+            if time.monotonic() > deadline or best.agrees or _ran_out(own):
+                break
+        if time.monotonic() > deadline or best.agrees:
+            break
+    best = _most_general(best, completed)
+    completed.sort(key=lambda trial: -trial.outputs)
+    return replace(best, others=tuple(trial for trial in completed if trial is not best))
+
+
+def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
+    """A program that is right for one output only, but whose outputs are right for several too, is judged by several."""
+    wider = [
+        other
+        for other in others
+        if best.agrees
+        and (other.loss, other.predict) == (best.loss, best.predict)
+        and other.outputs_count > best.outputs_count
+        and other.done
+        and other.outputs >= PERFECT
+    ]
+    return max(wider, key=lambda other: other.rank, default=best)
+
+
+def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
+    run = _subject(process, sites, trial).run(problem, record=True)
+    own = replace(
+        trial, run=run, problem=problem, done=run.error is None, outputs=_outputs(trial, problem, reference, run)
+    )
+    return replace(own, agrees=own.done and own.outputs >= 2.0 and _agrees(_subject(process, sites, own), problem, run))
+
+
+def _agrees(subject: Subject, problem: Problem, run: Run) -> bool:
+    """Whether all gradients are the reference's times one positive factor."""
+    ratios: list[float] = []
+    for name, value in subject.measurement(problem, run).gradients.items():
+        wanted = problem.tape.gradients.get(name)
+        if wanted is None:
+            continue
+        if wanted.shape != value.shape or not np.isfinite(value).all():
+            return False
+        ratio = float(np.vdot(wanted, value) / max(float(np.vdot(wanted, wanted)), 1e-300))
+        if ratio <= 0.0 or np.abs(value - ratio * wanted).max() > 1e-3 * ratio * np.abs(wanted).max():
+            return False
+        ratios.append(ratio)
+    return bool(ratios) and max(ratios) < min(ratios) * (1 + 1e-3)
+
+
+def _weights_first(
+    process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference
+) -> Layout:
+    """The way round of Wy and the shape of by with which the outputs are computed, whatever becomes of the targets."""
+    given, base = trial.recipe.given, trial.layout
+    turns = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
+    biases = tuple(dict.fromkeys((base.out_bias, "C", "C1", "1C"))) if "by" in given else (base.out_bias,)
+    targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
+    for turned, bias in itertools.product(turns, biases):
+        layout = replace(base, wy=turned, out_bias=bias, y=targets[0])
+        run = _subject(process, sites, replace(trial, layout=layout)).run(problem, record=True)
+        if run.error is None or _has_outputs(problem, reference, run):
+            return layout
+    return base
+
+
+def _has_outputs(problem: Problem, reference: Reference, run: Run) -> bool:
+    size = problem.tape["logits"].size
+    for event in run.events:
+        value = event.array if event.sample in (None, 0) else None
+        if (
+            value is not None
+            and value.size <= size
+            and any(m.entry.name in ("logits", "p") for m in reference.matches(value))
+        ):
+            return True
+    return False
+
+
+PERFECT = 3.0
+
+
+def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
+    given, base = start.recipe.given, start.layout
+    if "da" in given and "y" not in given:
+        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
+        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        return
+    for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
+        yield replace(base, y=y)
+
+
+def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> float:
+    """How well the outputs are the reference's: 2 for outputs, 1 for the loss or its gradient, 1 for outputs at all steps."""
+    if "y" not in trial.recipe.given:
+        return PERFECT if run.error is None else 0.0
+    network = problem.network
+    seen: set[tuple[str, int | None]] = set()
+    for event in run.events:
+        if event.sample not in (None, 0):
+            continue
+        value = event.array
+        if value is None and event.value is not None:
+            _scalar(event.value, problem, seen)
+            continue
+        if value is None or value.size > problem.X.shape[0] * problem.X.shape[1] * network.outputs:
+            continue
+        for match in reference.matches(value):
+            name = match.entry.name
+            if (name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6) or name == "dlogits":
+                seen.add((name, match.entry.t))
+    every, T = network.predict == "every", problem.X.shape[1]
+    main = "p" if network.head.classes else "logits"
+    wanted = set(range(1, T + 1)) if every else {None, T}
+    shown = {t for name, t in seen if name == main}
+    score = 0.0
+    if shown & wanted or (every and None in shown):
+        score += 2.0 if not every or None in shown or shown >= wanted else 1.0
+        score += 0.5 if every else 0.0
+    if any(name in ("dlogits", "loss") for name, _ in seen):
+        score += 1.0
+    if not network.head.classes and not any(name in ("dlogits", "loss") for name, _ in seen):
+        return min(score, 0.1)
+    if score == 0.0 and network.outputs > 1:
+        # The outputs are not right: what speaks for this reading are the logits, and for how many steps there are outputs.
+        score += 0.3 * any(name == "logits" for name, _ in seen)
+        score += 0.2 * (_steps_of_outputs(problem, run) == (T if every else 1))
+    return score
+
+
+def _steps_of_outputs(problem: Problem, run: Run) -> int:
+    """At how many steps the program has outputs, by the sizes of what it computes."""
+    B, T = problem.X.shape[:2] if run.events and run.events[0].sample is None else (1, problem.X.shape[1])
+    C = problem.network.outputs
+    own = [e for e in run.events if e.sample in (None, 0) and e.site.kind == "assign" and e.array is not None]
+    if any(np.asarray(e.value).size == B * T * C and np.asarray(e.value).ndim > 2 - (B == 1) for e in own):
+        return T
+    lines = [e.site.line for e in own if np.asarray(e.value).size == B * C]
+    return T if any(lines.count(line) == T for line in set(lines)) else 1
+
+
+def _scalar(value: Any, problem: Problem, seen: set[tuple[str, int | None]]) -> None:
+    """One number: the probability of a single output, or the loss, of the first sample."""
+    number = float(np.asarray(value).ravel()[0])
+    tape, network = problem.tape, problem.network
+    if network.outputs != 1:
+        return
+    for name in ("p", "logits", "dlogits"):
+        if name not in tape:
+            continue
+        rows = np.asarray(tape[name])[..., 0].T  # (B,) or (B, T)
+        own = rows[:1].ravel()
+        factor = len(problem.X) * (problem.X.shape[1] if network.predict == "every" else 1) if name == "dlogits" else 1
+        for t, wanted in enumerate(own, 1):
+            if abs(number - wanted * factor) < 1e-9 or (
+                network.loss == "squared" and abs(number * 2 - wanted * factor) < 1e-9
+            ):
+                seen.add((name, t if network.predict == "every" else None))

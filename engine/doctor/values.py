@@ -1,0 +1,34 @@
+"""What kind of value something unknown is."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from engine.functions import Array
+
+
+def is_array(value: Any) -> TypeGuard[Array]:
+    """Whether it is an array."""
+    return isinstance(value, np.ndarray)
+
+
+def is_sequence(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether it is a list or a tuple."""
+    return isinstance(value, list | tuple)
+
+
+def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether it is a dict."""
+    return isinstance(value, dict)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether it is a whole number, Python's or NumPy's."""
+    return isinstance(value, int | np.integer)
+
+
+def is_real(value: Any) -> TypeGuard[float]:
+    """Whether it is a floating-point number, Python's or NumPy's."""
+    return isinstance(value, float | np.floating)

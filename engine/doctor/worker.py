@@ -1,0 +1,442 @@
+"""The process that runs the user's code. Started as a program of its own: `python worker.py REQUESTS ANSWERS`.
+
+It reads requests and writes answers (see `engine.doctor.wire`) on two pipes of its own; what the user's code prints goes to a file. It is
+told a source text, runs it rewritten by `engine.doctor.instrument`, and then calls its functions as often as asked, with or without
+recording. Whatever goes wrong is an answer; what cannot be answered any more (the process ended) is told by the parent.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.machinery
+import linecache
+import math
+import os
+import resource
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from engine.doctor import wire
+from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
+from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
+
+EVENTS = 60_000
+BYTES = 48 << 20
+"""How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
+OF_ONE = 2_000_000
+PLOTTING = ("matplotlib", "seaborn", "tqdm", "IPython", "plotly", "wandb", "tensorboardX", "pandas_profiling")
+
+
+class Stopped(BaseException):
+    """The time is up, or enough is recorded; no `except Exception` of the user's holds it up."""
+
+
+class Recorder:
+    """Keeps what the rewritten code hands it."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.stops = False
+        self.sites: list[Site] = []
+        self.clear()
+
+    def clear(self) -> None:
+        self.events: list[tuple[int, Any, str, tuple[int, ...]]] = []
+        self.bytes = 0
+        self.full = False
+        self.loops: dict[int, list[int]] = {}
+
+    def record(self, number: int, value: Any) -> Any:
+        if self.on:
+            site = self.sites[number]
+            if site.names and is_sequence(value) and not site.target:
+                for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
+                    self._keep(number, item, name)
+            else:
+                self._keep(number, value, site.target)
+        return value
+
+    def after(self, number: int, base: Any, key: Any) -> None:
+        if not self.on:
+            return
+        if is_array(base) or (key is None and np.isscalar(base)):
+            self._keep(number, base, self.sites[number].target.partition("[")[0])
+        elif key is not None and isinstance(base, dict | list):
+            try:
+                self._keep(number, base[key], self.sites[number].target)
+            except (LookupError, TypeError):
+                return
+
+    def loop(self, number: int) -> None:
+        self.loops[number] = [-1, -1]
+
+    def round(self, number: int, *variable: Any) -> None:
+        state = self.loops.setdefault(number, [-1, -1])
+        state[0] += 1
+        if variable:
+            value = variable[0]
+            state[1] = int(value) if is_whole(value) else -1
+
+    def _keep(self, number: int, value: Any, target: str) -> None:
+        if is_sequence(value):
+            items = cast("Sequence[Any]", value)
+            if 0 < len(items) <= 64 and all(is_array(i) for i in items):
+                for item in items:
+                    self._keep(number, item, target)
+                return
+            if not 0 < len(items) <= 10_000 or not isinstance(items[0], int | float | list | np.number):
+                return
+            try:
+                value = np.array(items)
+            except ValueError:
+                return
+        if is_dict(value):
+            return
+        if is_array(value):
+            array = cast("np.ndarray[Any, Any]", value)
+            if array.dtype.kind not in "biuf" or array.size > OF_ONE or array.size == 0:
+                return
+            value, size = np.array(array), array.nbytes
+        elif is_real(value):
+            value, size = float(value), 8
+        elif is_whole(value) and self.sites[number].kind != "part":
+            value, size = int(value), 8
+        else:
+            return
+        if self.full:
+            if self.stops:
+                raise Stopped("full")
+            return
+        self.bytes += size
+        site = self.sites[number]
+        rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
+        self.events.append((number, value, target, rounds))
+        self.full = len(self.events) >= EVENTS or self.bytes > BYTES
+
+
+class _Anything(types.ModuleType):
+    """Stands for what draws and shows progress: takes every call and does nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return _Anything(name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        if name in ("tqdm", "trange") and arguments:
+            return range(*arguments) if name == "trange" else arguments[0]
+        return (_Anything("figure"), _Anything("axes")) if name == "subplots" else _Anything("nothing")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((_Anything("first"), _Anything("second")))
+
+    def __getitem__(self, key: Any) -> Any:
+        return _Anything("item")
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+
+class _Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Modules for drawing that are not installed: nothing that the doctor looks at depends on them."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        known = fullname.partition(".")[0] in PLOTTING
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if known else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return _Anything(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        return None
+
+
+class Worker:
+    """Answers requests until there are no more."""
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self.file = ""
+        self.space: dict[str, Any] = {}
+        self.instance: Any = None
+        self.saved: dict[str, Any] = {}
+
+    def serve(self, requests: int, answers: int) -> None:
+        wire.send(answers, {"ready": True})
+        while True:
+            message = _read(requests)
+            if message is None:
+                return
+            try:
+                answer = self.answer(message)
+            except Stopped as stopped:
+                answer = {"error": self.failure(stopped)}
+            wire.send(answers, answer)
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        work: dict[str, Callable[[dict[str, Any]], Any]] = {"load": self.load, "call": self.call}
+        self.recorder.clear()
+        self.recorder.on = bool(request.get("record"))
+        self.recorder.stops = bool(request.get("stops"))
+        answer: dict[str, Any] = {}
+        signal.setitimer(signal.ITIMER_REAL, float(request["seconds"]), 0.2)
+        try:
+            answer["result"] = work[request["do"]](request)
+        except BaseException as error:  # whatever it is, also SystemExit and KeyboardInterrupt, is an answer
+            answer["error"] = self.failure(error)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.recorder.on = False
+        if request.get("record"):
+            answer["events"] = [list(event) for event in self.recorder.events]
+            answer["full"] = self.recorder.full
+        return answer
+
+    # Loading
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Runs the module; with `lenient`, statements that fail for want of a data file, and what follows from it, are left out."""
+        self.file = request["file"]
+        module = types.ModuleType(request["name"])
+        module.__file__ = self.file
+        sys.modules[request["name"]] = module
+        tree = ast.parse(request["text"])
+        made = instrument(tree)
+        self.recorder.sites = made.sites
+        self.space = module.__dict__
+        self.space.update(
+            {
+                RECORD: self.recorder.record,
+                AFTER: self.recorder.after,
+                LOOP: self.recorder.loop,
+                ROUND: self.recorder.round,
+            }
+        )
+        linecache.cache[self.file] = (len(request["text"]), None, request["text"].splitlines(True), self.file)
+        skipped: list[dict[str, Any]] = []
+        passed_over = set(request.get("skip", ()))
+        if not request.get("lenient"):
+            exec(compile(tree, self.file, "exec"), self.space)
+        else:
+            for statement in tree.body:
+                if statement.lineno not in passed_over:
+                    self._run(statement, skipped, set(request.get("demonstrations", ())))
+        return {"skipped": skipped, "globals": self._globals()}
+
+    def _run(self, statement: ast.stmt, skipped: list[dict[str, Any]], demonstrations: set[int]) -> None:
+        code = compile(ast.Module([statement], []), self.file, "exec")
+        is_demonstration = statement.lineno in demonstrations
+        if is_demonstration:
+            signal.setitimer(signal.ITIMER_REAL, 1.0, 0.2)
+        try:
+            exec(code, self.space)
+        except Exception as error:
+            missing = isinstance(error, FileNotFoundError) or (isinstance(error, NameError) and skipped)
+            if not missing and not is_demonstration:
+                raise
+            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(error)})
+        except Stopped as stopped:
+            if not is_demonstration or stopped.args != ("time",):
+                raise
+            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(stopped)})
+        if is_demonstration:
+            signal.setitimer(signal.ITIMER_REAL, 3.0, 0.2)
+
+    def _globals(self) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for name, value in self.space.items():
+            if name.startswith("__"):
+                continue
+            if is_array(value):
+                result[name] = value if value.size < OF_ONE else None
+            elif isinstance(value, bool | int | float):
+                result[name] = value
+            elif is_sequence(value) or is_dict(value):
+                result[name] = value if len(value) < 500 else None
+        return result
+
+    # Calling
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Sets module globals, makes an instance, calls functions one after the other; later ones may take what earlier ones returned."""
+        self.space.update({k: self._argument(v, []) for k, v in request.get("globals", {}).items()})
+        results: list[Any] = []
+        instance: Any = None
+        if wanted := request.get("instance"):
+            with_arguments = {k: self._argument(v, []) for k, v in wanted["arguments"].items()}
+            instance = self.space[wanted["class"]](**with_arguments)
+            for name, value in wanted["attributes"].items():
+                setattr(instance, name, self._argument(value, []))
+        done: list[str] = []
+        for call in request["calls"]:
+            owner = instance if call.get("method") else None
+            function = getattr(owner, call["function"]) if owner is not None else self.space[call["function"]]
+            positional = [self._argument(v, results) for v in call.get("arguments", ())]
+            named = {k: self._argument(v, results) for k, v in call.get("named", {}).items()}
+            results.append(function(*positional, **named))
+            done.append(call["function"])
+        fields: dict[str, Any] = {}
+        if instance is not None:
+            own = cast("dict[str, Any]", vars(instance))
+            fields = {
+                k: v for k, v in own.items() if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
+            }
+        wanted_globals = {k: self.space.get(k) for k in request.get("read", ())}
+        return {"value": results[-1] if results else None, "fields": fields, "globals": wanted_globals}
+
+    def _argument(self, value: Any, results: list[Any]) -> Any:
+        """An argument as it was sent; `("result", k, path)` stands for what call k returned, and the part of it along the path."""
+        if isinstance(value, tuple):
+            items = cast("tuple[Any, ...]", value)
+            if len(items) == 3 and items[0] == "result":
+                result = results[items[1]]
+                for key in items[2]:
+                    result = result[key]
+                return result
+            return tuple(self._argument(item, results) for item in items)
+        if isinstance(value, list):
+            return [self._argument(item, results) for item in cast("list[Any]", value)]
+        if is_dict(value):
+            return {k: self._argument(item, results) for k, item in value.items()}
+        if is_array(value):
+            return np.array(value)
+        return value
+
+    # Failures
+
+    def failure(self, error: BaseException) -> dict[str, Any]:
+        """What went wrong, and where in the user's file: kind, message, line, function, and the shapes of what the line uses."""
+        kind = type(error).__name__
+        message = str(error)[:400]
+        if isinstance(error, Stopped):
+            kind = "Stopped"
+        frames: list[types.FrameType] = []
+        lines: list[int] = []
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.file:
+                frames.append(trace.tb_frame)
+                lines.append(trace.tb_lineno)
+            trace = trace.tb_next
+        answer: dict[str, Any] = {
+            "kind": kind,
+            "message": message,
+            "line": lines[-1] if lines else None,
+            "lines": lines,
+        }
+        if isinstance(error, SystemExit):
+            answer["message"] = str(error.code)
+        if isinstance(error, NameError):
+            answer["name"] = getattr(error, "name", None)
+        if frames:
+            frame = frames[-1]
+            answer["function"] = frame.f_code.co_name
+            answer["shapes"] = self._shapes(frame, lines[-1])
+        return answer
+
+    def _shapes(self, frame: types.FrameType, line: int) -> dict[str, Any]:
+        """The shapes of names and of simple expressions in a line: what it takes to see which operand does not fit."""
+        text = "".join(linecache.getlines(self.file))
+        result: dict[str, Any] = {}
+        self.recorder.on = False
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            return result
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp | ast.Call):
+                continue
+            if not (node.lineno <= line <= (node.end_lineno or node.lineno)) or len(result) > 40:
+                continue
+            if not all(isinstance(part, _HARMLESS) for part in ast.walk(node)):
+                continue
+            try:
+                value = eval(compile(ast.Expression(node), "<shapes>", "eval"), frame.f_globals, frame.f_locals)
+            except Exception:
+                continue
+            if is_array(value) or isinstance(value, np.generic):
+                result[ast.unparse(node)] = list(cast("Any", value).shape)
+            elif isinstance(value, int | float) or is_sequence(value) or is_dict(value):
+                result[ast.unparse(node)] = type(value).__name__
+        return result
+
+
+_HARMLESS = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Constant,
+    ast.expr_context,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
+    ast.Slice,
+    ast.Tuple,
+)
+
+
+def _read(file: int) -> Any:
+    header = _exactly(file, wire.HEADER.size)
+    if header is None:
+        return None
+    text, body = wire.HEADER.unpack(header)
+    return wire.unpack(_exactly(file, text) or b"", _exactly(file, body) or b"")
+
+
+def _exactly(file: int, count: int) -> bytes | None:
+    parts: list[bytes] = []
+    while count:
+        part = os.read(file, min(count, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _time_is_up(number: int, frame: types.FrameType | None) -> None:
+    raise Stopped("time")
+
+
+def _limit(kind: int, value: int) -> None:
+    try:
+        _, hard = resource.getrlimit(kind)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, hard))
+    except (ValueError, OSError):  # a system without that limit: the parent's clock remains
+        return
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Sets the limits and serves."""
+    requests, answers, memory, folder = int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3]
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_FSIZE, 64 << 20)
+    _limit(resource.RLIMIT_CORE, 0)
+    signal.signal(signal.SIGALRM, _time_is_up)
+    sys.path[0] = folder
+    sys.argv = [os.path.join(folder, "program.py")]  # noqa: PTH118 - no Path before NumPy's own import of it
+    sys.meta_path.append(_Drawing())
+    sys.setrecursionlimit(1500)
+    np.seterr(all="ignore")
+    assert math.isfinite(memory)
+    Worker().serve(requests, answers)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

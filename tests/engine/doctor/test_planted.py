@@ -1,0 +1,33 @@
+"""The whole doctor on a few planted programs; all of them are the business of `make doctor-score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.doctor.planted import STYLES
+from tests.engine.doctor.score import Outcome, examined
+from tests.engine.doctor.styles.style import Style, plant
+
+SAMPLE = {
+    "columns with caches": "wa-applied-twice",
+    "per-sample lists": "last-sample-only",
+    "row batches, every step": "softmax-wrong-axis",
+    "vectorised, transposed weights": "dwx-wrong-step",
+    "dict of parameters": "tanh-derivative-of-activation",
+}
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_a_correct_program_raises_no_alarm(style: Style, tmp_path: Path) -> None:
+    report, _ = examined(style.source, tmp_path)
+    assert (report.verdict, report.diagnoses) == ("correct", ())
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_a_planted_mistake_is_found_named_and_placed(style: Style, tmp_path: Path) -> None:
+    id = SAMPLE[style.name]
+    planted = plant(style, id, style.plants[id][0])
+    outcome = Outcome(planted, *examined(planted.source, tmp_path))
+    assert outcome.found and outcome.named and outcome.placed

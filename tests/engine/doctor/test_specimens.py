@@ -1,0 +1,119 @@
+"""Programs as people write them, right ones and wrong ones, through the whole doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.doctor import assert_backward_correct
+from engine.doctor.diagnose import diagnose
+from engine.session import open_session
+from tests.engine.doctor.specimens import forward_beside, stateful_class
+
+SPECIMENS = Path(__file__).parent / "specimens"
+RIGHT = sorted(path.stem for path in SPECIMENS.glob("*.py") if path.stem != "__init__")
+
+
+def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
+    """A specimen with one line changed."""
+    text = (SPECIMENS / f"{name}.py").read_text()
+    assert old in text
+    path = tmp_path / f"{name}.py"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_called_right(name: str) -> None:
+    report = diagnose(SPECIMENS / f"{name}.py")
+    assert (report.verdict, report.reason) == ("correct", "")
+    assert report.diagnoses == ()
+    assert report.first_divergence is None
+    assert report.loss_matches
+    assert report.parameters
+    assert all(each.ok for each in report.parameters.values())
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "ids"),
+    [
+        ("forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec", {"wa-not-transposed"}),
+        ("forward_beside", "gW_rec += hs[t].T @ dz", "gW_rec += hs[t + 1].T @ dz", {"dwa-uses-current-state"}),
+        ("forward_beside", "return s * (1 - s)", "return 1.0 + 0 * s", {"activation-derivative-missing"}),
+        ("stateful_class", "d_h = self.W_hh.T @ temp", "d_h = self.W_hh @ temp", {"wa-not-transposed"}),
+        ("characters", "dhnext = np.dot(Whh.T, dhraw)", "dhnext = np.dot(Whh, dhraw)", {"wa-not-transposed"}),
+        ("word_class", "self.W.T.dot(delta_t)", "self.W.dot(delta_t)", {"wa-not-transposed"}),
+        ("trains_inside", "da = dz.dot(Wa.T)", "da = dz.dot(Wa)", {"wa-not-transposed"}),
+        ("script_columns", "da = Waa.T.dot(dz)", "da = Waa.dot(dz)", {"wa-not-transposed"}),
+        ("script_each_sample", "ds = W.T @ dz", "ds = W @ dz", {"wa-not-transposed"}),
+        ("caches_columns", "da_prev = np.dot(Waa.T, dtanh)", "da_prev = np.dot(Waa, dtanh)", {"wa-not-transposed"}),
+        ("unnamed", "ga += sig[t].T @ d", "ga = sig[t].T @ d", {"overwritten-not-accumulated"}),
+        ("regression_flat", "for t in range(T, 0, -1):", "for t in range(T, 1, -1):", {"first-step-skipped"}),
+    ],
+)
+def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: str, new: str, ids: set[str]) -> None:
+    path = changed(tmp_path, name, old, new)
+    report = diagnose(path)
+    assert report.verdict == "wrong"
+    assert {finding.id for finding in report.diagnoses} == ids
+    (line,) = [k for k, text in enumerate(path.read_text().splitlines(), 1) if new in text]
+    places = [finding.place for finding in report.diagnoses]
+    assert [place.line for place in places if place] == [line]
+    json.dumps(report.to_json(), allow_nan=False)
+
+
+def test_the_corrected_line_is_in_the_users_own_names(tmp_path: Path) -> None:
+    report = diagnose(changed(tmp_path, "forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec"))
+    assert report.diagnoses[0].fix == "dh = dz @ W_rec.T"
+
+
+def test_every_step_mean_is_a_convention_and_reported() -> None:
+    report = diagnose(SPECIMENS / "every_batch.py")
+    assert report.conventions["reduction"] == "mean over the batch, sum over the steps"
+    assert report.conventions["predict"] == "every step"
+
+
+def test_what_a_script_prints_is_kept_apart(capfd: pytest.CaptureFixture[str]) -> None:
+    assert diagnose(SPECIMENS / "script_columns.py").verdict == "correct"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_notebook_is_its_code_cells_without_magics(tmp_path: Path) -> None:
+    text = (SPECIMENS / "forward_beside.py").read_text()
+    cells = [
+        {"cell_type": "markdown", "source": ["# not code\n"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "!ls\n", "import matplotlib.pyplot as plt\n", "plt.figure()"],
+        },
+        {"cell_type": "code", "source": text.replace("gW_in += X[:, t].T @ dz", "gW_in += X[:, t - 1].T @ dz")},
+    ]
+    path = tmp_path / "book.ipynb"
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    report = diagnose(path)
+    assert report.verdict == "wrong"
+    assert [finding.id for finding in report.diagnoses] == ["dwx-wrong-step"]
+
+
+@pytest.mark.parametrize("name", ["many_to_one", "dying_relu", "exploding", "temporal_order"])
+def test_programs_that_code_prints_are_right(tmp_path: Path, name: str) -> None:
+    from engine.codegen import program_text
+
+    path = tmp_path / "printed.py"
+    path.write_text(program_text(open_session(name, {})))
+    assert diagnose(path).verdict == "correct"
+
+
+def test_the_helper_says_what_the_doctor_says(tmp_path: Path) -> None:
+    assert_backward_correct(forward_beside.backward)
+    assert_backward_correct(stateful_class.SimpleRNN)
+    path = changed(tmp_path, "forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec")
+    space: dict[str, object] = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    with pytest.raises(AssertionError, match="not transposed"):
+        assert_backward_correct(space["backward"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="in no file"):
+        assert_backward_correct(len)
