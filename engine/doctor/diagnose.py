@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -100,6 +101,12 @@ def _examined(found: Program, main: Function | None, process: Process) -> Report
         from engine.doctor.script import examine_script
 
         return examine_script(found, process)
+    if (cell := gated(found.tree)) is not None:
+        raise CannotRun(
+            f"{main.name} is {cell} by its weights' names; cells with gates are examined in scripts whose weights are called "
+            "Wxi, Whi, bi, ... as in the programs that rnn-tui code prints",
+            main.node.lineno,
+        )
     patient = loaded(found, main, process)
     try:
         ways = recipes(found, main)
@@ -107,6 +114,24 @@ def _examined(found: Program, main: Function | None, process: Process) -> Report
         raise CannotRun(str(error), main.node.lineno) from None
     trial = search(process, patient.sites, ways)
     return examine_trial(patient, trial)
+
+
+_GATES = {
+    "an LSTM": re.compile(r"^[wu]_?(?:[xha]_?)?([fiocg])$|^[wu]([xh])([fiocg])$", re.I),
+    "a GRU": re.compile(r"^[wu]_?(?:[xha]_?)?([zrnh])$", re.I),
+}
+
+
+def gated(tree: ast.Module) -> str | None:
+    """The cell with gates that the names of weights speak of: an LSTM has Wf and Wi, a GRU Wz and Wr."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and len(n.value) < 8
+    }
+    for cell, (needed, pattern) in zip(_GATES, (("fi", _GATES["an LSTM"]), ("zr", _GATES["a GRU"])), strict=True):
+        gates = {next(g for g in reversed(m.groups()) if g).lower() for name in names if (m := pattern.match(name))}
+        if set(needed) <= gates:
+            return cell
+    return None
 
 
 def loaded(found: Program, main: Function, process: Process) -> Patient:
@@ -287,7 +312,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         )
     forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
     if forward_ok and clips_at_the_end(patient.program.tree) and not all(each.ok for each in parameters.values()):
-        calm = _calm(problem)
+        calm = _calm(problem, tokens=trial.layout.tokens)
         again = subject(calm)
         small = comparing.compare_all(calm, again.gradients, frozenset(missing), tolerance=tolerance)
         if again.gradients and all(each.ok for each in small.values()):
@@ -338,11 +363,16 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
 CLIPPED = "gradients are clipped at the end; they were compared where they are too small for that"
 
 
-def _calm(problem: Problem) -> Problem:
+def _calm(problem: Problem, *, tokens: bool) -> Problem:
     """The same problem with small inputs and a small read-out, so that all gradients are small."""
     weights = {name: value * (0.1 if name == "Wy" else 1.0) for name, value in problem.parameters.items()}
     initial = {name: 0.1 * value for name, value in problem.initial.items()}
-    return replace(problem, network=replace(problem.network, weights=weights), X=0.1 * problem.X, initial=initial)
+    return replace(
+        problem,
+        network=replace(problem.network, weights=weights),
+        X=problem.X * (1.0 if tokens else 0.1),
+        initial=initial,
+    )
 
 
 def clips_at_the_end(tree: ast.Module) -> bool:

@@ -48,7 +48,7 @@ def named(
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = locator.line(id_) if locator else None
             found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
-            if line is None and ("derivative" in id_ or id_.startswith("relu")):
+            if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
                 found = placing.in_helper(line_up, found)
             place: Place | None = None
             if isinstance(found, int):
