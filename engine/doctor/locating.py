@@ -58,7 +58,11 @@ class Locator:
         )
         """What functions return that is right elsewhere: if it is wrong here, they were given something wrong."""
         first = line_up.seen[line_up.start].event.number if line_up.start < len(line_up.seen) else 0
-        outputs = (s.event.number for s in line_up.seen if s.of("p") and not s.is_part and _computed(s.event))
+        outputs = (
+            s.event.number
+            for s in line_up.seen
+            if s.of("p") and s.event.site.kind not in ("part", "return") and _computed(s.event)
+        )
         self.first_output = next(outputs, -1)
         self.backward = [event for event in self.events if event.number >= first]
         self.executor = comparison.executor
