@@ -172,7 +172,7 @@ COMMANDS: tuple[Command, ...] = (
         "Why is the number under the cursor what it is?",
         "why",
         "enter backspace",
-        "why this number; follow a number in it, return (in view 4: go there)",
+        "why this number; follow one in it, return",
     ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
