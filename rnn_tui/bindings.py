@@ -145,14 +145,15 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "View 1: this line and the flow",
         "view",
-        "1 2 3 4",
-        "views: this line, flow, weights, training",
+        "1 2 3 4 5",
+        "views: this line, flow, weights, training, findings",
     ),
     Command("page('flow')", "2", "2", LOOK, "View 2: the flow of as many quantities as fit", back=True),
     Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
     Command(
         "page('training')", "4", "4", LOOK, "View 4: loss, accuracy and gradient by iteration and time step", back=True
     ),
+    Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
     Command(
         "train",
         "t",
@@ -172,7 +173,7 @@ COMMANDS: tuple[Command, ...] = (
         "Why is the number under the cursor what it is?",
         "why",
         "enter backspace",
-        "why this number; follow a number in it, return (in view 4: go there)",
+        "why this number; follow a number in it, return (views 4, 5: go there)",
     ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),

@@ -58,6 +58,13 @@ class ToCrumb:
 
 
 @dataclass(frozen=True)
+class ToFinding:
+    """Go where a finding can be seen."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Press:
     """Do what a key does."""
 

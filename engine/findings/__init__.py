@@ -16,8 +16,12 @@ from engine.findings.flows import exploding, truncated, vanishing
 from engine.findings.non_finite import non_finite
 from engine.findings.units import dead, saturated
 from engine.findings.updates import clipped, one_sided, update_sizes, zero_gradients
+from engine.plan import Plan
 
-__all__ = ["Finding", "Kind", "Severity", "findings", "first_seen"]
+__all__ = ["Finding", "Kind", "Severity", "findings", "first_seen", "quick"]
+
+QUICK_BYTES = 4 << 20
+QUICK_STEPS = 50
 
 _LOOKED_FOR = (
     non_finite, dead, exploding, vanishing, zero_gradients, saturated, update_sizes, clipped, truncated, one_sided
@@ -31,6 +35,11 @@ def findings(debugger: Debugger, iteration: int) -> list[Finding]:
     with np.errstate(all="ignore"):  # what overflows here is what is looked for
         found = [each for look in _LOOKED_FOR for each in look(scene)]
     return sorted(found, key=lambda each: not each.serious)
+
+
+def quick(plan: Plan) -> bool:
+    """Whether looking for them takes hardly longer than drawing a screen: few numbers, and no loss to carry back through many steps."""
+    return plan.nbytes() <= QUICK_BYTES and (plan.network.predict == "last" or plan.steps <= QUICK_STEPS)
 
 
 def first_seen(debugger: Debugger, iterations: Iterable[int]) -> Iterator[tuple[int, Finding]]:

@@ -97,7 +97,8 @@ class Scene:
 
 def short(value: float) -> str:
     """A number in three digits."""
-    return f"{value:.3g}".replace("-", "−").replace("nan", "NaN").replace("inf", "∞")
+    text = f"{value:.0f}" if 1000 <= abs(value) < 100_000 else f"{value:.3g}"
+    return text.replace("-", "−").replace("nan", "NaN").replace("inf", "∞")
 
 
 def cell_text(name: str, t: int | None, index: Index) -> str:

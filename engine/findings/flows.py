@@ -44,7 +44,7 @@ def vanishing(scene: Scene) -> Iterator[Finding]:
         text = f"{of}no gradient reaches t = {t} or a step before it: {_norm(name)} is 0 there, {short(last)} at t = {_last(scene)}"
     else:
         text = (
-            f"{of}{_norm(name)} falls below {VANISHED if grave else FADED:g} of its last value at t = {t}: "
+            f"{of}{_norm(name)} falls below {short(VANISHED if grave else FADED)} of its last value at t = {t}: "
             f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
         )
     yield Finding("vanishing", text, "serious" if grave else "note", _at(scene, t), name, t)

@@ -1,0 +1,61 @@
+"""Findings in the app: reached by a key, by the palette and by the mouse; each leads to its point."""
+
+from __future__ import annotations
+
+from engine.session import open_session
+from rnn_tui.targets import ToFinding
+from tests.rnn_tui.test_app import running
+
+
+async def test_five_lists_them_and_enter_goes_there() -> None:
+    session = open_session("exploding", {})
+    async with running(session) as driven:
+        await driven.pilot.press("5")
+        await driven.pilot.pause()
+        assert "exploding" in driven.pane("findings").canvas().plain()
+        assert "go there" in driven.footer()
+        found = driven.main.frame.findings
+        await driven.pilot.press("j", "enter")
+        await driven.pilot.pause()
+        assert session.debugger.position == found[1].position
+        assert driven.main.frame.selection.page == "program"
+        await driven.pilot.press("5")
+        await driven.pilot.pause()
+        assert driven.main.frame.finding == 1  # where one was
+        await driven.pilot.press("k", "k", "enter")
+        await driven.pilot.pause()
+        assert session.debugger.position == found[0].position
+
+
+async def test_the_cursor_is_at_the_cell() -> None:
+    session = open_session("dying_relu", {"seed": 3})
+    async with running(session) as driven:
+        await driven.pilot.press("5", "enter")
+        await driven.pilot.pause()
+        dead = driven.main.frame.findings[0]
+        assert dead.kind == "dead units"
+        assert driven.main.frame.cell == dead.index
+
+
+async def test_by_mouse_alone() -> None:
+    session = open_session("exploding", {})
+    async with running(session) as driven:
+        await driven.click("header", lambda target: "findings" in str(target))
+        await driven.click("findings", lambda target: target == ToFinding(1))
+        assert session.debugger.position == driven.main.frame.findings[1].position
+
+
+async def test_the_palette_has_it_by_its_plain_name() -> None:
+    async with running() as driven:
+        titles = [command.title for command in driven.app.get_system_commands(driven.main)]
+        assert "Findings: what is wrong (view 5) (5)" in titles
+
+
+async def test_each_iteration_has_its_own() -> None:
+    session = open_session("exploding", {})
+    async with running(session) as driven:
+        first = driven.main.frame.findings
+        await driven.go(1 + 2 * session.debugger.program.length)
+        assert driven.main.frame.findings != first
+        await driven.go(1)
+        assert driven.main.frame.findings == first
