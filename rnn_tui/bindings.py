@@ -153,6 +153,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "page('training')", "4", "4", LOOK, "View 4: loss, accuracy and gradient by iteration and time step", back=True
     ),
+    Command(
+        "reach",
+        "v",
+        "v",
+        LOOK,
+        "Which loss reaches which step, or the flow (view 2)",
+        line="view 2: which loss reaches which step",
+    ),
     Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
     Command(
         "train",

@@ -74,7 +74,11 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("quantity", metavar="QUANTITY", help="a name, with @t for one time step: da@3, dWa, z, dWa@7")
+    parser.add_argument(
+        "quantity",
+        metavar="QUANTITY",
+        help="a name, with @t for one time step: da@3, dWa, z, dWa@7; or reach, or ledger dWa[2,3]",
+    )
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     _common(parser)
 

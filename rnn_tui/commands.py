@@ -69,15 +69,23 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui show QUANTITY [DATA]`."""
     from engine.notation import parse_cell
     from rnn_tui import terminal
-    from rnn_tui.show import picture
+    from rnn_tui.show import ledger_text, picture, reach_text
 
-    name, t, index = parse_cell(arguments.quantity)
+    wanted = arguments.quantity.strip()
+    cell = wanted.removeprefix("ledger ")
+    name, t, index = parse_cell(cell)
     session = open_session(arguments.data, given)
     tape = session.debugger.tape(session.options["iteration"])
     mode = arguments.color
     if mode == "auto" and not sys.stdout.isatty():
         mode = "none"
-    sys.stdout.write(picture(tape, name, t, index, terminal.color_mode(mode, os.environ)))
+    mode = terminal.color_mode(mode, os.environ)
+    if cell != wanted:
+        sys.stdout.write(ledger_text(tape, name, t, index, mode))
+    elif name == "reach" and name not in tape:
+        sys.stdout.write(reach_text(tape, mode))
+    else:
+        sys.stdout.write(picture(tape, name, t, index, mode))
     return 0
 
 

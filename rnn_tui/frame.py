@@ -58,12 +58,16 @@ class Selection:
     operand: int | None = None
     line: tuple[int, int] | None = None
     quantity: str | None = None
+    parameter: str | None = None
+    """The parameter in which the cursor of the weights view is (None: the one that the present line is about)."""
     asked: tuple[Cell, ...] = ()
     """The cells that were asked about, the last one being explained; none when no explanation is open."""
     follow: int = 0
     """Which number of the explanation would be followed."""
     moment: tuple[int, int] | None = None
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
+    reach: bool = False
+    """Whether the flow view shows which loss reaches which step."""
     finding: int = 0
     """The number of the finding that would be gone to."""
     log: bool | None = None

@@ -11,6 +11,7 @@ from engine.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
+from rnn_tui.panes.reach import draw_reach
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import curve
@@ -46,10 +47,17 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
 
     Where there is room, the gradient's flows stand below on its scale, and then other quantities in time; all on one time axis.
     """
+    if frame.selection.reach and frame.selection.page == "flow":
+        return draw_reach(frame, width, height)
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
+    names, scales = _names(frame, height)
     curved = CURVE if frame.selection.page == "flow" and height >= CURVED_FROM else 0
-    names, scales = _names(frame, height - curved)
+    fewer, _ = _names(frame, height - curved)
+    if [each for each in names if each in scales] == [each for each in fewer if each in scales]:
+        names = fewer
+    else:  # flows that belong together come first
+        curved = 0
     title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
     if frame.sample is None:

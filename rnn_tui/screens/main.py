@@ -35,6 +35,7 @@ from rnn_tui.panes.findings import draw_findings
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.ledger import weight_cell
 from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.notes import draw_notes
@@ -44,7 +45,7 @@ from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import TERMS, draw_why, numbered
 from rnn_tui.render.pooling import block_range
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
-from rnn_tui.targets import Press, ToCell, ToCrumb, ToFinding, ToIteration, ToLine, ToOperand, ToPosition
+from rnn_tui.targets import Press, ToCell, ToCrumb, ToFinding, ToIteration, ToLine, ToOperand, ToPosition, ToWeight
 from rnn_tui.widgets.pane import Columns, Pane, Rows
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
@@ -217,12 +218,14 @@ class MainScreen(Screen[None]):
         if action == "continue":
             return bool(self.debugger.breakpoints)
         if action == "enter":
-            return self._selection.page in ("training", "findings") or (
+            return self._selection.page in ("training", "findings", "weights") or (
                 self._selection.page == "program" and self.debugger.position > 0
             )
         if action == "train":
             return self._selection.page == "training"
         if action == "cell(0,-1)" and self._selection.page in ("training", "findings"):
+            return True
+        if action in ("cell(0,-1)", "operand(1)") and self._selection.page == "weights":
             return True
         if action in ("cell(0,-1)", "operand(1)"):
             return self.debugger.position > 0 and self._selection.page == "program"
@@ -448,6 +451,10 @@ class MainScreen(Screen[None]):
         if frame is not None and self._selection.page == "findings":
             self._choose(finding=max(0, min(frame.finding + rows + columns, len(frame.findings or ()) - 1)))
             return
+        if frame is not None and self._selection.page == "weights":
+            row, column = weight_cell(frame).place
+            self._choose(row=max(0, row + rows), column=max(0, column + columns), parameter=weight_cell(frame).name)
+            return
         if frame is None or frame.cell is None or frame.inspected is None:
             return
         values = frame.parts[frame.inspected].values
@@ -458,6 +465,11 @@ class MainScreen(Screen[None]):
 
     def action_operand(self, step: int) -> None:
         """The cell cursor into the next picture of this line."""
+        if self.frame is not None and self._selection.page == "weights":
+            names = self.debugger.program.parameters
+            at = names.index(weight_cell(self.frame).name)
+            self._choose(parameter=names[(at + step) % len(names)])
+            return
         if self.frame is None or self.frame.inspected is None:
             return
         pictures = [i for i, part in enumerate(self.frame.parts) if part.values is not None]
@@ -496,6 +508,11 @@ class MainScreen(Screen[None]):
             self._selection = replace(self._selection, page=page, asked=(), follow=0)
             self._arrange()
             self._show()
+
+    def action_reach(self) -> None:
+        """The flow view with which loss reaches which step, or with the flow again."""
+        self._selection = replace(self._selection, reach=not self._selection.reach or self._selection.page != "flow")
+        self.action_page("flow")
 
     # Training
 
@@ -616,6 +633,9 @@ class MainScreen(Screen[None]):
             self._go_to_moment(frame)
         elif self._selection.page == "findings":
             self._go_to_finding(frame.finding)
+        elif self._selection.page == "weights":
+            cell = weight_cell(frame)
+            self._ask(Cell(gradient(cell.name), frame.view.point.iteration, None, cell.cell))
         elif frame.inspected is not None and frame.cell is not None and self._selection.page == "program":
             cell = cell_of_part(frame)
             if cell is None:
@@ -718,16 +738,19 @@ class MainScreen(Screen[None]):
                 self._ask(*self._selection.asked[:depth])
             case ToFinding(number=number):
                 self._go_to_finding(number)
-            case ToCell() as target:
+            case ToCell() | ToWeight() as target:
                 self._pick(target, message.x, message.y)
             case Press(action=action):
                 await self.run_action(action)
             case _:
                 pass
 
-    def _pick(self, target: ToCell, x: int, y: int) -> None:
+    def _pick(self, target: ToCell | ToWeight, x: int, y: int) -> None:
         row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)
         column = min(x // target.cell_width, target.shown[1] - 1)
         row = row * target.shape[0] // target.shown[0]
         column = column * target.shape[1] // target.shown[1]
-        self._choose(operand=target.part, row=row, column=column)
+        if isinstance(target, ToWeight):
+            self._choose(parameter=target.parameter, row=row, column=column)
+        else:
+            self._choose(operand=target.part, row=row, column=column)

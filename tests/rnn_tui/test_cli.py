@@ -308,6 +308,7 @@ def test_a_failing_trace_leaves_the_old_file(rnn_tui: Callable[..., Done], tmp_p
 # check
 
 
+<<<<<<< HEAD
 def test_a_recording_that_does_not_fit_is_refused_before_it_is_made(rnn_tui: Callable[..., Done]) -> None:
     assert_refused(rnn_tui("show", "da@3", "--memory-limit", "10K"), "B = 10, T = 10, H = 8", "--memory-limit 10K")
     assert_refused(rnn_tui("show", "da@3", "--memory-limit", "much"), "it must be a size, like 500M or 2G")
@@ -324,6 +325,27 @@ def test_checkpoints_show_the_same_numbers(rnn_tui: Callable[..., Done], tmp_pat
         assert set(expected) == set(found)
         for name in set(expected) - {"meta"}:
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
+=======
+def test_show_a_ledger(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "ledger dWa[2,3]")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    stored = float(rnn_tui("show", "dWa[2,3]").out)
+    assert lines[0].replace("−", "-").startswith(f"dWa[2,3] = {stored!r}: what each sample")
+    assert lines[3].split()[-1] == lines[-1].split()[0] == "sum"
+    assert float(lines[-1].split()[-1].replace("−", "-")) == pytest.approx(stored, rel=1e-3)
+    assert len(lines) == 4 + 10 + 1
+    assert_refused(rnn_tui("show", "ledger dz@3[0,0]"), "leave @3 away")
+    assert_refused(rnn_tui("show", "ledger z[0,0]"), "no gradient of a parameter")
+
+
+def test_show_which_loss_reaches_which_step(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "reach", "delayed_recall")
+    assert (done.code, done.err) == (0, "")
+    assert "rows are the losses of the steps s" in done.out
+    assert done.out.splitlines()[-1].split()[0] == "16"
+    assert_refused(rnn_tui("show", "reach", "vanishing"), "one loss only", "--predict every")
+>>>>>>> 819fc60 (Flow: which loss reaches which step; the weights view has a cursor, why, and the ledger of a gradient's cell)
 
 
 def test_findings_are_a_line_each_the_serious_ones_first(rnn_tui: Callable[..., Done]) -> None:

@@ -1,9 +1,9 @@
-"""Findings in the app: reached by a key, by the palette and by the mouse; each leads to its point."""
+"""Findings, reach and ledger in the app: reached by a key, by the palette and by the mouse; each leads to its point."""
 
 from __future__ import annotations
 
 from engine.session import open_session
-from rnn_tui.targets import ToFinding
+from rnn_tui.targets import ToFinding, ToWeight
 from tests.rnn_tui.test_app import running
 
 
@@ -59,3 +59,30 @@ async def test_each_iteration_has_its_own() -> None:
         assert driven.main.frame.findings != first
         await driven.go(1)
         assert driven.main.frame.findings == first
+
+
+async def test_reach_is_a_key_and_the_same_key_leads_back() -> None:
+    async with running(open_session("sonnet", {})) as driven:
+        await driven.pilot.press("v")
+        await driven.pilot.pause()
+        assert "which loss reaches which step" in driven.pane("flow").canvas().plain()
+        await driven.pilot.press("v")
+        await driven.pilot.pause()
+        assert "which loss" not in driven.pane("flow").canvas().plain()
+
+
+async def test_the_weights_view_has_a_cursor_and_why() -> None:
+    session = open_session("many_to_one", {})
+    async with running(session) as driven:
+        await driven.go(session.debugger.program.length)
+        await driven.pilot.press("3", "tab", "tab", "j", "l", "l")
+        await driven.pilot.pause()
+        assert "dWa[1,2]" in driven.pane("weights").canvas().plain()
+        await driven.pilot.press("enter")
+        await driven.pilot.pause()
+        asked = driven.main.frame.asked.path[-1]
+        assert (asked.name, asked.index) == ("dWa", (1, 2))
+        await driven.pilot.press("backspace")
+        await driven.pilot.pause()
+        await driven.click("weights", lambda target: isinstance(target, ToWeight) and target.parameter == "Wy")
+        assert driven.main.frame.selection.parameter == "Wy"
