@@ -308,7 +308,6 @@ def test_a_failing_trace_leaves_the_old_file(rnn_tui: Callable[..., Done], tmp_p
 # check
 
 
-<<<<<<< HEAD
 def test_a_recording_that_does_not_fit_is_refused_before_it_is_made(rnn_tui: Callable[..., Done]) -> None:
     assert_refused(rnn_tui("show", "da@3", "--memory-limit", "10K"), "B = 10, T = 10, H = 8", "--memory-limit 10K")
     assert_refused(rnn_tui("show", "da@3", "--memory-limit", "much"), "it must be a size, like 500M or 2G")
@@ -325,7 +324,8 @@ def test_checkpoints_show_the_same_numbers(rnn_tui: Callable[..., Done], tmp_pat
         assert set(expected) == set(found)
         for name in set(expected) - {"meta"}:
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
-=======
+
+
 def test_show_a_ledger(rnn_tui: Callable[..., Done]) -> None:
     done = rnn_tui("show", "ledger dWa[2,3]")
     assert (done.code, done.err) == (0, "")
@@ -345,7 +345,6 @@ def test_show_which_loss_reaches_which_step(rnn_tui: Callable[..., Done]) -> Non
     assert "rows are the losses of the steps s" in done.out
     assert done.out.splitlines()[-1].split()[0] == "16"
     assert_refused(rnn_tui("show", "reach", "vanishing"), "one loss only", "--predict every")
->>>>>>> 819fc60 (Flow: which loss reaches which step; the weights view has a cursor, why, and the ledger of a gradient's cell)
 
 
 def test_findings_are_a_line_each_the_serious_ones_first(rnn_tui: Callable[..., Done]) -> None:
