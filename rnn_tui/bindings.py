@@ -145,14 +145,23 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "View 1: this line and the flow",
         "view",
-        "1 2 3 4",
-        "views: this line, flow, weights, training",
+        "1 2 3 4 5",
+        "views: this line, flow, weights, training, findings",
     ),
     Command("page('flow')", "2", "2", LOOK, "View 2: the flow of as many quantities as fit", back=True),
     Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
     Command(
         "page('training')", "4", "4", LOOK, "View 4: loss, accuracy and gradient by iteration and time step", back=True
     ),
+    Command(
+        "reach",
+        "v",
+        "v",
+        LOOK,
+        "Which loss reaches which step, or the flow (view 2)",
+        line="view 2: which loss reaches which step",
+    ),
+    Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
     Command(
         "train",
         "t",

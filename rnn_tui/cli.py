@@ -74,15 +74,19 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("quantity", metavar="QUANTITY", help="a name, with @t for one time step: da@3, dWa, z, dWa@7")
+    parser.add_argument(
+        "quantity",
+        metavar="QUANTITY",
+        help="a name, with @t for one time step: da@3, dWa, z, dWa@7; or reach, or ledger dWa[2,3]",
+    )
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     _common(parser)
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--break", dest="condition", required=True, metavar="EXPR", help="a condition, for example 'norm(da) < 1e-3'"
-    )
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--break", dest="condition", metavar="EXPR", help="a condition, for example 'norm(da) < 1e-3'")
+    wanted.add_argument("--findings", action="store_true", help="what is wrong, found without asking: a line each")
     parser.add_argument(
         "--iterations", type=_count, default=1, metavar="N", help="how many iterations to look through (1)"
     )
@@ -138,7 +142,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("check the gradients against finite differences", _check),
     "show": ("show a quantity as a heatmap with numbers", _show),
     "code": ("print a plain NumPy program for this very model and data", _common),
-    "run": ("run to the first point at which a condition holds, or the last", _run),
+    "run": ("run to the first point at which a condition holds, or list what is wrong", _run),
     "explain": ("why a number is what it is: the arithmetic with its numbers", _explain),
     "train": ("train without a screen and save the weights", _train),
     "compare": ("compare arrays of your own with the reference's; runs no code", _compare),

@@ -69,15 +69,23 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui show QUANTITY [DATA]`."""
     from engine.notation import parse_cell
     from rnn_tui import terminal
-    from rnn_tui.show import picture
+    from rnn_tui.show import ledger_text, picture, reach_text
 
-    name, t, index = parse_cell(arguments.quantity)
+    wanted = arguments.quantity.strip()
+    cell = wanted.removeprefix("ledger ")
+    name, t, index = parse_cell(cell)
     session = open_session(arguments.data, given)
     tape = session.debugger.tape(session.options["iteration"])
     mode = arguments.color
     if mode == "auto" and not sys.stdout.isatty():
         mode = "none"
-    sys.stdout.write(picture(tape, name, t, index, terminal.color_mode(mode, os.environ)))
+    mode = terminal.color_mode(mode, os.environ)
+    if cell != wanted:
+        sys.stdout.write(ledger_text(tape, name, t, index, mode))
+    elif name == "reach" and name not in tape:
+        sys.stdout.write(reach_text(tape, mode))
+    else:
+        sys.stdout.write(picture(tape, name, t, index, mode))
     return 0
 
 
@@ -93,11 +101,15 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds."""
+    """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` what is wrong, exit code 0."""
     from engine.breakpoints import condition_of, everywhere
     from engine.debugger import place_text
 
+    if arguments.findings and arguments.reverse:
+        raise InputError("--reverse belongs to --break; leave it away")
     session = open_session(arguments.data, given)
+    if arguments.findings:
+        return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
     condition = condition_of(arguments.condition, debugger.program)
     found = None
@@ -117,6 +129,30 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     else:
         print(f"{clean(arguments.condition)} holds nowhere in {arguments.iterations} iterations", file=sys.stderr)
     return 0 if found is not None else 3
+
+
+def _findings(session: Session, arguments: argparse.Namespace) -> int:
+    """What is wrong in some iterations, each thing where it comes up first."""
+    from engine.debugger import place_text
+    from engine.findings import first_seen
+
+    program, first = session.debugger.program, session.options["iteration"]
+    found = [each for _, each in first_seen(session.debugger, range(first, first + arguments.iterations))]
+    if arguments.json:
+        result: list[dict[str, Any]] = []
+        for each in found:
+            point = program.point(each.position)
+            place = {"iteration": point.iteration, "phase": point.phase, "t": point.t, "line": point.line}
+            cell = {"quantity": each.quantity, "index": None if each.index is None else list(each.index)}
+            result.append({"kind": each.kind, "text": each.text, "severity": each.severity, "point": place, **cell})
+        print(json.dumps({"findings": result}, allow_nan=False, ensure_ascii=False))
+        return 0
+    for each in found:
+        mark = "!" if each.serious else "·"
+        print(f"{mark} {each.kind}: {each.text} ({place_text(program.point(each.position))})")
+    if not found:
+        print("nothing is wrong", file=sys.stderr)
+    return 0
 
 
 def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:

@@ -14,6 +14,7 @@ from engine.anatomy import Part, anatomy
 from engine.debugger import View
 from engine.derive import CUT, gradient, whole
 from engine.explain import Explanation
+from engine.findings import Finding
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
@@ -23,8 +24,8 @@ from rnn_tui.look import Look
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
-Page = Literal["program", "flow", "weights", "training"]
-PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training")
+Page = Literal["program", "flow", "weights", "training", "findings"]
+PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training", "findings")
 
 
 LOG_FROM = 30.0
@@ -57,12 +58,18 @@ class Selection:
     operand: int | None = None
     line: tuple[int, int] | None = None
     quantity: str | None = None
+    parameter: str | None = None
+    """The parameter in which the cursor of the weights view is (None: the one that the present line is about)."""
     asked: tuple[Cell, ...] = ()
     """The cells that were asked about, the last one being explained; none when no explanation is open."""
     follow: int = 0
     """Which number of the explanation would be followed."""
     moment: tuple[int, int] | None = None
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
+    reach: bool = False
+    """Whether the flow view shows which loss reaches which step."""
+    finding: int = 0
+    """The number of the finding that would be gone to."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
@@ -100,6 +107,8 @@ class Frame:
     """What a search that is under way is at."""
     history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
     """What is known of the iterations that were run."""
+    findings: tuple[Finding, ...] | None = None
+    """What is wrong with this iteration; None when it has not been looked for."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
 
@@ -134,6 +143,11 @@ class Frame:
         """The iteration and time step at the cursor of the training view."""
         point = self.view.point
         return self.selection.moment or (point.iteration, point.t or self.view.program.steps)
+
+    @property
+    def finding(self) -> int:
+        """The number of the finding that is chosen."""
+        return max(0, min(self.selection.finding, len(self.findings or ()) - 1))
 
     @property
     def flowing(self) -> str:

@@ -13,7 +13,9 @@ from engine.debugger import Debugger
 from engine.errors import InputError
 from engine.explain import Factor
 from engine.functions import Array
+from engine.ledger import ledger
 from engine.program import Loop
+from engine.reach import reach
 from engine.tape import Tape
 from engine.why import Cell, derived_flow, equation_text, why, zero_reason
 from rnn_tui.render.colorbar import colorbar
@@ -42,6 +44,43 @@ def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: 
         return f"{_cell(array, index, name, t)}\n"
     matrix = np.atleast_2d(array)
     first = tape.plan.steps + 1 - len(matrix) if rows == "t" else 0
+    return _text(matrix, heading, rows, columns, first, mode)
+
+
+def ledger_text(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: str) -> str:
+    """What `show 'ledger dWa[2,3]'` prints: every addend of the cell, with the sums over samples, over steps and over all."""
+    if t is not None:
+        raise InputError(f"a ledger is over all steps; leave @{t} away")
+    found = ledger(tape, name, index)
+    table = np.concatenate([found.addends, found.of_steps[:, None]], axis=1)
+    total = np.append(found.of_samples, found.addends.sum())
+    cell = f"{name}[{','.join(map(str, index))}]"
+    heading = (
+        f"{cell} = {exact(found.value, tape[name].dtype)}: what each sample (columns) adds at each step (rows); "
+        "the last column and the last row are their sums"
+    )
+    return _text(np.concatenate([table, total[None]]), heading, "t", "sample", found.steps[0], mode, summed=True)
+
+
+def reach_text(tape: Tape, mode: str) -> str:
+    """What `show reach` prints: how much of each step's loss arrives at each step."""
+    output = tape.plan.program.output
+    heading = f"‖∂L_s/∂{output}_t‖: rows are the losses of the steps s, columns the steps t"
+    return _text(reach(tape)[:, 1:], heading, "s", "t", 1, mode, from_one=True)
+
+
+def _text(
+    matrix: Array,
+    heading: str,
+    rows: str,
+    columns: str,
+    first: int,
+    mode: str,
+    *,
+    summed: bool = False,
+    from_one: bool = False,
+) -> str:
+    """A heading, statistics and a table of numbers; `summed` says that the last row and column are sums."""
     console = Console(
         file=io.StringIO(),
         color_system=_SYSTEMS[mode],
@@ -50,9 +89,12 @@ def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: 
         legacy_windows=False,
     )
     console.print(heading, markup=False, highlight=False)
-    console.print(_statistics(matrix), markup=False, highlight=False)
+    entries = matrix[:-1, :-1] if summed else matrix
+    console.print(_statistics(entries), markup=False, highlight=False)
     console.print("")
-    for line in _table(matrix, rows, columns, first, MODES[mode]):
+    heads = [f"{columns} {i + from_one}" for i in range(matrix.shape[1] - summed)] + ["sum"] * summed
+    marks = [str(i + first) if rows else "" for i in range(matrix.shape[0] - summed)] + ["sum"] * summed
+    for line in _table(matrix, rows, heads, marks, MODES[mode]):
         console.print(Segments([*line, Segment.line()]), end="")
     if matrix.size > 1 and mode != "none":
         console.print("")
@@ -130,13 +172,13 @@ def _statistics(matrix: Array) -> str:
     )
 
 
-def _table(matrix: Array, rows: str, columns: str, first: int, mode: ColorMode) -> list[list[Segment]]:
+def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode: ColorMode) -> list[list[Segment]]:
     codes = signed_codes(matrix, scale_of(matrix))
-    head = f"{rows[:6]:<7}" + "".join(f"{f'{columns} {i}':>{CELL}}" for i in range(matrix.shape[1]))
+    head = f"{rows[:6]:<7}" + "".join(f"{each:>{CELL}}" for each in columns)
     body = numbered(matrix, codes, BERLIN, mode, CELL)
     lines = [[Segment(head)]]
-    for number_, line in enumerate(body, first):
-        lines.append([Segment(f"{number_ if rows else '':>5}  "), *line])
+    for mark, line in zip(marks, body, strict=True):
+        lines.append([Segment(f"{mark:>5}  "), *line])
     return lines
 
 

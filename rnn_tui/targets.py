@@ -33,6 +33,17 @@ class ToCell:
 
 
 @dataclass(frozen=True)
+class ToWeight:
+    """A picture of a parameter's gradient: whose, how its cells lie on the screen, how it was pooled."""
+
+    parameter: str
+    shape: tuple[int, int]
+    shown: tuple[int, int]
+    cell_width: int
+    lines_per_row: float
+
+
+@dataclass(frozen=True)
 class ToIteration:
     """A picture of iterations × time steps: how many iterations, in how many columns how wide, in how many rows on how many lines."""
 
@@ -55,6 +66,13 @@ class ToCrumb:
     """Back to an earlier question: how many of the way's cells are kept."""
 
     depth: int
+
+
+@dataclass(frozen=True)
+class ToFinding:
+    """Go where a finding can be seen."""
+
+    number: int
 
 
 @dataclass(frozen=True)

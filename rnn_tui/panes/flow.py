@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from engine.derive import OUT, gradient
-from engine.flow import Gain, gain
 from engine.functions import Array
 from rnn_tui.frame import Frame
+from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
+from rnn_tui.panes.reach import draw_reach
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.curve import curve
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
@@ -22,10 +23,12 @@ from rnn_tui.render.palette import ENDED, NOT_YET, PAD
 from rnn_tui.render.pooling import block_of, block_range, pool
 from rnn_tui.targets import ToPosition
 
-GAINS = 33
 LEFT = 5
 FULL = 8
 """Lines that a quantity should have before a further one is shown below it."""
+CURVE = 5
+CURVED_FROM = 20
+"""Lines from which on there is room for the curve below the pictures."""
 LEAST = 3
 """Lines that a flow of the same gradient gets at least: they are to be seen together."""
 
@@ -44,9 +47,17 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
 
     Where there is room, the gradient's flows stand below on its scale, and then other quantities in time; all on one time axis.
     """
+    if frame.selection.reach and frame.selection.page == "flow":
+        return draw_reach(frame, width, height)
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
     names, scales = _names(frame, height)
+    curved = CURVE if frame.selection.page == "flow" and height >= CURVED_FROM else 0
+    fewer, _ = _names(frame, height - curved)
+    if [each for each in names if each in scales] == [each for each in fewer if each in scales]:
+        names = fewer
+    else:  # flows that belong together come first
+        curved = 0
     title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
     if frame.sample is None:
@@ -60,24 +71,36 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
     if len(names) == 1:
         top = 1 if height < 9 else 2
-        lines = _picture(frame, canvas, name, grid, top, max(1, height - 3 - top), frozenset())
+        lines = _picture(frame, canvas, name, grid, top, max(1, height - curved - 3 - top), frozenset())
         _axis(frame, canvas, name, top + lines, grid)
         _norms(frame, canvas, name, top + lines + 1, grid, room)
+        end = top + lines + 2
     else:
-        _several(frame, canvas, names, scales, grid, room)
+        end = _several(frame, canvas, names, scales, grid, room, height - curved)
+    if curved:
+        _curve(frame, canvas, grid, min(end + 1, height - 1 - curved))
     if gains:
-        _gains(frame, canvas, width - gains - 1, height)
+        draw_gains(frame, canvas, width - gains - 1, height)
     if _ended(frame, grid).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas
 
 
 def _several(
-    frame: Frame, canvas: Canvas, names: list[str], scales: dict[str, frozenset[str]], grid: _Grid, room: int
-) -> None:
-    """Quantities one below the other: a line of text, the picture, the norms of the steps where they fit; the axis below the last."""
+    frame: Frame,
+    canvas: Canvas,
+    names: list[str],
+    scales: dict[str, frozenset[str]],
+    grid: _Grid,
+    room: int,
+    height: int,
+) -> int:
+    """Quantities one below the other: a line of text, the picture, the norms of the steps where they fit; the axis below the last.
+
+    Gives back the line after that.
+    """
     look = frame.look
-    share = (canvas.height - 3) // len(names)
+    share = (height - 3) // len(names)
     each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
     y = 1
     for name in names:
@@ -92,6 +115,7 @@ def _several(
             _norms(frame, canvas, name, y + 1 + lines, grid, room)
         y += 1 + lines + each_step
     _axis(frame, canvas, names[0], y, grid)
+    return y + 1
 
 
 def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[str]]]:
@@ -210,49 +234,22 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: i
         canvas.text(LEFT, y, text[:room], style)
 
 
-def _gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
-    """The last steps the error has taken, newest first: gain = activation × weights, and the share of live units."""
+def _curve(frame: Frame, canvas: Canvas, grid: _Grid, y: int) -> None:
+    """The norm of the output's gradient by step on a logarithmic scale, as far as it is computed: below its pictures, on their axis."""
     look, view = frame.look, frame.view
-    there = view.computed(gradient(view.program.output))
-    reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
-    counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
-    steps = list(islice(counted, max(0, height - 5)))
-    if not steps:
-        canvas.text(x, 2, "gain per step,", look.dim)
-        canvas.text(x, 3, "once the error flows back", look.dim)
+    name = gradient(view.program.output)
+    norms, there = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
+    with np.errstate(all="ignore"):
+        height = np.where(there & (norms > 0), np.log10(norms), np.nan)
+    known = norms[np.isfinite(height)]
+    label = f"‖{frame.writer.timed(name)}‖, log"
+    after = canvas.text(LEFT, y, label, look.backward)
+    if not known.size:
+        canvas.text(after, y, ": once the error flows back", look.dim)
         return
-    gains = [gain(view.tape, t, frame.sample) for t in steps]
-    label = max(len(_step(each)) for each in gains) + 2
-    split = gains[0].weights is not None
-    factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
-    canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
-    for y, each in enumerate(gains, 3):
-        after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
-        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[each.t]
-        after = canvas.text(
-            after, y, f"{'–' if nothing else _short(each.total):<6}", look.dim if nothing else look.bold
-        )
-        if not nothing and each.activation is not None and each.weights is not None and each.live is not None:
-            text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
-            canvas.text(after, y, text, look.dim)
-
-
-def _recurrent(frame: Frame) -> str:
-    """The weights through which the error goes to the step before."""
-    program = frame.view.program
-    back = next(line for line in program.writers(gradient(program.output)) if line.equation.step < 0)
-    return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
-
-
-def _ended_at(frame: Frame, t: int) -> bool:
-    padding = frame.view.tape.padding
-    return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
-
-
-def _step(each: Gain) -> str:
-    return f"{each.t}→{each.t - 1}"
-
-
-def _short(value: float) -> str:
-    """Two or three digits in five characters."""
-    return number(value, 7, 2, trim=False) if value == 0 or 0.01 <= abs(value) < 100 else number(value, 7, 1, trim=True)
+    low, high = (number(float(each), 8, 2, trim=True) for each in (known.min(), known.max()))
+    canvas.text(after, y, f": {low} … {high}", look.dim)
+    starts = np.arange(grid.columns) * grid.steps // grid.columns
+    width = max(1, (grid.columns - 1) * grid.pitch + 1)
+    for line, text in enumerate(curve(np.fmax.reduceat(height, starts), width, CURVE - 1), y + 1):
+        canvas.text(LEFT + grid.pitch // 2, line, text, look.backward)

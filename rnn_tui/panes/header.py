@@ -13,12 +13,15 @@ from rnn_tui.targets import Press
 
 ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
 
+WRONG = "! "
+"""Before the number of serious findings."""
+
 
 def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """What is open on the left; where we are and the loss, once it is there, on the right."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    right = [(frame.busy, look.accent)] if frame.busy else _place(frame, roomy=width >= 100)
+    right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *_place(frame, roomy=width >= 100)]
     length = sum(cell_len(text) for text, _ in right)
     x = canvas.text(1, 0, "rnn-tui", look.accent)
     room = width - length - x - 5
@@ -26,8 +29,16 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
     x = width - length - 1
     for text, style in right:
-        x = canvas.text(x, 0, text, style)
+        before, x = x, canvas.text(x, 0, text, style)
+        if text.startswith(WRONG):
+            canvas.hit(before, 0, x - before, 1, Press("page('findings')"))
     return canvas
+
+
+def _wrong(frame: Frame) -> list[tuple[str, Style]]:
+    """How many serious things were found in this iteration."""
+    serious = sum(each.serious for each in frame.findings or ())
+    return [(f"{WRONG}{serious}", frame.look.error), ("   ", frame.look.dim)] if serious else []
 
 
 def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:

@@ -10,12 +10,14 @@ from engine.functions import Array
 from engine.optimizers import PARAMETER, named
 from engine.program import Loop
 from rnn_tui.frame import Frame
+from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.palette import NOT_YET
-from rnn_tui.render.pooling import pool
+from rnn_tui.render.pooling import block_of, pool
+from rnn_tui.targets import ToWeight
 
 ONE_TERM = "one term"
 NARROW = 16
@@ -25,19 +27,24 @@ BAND = 3
 
 
 def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
-    """One band a parameter; three columns. The bands share the height according to their rows."""
+    """One band a parameter; three columns. The bands share the height according to their rows; the ledger of the cell chosen is below."""
     look, view = frame.look, frame.view
     canvas = Canvas(width, height, look.canvas)
     columns = _columns(frame, width - 4)
     made = "what the update makes of it" if view.point.phase == "update" and columns else "this step's term"
     canvas.frame(0, 0, width, height, f"weights · value, gradient so far, {made}", look.border, look.bold)
     column = max(8, (width - 4) // (2 + max(1, len(columns))))
-    names = _visible(frame, height - 2)
-    rows = [_matrix(frame, name, view.tape.parameters[name]).shape[0] for name in names]
+    all_rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in view.program.parameters]
+    below = ledger_lines(frame, height, 2 + sum(1 + picture_height(count, look.mode) for count in all_rows))
+    cursor = weight_cell(frame) if below else None
+    names = _visible(frame, height - 2 - below)
+    rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in names]
     y = 1
-    for name, lines in zip(names, _shares(rows, height - 2 - len(names), frame), strict=True):
-        _band(frame, canvas, name, y, column, lines, columns)
+    for name, lines in zip(names, _shares(rows, height - 2 - below - len(names), frame), strict=True):
+        _band(frame, canvas, name, y, column, lines, columns, cursor)
         y += 1 + lines
+    if below:
+        draw_ledger(frame, canvas, height - 1 - below, below)
     if len(names) < len(view.program.parameters):
         note = f" {len(names)} of {len(view.program.parameters)} parameters, around the one at hand "
         canvas.text(2, height - 1, shortened(note, width - 4), look.dim)
@@ -62,7 +69,7 @@ def _visible(frame: Frame, height: int) -> list[str]:
     if 2 * len(names) <= height:
         return names
     most = max(1, height // BAND)
-    active = next((i for i, name in enumerate(names) if _is_active(frame, name)), 0)
+    active = names.index(weight_cell(frame).name)
     first = max(0, min(active - most // 2, len(names) - most))
     return names[first : first + most]
 
@@ -80,7 +87,9 @@ def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
     return lines
 
 
-def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str]) -> None:
+def _band(
+    frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str], cursor: WeightCell | None
+) -> None:
     look, view = frame.look, frame.view
     slope, shown = gradient(name), frame.writer.spelling.name
     value = view.parameter(name)
@@ -108,24 +117,20 @@ def _band(frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: i
             _picture(
                 frame,
                 canvas,
-                _matrix(frame, name, value if array is None else array),
+                matrix_of(frame, name, value if array is None else array),
                 array is None,
                 x,
                 y + 1,
                 column - 2,
                 lines,
                 own,
+                cursor.place if cursor is not None and own == gradient(cursor.name) else None,
             )
 
 
 def _lying(frame: Frame, name: str, array: Array) -> Array:
     """A parameter, its gradient or a term of that, as it lies in the notation."""
     return frame.writer.spelling.layout.array(array, frame.writer.axes[name])
-
-
-def _matrix(frame: Frame, name: str, array: Array) -> Array:
-    lying = _lying(frame, name, array)
-    return lying.reshape(1, -1) if lying.ndim < 2 else lying
 
 
 def _norm(array: Array) -> float:
@@ -166,6 +171,7 @@ def _picture(
     width: int,
     lines: int,
     name: str | None,
+    place: tuple[int, int] | None,
 ) -> None:
     look = frame.look
     matrix = pool(array, lines if look.mode.name == "NONE" else 2 * lines, width)
@@ -174,4 +180,13 @@ def _picture(
     if missing:
         codes[...] = NOT_YET
     size = 1 if matrix.shape[0] <= lines else "half"
-    canvas.rows(x, y, heatmap(codes, look.palettes.signed, look.mode, cell, size))
+    cursor = None
+    if place is not None:
+        at = [block_of(i, n, m) for i, n, m in zip(place, array.shape, matrix.shape, strict=True)]
+        cursor = at[0], at[1]
+    rows = heatmap(codes, look.palettes.signed, look.mode, cell, size, cursor)
+    canvas.rows(x, y, rows)
+    if name is not None and name.startswith("d") and name.removeprefix("d") in frame.view.program.parameters:
+        shapes = (array.shape[0], array.shape[1]), (matrix.shape[0], matrix.shape[1])
+        target = ToWeight(name.removeprefix("d"), *shapes, cell, len(rows) / matrix.shape[0])
+        canvas.hit(x, y, matrix.shape[1] * cell, len(rows), target)

@@ -23,6 +23,7 @@ from textual.widgets import Static
 from engine.anatomy import writer_for
 from engine.derive import gradient
 from engine.errors import InputError
+from engine.findings import Finding, findings, quick
 from engine.notation import NOTATIONS
 from engine.program import Line
 from engine.session import Session
@@ -30,9 +31,11 @@ from engine.why import Cell, equation_text, why, zero_reason
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
 from rnn_tui.frame import PAGES, Asked, Frame, Page, Selection, cell_of_part
 from rnn_tui.look import Look
+from rnn_tui.panes.findings import draw_findings
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.ledger import weight_cell
 from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.notes import draw_notes
@@ -42,7 +45,7 @@ from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import TERMS, draw_why, numbered
 from rnn_tui.render.pooling import block_range
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
-from rnn_tui.targets import Press, ToCell, ToCrumb, ToIteration, ToLine, ToOperand, ToPosition
+from rnn_tui.targets import Press, ToCell, ToCrumb, ToFinding, ToIteration, ToLine, ToOperand, ToPosition, ToWeight
 from rnn_tui.widgets.pane import Columns, Pane, Rows
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
@@ -99,6 +102,7 @@ class MainScreen(Screen[None]):
         self._log_from = 0
         self._speed = 3
         self._blank: dict[int, Strip] = {}
+        self._findings: dict[int, tuple[Finding, ...]] = {}
 
     def compose(self) -> ComposeResult:
         """Panes, bound to the frame."""
@@ -117,6 +121,7 @@ class MainScreen(Screen[None]):
                 yield pane(draw_flow, "flow")
                 yield pane(draw_weights, "weights")
                 yield pane(draw_training, "training")
+                yield pane(draw_findings, "findings")
                 yield pane(draw_why, "why")
         yield pane(draw_inspector, "inspector")
         yield pane(draw_footer, "footer")
@@ -160,6 +165,7 @@ class MainScreen(Screen[None]):
         self.query_one("#flow").display = not asked and (page == "flow" or (page == "program" and height >= 24))
         self.query_one("#weights").display = page == "weights" and not asked
         self.query_one("#training").display = page == "training" and not asked
+        self.query_one("#findings").display = page == "findings" and not asked
         notes = self.query_one("#notes")
         count = len(self.debugger.watches) + len(self._logged)
         notes.display = count > 0
@@ -187,6 +193,7 @@ class MainScreen(Screen[None]):
                 *(("", text) for text in self._logged),
             ),
             history=dict(debugger.history) if self._selection.page == "training" else {},
+            findings=self._found_wrong(),
             keys=self._keys(),
         )
 
@@ -197,26 +204,28 @@ class MainScreen(Screen[None]):
             command = by_action[action]
             if not self._works(action):
                 continue
-            label = command.footer
-            if action == "enter" and self._selection.page == "training" and not self._selection.asked:
-                label = "go there"
+            label, keys = command.footer, command.footer_keys
+            if action == "enter" and self._selection.page in ("training", "findings") and not self._selection.asked:
+                label, keys = "go there", command.shown
             if action == "run" and self._timer is not None:
                 label = f"pause (+ − {SPEEDS[self._speed]}/s)"
             if action == "train" and self._training is not None:
                 label = "pause training"
-            labels.append((command.footer_keys, label, action))
+            labels.append((keys, label, action))
         return tuple(labels)
 
     def _works(self, action: str) -> bool:
         if action == "continue":
             return bool(self.debugger.breakpoints)
         if action == "enter":
-            return self._selection.page == "training" or (
+            return self._selection.page in ("training", "findings", "weights") or (
                 self._selection.page == "program" and self.debugger.position > 0
             )
         if action == "train":
             return self._selection.page == "training"
-        if action == "cell(0,-1)" and self._selection.page == "training":
+        if action == "cell(0,-1)" and self._selection.page in ("training", "findings"):
+            return True
+        if action in ("cell(0,-1)", "operand(1)") and self._selection.page == "weights":
             return True
         if action in ("cell(0,-1)", "operand(1)"):
             return self.debugger.position > 0 and self._selection.page == "program"
@@ -439,6 +448,13 @@ class MainScreen(Screen[None]):
         if frame is not None and self._selection.page == "training":
             self._move_moment(frame, rows, columns)
             return
+        if frame is not None and self._selection.page == "findings":
+            self._choose(finding=max(0, min(frame.finding + rows + columns, len(frame.findings or ()) - 1)))
+            return
+        if frame is not None and self._selection.page == "weights":
+            row, column = weight_cell(frame).place
+            self._choose(row=max(0, row + rows), column=max(0, column + columns), parameter=weight_cell(frame).name)
+            return
         if frame is None or frame.cell is None or frame.inspected is None:
             return
         values = frame.parts[frame.inspected].values
@@ -449,6 +465,11 @@ class MainScreen(Screen[None]):
 
     def action_operand(self, step: int) -> None:
         """The cell cursor into the next picture of this line."""
+        if self.frame is not None and self._selection.page == "weights":
+            names = self.debugger.program.parameters
+            at = names.index(weight_cell(self.frame).name)
+            self._choose(parameter=names[(at + step) % len(names)])
+            return
         if self.frame is None or self.frame.inspected is None:
             return
         pictures = [i for i, part in enumerate(self.frame.parts) if part.values is not None]
@@ -487,6 +508,11 @@ class MainScreen(Screen[None]):
             self._selection = replace(self._selection, page=page, asked=(), follow=0)
             self._arrange()
             self._show()
+
+    def action_reach(self) -> None:
+        """The flow view with which loss reaches which step, or with the flow again."""
+        self._selection = replace(self._selection, reach=not self._selection.reach or self._selection.page != "flow")
+        self.action_page("flow")
 
     # Training
 
@@ -541,6 +567,28 @@ class MainScreen(Screen[None]):
         self._moved(self.debugger.go(1 + iteration * program.length + written))
         self._say("4 leads back to the training view")
 
+    # Findings
+
+    def _found_wrong(self) -> tuple[Finding, ...] | None:
+        """What is wrong with this iteration: looked for when it is asked for, and otherwise where that takes no time."""
+        iteration = self.debugger.view.point.iteration
+        busy = self._timer is not None or self._training is not None or not quick(self.debugger.plan)
+        if iteration not in self._findings and (self._selection.page == "findings" or not busy):
+            self._findings = {**self._findings, iteration: tuple(findings(self.debugger, iteration))}
+        return self._findings.get(iteration)
+
+    def _go_to_finding(self, number: int) -> None:
+        """To the point where a finding can be seen, the cursor at its cell."""
+        found = self.frame.findings if self.frame else None
+        if not found:
+            return
+        index = found[number].index or (0, 0)
+        self._selection = replace(
+            self._selection, page="program", finding=number, row=index[0] if index[1:] else 0, column=index[-1]
+        )
+        self._moved(self.debugger.go(found[number].position) or True)
+        self._say("5 leads back to the findings")
+
     # Why
 
     def _explained(self) -> Asked | None:
@@ -583,6 +631,11 @@ class MainScreen(Screen[None]):
             self._follow(self._selection.follow)
         elif self._selection.page == "training":
             self._go_to_moment(frame)
+        elif self._selection.page == "findings":
+            self._go_to_finding(frame.finding)
+        elif self._selection.page == "weights":
+            cell = weight_cell(frame)
+            self._ask(Cell(gradient(cell.name), frame.view.point.iteration, None, cell.cell))
         elif frame.inspected is not None and frame.cell is not None and self._selection.page == "program":
             cell = cell_of_part(frame)
             if cell is None:
@@ -683,16 +736,21 @@ class MainScreen(Screen[None]):
                 self._follow(number)
             case ToCrumb(depth=depth):
                 self._ask(*self._selection.asked[:depth])
-            case ToCell() as target:
+            case ToFinding(number=number):
+                self._go_to_finding(number)
+            case ToCell() | ToWeight() as target:
                 self._pick(target, message.x, message.y)
             case Press(action=action):
                 await self.run_action(action)
             case _:
                 pass
 
-    def _pick(self, target: ToCell, x: int, y: int) -> None:
+    def _pick(self, target: ToCell | ToWeight, x: int, y: int) -> None:
         row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)
         column = min(x // target.cell_width, target.shown[1] - 1)
         row = row * target.shape[0] // target.shown[0]
         column = column * target.shape[1] // target.shown[1]
-        self._choose(operand=target.part, row=row, column=column)
+        if isinstance(target, ToWeight):
+            self._choose(parameter=target.parameter, row=row, column=column)
+        else:
+            self._choose(operand=target.part, row=row, column=column)

@@ -117,7 +117,7 @@ CONTRACT = {
     "shift+left": "cell(0,-1)", "shift+down": "cell(1,0)", "shift+up": "cell(-1,0)", "shift+right": "cell(0,1)",
     "up": "list_up", "down": "list_down", "left_square_bracket": "sample(-1)", "right_square_bracket": "sample(1)",
     "g": "goto", "1": "page('program')", "2": "page('flow')", "3": "page('weights')", "4": "page('training')",
-    "enter": "enter", "backspace": "back", "tab": "operand(1)",
+    "5": "page('findings')", "enter": "enter", "backspace": "back", "tab": "operand(1)",
     "slash": "find", "question_mark": "help", "ctrl+p": "command_palette", "q": "quit",
 }  # fmt: skip
 
@@ -125,7 +125,7 @@ CONTRACT = {
 def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
-    assert set(found) - set(CONTRACT) == {"B", "N", "equals_sign", "s", "shift+tab", "t", "d", "w", "escape"}
+    assert set(found) - set(CONTRACT) == {"B", "N", "equals_sign", "s", "shift+tab", "t", "d", "w", "escape", "v"}
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
     assert set(FOOTER_ORDER) <= {command.action for command in COMMANDS}
 

@@ -326,6 +326,57 @@ def test_checkpoints_show_the_same_numbers(rnn_tui: Callable[..., Done], tmp_pat
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
 
 
+def test_show_a_ledger(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "ledger dWa[2,3]")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    stored = float(rnn_tui("show", "dWa[2,3]").out)
+    assert lines[0].replace("−", "-").startswith(f"dWa[2,3] = {stored!r}: what each sample")
+    assert lines[3].split()[-1] == lines[-1].split()[0] == "sum"
+    assert float(lines[-1].split()[-1].replace("−", "-")) == pytest.approx(stored, rel=1e-3)
+    assert len(lines) == 4 + 10 + 1
+    assert_refused(rnn_tui("show", "ledger dz@3[0,0]"), "leave @3 away")
+    assert_refused(rnn_tui("show", "ledger z[0,0]"), "no gradient of a parameter")
+
+
+def test_show_which_loss_reaches_which_step(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "reach", "delayed_recall")
+    assert (done.code, done.err) == (0, "")
+    assert "rows are the losses of the steps s" in done.out
+    assert done.out.splitlines()[-1].split()[0] == "16"
+    assert_refused(rnn_tui("show", "reach", "vanishing"), "one loss only", "--predict every")
+
+
+def test_findings_are_a_line_each_the_serious_ones_first(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("run", "dying_relu", "--findings")
+    assert (done.code, done.err) == (0, "")
+    first, second = done.out.splitlines()
+    assert first.startswith("! dead units: 6 of 8 units of a are off")
+    assert first.endswith("(iteration 0, forward, t = 1, a)")
+    assert second.startswith("· vanishing: ")
+
+
+def test_findings_as_json_lead_to_points(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("run", "exploding", "--findings", "--iterations", "3", "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)["findings"]
+    assert set(found[0]) == {"kind", "text", "severity", "point", "quantity", "index"}
+    assert found[0]["kind"] == "exploding"
+    assert found[0]["point"] == {"iteration": 0, "phase": "backward", "t": 8, "line": "da"}
+
+
+def test_nothing_found_is_no_failure(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("run", "many_to_one", "--findings")
+    assert (done.code, done.out, done.err) == (0, "", "nothing is wrong\n")
+    assert json.loads(rnn_tui("run", "many_to_one", "--findings", "--json").out) == {"findings": []}
+
+
+def test_run_needs_a_condition_or_findings(rnn_tui: Callable[..., Done]) -> None:
+    assert_refused(rnn_tui("run", "vanishing"), "--break", "--findings")
+    assert_refused(rnn_tui("run", "vanishing", "--findings", "--break", "t == 3"), "not allowed")
+    assert_refused(rnn_tui("run", "vanishing", "--findings", "--reverse"), "--reverse")
+
+
 def test_check_as_json(rnn_tui: Callable[..., Done]) -> None:
     done = rnn_tui("check", "--json")
     assert (done.code, done.err) == (0, "")

@@ -1,0 +1,92 @@
+"""The gain of each step on the error's way back, and the recurrent weights that it comes from."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+
+from engine.derive import gradient
+from engine.flow import Gain, gain
+from engine.spectrum import Spectrum, spectra
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbers import number
+
+GAINS = 33
+"""The width of the table."""
+ROWS = 4
+"""Steps that are shown at least; only what is left of the height is for the weights."""
+
+
+def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
+    """The last steps the error has taken, newest first: gain = activation × weights, and the share of live units.
+
+    Below, the spectra of the recurrent weights, between whose singular values the weights' part of a gain must lie.
+    """
+    look, view = frame.look, frame.view
+    height -= _weights(frame, canvas, x, height)
+    there = view.computed(gradient(view.program.output))
+    reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
+    counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
+    steps = list(islice(counted, max(0, height - 5)))
+    if not steps:
+        canvas.text(x, 2, "gain per step,", look.dim)
+        canvas.text(x, 3, "once the error flows back", look.dim)
+        return
+    gains = [gain(view.tape, t, frame.sample) for t in steps]
+    label = max(len(_step(each)) for each in gains) + 2
+    split = gains[0].weights is not None
+    factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
+    canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
+    for y, each in enumerate(gains, 3):
+        after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
+        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[each.t]
+        after = canvas.text(
+            after, y, f"{'–' if nothing else _short(each.total):<6}", look.dim if nothing else look.bold
+        )
+        if not nothing and each.activation is not None and each.weights is not None and each.live is not None:
+            text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
+            canvas.text(after, y, text, look.dim)
+
+
+def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
+    """Singular values and spectral radius, a line a matrix, at the bottom; how many lines that took."""
+    look, found = frame.look, spectra(frame.view.tape)
+    needed = len(found) + 2
+    if not found or height - 5 - needed < ROWS:
+        return 0
+    y = height - 1 - len(found)
+    names = {name: frame.writer.spelling.name(name) for name in found}
+    widest = max(map(len, names.values()))
+    canvas.text(x + widest + 1, y - 1, "singular values   |λ|max"[: GAINS - 2 - widest], look.dim)
+    for line, (name, each) in enumerate(found.items(), y):
+        after = canvas.text(x, line, f"{names[name]:<{widest}} ", look.text)
+        canvas.text(after, line, shortened(_spectrum(each), GAINS - 2 - widest), look.dim)
+    return needed
+
+
+def _spectrum(each: Spectrum) -> str:
+    singular = f"{_short(each.smallest)} … {_short(each.largest)}"
+    return f"{singular:<15}   {_short(each.radius)}"
+
+
+def _recurrent(frame: Frame) -> str:
+    """The weights through which the error goes to the step before."""
+    program = frame.view.program
+    back = next(line for line in program.writers(gradient(program.output)) if line.equation.step < 0)
+    return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
+
+
+def _ended_at(frame: Frame, t: int) -> bool:
+    padding = frame.view.tape.padding
+    return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
+
+
+def _step(each: Gain) -> str:
+    return f"{each.t}→{each.t - 1}"
+
+
+def _short(value: float) -> str:
+    """Two or three digits in five characters."""
+    return number(value, 7, 2, trim=False) if value == 0 or 0.01 <= abs(value) < 100 else number(value, 7, 1, trim=True)

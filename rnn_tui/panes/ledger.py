@@ -1,0 +1,142 @@
+"""The ledger of one cell of a gradient, dWa[i,j] = Σ_t Σ_b dWa@t,b[i,j]: samples × steps, with the sums over both beside it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.derive import gradient
+from engine.explain import Index
+from engine.functions import Array
+from engine.ledger import Ledger, ledger
+from rnn_tui.frame import Frame
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.numbers import number
+from rnn_tui.render.palette import NOT_YET, scale_of, signed_codes
+from rnn_tui.render.pooling import block_range, pool
+from rnn_tui.targets import ToPosition
+
+LEFT = 7
+SUMS = 14
+WIDEST = 9
+
+
+class WeightCell(NamedTuple):
+    """The cursor of the weights view: the parameter, the cell's index in the engine and its place in the picture."""
+
+    name: str
+    cell: Index
+    place: tuple[int, int]
+
+
+def matrix_of(frame: Frame, name: str, array: Array) -> Array:
+    """A parameter, its gradient or a term of that, as it lies in the notation; a vector as one row."""
+    lying = frame.writer.spelling.layout.array(array, frame.writer.axes[name])
+    return lying.reshape(1, -1) if lying.ndim < 2 else lying
+
+
+def weight_cell(frame: Frame) -> WeightCell:
+    """Where the cursor is: in the parameter that was chosen, else in the one that the present line is about, else in the first."""
+    program, chosen = frame.view.program, frame.selection.parameter
+    line, point = frame.view.line, frame.view.point
+    about = [name for name in program.parameters if line and (line.name == gradient(name) or point.parameter == name)]
+    name = chosen if chosen in program.parameters else next(iter((*about, *program.parameters)))
+    shape = frame.view.tape.parameters[name].shape
+    numbers = matrix_of(frame, name, np.arange(int(np.prod(shape))).reshape(shape))
+    row = min(frame.selection.row, numbers.shape[0] - 1)
+    column = min(frame.selection.column, numbers.shape[1] - 1)
+    index = np.unravel_index(int(numbers[row, column]), shape)
+    return WeightCell(name, tuple(int(i) for i in index), (row, column))
+
+
+def ledger_lines(frame: Frame, height: int, needed: int) -> int:
+    """How many lines of a weights view the ledger gets: when a cell was chosen, or when `needed` lines leave room for it."""
+    lines = 0 if height < 14 else 5 if height < 20 else 7 if height < 30 else 11
+    summed = frame.view.summed_to(gradient(weight_cell(frame).name)) is not None
+    return lines if frame.selection.parameter is not None or (summed and needed + lines <= height) else 0
+
+
+def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
+    """The addends as far as they are summed, in `lines` lines from y; a click on a step goes to the point where it is added."""
+    look, view, (name, index, _) = frame.look, frame.view, weight_cell(frame)
+    slope, width = gradient(name), canvas.width - 4
+    reached = view.summed_to(slope)
+    label = f"{frame.writer.spelling.name(slope)}[{','.join(map(str, index))}]"
+    after = canvas.text(2, y, shortened(label, width), look.backward)
+    if reached is None:
+        canvas.text(after, y, shortened(" = Σ_t Σ_b, once it is summed", width - after), look.dim)
+        return
+    found = ledger(view.tape, slope, index)
+    there = np.array(found.steps) >= reached
+    value = view.gradient(slope)
+    assert value is not None
+    text = f" {number(float(value[index]), 10, 4, trim=True)}"
+    after = canvas.text(after, y, shortened(text, width - after), look.bold)
+    far = "" if there.all() else f" for t ≥ {reached}"
+    note = f" = Σ_t Σ_b{far}: a row a sample, a column a step"
+    canvas.text(after, y, shortened(note, canvas.width - 2 - after), look.dim)
+    _addends(frame, canvas, found, there, y + 1, lines - 3)
+
+
+def _addends(frame: Frame, canvas: Canvas, found: Ledger, there: Array, top: int, lines: int) -> None:
+    look = frame.look
+    steps, batch = found.addends.shape
+    room = max(1, canvas.width - LEFT - SUMS - 2)
+    columns, pitch = min(steps, room), max(1, min(WIDEST, room // steps))
+    rows = min(batch, lines if look.mode is ColorMode.NONE else 2 * lines)
+    size = 1 if picture_height(rows, look.mode, 1) <= lines else "half"
+    hidden = np.logical_and.reduceat(~there, np.arange(columns) * steps // columns)
+    shown = np.where(there[:, None], found.addends, 0)
+    codes = signed_codes(pool(shown.T, rows, columns), scale_of(shown))
+    codes[:, hidden] = NOT_YET
+    drawn = heatmap(codes, look.palettes.signed, look.mode, pitch, size)
+    canvas.rows(LEFT, top, drawn)
+    canvas.text(1, top, " b 0", look.dim)
+    _of_samples(frame, canvas, shown.sum(axis=0), rows, top, LEFT + columns * pitch + 1, size == 1)
+    sums, y = shown.sum(axis=1), top + len(drawn)
+    canvas.text(1, y, " Σ_b", look.dim)
+    if pitch >= WIDEST - 1:
+        for column, value in enumerate(sums.tolist()):
+            text = number(value, pitch - 1, 2, trim=True)[: pitch - 1] if there[column] else "·"
+            canvas.text(LEFT + column * pitch, y, text, look.backward)
+    else:
+        own = signed_codes(pool(sums[None], 1, columns), scale_of(sums))
+        own[:, hidden] = NOT_YET
+        canvas.rows(LEFT, y, heatmap(own, look.palettes.signed, look.mode, pitch, 1))
+    _axis(frame, canvas, found, columns, pitch, y + 1)
+    _clickable(frame, canvas, found, columns, pitch, (top, len(drawn) + 1))
+
+
+def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, x: int, apart: bool) -> None:
+    """The sums over time, one a sample: as colours, and as numbers where every sample has a line."""
+    look = frame.look
+    codes = signed_codes(pool(sums[:, None], rows, 1), scale_of(sums))
+    canvas.rows(x, top, heatmap(codes, look.palettes.signed, look.mode, 2, 1 if apart else "half"))
+    if apart and rows == len(sums):
+        for y, value in enumerate(sums.tolist(), top):
+            canvas.text(x + 3, y, number(value, 9, 2, trim=True), look.backward)
+    else:
+        canvas.text(x + 3, top, "Σ_t", look.dim)
+
+
+def _axis(frame: Frame, canvas: Canvas, found: Ledger, columns: int, pitch: int, y: int) -> None:
+    look, steps = frame.look, len(found.steps)
+    widest = len(str(found.steps[-1])) + 1
+    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * pitch >= widest)
+    for column in range(0, columns, stride):
+        label = str(found.steps[block_range(column, steps, columns).start])
+        canvas.text(LEFT + column * pitch, y, label, look.dim)
+    canvas.text(1, y, " t", look.dim)
+
+
+def _clickable(frame: Frame, canvas: Canvas, found: Ledger, columns: int, pitch: int, lines: tuple[int, int]) -> None:
+    view = frame.view
+    (line,) = view.program.writers(found.name)
+    base = 1 + view.point.iteration * view.program.length
+    for column in range(columns):
+        t = found.steps[block_range(column, len(found.steps), columns).start]
+        canvas.hit(LEFT + column * pitch, lines[0], pitch, lines[1], ToPosition(base + view.program.offset(line, t)))

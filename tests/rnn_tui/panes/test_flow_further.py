@@ -1,0 +1,144 @@
+"""The curve of norms, the spectra, which loss reaches which step, and the ledger of a gradient's cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.places import parse_place
+from engine.reach import reach
+from engine.session import open_session
+from engine.spectrum import spectra
+from rnn_tui.frame import Frame
+from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.ledger import weight_cell
+from rnn_tui.panes.weights import draw_weights
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.targets import ToPosition, ToWeight
+from tests.rnn_tui.panes.scene import scene
+
+
+def at(data: str, place: str, mode: ColorMode = ColorMode.TRUECOLOR, **choices: object) -> Frame:
+    session = open_session(data, {"notation": choices.pop("notation")} if "notation" in choices else {})
+    return scene(session, parse_place(place, session.debugger), mode=mode, **choices)
+
+
+def braille(text: str) -> set[str]:
+    return {character for character in text if 0x2800 < ord(character) < 0x2900}
+
+
+# The flow view
+
+
+def test_the_norms_have_a_curve_where_there_is_room() -> None:
+    shown = at("vanishing", "da@5", page="flow")
+    text = draw_flow(shown, 74, 23).plain()
+    assert "‖da_t‖, log: 2e−11 … 0.14" in text
+    assert braille(text)
+    for size in ((74, 19), (37, 16)):
+        assert not braille(draw_flow(shown, *size).plain())
+    assert not braille(draw_flow(at("vanishing", "da@5"), 74, 23).plain())  # not beside the line
+
+
+def test_the_curve_shows_nothing_that_is_not_computed() -> None:
+    text = draw_flow(at("vanishing", "z@5", page="flow", quantity="da"), 74, 23).plain()
+    assert not braille(text) and "once the error flows back" in text
+
+
+@pytest.mark.parametrize(("sample", "place", "count"), [("vanishing", "da@5", 1), ("temporal_order", "dh@5", 3)])
+def test_the_spectra_of_all_recurrent_weights(sample: str, place: str, count: int) -> None:
+    shown = at(sample, place, page="flow")
+    lines = draw_flow(shown, 100, 33).plain().split("\n")
+    start = next(i for i, line in enumerate(lines) if "singular values" in line)
+    found = spectra(shown.view.tape)
+    assert len(found) == count
+    for line, name in zip(lines[start + 1 :], found, strict=False):
+        assert f" {name} " in line and " … " in line
+
+
+# Which loss reaches which step
+
+
+def test_reach_is_a_triangle_with_words() -> None:
+    shown = at("delayed_recall", "da@5", page="flow", reach=True, mode=ColorMode.NONE)
+    canvas = draw_flow(shown, 74, 23)
+    text = canvas.plain()
+    assert "which loss reaches which step: ‖∂L_s/∂a_t‖, log" in text
+    assert "at its own step a loss arrives with" in text
+    rows = [line[7:-1].rstrip() for line in text.split("\n")[1:17]]
+    assert [len(row) for row in rows] == sorted(len(row) for row in rows)
+    assert text.split("\n")[16].strip("│ ").startswith("16")
+
+
+def test_a_click_on_reach_goes_to_the_step() -> None:
+    shown = at("delayed_recall", "da@5", page="flow", reach=True)
+    canvas = draw_flow(shown, 74, 23)
+    program = shown.view.program
+    targets = {canvas.target_at(x, 2)[0] for x in range(74) if canvas.target_at(x, 2)}
+    assert targets == {ToPosition(1 + program.written("da", t)) for t in range(1, 17)}
+
+
+@pytest.mark.parametrize("size", [(20, 5), (37, 16), (144, 33)])
+def test_reach_fits_and_one_loss_says_so(size: tuple[int, int]) -> None:
+    for sample in ("sonnet", "vanishing"):
+        lines = draw_flow(at(sample, "da@5", page="flow", reach=True), *size).plain().split("\n")
+        assert len(lines) == size[1] and max(map(len, lines)) <= size[0]
+    assert "one loss only" in draw_flow(at("vanishing", "da@5", page="flow", reach=True), 74, 23).plain()
+
+
+def test_reach_of_one_sample() -> None:
+    shown = at("sonnet", "da@5", page="flow", reach=True, sample=2)
+    assert "sample 2" in draw_flow(shown, 74, 23).plain()
+    tape = shown.view.tape
+    alone = sum(reach(tape, sample=b) ** 2 for b in range(shown.samples))
+    np.testing.assert_allclose(np.sqrt(alone), reach(tape), rtol=1e-12)
+
+
+# The ledger
+
+
+def test_the_ledger_stands_below_the_weights() -> None:
+    text = draw_weights(at("many_to_one", "dWa@1", page="weights", parameter="Wa", row=2, column=3), 74, 23).plain()
+    assert "dWa[2,3] −0.002836 = Σ_t Σ_b: a row a sample" in text
+    before = draw_weights(at("many_to_one", "dWa@3", page="weights", parameter="Wa", row=2, column=3), 74, 23).plain()
+    assert "= Σ_t Σ_b for t ≥ 3" in before
+    assert (
+        "Σ_t Σ_b" not in draw_weights(at("many_to_one", "dWa@1", page="weights"), 74, 23).plain()
+    )  # no room, not asked
+    assert "once it is summed" in draw_weights(at("many_to_one", "z@3", page="weights", parameter="Wa"), 74, 23).plain()
+
+
+def test_samples_and_steps_have_their_sums_where_each_has_room() -> None:
+    text = draw_weights(at("many_to_one", "dWa@1", page="weights", row=2, column=3), 144, 45).plain()
+    lines = text.split("\n")
+    (sums,) = [line for line in lines if " Σ_b  " in line]
+    assert "−0.0023" in sums and "−0.001" in sums  # steps 9 and 10
+
+
+def test_a_parameter_with_one_term_has_one_column() -> None:
+    shown = at("many_to_one", "dWa@1", page="weights", parameter="Wy", row=1, column=1)
+    assert "dWy[1,1]" in draw_weights(shown, 74, 23).plain()
+
+
+def test_the_cursor_is_where_the_notation_has_the_cell() -> None:
+    shown = at("temporal_order", "dWxr@3", page="weights", parameter="Wy", row=3, column=7)
+    assert weight_cell(shown).cell == (3, 3)  # 8×4: within the picture
+    turned = at("temporal_order", "dWxr@3", notation="goodfellow", page="weights", parameter="Wy", row=3, column=7)
+    assert weight_cell(turned).cell == (7, 3)
+    assert weight_cell(turned).place == (3, 7)
+
+
+def test_gradients_can_be_clicked_and_steps_of_the_ledger_too() -> None:
+    canvas = draw_weights(at("many_to_one", "dWa@1", page="weights", parameter="Wa", row=2, column=3), 74, 23)
+    found = [canvas.target_at(x, y) for y in range(23) for x in range(74)]
+    targets = {hit[0] for hit in found if hit}
+    assert {each.parameter for each in targets if isinstance(each, ToWeight)} == {"Wx", "Wa", "ba", "Wy", "by"}
+    assert len([each for each in targets if isinstance(each, ToPosition)]) == 10
+
+
+@pytest.mark.parametrize("mode", list(ColorMode))
+@pytest.mark.parametrize("size", [(20, 14), (37, 16), (74, 23), (144, 33)])
+@pytest.mark.parametrize(("sample", "place"), [("reber", "dWhf@3"), ("sonnet", "dWa@25"), ("dying_relu", "dWa@1")])
+def test_it_fits(sample: str, place: str, size: tuple[int, int], mode: ColorMode) -> None:
+    lines = draw_weights(at(sample, place, mode, page="weights"), *size).plain().split("\n")
+    assert len(lines) == size[1] and max(map(len, lines)) <= size[0]
