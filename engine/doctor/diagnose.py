@@ -357,7 +357,30 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     found = located(patient, report, line_up, subject, problem, verify)
     if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
         return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
+    if forward_ok and not found.diagnoses and "y" in trial.recipe.given:
+        found = replace(found, pattern=_pattern(patient, trial, subject))
     return unless_forward_unknown(found, forward_ok)
+
+
+def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool]:
+    """Whether the gradients are right on problems that leave one part out: what has no name lies in the part that matters."""
+    settings: dict[str, dict[str, Any]] = {
+        "T = 1 (nothing recurrent)": {"steps": 1},
+        "B = 1 (nothing summed over samples)": {"batch": 1},
+        "H = 1 (no transpose matters)": {"hidden": 1},
+        "a0 = 0": {"initial": False},
+    }
+    if "a0" not in trial.recipe.given:
+        del settings["a0 = 0"]
+    _loaded_again(patient, trial)
+    result: dict[str, bool] = {}
+    for words, changes in settings.items():
+        problem = subject.another(**changes)
+        measured = subject(problem)
+        if measured.error is None:
+            compared = comparing.compare_all(problem, measured.gradients, measured.missing - trial.recipe.given)
+            result[words] = all(each.ok for each in compared.values())
+    return result
 
 
 CLIPPED = "gradients are clipped at the end; they were compared where they are too small for that"

@@ -428,7 +428,18 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     meant = grad_param(seen.event.target) if seen.event.target else None
     name = f"d{meant}" if meant else _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
+    output = f"d{line_up.reference.problem.network.table.output}"
+    if name == output and looped and _made_before(line_up, seen, output, steps):
+        count += 1  # the last step's is made before the loop: what the loop makes first is that of the step before
     return name, steps - count if looped and name != "dlogits" and count < steps else None
+
+
+def _made_before(line_up: Timeline, seen: Seen, output: str, steps: int) -> bool:
+    """Whether the last step's gradient of the state was there before a value, at another line."""
+    earlier = line_up.seen[: line_up.index(seen)]
+    return any(
+        s.line != seen.line and any(m.entry.name == output and m.entry.t == steps for m in s.matches) for s in earlier
+    )
 
 
 def _by_shape(line_up: Timeline, seen: Seen) -> str:
