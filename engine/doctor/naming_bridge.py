@@ -36,6 +36,10 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem, verify: Verify
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line; `verify` tries a corrected text."""
+    if not {"z", "a"} <= problem.tape.plan.program.quantities.keys():
+        return replace(
+            report, notes=(*report.notes, "mistakes are named for the simple RNN; this cell is compared and placed")
+        )
     numbers = constants(patient.source.tree())
     scaled = [number * factor for factor in _factors(line_up.base, measure) for number in numbers]
     naming = name(measure, problem, (*numbers, *scaled))

@@ -193,6 +193,11 @@ def _examine_events(
     )
     if report.verdict == "correct":
         return report
+    if harmless and len(found.events) == len(events):
+        raise CannotRun(
+            "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
+            "examine it on fewer samples or time steps"
+        )
     line_up = placing.timeline(found.events, reference, placing.Scales(scale.factor, wrong, found.turned))
     own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
 

@@ -27,7 +27,7 @@ from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrumen
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
 EVENTS = 60_000
-BYTES = 48 << 20
+BYTES = 160 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
 OF_ONE = 2_000_000
 PLOTTING = ("matplotlib", "seaborn", "tqdm", "IPython", "plotly", "wandb", "tensorboardX", "pandas_profiling")
