@@ -18,6 +18,7 @@ from rnn_tui.screens.main import MainScreen
 PICTURES = (
     ("backward", "many_to_one", "dz@7", ("cell(3,5)",)),
     ("weights", "many_to_one", "dWa@7", ("page('weights')", "cell(2,3)")),
+    ("why", "many_to_one", "dWa@7", ("cell(2,3)", "enter", "cell(1,0)", "cell(0,1)")),
     ("vanishing", "vanishing", "da@13", ("page('flow')",)),
 )
 SIZE = (120, 36)
