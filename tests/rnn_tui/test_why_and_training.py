@@ -1,0 +1,184 @@
+"""The Training view, explanations, breakpoints and watches, through the app's actions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from engine.program import Point
+from engine.session import open_session
+from engine.why import Cell
+from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
+from rnn_tui.targets import ToCrumb, ToIteration, ToOperand
+from tests.rnn_tui.test_app import running, until
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+SIZES = [(60, 18), (80, 24), (120, 36), (200, 50)]
+
+
+# Training
+
+
+async def test_training_and_going_to_an_iteration_and_a_step() -> None:
+    async with running() as driven:
+        await driven.do("page('training')")
+        assert "iteration 0, t = 10" in driven.text()
+        await driven.do("train")
+        await until(driven.pilot, lambda: len(driven.main.debugger.history) > 12)
+        await driven.do("train")
+        count = len(driven.main.debugger.history)
+        await driven.pilot.pause(0.2)
+        assert len(driven.main.debugger.history) == count  # paused
+        driven.main._choose(moment=(7, 4))
+        await driven.pilot.pause()
+        figures = driven.main.debugger.history[7]
+        assert f"iteration 7, t = 4: ‖da‖ {figures.flow[3]:.3g}" in driven.text()
+        await driven.do("enter")
+        point = driven.main.debugger.program.point(driven.position)
+        assert (point.iteration, point.phase, point.t, point.line) == (7, "backward", 5, "da")
+        assert "this line" in driven.text()
+
+
+async def test_the_cursor_of_the_training_view_stays_inside() -> None:
+    async with running() as driven:
+        driven.main.debugger.start(5)
+        await driven.do("page('training')", "cell(-99,-99)")
+        assert driven.main.frame.moment == (0, 1)
+        await driven.do("cell(99,99)")
+        assert driven.main.frame.moment == (4, 10)
+        await driven.click("training", lambda target: isinstance(target, ToIteration))
+        assert driven.main.frame.moment == (0, 1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_training_view_fits(size: tuple[int, int]) -> None:
+    async with running(open_session("reber", {}), size=size) as driven:
+        await driven.do("page('training')")
+        driven.main.debugger.start(30)
+        driven.main._show()
+        await driven.pilot.pause()
+        assert all(len(row) <= size[0] for row in driven.rows())
+        assert "loss" in driven.text()
+
+
+# Why
+
+
+async def test_a_number_is_followed_to_what_made_it_and_back() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "backward", 1, "dWa"))
+        await driven.do("cell(2,3)", "enter")
+        assert driven.main._selection.asked == (Cell("dWa", 0, None, (2, 3)),)
+        text = driven.text()
+        assert "why · dWa[2,3]" in text
+        assert "100 terms, largest first" in text
+        assert re.search(r"= the other \d+", text)
+        assert "= their sum; stored" in text
+        await driven.do("cell(0,1)", "enter")  # the second number of the first term
+        second = driven.main._selection.asked[-1]
+        assert second.name == "dz"
+        assert f"dWa[2,3] ▸ {second.text}" in driven.text()
+        await driven.do("enter", "enter")
+        assert len(driven.main._selection.asked) >= 3
+        await driven.do("back", "back")
+        depth = len(driven.main._selection.asked)
+        await driven.do("close_why")
+        assert depth >= 1
+        assert driven.main._selection.asked == ()
+        assert "this line" in driven.text()
+
+
+async def test_the_chain_reaches_the_loss_and_the_input() -> None:
+    async with running() as driven:
+        driven.main._ask(Cell("dz", 0, 10, (3, 0)))
+        for name in ("da", "dlogits", "p", "logits"):
+            places = [(n, cell) for term in driven.main._followed() for n, cell in term]
+            number = next(n for n, cell in places if cell.name == name)
+            driven.main._follow(number)
+        assert [cell.name for cell in driven.main._selection.asked] == ["dz", "da", "dlogits", "p", "logits"]
+
+
+async def test_by_mouse_alone() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "backward", 7, "dz"))
+        await driven.do("enter")
+        await driven.click("why", lambda target: isinstance(target, ToOperand))
+        assert [cell.name for cell in driven.main._selection.asked] == ["dz", "da"]
+        await driven.click("why", lambda target: isinstance(target, ToCrumb))
+        assert [cell.name for cell in driven.main._selection.asked] == ["dz"]
+
+
+async def test_what_nothing_made_says_so_and_a_move_closes_the_explanation() -> None:
+    async with running() as driven:
+        driven.main._ask(Cell("x", 0, 3, (0, 0)))
+        await driven.pilot.pause()
+        assert "given with the data" in driven.text()
+        driven.main._ask(Cell("Wa", 0, None, (0, 0)))
+        await driven.pilot.pause()
+        assert "a weight as it was at the start" in driven.text()
+        await driven.do("step(1)")
+        assert driven.main._selection.asked == ()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_explanations_fit(size: tuple[int, int]) -> None:
+    async with running(open_session("reber", {"cell": "lstm"}), size=size) as driven:
+        for cell in (
+            Cell("dWhi", 0, None, (0, 1)),
+            Cell("loss", 0, None, ()),
+            Cell("h", 0, 2, (0, 1)),
+            Cell("dx", 0, 2, (0, 1)),
+        ):
+            driven.main._ask(cell)
+            await driven.pilot.pause()
+            assert all(len(row) <= size[0] for row in driven.rows())
+            await driven.do("cell(1,0)", "cell(0,1)")
+
+
+# Breakpoints and watches
+
+
+async def test_a_condition_stops_and_a_search_says_when_there_is_none() -> None:
+    async with running() as driven:
+        debugger = driven.main.debugger
+        debugger.add("if norm(da) < 1e-2")
+        await driven.do("continue")
+        await until(driven.pilot, lambda: driven.main._searching is None and driven.position > 0)
+        point = debugger.program.point(driven.position)
+        assert (point.phase, point.line) == ("backward", "da")
+        debugger.breakpoints = frozenset()
+        debugger.add("if loss < -1")
+        await driven.do("continue")
+        await driven.do("continue")  # the second one stops the search
+        await until(driven.pilot, lambda: driven.main._searching is None)
+        assert debugger.program.point(driven.position) == point
+
+
+async def test_the_dialog_adds_refuses_and_removes() -> None:
+    async with running() as driven:
+        await driven.do("breakpoints")
+        assert isinstance(driven.app.screen, BreakpointsScreen)
+        await driven.pilot.press(*"dz if foo", "enter")
+        assert "there is no quantity foo" in driven.text()
+        await driven.pilot.press(*["backspace"] * 3, *"max(dz) > 0", "enter")
+        assert len(driven.main.debugger.breakpoints) == 1
+        assert "dz if max(dz) > 0" in driven.text()
+        await driven.pilot.press("delete")
+        assert not driven.main.debugger.breakpoints
+        await driven.pilot.press("escape")
+        assert driven.app.screen is driven.main
+
+
+async def test_watches_and_logs_stand_below_the_listing() -> None:
+    async with running() as driven:
+        await driven.do("watch")
+        assert isinstance(driven.app.screen, WatchScreen)
+        await driven.pilot.press(*"norm(a)", "enter")
+        assert driven.app.screen is driven.main
+        driven.main.debugger.add("a log t, max(a)")
+        await driven.do("step(1)", "step(1)")
+        text = driven.text()
+        assert "watch · log" in text
+        assert "norm(a) = " in text
+        assert "0 · t=1 a: t = 1, max(a) = " in text
