@@ -639,7 +639,9 @@ class MainScreen(Screen[None]):
             self._go_to_finding(frame.finding)
         elif self._selection.page == "weights":
             cell = weight_cell(frame)
-            self._ask(Cell(gradient(cell.name), frame.view.point.iteration, None, cell.cell))
+            down_to = frame.view.summed_to(gradient(cell.name)) or 1
+            iteration = frame.view.point.iteration
+            self._ask(Cell(gradient(cell.name), iteration, None, cell.cell, down_to=down_to))
         elif frame.inspected is not None and frame.cell is not None and self._selection.page == "program":
             cell = cell_of_part(frame)
             if cell is None:
