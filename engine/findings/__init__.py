@@ -6,7 +6,7 @@ that use them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -29,9 +29,9 @@ _LOOKED_FOR = (
 """In the order in which one follows from another: what is not finite or dead explains what comes after it."""
 
 
-def findings(debugger: Debugger, iteration: int) -> list[Finding]:
-    """What is wrong or worth knowing in an iteration, the serious things first."""
-    scene = Scene(debugger, iteration)
+def findings(debugger: Debugger, iteration: int, spell: Callable[[str], str] = str) -> list[Finding]:
+    """What is wrong or worth knowing in an iteration, the serious things first; `spell` writes names in a notation."""
+    scene = Scene(debugger, iteration, spell)
     with np.errstate(all="ignore"):  # what overflows here is what is looked for
         found = [each for look in _LOOKED_FOR for each in look(scene)]
     return sorted(found, key=lambda each: not each.serious)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -60,6 +61,8 @@ class Scene:
 
     debugger: Debugger
     iteration: int
+    spell: Callable[[str], str] = str
+    """How a quantity's name is written in the sentences."""
 
     @property
     def tape(self) -> Tape:

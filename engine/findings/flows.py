@@ -41,10 +41,10 @@ def vanishing(scene: Scene) -> Iterator[Finding]:
     name = gradient(scene.program.output)
     of = "the last step's loss: " if every else ""
     if share[t] == 0:
-        text = f"{of}no gradient reaches t = {t} or a step before it: {_norm(name)} is 0 there, {short(last)} at t = {_last(scene)}"
+        text = f"{of}no gradient reaches t = {t} or a step before it: {_norm(scene, name)} is 0 there, {short(last)} at t = {_last(scene)}"
     else:
         text = (
-            f"{of}{_norm(name)} falls below {short(VANISHED if grave else FADED)} of its last value at t = {t}: "
+            f"{of}{_norm(scene, name)} falls below {short(VANISHED if grave else FADED)} of its last value at t = {t}: "
             f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
         )
     yield Finding("vanishing", text, "serious" if grave else "note", _at(scene, t), name, t)
@@ -63,7 +63,7 @@ def exploding(scene: Scene) -> Iterator[Finding]:
     t = bottom + int(np.flatnonzero(share > limit)[-1])
     name = gradient(scene.program.output)
     text = (
-        f"{_norm(name)} exceeds {limit:g} times its last value at t = {t}: "
+        f"{_norm(scene, name)} exceeds {limit:g} times its last value at t = {t}: "
         f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
     )
     yield Finding("exploding", text, "serious" if limit == EXPLODED else "note", _at(scene, t), name, t)
@@ -83,7 +83,7 @@ def truncated(scene: Scene) -> Iterator[Finding]:
         if taken > left:
             t = int(cut.argmax())
             text = (
-                f"truncation cuts more than it keeps: ‖{name}{CUT}‖ {short(taken)} over all steps, {short(left)} flows on; "
+                f"truncation cuts more than it keeps: ‖{scene.spell(name + CUT)}‖ {short(taken)} over all steps, {short(left)} flows on; "
                 f"most at t = {t}, {short(float(cut[t]))} of {short(float(full[t]))}"
             )
             position = scene.position(program.written(name + CUT, t))
@@ -105,8 +105,8 @@ def _error(scene: Scene) -> tuple[Array, int]:
     return total, min(bottom, steps)
 
 
-def _norm(name: str) -> str:
-    return f"‖{name}_t‖"
+def _norm(scene: Scene, name: str) -> str:
+    return f"‖{scene.spell(name)}_t‖"
 
 
 def _last(scene: Scene) -> int:

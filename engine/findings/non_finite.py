@@ -25,15 +25,15 @@ SHOWN = 3
 def non_finite(scene: Scene) -> Iterator[Finding]:
     """The first cell that a line made NaN or infinite; where the weights were so from the start, that of the iteration they come from."""
     began = _began(scene)
-    source = Scene(scene.debugger, began)
+    source = Scene(scene.debugger, began, scene.spell)
     first = _first(source)
     if first is None:
         return
     cell, found = _origin(source, first)
     since = "" if began == scene.iteration else f"since iteration {began}: "
-    value = f"{since}{cell.text} is {short(found.value)}"
+    value = f"{since}{_text(scene, cell)} is {short(found.value)}"
     if found.line is None:
-        text = f"{value} in the {_given(source, cell)}; {first.text} is the first number that it spoils"
+        text = f"{value} in the {_given(source, cell)}; {_text(scene, first)} is the first number that it spoils"
     else:
         text = f"{value}{_reason(source, cell, found)}"
     at = first if found.line is None else cell
@@ -121,40 +121,46 @@ def _reason(scene: Scene, cell: Cell, found: Explanation) -> str:
     if terms and not isfinite(terms[0].value):
         if any(isinf(v) and v > 0 for v in found.values) and any(isinf(v) and v < 0 for v in found.values):
             return f": ∞ − ∞{where}"
-        return f": {_term_reason(terms[0])}{where}"
+        return f": {_term_reason(scene, terms[0])}{where}"
     if terms and abs(terms[0].value) > largest:
-        return f": {_product(terms[0])} is more than the largest {dtype.name}, {short(largest)}{where}"
+        return f": {_product(scene, terms[0])} is more than the largest {dtype.name}, {short(largest)}{where}"
     return f": the sum of {len(found.values)} terms is more than the largest {dtype.name}, {short(largest)}{where}"
 
 
-def _term_reason(term: Term) -> str:
+def _term_reason(scene: Scene, term: Term) -> str:
     """Why a product of finite numbers is not finite."""
     for factor in term.factors:
         if not isfinite(factor.value) and factor.of:
-            inside = ", ".join(_factor(each) for each in factor.of[:SHOWN])
+            inside = ", ".join(_factor(scene, each) for each in factor.of[:SHOWN])
             if factor.name.startswith("1/"):
                 return f"division by {inside}"
             return f"{factor.name} of {inside} {'is NaN' if isnan(factor.value) else 'overflowed'}"
-    return f"{_product(term)} overflowed"
+    return f"{_product(scene, term)} overflowed"
 
 
-def _product(term: Term) -> str:
-    return " × ".join(_factor(each) for each in term.factors)
+def _product(scene: Scene, term: Term) -> str:
+    return " × ".join(_factor(scene, each) for each in term.factors)
 
 
-def _factor(factor: Factor) -> str:
+def _factor(scene: Scene, factor: Factor) -> str:
     if factor.index is None:
-        return factor.name if not factor.of else f"{factor.name}({', '.join(_factor(each) for each in factor.of)})"
-    return f"{cell_text(factor.name, factor.t, factor.index)} = {short(factor.value)}"
+        return (
+            factor.name if not factor.of else f"{factor.name}({', '.join(_factor(scene, each) for each in factor.of)})"
+        )
+    return f"{cell_text(scene.spell(factor.name), factor.t, factor.index)} = {short(factor.value)}"
 
 
 def _line_text(scene: Scene, cell: Cell) -> str:
     name = cell.name if cell.name in scene.program.updates or cell.name in scene.program.parameters else None
     if name is not None:
-        return f"the update's line {name}"
+        return f"the update's line {scene.spell(name)}"
     line = writer(scene.tape, cell.name, cell.t)
     assert line is not None
-    return f"the {line.phase} line {line.name}"
+    return f"the {line.phase} line {scene.spell(line.name)}"
+
+
+def _text(scene: Scene, cell: Cell) -> str:
+    return cell_text(scene.spell(cell.name), cell.t, cell.index)
 
 
 def _given(scene: Scene, cell: Cell) -> str:

@@ -39,9 +39,9 @@ def dead(scene: Scene) -> Iterator[Finding]:
         off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
         units = np.flatnonzero(off).tolist()
         if units:
-            name, total = each.line.name, off.size
+            name, total = scene.spell(each.line.name), off.size
             text = (
-                f"{len(units)} of {total} units of {name} are off ({_shown(each)} ≤ 0) at every t for every sample: "
+                f"{len(units)} of {total} units of {name} are off ({_shown(scene, each)} ≤ 0) at every t for every sample: "
                 f"{listed(units)}; no gradient passes through them"
             )
             yield _finding(scene, "dead units", each.line, units, len(units) / total, text)
@@ -65,12 +65,12 @@ def saturated(scene: Scene) -> Iterator[Finding]:
         often = _share(at_end, counted)
         units = np.flatnonzero(often >= MOST).tolist()
         if units:
-            name, total = each.line.name, len(often)
+            name, total = scene.spell(each.line.name), len(often)
             text = (
                 f"{len(units)} of {total} units of {name} are saturated ({each.function} within {END:.1%} of an end of its range) "
                 f"at {MOST:.0%} or more of all steps: {listed(units)}; next to nothing passes through them"
             )
-            of_state = name in scene.tape.plan.network.table.states
+            of_state = each.line.name in scene.tape.plan.network.table.states
             yield _finding(scene, "saturated", each.line, units, len(units) / total if of_state else 0.0, text)
 
 
@@ -100,9 +100,9 @@ def _applied(scene: Scene, *, kink: bool) -> Iterator[_Applied]:
                 yield _Applied(line, node.function, node.arguments[0])
 
 
-def _shown(each: _Applied) -> str:
+def _shown(scene: Scene, each: _Applied) -> str:
     """The argument by its name, where it has one."""
-    return each.argument.name if isinstance(each.argument, Name) else f"the argument of {each.function}"
+    return scene.spell(each.argument.name) if isinstance(each.argument, Name) else f"the argument of {each.function}"
 
 
 def _range(function: str) -> tuple[float, float] | None:

@@ -25,7 +25,7 @@ def zero_gradients(scene: Scene) -> Iterator[Finding]:
     if not zero:
         return
     name = gradient(zero[0])
-    text = f"{_and_others(name, [gradient(each) for each in zero[1:]], 'are', 'is')} 0 in all entries: nothing is learnt there"
+    text = f"{_and_others(scene, [name, *(gradient(each) for each in zero[1:])], 'are', 'is')} 0 in all entries: nothing is learnt there"
     severity = "serious" if scene.program.steps > 1 else "note"
     yield Finding("zero gradient", text, severity, _complete(scene, name), name)
 
@@ -45,9 +45,9 @@ def one_sided(scene: Scene) -> Iterator[Finding]:
         if (own >= 0).all() or (own <= 0).all():
             found.append(gradient(name))
     if found:
-        name, *others = found
+        name = found[0]
         text = (
-            f"{_and_others(name, others, 'have', 'has')} one sign in all entries, for every sample: "
+            f"{_and_others(scene, found, 'have', 'has')} one sign in all entries, for every sample: "
             "the update can only push all these weights the same way"
         )
         yield Finding("one-sided gradient", text, "note", _complete(scene, name), name)
@@ -66,8 +66,13 @@ def update_sizes(scene: Scene) -> Iterator[Finding]:
     for names, word in ((large, "large"), (small, "small")):
         if names:
             name, ratio = names[0], ratios[names[0]]
-            others = f"; so are those of {', '.join(names[1:4])}{', …' if len(names) > 4 else ''}" if names[1:] else ""
-            text = f"the update of {name} is {word}: ‖Δ{name}‖/‖{name}‖ is {short(ratio)}, usual is {LEAST:g} to {MOST:g}{others}"
+            own = scene.spell(name)
+            others = (
+                f"; so are those of {', '.join(map(scene.spell, names[1:4]))}{', …' if len(names) > 4 else ''}"
+                if names[1:]
+                else ""
+            )
+            text = f"the update of {own} is {word}: ‖Δ{own}‖/‖{own}‖ is {short(ratio)}, usual is {LEAST:g} to {MOST:g}{others}"
             position = scene.position(scene.program.update_offset(name))
             yield Finding("update size", text, "serious" if ratio > TOO_MUCH else "note", position, name)
 
@@ -95,8 +100,9 @@ def _complete(scene: Scene, name: str) -> int:
     return scene.position(scene.program.written(name, 1 if summed else None))
 
 
-def _and_others(first: str, others: list[str], many: str, one: str) -> str:
+def _and_others(scene: Scene, names: list[str], many: str, one: str) -> str:
     """`dWa and dba are`; `dWa is`."""
+    first, *others = (scene.spell(name) for name in names)
     if not others:
         return f"{first} {one}"
     shown = others if len(others) < 5 else [*others[:3], f"{len(others) - 3} others"]

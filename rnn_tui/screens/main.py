@@ -499,6 +499,7 @@ class MainScreen(Screen[None]):
         names = list(NOTATIONS)
         self._notation = name if name in NOTATIONS else names[(names.index(self._notation) + 1) % len(names)]
         self._writer = writer_for(self.debugger.plan, self._notation)
+        self._findings = {}
         self._choose(operand=None)
         self._say(f"Notation: {self._notation}, {NOTATIONS[self._notation].source}")
 
@@ -574,7 +575,10 @@ class MainScreen(Screen[None]):
         iteration = self.debugger.view.point.iteration
         busy = self._timer is not None or self._training is not None or not quick(self.debugger.plan)
         if iteration not in self._findings and (self._selection.page == "findings" or not busy):
-            self._findings = {**self._findings, iteration: tuple(findings(self.debugger, iteration))}
+            self._findings = {
+                **self._findings,
+                iteration: tuple(findings(self.debugger, iteration, self._writer.spelling.name)),
+            }
         return self._findings.get(iteration)
 
     def _go_to_finding(self, number: int) -> None:
@@ -635,7 +639,9 @@ class MainScreen(Screen[None]):
             self._go_to_finding(frame.finding)
         elif self._selection.page == "weights":
             cell = weight_cell(frame)
-            self._ask(Cell(gradient(cell.name), frame.view.point.iteration, None, cell.cell))
+            down_to = frame.view.summed_to(gradient(cell.name)) or 1
+            iteration = frame.view.point.iteration
+            self._ask(Cell(gradient(cell.name), iteration, None, cell.cell, down_to=down_to))
         elif frame.inspected is not None and frame.cell is not None and self._selection.page == "program":
             cell = cell_of_part(frame)
             if cell is None:

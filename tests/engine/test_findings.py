@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from engine import Debugger, Network
+from engine.anatomy import writer_for
 from engine.cells import Cell
 from engine.findings import Finding, findings, first_seen
 from engine.session import open_session
@@ -190,3 +191,21 @@ def test_over_iterations_each_thing_is_told_where_it_comes_up() -> None:
     assert len({(each.kind, each.quantity, each.severity) for _, each in told}) == len(told)
     assert [iteration for iteration, _ in told] == sorted(iteration for iteration, _ in told)
     assert told[0][1].kind == "exploding"
+
+
+def test_names_are_written_in_a_notation() -> None:
+    session = open_session("dying_relu", {"notation": "goodfellow"})
+    spell = writer_for(session.debugger.plan, "goodfellow").spelling.name
+    first = findings(session.debugger, 0, spell)[0]
+    assert first.text.startswith("6 of 8 units of h are off (a ≤ 0)")
+    assert first.quantity == "a"  # what it is in the engine
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_recording_with_checkpoints_has_the_same(cell: str) -> None:
+    spoilt = X.copy()
+    spoilt[2, 3, 1] = np.nan
+    for x in (X, spoilt):
+        network = debugger(cell=cell).network
+        whole, kept = (findings(Debugger(network, x, Y, checkpoints=each), 0) for each in (False, True))
+        assert whole == kept
