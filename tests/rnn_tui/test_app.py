@@ -609,7 +609,7 @@ async def test_the_footer_shows_only_what_works() -> None:
             assert label not in start
         await driven.do("step(1)")
         assert "h j k l cell" in driven.footer()
-        await driven.do("page('weights')")
+        await driven.do("page('flow')")
         assert "h j k l cell" not in driven.footer()
 
 
