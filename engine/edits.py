@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from engine.errors import InputError
-from engine.functions import Array
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.functions import Array
 
 FLOW, ACTIVATION, FLIP = "flow", "activation", "flip"
 """Names of the language's own: all states' flow back from one step to the step before, the activation, the other sign or label."""
@@ -77,11 +77,10 @@ class Edit:
     def put(self, array: Array) -> None:
         """Sets the place in an array."""
         where = self.within(array.shape)
-        with np.errstate(all="ignore"):
-            if self.action == "set":
-                array[where] = self.value
-            else:
-                array[where] = array[where] * (float(self.value) if self.action == "scale" else -1)
+        if self.action == "set":
+            array[where] = self.value
+        else:
+            array[where] = array[where] * (float(self.value) if self.action == "scale" else -1)
 
 
 def parse_edit(text: str, iteration: int = 0) -> Edit:

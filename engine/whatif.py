@@ -1,6 +1,6 @@
 """What if: numbers put in, the program run on, and the difference to what really happened. The original is never touched.
 
-    branch = what_if(debugger, "da@3[0,5] = 0", iteration)   a debugger in which it is so; `branch.undone` is the one before
+    branch = what_if(debugger, "da@3[0,5] = 0", iteration=2)   a debugger in which it is so; `branch.undone` is the one before
     difference(debugger.tape(0), branch.tape(0), "dWa")      by how much a quantity differs, and where first
 
 A row or a weight is set in its own iteration, a weight before the iteration begins; later iterations follow from the update that it
@@ -27,10 +27,10 @@ from engine.tape import Tape, check_batch, check_initial
 from engine.training import Measured
 
 
-def what_if(debugger: Debugger, text: str, iteration: int = 0) -> Branch:
-    """A debugger at the same point in which `text` holds, on top of what was set before; InputError when it means nothing here."""
-    edit = parse_edit(text, iteration)
-    edits = (*debugger.edits, edit) if isinstance(debugger, Branch) else (edit,)
+def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
+    """A debugger at the same point in which the edits hold, on top of what was set before; InputError for one that means nothing here."""
+    new = [parse_edit(text, iteration) for text in texts]
+    edits = (*debugger.edits, *new) if isinstance(debugger, Branch) else tuple(new)
     original = debugger.original if isinstance(debugger, Branch) else debugger
     branch = Branch(original, edits, debugger)
     branch.tape(iteration)  # what cannot be is refused now
@@ -83,7 +83,7 @@ class Branch(Debugger):
         return [edit for edit in self.edits if self._is_data(edit)]
 
     def _is_data(self, edit: Edit) -> bool:
-        return edit.name in ("x", "y") or (edit.t == 0 and edit.name in self.network.table.states)
+        return is_data(edit, self.network)
 
     def _edited_data(self, count: int) -> Batch:
         """The samples after the first `count` edits of them."""
@@ -113,6 +113,16 @@ class Branch(Debugger):
         return replay(tape, [edit for edit in own if edit not in weights])
 
 
+def is_data(edit: Edit, network: Network) -> bool:
+    """Whether it is about inputs, targets or initial states, which stay as they are set in later iterations too."""
+    return edit.name in ("x", "y") or (edit.t == 0 and edit.name in network.table.states)
+
+
+def is_start(edit: Edit, network: Network) -> bool:
+    """Whether it is about what an iteration starts from, and not about what its lines write."""
+    return edit.name == ACTIVATION or edit.name in network.parameter_axes or is_data(edit, network)
+
+
 def _with_activation(network: Network, edits: tuple[Edit, ...]) -> Network:
     """The network with the activation that was set last."""
     for edit in edits:
@@ -130,7 +140,8 @@ def _set_weights(parameters: Mapping[str, Array], edits: list[Edit]) -> Mapping[
         if edit.t is not None:
             raise InputError(f"{edit.name} is not in time; leave @{edit.t} away")
         result[edit.name] = result[edit.name].copy()
-        edit.put(result[edit.name])
+        with np.errstate(all="ignore"):
+            edit.put(result[edit.name])
         result[edit.name].flags.writeable = False
     return result
 
@@ -171,7 +182,8 @@ def _put(edit: Edit, batch: Array, *, in_time: bool, classes: bool = False) -> A
             where = edit.within(row.shape)
             row[where] = 1 - row[where]
         else:
-            edit.put(row)
+            with np.errstate(all="ignore"):
+                edit.put(row)
     return batch
 
 
@@ -202,11 +214,44 @@ class Difference:
 def difference(original: Tape, edited: Tape, name: str) -> Difference:
     """By how much a quantity differs, in its own shape, and where it does so first in the order of execution."""
     before, after = original[name], edited[name]
-    equal = same(before, after)
+    offset = first_offset(original, edited, name)
+    point = None if offset is None else original.plan.program.point(1 + offset)
+    return Difference(name, before, after, _minus(after, before), offset, point)
+
+
+class Differences:
+    """By how much everything differs in two recordings, read like a tape: edited − original."""
+
+    def __init__(self, original: Tape, edited: Tape) -> None:
+        self.original, self.edited = original, edited
+        self.plan = original.plan
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.original
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters' differences."""
+        return {name: self[name] for name in self.original.parameters}
+
+    def __getitem__(self, name: str) -> Array:
+        return difference(self.original, self.edited, name).values
+
+    def at(self, name: str, t: int | None = None) -> Array:
+        """That of a quantity at step t."""
+        return _minus(self.edited.at(name, t), self.original.at(name, t))
+
+    def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
+        """That of the term which a run of a line adds."""
+        return _minus(self.edited.term(line, t, sample), self.original.term(line, t, sample))
+
+
+def _minus(edited: Array, original: Array) -> Array:
+    """edited − original, 0 where both hold the same, be it infinite."""
     with np.errstate(all="ignore"):
-        values = np.where(equal, 0, np.subtract(after, before, dtype=np.result_type(before, np.float32)))
-    offset = None if equal.all() else first_offset(original, edited, name)
-    return Difference(name, before, after, values, offset, None if offset is None else _point(original, offset))
+        return np.where(
+            same(original, edited), 0, np.subtract(edited, original, dtype=np.result_type(original, np.float32))
+        )
 
 
 def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
@@ -250,7 +295,3 @@ def first_difference(original: Tape, edited: Tape) -> tuple[str, int] | None:
         (offset, n) for n, name in enumerate(names) if (offset := first_offset(original, edited, name)) is not None
     ]
     return (names[min(found)[1]], min(found)[0]) if found else None
-
-
-def _point(tape: Tape, offset: int) -> Point:
-    return tape.plan.program.point(1 + offset)

@@ -343,7 +343,7 @@ def test_the_difference_and_where_it_begins() -> None:
 def test_later_iterations_follow_from_the_edited_update() -> None:
     c = case(optimizer="adam")
     debugger = debugger_of(c)
-    branch = what_if(debugger, "dWa = 0", 2)
+    branch = what_if(debugger, "dWa = 0", iteration=2)
     assert branch.tape(0) is debugger.tape(0)
     assert branch.tape(1) is debugger.tape(1)
     assert same(branch.tape(2).parameters["Wa"], debugger.tape(2).parameters["Wa"]).all()
@@ -357,14 +357,14 @@ def test_later_iterations_follow_from_the_edited_update() -> None:
 def test_labels_stay_flipped_and_weights_are_trained_on() -> None:
     c = case()
     label = (int(c.y[1]) + 1) % 3
-    branch = what_if(debugger_of(c), f"y[1] = {label}", 1)
+    branch = what_if(debugger_of(c), f"y[1] = {label}", iteration=1)
     y = c.y.copy()
     y[1] = label
     assert branch.tape(0)["y"][1] == c.y[1]
     assert branch.tape(5)["y"][1] == label
     own = Debugger(c.network, c.X, y, initial=c.initial, start=branch.original.start(1))
     assert same(branch.tape(5)["dWa"], own.tape(4)["dWa"]).all()
-    weight = what_if(debugger_of(c), "Wy[0,0] = 3", 1)
+    weight = what_if(debugger_of(c), "Wy[0,0] = 3", iteration=1)
     assert weight.tape(2).parameters["Wy"][0, 0] == weight.tape(1).updates["Wy"][0, 0]
 
 
@@ -372,7 +372,7 @@ def test_in_a_mini_batch_the_label_is_the_samples_own() -> None:
     c = case(batch=6, outputs=2)
     debugger = debugger_of(c, batch_size=2)
     sample = int(debugger.batches.indices(1)[0])
-    branch = what_if(debugger, "y[0] = flip", 1)
+    branch = what_if(debugger, "y[0] = flip", iteration=1)
     later = next(i for i in range(3, 6) if sample in debugger.batches.indices(i))
     row = list(debugger.batches.indices(later)).index(sample)
     assert branch.tape(1)["y"][0] == 1 - c.y[sample]
@@ -404,7 +404,7 @@ MOVES: tuple[Callable[[Debugger], bool], ...] = (
 @given(st.lists(st.sampled_from(MOVES), max_size=30))
 def test_everything_steps_as_usual(moves: list[Callable[[Debugger], bool]]) -> None:
     debugger = debugger_of(case(steps=3))
-    branch = what_if(debugger, "a@1 = 0", 1)
+    branch = what_if(debugger, "a@1 = 0", iteration=1)
     for move in moves:
         assert move(debugger) == move(branch)
         assert debugger.position == branch.position
