@@ -38,6 +38,10 @@ def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
     program = tape.plan.program
     if not edits:
         return tape
+    if tape.plan.checkpoints:
+        raise InputError(
+            "this recording keeps checkpoints only, so no row can be set; weights, x and y can, or raise --memory-limit"
+        )
     if program.length > LIMIT:
         raise InputError(f"an iteration of {program.length:,} line runs is too long to be run again line by line")
     rows: dict[Row, list[Edit]] = {}

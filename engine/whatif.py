@@ -60,7 +60,9 @@ class Branch(Debugger):
             initial=whole.initial,
             lengths=whole.lengths,
             batch_size=original.batches.size,
+            checkpoints=original.plan.checkpoints,
         )
+        self.progress, self._tapes_kept = original.progress, original._tapes_kept
         self._data_until = lru_cache(maxsize=8)(self._edited_data)
         self._other_plans: dict[tuple[str, int], Plan] = {}
         self._starts = Starts(original.start(self.first), self.first)
@@ -99,8 +101,8 @@ class Branch(Debugger):
         key = str(activations[-1]), size
         if key not in self._other_plans:
             network = replace(self.original.network, activation=key[0])
-            masked = "mask" in self.program.quantities
-            self._other_plans[key] = plan(network, size, self.program.steps, masked=masked)
+            masked, checkpoints = "mask" in self.program.quantities, self.plan.checkpoints
+            self._other_plans[key] = plan(network, size, self.program.steps, masked=masked, checkpoints=checkpoints)
         return self._other_plans[key]
 
     def _run(
