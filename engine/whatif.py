@@ -9,20 +9,20 @@ leads to. Inputs, labels, initial states and the activation stay as they are set
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from engine.debugger import Batch, Debugger, Starts, Training
+from engine.debugger import Batch, Debugger, Starts, Training, View
 from engine.edits import ACTIVATION, Edit, parse_edit
 from engine.errors import InputError
 from engine.functions import ACTIVATIONS, Array
 from engine.network import Network, choose
 from engine.plan import Plan, plan
 from engine.program import Line, Point, when_written
-from engine.replay import replay, same
+from engine.replay import places, replay, same
 from engine.tape import Tape, check_batch, check_initial
 from engine.training import Measured
 
@@ -79,6 +79,28 @@ class Branch(Debugger):
     def data(self, iteration: int) -> Batch:
         """All samples, as they are in an iteration: inputs, labels and initial states stay as they were set last."""
         return self._data_until(sum(edit.iteration <= iteration for edit in self._of_data))
+
+    @property
+    def original_view(self) -> View:
+        """What the present point shows where nothing is edited."""
+        view = self.view
+        tape = self.original.tape(view.point.iteration)
+        return replace(view, line=tape.plan.program.line_at(view.position), tape=tape)
+
+    def edit_of(self, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> Edit | None:
+        """The edit by which a cell holds what it holds; None where its line, the data or the last update made it."""
+        return next((edit for edit in reversed(self.edits) if self._covers(edit, name, iteration, t, index)), None)
+
+    def _covers(self, edit: Edit, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> bool:
+        later = iteration > edit.iteration and self._is_data(edit)
+        inside = all(i in (None, at) for i, at in zip(edit.index, index, strict=False))
+        if edit.name == ACTIVATION or not inside or not (later or iteration == edit.iteration):
+            return False
+        quantity = self.program.quantities.get(name)
+        if is_start(edit, self.network) or name in self.program.updates or quantity is None:
+            return edit.name == name and edit.t in (None, t)
+        row = quantity.row(t) if quantity.rows and t is not None else 0
+        return edit.name not in self.program.updates and (name, row) in places(edit, self.plan)
 
     @cached_property
     def _of_data(self) -> list[Edit]:
@@ -215,51 +237,82 @@ class Difference:
 
 def difference(original: Tape, edited: Tape, name: str) -> Difference:
     """By how much a quantity differs, in its own shape, and where it does so first in the order of execution."""
-    before, after = original[name], edited[name]
+    before, after = np.asarray(original[name]), np.asarray(edited[name])
     offset = first_offset(original, edited, name)
     point = None if offset is None else original.plan.program.point(1 + offset)
     return Difference(name, before, after, _minus(after, before), offset, point)
 
 
-class Differences:
-    """By how much everything differs in two recordings, read like a tape: edited − original."""
+class _Minus(Mapping[str, Array]):
+    """The recorded arrays' differences, each made when it is asked for; what lengths and options give stays as it is."""
 
     def __init__(self, original: Tape, edited: Tape) -> None:
-        self.original, self.edited = original, edited
-        self.plan = original.plan
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.original
-
-    @property
-    def parameters(self) -> Mapping[str, Array]:
-        """The parameters' differences."""
-        return {name: self[name] for name in self.original.parameters}
+        self._original, self._edited = original, edited
+        self._made: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        return difference(self.original, self.edited, name).values
+        if name not in self._made:
+            quantity = self._edited.plan.program.quantities[name]
+            kept = quantity.given and name not in ("x", "y")
+            before, after = self._original.arrays[name], self._edited.arrays[name]
+            self._made[name] = after if kept else _minus(after, before)
+        return self._made[name]
 
-    def at(self, name: str, t: int | None = None) -> Array:
-        """That of a quantity at step t."""
-        return _minus(self.edited.at(name, t), self.original.at(name, t))
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._edited.arrays)
+
+    def __len__(self) -> int:
+        return len(self._edited.arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Differences(Tape):
+    """By how much everything differs in two recordings, edited − original, as a tape of its own."""
+
+    both: tuple[Tape, ...] = ()
+
+    @cached_property
+    def updates(self) -> Mapping[str, Array]:
+        """Those of what the update writes."""
+        original, edited = self.both
+        return {name: _minus(value, original.updates[name]) for name, value in edited.updates.items()}
 
     def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
         """That of the term which a run of a line adds."""
-        return _minus(self.edited.term(line, t, sample), self.original.term(line, t, sample))
+        original, edited = self.both
+        return _minus(edited.term(line, t, sample), original.term(line, t, sample))
+
+    def partial(self, name: str, t: int) -> Array:
+        """That of a gradient as far as it is summed."""
+        original, edited = self.both
+        return _minus(edited.partial(name, t), original.partial(name, t))
+
+
+def differences(original: Tape, edited: Tape) -> Differences:
+    """By how much everything differs in two recordings, see `Differences`."""
+    parameters = {name: _minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
+    return Differences(
+        edited.plan,
+        _Minus(original, edited),
+        parameters,
+        edited.updates_before,
+        samples=edited.samples,
+        both=(original, edited),
+    )
 
 
 def _minus(edited: Array, original: Array) -> Array:
     """edited − original, 0 where both hold the same, be it infinite."""
+    before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they only stand for arrays
     with np.errstate(all="ignore"):
-        return np.where(
-            same(original, edited), 0, np.subtract(edited, original, dtype=np.result_type(original, np.float32))
-        )
+        change = np.subtract(after, before, dtype=np.result_type(before, np.float32))
+        return np.where(same(before, after), change.dtype.type(0), change)
 
 
 def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
     """After which line of the iteration a quantity first differs; −1 from the start, None never."""
     program = original.plan.program
-    equal = same(original[name], edited[name])
+    equal = same(np.asarray(original[name]), np.asarray(edited[name]))
     if equal.all():
         return None
     if name in program.parameters:
@@ -284,7 +337,9 @@ def _first_term(original: Tape, edited: Tape, line: Line) -> int:
         if read.name in quantities and quantities[read.name].rows:
             first = quantities[read.name].row(1) + read.step
             rows = slice(first, first + steps)
-            changed = ~same(original[read.name][rows], edited[read.name][rows]).reshape(steps, -1).all(axis=1)
+            changed = ~same(np.asarray(original[read.name][rows]), np.asarray(edited[read.name][rows])).reshape(
+                steps, -1
+            ).all(axis=1)
             last = max(last, int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 1)
     return last
 

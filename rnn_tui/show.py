@@ -17,7 +17,7 @@ from engine.ledger import ledger
 from engine.program import Loop
 from engine.reach import reach
 from engine.tape import Tape
-from engine.whatif import Differences, difference
+from engine.whatif import difference, differences
 from engine.why import Cell, derived_flow, equation_text, why, zero_reason
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import ColorMode
@@ -52,7 +52,7 @@ def picture(
     quantity = tape.plan.program.quantities.get(name)
     if index and t is None and quantity is not None and quantity.rows:
         raise InputError(f"{name} is in time; name the step too, for example {name}@1[{','.join(map(str, index))}]")
-    source = tape if original is None else Differences(original, tape)
+    source = tape if original is None else differences(original, tape)
     array, heading, rows, columns = _select(source, name, t)
     if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"
@@ -131,7 +131,7 @@ def _first(original: Tape, edited: Tape, name: str) -> str:
     return f"{found.count} of {found.values.size} differ, first after {found.point.phase}{when}, {found.point.line}"
 
 
-def _select(tape: Tape | Differences, name: str, t: int | None) -> tuple[Array, str, str, str]:
+def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]:
     """The array, its heading, and what its rows and columns are."""
     program = tape.plan.program
     if name not in tape:
@@ -153,7 +153,7 @@ def _select(tape: Tape | Differences, name: str, t: int | None) -> tuple[Array, 
     return row, f"{name}@{t}  {shape(row.shape)}", *_names(tape.plan.axes.get(name, ("B", "H")))
 
 
-def _whole(tape: Tape | Differences, name: str) -> tuple[Array, str, str, str]:
+def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
     array = tape[name]
     if array.ndim < 3:
         axes = tape.plan.axes.get(name, ())
@@ -164,7 +164,7 @@ def _whole(tape: Tape | Differences, name: str) -> tuple[Array, str, str, str]:
     return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", column
 
 
-def _loop_note(tape: Tape | Differences, name: str) -> str:
+def _loop_note(tape: Tape, name: str) -> str:
     lines = list(tape.plan.program.writers(name))
     looped = lines and tape.plan.program.blocks[lines[0].block].loop is Loop.DOWN
     return "  the sum over all time steps" if looped and lines[0].equation.accumulate else ""
