@@ -87,21 +87,6 @@ class Branch(Debugger):
         tape = self.original.tape(view.point.iteration)
         return replace(view, line=tape.plan.program.line_at(view.position), tape=tape)
 
-    def edit_of(self, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> Edit | None:
-        """The edit by which a cell holds what it holds; None where its line, the data or the last update made it."""
-        return next((edit for edit in reversed(self.edits) if self._covers(edit, name, iteration, t, index)), None)
-
-    def _covers(self, edit: Edit, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> bool:
-        later = iteration > edit.iteration and self._is_data(edit)
-        inside = all(i in (None, at) for i, at in zip(edit.index, index, strict=False))
-        if edit.name == ACTIVATION or not inside or not (later or iteration == edit.iteration):
-            return False
-        quantity = self.program.quantities.get(name)
-        if is_start(edit, self.network) or name in self.program.updates or quantity is None:
-            return edit.name == name and edit.t in (None, t)
-        row = quantity.row(t) if quantity.rows and t is not None else 0
-        return edit.name not in self.program.updates and (name, row) in places(edit, self.plan)
-
     @cached_property
     def _of_data(self) -> list[Edit]:
         return [edit for edit in self.edits if self._is_data(edit)]
@@ -140,6 +125,24 @@ class Branch(Debugger):
 def is_data(edit: Edit, network: Network) -> bool:
     """Whether it is about inputs, targets or initial states, which stay as they are set in later iterations too."""
     return edit.name in ("x", "y") or (edit.t == 0 and edit.name in network.table.states)
+
+
+def edit_of(
+    edits: tuple[Edit, ...], plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]
+) -> Edit | None:
+    """The edit by which a cell holds what it holds; None where its line, the data or the last update made it."""
+    return next((edit for edit in reversed(edits) if _covers(edit, plan, name, iteration, t, index)), None)
+
+
+def _covers(edit: Edit, plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> bool:
+    later = iteration > edit.iteration and is_data(edit, plan.network)
+    inside = all(i in (None, at) for i, at in zip(edit.index, index, strict=False))
+    if edit.name == ACTIVATION or not inside or not (later or iteration == edit.iteration):
+        return False
+    quantity, updates = plan.program.quantities.get(name), plan.program.updates
+    if is_start(edit, plan.network) or edit.name in updates or quantity is None:
+        return edit.name == name and edit.t in (None, t)
+    return (name, quantity.row(t) if quantity.rows and t is not None else 0) in places(edit, plan)
 
 
 def is_start(edit: Edit, network: Network) -> bool:
@@ -240,7 +243,7 @@ def difference(original: Tape, edited: Tape, name: str) -> Difference:
     before, after = np.asarray(original[name]), np.asarray(edited[name])
     offset = first_offset(original, edited, name)
     point = None if offset is None else original.plan.program.point(1 + offset)
-    return Difference(name, before, after, _minus(after, before), offset, point)
+    return Difference(name, before, after, minus(after, before), offset, point)
 
 
 class _Minus(Mapping[str, Array]):
@@ -255,7 +258,7 @@ class _Minus(Mapping[str, Array]):
             quantity = self._edited.plan.program.quantities[name]
             kept = quantity.given and name not in ("x", "y")
             before, after = self._original.arrays[name], self._edited.arrays[name]
-            self._made[name] = after if kept else _minus(after, before)
+            self._made[name] = after if kept else minus(after, before)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -275,22 +278,22 @@ class Differences(Tape):
     def updates(self) -> Mapping[str, Array]:
         """Those of what the update writes."""
         original, edited = self.both
-        return {name: _minus(value, original.updates[name]) for name, value in edited.updates.items()}
+        return {name: minus(value, original.updates[name]) for name, value in edited.updates.items()}
 
     def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
         """That of the term which a run of a line adds."""
         original, edited = self.both
-        return _minus(edited.term(line, t, sample), original.term(line, t, sample))
+        return minus(edited.term(line, t, sample), original.term(line, t, sample))
 
     def partial(self, name: str, t: int) -> Array:
         """That of a gradient as far as it is summed."""
         original, edited = self.both
-        return _minus(edited.partial(name, t), original.partial(name, t))
+        return minus(edited.partial(name, t), original.partial(name, t))
 
 
 def differences(original: Tape, edited: Tape) -> Differences:
     """By how much everything differs in two recordings, see `Differences`."""
-    parameters = {name: _minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
+    parameters = {name: minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
     return Differences(
         edited.plan,
         _Minus(original, edited),
@@ -301,7 +304,7 @@ def differences(original: Tape, edited: Tape) -> Differences:
     )
 
 
-def _minus(edited: Array, original: Array) -> Array:
+def minus(edited: Array, original: Array) -> Array:
     """edited − original, 0 where both hold the same, be it infinite."""
     before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they only stand for arrays
     with np.errstate(all="ignore"):
