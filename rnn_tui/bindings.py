@@ -209,9 +209,12 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 FOOTER_ORDER = (
-    "undo_edit", "beside", "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
+    "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
     "operand(1)", "page('program')", "help", "quit", "goto", "find",
 )  # fmt: skip
+
+EDITED = ("undo_edit", "beside")
+"""What comes before that in the footer while something is set."""
 
 WITHOUT_KEY: tuple[tuple[str, str, str], ...] = (
     ("zero_gradient", "What if: zero this gradient", "the gradient under the cursor becomes 0 at this time step"),

@@ -26,7 +26,7 @@ from engine.program import Line
 from engine.session import Session
 from engine.whatif import Branch
 from engine.why import Cell, equation_text, put_in, why, zero_reason
-from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
+from rnn_tui.bindings import COMMANDS, EDITED, FOOTER_ORDER
 from rnn_tui.frame import PAGES, Asked, Frame, Page, cell_of_part
 from rnn_tui.look import Look
 from rnn_tui.panes.findings import draw_findings
@@ -191,7 +191,7 @@ class MainScreen(WhatIf):
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         by_action = {command.action: command for command in COMMANDS}
         labels: list[tuple[str, str, str]] = []
-        for action in FOOTER_ORDER:
+        for action in (*EDITED, *FOOTER_ORDER):
             command = by_action[action]
             if not self._works(action):
                 continue
