@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from engine import Debugger, InputError, Network, Tape, record
 from engine.edits import Edit, parse_edit
 from engine.evaluate import evaluate
+from engine.files.trace import write_trace
 from engine.plan import update_order
 from engine.program import Line, Loop, carries_losses
 from engine.replay import replay, same
+from engine.session import open_session
 from engine.whatif import Branch, difference, first_difference, what_if
 from tests.engine.strategies import Case, all_cases, case
 
@@ -314,6 +317,34 @@ def test_nan_is_put_in_and_spreads() -> None:
     assert not np.isnan(found.values[:3]).any()
     assert not np.isnan(edited["a"][:, 1:]).any()
     assert np.isnan(edited.loss)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ("da@3 = 0", "must be a list of texts"),
+        ([3], "must be a list"),
+        (["open('x')"], "sets nothing"),
+        (["q = 0"], "no quantity"),
+    ],
+)
+def test_a_trace_tells_edits_as_data_only(tmp_path: Path, told: object, says: str) -> None:
+    c = case()
+    path = tmp_path / "t.npz"
+    write_trace(path, record(c.network, c.X, c.y), meta={"what_if": told})
+    with pytest.raises(InputError, match=says):
+        open_session(path, {})
+
+
+def test_with_checkpoints_weights_are_set_and_rows_are_not() -> None:
+    c = case(steps=7)
+    debugger = debugger_of(c, checkpoints=True)
+    with pytest.raises(InputError, match="keeps checkpoints only"):
+        what_if(debugger, "da@3 = 0")
+    edited = what_if(debugger, "Wa[0,0] = 1").tape(0)
+    whole = what_if(debugger_of(c), "Wa[0,0] = 1").tape(0)
+    np.testing.assert_allclose(np.asarray(edited["da"]), whole["da"], rtol=1e-10, atol=1e-14)
+    assert difference(debugger.tape(0), edited, "da").count
 
 
 # The difference
