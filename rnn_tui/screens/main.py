@@ -549,6 +549,9 @@ class MainScreen(WhatIf):
 
     # Findings
 
+    def _forget(self) -> None:
+        self._findings = {}
+
     def _found_wrong(self) -> tuple[Finding, ...] | None:
         """What is wrong with this iteration: looked for when it is asked for, and otherwise where that takes no time."""
         iteration = self.debugger.view.point.iteration

@@ -86,6 +86,9 @@ class WhatIf(Screen[None]):
     def _show(self) -> None:
         raise NotImplementedError
 
+    def _forget(self) -> None:
+        """What is known of iterations that are no longer those of the debugger."""
+
     def _choose(self, **changes: object) -> None:
         self._selection = replace(self._selection, **changes)  # pyright: ignore[reportArgumentType]
         self._show()
@@ -200,6 +203,7 @@ class WhatIf(Screen[None]):
     def _take(self, debugger: Debugger) -> None:
         """Goes on with another debugger at the same point."""
         self.debugger = debugger
+        self._forget()
         self.session = replace(self.session, debugger=debugger)
         self._writer = writer_for(debugger.plan, self._notation)
         self._selection = replace(self._selection, asked=(), follow=0, operand=None)
