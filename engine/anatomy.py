@@ -22,7 +22,8 @@ from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.plan import Plan
 from engine.program import Loop
 
-Role = Literal["operator", "operand", "result", "term", "total"]
+Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
+"""The last two are never a line's own: what a result was before something was edited, and by how much it differs."""
 _PRODUCTS = ("*", "/", "@")
 _MARKS = frozenset({"mask", "cut"})
 """They say themselves what counts at a step, so they are shown beyond a sample's length too."""

@@ -158,11 +158,12 @@ class Batch:
     lengths: Array | None
 
 
-class _Starts:
+class Starts:
     """What each iteration starts from: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
 
-    def __init__(self, first: Training) -> None:
-        self.kept: dict[int, Training] = {0: first}
+    def __init__(self, first: Training, iteration: int = 0) -> None:
+        self.kept: dict[int, Training] = {iteration: first}
+        self.first = iteration
         self.stride = 1
         self.most = 16
 
@@ -171,13 +172,13 @@ class _Starts:
         return max(i for i in self.kept if i <= iteration)
 
     def keep(self, iteration: int, start: Training) -> None:
-        if iteration % self.stride:
+        if (iteration - self.first) % self.stride:
             return
         self.kept[iteration] = start
         self.most = max(16, WEIGHTS_LIMIT // max(1, start.nbytes))
         if len(self.kept) > self.most:
             self.stride *= 2
-            self.kept = {i: w for i, w in self.kept.items() if i % self.stride == 0}
+            self.kept = {i: w for i, w in self.kept.items() if (i - self.first) % self.stride == 0}
 
 
 def short_place(point: Point) -> str:
@@ -232,7 +233,7 @@ class Debugger:
         self._tapes_kept = (
             TAPES_KEPT if memory_limit is None else max(1, min(TAPES_KEPT, memory_limit // self.plan.nbytes() - 1))
         )
-        self._starts = _Starts(start or Training(network.weights))
+        self._starts = Starts(start or Training(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
         self._offsets: OrderedDict[tuple[Breakpoint, int], list[int]] = OrderedDict()
@@ -280,13 +281,16 @@ class Debugger:
 
     def batch(self, iteration: int) -> Batch:
         """The samples that an iteration works on."""
+        data = self.data(iteration)
         if self.batches.whole:
-            return Batch(self._X, self._y, self.initial, self.lengths)
+            return data
         samples = self.batches.indices(iteration)
-        initial = {name: state[samples] for name, state in self.initial.items()}
-        return Batch(
-            self._X[samples], self._y[samples], initial, None if self.lengths is None else self.lengths[samples]
-        )
+        initial = {name: state[samples] for name, state in data.initial.items()}
+        return Batch(data.X[samples], data.y[samples], initial, None if data.lengths is None else data.lengths[samples])
+
+    def data(self, iteration: int) -> Batch:
+        """All samples, as they are in an iteration."""
+        return Batch(self._X, self._y, self.initial, self.lengths)
 
     def network_at(self, iteration: int) -> Network:
         """The network with the weights that it has at the start of an iteration."""
@@ -501,14 +505,27 @@ class Debugger:
         """The tape of an iteration; one that is only passed through is recorded into arrays that the next one will use again."""
         batch = self.batch(iteration)
         size = len(batch.X)
-        prepared = self._plans.get(size)
-        if prepared is None:
-            prepared = self._plans[size] = replace(self.plan, batch=size)
+        prepared = self._plan(iteration, size)
         if passing and size not in self._buffers:
             self._buffers = {
                 size: prepared.allocate(),
                 **{s: b for s, b in self._buffers.items() if len(self._buffers) < 2},
             }
+        tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None)
+        if iteration not in self.history:
+            self.history[iteration] = measure(tape)
+        return tape
+
+    def _plan(self, iteration: int, size: int) -> Plan:
+        """How an iteration on that many samples is recorded."""
+        prepared = self._plans.get(size)
+        if prepared is None:
+            prepared = self._plans[size] = replace(self.plan, batch=size)
+        return prepared
+
+    def _run(
+        self, iteration: int, prepared: Plan, batch: Batch, start: Training, into: dict[str, Array] | None
+    ) -> Tape:
         tape = record_with(
             prepared,
             batch.X,
@@ -516,10 +533,8 @@ class Debugger:
             parameters=start.parameters,
             initial=batch.initial,
             lengths=batch.lengths,
-            into=self._buffers[size] if passing else None,
+            into=into,
             progress=self.progress,
         )
-        if iteration not in self.history:
-            self.history[iteration] = measure(tape)
         own = None if self.batches.whole else self.batches.indices(iteration)
         return replace(tape, updates_before=start.updates, kept=start.kept, samples=own)

@@ -182,7 +182,7 @@ class Plan:
                     if line.equation.accumulate:
                         arrays[line.name][...] = 0
                 if carries_losses(self.network):
-                    self._carry_losses(block, values)
+                    self.carry_losses(block, values)
                 for low, high in reversed(self.bounds):
                     self.run_block(block, values, low, high)
                     report(2)
@@ -195,11 +195,13 @@ class Plan:
             elif block.phase != "update":
                 self.run_block(block, values, self.steps - 1, self.steps)
 
-    def update(self, before: Mapping[str, Array], count: int) -> dict[str, Array]:
+    def update(
+        self, before: Mapping[str, Array], count: int, change: Callable[[str, Array], None] | None = None
+    ) -> dict[str, Array]:
         """What the update's lines write, by name, the new parameters among it; read-only.
 
         `before` holds the parameters, their gradients, and what the optimizer kept of the iteration before; `count` is the number of the
-        update, from 1.
+        update, from 1. `change` may alter what a line has written before others read it.
         """
         scalars: dict[str, Any] = {**self.network.hyperparameters, UPDATE_NUMBER: count}
         result: dict[str, Array] = {}
@@ -213,11 +215,13 @@ class Plan:
             own = self.program.at_parameter(line, parameter)
             with np.errstate(all="ignore"):
                 new = np.array(evaluate(own.expression, lookup, self.axes), dtype=self.network.dtype)
+            if change is not None:
+                change(own.target, new)
             new.flags.writeable = False
             result[own.target] = new
         return result
 
-    def _carry_losses(self, block: Block, values: dict[str, Array]) -> None:
+    def carry_losses(self, block: Block, values: dict[str, Array]) -> None:
         """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
 
         By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.

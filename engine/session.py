@@ -16,11 +16,21 @@ from engine.files.data import Data, load
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
-from engine.files.trace import check_equations, initial_of, is_trace, lengths_of, network_of, read_trace, start_of
+from engine.files.trace import (
+    check_equations,
+    initial_of,
+    is_trace,
+    lengths_of,
+    network_of,
+    read_trace,
+    start_of,
+    what_if_of,
+)
 from engine.files.weights import Weights, read_weights
 from engine.functions import Array
 from engine.network import Network
 from engine.text import clean
+from engine.whatif import what_if
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +158,7 @@ def _decided(weights: Weights) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _of_project(data: Data) -> Generator[None]:
-    """Names the project in what is wrong with its breakpoints and watches."""
+    """Names the file in what is wrong with the breakpoints, watches and edits that it brings."""
     try:
         yield
     except InputError as error:
@@ -191,6 +201,9 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     )
     if own is not None:
         check_equations(trace, debugger.tape(0))
+    if edits := what_if_of(trace, network):
+        with _of_project(data):
+            debugger = what_if(debugger, *edits)
     return Session(data, options, debugger, from_trace=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -43,6 +43,8 @@ class Tape:
     """What the optimizer kept of the iteration before: none before the first."""
     samples: Array | None = None
     """Which samples of the data the batch holds, (B,) indices; None: all of them in order."""
+    change_update: Callable[[str, Array], None] | None = None
+    """Alters what a line of the update has written: a number put in to see what follows from it."""
     _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
     _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
@@ -82,7 +84,8 @@ class Tape:
         """What the update's lines write: the new parameters by their names, and their own quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
         kept = {name: self.before(name) for name in carried_over(self.plan.program)}
         gradients = {gradient(name): value for name, value in self.gradients.items()}
-        return MappingProxyType(self.plan.update({**self.parameters, **gradients, **kept}, self.updates_before + 1))
+        before = {**self.parameters, **gradients, **kept}
+        return MappingProxyType(self.plan.update(before, self.updates_before + 1, self.change_update))
 
     def before(self, name: str) -> Array:
         """A parameter or a quantity of the optimizer's as the iteration before left it; zero before the first."""

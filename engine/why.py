@@ -21,6 +21,7 @@ from engine.functions import FUNCTIONS, Array
 from engine.notation import assignment, parse_cell
 from engine.tape import Tape
 from engine.text import clean
+from engine.whatif import Branch, edit_of
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ def why(debugger: Debugger, cell: Cell) -> Explanation:
         sample=cell.sample,
         iteration=cell.iteration,
     )
+
+
+def put_in(debugger: Debugger, cell: Cell) -> str | None:
+    """That a cell holds what was put in, where it is so; the arithmetic is then what its line would have made of it."""
+    if not isinstance(debugger, Branch) or cell.one_step or cell.down_to > 1:
+        return None
+    plan = debugger.tape(cell.iteration).plan
+    edit = edit_of(debugger.edits, plan, cell.name, cell.iteration, cell.t, cell.index)
+    return None if edit is None else f"put in, what if {edit.text}; without it the line makes what is below"
 
 
 def derived_flow(tape: Tape, cell: Cell) -> str | None:

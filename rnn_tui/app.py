@@ -13,7 +13,7 @@ from textual.theme import Theme
 
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import COMMANDS
+from rnn_tui.bindings import COMMANDS, WITHOUT_KEY
 from rnn_tui.lifecycle import TerminalApp
 from rnn_tui.look import BACKGROUND, look
 from rnn_tui.screens.main import MainScreen
@@ -66,6 +66,8 @@ class DebuggerApp(TerminalApp):
                     command.line or command.group,
                     self._runner(screen, command.action),
                 )
+        for action, name, meaning in WITHOUT_KEY:
+            yield SystemCommand(name, meaning, self._runner(screen, action))
         for notation in NOTATIONS.values():
             yield SystemCommand(
                 f"Notation: {notation.name}", notation.source, self._runner(screen, f"notation('{notation.name}')")

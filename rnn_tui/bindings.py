@@ -30,6 +30,7 @@ class Command:
 
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"
+WHAT_IF = "What if"
 
 COMMANDS: tuple[Command, ...] = (
     Command("step(1)", "right", "→", MOVE, "Run one line", "line", "← →", "one line back, one line on"),
@@ -183,6 +184,25 @@ COMMANDS: tuple[Command, ...] = (
         "enter backspace",
         "why this number; follow one in it, return",
     ),
+    Command(
+        "set_cell",
+        "e",
+        "e",
+        WHAT_IF,
+        "What if: set this cell to another number",
+        "what if",
+        line="set the cell under the cursor, or anything else, and run on",
+    ),
+    Command("undo_edit", "u", "u", WHAT_IF, "What if: undo the last edit", "undo", line="undo the last edit"),
+    Command(
+        "beside",
+        "o",
+        "o",
+        WHAT_IF,
+        "What if: the original and the difference beside it",
+        "original",
+        line="the original and the difference beside it",
+    ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
     Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
@@ -192,3 +212,15 @@ FOOTER_ORDER = (
     "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
     "operand(1)", "page('program')", "help", "quit", "goto", "find",
 )  # fmt: skip
+
+EDITED = ("undo_edit", "beside")
+"""What comes before that in the footer while something is set."""
+
+WITHOUT_KEY: tuple[tuple[str, str, str], ...] = (
+    ("zero_gradient", "What if: zero this gradient", "the gradient under the cursor becomes 0 at this time step"),
+    ("cut_flow", "What if: cut the flow here", "nothing flows back from this time step to the one before"),
+    ("flip_label", "What if: flip this label", "another target for the sample under the cursor"),
+    ("change_weight", "What if: change this weight", "the weight under the cursor, from this iteration on"),
+    ("replace_activation", "What if: replace the activation", "from this iteration on"),
+)
+"""Action, name and explanation of what is in the palette only."""

@@ -41,7 +41,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _close(word: str) -> str:
-    known = [f"--{name}" for name in (*OPTIONS, "color", "no-mouse", "json", "all", "tolerance", "function")]
+    own = ("color", "no-mouse", "json", "all", "tolerance", "function", "set", "difference")
+    known = [f"--{name}" for name in (*OPTIONS, *own)]
     match = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {match[0]}?)" if match else ""
 
@@ -63,7 +64,19 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.npz", help="where to write; replaces what is there"
     )
+    _edits(parser)
     _common(parser)
+
+
+def _edits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_edit,
+        default=[],
+        metavar="EDIT",
+        help="what if: 'da@3 = 0', 'Wa[2,3] *= 2', 'y[4] = flip', 'flow@3 = 0', 'activation = relu'; more than once",
+    )
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +93,8 @@ def _show(parser: argparse.ArgumentParser) -> None:
         help="a name, with @t for one time step: da@3, dWa, z, dWa@7; or reach, or ledger dWa[2,3]",
     )
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
+    _edits(parser)
+    parser.add_argument("--difference", action="store_true", help="with --set: edited − original")
     _common(parser)
 
 
@@ -149,6 +164,15 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "doctor": ("find what is wrong in a backward pass of your own", _doctor),
     "examples": ("list the built-in examples", _examples),
 }
+
+
+def _edit(text: str) -> str:
+    from engine.edits import parse_edit
+
+    try:
+        return parse_edit(text).text
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

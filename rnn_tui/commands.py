@@ -21,6 +21,7 @@ from engine.session import Session, open_session
 from engine.text import clean
 
 if TYPE_CHECKING:
+    from engine.debugger import Debugger
     from engine.gradcheck import Report
     from engine.training import Measured
 
@@ -34,11 +35,28 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if output.exists() and output.samefile(session.data.path):
         raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
     iteration = session.options["iteration"]
-    tape = session.debugger.tape(iteration)
+    debugger = _edited(session, arguments.set)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
-    write_trace(output, tape, meta={"data": session.data.name, **meta})
+    edits = {"what_if": texts} if (texts := _texts(debugger)) else {}
+    write_trace(output, debugger.tape(iteration), meta={"data": session.data.name, **meta, **edits})
     print(f"wrote {arguments.output}", file=sys.stderr)
     return 0
+
+
+def _edited(session: Session, edits: list[str]) -> Debugger:
+    """The debugger in which what `--set` says holds, in the iteration asked for."""
+    if not edits:
+        return session.debugger
+    from engine.whatif import what_if
+
+    return what_if(session.debugger, *edits, iteration=session.options["iteration"])
+
+
+def _texts(debugger: Debugger) -> list[str]:
+    """The edits in force."""
+    from engine.whatif import Branch
+
+    return [edit.text for edit in debugger.edits] if isinstance(debugger, Branch) else []
 
 
 def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -68,6 +86,7 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui show QUANTITY [DATA]`."""
     from engine.notation import parse_cell
+    from engine.whatif import Branch
     from rnn_tui import terminal
     from rnn_tui.show import ledger_text, picture, reach_text
 
@@ -75,17 +94,29 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     cell = wanted.removeprefix("ledger ")
     name, t, index = parse_cell(cell)
     session = open_session(arguments.data, given)
-    tape = session.debugger.tape(session.options["iteration"])
+    iteration = session.options["iteration"]
+    debugger = _edited(session, arguments.set)
+    tape, original = debugger.tape(iteration), None
+    if arguments.difference:
+        if not isinstance(debugger, Branch):
+            raise InputError(
+                "--difference compares with what --set changes; give --set too, for example --set 'da@3 = 0'"
+            )
+        original = debugger.original.tape(iteration)
     mode = arguments.color
     if mode == "auto" and not sys.stdout.isatty():
         mode = "none"
     mode = terminal.color_mode(mode, os.environ)
+    special = cell != wanted or (name == "reach" and name not in tape)
+    if special and original is not None:
+        raise InputError(f"{clean(wanted, 40)} has no difference to show; leave --difference away")
     if cell != wanted:
         sys.stdout.write(ledger_text(tape, name, t, index, mode))
-    elif name == "reach" and name not in tape:
+    elif special:
         sys.stdout.write(reach_text(tape, mode))
     else:
-        sys.stdout.write(picture(tape, name, t, index, mode))
+        note = f"what if: {'; '.join(texts)}" if (texts := _texts(debugger)) else ""
+        sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note))
     return 0
 
 

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from engine.anatomy import Part, anatomy
 from engine.debugger import View
 from engine.derive import CUT, gradient, whole
+from engine.edits import Edit
 from engine.explain import Explanation
 from engine.findings import Finding
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
+from engine.tape import Tape
 from engine.training import Measured
+from engine.whatif import differences, minus
 from engine.why import Cell
 from rnn_tui.look import Look
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
@@ -33,6 +36,7 @@ _NOTHING = Quantity("", ())
 
 
 FLOOR = 1e-6
+ORIGINAL, DIFFERENCE = "original", "edited − original"
 
 
 class Tone(NamedTuple):
@@ -70,6 +74,8 @@ class Selection:
     """Whether the flow view shows which loss reaches which step."""
     finding: int = 0
     """The number of the finding that would be gone to."""
+    beside: bool = False
+    """The original and the difference stand beside what was edited."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
@@ -83,6 +89,8 @@ class Asked:
     equation: str
     reason: str | None
     chosen: int
+    edited: bool = False
+    """The number was put in, so what its line makes is another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +119,39 @@ class Frame:
     """What is wrong with this iteration; None when it has not been looked for."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
+    original: View | None = None
+    """The same point where nothing is edited, when something is."""
+    edits: tuple[Edit, ...] = ()
+    """The edits in force."""
+    compared: Tape | None = None
+    """Another recording whose numbers are coloured on the same scale."""
 
     @cached_property
     def parts(self) -> list[Part]:
-        """The line that ran last, taken apart."""
-        return anatomy(self.view, self.writer, self.sample)
+        """The line that ran last, taken apart; then, where that was asked for, the original result and the difference."""
+        parts = anatomy(self.view, self.writer, self.sample)
+        if not parts or self.as_original is None or not self.selection.beside:
+            return parts
+        edited, original = (each[result_of(each)] for each in (parts, self.as_original.parts))
+        assert edited.values is not None and original.values is not None
+        change = replace(edited, role="difference", text="difference", values=minus(edited.values, original.values))
+        beside = [Part("operator", "│"), replace(original, role="original", text=ORIGINAL)]
+        return [*parts, *beside, Part("operator", "│"), change]
+
+    @cached_property
+    def as_original(self) -> Frame | None:
+        """The frame where nothing is edited; None when nothing is."""
+        if self.original is None:
+            return None
+        return replace(self.choose(beside=False), view=self.original, original=None, edits=(), compared=self.view.tape)
+
+    @cached_property
+    def as_difference(self) -> Frame | None:
+        """The frame of differences, edited − original; None when nothing is edited."""
+        if self.original is None:
+            return None
+        tape = differences(self.original.tape, self.view.tape)
+        return replace(self.choose(beside=False), view=replace(self.view, tape=tape), original=None, edits=())
 
     @cached_property
     def inspected(self) -> int | None:
@@ -195,15 +231,15 @@ class Frame:
         log = bool(self.selection.log)
         if name is None:
             return Tone(scale_of(values), log, FLOOR)
-        tape = self.view.tape
+        tapes = [each for each in (self.view.tape, self.original and self.original.tape, self.compared) if each]
         if not self.rows_of(name):
             # A sum that still grows may pass beyond where it ends.
-            return Tone(max(tape.scale(name), scale_of(values)), log, FLOOR)
+            return Tone(max(scale_of(values), *(tape.scale(name) for tape in tapes)), log, FLOOR)
         together = self._in_line if in_line and name in self._in_line else among | {name}
-        scale = max(tape.scale(each) for each in together)
+        scale = max(tape.scale(each) for each in together for tape in tapes)
         # What truncation cut off may be as small as it likes.
         deep = [each for each in together if not each.endswith(CUT)] or [name]
-        floor = min(tape.scale(each) * tape.depth(each) for each in deep) / scale
+        floor = min(tape.scale(each) * tape.depth(each) for each in deep for tape in tapes) / scale
         if self.selection.log is None:
             log = floor * LOG_FROM < 1
         return Tone(scale, log, min(0.5, max(1e-30, floor)))
@@ -238,12 +274,17 @@ class Frame:
         return replace(self, selection=replace(self.selection, **changes))  # pyright: ignore[reportArgumentType]
 
 
+def result_of(parts: list[Part]) -> int:
+    """Which part of a line is what it writes: with a sample chosen that sample's term of it."""
+    return [i for i, part in enumerate(parts) if part.role in ("result", "term", "total")][-1]
+
+
 def cell_of_part(frame: Frame) -> Cell | None:
     """The cell under the cursor as a place to ask about; None for what is computed within the line."""
     if frame.inspected is None or frame.cell is None:
         return None
     part, view = frame.parts[frame.inspected], frame.view
-    if part.name is None:
+    if part.name is None or part.role in ("original", "difference"):
         return None
     iteration, index = view.point.iteration, part.index(*frame.cell)
     if part.role == "result" and part.name in view.tape.parameters:

@@ -17,6 +17,7 @@ from engine.ledger import ledger
 from engine.program import Loop
 from engine.reach import reach
 from engine.tape import Tape
+from engine.whatif import difference, differences
 from engine.why import Cell, derived_flow, equation_text, why, zero_reason
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import ColorMode
@@ -34,16 +35,31 @@ _SYSTEMS = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": No
 CELL = 10
 
 
-def picture(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mode: str) -> str:
-    """What `show` prints; InputError when there is no such quantity, step or cell."""
+def picture(
+    tape: Tape,
+    name: str,
+    t: int | None,
+    index: tuple[int, ...],
+    mode: str,
+    *,
+    original: Tape | None = None,
+    note: str = "",
+) -> str:
+    """What `show` prints, by how much it differs from `original` where there is one; InputError for no such quantity, step or cell.
+
+    `note` stands below the heading.
+    """
     quantity = tape.plan.program.quantities.get(name)
     if index and t is None and quantity is not None and quantity.rows:
         raise InputError(f"{name} is in time; name the step too, for example {name}@1[{','.join(map(str, index))}]")
-    array, heading, rows, columns = _select(tape, name, t)
+    source = tape if original is None else differences(original, tape)
+    array, heading, rows, columns = _select(source, name, t)
     if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"
     matrix = np.atleast_2d(array)
     first = tape.plan.steps + 1 - len(matrix) if rows == "t" else 0
+    compared = "" if original is None else f"edited − original: {_first(original, tape, name)}"
+    heading = "\n".join(text for text in (heading, note, compared) if text)
     return _text(matrix, heading, rows, columns, first, mode)
 
 
@@ -102,6 +118,17 @@ def _text(
             console.print(Segments([Segment("      "), *line, Segment.line()]), end="")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def _first(original: Tape, edited: Tape, name: str) -> str:
+    """Where a quantity first differs, in words."""
+    found = difference(original, edited, name)
+    if found.point is None:
+        return "nothing differs"
+    if found.offset == -1:
+        return f"{found.count} of {found.values.size} differ, from the start"
+    when = "" if found.point.t is None else f", t = {found.point.t}"
+    return f"{found.count} of {found.values.size} differ, first after {found.point.phase}{when}, {found.point.line}"
 
 
 def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]:

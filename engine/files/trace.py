@@ -6,6 +6,7 @@
     versions        rnn-tui, numpy, python
     options         of the network, under the names of `engine.Network`; the cell by its name
     seed, iteration, classes
+    what_if         the edits in force, as `engine.edits` writes them; those of weights, data and activation are in the arrays and options
     equations       a list of {"phase", "loop", "lines"}, in the order in which they run
     matrix_library  name, version, the processors there are, and the numbers of threads set in the environment
 
@@ -32,6 +33,7 @@ from numpy.lib import format as npy
 from engine.cells import CELLS, Cell
 from engine.debugger import Training
 from engine.derive import NEXT, OUT, gradient
+from engine.edits import parse_edit
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
 from engine.files.raw import shown
@@ -43,6 +45,7 @@ from engine.notation import Writer
 from engine.program import build, carried_over
 from engine.tape import check_batch
 from engine.text import clean
+from engine.whatif import is_start
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -276,6 +279,16 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
             raise InputError(f"{trace.file}: {name} has shape {state.shape}; it needs one row a sample, {hidden} wide")
         states[name] = state[0]
     return states if any(state.any() for state in states.values()) else {}
+
+
+def what_if_of(trace: Trace, network: Network) -> list[str]:
+    """The edits of what lines write, which do not follow from what the trace says the iteration started from."""
+    texts: Any = trace.meta.get("what_if", [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast("list[Any]", texts)):
+        raise InputError(f"{trace.file}: what_if in {META} must be a list of texts")
+    with _named(trace):
+        edits = [parse_edit(text) for text in cast("list[str]", texts)]
+    return [edit.text for edit in edits if not is_start(edit, network)]
 
 
 def check_equations(trace: Trace, tape: Tape) -> None:

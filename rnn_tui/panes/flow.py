@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.derive import OUT, gradient
 from engine.functions import Array
-from rnn_tui.frame import Frame
+from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.reach import draw_reach
@@ -51,15 +51,16 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
         return draw_reach(frame, width, height)
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)
-    names, scales = _names(frame, height)
-    curved = CURVE if frame.selection.page == "flow" and height >= CURVED_FROM else 0
-    fewer, _ = _names(frame, height - curved)
+    compared = frame.selection.beside and frame.as_original is not None
+    names, scales = ([name], {}) if compared else _names(frame, height)
+    curved = CURVE if frame.selection.page == "flow" and height >= CURVED_FROM and not compared else 0
+    fewer = names if compared else _names(frame, height - curved)[0]
     if [each for each in names if each in scales] == [each for each in fewer if each in scales]:
         names = fewer
     else:  # flows that belong together come first
         curved = 0
     title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
-    scale = ", log" if len(names) == 1 and frame.tone(view.tape[name], name).log else ""
+    scale = ", log" if len(names) == 1 and not compared and frame.tone(view.tape[name], name).log else ""
     if frame.sample is None:
         title += f": units × time, largest of {frame.samples} samples"
     else:  # first what may be cut least
@@ -69,7 +70,10 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
     grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
-    if len(names) == 1:
+    if compared:
+        _beside(frame, canvas, name, grid, room)
+        end = height
+    elif len(names) == 1:
         top = 1 if height < 9 else 2
         lines = _picture(frame, canvas, name, grid, top, max(1, height - curved - 3 - top), frozenset())
         _axis(frame, canvas, name, top + lines, grid)
@@ -116,6 +120,25 @@ def _several(
         y += 1 + lines + each_step
     _axis(frame, canvas, names[0], y, grid)
     return y + 1
+
+
+def _beside(frame: Frame, canvas: Canvas, name: str, grid: _Grid, room: int) -> None:
+    """One quantity as edited, as it was and the difference, one below the other; the difference alone where there is no room."""
+    frames = [("edited", frame), (ORIGINAL, frame.as_original), (DIFFERENCE, frame.as_difference)]
+    shown = [(words, each) for words, each in frames if each is not None]
+    shown = shown if canvas.height - 3 >= LEAST * len(shown) else shown[-1:]
+    share = (canvas.height - 3) // len(shown)
+    each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
+    y = 1
+    for words, each in shown:
+        log = ", log" if each.tone(each.view.tape[name], name).log else ""
+        style = frame.look.error if words == DIFFERENCE else frame.look.text
+        canvas.text(LEFT, y, shortened(f"{frame.writer.spelling.name(name)} {words}{log}", room), style)
+        lines = _picture(each, canvas, name, grid, y + 1, share - 1 - each_step, frozenset())
+        if each_step:
+            _norms(each, canvas, name, y + 1 + lines, grid, room)
+        y += 1 + lines + each_step
+    _axis(frame, canvas, name, y, grid)
 
 
 def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[str]]]:

@@ -21,12 +21,17 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """What is open on the left; where we are and the loss, once it is there, on the right."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *_place(frame, roomy=width >= 100)]
+    crowded = bool(frame.edits) and height == 1 and width < 100
+    place = _place(frame, roomy=width >= 100, short=crowded)
+    right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *place]
     length = sum(cell_len(text) for text, _ in right)
-    x = canvas.text(1, 0, "rnn-tui", look.accent)
-    room = width - length - x - 5
-    x = canvas.text(x + 2, 0, shortened(frame.name, room), look.bold)
-    canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
+    x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
+    room = width - length - x - 3
+    if frame.edits:
+        _banner(frame, canvas, *((x, 0, room) if height == 1 else (1, height - 1, width - 2)))
+    if not frame.edits or height > 1:
+        x = canvas.text(x, 0, shortened(frame.name, room), look.bold)
+        canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
     x = width - length - 1
     for text, style in right:
         before, x = x, canvas.text(x, 0, text, style)
@@ -41,7 +46,15 @@ def _wrong(frame: Frame) -> list[tuple[str, Style]]:
     return [(f"{WRONG}{serious}", frame.look.error), ("   ", frame.look.dim)] if serious else []
 
 
-def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:
+def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
+    """What is set, in a colour that cannot be overlooked; a click undoes the last edit."""
+    last, *before = reversed([edit.text for edit in frame.edits])
+    end = f" + {len(before)} (u undoes) " if before else " (u undoes) "
+    text = shortened(f" what if: {last}", room - len(end)) + end
+    canvas.text(x, y, text, frame.look.error + Style(reverse=True), Press("undo_edit"))
+
+
+def _place(frame: Frame, *, roomy: bool, short: bool = False) -> list[tuple[str, Style]]:
     look, view = frame.look, frame.view
     point = view.point
     loss = view.value("loss")
@@ -53,7 +66,7 @@ def _place(frame: Frame, *, roomy: bool) -> list[tuple[str, Style]]:
     if frame.batches > 1:
         epoch = f"batch {point.iteration % frame.batches + 1}/{frame.batches}"
         epoch = f"epoch {point.iteration // frame.batches} {epoch}  " if roomy else f"{epoch}  "
-    iteration = f"iteration {point.iteration}  " if roomy or not epoch else f"it. {point.iteration}  "
+    iteration = f"iteration {point.iteration}  " if roomy or not (epoch or short) else f"it. {point.iteration}  "
     parts = [(iteration + epoch, look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
     if point.t is not None:
         parts.append((f"  t = {point.t}", look.accent))

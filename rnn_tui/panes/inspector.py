@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -13,7 +14,8 @@ from engine.anatomy import Part
 from engine.derive import NEXT, gradient
 from engine.explain import Explanation, Factor, Term, explain, explain_update
 from engine.functions import Array
-from rnn_tui.frame import Frame
+from engine.whatif import edit_of
+from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.colorbar import colorbar
@@ -62,7 +64,11 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
     label = _label(frame, part, index)
     where = _where(frame, part, index)
     head: Line = [(label, look.accent), (f" = {exact(value, part.values.dtype)}", look.bold), (f"   {where}", look.dim)]
+    if part.role == "difference":
+        return [head, [("edited − original, on a scale of its own", look.dim)]]
     notes: list[Line] = [[(note, look.accent)] for note in _notes(frame, part, index) if note]
+    if edited := _edited(frame, part, index):
+        notes.insert(0, [(edited, look.error)])
     if part.name == NORM:
         head[2] = ("   √ of the sum of these squared:", look.dim)
         return [head, *_norms(frame, room, height - 1 - len(notes)), *notes]
@@ -123,6 +129,8 @@ def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     name = frame.writer.spelling.name(part.name) + ("" if part.t is None else f"@{part.t}")
     if part.role == "term" and frame.sample is not None:
         name += f",{frame.sample}"
+    if part.role in ("original", "difference"):
+        name = f"{part.text} {name}"
     return name + _index(_lying(frame, part.name, index))
 
 
@@ -161,7 +169,26 @@ def _sample(frame: Frame, row: int) -> str:
     return f"sample {own}" if frame.view.tape.samples is None else f"sample {own} (row {row})"
 
 
+def _edited(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
+    """That a number was put in, what it was originally, and by how much it differs; "" where nothing is edited."""
+    if frame.as_original is None or frame.inspected is None or frame.cell is None or part.role == "original":
+        return ""
+    plan, iteration = frame.view.tape.plan, frame.view.point.iteration
+    edit = edit_of(frame.edits, plan, part.name or "", iteration, part.t, index) if part.role != "term" else None
+    text = [f"put in by what if: {edit.text}"] if edit else []
+    others = frame.as_original.parts
+    other = others[frame.inspected] if frame.inspected < len(others) else None
+    if other is not None and other.values is not None and part.values is not None and other.name == part.name:
+        now, was = float(part.values[frame.cell]), float(other.values[frame.cell])
+        if now != was and not (math.isnan(now) and math.isnan(was)):
+            text.append(f"original {number(was, 10, 5, trim=True)}, by {number(now - was, 10, 4, trim=True)}")
+    return " · ".join(text)
+
+
 def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanation | None:
+    if part.role == "original" and frame.as_original is not None:
+        own = frame.as_original
+        return _explanation(own, own.parts[result_of(own.parts)], index)
     view = frame.view
     if part.role == "result" and part.name is not None and view.point.phase == "update":
         return explain_update(view.tape, part.name, index)
@@ -279,7 +306,7 @@ def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height
         canvas.text(x, y + 1, f"{broken} NaN or infinite", look.error)
     if height < 3:
         return
-    name = part.name if part.role != "term" else None
+    name = part.name if part.role not in ("term", "difference") else None
     tone = frame.tone(values, name, in_line=True)
     bar = colorbar(look.palettes.signed, look.mode, 35, tone.scale, log=tone.log)
     canvas.rows(x, y + min(2, height - 2), bar)

@@ -34,7 +34,7 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
 )
 """Cell sizes from large to small; the first that fits is taken."""
 POOLED = "÷"
-INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")"])
+INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")", "│"])
 """Operators that may begin a row: what stands before them does not belong to what follows."""
 LONG_LABEL, SHORT_LABEL, TINY_LABEL = 24, 11, 10
 
@@ -235,7 +235,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    name = part.name if part.role != "term" else None
+    name = part.name if part.role not in ("term", "difference") else None
     codes = frame.picture(part.values, name, *item.shown, padding=part.padding, in_line=True)
     rows = heatmap(codes, look.palettes.signed, look.mode, *manner.cell, cursor)
     canvas.rows(x, top, rows)

@@ -104,7 +104,9 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         y += 1
     total = math.fsum(found.values.tolist())
     x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
-    canvas.text(x, y, shortened(f" = their sum; {_against(total, found.value)}", room - VALUE), look.dim)
+    canvas.text(
+        x, y, shortened(f" = their sum; {_against(total, found.value, edited=asked.edited)}", room - VALUE), look.dim
+    )
     hint = "h j k l choose · enter follows · backspace returns · esc closes"
     if room < cell_len(hint):
         hint = "hjkl ⏎ follow · ⌫ back · esc"
@@ -119,10 +121,11 @@ def _first(heights: list[int], chosen: int, lines: int) -> int:
     return first
 
 
-def _against(total: float, stored: float) -> str:
+def _against(total: float, stored: float, *, edited: bool) -> str:
     if total == stored or (math.isnan(total) and math.isnan(stored)):
         return "stored is the same"
-    return f"stored differs by {number(stored - total, 9, 1, trim=True)} (rounding)"
+    cause = "put in" if edited else "rounding"
+    return f"stored differs by {number(stored - total, 9, 1, trim=True)} ({cause})"
 
 
 def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, Cell]]]:

@@ -14,10 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region
-from textual.reactive import reactive
-from textual.screen import Screen
 from textual.strip import Strip
-from textual.timer import Timer
 from textual.widgets import Static
 
 from engine.anatomy import writer_for
@@ -27,9 +24,10 @@ from engine.findings import Finding, findings, quick
 from engine.notation import NOTATIONS
 from engine.program import Line
 from engine.session import Session
-from engine.why import Cell, equation_text, why, zero_reason
-from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
-from rnn_tui.frame import PAGES, Asked, Frame, Page, Selection, cell_of_part
+from engine.whatif import Branch
+from engine.why import Cell, equation_text, put_in, why, zero_reason
+from rnn_tui.bindings import COMMANDS, EDITED, FOOTER_ORDER
+from rnn_tui.frame import PAGES, Asked, Frame, Page, cell_of_part
 from rnn_tui.look import Look
 from rnn_tui.panes.findings import draw_findings
 from rnn_tui.panes.flow import draw_flow
@@ -45,6 +43,7 @@ from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import TERMS, draw_why, numbered
 from rnn_tui.render.pooling import block_range
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
+from rnn_tui.screens.what_if import WhatIf
 from rnn_tui.targets import Press, ToCell, ToCrumb, ToFinding, ToIteration, ToLine, ToOperand, ToPosition, ToWeight
 from rnn_tui.widgets.pane import Columns, Pane, Rows
 
@@ -74,7 +73,7 @@ class _EnoughError(Exception):
     """Ends training for this moment."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(WhatIf):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,19 +82,9 @@ class MainScreen(Screen[None]):
         if command.action != "command_palette"
     ]
 
-    frame: reactive[Frame | None] = reactive(None, init=False)
-    """What is shown; every pane is bound to it."""
-
     def __init__(self, session: Session, look: Look) -> None:
-        super().__init__()
-        self.session = session
-        self.debugger = session.debugger
+        super().__init__(session)
         self._look = look
-        self._notation: str = session.options["notation"]
-        self._writer = writer_for(self.debugger.plan, self._notation)
-        self._selection = Selection()
-        self._timer: Timer | None = None
-        self._training: Timer | None = None
         self._trained = 0
         self._searching: _Search | None = None
         self._logged: list[str] = []
@@ -195,12 +184,14 @@ class MainScreen(Screen[None]):
             history=dict(debugger.history) if self._selection.page == "training" else {},
             findings=self._found_wrong(),
             keys=self._keys(),
+            original=debugger.original_view if isinstance(debugger, Branch) else None,
+            edits=debugger.edits if isinstance(debugger, Branch) else (),
         )
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         by_action = {command.action: command for command in COMMANDS}
         labels: list[tuple[str, str, str]] = []
-        for action in FOOTER_ORDER:
+        for action in (*EDITED, *FOOTER_ORDER):
             command = by_action[action]
             if not self._works(action):
                 continue
@@ -229,6 +220,8 @@ class MainScreen(Screen[None]):
             return True
         if action in ("cell(0,-1)", "operand(1)"):
             return self.debugger.position > 0 and self._selection.page == "program"
+        if action in ("undo_edit", "beside"):
+            return isinstance(self.debugger, Branch)
         if action == "sample(1)":
             return len(self.session.data.X) > 1
         return True
@@ -385,11 +378,6 @@ class MainScreen(Screen[None]):
         position, length = self.debugger.position, self.debugger.program.length
         return position > 0 and (position - 1) % length in self.debugger.stops_in((position - 1) // length)
 
-    def _stop_running(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-
     # Breakpoints and the listing
 
     def _all_lines(self) -> list[Line]:
@@ -434,10 +422,6 @@ class MainScreen(Screen[None]):
         self._show()
 
     # What is looked at
-
-    def _choose(self, **changes: object) -> None:
-        self._selection = replace(self._selection, **changes)  # pyright: ignore[reportArgumentType]
-        self._show()
 
     def action_cell(self, rows: int, columns: int) -> None:
         """Moves the cell cursor inside its picture."""
@@ -552,11 +536,6 @@ class MainScreen(Screen[None]):
         )
         self._show()
 
-    def _stop_training(self) -> None:
-        if self._training is not None:
-            self._training.stop()
-            self._training = None
-
     def _go_to_moment(self, frame: Frame) -> None:
         """To the iteration and time step under the cursor of the training view: where its error arrives."""
         self._stop_training()
@@ -569,6 +548,9 @@ class MainScreen(Screen[None]):
         self._say("4 leads back to the training view")
 
     # Findings
+
+    def _forget(self) -> None:
+        self._findings = {}
 
     def _found_wrong(self) -> tuple[Finding, ...] | None:
         """What is wrong with this iteration: looked for when it is asked for, and otherwise where that takes no time."""
@@ -602,7 +584,9 @@ class MainScreen(Screen[None]):
             return None
         found = why(self.debugger, path[-1])
         equation = equation_text(self.debugger, path[-1], found, self._notation)
-        return Asked(path, found, equation, zero_reason(self.debugger, path[-1], found), self._selection.follow)
+        edited = put_in(self.debugger, path[-1])
+        reason = edited or zero_reason(self.debugger, path[-1], found)
+        return Asked(path, found, equation, reason, self._selection.follow, edited=edited is not None)
 
     def _ask(self, *path: Cell) -> None:
         """Opens the explanation of the last cell of a path; closes it when there is none."""
@@ -712,9 +696,6 @@ class MainScreen(Screen[None]):
     def action_quit(self) -> None:
         """Ends the program."""
         self.app.exit()
-
-    def _say(self, text: str) -> None:
-        self.notify(text, markup=False, timeout=4)
 
     # The mouse
 

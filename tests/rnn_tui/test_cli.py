@@ -20,6 +20,7 @@ from engine.files.locate import sample_names
 from engine.files.project import samples
 from engine.gradcheck import check
 from engine.session import open_session
+from engine.whatif import what_if
 from rnn_tui import cli
 from rnn_tui.cli import COMMANDS
 
@@ -131,6 +132,10 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("check", "--tolerance", "0"), ("0 is not possible; it must be a number from 1e-10",)),
     (("check", "--tolerance", "x"), ("x is not possible",)),
     (("code", "a.csv", "b.csv"), ("b.csv",)),
+    (("show", "da", "--set", "da@3"), ("da@3 sets nothing; write for example da@3[0,5] = 0",)),
+    (("show", "da", "--set", "da@3 = \x1b[2J"), ("␛[2J is no number",)),
+    (("trace", "-o", "x.npz", "--set", "da@3[x] = 1"), ("x is no index",)),
+    (("show", "da", "--sett", "da@3=0"), ("there is no option --sett (did you mean --set?)",)),
     ((), ("the debugger needs a terminal", "`rnn-tui trace`")),
     (("vanishing", "--color", "none"), ("the debugger needs a terminal",)),
 ]  # fmt: skip
@@ -511,6 +516,73 @@ def test_show_refuses(rnn_tui: Callable[..., Done], argument: str, part: str) ->
     done = rnn_tui("show", argument)
     assert_refused(done, part)
     assert done.err.rstrip("\n").isprintable()
+
+
+# What if
+
+
+def test_show_as_it_would_be(rnn_tui: Callable[..., Done]) -> None:
+    original = open_session(None, {}).debugger.tape(0)
+    edited = what_if(open_session(None, {}).debugger, "da@3[0,5] = 0").tape(0)
+    cells = {"da@3[0,5]": 0.0, "da@2[0,0]": edited["da"][2, 0, 0], "da@4[0,0]": original["da"][4, 0, 0]}
+    for cell, value in cells.items():
+        done = rnn_tui("show", cell, "--set", "da@3[0,5]=0")
+        assert (done.code, float(done.out), done.err) == (0, value, "")
+    several = rnn_tui("show", "Wa", "--set", "Wa[0,0] = 2", "--set", "Wa[0,0] *= 3")
+    assert several.out.splitlines()[1] == "what if: Wa[0,0] = 2; Wa[0,0] *= 3"
+    assert float(rnn_tui("show", "Wa[0,0]", "--set", "Wa[0,0]=2", "--set", "Wa[0,0] *= 3").out) == 6
+
+
+def test_show_the_difference(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("show", "da@2", "--set", "da@3[0,:] = 0", "--difference")
+    assert done.out.splitlines()[:3] == [
+        "da@2  10×8",
+        "what if: da@3[0,:] = 0",
+        "edited − original: 32 of 880 differ, first after backward, t = 4, da",
+    ]
+    original, edited = (float(rnn_tui("show", "loss", *edit).out) for edit in ((), ("--set", "y[4] = flip")))
+    assert float(rnn_tui("show", "loss", "--set", "y[4] = flip", "--difference").out) == edited - original
+    nothing = rnn_tui("show", "a@3", "--set", "da@3 = 0", "--difference").out
+    assert "nothing differs" in nothing
+    weight = rnn_tui("show", "Wa", "--set", "Wa[2,3] = 0.5", "--difference").out
+    assert "1 of 64 differ, from the start" in weight
+    term = rnn_tui("show", "dWa@2", "--set", "da@3 = 0", "--difference")
+    assert (term.code, term.err) == (0, "")
+
+
+def test_an_edit_belongs_to_the_iteration_asked_for(rnn_tui: Callable[..., Done]) -> None:
+    own = what_if(open_session(None, {}).debugger, "z@2 = 0", iteration=2).tape(2)
+    done = rnn_tui("show", "loss", "--iteration", "2", "--set", "z@2 = 0")
+    assert float(done.out) == own.loss
+
+
+def test_a_trace_of_what_was_set_opens_as_it_was_set(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "edited.npz"
+    edits = ("--set", "da@3 = 0", "--set", "Wa[0,0] *= 2", "--set", "y[4] = flip", "--set", "activation = tanh")
+    assert rnn_tui("trace", "-o", str(path), *edits).code == 0
+    with np.load(path) as trace:
+        meta = json.loads(str(trace["meta"]))
+        assert meta["what_if"] == list(edits[1::2])
+        assert not trace["da"][3].any()
+        again = open_session(path, {}).debugger.tape(0)
+        assert all((again[name] == trace[name]).all() for name in ("da", "dWa", "Wa", "y", "dWa", "loss"))
+    assert float(rnn_tui("show", "da@3[0,0]", str(path)).out) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("show", "da", "--difference"), "give --set too"),
+        (("show", "da", "--set", "da@33 = 0"), "da@33 is computed by no line; T is 10"),
+        (("show", "da", "--set", "q = 0"), "there is no quantity 'q' to set; there are"),
+        (("show", "da", "--set", "da@3[0] = 0"), "da is 10×8 here; da@3[0] is not a place in it"),
+        (("show", "da", "--set", "activation = gelu"), "gelu"),
+        (("trace", "-o", "never.npz", "--set", "y[4] = 2"), "the classes 0 to 1"),
+        (("show", "h", "--cell", "lstm", "--set", "activation = relu"), "has its own activations"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_refused(rnn_tui: Callable[..., Done], arguments: tuple[str, ...], part: str) -> None:
+    assert_refused(rnn_tui(*arguments), part)
 
 
 @pytest.mark.parametrize("mode", ["truecolor", "256", "16"])
