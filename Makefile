@@ -12,7 +12,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench doctor-score pictures samples clean
+.PHONY: run test check format lint types layers bench doctor-score fuzz pictures samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -38,6 +38,9 @@ layers: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.installed-dev
+	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -q tests/engine/test_breakpoints.py -k only_its_own
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)
