@@ -26,6 +26,8 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *place]
     length = sum(cell_len(text) for text, _ in right)
     x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
+    if not crowded:
+        canvas.hit(1, 0, 7, 1, Press("app.command_palette"))
     room = width - length - x - 3
     if frame.edits:
         _banner(frame, canvas, *((x, 0, room) if height == 1 else (1, height - 1, width - 2)))

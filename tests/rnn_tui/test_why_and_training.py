@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual.command import CommandPalette
 
 from engine.program import Point
 from engine.session import open_session
 from engine.why import Cell
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
-from rnn_tui.targets import ToCrumb, ToIteration, ToOperand
+from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
 from tests.rnn_tui.test_app import running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -182,3 +183,9 @@ async def test_watches_and_logs_stand_below_the_listing() -> None:
         assert "watch · log" in text
         assert "norm(a) = " in text
         assert "0 · t=1 a: t = 1, max(a) = " in text
+
+
+async def test_the_palette_opens_by_mouse() -> None:
+    async with running() as driven:
+        await driven.click("header", lambda target: isinstance(target, Press))
+        assert isinstance(driven.app.screen, CommandPalette)
