@@ -17,8 +17,9 @@ class Pooled:
 
     def __init__(self, rows: int, columns: int, units: int, dtype: np.dtype[Any]) -> None:
         self._starts = np.arange(columns) * rows // columns
-        self._high = np.full((columns, units), -np.inf, dtype)
-        self._low = np.full((columns, units), np.inf, dtype)
+        kind = dtype if dtype.kind == "f" else np.dtype(np.float64)  # class indices have no infinity to begin with
+        self._high = np.full((columns, units), -np.inf, kind)
+        self._low = np.full((columns, units), np.inf, kind)
 
     def add(self, block: Array, first: int) -> None:
         """Adds the rows from number `first` on."""

@@ -613,6 +613,8 @@ async def test_the_footer_shows_only_what_works() -> None:
         assert "h j k l cell" in driven.footer()
         await driven.do("page('flow')")
         assert "h j k l cell" not in driven.footer()
+        await driven.do("page('weights')")
+        assert "h j k l cell" in driven.footer()
 
 
 async def test_with_one_sample_there_is_none_to_choose(tmp_path: Path) -> None:
