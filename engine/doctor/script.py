@@ -26,7 +26,7 @@ from engine.doctor.diagnose import (
 )
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
-from engine.doctor.matching import Reference
+from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.doctor.report import Place, Report
@@ -267,6 +267,11 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
     """The problem that these events solve: of all ways to read its arrays the one whose states were computed."""
     if (gated := _gated(events, given)) is not None:
         return gated
+    if (spelt := _spelt(events)) is not None:
+        raise CannotRun(
+            f"it is {spelt} by its weights' names; such cells are examined only with their weights called as in the notation ng "
+            "of rnn-tui code, one sample a row, and sequences of one length"
+        )
     known = _by_role(events)
     for name, value in given.items():
         known[name] = [(-1, value, name), *known.get(name, [])]
@@ -294,6 +299,8 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
             break
     if best is None or best.share == 0.0:
         return best
+    if best.problem.X.shape[1] <= MOST_STEPS and _share(best.problem, events) == 0.0:
+        return replace(best, share=0.0)  # numbers of the same sum, not the states
     return _settled(best, known)
 
 
@@ -301,16 +308,18 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
     """The same for a cell with gates, whose weights are called as its table calls them."""
     arrays: dict[str, Array] = {}
     for event in events:
-        if event.site.kind == "assign" and event.array is not None:
-            arrays.setdefault(placing.final_name(event.target), event.array)
+        if event.site.kind == "assign" and is_array(event.value):  # of one number too: by of one output
+            arrays.setdefault(placing.final_name(event.target), event.value)
     for cell in CELLS.values():
         if cell.has_activation or not cell.parameters.keys() <= arrays.keys() or "Wy" not in arrays:
             continue
         own = {name: arrays[name] for name in (*cell.parameters, "Wy", "by") if name in arrays}
         first = next(name for name, axes in cell.parameters.items() if axes == ("D", "H"))
-        features, hidden = own[first].shape
+        if own[first].ndim != 2 or own["Wy"].ndim != 2:
+            continue
+        (features, hidden), outputs = own[first].shape, own["Wy"].shape[1]
         try:
-            network = Network(features, own["Wy"].shape[1], hidden, cell=cell, weights=own)
+            network = Network(features, outputs, hidden, cell=cell, weights={"by": np.zeros(outputs), **own})
         except InputError:
             continue
         known = _by_role(events)
@@ -322,6 +331,17 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
             if share > 0:
                 names = {**{n: n for n in own}, "X": name}
                 return _settled(Found(problem, events, names, frozenset(), layout, share, ()), known)
+    return None
+
+
+def _spelt(events: Sequence[Event]) -> str | None:
+    """The cell with gates all of whose weights' names in some notation are assigned, biases aside."""
+    names = {placing.final_name(e.target) for e in events if e.site.kind == "assign" and is_array(e.value)}
+    for cell in CELLS.values():
+        weights = [name for name, axes in cell.parameters.items() if len(axes) == 2]
+        for spelling in ({}, *cell.names.values()):
+            if not cell.has_activation and {spelling.get(name, name) for name in weights} <= names:
+                return f"the cell {cell.name}"
     return None
 
 
@@ -575,20 +595,30 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
 def _gradient(found: Found, target: str) -> str | None:
     """The parameter whose gradient a target is called."""
     name = placing.final_name(target)
+    if name in found.names.values():
+        return None  # the weights of the gate g end in g, as gradients may: Wxg
     own = name.removeprefix("d")
-    return own if own != name and own in found.problem.parameters else roles.gradient(name)
+    if own != name and own in found.problem.parameters:
+        return own
+    return roles.gradient(name) if found.problem.network.table.has_activation else None
 
 
 def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
-    names = ("p", "logits") if reference.problem.network.head.classes else ("logits", "dlogits")
-    if reference.problem.network.outputs == 1:
-        return True
-    return any(
-        m.entry.name == names[0] and abs(m.scale - 1) < 1e-6
-        for e in events
-        if e.array is not None and e.array.size <= reference.problem.tape["logits"].size
-        for m in reference.matches(e.array)
-    )
+    """Whether the outputs were computed: p, or for a squared loss the logits; in one array, by step, by sample or number by number."""
+    problem = reference.problem
+    name = "p" if problem.network.head.classes else "logits"
+    numbers = np.ravel(problem.tape[name]) if problem.network.outputs == 1 else np.empty(0)
+    for event in events:
+        if event.array is None:
+            if is_array(event.value) or isinstance(event.value, float | int):
+                own = np.asarray(event.value, dtype=float)
+                if own.size == 1 and np.isclose(own.item(), numbers, rtol=SINGLE, atol=0.0).any():
+                    return True
+        elif event.array.size <= problem.tape["logits"].size and any(
+            m.entry.name == name and abs(m.scale - 1) < 1e-6 for m in reference.matches(event.array)
+        ):
+            return True
+    return False
 
 
 def _conventions(found: Found) -> dict[str, str]:
