@@ -20,6 +20,7 @@ from engine.doctor.diagnose import (
     CannotRun,
     Patient,
     is_of_loss,
+    is_single_precision,
     located,
     shown_axes,
     unless_forward_unknown,
@@ -179,7 +180,8 @@ def _examine_events(
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
     gradients = {name: value / scale.factor for name, value in gradients.items()}
     missing_names = frozenset(found.problem.parameters) - found.names.keys()
-    parameters = comparing.compare_all(found.problem, gradients, missing_names)
+    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
+    parameters = comparing.compare_all(found.problem, gradients, missing_names, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
     notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
@@ -227,10 +229,12 @@ def _is_right(patient: Patient, text: str) -> bool:
         return False
     reference = Reference(found.problem)
     gradients = _gradients(found, reference)
-    scale = find_scale(found.problem, Run((), (), found.events), Measurement(None, gradients), reference, single=False)
+    run = Run((), (), found.events)
+    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
+    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     missing = frozenset(found.problem.parameters) - found.names.keys()
     scaled = {name: value / scale.factor for name, value in gradients.items()}
-    return all(each.ok for each in comparing.compare_all(found.problem, scaled, missing).values())
+    return all(e.ok for e in comparing.compare_all(found.problem, scaled, missing, tolerance=tolerance).values())
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
@@ -242,7 +246,12 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
             "name the function with --function"
         )
     if found.share:
-        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or other arrays?"
+        cell = found.problem.network.table
+        what = "a simple RNN" if cell.has_activation else f"the cell {cell.name}"
+        return (
+            f"it computes the states of {what} on its arrays at some steps only; "
+            "is it another cell, or are its sequences of different lengths?"
+        )
     return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
 
 
@@ -337,9 +346,10 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
 def _spelt(events: Sequence[Event]) -> str | None:
     """The cell with gates all of whose weights' names in some notation are assigned, biases aside."""
     names = {placing.final_name(e.target) for e in events if e.site.kind == "assign" and is_array(e.value)}
+    own_names: Mapping[str, str] = {}
     for cell in CELLS.values():
         weights = [name for name, axes in cell.parameters.items() if len(axes) == 2]
-        for spelling in ({}, *cell.names.values()):
+        for spelling in (own_names, *cell.names.values()):
             if not cell.has_activation and {spelling.get(name, name) for name in weights} <= names:
                 return f"the cell {cell.name}"
     return None

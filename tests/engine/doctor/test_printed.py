@@ -32,10 +32,9 @@ def verdict(tmp_path: Path, *arguments: str) -> str:
     ("sample", "notation", "expected"),
     [
         ("many_to_one", "wildml", "correct"),
-        ("exploding", "karpathy", "correct"),
+        ("many_to_one", "karpathy", "correct"),
         ("dying_relu", "goodfellow", "correct"),
         ("many_to_one", "pytorch", "cannot-run"),
-        ("adding", "ng", "correct"),
         ("reber", "ng", "cannot-run"),  # its strings end early
     ],
 )
