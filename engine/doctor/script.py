@@ -30,13 +30,14 @@ from engine.doctor.layouts import Layout
 from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
-from engine.doctor.report import Place, Report
+from engine.doctor.report import Finding, Place, Report
 from engine.doctor.scale import find_scale
 from engine.doctor.trying import Event, Finder, Run, events_of
 from engine.doctor.values import is_array
+from engine.doctor.variants import CATALOGUE
 from engine.errors import InputError
 from engine.functions import Array
-from engine.network import Network
+from engine.network import TRUNCATIONS, Network
 
 SECONDS = 3.0
 CANDIDATES = 4
@@ -213,7 +214,25 @@ def _examine_events(
     def verify(text: str) -> bool:
         return not given and _is_right(patient, text)
 
-    return unless_forward_unknown(located(patient, report, line_up, measure, found.problem, verify), outputs)
+    report = located(patient, report, line_up, measure, found.problem, verify)
+    if outputs and not report.diagnoses and (steps := _truncation(found, gradients, missing_names, tolerance)):
+        mistake = CATALOGUE["truncated-early"]
+        finding = Finding("truncated-early", mistake.title, tuple(sorted(wrong)), 0.0, report.first_divergence)
+        words = f"the gradients are those of truncated backpropagation with K = {steps}"
+        report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
+    return unless_forward_unknown(report, outputs)
+
+
+def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset[str], tolerance: float) -> int | None:
+    """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise."""
+    steps = found.problem.X.shape[1]
+    for reach in range(1, steps if steps <= MOST_STEPS else 1):
+        for how in TRUNCATIONS:
+            network = replace(found.problem.network, truncate=reach, truncate_by=how)
+            cut = replace(found.problem, network=network)
+            if all(each.ok for each in comparing.compare_all(cut, gradients, missing, tolerance=tolerance).values()):
+                return reach
+    return None
 
 
 def _is_right(patient: Patient, text: str) -> bool:
@@ -242,7 +261,7 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
         names = sorted({placing.final_name(e.target) for e in events if e.array is not None and e.target})[:12]
         return (
             "there is no function that is a backward pass by its name, and among its arrays "
-            f"({', '.join(names) or 'none'}) are none called X, y, Wx, Wa, Wy (in any notation); "
+            f"({', '.join(names) or 'none'}) X, Wx, Wa and Wy were not all found by their names; "
             "name the function with --function"
         )
     if found.share:
@@ -327,8 +346,9 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
         if own[first].ndim != 2 or own["Wy"].ndim != 2:
             continue
         (features, hidden), outputs = own[first].shape, own["Wy"].shape[1]
+        weights: dict[str, Array] = {"by": np.zeros(outputs), **own}
         try:
-            network = Network(features, outputs, hidden, cell=cell, weights={"by": np.zeros(outputs), **own})
+            network = Network(features, outputs, hidden, cell=cell, weights=weights)
         except InputError:
             continue
         known = _by_role(events)
