@@ -297,7 +297,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
             scale = scale_of(trial, subject, scale)
     subject.scale, subject.unit = scale.factor, scale.words
     measured = subject.measurement(problem, run)
-    tolerance = comparing.RIGHT_SINGLE if _is_single_precision(run) else comparing.RIGHT
+    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     missing = measured.missing - trial.recipe.given if "y" in trial.recipe.given else measured.missing
     parameters = comparing.compare_all(problem, measured.gradients, frozenset(missing), tolerance=tolerance)
     if not measured.gradients:
@@ -457,7 +457,8 @@ def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
     return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
 
 
-def _is_single_precision(run: Run) -> bool:
+def is_single_precision(run: Run) -> bool:
+    """Whether a run computed in float32 anywhere."""
     return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in run.events)
 
 

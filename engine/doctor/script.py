@@ -20,6 +20,7 @@ from engine.doctor.diagnose import (
     CannotRun,
     Patient,
     is_of_loss,
+    is_single_precision,
     located,
     shown_axes,
     unless_forward_unknown,
@@ -29,13 +30,14 @@ from engine.doctor.layouts import Layout
 from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
-from engine.doctor.report import Place, Report
+from engine.doctor.report import Finding, Place, Report
 from engine.doctor.scale import find_scale
 from engine.doctor.trying import Event, Finder, Run, events_of
 from engine.doctor.values import is_array
+from engine.doctor.variants import CATALOGUE
 from engine.errors import InputError
 from engine.functions import Array
-from engine.network import Network
+from engine.network import TRUNCATIONS, Network
 
 SECONDS = 3.0
 CANDIDATES = 4
@@ -179,7 +181,8 @@ def _examine_events(
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
     gradients = {name: value / scale.factor for name, value in gradients.items()}
     missing_names = frozenset(found.problem.parameters) - found.names.keys()
-    parameters = comparing.compare_all(found.problem, gradients, missing_names)
+    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
+    parameters = comparing.compare_all(found.problem, gradients, missing_names, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
     notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
@@ -211,7 +214,25 @@ def _examine_events(
     def verify(text: str) -> bool:
         return not given and _is_right(patient, text)
 
-    return unless_forward_unknown(located(patient, report, line_up, measure, found.problem, verify), outputs)
+    report = located(patient, report, line_up, measure, found.problem, verify)
+    if outputs and not report.diagnoses and (steps := _truncation(found, gradients, missing_names, tolerance)):
+        mistake = CATALOGUE["truncated-early"]
+        finding = Finding("truncated-early", mistake.title, tuple(sorted(wrong)), 0.0, report.first_divergence)
+        words = f"the gradients are those of truncated backpropagation with K = {steps}"
+        report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
+    return unless_forward_unknown(report, outputs)
+
+
+def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset[str], tolerance: float) -> int | None:
+    """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise."""
+    steps = found.problem.X.shape[1]
+    for reach in range(1, steps if steps <= MOST_STEPS else 1):
+        for how in TRUNCATIONS:
+            network = replace(found.problem.network, truncate=reach, truncate_by=how)
+            cut = replace(found.problem, network=network)
+            if all(each.ok for each in comparing.compare_all(cut, gradients, missing, tolerance=tolerance).values()):
+                return reach
+    return None
 
 
 def _is_right(patient: Patient, text: str) -> bool:
@@ -227,10 +248,12 @@ def _is_right(patient: Patient, text: str) -> bool:
         return False
     reference = Reference(found.problem)
     gradients = _gradients(found, reference)
-    scale = find_scale(found.problem, Run((), (), found.events), Measurement(None, gradients), reference, single=False)
+    run = Run((), (), found.events)
+    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
+    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     missing = frozenset(found.problem.parameters) - found.names.keys()
     scaled = {name: value / scale.factor for name, value in gradients.items()}
-    return all(each.ok for each in comparing.compare_all(found.problem, scaled, missing).values())
+    return all(e.ok for e in comparing.compare_all(found.problem, scaled, missing, tolerance=tolerance).values())
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
@@ -238,11 +261,16 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
         names = sorted({placing.final_name(e.target) for e in events if e.array is not None and e.target})[:12]
         return (
             "there is no function that is a backward pass by its name, and among its arrays "
-            f"({', '.join(names) or 'none'}) are none called X, y, Wx, Wa, Wy (in any notation); "
+            f"({', '.join(names) or 'none'}) X, Wx, Wa and Wy were not all found by their names; "
             "name the function with --function"
         )
     if found.share:
-        return "it computes the states of a simple RNN on its arrays at some steps only; is it another cell, or other arrays?"
+        cell = found.problem.network.table
+        what = "a simple RNN" if cell.has_activation else f"the cell {cell.name}"
+        return (
+            f"it computes the states of {what} on its arrays at some steps only; "
+            "is it another cell, or are its sequences of different lengths?"
+        )
     return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
 
 
@@ -318,8 +346,9 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
         if own[first].ndim != 2 or own["Wy"].ndim != 2:
             continue
         (features, hidden), outputs = own[first].shape, own["Wy"].shape[1]
+        weights: dict[str, Array] = {"by": np.zeros(outputs), **own}
         try:
-            network = Network(features, outputs, hidden, cell=cell, weights={"by": np.zeros(outputs), **own})
+            network = Network(features, outputs, hidden, cell=cell, weights=weights)
         except InputError:
             continue
         known = _by_role(events)
@@ -337,9 +366,10 @@ def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | Non
 def _spelt(events: Sequence[Event]) -> str | None:
     """The cell with gates all of whose weights' names in some notation are assigned, biases aside."""
     names = {placing.final_name(e.target) for e in events if e.site.kind == "assign" and is_array(e.value)}
+    own_names: Mapping[str, str] = {}
     for cell in CELLS.values():
         weights = [name for name, axes in cell.parameters.items() if len(axes) == 2]
-        for spelling in ({}, *cell.names.values()):
+        for spelling in (own_names, *cell.names.values()):
             if not cell.has_activation and {spelling.get(name, name) for name in weights} <= names:
                 return f"the cell {cell.name}"
     return None
