@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from engine.debugger import View
 from engine.derive import CUT, gradient, whole
 from engine.edits import Edit
 from engine.explain import Explanation
-from engine.findings import Finding
 from engine.functions import Array
 from engine.notation import Writer
 from engine.program import Quantity
@@ -26,6 +25,9 @@ from engine.why import Cell
 from rnn_tui.look import Look
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
+
+if TYPE_CHECKING:
+    from engine.findings import Finding
 
 Page = Literal["program", "flow", "weights", "training", "findings"]
 PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training", "findings")

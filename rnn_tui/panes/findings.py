@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.findings import Finding
 from rnn_tui.frame import Frame
 from rnn_tui.panes.header import ARROWS
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.targets import ToFinding
+
+if TYPE_CHECKING:
+    from engine.findings import Finding
 
 INDENT = 4
 MARKS = {"serious": "!", "note": "·"}

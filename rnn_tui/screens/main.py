@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -20,7 +20,6 @@ from textual.widgets import Static
 from engine.anatomy import writer_for
 from engine.derive import gradient
 from engine.errors import InputError
-from engine.findings import Finding, findings, quick
 from engine.notation import NOTATIONS
 from engine.program import Line
 from engine.session import Session
@@ -46,6 +45,9 @@ from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, H
 from rnn_tui.screens.what_if import WhatIf
 from rnn_tui.targets import Press, ToCell, ToCrumb, ToFinding, ToIteration, ToLine, ToOperand, ToPosition, ToWeight
 from rnn_tui.widgets.pane import Columns, Pane, Rows
+
+if TYPE_CHECKING:
+    from engine.findings import Finding
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 SMALLEST = (60, 18)
@@ -554,6 +556,10 @@ class MainScreen(WhatIf):
 
     def _found_wrong(self) -> tuple[Finding, ...] | None:
         """What is wrong with this iteration: looked for when it is asked for, and otherwise where that takes no time."""
+        if self.debugger.position == 0 and self._selection.page != "findings":
+            return None  # nothing is computed yet
+        from engine.findings import findings, quick  # not before the first picture
+
         iteration = self.debugger.view.point.iteration
         busy = self._timer is not None or self._training is not None or not quick(self.debugger.plan)
         if iteration not in self._findings and (self._selection.page == "findings" or not busy):

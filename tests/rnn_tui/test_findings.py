@@ -40,6 +40,8 @@ async def test_the_cursor_is_at_the_cell() -> None:
 async def test_by_mouse_alone() -> None:
     session = open_session("exploding", {})
     async with running(session) as driven:
+        assert driven.main.frame.findings is None  # nothing is computed yet
+        await driven.do("step(1)")
         await driven.click("header", lambda target: "findings" in str(target))
         await driven.click("findings", lambda target: target == ToFinding(1))
         assert session.debugger.position == driven.main.frame.findings[1].position
@@ -54,6 +56,7 @@ async def test_the_palette_has_it_by_its_plain_name() -> None:
 async def test_each_iteration_has_its_own() -> None:
     session = open_session("exploding", {})
     async with running(session) as driven:
+        await driven.go(1)
         first = driven.main.frame.findings
         await driven.go(1 + 2 * session.debugger.program.length)
         assert driven.main.frame.findings != first
