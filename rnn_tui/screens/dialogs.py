@@ -124,9 +124,12 @@ class GotoScreen(Dialog[int | None]):
         self.answer(position)
 
 
-class BreakpointsScreen(Dialog[None]):
-    """Lists the breakpoints of every kind, adds those that are typed, removes those that are chosen."""
+class ListScreen(Dialog[None]):
+    """A list of texts: what is typed is added, what is clicked or deleted is taken away."""
 
+    TITLE_TEXT: ClassVar[str] = ""
+    EXAMPLE: ClassVar[str] = ""
+    NOTE: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close"),
         Binding("down", "move(1)", show=False, priority=True),
@@ -134,49 +137,53 @@ class BreakpointsScreen(Dialog[None]):
         Binding("delete,ctrl+d", "remove", show=False, priority=True),
     ]
 
-    def __init__(self, debugger: Debugger, prefilled: str = "") -> None:
+    def __init__(self, debugger: Debugger) -> None:
         super().__init__()
         self._debugger = debugger
-        self._prefilled = prefilled
+
+    def texts(self) -> list[str]:
+        """What is listed."""
+        raise NotImplementedError
+
+    def take(self, text: str) -> None:
+        """Adds what was typed; InputError when it means nothing."""
+        raise NotImplementedError
+
+    def drop(self, number: int) -> None:
+        """Takes away what is listed there."""
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        """What there is, and a line to add to it."""
+        """A line to type into, what can be typed, and what there is."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "breakpoints"
-            yield Input(self._prefilled, restrict=PLAIN, placeholder="dz if norm(dz) < 1e-3", select_on_focus=False)
-            yield Static(Content(BREAKPOINT_HELP), classes="note")
+            box.border_title = self.TITLE_TEXT
+            yield Input(restrict=PLAIN, placeholder=self.EXAMPLE)
+            yield Static(Content(self.NOTE), classes="note")
             yield OptionList()
 
     def on_mount(self) -> None:
-        """Shows those that are set."""
+        """Shows what there is."""
         self._fill()
 
     def _fill(self) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        for number, text in enumerate(self._texts()):
-            options.add_option(Option(Content(text), id=str(number)))
+        options.add_options(Option(Content(text), id=str(number)) for number, text in enumerate(self.texts()))
         options.highlighted = 0 if options.option_count else None
 
-    def _stops(self) -> list[Breakpoint]:
-        return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
-
-    def _texts(self) -> list[str]:
-        return [stop.text(self._debugger.program) for stop in self._stops()]
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Sets it, or says what is wrong; closes when nothing is typed."""
+        """Adds it, or says what is wrong; closes when nothing is typed."""
         if not event.value.strip():
             self.answer()
             return
         note = self.query_one(".note", Static)
         try:
-            self._debugger.add(event.value)
+            self.take(event.value.strip())
         except InputError as error:
             note.update(Content(str(error)))
             note.add_class("wrong")
             return
-        note.update(Content(BREAKPOINT_HELP))
+        note.update(Content(self.NOTE))
         note.remove_class("wrong")
         self.query_one(Input).value = ""
         self._fill()
@@ -200,72 +207,48 @@ class BreakpointsScreen(Dialog[None]):
             options.action_cursor_up()
 
     def _remove(self, number: int) -> None:
-        stops = self._stops()
-        if number < len(stops):
-            self._debugger.remove(stops[number])
+        if number < len(self.texts()):
+            self.drop(number)
             self._fill()
 
 
-class WatchScreen(Dialog[None]):
-    """Lists the watched expressions with their values, adds one that is typed, removes one that is clicked."""
+class BreakpointsScreen(ListScreen):
+    """The breakpoints of every kind."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Close"),
-        Binding("delete,ctrl+d", "remove", show=False, priority=True),
-    ]
+    TITLE_TEXT = "breakpoints"
+    EXAMPLE = "dz if norm(dz) < 1e-3"
+    NOTE = BREAKPOINT_HELP
 
-    def __init__(self, debugger: Debugger) -> None:
-        super().__init__()
-        self._debugger = debugger
+    def _stops(self) -> list[Breakpoint]:
+        return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
 
-    def compose(self) -> ComposeResult:
-        """What there is, and a line to add to it."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "watch"
-            yield Input(restrict=PLAIN, placeholder="norm(da) / norm(da@(t+1))")
-            yield Static(Content(WATCH_HELP), classes="note")
-            yield OptionList()
+    def texts(self) -> list[str]:
+        return [stop.text(self._debugger.program) for stop in self._stops()]
 
-    def on_mount(self) -> None:
-        """Shows what is watched."""
-        self._fill()
+    def take(self, text: str) -> None:
+        self._debugger.add(text)
 
-    def _fill(self) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
-        for number, each in enumerate(self._debugger.watches):
-            text = f"{each.source} = {self._debugger.watched(each)}"
-            options.add_option(Option(Content(text), id=str(number)))
-        options.highlighted = 0 if options.option_count else None
+    def drop(self, number: int) -> None:
+        self._debugger.remove(self._stops()[number])
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Watches it, or says what is wrong; closes when nothing is typed."""
-        if not event.value.strip():
-            self.answer()
-            return
-        note = self.query_one(".note", Static)
-        try:
-            self._debugger.watch(event.value.strip())
-        except InputError as error:
-            note.update(Content(str(error)))
-            note.add_class("wrong")
-            return
+
+class WatchScreen(ListScreen):
+    """The watched expressions with their values."""
+
+    TITLE_TEXT = "watch"
+    EXAMPLE = "norm(da) / norm(da@(t+1))"
+    NOTE = WATCH_HELP
+
+    def texts(self) -> list[str]:
+        return [f"{each.source} = {self._debugger.watched(each)}" for each in self._debugger.watches]
+
+    def take(self, text: str) -> None:
+        self._debugger.watch(text)
         self.answer()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A click removes."""
-        self._remove(int(event.option.id or 0))
-
-    def action_remove(self) -> None:
-        """Removes the highlighted one."""
-        highlighted = self.query_one(OptionList).highlighted
-        if highlighted is not None:
-            self._remove(highlighted)
-
-    def _remove(self, number: int) -> None:
+    def drop(self, number: int) -> None:
         watches = self._debugger.watches
         self._debugger.watches = (*watches[:number], *watches[number + 1 :])
-        self._fill()
 
 
 MEANINGS = {
