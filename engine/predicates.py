@@ -15,7 +15,7 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -339,26 +339,26 @@ class Value:
     there: Array
 
 
-class Points:
-    """Where an expression is evaluated: a front for the tape that knows what exists at which point. See `engine.stops`."""
+class Points(Protocol):
+    """Where an expression is evaluated: what knows which values exist at which point. See `engine.stops`."""
 
     count: int
 
     def word(self, name: str) -> Array:
         """(points,) numbers, or texts for phase and line."""
-        raise NotImplementedError
+        ...
 
     def latest(self, name: str) -> Value:
         """The row of a quantity computed last, at each point."""
-        raise NotImplementedError
+        ...
 
     def rows(self, name: str, rows: Array) -> Value:
         """The row that is asked for at each point."""
-        raise NotImplementedError
+        ...
 
     def all_rows(self, name: str) -> Value:
         """All rows computed so far; only where there is one point."""
-        raise NotImplementedError
+        ...
 
 
 def evaluate(predicate: Predicate, points: Points) -> Value:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from engine.functions import Array
-from engine.predicates import Points, Predicate, Read, Value, truth
+from engine.predicates import Predicate, Read, Value, truth
 from engine.program import Loop, Program, when_written
 from engine.tape import Tape
 
@@ -79,7 +79,7 @@ class Lines:
         return any(line.equation.accumulate for line in self.program.writers(name))
 
 
-class TapePoints(Points):
+class TapePoints:
     """Some points of one iteration, as `engine.predicates` looks at them; with `sample`, one sample's rows."""
 
     def __init__(self, tape: Tape, iteration: int, offsets: Array, lines: Lines, sample: int | None = None) -> None:
