@@ -172,7 +172,9 @@ COMMANDS: tuple[Command, ...] = (
         "train",
         line="train on iteration by iteration, or pause (view 4)",
     ),
-    Command("back", "backspace", "backspace", LOOK, "Back to the number asked about before", back=True),
+    Command(
+        "back", "backspace", "backspace", LOOK, "Back to the number asked about before", line="return to the one before"
+    ),
     Command("close_why", "escape", "escape", LOOK, "Close the explanation", line="close the explanation"),
     Command(
         "enter",
@@ -181,8 +183,7 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "Why is the number under the cursor what it is?",
         "why",
-        "enter backspace",
-        "why this number; follow one in it, return",
+        line="why this number; follow one in it",
     ),
     Command(
         "set_cell",
