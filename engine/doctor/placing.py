@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from engine.doctor import roles
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Match, Reference
+from engine.doctor.source import Source
 from engine.doctor.trying import Event
 
 SAME_SCALE = 1e-6
@@ -135,6 +136,21 @@ class Timeline:
     def sites_of(self, parameter: str) -> Iterator[Seen]:
         """What is called the gradient of a parameter."""
         return (s for s in self.seen if s.event.target and grad_param(s.event.target) == parameter)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A run of a program and the reference it was compared with; compared value by value only where that is asked for."""
+
+    source: Source
+    events: Sequence[Event]
+    reference: Reference
+    scales: Scales
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Every recorded array beside the reference."""
+        return timeline(self.events, self.reference, self.scales)
 
 
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
