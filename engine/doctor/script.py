@@ -298,6 +298,8 @@ def _conventions(found: Found) -> dict[str, str]:
         "predict": "the last step" if problem.network.predict == "last" else "every step",
         "read-out": problem.network.loss,
     }
+    if problem.lengths is not None:
+        result["lengths"] = f"{min(problem.lengths)} to {max(problem.lengths)} steps"
     names = ", ".join(f"{name} is {role}" for role, name in found.arrays.items() if name != role)
     return {**result, "names": names} if names else result
 

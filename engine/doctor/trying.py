@@ -426,7 +426,9 @@ def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Lay
     trial = Trial(
         recipe, layout, recipe.names.cell, predict="every" if "T" in layout.y or "da" in recipe.given else "last"
     )
-    problem = _problem(process, sites, replace(trial, activation="relu"))
+    # of a ReLU's problems no unit is dead, whatever the activation
+    activation = "relu" if trial.cell.has_activation else trial.activation
+    problem = _problem(process, sites, replace(trial, activation=activation))
     run = _subject(process, sites, trial).run(problem, record=True)
     values = [e.array for e in run.events if e.sample in (None, 0)]
     held = frozenset(role for role in recipe.given if is_role(role, recipe.names.cell))
