@@ -17,7 +17,7 @@ from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Unknown, is_loss, recipes
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
-from engine.doctor.placing import Seen, Timeline
+from engine.doctor.placing import Compared, Scales, Seen, Timeline
 from engine.doctor.problem import Measure, Measurement, Problem
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
@@ -185,7 +185,12 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
         raise CannotRun(patient.failed(error, 1.5), error.get("line"))
     subject = _subject_of(patient, trial)
     if error is not None:
-        return _raised(patient, trial, replace(base, conventions=_conventions(trial, Scale(1.0, "", "nothing"))))
+        assert trial.problem is not None
+        compared = Compared(
+            patient.source, trial.run.events, Reference(trial.problem), _scales(trial, Scale(1.0, "", "nothing"))
+        )
+        base = replace(base, compared=compared, conventions=_conventions(trial, Scale(1.0, "", "nothing")))
+        return _raised(patient, trial, base)
     if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
         return _of_some_reading(patient, trial, base)
     return _compared(patient, trial, subject, base)
@@ -326,15 +331,15 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         loss_matches=forward_ok and scale.loss_agrees,
         parameters=parameters,
         notes=(*notes, *([] if scale.loss_agrees else [OTHER_LOSS])),
+        compared=Compared(patient.source, run.events, reference, _scales(trial, scale, wrong)),
     )
+    assert report.compared is not None
     loss_is_wrong = not scale.loss_agrees and measured.loss is not None
     if report.verdict == "correct" and not loss_is_wrong:
         from engine.doctor.naming import notes as harmless
 
         return replace(report, notes=(*report.notes, *harmless(subject, problem)))
-    base_scale = scale.factor * (len(problem.X) if trial.layout.single else 1)
-    turned = frozenset(n for n, t in (("Wx", trial.layout.wx), ("Wa", trial.layout.wa), ("Wy", trial.layout.wy)) if t)
-    line_up = placing.timeline(run.events, reference, placing.Scales(base_scale, wrong, turned))
+    line_up = report.compared.timeline
 
     def verify(text: str) -> bool:
         answer = patient.process.ask(
@@ -360,6 +365,14 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     if forward_ok and not found.diagnoses and "y" in trial.recipe.given:
         found = replace(found, pattern=_pattern(patient, trial, subject))
     return unless_forward_unknown(found, forward_ok)
+
+
+def _scales(trial: Trial, scale: Scale, wrong: frozenset[str] = frozenset()) -> Scales:
+    """What the right scales and the ways round are in the user's code."""
+    assert trial.problem is not None
+    layout = trial.layout
+    turned = frozenset(n for n, t in (("Wx", layout.wx), ("Wa", layout.wa), ("Wy", layout.wy)) if t)
+    return Scales(scale.factor * (len(trial.problem.X) if layout.single else 1), wrong, turned)
 
 
 def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from engine.doctor.placing import Compared
 
 Verdict = Literal["correct", "wrong", "cannot-run"]
 EXIT_CODES: Mapping[Verdict, int] = {"correct": 0, "wrong": 1, "cannot-run": 2}
@@ -40,8 +43,6 @@ class Place:
     t: int | None = None
     sample: int | None = None
     why: str = ""
-    theirs: Any = None
-    ours: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Where, and of what."""
@@ -91,6 +92,8 @@ class Report:
     reason_line: int | None = None
     pattern: Mapping[str, bool] = field(default_factory=dict[str, bool])
     """Whether the gradients are right at T = 1, B = 1, H = 1, a0 = 0: which part the mistake lies in."""
+    compared: Compared | None = None
+    """The run and the reference, to step through both; None when nothing was comparable."""
 
     @property
     def exit_code(self) -> int:

@@ -28,6 +28,7 @@ from engine.doctor.diagnose import (
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
+from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.doctor.report import Finding, Place, Report
@@ -160,7 +161,8 @@ def _examine_events(
     run = Run((), (), found.events)
     gradients = _gradients(found, reference)
     conventions = _conventions(found)
-    base = Report("wrong", "", function, conventions)
+    right = placing.Scales(1.0, frozenset(), found.turned)
+    base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
     if error is not None and not harmless:
         missing = len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
         if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
@@ -193,7 +195,9 @@ def _examine_events(
         loss_matches=outputs and scale.loss_agrees,
         parameters=parameters,
         notes=tuple(notes),
+        compared=Compared(patient.source, found.events, reference, placing.Scales(scale.factor, wrong, found.turned)),
     )
+    assert report.compared is not None
     if report.verdict == "correct":
         return report
     if harmless and len(found.events) == len(events):
@@ -201,7 +205,7 @@ def _examine_events(
             "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
             "examine it on fewer samples or time steps"
         )
-    line_up = placing.timeline(found.events, reference, placing.Scales(scale.factor, wrong, found.turned))
+    line_up = report.compared.timeline
     own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
 
     def measure(problem: Problem) -> Measurement:
