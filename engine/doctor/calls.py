@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -190,7 +191,7 @@ def _arguments(program: Program, function: Function, unresolved: list[str]) -> t
     for name, default in function.parameters:
         container = program.is_container(function, name)
         meant = program.names.role(name)
-        if container == "dict" or (
+        if (container == "dict" and not _alike(name, "cache")) or (
             container is None and meant == "params" and program.keys and not _is_list(program, name)
         ):
             result.append(Argument(name, "params", keys=program.keys))
@@ -241,9 +242,12 @@ def _from_forward(
         else:
             result.append(argument)
     rest = [name for name in returned if name not in used]
-    wanted = [a.name for a in result if a.role == "?"]
+    wanted = [a.name for a in result if a.role == "?" and not _SUPPLIED.match(a.name)]
     for k, argument in enumerate(result):
         if argument.role != "?":
+            continue
+        if _SUPPLIED.match(argument.name):
+            left.append(argument.name)
             continue
         near = next((n for n in rest if _alike(n, argument.name)), None)
         if near is None and len(wanted) == 1 and single:
@@ -284,9 +288,23 @@ def _by_elimination(
     count = len(unresolved)
     if count > len(usual):
         return
-    for order in itertools.islice(itertools.permutations(usual, count), 150):
+    for order in itertools.islice(_in_order(usual, unresolved, given), 150):
         chosen = dict(zip(unresolved, order, strict=True))
         yield tuple(replace(a, role=chosen[a.name]) if a.role == "?" else a for a in arguments)
+
+
+def _in_order(usual: list[str], unresolved: list[str], given: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """The orders of roles; what is called a gradient, beside what a forward pass returned, is the one the caller supplies."""
+    supplied = [k for k, name in enumerate(unresolved) if _SUPPLIED.match(name)]
+    if "result" in given and "da" not in given and len(supplied) == 1:
+        k = supplied[0]
+        for order in itertools.permutations(usual, len(unresolved) - 1):
+            yield (*order[:k], "da", *order[k:])
+    yield from itertools.permutations(usual, len(unresolved))
+
+
+_SUPPLIED = re.compile(r"d_?[A-Z]|d_?(?:h|s|out|y|a(?!ta))|grad|upstream")
+"""What the gradient is called that the caller of a backward pass supplies."""
 
 
 def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe:

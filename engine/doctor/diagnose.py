@@ -17,7 +17,7 @@ from engine.doctor.calls import FAR, Recipe, Unknown, is_loss, recipes
 from engine.doctor.conventions import of_weights
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
-from engine.doctor.names import SIMPLE, has_weights, readings
+from engine.doctor.names import has_weights, readings
 from engine.doctor.placing import Compared, Scales, Seen, Timeline
 from engine.doctor.problem import Measure, Measurement, Problem, kind_of
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
@@ -122,7 +122,7 @@ def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
         except Unknown as error:
             unknown = error
             continue
-        ways += own if names is SIMPLE else [way for way in own if has_weights(names, way.given)]
+        ways += own if names.simple else [way for way in own if has_weights(names, way.given)]
     if not ways and unknown is not None:
         raise unknown
     return ways

@@ -11,11 +11,11 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from engine.cells import CELLS, VARIANTS, Cell
 from engine.doctor import roles
-from engine.doctor.stacking import JOINED, OWN, axes_of, gates, is_matrix, is_role, parameters_in
+from engine.doctor.stacking import ALL, JOINED, OWN, axes_of, gates, is_matrix, is_role, parameters_in
 from engine.network import Network
 from engine.notation import NOTATIONS, Spelling
 from engine.program import build
@@ -71,13 +71,31 @@ class Names:
         """The likeliest cell."""
         return self.cells[0]
 
+    @property
+    def simple(self) -> bool:
+        """Whether it is a simple RNN, whose weights may have any names."""
+        return self.cell.has_activation
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether each gate's weights are called by the gate."""
+        return any(
+            (role in self.cell.parameters and role not in ALL) or "." in (role or "") for role in self.words.values()
+        )
+
     def role(self, name: str) -> str | None:
         """The role of a name, as in `roles.role`, with the cell's own parameters among the roles."""
+        word = self._word(name)
+        if word is not None:
+            return self.words[word]
+        found = roles.role(name)
+        return None if self.apart and found in ALL else found
+
+    def _word(self, name: str) -> str | None:
+        """The word of this reading that a name is."""
         stripped = name.strip().removeprefix("self.").strip("_")
-        for word in (stripped, normal(stripped)) if len(stripped) > 1 else (stripped,):
-            if word in self.words:
-                return self.words[word]
-        return roles.role(name)
+        spelt = (stripped, normal(stripped)) if len(stripped) > 1 else (stripped,)
+        return next((word for word in spelt if word in self.words), None)
 
     def parameter(self, name: str) -> str | None:
         """The role of a name that means an array of parameters, or None."""
@@ -86,6 +104,9 @@ class Names:
 
     def gradient(self, name: str) -> str | None:
         """The array of parameters (or initial state, or X) whose gradient a name means."""
+        own = self._word(name)
+        if own is not None and self.words[own] is not None:
+            return None  # the weights of the gate g end in g, as gradients may: Wxg
         return roles.gradient(name, self._array)
 
     def _array(self, name: str) -> str | None:
@@ -107,6 +128,8 @@ def normal(name: str) -> str:
 
 SIMPLE = Names()
 """The simple RNN, by the words of `roles`."""
+
+_TWO_BIASES: Mapping[str, str | None] = {"b_ih": "ba", "b_hh": "ba2"}
 
 
 def words_in(tree: ast.AST) -> frozenset[str]:
@@ -142,7 +165,7 @@ def readings(words: frozenset[str], own: Sequence[Cell] = ()) -> Iterator[Names]
         cell for cell in CELLS.values() if any(cell.name in word.lower() for word in words) and len(gates(cell)) > 1
     ]
     yield from itertools.chain.from_iterable(_stacked(cell, words) for cell in said)
-    yield SIMPLE
+    yield Names(words=_TWO_BIASES) if _TWO_BIASES.keys() <= words else SIMPLE
     others = [cell for cell in CELLS.values() if len(gates(cell)) > 1 and cell not in said and _has_gates(cell, words)]
     yield from itertools.chain.from_iterable(_stacked(cell, words) for cell in others)
 
@@ -200,13 +223,15 @@ def _words(
 
 def _cleared(cell: Cell) -> dict[str, str | None]:
     """The quantities' own letters, and what in a simple RNN is its only weight or bias, mean nothing of the kind here."""
-    return dict.fromkeys(("c", "b", "u", "w", "U", "W"), None) if len(gates(cell)) > 1 else {}
+    return dict.fromkeys((*cell.states, "b", "u", "w", "U", "W"), None) if len(gates(cell)) > 1 else {}
 
 
 def _stacked(cell: Cell, words: frozenset[str]) -> Iterator[Names]:
     """All gates side by side: as the words of a simple RNN have it, with U and W exchanged, and input and state in one."""
     family = (cell, *VARIANTS.get(cell.name, ()))
-    cleared: dict[str, str | None] = {"c": None}
+    has_bias = "V" not in words or any(roles.role(word) == "by" for word in words if word not in ("c", "C"))
+    cleared: dict[str, str | None] = dict.fromkeys(cell.states, None) if has_bias else {}
+    cleared |= _TWO_BIASES if _TWO_BIASES.keys() <= words else {}
     if any(roles.role(word) == "Wx" for word in words):
         yield Names(family, cleared)
         if {"U", "W"} <= words:

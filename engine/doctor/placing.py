@@ -81,7 +81,7 @@ class Timeline:
         cell = self.reference.problem.network.table
         if role is None or not is_role(role, cell):
             return frozenset() if role is None else frozenset((role,))
-        return parameters_in(role, cell, self.scales.order) if names is not SIMPLE else frozenset((role,))
+        return parameters_in(role, cell, self.scales.order) if not names.simple else frozenset((role,))
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
@@ -440,7 +440,7 @@ def grad_param(target: str, names: Names = SIMPLE) -> str | None:
     found = names.gradient(name)
     if found is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
         found = names.parameter(name)
-    return found if found not in ("X", "ba2" if names is SIMPLE else "X") else None
+    return found if found not in ("X", "ba2" if names.simple else "X") else None
 
 
 def backward_loop(line_up: Timeline, loops: Sequence[tuple[int, str]]) -> int | None:

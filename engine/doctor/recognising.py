@@ -12,7 +12,7 @@ from engine.doctor import layouts, placing
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import MOST_STEPS, Reference
-from engine.doctor.names import SIMPLE, Names, has_weights, readings
+from engine.doctor.names import Names, has_weights, readings
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import Order, axes_of, is_matrix, is_role, shape_of, unstacked
 from engine.doctor.trying import Event
@@ -67,7 +67,7 @@ def recognised(events: tuple[Event, ...], given: Mapping[str, Array], words: fro
         known = _by_role(events, meaning)
         for name, value in given.items():
             known[name] = [(-1, value, name), *known.get(name, [])]
-        if meaning is not SIMPLE and not has_weights(meaning, known):
+        if not meaning.simple and not has_weights(meaning, known):
             continue
         found = _nearest(_ways(known, events, meaning), events, meaning)
         if found is not None and (best is None or found.share > best.share):
@@ -139,7 +139,7 @@ def _ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event
     for role in weights:
         if is_matrix(role, cell):
             weights[role] = [entry for entry in weights[role] if entry[1].ndim == 2]
-    if meaning is SIMPLE and not weights.get("Wa"):
+    if meaning.simple and not weights.get("Wa"):
         square = (e for e in events if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign")
         named = [(e.number, a, placing.final_name(e.target)) for e in square if (a := e.array) is not None]
         weights["Wa"] = [entry for entry in named if len(set(entry[1].shape)) == 1]
