@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from engine.doctor.problem import Problem
-from engine.functions import Array
-from engine.program import Loop
+from engine.doctor.side_by_side import Arrays, block, parameters, together
+from engine.evaluate import evaluate
+from engine.expression import Call, Name
+from engine.functions import FUNCTIONS, Array
+from engine.program import Line, Loop
+from engine.tape import Tape
 
 TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""
@@ -63,11 +67,14 @@ def same(value: Array, entry: Entry) -> Match | None:
 
 
 class Reference:
-    """All values of a problem's tape that a hand-written program may compute, and the search among them."""
+    """All values of a problem's tape that a hand-written program may compute, and the search among them.
 
-    def __init__(self, problem: Problem) -> None:
+    `arrays` says which arrays of parameters it has: what it may hold side by side.
+    """
+
+    def __init__(self, problem: Problem, arrays: Arrays | None = None) -> None:
         self.problem = problem
-        self.entries = list(_entries(problem))
+        self.entries = list(_entries(problem, arrays or Arrays()))
         self._sizes: dict[int, list[int]] = {}
         for k, entry in enumerate(self.entries):
             self._sizes.setdefault(entry.value.size, []).append(k)
@@ -122,7 +129,7 @@ def _same(value: Array, entry: Entry, tolerance: float) -> Match | None:
     return None
 
 
-def _entries(problem: Problem) -> Iterator[Entry]:
+def _entries(problem: Problem, arrays: Arrays) -> Iterator[Entry]:
     tape = problem.tape
     program, B, T = tape.plan.program, tape.plan.batch, tape.plan.steps
     samples: Sequence[int] = range(B) if 1 < B <= MOST_SAMPLES else ()
@@ -155,8 +162,14 @@ def _entries(problem: Problem) -> Iterator[Entry]:
             if extra:
                 yield Entry(name, None, b, "value", value[:, b])
                 yield Entry(name, None, b, "value", value[:-1, b])
+    for name, value in together(problem, arrays):
+        for t in times:
+            yield from both(name, t, value[t - 1])
+        yield Entry(name, None, None, "value", value)
+        for b in samples:
+            yield Entry(name, None, b, "value", value[:, b])
     yield from _derivatives(problem, both, times)
-    yield from _sums(problem, times, samples)
+    yield from _sums(problem, times, samples, arrays)
 
 
 def _targets(problem: Problem) -> list[tuple[str, Array]]:
@@ -168,44 +181,69 @@ def _targets(problem: Problem) -> list[tuple[str, Array]]:
 def _derivatives(problem: Problem, both: Any, times: Sequence[int]) -> Iterator[Entry]:
     """g'(z_t), which many write as a line of its own."""
     tape = problem.tape
-    if "z" not in tape or "a" not in tape:
-        return
-    a = tape["a"][1:]
-    slope = {"tanh": 1 - a**2, "sigmoid": a * (1 - a), "relu": (tape["z"] > 0) * 1.0}.get(problem.network.activation)
-    if slope is None:
-        return
-    for t in times:
-        yield from both("a", t, slope[t - 1], "derivative")
-    yield Entry("a", None, None, "derivative", slope)
-
-
-def _sums(problem: Problem, times: Sequence[int], samples: Sequence[int]) -> Iterator[Entry]:
-    """The terms of the gradients that are sums over time or samples, and those sums on the way."""
-    tape = problem.tape
     program, T = tape.plan.program, tape.plan.steps
     for line in program.lines:
-        name = line.name.removeprefix("d")
-        if line.phase != "backward" or name not in tape.parameters:
+        call = line.equation.expression
+        if line.phase != "forward" or not isinstance(call, Call) or len(call.arguments) != 1:
             continue
-        looped = program.blocks[line.block].loop is Loop.DOWN
-        own_times = times if looped else (T,)
-        over_samples = np.zeros_like(tape[line.name])
-        for b in (None, *samples):
-            total = np.zeros_like(tape[line.name])
-            for t in reversed(own_times):
-                term = tape.term(line, t, b)
-                if term.shape != total.shape:
-                    break
-                total = total + term
-                yield Entry(line.name, t, b, "term", term)
-                if looped:
-                    yield Entry(line.name, t, b, "partial", total)
-                if b is not None:
-                    yield Entry(line.name, t, b, "partial", over_samples + total)
+        slope, argument = FUNCTIONS[call.function].derivative, call.arguments[0]
+        if slope is None or not isinstance(argument, Name) or program.quantities[line.name].axes != ("B", "H"):
+            continue
+        values = {"u": np.asarray(tape[argument.name], dtype=np.float64)[-T:]}
+        value = 1.0 * np.asarray(evaluate(slope, lambda name, values=values: values[name.name]))
+        if value.shape != values["u"].shape:
+            continue
+        for t in times:
+            yield from both(line.name, t, value[t - 1], "derivative")
+        yield Entry(line.name, None, None, "derivative", value)
+
+
+def _sums(problem: Problem, times: Sequence[int], samples: Sequence[int], arrays: Arrays) -> Iterator[Entry]:
+    """The terms of the gradients that are sums over time or samples, and those sums on the way."""
+    tape = problem.tape
+    found: dict[str, list[Entry]] = {}
+    for line in tape.plan.program.lines:
+        name = line.name.removeprefix("d")
+        if line.phase == "backward" and name in tape.parameters:
+            found[name] = list(_sums_of(tape, line, times, samples))
+            yield from found[name]
+    for grid in parameters(problem, arrays):
+        names = [name for row in grid for name in row]
+        both = (*([_whole(tape, name)] for name in names), *(found[name] for name in names))
+        for own in (both[: len(names)], both[len(names) :]):
+            for entries in zip(*own, strict=False):
+                values = dict(zip(names, (e.value for e in entries), strict=True))
+                if len({(e.t, e.sample, e.kind) for e in entries}) == 1:
+                    title = " ".join(f"d{name}" for name in names)
+                    yield replace(entries[0], name=title, value=block(grid, values))
+        values = {name: np.asarray(tape.parameters[name]) for name in names}
+        yield Entry(" ".join(names), None, None, "value", block(grid, values))
+
+
+def _whole(tape: Tape, parameter: str) -> Entry:
+    return Entry(f"d{parameter}", None, None, "value", np.asarray(tape[f"d{parameter}"]))
+
+
+def _sums_of(tape: Tape, line: Line, times: Sequence[int], samples: Sequence[int]) -> Iterator[Entry]:
+    looped = tape.plan.program.blocks[line.block].loop is Loop.DOWN
+    own_times = times if looped else (tape.plan.steps,)
+    over_samples = np.zeros_like(tape[line.name])
+    for b in (None, *samples):
+        total = np.zeros_like(tape[line.name])
+        for t in reversed(own_times):
+            term = tape.term(line, t, b)
+            if term.shape != total.shape:
+                break
+            total = total + term
+            yield Entry(line.name, t, b, "term", term)
+            if looped:
+                yield Entry(line.name, t, b, "partial", total)
             if b is not None:
-                over_samples = over_samples + total
-        if looped and own_times:
-            forward_total = np.zeros_like(tape[line.name])
-            for t in own_times:
-                forward_total = forward_total + tape.term(line, t)
-                yield Entry(line.name, t, None, "partial", forward_total)
+                yield Entry(line.name, t, b, "partial", over_samples + total)
+        if b is not None:
+            over_samples = over_samples + total
+    if looped and own_times:
+        forward_total = np.zeros_like(tape[line.name])
+        for t in own_times:
+            forward_total = forward_total + tape.term(line, t)
+            yield Entry(line.name, t, None, "partial", forward_total)
