@@ -155,31 +155,6 @@ class Controller:
         """To a point or a position."""
         return self.moved(self.debugger.go(to))
 
-    def step(self, lines: int) -> bool:
-        """Some lines on, or back when negative."""
-        return self.moved(self.debugger.step(lines))
-
-    def next(self) -> bool:
-        """One time step on; on the same line, the cell cursor stays in its picture."""
-        return self._time_step(self.debugger.next)
-
-    def previous(self) -> bool:
-        """One time step back."""
-        return self._time_step(self.debugger.previous)
-
-    def _time_step(self, move: Callable[[], bool]) -> bool:
-        before = self.stops.present
-        moved = move()
-        return self.moved(moved, keep_operand=before == self.stops.present)
-
-    def finish(self) -> bool:
-        """To the end of the phase."""
-        return self.moved(self.debugger.finish())
-
-    def start_of_phase(self) -> bool:
-        """To the start of the phase."""
-        return self.moved(self.debugger.start_of_phase())
-
     # Running
 
     @property
@@ -192,11 +167,8 @@ class Controller:
         self._speed = max(0, min(self._speed + by, len(SPEEDS) - 1))
 
     def tick(self) -> None:
-        """One line on; no further where a breakpoint is."""
-        self.debugger.step(1)
-        if self.stops.reached():
-            self.running = False
-        self.moved(True)
+        """One line on; no further where there is something to stop at."""
+        self.running = self.page.run_on()
 
     # What is looked at
 

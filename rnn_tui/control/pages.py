@@ -1,7 +1,8 @@
-"""Pages: what the body of the screen shows, and what the keys that depend on it do there."""
+"""Pages: what the body of the screen shows, and what the keys do there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from engine.derive import gradient
@@ -37,6 +38,38 @@ class Page:
     def fill(self, frame: Frame) -> Frame:
         """The frame with what only this page draws."""
         return frame
+
+    def step(self, lines: int) -> bool:
+        """Some lines on, or back when negative. Moves are the debugger's, but for a page with a position of its own."""
+        return self.controller.moved(self.controller.debugger.step(lines))
+
+    def next(self) -> bool:
+        """One time step on; on the same line, the cell cursor stays in its picture."""
+        return self._time_step(self.controller.debugger.next)
+
+    def previous(self) -> bool:
+        """One time step back."""
+        return self._time_step(self.controller.debugger.previous)
+
+    def _time_step(self, move: Callable[[], bool]) -> bool:
+        stops = self.controller.stops
+        before = stops.present
+        moved = move()
+        return self.controller.moved(moved, keep_operand=before == stops.present)
+
+    def finish(self) -> bool:
+        """To the end of the phase."""
+        return self.controller.moved(self.controller.debugger.finish())
+
+    def start_of_phase(self) -> bool:
+        """To the start of the phase."""
+        return self.controller.moved(self.controller.debugger.start_of_phase())
+
+    def run_on(self) -> bool:
+        """One line on while running; False where that ends, here at a breakpoint."""
+        reached = self.controller.debugger.step(1) and self.controller.stops.reached()
+        self.controller.moved(True)
+        return not reached
 
     def cursor(self, rows: int, columns: int) -> None:
         """Moves the cursor; here the cell cursor inside its picture."""

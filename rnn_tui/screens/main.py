@@ -124,23 +124,23 @@ class MainScreen(Screen[None]):
 
     def action_step(self, lines: int) -> None:
         """One line on or back."""
-        self.show(self.controller.step(lines))
+        self.show(self.controller.page.step(lines))
 
     def action_next(self) -> None:
         """One time step on."""
-        self.show(self.controller.next())
+        self.show(self.controller.page.next())
 
     def action_previous(self) -> None:
         """One time step back."""
-        self.show(self.controller.previous())
+        self.show(self.controller.page.previous())
 
     def action_finish(self) -> None:
         """To the end of the phase."""
-        self.show(self.controller.finish())
+        self.show(self.controller.page.finish())
 
     def action_start_of_phase(self) -> None:
         """To the start of the phase."""
-        self.show(self.controller.start_of_phase())
+        self.show(self.controller.page.start_of_phase())
 
     def action_goto(self) -> None:
         """Asks where to go."""
