@@ -29,7 +29,7 @@ class Yours(Page):
         return self.controller.selection.execution
 
     def panes(self, height: int) -> Heights:
-        return {**self.side(), "beside": "3fr", **({"line": "2fr"} if height >= 24 and not self.needs_file else {})}
+        return {**self.side(), "beside": "2fr", **({"line": "1fr"} if height >= 24 and not self.needs_file else {})}
 
     def side(self) -> Heights:
         return super().side() if self.needs_file else {"source": "1fr"}

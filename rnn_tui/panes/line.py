@@ -264,7 +264,7 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     if inspected:
         return look.accent
     name = part.name or part.text
-    if name in frame.view.tape.parameters:
+    if name in frame.view.tape.parameters or frame.exhibit is not None:
         return look.text
     return look.backward if name.startswith("d") else look.forward
 
