@@ -272,8 +272,11 @@ def _verdict(frame: Frame, width: int) -> list[Line]:
     look, lockstep = frame.look, frame.lockstep
     assert lockstep is not None
     report = lockstep.report
+    conventions = " · ".join(f"{name}: {text}" for name, text in report.conventions.items())
+    found: list[Line] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
     if report.verdict == "correct":
-        return [[("The backward pass is right: ", look.forward), ("every gradient is the reference's.", look.text)]]
+        right = "every gradient is the reference's."
+        return [[("The backward pass is right: ", look.forward), (right, look.text)], *found]
     lines: list[Line] = []
     for finding in report.diagnoses:
         place = f"line {finding.place.line}: " if finding.place else ""
@@ -293,7 +296,7 @@ def _verdict(frame: Frame, width: int) -> list[Line]:
     right = [spelt[name] for name, each in report.parameters.items() if each.ok]
     if wrong or right:
         lines.append([(f"wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}", look.dim)])
-    return lines
+    return [*lines, *found]
 
 
 def _paragraphs(frame: Frame, canvas: Canvas, paragraphs: tuple[tuple[str, bool], ...]) -> None:
