@@ -38,6 +38,11 @@ class Entry:
         return f"{self.name}{time}{'' if self.sample is None else f',{self.sample}'}"
 
     @property
+    def quantities(self) -> tuple[str, ...]:
+        """The quantities that lie side by side in it, most often one."""
+        return tuple(self.name.split())
+
+    @property
     def is_gradient(self) -> bool:
         """Whether it belongs to the backward pass."""
         return self.name.startswith("d") or self.kind == "derivative"

@@ -11,7 +11,7 @@ from engine.doctor.locating import Locator
 from engine.doctor.mending import Verify, mend
 from engine.doctor.naming import constants, name
 from engine.doctor.placing import Timeline
-from engine.doctor.problem import Measure, Problem
+from engine.doctor.problem import Measure, Problem, is_simple
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.variants import CATALOGUE
 
@@ -36,7 +36,7 @@ def named(
     patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem, verify: Verify
 ) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line; `verify` tries a corrected text."""
-    if not {"z", "a"} <= problem.tape.plan.program.quantities.keys():
+    if not is_simple(problem):
         return replace(
             report, notes=(*report.notes, "mistakes are named for the simple RNN; this cell is compared and placed")
         )
