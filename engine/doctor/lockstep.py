@@ -296,11 +296,11 @@ class Lockstep:
             else ("partial", "value", "term")
         )
         size, sample = np.asarray(seen.event.value).size, self._sample(k)
-        known = self.compared.reference.by_name
+        known = self.compared.reference
         candidates = [
             entry
             for kind, when, b in itertools.product(kinds, dict.fromkeys((t, None, 0)), dict.fromkeys((sample, None)))
-            if (entry := known.get((name, when, b, kind))) is not None
+            if (entry := known.find(name, when, b, kind)) is not None
         ]
         return next((entry for entry in candidates if entry.value.size == size), next(iter(candidates), None))
 
