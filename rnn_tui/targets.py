@@ -84,6 +84,13 @@ class Press:
     action: str
 
 
+@dataclass(frozen=True)
+class ToSource:
+    """Go to where a line of the user's own source runs next."""
+
+    line: int
+
+
 def cell_at(target: ToCell | ToWeight, x: int, y: int) -> tuple[int, int]:
     """The cell (row, column) of the whole array at a place inside its picture."""
     row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)

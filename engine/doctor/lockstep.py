@@ -173,6 +173,11 @@ class Lockstep:
         line, rest = self.executions[i].line, range(i + direction, len(self) if direction > 0 else -1, direction)
         return next((k for k in rest if self.executions[k].line == line), None)
 
+    def runs(self, line: int, after: int) -> int | None:
+        """Where a line runs next after an execution, from the start again at the end; None where it is not among the executions."""
+        own = [i for i, each in enumerate(self.executions) if each.line <= line <= each.end]
+        return next((i for i in own if i > after), next(iter(own), None))
+
     def phase(self, i: int, direction: int) -> int:
         """The last execution of the pass that `i` is in, forward or backward, or (direction −1) its first."""
         border = self.compared.timeline.start
@@ -291,11 +296,11 @@ class Lockstep:
             else ("partial", "value", "term")
         )
         size, sample = np.asarray(seen.event.value).size, self._sample(k)
-        known = self.compared.reference.by_name
+        known = self.compared.reference
         candidates = [
             entry
             for kind, when, b in itertools.product(kinds, dict.fromkeys((t, None, 0)), dict.fromkeys((sample, None)))
-            if (entry := known.get((name, when, b, kind))) is not None
+            if (entry := known.find(name, when, b, kind)) is not None
         ]
         return next((entry for entry in candidates if entry.value.size == size), next(iter(candidates), None))
 

@@ -390,11 +390,7 @@ def _before(line_up: Timeline, first: Seen) -> Seen:
     if first.event.array is not None and not first.event.array.any():
         return first
     reference = line_up.reference
-    hidden = {
-        np.asarray(e.value).size
-        for e in reference.entries
-        if e.name == "da" or e.name == f"d{reference.problem.network.table.output}"
-    }
+    hidden = reference.sizes("da", f"d{reference.problem.network.table.output}")
     for seen in reversed(line_up.seen[line_up.start : line_up.index(first)]):
         site = seen.event.site
         if seen.is_part or site.kind in ("increment", "after") or np.asarray(seen.event.value).size not in hidden:
@@ -495,7 +491,8 @@ def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
 
 def _made_from(line_up: Timeline, seen: Seen) -> Entry | None:
     """What the reference makes of the gradients that a line reads, where they are right; of several the one most like the value."""
-    program, known = line_up.reference.problem.tape.plan.program, line_up.reference.by_name
+    reference = line_up.reference
+    program = reference.problem.tape.plan.program
     read = [m.entry for _, operand in operands(line_up, seen) if operand.right for m in operand.matches]
     value = np.asarray(seen.event.value, dtype=float)
     candidates: dict[tuple[str, int | None], Entry] = {}
@@ -505,7 +502,7 @@ def _made_from(line_up: Timeline, seen: Seen) -> Entry | None:
         for line in program.lines:
             for name in line.equation.reads if line.phase == "backward" else ():
                 t = None if source.t is None else source.t - name.step + line.equation.step
-                entry = known.get((line.name, t, source.sample, "value"))
+                entry = reference.find(line.name, t, source.sample)
                 if name.name == source.name and entry is not None and entry.value.size == value.size:
                     candidates[line.name, t] = entry
     return max(candidates.values(), key=lambda entry: abs(_cosine(entry.value, value)), default=None)
@@ -540,7 +537,7 @@ def _by_shape(line_up: Timeline, seen: Seen) -> str:
         ("dWy", None),
     ):
         for b in (None, 0):
-            entry = line_up.reference.by_name.get((name, t, b, "value"))
+            entry = line_up.reference.find(name, t, b)
             if entry is not None and sorted(entry.value.squeeze().shape) == shape:
                 return name
     return ""

@@ -12,12 +12,10 @@ import numpy as np
 
 from engine.cells import Cell
 from engine.doctor.problem import Problem
-from engine.doctor.stacking import ALL, JOINED, OWN, SECOND, Order, gates, held, is_role, pack
+from engine.doctor.stacking import ALL, JOINED, OWN, SECOND, Grid, Order, gates, held, is_role, pack
 from engine.equation import Equation, equation
 from engine.expression import Binary, Call, Expression, Name, walk
 from engine.functions import Array
-
-Grid = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.anatomy import writer_for
 from engine.debugger import Debugger
@@ -18,9 +19,13 @@ from rnn_tui.control.pages import Flow, Page, Program, Weights
 from rnn_tui.control.stops import Stops
 from rnn_tui.control.training import Training
 from rnn_tui.control.why import Why
+from rnn_tui.control.yours import Yours
 from rnn_tui.frame import Frame, PageName, Selection
 from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
+
+if TYPE_CHECKING:
+    from engine.doctor.lockstep import Lockstep
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 """Lines a second."""
@@ -36,8 +41,12 @@ class Controller:
     return a boolean say whether they got anywhere.
     """
 
-    def __init__(self, session: Session, look: Look, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, session: Session, look: Look, say: Callable[[str], None], lockstep: Lockstep | None = None
+    ) -> None:
         self.session = session
+        self.lockstep = lockstep
+        """The user's own program, in step with the debugger's."""
         self.say = say
         self.selection = Selection()
         self.notation: str = session.options["notation"]
@@ -52,12 +61,16 @@ class Controller:
             "weights": Weights(self),
             "training": self.training,
             "findings": self.findings,
+            "yours": Yours(self),
         }
         self._look = look
         self._speed = 3
         self._logged: list[str] = []
         self._log_from = 0
         self._frame: Frame | None = None
+        if lockstep is not None:
+            self.choose(page="yours")
+            self.page.step(lockstep.first)
 
     @property
     def debugger(self) -> Debugger:
@@ -103,6 +116,7 @@ class Controller:
             keys=footer(self),
             original=debugger.original_view if isinstance(debugger, Branch) else None,
             edits=debugger.edits if isinstance(debugger, Branch) else (),
+            lockstep=self.lockstep,
         )
         self._frame = self.here.fill(frame)
         return self._frame
@@ -114,6 +128,7 @@ class Controller:
     def turn_to(self, page: PageName) -> None:
         """Another page."""
         self.choose(page=page, asked=(), follow=0)
+        self.page.opened()
 
     def take(self, debugger: Debugger) -> None:
         """Goes on with another debugger at the same point."""
@@ -155,31 +170,6 @@ class Controller:
         """To a point or a position."""
         return self.moved(self.debugger.go(to))
 
-    def step(self, lines: int) -> bool:
-        """Some lines on, or back when negative."""
-        return self.moved(self.debugger.step(lines))
-
-    def next(self) -> bool:
-        """One time step on; on the same line, the cell cursor stays in its picture."""
-        return self._time_step(self.debugger.next)
-
-    def previous(self) -> bool:
-        """One time step back."""
-        return self._time_step(self.debugger.previous)
-
-    def _time_step(self, move: Callable[[], bool]) -> bool:
-        before = self.stops.present
-        moved = move()
-        return self.moved(moved, keep_operand=before == self.stops.present)
-
-    def finish(self) -> bool:
-        """To the end of the phase."""
-        return self.moved(self.debugger.finish())
-
-    def start_of_phase(self) -> bool:
-        """To the start of the phase."""
-        return self.moved(self.debugger.start_of_phase())
-
     # Running
 
     @property
@@ -192,11 +182,8 @@ class Controller:
         self._speed = max(0, min(self._speed + by, len(SPEEDS) - 1))
 
     def tick(self) -> None:
-        """One line on; no further where a breakpoint is."""
-        self.debugger.step(1)
-        if self.stops.reached():
-            self.running = False
-        self.moved(True)
+        """One line on; no further where it shall stop."""
+        self.running = self.page.tick()
 
     # What is looked at
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.targets import ToFinding
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Findings(Page):
     """What is wrong with this iteration."""
 
-    enters: ClassVar[str] = "go there"
+    enters = "go there"
 
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)

@@ -26,8 +26,8 @@ def footer(controller: Controller) -> tuple[tuple[str, str, str], ...]:
 def _works(controller: Controller, action: str) -> bool:
     match action:
         case "continue":
-            return bool(controller.debugger.breakpoints)
-        case "enter" | "train" | "cell(0,-1)" | "operand(1)":
+            return bool(controller.debugger.breakpoints) or controller.page.works(action)
+        case "enter" | "train" | "cell(0,-1)" | "operand(1)" | "examine":
             return controller.page.works(action)
         case "undo_edit" | "beside":
             return isinstance(controller.debugger, Branch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.derive import gradient
 from engine.why import Cell
@@ -20,8 +20,14 @@ Heights: TypeAlias = dict[str, str | int]
 class Page:
     """What one page shows and does; a page overrides what is otherwise there."""
 
-    enters: ClassVar[str] = ""
+    enters: str = ""
     """What Enter does, in the footer; empty: it asks why."""
+    below: str = "inspector"
+    """The pane below the body."""
+    halved: bool = False
+    """Whether the left column is half of the screen."""
+    needs_file: bool = False
+    """Whether Enter asks for a file first."""
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
@@ -29,6 +35,10 @@ class Page:
     def panes(self, height: int) -> Heights:
         """The panes in the body of a screen of this height."""
         raise NotImplementedError
+
+    def side(self) -> Heights:
+        """The pane in the left column, which stays beside an explanation."""
+        return {"listing": "1fr"}
 
     def works(self, action: str) -> bool:
         """Whether one of the footer's actions that depend on the page does something here."""
@@ -38,9 +48,48 @@ class Page:
         """The frame with what only this page draws."""
         return frame
 
+    def opened(self) -> None:
+        """What is to be done when the page is turned to."""
+
+    # Moves: one that says False got nowhere
+
+    def step(self, lines: int) -> bool:
+        """Some lines on, or back when negative."""
+        return self.controller.moved(self.controller.debugger.step(lines))
+
+    def time_step(self, direction: int) -> bool:
+        """One time step on or back; on the same line, the cell cursor stays in its picture."""
+        debugger, stops = self.controller.debugger, self.controller.stops
+        before = stops.present
+        moved = debugger.next() if direction > 0 else debugger.previous()
+        return self.controller.moved(moved, keep_operand=before == stops.present)
+
+    def phase(self, direction: int) -> bool:
+        """To the end of the phase, or its start."""
+        debugger = self.controller.debugger
+        return self.controller.moved(debugger.finish() if direction > 0 else debugger.start_of_phase())
+
+    def tick(self) -> bool:
+        """One line on while it is running; False where it shall stop."""
+        return self.step(1) and not self.controller.stops.reached()
+
+    def seek(self, direction: int) -> bool | None:
+        """To the next place that is looked for without breakpoints, or the one before; None where there are only breakpoints."""
+        return None
+
+    def list(self, step: int) -> None:
+        """Moves the cursor of the left column."""
+        self.controller.stops.list(step)
+
+    # Cursor and questions
+
+    def pictured(self) -> Frame:
+        """The frame whose parts the cell cursor moves in."""
+        return self.controller.frame
+
     def cursor(self, rows: int, columns: int) -> None:
         """Moves the cursor; here the cell cursor inside its picture."""
-        frame = self.controller.frame
+        frame = self.pictured()
         if frame.cell is None or frame.inspected is None:
             return
         values = frame.parts[frame.inspected].values
@@ -51,7 +100,7 @@ class Page:
 
     def tab(self, step: int) -> None:
         """The cursor into the next picture; here of this line."""
-        frame = self.controller.frame
+        frame = self.pictured()
         if frame.inspected is None:
             return
         pictures = [i for i, part in enumerate(frame.parts) if part.values is not None]

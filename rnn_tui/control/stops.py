@@ -66,6 +66,8 @@ class Stops:
     def search(self, direction: int) -> Search | None:
         """A search for the next breakpoint (1) or the one before (−1), to be run; None when nothing is to be looked for."""
         debugger = self._controller.debugger
+        if self._controller.page.seek(direction) is not None:
+            return None
         if all(stop.log for stop in debugger.breakpoints):
             self._controller.say("No breakpoint is set: choose a line with ↑ ↓ and press b, or d for conditions.")
             return None

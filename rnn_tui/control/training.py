@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from engine.derive import gradient
 from rnn_tui.control.pages import Heights, Page
@@ -24,7 +24,7 @@ TRAIN_AT_MOST = 1000
 class Training(Page):
     """Loss, accuracy and gradient by iteration and time step."""
 
-    enters: ClassVar[str] = "go there"
+    enters = "go there"
 
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)

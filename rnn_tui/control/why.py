@@ -34,7 +34,7 @@ class Why(Page):
             self.ask()
 
     def panes(self, height: int) -> Heights:
-        return {"listing": "1fr", "why": "1fr"}
+        return {**self.controller.page.side(), "why": "1fr"}
 
     def fill(self, frame: Frame) -> Frame:
         debugger, cell = self.controller.debugger, self._path[-1]

@@ -16,12 +16,14 @@ from rnn_tui.panes.strip import draw_strip
 from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
+from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.widgets.pane import Draw
 
 SMALLEST = (60, 18)
 ABOVE: dict[str, Draw] = {"header": draw_header, "strip": draw_strip}
-LEFT: dict[str, Draw] = {"listing": draw_listing, "notes": draw_notes}
+LEFT: dict[str, Draw] = {"listing": draw_listing, "source": draw_source, "notes": draw_notes}
 RIGHT: dict[str, Draw] = {
+    "beside": draw_beside,
     "line": draw_line,
     "flow": draw_flow,
     "weights": draw_weights,
@@ -29,7 +31,7 @@ RIGHT: dict[str, Draw] = {
     "findings": draw_findings,
     "why": draw_why,
 }
-BELOW: dict[str, Draw] = {"inspector": draw_inspector, "footer": draw_footer}
+BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "footer": draw_footer}
 
 
 class Layout(NamedTuple):
@@ -46,9 +48,9 @@ def layout(page: Page, notes: int, width: int, height: int) -> Layout:
     around: Heights = {
         "header": 1 if height < 38 else 2,
         "strip": 3 if height < 30 else 4,
-        "inspector": 3 if height < 30 else 7 if height < 45 else 10,
+        page.below: 3 if height < 30 else 7 if height < 45 else 10,
         "footer": 1,
     }
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}
-    left = 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
+    left = width // 2 if page.halved else 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
     return Layout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**page.panes(height), **noted})

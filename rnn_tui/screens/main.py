@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,18 +18,24 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from engine.debugger import Debugger
+from engine.errors import InputError
 from engine.session import Session
+from engine.text import clean
 from rnn_tui.bindings import COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, Frame, PageName
 from rnn_tui.look import Look
 from rnn_tui.screens.dialogs import BreakpointsScreen, Dialog, FindScreen, GotoScreen, HelpScreen, WatchScreen
+from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, SMALLEST, Layout, layout
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
+
+if TYPE_CHECKING:
+    from engine.doctor.lockstep import Lockstep
 
 Result = TypeVar("Result")
 
@@ -48,15 +56,18 @@ class MainScreen(Screen[None]):
     frame: reactive[Frame | None] = reactive(None, init=False)
     """What is shown; every pane is bound to it."""
 
-    def __init__(self, session: Session, look: Look) -> None:
+    def __init__(self, session: Session, look: Look, lockstep: Lockstep | None = None) -> None:
         super().__init__()
-        self.controller = Controller(session, look, lambda text: self.notify(text, markup=False, timeout=4))
+        self._look = look
+        self.controller = self._controller(session, lockstep)
         self.search: Search | None = None
         """The search for a breakpoint that is under way."""
         self._run, self._train = Ticker(self, self._run_on), Ticker(self, self._train_on)
         self._layout: Layout | None = None
-        self._look = look
         self._blank: dict[int, Strip] = {}
+
+    def _controller(self, session: Session, lockstep: Lockstep | None) -> Controller:
+        return Controller(session, self._look, lambda text: self.notify(text, markup=False, timeout=4), lockstep)
 
     @property
     def debugger(self) -> Debugger:
@@ -116,31 +127,30 @@ class MainScreen(Screen[None]):
         self.query_one("#left").styles.width = wanted.left
         for pane in self.query(Pane):
             name = pane.id or ""
-            if name not in wanted.around:
-                pane.display = name in wanted.body
+            pane.display = not wanted.small and (name in wanted.around or name in wanted.body)
             pane.styles.height = wanted.around.get(name) or wanted.body.get(name)
 
     # Moves
 
     def action_step(self, lines: int) -> None:
         """One line on or back."""
-        self.show(self.controller.step(lines))
+        self.show(self.controller.page.step(lines))
 
     def action_next(self) -> None:
         """One time step on."""
-        self.show(self.controller.next())
+        self.show(self.controller.page.time_step(1))
 
     def action_previous(self) -> None:
         """One time step back."""
-        self.show(self.controller.previous())
+        self.show(self.controller.page.time_step(-1))
 
     def action_finish(self) -> None:
         """To the end of the phase."""
-        self.show(self.controller.finish())
+        self.show(self.controller.page.phase(1))
 
     def action_start_of_phase(self) -> None:
         """To the start of the phase."""
-        self.show(self.controller.start_of_phase())
+        self.show(self.controller.page.phase(-1))
 
     def action_goto(self) -> None:
         """Asks where to go."""
@@ -221,13 +231,44 @@ class MainScreen(Screen[None]):
         ends = ("continue", "reverse_continue", "help", "quit", "command_palette")
         return self.search is None or action in ends
 
+    # The user's own program
+
+    def action_examine(self) -> None:
+        """Examines the user's own program again, or asks for its file."""
+        if self.controller.lockstep is None:
+            self._open(ExamineScreen(), self._examine)
+        else:
+            self._examine(self.controller.session.data.path)
+
+    def _examine(self, path: Path) -> None:
+        self.controller.running = False
+        self.controller.say(f"examining {clean(path.name)} …")
+        options = self.controller.session.options
+        function = options.get("function") if self.controller.lockstep is not None else None
+        self.run_worker(partial(self._examined, path, function), thread=True, exclusive=True, group="examine")
+
+    def _examined(self, path: Path, function: str | None) -> None:
+        """In a thread of its own: it takes some seconds."""
+        from engine.doctor.opening import open_yours  # nobody else needs to wait for it
+
+        try:
+            opened = open_yours(path, function)
+        except InputError as error:
+            self.app.call_from_thread(self.controller.say, str(error))
+        else:
+            self.app.call_from_thread(self._show_yours, *opened)
+
+    def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
+        self.controller = self._controller(session, lockstep)
+        self.show()
+
     def action_list_up(self) -> None:
         """Listing cursor up."""
-        self.show(self.controller.stops.list(-1))
+        self.show(self.controller.page.list(-1))
 
     def action_list_down(self) -> None:
         """Listing cursor down."""
-        self.show(self.controller.stops.list(1))
+        self.show(self.controller.page.list(1))
 
     def action_toggle_breakpoint(self) -> None:
         """A breakpoint on the listing's line."""
@@ -266,7 +307,10 @@ class MainScreen(Screen[None]):
         self.show(self.controller.here.tab(step))
 
     def action_enter(self) -> None:
-        """Why: of the cell under the cursor, then of the number chosen in the explanation. Elsewhere: goes there."""
+        """Why: of the cell under the cursor, then of the number chosen in the explanation. Elsewhere: goes there, or opens a file."""
+        if self.controller.here.needs_file:
+            self.action_examine()
+            return
         self.show(self.controller.here.enter())
 
     def action_back(self) -> None:

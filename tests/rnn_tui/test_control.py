@@ -22,7 +22,7 @@ def test_a_call_changes_the_next_frame_and_no_frame_that_was_handed_out() -> Non
     control, _ = controller()
     assert control.go(Point(0, "backward", 7, "dz"))
     before = control.refresh()
-    assert control.step(1)
+    assert control.page.step(1)
     control.here.cursor(2, 3)
     after = control.refresh()
     assert before.view.point.line == "dz" and before.cell == (0, 0)
