@@ -27,7 +27,8 @@ from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.network import Network
 
-SEARCH_SECONDS = 1.6
+SEARCH_SECONDS, LEAST = 1.6, 0.6
+"""For all readings of the names, and for each at least."""
 CALL_SECONDS = 1.5
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
 
@@ -269,7 +270,7 @@ def search(
     best: Trial | None = None
     for k, own in enumerate(readings):  # each reading of the names gets its share of the time that is left
         now = time.monotonic()
-        found = _searched(process, sites, own, now + (end - now) / (len(readings) - k))
+        found = _searched(process, sites, own, now + max((end - now) / (len(readings) - k), LEAST))
         if best is None or found.rank > best.rank:
             best = found
         if best.states == 1.0 or _ran_out(found):
@@ -452,9 +453,7 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     best = replace(start, outputs=-1.0)
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
-    steps = (
-        ("every", "last") if "da" in start.recipe.given else ("last", "every")
-    )  # supplied for all of them, it hides nothing
+    steps = ("every", "last") if "da" in start.recipe.given else ("last", "every")
     for (head, count), predict in itertools.product(heads, steps):
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
@@ -554,7 +553,9 @@ def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
     if "da" in given and "y" not in given:
         flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
-        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        # supplied for all steps it hides nothing, so only what takes it for the last one is given that alone
+        every = problem.network.predict == "every"
+        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows) if ("T" in flow) == every)
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
         yield replace(base, y=y)
