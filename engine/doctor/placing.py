@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from engine.doctor import roles
+from engine.doctor.feeding import feeding
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.names import SIMPLE, Names
@@ -93,9 +94,38 @@ class Timeline:
             for k in range(self.start, len(self.seen)):
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
-                if not right and not seen.is_part and not self.is_harmless(k, strict=strict):
+                if not right and not seen.is_part and self._feeds(seen) and not self.is_harmless(k, strict=strict):
                     return self._in_caller(k)
         return None
+
+    def _feeds(self, seen: Seen) -> bool:
+        """Whether a value may have a part in the gradients that are wrong: those of a loss that is only printed have none."""
+        if not self._feeding:
+            return True
+        site, target = seen.event.site, seen.event.target
+        names = {base_name(target), final_name(target)} if target else {site.function.rpartition(".")[2]}
+        return bool(names & self._feeding)
+
+    @cached_property
+    def _feeding(self) -> frozenset[str]:
+        """The names that feed the wrong gradients; none where these are not known by their names."""
+        sites = dict.fromkeys(event.site for event in self.events if event.site.kind != "part")
+        gradients = {
+            name
+            for site in sites
+            for target in (*site.names, site.target)
+            if target and self.meant(target) & self.scales.wrong
+            for name in (base_name(target), final_name(target))
+        }
+        lines = [
+            (
+                site,
+                tuple(n for t in (*site.names, site.target) if t for n in (base_name(t), final_name(t))),
+                read_names(site.source),
+            )
+            for site in sites
+        ]
+        return feeding(lines, gradients) if gradients else frozenset()
 
     def index(self, seen: Seen) -> int:
         """Its place in the order."""
