@@ -95,7 +95,7 @@ class Timeline:
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
                 if not right and not seen.is_part and self._feeds(seen) and not self.is_harmless(k, strict=strict):
-                    return self._in_caller(k)
+                    return self._copied(self._in_caller(k))
         return None
 
     def _feeds(self, seen: Seen) -> bool:
@@ -140,6 +140,23 @@ class Timeline:
         for later in self.seen[k + 1 : k + 8]:
             if later.event.site.function != site.function and not later.right:
                 return later
+        return seen
+
+    def _copied(self, seen: Seen) -> Seen:
+        """Where a wrong line reads what another has only handed on, though the reference makes something of it first: that line."""
+        name, t = expected(self, seen)
+        program = self.reference.problem.tape.plan.program
+        needed = {
+            (read.name, None if t is None else t - line.equation.step + read.step)
+            for line in program.lines
+            if line.name == name and line.phase == "backward"
+            for read in line.equation.reads
+        }
+        for _, operand in operands(self, seen):
+            handed_on = operand.event.site.plain and operand.event.site.loops and operand.event.target
+            known = [m.entry for m in operand.matches if m.entry.is_gradient and m.entry.kind == "value"]
+            if handed_on and known and needed and not needed & {(e.name, e.t) for e in known}:
+                return operand
         return seen
 
     def is_harmless(self, k: int, *, strict: bool = False) -> bool:
@@ -489,9 +506,10 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     count = own.index(seen)
     steps = line_up.reference.problem.X.shape[1]
     for k, other in enumerate(own):
-        for match in other.matches:
-            if match.entry.is_gradient and match.entry.t is not None and other.right:
-                return match.entry.name, max(match.entry.t - (count - k), 0)
+        found = [m.entry for m in other.matches if m.entry.is_gradient and m.entry.t is not None and other.right]
+        if found:  # of several the one that it is called
+            entry = next((e for e in found if e.name == base_name(seen.event.target)), found[0])
+            return entry.name, max((entry.t or 0) - (count - k), 0)
     for match in seen.matches:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
@@ -510,6 +528,9 @@ def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
     """The names that a value's line reads, each with the value it holds there, where that was recorded."""
     event = seen.event
     before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
+    # Of an array of which a part was written that part says more than the whole.
+    written = {(s.line, s.event.rounds) for s in before if s.event.site.kind == "assign" and "[" in s.event.target}
+    before = [s for s in before if s.event.site.kind != "after" or (s.line, s.event.rounds) not in written]
     for name in sorted(read_names(event.site.source)):
         for earlier in reversed(before):
             own = earlier.event
