@@ -35,6 +35,7 @@ from engine.doctor.process import Process
 from engine.doctor.recognising import Found, gradients_of, recognised
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.scale import find_scale
+from engine.doctor.side_by_side import Arrays
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
@@ -145,7 +146,7 @@ def _examine_events(
         if error is not None:
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         raise CannotRun(_unrecognised(events, found))
-    reference = Reference(found.problem)
+    reference = Reference(found.problem, Arrays(frozenset(found.arrays), found.layout.order))
     run = Run((), (), found.events)
     gradients = gradients_of(found, reference)
     conventions = _conventions(found)

@@ -452,7 +452,10 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     best = replace(start, outputs=-1.0)
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
-    for (head, count), predict in itertools.product(heads, ("last", "every")):
+    steps = (
+        ("every", "last") if "da" in start.recipe.given else ("last", "every")
+    )  # supplied for all of them, it hides nothing
+    for (head, count), predict in itertools.product(heads, steps):
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
