@@ -23,6 +23,8 @@ def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float,
     match kind:
         case "Stopped" if message == "time":
             return f"it was still running after {seconds:g} s, at {at}; if that loop never ends, give it an end, or shorten the run"
+        case "Stopped" if message == "endless":
+            return f"{at} is a loop without end"
         case "Stopped":
             return f"it computed more than can be recorded, at {at}; shorten the run"
         case "MemoryError" | "_ArrayMemoryError":
@@ -38,7 +40,10 @@ def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float,
         case "EOFError":
             return f"{at} asks for input, and there is nobody to answer; put the value into the file"
         case "ModuleNotFoundError" | "ImportError":
-            return f"{at} needs a module that is not here: {message}; install it, or leave it out of this file"
+            return (
+                f"{at} needs a module that is not here: {message}; put it beside this file or install it, "
+                "or leave it out of this file"
+            )
         case "FileNotFoundError":
             return f"{at} reads a file that is not beside the program: {message}; put it there, or make the data in the file"
         case "UnboundLocalError" | "NameError":

@@ -45,6 +45,8 @@ class Site:
     loops: tuple[int, ...] = ()
     plain: bool = False
     """Whether the value is only a name: nothing is computed here."""
+    rows: bool = False
+    """Of an array of which only a part is written: whether it is written anew there, not added to."""
 
 
 @dataclass
@@ -192,7 +194,7 @@ class _Writer:
             key = ast.Constant(None)
         if not all(isinstance(n, _SAFE) for n in ast.walk(base)):
             return []
-        site = self._site(node, "after", ast.unparse(target), node)
+        site = self._site(node, "after", ast.unparse(target), node, rows=arrays_only)
         return [self._expression(AFTER, [ast.Constant(site), _load(base), key], node)]
 
     # Expressions
@@ -241,7 +243,9 @@ class _Writer:
         site = self._site(value, "part", "", value)
         return self._call(RECORD, [ast.Constant(site), self.parts(value)], value)
 
-    def _site(self, node: ast.AST, kind: str, target: str, value: ast.AST, *, names: tuple[str, ...] = ()) -> int:
+    def _site(
+        self, node: ast.AST, kind: str, target: str, value: ast.AST, *, names: tuple[str, ...] = (), rows: bool = False
+    ) -> int:
         line, end = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
         self.result.sites.append(
             Site(
@@ -255,6 +259,7 @@ class _Writer:
                 names,
                 tuple(self.loops),
                 isinstance(value, ast.Name | ast.Subscript | ast.Attribute),
+                rows,
             )
         )
         return len(self.result.sites) - 1

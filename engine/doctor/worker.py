@@ -8,8 +8,6 @@ recording. Whatever goes wrong is an answer; what cannot be answered any more (t
 from __future__ import annotations
 
 import ast
-import importlib.abc
-import importlib.machinery
 import linecache
 import math
 import os
@@ -17,20 +15,24 @@ import resource
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor import wire
+from engine.doctor import standins, wire
 from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
+from engine.doctor.shortening import Shortener
+from engine.doctor.updates import Updates
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
-EVENTS = 60_000
-BYTES = 160 << 20
+EVENTS = 30_000
+BYTES = 96 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
+MORE = 500
+"""How many values are recorded after the first update, on top of as many as before it."""
 OF_ONE = 2_000_000
-PLOTTING = ("matplotlib", "seaborn", "tqdm", "IPython", "plotly", "wandb", "tensorboardX", "pandas_profiling")
+DEMONSTRATION_SECONDS = 0.5
 
 
 class Stopped(BaseException):
@@ -44,6 +46,7 @@ class Recorder:
         self.on = False
         self.stops = False
         self.sites: list[Site] = []
+        self.shortener: Shortener | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -51,10 +54,15 @@ class Recorder:
         self.bytes = 0
         self.full = False
         self.loops: dict[int, list[int]] = {}
+        self.filled: dict[int, tuple[int, Any]] = {}
+        self.updates = Updates()
+        self.end = EVENTS
 
     def record(self, number: int, value: Any) -> Any:
         if self.on:
             site = self.sites[number]
+            if self.shortener is not None and site.kind == "assign":
+                value = self.shortener.taken(site.target, site.names, value)
             if site.names and is_sequence(value) and not site.target:
                 for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
                     self._keep(number, item, name)
@@ -98,9 +106,11 @@ class Recorder:
                 return
         if is_dict(value):
             return
+        original = value
         if is_array(value):
             array = cast("np.ndarray[Any, Any]", value)
             if array.dtype.kind not in "biuf" or array.size > OF_ONE or array.size == 0:
+                self._passed_over(number, array.nbytes)
                 return
             value, size = np.array(array), array.nbytes
         elif is_real(value):
@@ -113,56 +123,35 @@ class Recorder:
             if self.stops:
                 raise Stopped("full")
             return
-        self.bytes += size
         site = self.sites[number]
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
+        if site.rows and site.loops:
+            self._replace(number, original, rounds)
         self.events.append((number, value, target, rounds))
-        self.full = len(self.events) >= EVENTS or self.bytes > BYTES
+        if self.updates.first(target, site.kind, value):
+            self.end = min(EVENTS, 2 * len(self.events) + MORE)
+        self._count(size)
 
+    def _replace(self, number: int, array: Any, rounds: tuple[int, ...]) -> None:
+        """Of an array that is filled in a loop only the last state is kept: all of them together are very large."""
+        last, same = self.filled.get(number, (0, None))
+        if same is array:
+            _, value, target, before = self.events[last]
+            if before[:-2] == rounds[:-2] and before[-2] < rounds[-2]:
+                self.events[last] = (number, None, target, before)
+                self.bytes -= value.nbytes
+        self.filled[number] = len(self.events), array
 
-class _Anything(types.ModuleType):
-    """Stands for what draws and shows progress: takes every call and does nothing."""
+    def _passed_over(self, number: int, size: int) -> None:
+        """What is too large to be recorded counts where it is computed again and again."""
+        if self.sites[number].loops:
+            self._count(size)
+        if self.full and self.stops:
+            raise Stopped("full")
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__ = []
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return _Anything(name)
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        name = self.__name__.rpartition(".")[2]
-        if name in ("tqdm", "trange") and arguments:
-            return range(*arguments) if name == "trange" else arguments[0]
-        return (_Anything("figure"), _Anything("axes")) if name == "subplots" else _Anything("nothing")
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((_Anything("first"), _Anything("second")))
-
-    def __getitem__(self, key: Any) -> Any:
-        return _Anything("item")
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *details: Any) -> None:
-        return None
-
-
-class _Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Modules for drawing that are not installed: nothing that the doctor looks at depends on them."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        known = fullname.partition(".")[0] in PLOTTING
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if known else None
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return _Anything(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        return None
+    def _count(self, size: int) -> None:
+        self.bytes += size
+        self.full = len(self.events) >= self.end or self.bytes > BYTES
 
 
 class Worker:
@@ -176,7 +165,8 @@ class Worker:
         self.saved: dict[str, Any] = {}
 
     def serve(self, requests: int, answers: int) -> None:
-        wire.send(answers, {"ready": True})
+        own = os.getpid()
+        wire.send(answers, {"ready": True, "number": 0})
         while True:
             message = _read(requests)
             if message is None:
@@ -185,7 +175,9 @@ class Worker:
                 answer = self.answer(message)
             except Stopped as stopped:
                 answer = {"error": self.failure(stopped)}
-            wire.send(answers, answer)
+            if os.getpid() != own:
+                os._exit(0)  # a copy that the code made of this process: one of them answers
+            wire.send(answers, {**answer, "number": message["number"]})
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         work: dict[str, Callable[[dict[str, Any]], Any]] = {"load": self.load, "call": self.call}
@@ -202,8 +194,10 @@ class Worker:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.recorder.on = False
         if request.get("record"):
-            answer["events"] = [list(event) for event in self.recorder.events]
+            answer["events"] = wire.Whole(list(e) for e in self.recorder.events if e[1] is not None)
             answer["full"] = self.recorder.full
+            answer["updated"] = self.recorder.updates.found
+            answer["shapes"] = self.recorder.shortener.shapes if self.recorder.shortener else {}
         return answer
 
     # Loading
@@ -215,7 +209,12 @@ class Worker:
         module.__file__ = self.file
         sys.modules[request["name"]] = module
         tree = ast.parse(request["text"])
+        cut = request.get("cut")
+        self.recorder.shortener = Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"]) if cut else None
+        if self.recorder.shortener:
+            tree = self.recorder.shortener.rewritten(tree)
         made = instrument(tree)
+        tree = standins.in_double(standins.without_absent(tree))
         self.recorder.sites = made.sites
         self.space = module.__dict__
         self.space.update(
@@ -224,50 +223,42 @@ class Worker:
                 AFTER: self.recorder.after,
                 LOOP: self.recorder.loop,
                 ROUND: self.recorder.round,
+                standins.STAND_IN: standins.Missing,
             }
         )
         linecache.cache[self.file] = (len(request["text"]), None, request["text"].splitlines(True), self.file)
+        if request.get("lenient"):
+            return {"skipped": self._run(tree.body, set(request["demonstrations"]), request["after"])}
+        exec(compile(tree, self.file, "exec"), self.space)
+        return {"skipped": []}
+
+    def _run(self, body: Sequence[ast.stmt], demonstrations: set[int], after: int) -> list[dict[str, Any]]:
+        """The statements one by one; what was left out, with the reason. A demonstration may fail or take too long, after which there is
+        no other; a program may end once the line `after` is reached."""
         skipped: list[dict[str, Any]] = []
-        passed_over = set(request.get("skip", ()))
-        if not request.get("lenient"):
-            exec(compile(tree, self.file, "exec"), self.space)
-        else:
-            for statement in tree.body:
-                if statement.lineno not in passed_over:
-                    self._run(statement, skipped, set(request.get("demonstrations", ())))
-        return {"skipped": skipped, "globals": self._globals()}
-
-    def _run(self, statement: ast.stmt, skipped: list[dict[str, Any]], demonstrations: set[int]) -> None:
-        code = compile(ast.Module([statement], []), self.file, "exec")
-        is_demonstration = statement.lineno in demonstrations
-        if is_demonstration:
-            signal.setitimer(signal.ITIMER_REAL, 1.0, 0.2)
-        try:
-            exec(code, self.space)
-        except Exception as error:
-            missing = isinstance(error, FileNotFoundError) or (isinstance(error, NameError) and skipped)
-            if not missing and not is_demonstration:
-                raise
-            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(error)})
-        except Stopped as stopped:
-            if not is_demonstration or stopped.args != ("time",):
-                raise
-            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(stopped)})
-        if is_demonstration:
-            signal.setitimer(signal.ITIMER_REAL, 3.0, 0.2)
-
-    def _globals(self) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for name, value in self.space.items():
-            if name.startswith("__"):
+        for statement in body:
+            is_demonstration = statement.lineno in demonstrations
+            if is_demonstration and any(s["kind"] == "Stopped" for s in skipped):
                 continue
-            if is_array(value):
-                result[name] = value if value.size < OF_ONE else None
-            elif isinstance(value, bool | int | float):
-                result[name] = value
-            elif is_sequence(value) or is_dict(value):
-                result[name] = value if len(value) < 500 else None
-        return result
+            try:
+                if is_demonstration and _is_endless(statement):
+                    raise Stopped("endless")
+                if is_demonstration:
+                    signal.setitimer(signal.ITIMER_REAL, DEMONSTRATION_SECONDS, 0.2)
+                exec(compile(ast.Module([statement], []), self.file, "exec"), self.space)
+            except SystemExit:
+                if statement.lineno <= after:
+                    raise
+                break
+            except (Exception, Stopped) as error:
+                if not (is_demonstration and error.args != ("full",)) and not _for_want_of_data(
+                    error, bool(skipped), statement
+                ):
+                    raise
+                skipped.append({"end": statement.end_lineno, **self.failure(error), "line": statement.lineno})
+            if is_demonstration:
+                signal.setitimer(signal.ITIMER_REAL, 3.0, 0.2)
+        return skipped
 
     # Calling
 
@@ -390,6 +381,19 @@ _HARMLESS = (
 )
 
 
+def _is_endless(statement: ast.stmt) -> bool:
+    """Whether a statement is a loop that nothing in it leaves."""
+    leaves = any(isinstance(n, ast.Break | ast.Raise) for n in ast.walk(statement))
+    return isinstance(statement, ast.While) and isinstance(statement.test, ast.Constant) and not leaves
+
+
+def _for_want_of_data(error: BaseException, anything_skipped: bool, statement: ast.stmt) -> bool:
+    """Whether a statement failed because a file is missing, or what reads it, or what it would have given."""
+    if isinstance(error, ModuleNotFoundError):
+        return not isinstance(statement, ast.Import | ast.ImportFrom)
+    return isinstance(error, FileNotFoundError) or (anything_skipped and isinstance(error, NameError))
+
+
 def _read(file: int) -> Any:
     header = _exactly(file, wire.HEADER.size)
     if header is None:
@@ -431,7 +435,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGALRM, _time_is_up)
     sys.path[0] = folder
     sys.argv = [os.path.join(folder, "program.py")]  # noqa: PTH118 - no Path before NumPy's own import of it
-    sys.meta_path.append(_Drawing())
+    sys.meta_path.append(standins.Finder())
     sys.setrecursionlimit(1500)
     np.seterr(all="ignore")
     assert math.isfinite(memory)
