@@ -31,7 +31,8 @@ from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
-from engine.doctor.report import Finding, Place, Report
+from engine.doctor.raised import raised
+from engine.doctor.report import Finding, Report
 from engine.doctor.scale import find_scale
 from engine.doctor.trying import Event, Finder, Run, events_of
 from engine.doctor.values import is_array
@@ -163,15 +164,11 @@ def _examine_events(
     conventions = _conventions(found)
     right = placing.Scales(1.0, frozenset(), found.turned)
     base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
-    if error is not None and not harmless:
-        missing = len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
-        if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
+    if error is not None and not harmless and _is_unfinished(patient, found, events, error):
+        ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
+        if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        if missing:
-            line = error.get("line") or 1
-            place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-            reason = f"the forward pass is right; in the backward pass {patient.failed(error, SECONDS)}"
-            return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
+        return raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text))
     if not gradients:
         raise CannotRun(
             "its forward pass is that of a simple RNN, but nothing in it is called a gradient of the weights (dWx, grad_Wa, ...)"
@@ -225,6 +222,14 @@ def _examine_events(
         words = f"the gradients are those of truncated backpropagation with K = {steps}"
         report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
     return unless_forward_unknown(report, outputs)
+
+
+def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
+    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
+    if len(found.events) < len(events):
+        return False
+    lines = [site.end for site in patient.sites if site.target and _gradient(found, site.target)]
+    return not lines or (error.get("line") or 0) <= max(lines)
 
 
 def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset[str], tolerance: float) -> int | None:
@@ -509,11 +514,9 @@ def _first_update(found: Found) -> int:
     begun = False
     for event in found.events:
         value = event.value
-        if event.target and _gradient(found, event.target):
-            begun = True
-        if not begun or not is_array(value) or event.site.kind in ("part", "increment"):
-            continue
-        if _gradient(found, event.target) is not None:
+        gradient = _gradient(found, event.target) if event.target else None
+        begun = begun or gradient is not None
+        if not begun or gradient is not None or not is_array(value) or not _may_be_update(found, event):
             continue
         for name, weight in weights:
             own = value.T if name in found.turned and value.ndim == 2 else value
@@ -523,6 +526,15 @@ def _first_update(found: Found) -> int:
             if 0.0 < distance < 0.5:
                 return event.number
     return len(found.events) + 1
+
+
+def _may_be_update(found: Found, event: Event) -> bool:
+    """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
+    name = placing.final_name(event.target)
+    return event.site.kind == "after" or (
+        event.site.kind == "assign"
+        and (name in found.names.values() or roles.role(name) in (*roles.PARAMETERS, "params"))
+    )
 
 
 def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Iterator[tuple[Problem, str]]:
@@ -617,7 +629,7 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
         if meant in found.names and meant in shapes and value.size == int(np.prod(shapes[meant])):
             result[meant] = layouts.weight_back(meant, value.astype(float), shapes[meant], layout)
     for event in found.events if len(result) < len(found.names) - 2 else ():
-        if event.array is None:
+        if event.array is None or roles.role(placing.final_name(event.target)) is not None:
             continue
         for match in reference.matches(event.array):
             name = match.entry.name.removeprefix("d")

@@ -265,6 +265,7 @@ class Finder:
     def found(self, events: Sequence[Event]) -> tuple[str, float]:
         """The activation whose states were computed, and the share of time steps at which."""
         seen: dict[str, set[int]] = {name: set() for name in ACTIVATIONS}
+        times: dict[str, int] = dict.fromkeys(ACTIVATIONS, 0)
         values = [e.array for e in events if e.sample in (None, 0)]
         sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
         near = np.searchsorted(self.sums, sums * (1 - 1e-6))
@@ -273,8 +274,9 @@ class Finder:
             while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
                 name, t = self.labels[k]
                 seen[name] |= set(range(self.steps)) if t < 0 else {t}
+                times[name] += 1
                 k += 1
-        best = max(ACTIVATIONS, key=lambda name: len(seen[name]))
+        best = max(ACTIVATIONS, key=lambda name: (len(seen[name]), times[name]))
         return best, len(seen[best]) / self.steps
 
 
