@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
 os.environ.pop("NO_COLOR", None)
 
+from engine.doctor.opening import open_yours
 from engine.places import parse_place
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp
@@ -22,26 +23,30 @@ PICTURES = (
     ("vanishing", "vanishing", "da@13", ("page('flow')",)),
 )
 SIZE = (120, 36)
+FOLDER = Path(__file__).parent
 
 
 async def picture(name: str, sample: str, place: str, actions: tuple[str, ...]) -> None:
     """Opens a sample, goes to a place, does what keys would do, and saves the screen."""
     session = open_session(sample, {})
-    app = DebuggerApp(session)
+    session.debugger.go(parse_place(place, session.debugger))
+    await draw(name, DebuggerApp(session), actions)
+
+
+async def draw(name: str, app: DebuggerApp, actions: tuple[str, ...]) -> None:
+    """Does what keys would do, and saves the screen."""
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, MainScreen)
-        session.debugger.go(parse_place(place, session.debugger))
         for action in ("log", "log", "log", *actions):  # the first three end where they began, and draw the point
             await screen.run_action(action)
         app.clear_notifications()
         await pilot.pause()
         drawing = re.sub(r"@font-face \{.*?\}\s*", "", app.export_screenshot(title="rnn-tui"), flags=re.DOTALL)
-        (Path(__file__).parent / f"{name}.svg").write_text(
-            drawing.replace("Fira Code", "Fira Code, DejaVu Sans Mono, Menlo")
-        )
+        (FOLDER / f"{name}.svg").write_text(drawing.replace("Fira Code", "Fira Code, DejaVu Sans Mono, Menlo"))
 
 
 if __name__ == "__main__":
     for each in PICTURES:
         asyncio.run(picture(*each))
+    asyncio.run(draw("yours", DebuggerApp(*open_yours(FOLDER / "mine.py")), ("cell(1,2)",)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
@@ -19,6 +19,9 @@ from rnn_tui.look import BACKGROUND, look
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.show import MODES
 
+if TYPE_CHECKING:
+    from engine.doctor.lockstep import Lockstep
+
 INTERRUPTED = 130
 
 
@@ -33,9 +36,12 @@ class DebuggerApp(TerminalApp):
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, session: Session, *, mode: str = "truecolor", light: bool = False) -> None:
+    def __init__(
+        self, session: Session, lockstep: Lockstep | None = None, *, mode: str = "truecolor", light: bool = False
+    ) -> None:
         super().__init__(ansi_color=mode == "16")
         self.session = session
+        self.lockstep = lockstep
         self._look = look(MODES[mode], light)
         name = "rnn-tui-light" if light else "rnn-tui-dark"
         self.register_theme(
@@ -53,7 +59,7 @@ class DebuggerApp(TerminalApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The debugger's screen."""
-        return MainScreen(self.session, self._look)
+        return MainScreen(self.session, self._look, self.lockstep)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: everything that has a key, by its sentence."""

@@ -146,8 +146,8 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "View 1: this line and the flow",
         "view",
-        "1 2 3 4 5",
-        "views: this line, flow, weights, training, findings",
+        "1–6",
+        "views: this line, flow, weights, training, findings, yours",
     ),
     Command("page('flow')", "2", "2", LOOK, "View 2: the flow of as many quantities as fit", back=True),
     Command("page('weights')", "3", "3", LOOK, "View 3: weights, gradients, each step's term", back=True),
@@ -163,6 +163,16 @@ COMMANDS: tuple[Command, ...] = (
         line="view 2: which loss reaches which step",
     ),
     Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
+    Command("page('yours')", "6", "6", LOOK, "Yours: your own backward pass beside the reference (view 6)", back=True),
+    Command(
+        "examine",
+        "r",
+        "r",
+        OTHER,
+        "Yours: examine your file again, or open one",
+        "examine again",
+        line="examine your own file again, or open one (view 6)",
+    ),
     Command(
         "train",
         "t",
@@ -210,7 +220,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 FOOTER_ORDER = (
-    "step(1)", "next", "finish", "run", "train", "enter", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
+    "step(1)", "next", "finish", "run", "train", "enter", "examine", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
     "operand(1)", "page('program')", "help", "quit", "goto", "find",
 )  # fmt: skip
 

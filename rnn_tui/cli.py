@@ -23,8 +23,10 @@ from engine.size import Size
 from engine.text import clean
 
 if TYPE_CHECKING:
+    from engine.doctor.lockstep import Lockstep
     from engine.session import Session
 
+FUNCTION = "the function to examine (found by its name and arguments)"
 COLORS = ("auto", "truecolor", "256", "16", "none")
 PROGRAM = "rnn-tui"
 SMALLEST_TOLERANCE = 1e-10
@@ -47,8 +49,11 @@ def _close(word: str) -> str:
     return f" (did you mean {match[0]}?)" if match else ""
 
 
-def _common(parser: argparse.ArgumentParser, data: str = "data") -> None:
-    parser.add_argument(data, nargs="?", metavar="DATA", help="a CSV, NPZ, text or TOML file, or an example's name")
+DATA = "a CSV, NPZ, text or TOML file, or an example's name"
+
+
+def _common(parser: argparse.ArgumentParser, text: str = DATA) -> None:
+    parser.add_argument("data", nargs="?", metavar="DATA", help=text)
     group = parser.add_argument_group("model")
     for name, option in OPTIONS.items():
         if option.kind is bool:
@@ -134,8 +139,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script"
     )
-    parser.add_argument("--function", metavar="NAME", help="the function to examine (found by its name and arguments)")
+    parser.add_argument("--function", metavar="NAME", help=FUNCTION)
     parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     parser.epilog = "exit codes: 0 right, 1 wrong, 2 could not be run"
     parser.set_defaults(data=None)
 
@@ -206,7 +212,8 @@ def _open_parser() -> _Parser:
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    _common(parser)
+    parser.add_argument("--function", metavar="NAME", help=f"with a Python file: {FUNCTION}")
+    _common(parser, f"{DATA}; or your own backward pass, a Python file or notebook: it is run, see doctor --help")
     return parser
 
 
@@ -260,13 +267,35 @@ def _open(parsed: argparse.Namespace) -> int:
         raise InputError(problem)
     mode = terminal.color_mode(parsed.color, os.environ)
     terminal.prepare_environment(mode, os.environ)
-    from engine.session import open_session
-
-    session = open_session(parsed.data, given)
+    session, lockstep = _session(parsed, given)
     _record_first(session)
     from rnn_tui.app import DebuggerApp
 
-    return terminal.run(DebuggerApp(session, mode=mode, light=parsed.theme == "light"), mouse=not parsed.no_mouse)
+    app = DebuggerApp(session, lockstep, mode=mode, light=parsed.theme == "light")
+    return terminal.run(app, mouse=not parsed.no_mouse)
+
+
+def _session(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None]:
+    """On data, or on a program of the user's own beside the reference."""
+    if Path(parsed.data or "").suffix not in OWN:
+        if parsed.function:
+            raise InputError("--function names a function of a Python file; give that file")
+        from engine.session import open_session
+
+        return open_session(parsed.data, given), None
+    further = [name for name in given if name != "notation"]
+    if further:
+        raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
+    from rich.console import Console
+
+    from engine.doctor.opening import open_yours
+
+    with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
+        return open_yours(resolve(parsed.data), parsed.function, given.get("notation"))
+
+
+OWN = (".py", ".ipynb")
+"""What a file with a program of the user's own ends in."""
 
 
 LONG = 20_000_000

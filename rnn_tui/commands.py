@@ -83,11 +83,18 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0 if report.ok else 1
 
 
+def _color_mode(arguments: argparse.Namespace) -> str:
+    """How deep the colours on standard output are: none when it is piped, unless they are asked for."""
+    from rnn_tui import terminal
+
+    piped = arguments.color == "auto" and not sys.stdout.isatty()
+    return terminal.color_mode("none" if piped else arguments.color, os.environ)
+
+
 def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui show QUANTITY [DATA]`."""
     from engine.notation import parse_cell
     from engine.whatif import Branch
-    from rnn_tui import terminal
     from rnn_tui.show import ledger_text, picture, reach_text
 
     wanted = arguments.quantity.strip()
@@ -103,10 +110,7 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
                 "--difference compares with what --set changes; give --set too, for example --set 'da@3 = 0'"
             )
         original = debugger.original.tape(iteration)
-    mode = arguments.color
-    if mode == "auto" and not sys.stdout.isatty():
-        mode = "none"
-    mode = terminal.color_mode(mode, os.environ)
+    mode = _color_mode(arguments)
     special = cell != wanted or (name == "reach" and name not in tape)
     if special and original is not None:
         raise InputError(f"{clean(wanted, 40)} has no difference to show; leave --difference away")
@@ -257,8 +261,16 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     report = diagnose(Path(arguments.file), arguments.function)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
-    else:
-        sys.stdout.write(text(report))
+        return report.exit_code
+    sys.stdout.write(text(report))
+    if report.verdict == "wrong" and report.compared is not None:
+        if not report.diagnoses and not report.reason:
+            from engine.doctor.lockstep import Lockstep
+            from rnn_tui.show import beside_text
+
+            sys.stdout.write(f"\n{beside_text(Lockstep(report, report.compared), _color_mode(arguments))}")
+        function = f" --function {arguments.function}" if arguments.function else ""
+        print(f"\nstep through it beside the reference: rnn-tui {clean(arguments.file)}{clean(function)}")
     return report.exit_code
 
 

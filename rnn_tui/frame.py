@@ -27,10 +27,11 @@ from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
 if TYPE_CHECKING:
+    from engine.doctor.lockstep import Execution, Lockstep, Value
     from engine.findings import Finding
 
-Page = Literal["program", "flow", "weights", "training", "findings"]
-PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training", "findings")
+PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
+PAGES: tuple[PageName, ...] = ("program", "flow", "weights", "training", "findings", "yours")
 
 
 LOG_FROM = 30.0
@@ -49,6 +50,14 @@ class Tone(NamedTuple):
     floor: float
 
 
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """Arrays that are shown side by side on one colour scale, instead of those of the line."""
+
+    parts: list[Part]
+    tone: Tone
+
+
 @dataclass(frozen=True)
 class Selection:
     """Choices that survive moving through the program.
@@ -57,7 +66,7 @@ class Selection:
     line the cell cursor is in (None: the result). `quantity` is what the flow shows (None: the state, or its gradient going back).
     """
 
-    page: Page = "program"
+    page: PageName = "program"
     sample: int | None = None
     row: int = 0
     column: int = 0
@@ -78,6 +87,10 @@ class Selection:
     """The number of the finding that would be gone to."""
     beside: bool = False
     """The original and the difference stand beside what was edited."""
+    execution: int = 0
+    """Which line of the user's own program ran last."""
+    source: int | None = None
+    """The line at the cursor in the user's own source (None: it follows the program)."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
@@ -127,10 +140,15 @@ class Frame:
     """The edits in force."""
     compared: Tape | None = None
     """Another recording whose numbers are coloured on the same scale."""
+    lockstep: Lockstep | None = None
+    """The user's own program, which the reference is in step with."""
+    exhibit: Exhibit | None = None
 
     @cached_property
     def parts(self) -> list[Part]:
         """The line that ran last, taken apart; then, where that was asked for, the original result and the difference."""
+        if self.exhibit is not None:
+            return self.exhibit.parts
         parts = anatomy(self.view, self.writer, self.sample)
         if not parts or self.as_original is None or not self.selection.beside:
             return parts
@@ -154,6 +172,40 @@ class Frame:
             return None
         tape = differences(self.original.tape, self.view.tape)
         return replace(self.choose(beside=False), view=replace(self.view, tape=tape), original=None, edits=())
+
+    @property
+    def execution(self) -> Execution | None:
+        """The line of the user's own program that ran last."""
+        return None if self.lockstep is None else self.lockstep.executions[self.selection.execution]
+
+    @property
+    def made(self) -> Value | None:
+        """What that line made, and what the reference has in its place."""
+        return None if self.lockstep is None else self.lockstep.value(self.selection.execution)
+
+    @property
+    def meant(self) -> str:
+        """What of the reference that is or should be; "" where there is nothing of the kind."""
+        from engine.doctor.lockstep import described
+
+        entry = self.made.entry if self.made is not None else None
+        return "" if entry is None else described(entry, self.writer.spelling.name)
+
+    @cached_property
+    def beside(self) -> Frame | None:
+        """The frame of what the user's line made, the reference's value and the difference; None where it made no array."""
+        if self.made is None:
+            return None
+        pictures = self.made.pictures
+        labels = (f"yours: {self.made.target}", f"reference: {self.meant}", "difference")
+        roles = ("result", "original", "difference")
+        parts: list[Part] = []
+        for values, text, role in zip(pictures, labels, roles, strict=False):
+            shape = self.made.theirs.shape if role == "result" else values.shape
+            parts += [*([Part("operator", "│")] if parts else []), Part(role, text, values, shape)]
+        scale = max(scale_of(values) for values in pictures)
+        tone = Tone(scale, bool(self.selection.log), FLOOR)
+        return replace(self.choose(beside=False), exhibit=Exhibit(parts, tone), original=None)
 
     @cached_property
     def inspected(self) -> int | None:
@@ -230,6 +282,8 @@ class Frame:
 
         Those it stands among, and with `in_line` those of this line, share its scale.
         """
+        if self.exhibit is not None:
+            return self.exhibit.tone
         log = bool(self.selection.log)
         if name is None:
             return Tone(scale_of(values), log, FLOOR)

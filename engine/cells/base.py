@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.functions import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """A recurrent cell.
 

@@ -1,8 +1,16 @@
-"""The gated recurrent unit (Cho et al. 2014) in PyTorch's variant: the reset gate acts on hn, after the product with Whn."""
+"""The gated recurrent unit (Cho et al. 2014) in PyTorch's variant: the reset gate acts on hn, after the product with Whn.
+
+`VARIANTS` are the other cells that go by its name: with the reset gate before the product, as in the paper, and with what the update
+gate keeps and replaces exchanged (Chung et al. 2014).
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.cells.base import Cell
+
+KEPT, REPLACED = "h = (1 - z) * n + z * h_prev", "h = z * n + (1 - z) * h_prev"
 
 GRU = Cell(
     name="gru",
@@ -14,7 +22,7 @@ GRU = Cell(
         "hn = h_prev @ Whn + bhn",
         "zn = x @ Wxn + bn + r * hn",
         "n = tanh(zn)",
-        "h = (1 - z) * n + z * h_prev",
+        KEPT,
     ),
     parameters={
         "Wxr": ("D", "H"),
@@ -56,4 +64,23 @@ GRU = Cell(
         "bias_ih": ("br", "bz", "bn"),
         "bias_hh": ("br", "bz", "bhn"),
     },
+)
+
+
+def _variant(*, before: bool, exchanged: bool) -> Cell:
+    where = "before the product" if before else "after the product"
+    equations = (*GRU.equations[:-1], REPLACED if exchanged else KEPT)
+    parameters, torch = GRU.parameters, GRU.torch
+    if before:
+        equations = (*GRU.equations[:4], "rh = r * h_prev", "zn = x @ Wxn + rh @ Whn + bn", *equations[-2:])
+        parameters = {name: axes for name, axes in parameters.items() if name != "bhn"}
+        torch = {name: held for name, held in torch.items() if name != "bias_hh"}
+    name = f"gru with the reset gate {where} and {equations[-1]}"
+    return replace(GRU, name=name, equations=equations, parameters=parameters, torch=torch)
+
+
+VARIANTS = (
+    _variant(before=True, exchanged=False),
+    _variant(before=True, exchanged=True),
+    _variant(before=False, exchanged=True),
 )

@@ -1,6 +1,11 @@
-"""The long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), in PyTorch's equations."""
+"""The long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), in PyTorch's equations.
+
+`VARIANTS` are other cells that go by its name: of many programs written by hand the output is o ⊙ c, without tanh.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from engine.cells.base import Cell
 
@@ -54,4 +59,13 @@ LSTM = Cell(
         "bias_ih": tuple(f"b{gate}" for gate in "ifgo"),
         "bias_hh": tuple(f"b{gate}" for gate in "ifgo"),
     },
+)
+
+VARIANTS = (
+    replace(
+        LSTM,
+        name="lstm with h = o * c, without tanh",
+        equations=(*LSTM.equations[:-2], "h = o * c"),
+        meanings={name: text for name, text in LSTM.meanings.items() if name != "tanh_c"},
+    ),
 )

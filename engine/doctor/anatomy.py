@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.doctor import roles
+from engine.doctor.names import SIMPLE, Names, words_in
 from engine.doctor.source import Source
 
 _BACKWARD = (
@@ -23,6 +24,7 @@ _STEP = re.compile(
 _FORWARD = re.compile(
     r"^(?:rnn_?)?(?:forward\w*|fprop|feed_?forward|predict|forward_?pass|run|fwd)$|forward|fprop|_fwd", re.I
 )
+_OF_WEIGHTS = re.compile(r"d_?[WUVb][A-Za-z_]")
 _TRAIN = re.compile(r"train|fit|learn|^rnn|^main$|^run|sgd|optimi[sz]e|model", re.I)
 
 
@@ -98,7 +100,7 @@ def _name_in(element: ast.expr, function: ast.FunctionDef) -> str:
         return "[" + " ".join(_name_in(e, function) for e in element.elts) + "]"
     names = [n.id for n in ast.walk(element) if isinstance(n, ast.Name)]
     names += [n.attr for n in ast.walk(element) if isinstance(n, ast.Attribute)]
-    return next((n for n in names if roles.gradient(n)), "")
+    return next((n for n in names if roles.gradient(n) or _OF_WEIGHTS.match(n)), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,8 @@ class Program:
     source: Source
     tree: ast.Module
     functions: tuple[Function, ...] = field(default=())
+    names: Names = SIMPLE
+    """What its names mean."""
 
     @cached_property
     def assigned(self) -> frozenset[str]:
@@ -143,7 +147,7 @@ class Program:
                 and node.args
             ):
                 key = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
-            if isinstance(key, str) and (meant := roles.parameter(key)) and meant not in taken:
+            if isinstance(key, str) and (meant := self.names.parameter(key)) and meant not in taken:
                 found[key] = meant
                 taken.add(meant)
         return found
@@ -154,11 +158,11 @@ class Program:
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name:
                 key = node.slice.value if isinstance(node.slice, ast.Constant) else None
                 if isinstance(key, str):
-                    return "dict" if roles.parameter(key) else None
+                    return "dict" if self.names.parameter(key) else None
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
                 target = node.targets[0]
                 elements = target.elts if isinstance(target, ast.Tuple | ast.List) else []
-                if sum(isinstance(t, ast.Name) and roles.parameter(t.id) is not None for t in elements) >= 2:
+                if sum(isinstance(t, ast.Name) and self.names.parameter(t.id) is not None for t in elements) >= 2:
                     return "list"
         return None
 
@@ -168,7 +172,7 @@ class Program:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
                 target = node.targets[0]
                 if isinstance(target, ast.Tuple | ast.List):
-                    meant = [roles.parameter(t.id) if isinstance(t, ast.Name) else None for t in target.elts]
+                    meant = [self.names.parameter(t.id) if isinstance(t, ast.Name) else None for t in target.elts]
                     if all(meant):
                         return tuple(m for m in meant if m)
         return (*roles.PARAMETERS[:2], "Wy", "ba", "by")
@@ -189,6 +193,19 @@ class Program:
             found |= loaded - local
             queue += [f for f in self.functions if f.node.name in current.called]
         return frozenset(found & self.assigned)
+
+    def words_around(self, function: Function) -> frozenset[str]:
+        """The names in a function, its class, its forward pass and whatever of the program they call."""
+        forward, found, seen = self.forward(function), frozenset[str](), set[str]()
+        queue = [function, *([forward] if forward is not None else [])]
+        while queue:
+            current = queue.pop()
+            if current.name in seen:
+                continue
+            seen.add(current.name)
+            found |= words_in(current.node if current.owner is None else current.owner)
+            queue += [f for f in self.functions if f.node.name in current.called]
+        return found
 
     def calls(self, function: Function, other: Function) -> bool:
         """Whether a function calls another one, itself or through others."""
@@ -226,8 +243,12 @@ class Program:
 
     def rivals(self, main: Function) -> tuple[str, ...]:
         """Other functions that are backward passes by their names, and have nothing to do with this one."""
-        others = (f for f in self.functions if f is not main and self._backwardness(f) >= 1.0)
-        return tuple(f.name for f in others if not self.calls(f, main) and not self.calls(main, f))
+        others = (f for f in self.functions if f is not main and not _STEP.search(f.node.name))
+        return tuple(
+            f.name
+            for f in others
+            if self._backwardness(f) >= 1.0 and not self.calls(f, main) and not self.calls(main, f)
+        )
 
     def _backwardness(self, function: Function) -> float:
         name = function.node.name

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor import layouts, roles
+from engine.doctor import layouts
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.layouts import Layout
+from engine.doctor.names import SIMPLE, Names
 from engine.doctor.problem import Problem
+from engine.doctor.stacking import is_role
 from engine.doctor.values import is_array
 from engine.functions import Array
 
 LEARNING_RATE = 0.05
 FAR = 10_000
-WEIGHT_ROLES = (*roles.PARAMETERS, "ba2")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Recipe:
     owner: ast.ClassDef | None = None
     construct: tuple[Argument, ...] = ()
     attributes: tuple[Argument, ...] = ()
+    names: Names = SIMPLE
 
     @property
     def main(self) -> Function:
@@ -115,14 +118,23 @@ def _value(argument: Argument, problem: Problem, layout: Layout, sample: int | N
             return layouts.targets(problem, layout, sample)
         case "a0":
             return layouts.state(problem, layout, sample)
+        case "c0":
+            return layouts.state(problem, layout, sample, "c")
         case "da":
             return layouts.upstream(problem, layout, sample)
+        case "dc":  # the loss depends on the cell state through the output alone
+            return np.zeros_like(layouts.state(problem, layout, sample))
         case "params" if argument.order:
-            return [_parameter(name, problem, layout) for name in argument.order]
+            return [layouts.weight(name, problem, layout) for name in argument.order]
         case "params":
-            return {key: _parameter(name, problem, layout) for key, name in argument.keys.items()}
+            return {key: layouts.weight(name, problem, layout) for key, name in argument.keys.items()}
         case "result":
             return ("result", 0, list(argument.path))
+        case "lengths":
+            return np.full(len(problem.X) if sample is None else 1, problem.X.shape[1])
+        case "mask":
+            ones = np.ones((len(problem.X) if sample is None else 1, problem.X.shape[1]))
+            return ones.T if layout.x.upper().startswith("T") else ones
         case "lr":
             return LEARNING_RATE
         case "off":
@@ -138,13 +150,7 @@ def _value(argument: Argument, problem: Problem, layout: Layout, sample: int | N
         case "D" | "H" | "C":
             return network.sizes[argument.role]
         case _:
-            return _parameter(argument.role, problem, layout)
-
-
-def _parameter(name: str, problem: Problem, layout: Layout) -> Array:
-    if name == "ba2":
-        return layouts.weight("ba", np.zeros_like(problem.parameters["ba"]), layout)
-    return layouts.weight(name, np.asarray(problem.parameters[name]), layout)
+            return layouts.weight(argument.role, problem, layout)
 
 
 class Unknown(Exception):
@@ -184,8 +190,8 @@ def _arguments(program: Program, function: Function, unresolved: list[str]) -> t
     taken: set[str] = set()
     for name, default in function.parameters:
         container = program.is_container(function, name)
-        meant = roles.role(name)
-        if container == "dict" or (
+        meant = program.names.role(name)
+        if (container == "dict" and not _alike(name, "cache")) or (
             container is None and meant == "params" and program.keys and not _is_list(program, name)
         ):
             result.append(Argument(name, "params", keys=program.keys))
@@ -241,9 +247,12 @@ def _from_forward(
         else:
             result.append(argument)
     rest = [name for name in returned if name not in used]
-    wanted = [a.name for a in result if a.role == "?"]
+    wanted = [a.name for a in result if a.role == "?" and not _SUPPLIED.match(a.name)]
     for k, argument in enumerate(result):
         if argument.role != "?":
+            continue
+        if _SUPPLIED.match(argument.name):
+            left.append(argument.name)
             continue
         near = next((n for n in rest if _alike(n, argument.name)), None)
         if near is None and len(wanted) == 1 and single:
@@ -284,9 +293,23 @@ def _by_elimination(
     count = len(unresolved)
     if count > len(usual):
         return
-    for order in itertools.islice(itertools.permutations(usual, count), 150):
+    for order in itertools.islice(_in_order(usual, unresolved, given), 150):
         chosen = dict(zip(unresolved, order, strict=True))
         yield tuple(replace(a, role=chosen[a.name]) if a.role == "?" else a for a in arguments)
+
+
+def _in_order(usual: list[str], unresolved: list[str], given: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """The orders of roles; what is called a gradient, beside what a forward pass returned, is the one the caller supplies."""
+    supplied = [k for k, name in enumerate(unresolved) if _SUPPLIED.match(name)]
+    if "result" in given and "da" not in given and len(supplied) == 1:
+        k = supplied[0]
+        for order in itertools.permutations(usual, len(unresolved) - 1):
+            yield (*order[:k], "da", *order[k:])
+    yield from itertools.permutations(usual, len(unresolved))
+
+
+_SUPPLIED = re.compile(r"d_?[A-Z]|d_?(?:h|s|out|y|a(?!ta))|grad|upstream")
+"""What the gradient is called that the caller of a backward pass supplies."""
 
 
 def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe:
@@ -297,25 +320,25 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
     handed: set[str] = set()
     for function in functions:
         for name, _ in function.parameters:
-            meant = roles.role(name)
+            meant = program.names.role(name)
             handed |= {meant} if meant else set()
     settable: list[Argument] = []
     for name in sorted(free):
-        meant = roles.role(name)
+        meant = program.names.role(name)
         if meant == "params":
             if program.keys and "params" not in handed:
                 settable.append(Argument(name, "params", keys=program.keys))
-        elif (meant in WEIGHT_ROLES and meant not in handed and "params" not in handed) or (
+        elif (_is_weight(program, meant) and meant not in handed and "params" not in handed) or (
             meant in ("D", "H", "C", "T", "B") and len(name) > 1
         ):
-            settable.append(Argument(name, meant))
+            settable.append(Argument(name, cast("str", meant)))
     if main.owner is None:
-        return Recipe((), tuple(settable))
+        return Recipe((), tuple(settable), names=program.names)
     constructor = next((f for f in program.functions if f.owner is main.owner and f.node.name == "__init__"), None)
     construct: list[Argument] = []
     for name, default in constructor.parameters if constructor else ():
-        meant = roles.role(name)
-        if meant in ("D", "H", "C", "lr", "B", "T", "far", "once", "off", "X", "y", *WEIGHT_ROLES):
+        meant = program.names.role(name)
+        if _is_weight(program, meant) or meant in ("D", "H", "C", "lr", "B", "T", "far", "once", "off", "X", "y"):
             kept = default is not None and meant in ("B", "T", "far", "off")
             construct.append(Argument(name, "default" if kept else cast("str", meant)))
         elif default is not None:
@@ -327,24 +350,30 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
     attributes: list[Argument] = []
     taken: set[str] = set()
     for name in program.attributes(main.owner):
-        meant = roles.role(name)
+        meant = program.names.role(name)
         if meant == "params" and program.keys:
             attributes.append(Argument(name, "params", keys=program.keys))
-        elif meant in WEIGHT_ROLES and meant not in taken and not roles.gradient(name):
-            attributes.append(Argument(name, meant))
-            taken.add(meant)
+        elif _is_weight(program, meant) and meant not in taken and not program.names.gradient(name):
+            attributes.append(Argument(name, cast("str", meant)))
+            taken.add(cast("str", meant))
         elif meant == "far":
             attributes.append(Argument(name, "far"))
-    return Recipe((), tuple(settable), main.owner, tuple(construct), tuple(attributes))
+    return Recipe((), tuple(settable), main.owner, tuple(construct), tuple(attributes), program.names)
+
+
+def _is_weight(program: Program, role: str | None) -> bool:
+    """Whether a role is that of an array of parameters."""
+    return role is not None and is_role(role, program.names.cell)
 
 
 def gradients_in(
-    value: Any, fields: Mapping[str, Any], main: Function, shapes: Mapping[str, tuple[int, ...]]
+    value: Any, fields: Mapping[str, Any], recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, Array], float | None]:
-    """The gradients by our names (in the user's layout) and the loss, from what a call returned or left on its instance.
+    """The gradients by the roles of arrays (in the user's layout) and the loss, from what a call returned or left on its instance.
 
     Names decide where they are known, else shapes (`shapes` of what was handed over).
     """
+    names, main = recipe.names, recipe.main
     found: dict[str, Array] = {}
     loss: list[float] = []
     unnamed: list[Array] = []
@@ -355,7 +384,7 @@ def gradients_in(
             if array.size == 1 and is_loss(name):
                 loss.append(float(array.ravel()[0]))
                 return
-            meant = roles.gradient(name) or roles.parameter(name) or ("a0" if roles.role(name) == "a0" else None)
+            meant = names.gradient(name) or names.parameter(name) or _state(names, name)
             if (
                 meant is not None
                 and meant in shapes
@@ -372,8 +401,7 @@ def gradients_in(
                 visit(inside, str(key))
         elif isinstance(item, tuple | list):
             items = cast("list[Any]", item)
-            names = _names_of(name, main, len(items))
-            for inside, own in zip(items, names, strict=True):
+            for inside, own in zip(items, _names_of(name, main, len(items)), strict=True):
                 visit(inside, own)
         elif isinstance(item, float) and (is_loss(name) or not name):
             loss.append(item)
@@ -386,7 +414,7 @@ def gradients_in(
         visit(value, top[0] if len(top) == 1 else "")
     if not found and not unnamed:
         for name, item in fields.items():
-            if roles.gradient(name) or "grad" in name.lower() or name in ("d", "deltas"):
+            if names.gradient(name) or "grad" in name.lower() or name in ("d", "deltas"):
                 visit(item, name)
     for array in unnamed:
         for name in sorted(shapes, key=lambda n: array.shape != shapes[n]):
@@ -397,6 +425,12 @@ def gradients_in(
                 found[name] = array
                 break
     return found, loss[0] if loss else None
+
+
+def _state(names: Names, name: str) -> str | None:
+    """The initial state that a name means: its gradient may be called so too."""
+    found = names.role(name)
+    return found if found in names.states else None
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,18 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor import clipping, comparing, failures, placing
+from engine.doctor import clipping, comparing, failures, layouts, placing
 from engine.doctor.anatomy import Function, Program, program
-from engine.doctor.calls import FAR, Unknown, is_loss, recipes
+from engine.doctor.calls import FAR, Recipe, Unknown, is_loss, recipes
+from engine.doctor.conventions import of_weights
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
+from engine.doctor.names import has_weights, readings
 from engine.doctor.naming import constants
 from engine.doctor.placing import Compared, Scales, Seen, Timeline
-from engine.doctor.problem import Measure, Measurement, Problem
+from engine.doctor.problem import Measure, Measurement, Problem, kind_of
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.source import Source, Unreadable, read_source
+from engine.doctor.stacking import is_bias
 from engine.doctor.trying import Run, Subject, Trial, search
 from engine.doctor.values import is_array
 from engine.errors import InputError
@@ -107,37 +109,29 @@ def _examined(found: Program, main: Function | None, process: Process) -> Report
         from engine.doctor.script import examine_script
 
         return examine_script(found, process)
-    if (cell := gated(found.tree)) is not None:
-        raise CannotRun(
-            f"{main.name} is {cell} by its weights' names; cells with gates are examined in scripts whose weights are called "
-            "Wxi, Whi, bi, ... as in the programs that rnn-tui code prints",
-            main.node.lineno,
-        )
     patient = loaded(found, main, process)
     try:
-        ways = recipes(found, main)
+        ways = readings_of_arguments(found, main)
     except Unknown as error:
         raise CannotRun(str(error), main.node.lineno) from None
     trial = search(process, patient.sites, ways)
     return examine_trial(patient, trial)
 
 
-_GATES = {
-    "an LSTM": re.compile(r"^[wu]_?(?:[xha]_?)?([fiocg])$|^[wu]([xh])([fiocg])$", re.I),
-    "a GRU": re.compile(r"^[wu]_?(?:[xha]_?)?([zrnh])$", re.I),
-}
-
-
-def gated(tree: ast.Module) -> str | None:
-    """The cell with gates that the names of weights speak of: an LSTM has Wf and Wi, a GRU Wz and Wr."""
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
-        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and len(n.value) < 8
-    }
-    for cell, (needed, pattern) in zip(_GATES, (("fi", _GATES["an LSTM"]), ("zr", _GATES["a GRU"])), strict=True):
-        gates = {next(g for g in reversed(m.groups()) if g).lower() for name in names if (m := pattern.match(name))}
-        if set(needed) <= gates:
-            return cell
-    return None
+def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
+    """The ways to call the function in every reading of its names. Raises Unknown where there is none."""
+    ways: list[Recipe] = []
+    unknown: Unknown | None = None
+    for names in readings(found.words_around(main)):
+        try:
+            own = recipes(replace(found, names=names), main)
+        except Unknown as error:
+            unknown = error
+            continue
+        ways += own if names.simple else [way for way in own if has_weights(names, way.given)]
+    if not ways and unknown is not None:
+        raise unknown
+    return ways
 
 
 def loaded(found: Program, main: Function, process: Process) -> Patient:
@@ -254,6 +248,7 @@ def _subject_of(patient: Patient, trial: Trial) -> Subject:
         patient.sites,
         trial.recipe,
         trial.layout,
+        trial.cell,
         trial.activation,
         trial.predict,
         trial.loss,
@@ -267,8 +262,8 @@ def _refuse_unrecognised(patient: Patient, trial: Trial) -> None:
     if error is not None:
         raise CannotRun(patient.failed(error, 1.5), error.get("line"))
     raise CannotRun(
-        f"{trial.recipe.main.name} runs, but in no layout does its forward pass compute the states of a simple RNN "
-        "(tanh, relu or sigmoid); check its arguments' names or give the function with --function",
+        f"{trial.recipe.main.name} runs, but in no layout does its forward pass compute the states of {trial.recipe.names}; "
+        "check its arguments' names or give the function with --function",
         trial.recipe.main.node.lineno,
     )
 
@@ -299,7 +294,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     scale = supposed or Scale(1.0, "", "nothing")
     if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
-        if not scale.loss_agrees:
+        if not scale.loss_agrees or scale.source == "nothing":
             from engine.doctor.readings import scale_of
 
             scale = scale_of(trial, subject, scale)
@@ -315,7 +310,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         )
     if trial.states < 1.0:
         raise CannotRun(
-            f"{trial.recipe.main.name} computes the states of a simple RNN at some steps only; is it another cell?",
+            f"{trial.recipe.main.name} computes the states of {kind_of(problem)} at some steps only; is it another cell?",
             trial.recipe.main.node.lineno,
         )
     forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
@@ -372,8 +367,8 @@ def _scales(trial: Trial, scale: Scale, wrong: frozenset[str] = frozenset()) -> 
     """What the right scales and the ways round are in the user's code."""
     assert trial.problem is not None
     layout = trial.layout
-    turned = frozenset(n for n, t in (("Wx", layout.wx), ("Wa", layout.wa), ("Wy", layout.wy)) if t)
-    return Scales(scale.factor * (len(trial.problem.X) if layout.single else 1), wrong, turned)
+    base = scale.factor * (len(trial.problem.X) if layout.single else 1)
+    return Scales(base, wrong, layouts.turned(trial.cell, layout), trial.recipe.names, layout.order)
 
 
 def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool]:
@@ -406,7 +401,7 @@ def unless_forward_unknown(report: Report, forward_ok: bool) -> Report:
     """The report, unless its outputs are no known read-out's and no mistake of the catalogue explains that."""
     if not forward_ok and not any(finding.id in FORWARD for finding in report.diagnoses):
         raise CannotRun(
-            "its states are those of a simple RNN, but its outputs are not: "
+            "its states are right, but its outputs are not: "
             "they are neither softmax nor one sigmoid nor the plain values of state·Wy + by"
         )
     return report
@@ -475,9 +470,8 @@ def _conventions(trial: Trial, scale: Scale) -> dict[str, str]:
         how = "whole numbers, made one-hot inside" if layout.tokens else ""
         one = ", one sample at a time" if layout.single else ""
         found["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
-    turned = [n for n, t in (("Wx", layout.wx), ("Wa", layout.wa), ("Wy", layout.wy)) if t and n in given]
-    found["weights"] = f"{', '.join(turned)} transposed: outputs first" if turned else "inputs first, as in x·Wx"
-    if "ba" in given:
+    found |= of_weights(trial.cell, trial.activation, (a for a in sorted(given)), layout)
+    if any(is_bias(role, trial.cell) for role in given):
         found["biases"] = shown_axes(layout.bias)
     if "a0" in given:
         found["initial state"] = shown_axes(layout.state)
@@ -492,7 +486,6 @@ def _conventions(trial: Trial, scale: Scale) -> dict[str, str]:
         found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
     if "da" in given:
         found["da"] = f"supplied by the caller, {shown_axes(layout.upstream)}"
-    found["activation"] = trial.activation
     if "y" in given:
         found["predict"] = "the last step" if trial.predict == "last" else "every step"
         found["read-out"] = {

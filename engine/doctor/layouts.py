@@ -6,12 +6,15 @@ which a single sample is taken, or of which there is only one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from engine.cells import Cell
 from engine.doctor.problem import Problem
+from engine.doctor.stacking import OWN, Order, axes_of, is_matrix, is_role, pack, parameters_in, shape_of, unpack
 from engine.functions import Array
 
 BATCHES = ("BTD", "DBT", "TBD", "BDT", "TDB", "DTB")
@@ -23,7 +26,8 @@ TOKENS = ("t", "bt", "tb")
 
 @dataclass(frozen=True)
 class Layout:
-    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first)."""
+    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first); `order` how parameters
+    lie together in one array."""
 
     x: str = "BTD"
     wx: bool = False
@@ -34,6 +38,7 @@ class Layout:
     state: str = "BH"
     y: str = "B"
     upstream: str = "TBH"
+    order: Order = OWN
 
     @property
     def single(self) -> bool:
@@ -44,10 +49,6 @@ class Layout:
     def tokens(self) -> bool:
         """Inputs as whole numbers."""
         return self.x.islower()
-
-    def with_columns(self) -> Layout:
-        """The same with every weight transposed."""
-        return replace(self, wx=True, wa=True, wy=True)
 
 
 def to_layout(value: Array, axes: str, layout: str) -> Array:
@@ -117,32 +118,57 @@ def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
     return ("BC", "CB", "B") if one else ("BC", "CB")
 
 
-def weight(name: str, value: Array, layout: Layout) -> Array:
-    """A parameter as the layout wants it."""
-    turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
-    if turned is not None:
-        return value.T.copy() if turned else value.copy()
-    wanted = layout.bias if name in ("ba", "ba2") else layout.out_bias
+def weight(role: str, problem: Problem, layout: Layout) -> Array:
+    """The array of a role, made of the problem's parameters, as the layout wants it."""
+    cell = problem.network.table
+    value = pack(role, problem.parameters, cell, layout.order)
+    if is_matrix(role, cell):
+        return value.T.copy() if is_turned(role, cell, layout) else value.copy()
+    wanted = layout.out_bias if role == "by" else layout.bias
     return to_layout(value, wanted.replace("1", ""), wanted)
 
 
-def weight_back(name: str, value: Array, shape: tuple[int, ...], layout: Layout) -> Array:
-    """A gradient that came in the parameter's layout, in ours; as it is where its shape is not the parameter's."""
-    turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
-    if turned is not None:
+def is_turned(role: str, cell: Cell, layout: Layout) -> bool:
+    """Whether an array of weights is transposed."""
+    axes = axes_of(cell).get(role, ("H", "H") if role == "Wa" else ("D", "H"))
+    return layout.wy if axes[1] == "C" else layout.wa if axes[0] == "H" else layout.wx
+
+
+def turned(cell: Cell, layout: Layout) -> frozenset[str]:
+    """The weights that are transposed."""
+    return frozenset(n for n, axes in axes_of(cell).items() if len(axes) == 2 and is_turned(n, cell, layout))
+
+
+def shape_in(role: str, cell: Cell, sizes: Mapping[str, int], layout: Layout) -> tuple[int, ...]:
+    """The shape of an array of weights in the layout."""
+    shape = shape_of(role, cell, sizes, layout.order)
+    return shape[::-1] if is_turned(role, cell, layout) else shape
+
+
+def parameters_held(roles: Iterable[str], cell: Cell, layout: Layout) -> frozenset[str]:
+    """The parameters that lie in arrays of these roles."""
+    return frozenset(n for role in roles if is_role(role, cell) for n in parameters_in(role, cell, layout.order))
+
+
+def weight_back(role: str, value: Array, problem: Problem, layout: Layout) -> dict[str, Array]:
+    """The gradients of parameters in an array of a role, in our layout; as it is where its shape is not what it should be."""
+    network = problem.network
+    wanted = pack(role, problem.parameters, network.table, layout.order).shape
+    if is_matrix(role, network.table):
         squeezed = value if value.ndim == 2 else value.squeeze()
-        back = squeezed.T if turned and squeezed.ndim == 2 else squeezed
-        return back if back.shape == shape or back.size != int(np.prod(shape)) else back.T.reshape(shape)
-    if value.size == int(np.prod(shape)):
-        return value.reshape(shape)
-    # A bias's gradient that is not summed: samples in front, as in ours.
-    return value.T if value.ndim == 2 and value.shape[0] == shape[-1] and value.shape[1] != shape[-1] else value
+        back = squeezed.T if is_turned(role, network.table, layout) and squeezed.ndim == 2 else squeezed
+        value = back if back.shape == wanted or back.size != int(np.prod(wanted)) else back.T.reshape(wanted)
+    elif value.size == int(np.prod(wanted)):
+        value = value.reshape(wanted)
+    elif value.ndim == 2 and value.shape[0] == wanted[-1] and value.shape[1] != wanted[-1]:
+        value = value.T  # a bias's gradient that is not summed: samples in front, as in ours
+    return unpack(role, value, network.sizes, network.table, layout.order)
 
 
-def state(problem: Problem, layout: Layout, sample: int | None) -> Array:
-    """The initial state as the layout wants it, zeros where the problem gives none."""
+def state(problem: Problem, layout: Layout, sample: int | None, name: str = "") -> Array:
+    """An initial state (the output's, unless another is named) as the layout wants it, zeros where the problem gives none."""
     B, H = len(problem.X), problem.network.hidden
-    value = np.asarray(problem.initial.get(problem.network.table.output, np.zeros((B, H))))
+    value = np.asarray(problem.initial.get(name or problem.network.table.output, np.zeros((B, H))))
     return to_layout(value if sample is None else value[sample : sample + 1], "BH", layout.state)
 
 

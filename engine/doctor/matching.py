@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from engine.doctor.problem import Problem
 from engine.functions import Array
-from engine.program import Loop
+from engine.program import Line, Loop
 
 TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""
 SINGLE = 3e-4
 """The same for arrays of float32."""
-MOST_SAMPLES, MOST_STEPS = 64, 64
+MOST_SAMPLES, MOST_STEPS = 64, 512
+"""Samples and steps that are told apart."""
+SUMS = 32 << 20
+"""Bytes of terms and partial sums of gradients; those of the largest weights, of single samples first, are left out beyond."""
+AT_ONCE = 1 << 20
+"""Numbers of which fingerprints are taken at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,11 @@ class Entry:
     def __str__(self) -> str:
         time = "" if self.t is None else f"@{self.t}"
         return f"{self.name}{time}{'' if self.sample is None else f',{self.sample}'}"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The quantities that lie side by side in it, most often one."""
+        return tuple(self.name.split())
 
     @property
     def is_gradient(self) -> bool:
@@ -58,46 +66,83 @@ def same(value: Array, entry: Entry) -> Match | None:
 
 
 class Reference:
-    """All values of a problem's tape that a hand-written program may compute, and the search among them."""
+    """All values of a problem's tape that a hand-written program may compute, and the search among them.
+
+    Values of one size are made when one of that size is looked for: a long recording has very many.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.entries = list(_entries(problem))
-        self._sizes: dict[int, list[int]] = {}
-        for k, entry in enumerate(self.entries):
-            self._sizes.setdefault(entry.value.size, []).append(k)
-        prints = np.array([_fingerprint(entry.value) for entry in self.entries])
-        self._prints = {size: prints[rows] for size, rows in self._sizes.items()}
+        self._makers: dict[int, list[_Maker]] = {}
+        for maker in (*_values(problem), *_derivatives(problem), *_sums(problem)):
+            self._makers.setdefault(maker.size, []).append(maker)
+        self._shelves: dict[int, _Shelf] = {}
 
     def matches(self, value: Array) -> list[Match]:
         """Every entry that the value is, the same scale first; [] for a value that is 0 or holds one number only."""
         flat = np.asarray(value, dtype=np.float64)
         tolerance = SINGLE if np.asarray(value).dtype == np.float32 else TOLERANCE
-        if flat.size < 2 or flat.size not in self._sizes or not np.isfinite(flat).all() or not flat.any():
+        if flat.size < 2 or flat.size not in self._makers or not np.isfinite(flat).all() or not flat.any():
             return []
-        own = _fingerprint(flat)
-        near = np.flatnonzero((np.abs(self._prints[flat.size] - own) < 4 * tolerance).all(axis=1))
-        found = [
-            match
-            for k in near
-            if (match := _same(flat, self.entries[self._sizes[flat.size][k]], tolerance)) is not None
-        ]
+        near = self._shelf(flat.size).near(flat, 4 * tolerance)
+        found = [match for entry in near if (match := _same(flat, entry, tolerance)) is not None]
         return sorted(found, key=lambda m: (abs(math.log(abs(m.scale))) > tolerance, m.scale < 0, m.transposed))
 
-    @cached_property
-    def by_name(self) -> dict[tuple[str, int | None, int | None, str], Entry]:
-        """Entries by name, step, sample and kind."""
-        return {(e.name, e.t, e.sample, e.kind): e for e in self.entries}
+    def find(self, name: str, t: int | None, sample: int | None = None, kind: str = "value") -> Entry | None:
+        """The entry of that name, step, sample and kind."""
+        sizes = [size for size, makers in self._makers.items() if any(m.name == name for m in makers)]
+        found = (self._shelf(size).by_key.get((name, t, sample, kind)) for size in reversed(sizes))
+        return next((entry for entry in found if entry is not None), None)
+
+    def sizes(self, *names: str) -> frozenset[int]:
+        """The sizes that values of these quantities have."""
+        return frozenset(size for size, makers in self._makers.items() if any(m.name in names for m in makers))
+
+    def _shelf(self, size: int) -> _Shelf:
+        if size not in self._shelves:
+            self._shelves[size] = _Shelf([entry for maker in self._makers[size] for entry in maker.make()])
+        return self._shelves[size]
 
 
-def _fingerprint(value: Array) -> Array:
-    """Two numbers that neither order, sign nor scale change."""
-    magnitude = np.abs(np.asarray(value, dtype=np.float64)).ravel()
-    norm = math.sqrt(float(magnitude @ magnitude))
-    if norm == 0.0 or not math.isfinite(norm):
-        return np.array([-1.0, -1.0])
-    unit = magnitude / norm
-    return np.array([float(unit.sum()) / math.sqrt(unit.size), float((unit**3).sum())])
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Entries of one quantity and one size that are not made yet."""
+
+    name: str
+    size: int
+    make: Callable[[], Iterable[Entry]]
+
+
+class _Shelf:
+    """Entries of one size, in the order of their fingerprints."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self.by_key = {(e.name, e.t, e.sample, e.kind): e for e in entries}
+        step = max(1, AT_ONCE // entries[0].value.size) if entries else 1
+        blocks = [entries[k : k + step] for k in range(0, len(entries), step)]
+        prints = [_fingerprints(np.array([e.value.ravel() for e in block], dtype=np.float64)) for block in blocks]
+        whole = np.concatenate(prints) if prints else np.empty((0, 2))
+        self.order = np.argsort(whole[:, 0], kind="stable")
+        self.prints = whole[self.order]
+
+    def near(self, value: Array, tolerance: float) -> list[Entry]:
+        """The entries whose fingerprint is the value's."""
+        first, second = _fingerprints(value.reshape(1, -1))[0]
+        low, high = np.searchsorted(self.prints[:, 0], (first - tolerance, first + tolerance))
+        within = np.abs(self.prints[low:high, 1] - second) < tolerance
+        return [self.entries[k] for k in np.sort(self.order[low:high][within])]
+
+
+def _fingerprints(rows: Array) -> Array:
+    """For each row two numbers that neither order, sign nor scale change."""
+    unit = np.abs(rows)
+    norms = np.sqrt(np.einsum("ij,ij->i", unit, unit))
+    valid = (norms > 0) & np.isfinite(norms)
+    unit /= np.where(valid, norms, 1.0)[:, None]
+    result = np.stack([unit.sum(axis=1) / math.sqrt(rows.shape[1]), np.einsum("ij,ij,ij->i", unit, unit, unit)], axis=1)
+    result[~valid] = -1.0
+    return result
 
 
 def _same(value: Array, entry: Entry, tolerance: float) -> Match | None:
@@ -117,41 +162,55 @@ def _same(value: Array, entry: Entry, tolerance: float) -> Match | None:
     return None
 
 
-def _entries(problem: Problem) -> Iterator[Entry]:
+def _values(problem: Problem) -> Iterator[_Maker]:
+    """Recorded quantities: by step, by sample, and all steps in one array."""
     tape = problem.tape
-    program, B, T = tape.plan.program, tape.plan.batch, tape.plan.steps
-    samples: Sequence[int] = range(B) if 1 < B <= MOST_SAMPLES else ()
-    times = range(1, T + 1) if T <= MOST_STEPS else ()
-
-    def both(name: str, t: int | None, value: Array, kind: str = "value", axis: int = 0) -> Iterator[Entry]:
-        yield Entry(name, t, None, kind, value)
-        for b in samples if value.ndim > axis and value.shape[axis] == B else ():
-            yield Entry(name, t, b, kind, value.take([b], axis=axis))
-
     for name, value in (*tape.parameters.items(), *_targets(problem)):
-        yield Entry(name, None, None, "value", value)
-    for name, quantity in program.quantities.items():
+        yield _single(name, value)
+    for name, quantity in tape.plan.program.quantities.items():
         if name in ("y", "N", "loss", "mask", "cut"):
             continue
         value = np.asarray(tape[name], dtype=np.float64)
-        if not quantity.rows:
-            yield from both(name, None, value) if "B" in quantity.axes else [Entry(name, None, None, "value", value)]
-            continue
-        extra = quantity.rows == "T+1"
-        for t in times:
-            yield from both(name, t, value[t if extra else t - 1])
-        if extra:
-            yield from both(name, 0, value[0])
-            yield Entry(name, None, None, "value", value[1:])
-            yield Entry(name, None, None, "value", value[:-1])
-        yield Entry(name, None, None, "value", value)
-        for b in samples:
-            yield Entry(name, None, b, "value", value[1 if extra else 0 :, b])
-            if extra:
-                yield Entry(name, None, b, "value", value[:, b])
-                yield Entry(name, None, b, "value", value[:-1, b])
-    yield from _derivatives(problem, both, times)
-    yield from _sums(problem, times, samples)
+        if quantity.rows:
+            yield from _rows(problem, name, value)
+        else:
+            yield _single(name, value)
+            if "B" in quantity.axes:
+                yield from _by_sample(problem, name, {None: value})
+
+
+def _single(name: str, value: Array, kind: str = "value") -> _Maker:
+    return _Maker(name, value.size, lambda: [Entry(name, None, None, kind, value)])
+
+
+def _rows(problem: Problem, name: str, value: Array, kind: str = "value") -> Iterator[_Maker]:
+    """A quantity in time, (T or T+1, B, ...): row by row, and whole."""
+    T = problem.tape.plan.steps
+    first = T + 1 - len(value)
+    if T <= MOST_STEPS:
+        rows: dict[int | None, Array] = dict(enumerate(value, first))
+        yield _Maker(name, value[0].size, lambda: [Entry(name, t, None, kind, row) for t, row in rows.items()])
+        yield from _by_sample(problem, name, rows, kind)
+    wholes = [value] if first else [value[1:], value[:-1], value]
+    for whole in wholes:
+        yield _single(name, whole, kind)
+        if kind == "value":
+            yield from _by_sample(problem, name, {None: whole}, axis=1)
+
+
+def _by_sample(
+    problem: Problem, name: str, values: dict[int | None, Array], kind: str = "value", axis: int = 0
+) -> Iterator[_Maker]:
+    """The samples' parts of values by their step."""
+    B, size = len(problem.X), next(iter(values.values())).size
+
+    def make() -> Iterator[Entry]:
+        for t, value in values.items():
+            for b in range(min(B, MOST_SAMPLES)):
+                yield Entry(name, t, b, kind, value[b : b + 1] if axis == 0 else value[:, b])
+
+    if B > 1:
+        yield _Maker(name, size // B, make)
 
 
 def _targets(problem: Problem) -> list[tuple[str, Array]]:
@@ -160,47 +219,54 @@ def _targets(problem: Problem) -> list[tuple[str, Array]]:
     return [("onehot", np.eye(problem.network.outputs)[problem.y])]
 
 
-def _derivatives(problem: Problem, both: Any, times: Sequence[int]) -> Iterator[Entry]:
+def _derivatives(problem: Problem) -> Iterator[_Maker]:
     """g'(z_t), which many write as a line of its own."""
     tape = problem.tape
     if "z" not in tape or "a" not in tape:
         return
     a = tape["a"][1:]
     slope = {"tanh": 1 - a**2, "sigmoid": a * (1 - a), "relu": (tape["z"] > 0) * 1.0}.get(problem.network.activation)
-    if slope is None:
-        return
-    for t in times:
-        yield from both("a", t, slope[t - 1], "derivative")
-    yield Entry("a", None, None, "derivative", slope)
+    if slope is not None:
+        yield from _rows(problem, "a", slope, "derivative")
 
 
-def _sums(problem: Problem, times: Sequence[int], samples: Sequence[int]) -> Iterator[Entry]:
-    """The terms of the gradients that are sums over time or samples, and those sums on the way."""
+def _sums(problem: Problem) -> Iterator[_Maker]:
+    """The terms of the gradients that are sums over time or samples, and those sums on the way: as many as memory allows."""
     tape = problem.tape
-    program, T = tape.plan.program, tape.plan.steps
-    for line in program.lines:
-        name = line.name.removeprefix("d")
-        if line.phase != "backward" or name not in tape.parameters:
-            continue
+    program, B, T = tape.plan.program, tape.plan.batch, tape.plan.steps
+    lines = [line for line in program.lines if line.phase == "backward" and line.name[1:] in tape.parameters]
+    left = SUMS
+    for line in sorted(lines, key=lambda line: tape[line.name].size):
         looped = program.blocks[line.block].loop is Loop.DOWN
-        own_times = times if looped else (T,)
-        over_samples = np.zeros_like(tape[line.name])
-        for b in (None, *samples):
-            total = np.zeros_like(tape[line.name])
-            for t in reversed(own_times):
-                term = tape.term(line, t, b)
-                if term.shape != total.shape:
-                    break
-                total = total + term
-                yield Entry(line.name, t, b, "term", term)
-                if looped:
-                    yield Entry(line.name, t, b, "partial", total)
-                if b is not None:
-                    yield Entry(line.name, t, b, "partial", over_samples + total)
+        times = range(1, T + 1) if looped and T <= MOST_STEPS else () if looped else (T,)
+        bytes_each = 3 * len(times) * tape[line.name].nbytes
+        kept = min(min(B, MOST_SAMPLES) if B > 1 else 0, max(0, left // max(bytes_each, 1) - 1))
+        if bytes_each <= left:
+            left -= bytes_each * (1 + kept)
+            yield _Maker(
+                line.name, tape[line.name].size, lambda own=(problem, line, times, kept, looped): _sums_of(*own)
+            )
+
+
+def _sums_of(problem: Problem, line: Line, times: Sequence[int], samples: int, looped: bool) -> Iterator[Entry]:
+    tape = problem.tape
+    zero: Array = np.zeros_like(tape[line.name])
+    before = zero  # what earlier samples add
+    for b in (None, *range(samples)):
+        total = zero
+        for t in reversed(times):
+            term = tape.term(line, t, b)
+            if term.shape != zero.shape:
+                break
+            total = total + term
+            yield Entry(line.name, t, b, "term", term)
+            if looped:
+                yield Entry(line.name, t, b, "partial", total)
             if b is not None:
-                over_samples = over_samples + total
-        if looped and own_times:
-            forward_total = np.zeros_like(tape[line.name])
-            for t in own_times:
-                forward_total = forward_total + tape.term(line, t)
-                yield Entry(line.name, t, None, "partial", forward_total)
+                yield Entry(line.name, t, b, "partial", before + total)
+        if b is not None:
+            before = before + total
+    forward = zero
+    for t in times if looped else ():
+        forward = forward + tape.term(line, t)
+        yield Entry(line.name, t, None, "partial", forward)

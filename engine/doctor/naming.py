@@ -15,7 +15,7 @@ import numpy as np
 from engine.doctor.edits import Setting, Variation, derivative, scaled
 from engine.doctor.execute import PARAMETERS
 from engine.doctor.hypotheses import TOLERANCE, Comparison, Hypothesis, choices
-from engine.doctor.problem import Diagnosis, Measure, Measurement, Problem, make_problem
+from engine.doctor.problem import Diagnosis, Measure, Measurement, Problem, is_simple, make_problem
 from engine.doctor.variants import CATALOGUE, concerned, variations
 from engine.functions import Array
 
@@ -107,6 +107,8 @@ def notes(measure: Measure, problem: Problem) -> tuple[str, ...]:
 
 def is_single(measured: Measurement, problem: Problem) -> bool:
     """Whether one mistake, or none, explains a measurement."""
+    if not is_simple(problem):
+        return False
     comparison = Comparison(problem, measured)
     own = variations(Setting.of(problem))
     return bool(comparison.names) and (comparison.right or any(comparison.fit((v,)) for v in own))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 
 from engine.doctor import roles
 from engine.doctor.instrument import Site
-from engine.doctor.matching import Match, Reference
+from engine.doctor.matching import Entry, Match, Reference
+from engine.doctor.names import SIMPLE, Names
 from engine.doctor.source import Source
+from engine.doctor.stacking import OWN, Order, is_role, parameters_in
 from engine.doctor.trying import Event
+from engine.functions import Array
 
 SAME_SCALE = 1e-6
 _KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
@@ -46,11 +49,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Scales:
-    """What the right scales are: of the user's loss; and which parameters' gradients are wrong, which weights are turned."""
+    """What is right in a program: the scale of its loss, the way round of its weights (`turned`); what its names mean, and which gradients
+    are wrong."""
 
     base: float
     wrong: frozenset[str]
     turned: frozenset[str] = frozenset()
+    names: Names = SIMPLE
+    order: Order = OWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +68,26 @@ class Timeline:
     by_site: Mapping[Site, tuple[Seen, ...]]
     reference: Reference
     events: Sequence[Event] = ()
-    base: float = 1.0
-    wrong: frozenset[str] = frozenset()
+    scales: Scales = field(default_factory=lambda: Scales(1.0, frozenset()))
+
+    @property
+    def base(self) -> float:
+        """The right scale of the gradients."""
+        return self.scales.base
+
+    def meant(self, target: str) -> frozenset[str]:
+        """The parameters (or the initial state) whose gradients a target is called."""
+        role, names = grad_param(target, self.scales.names), self.scales.names
+        cell = self.reference.problem.network.table
+        if role is None or not is_role(role, cell):
+            return frozenset() if role is None else frozenset((role,))
+        return parameters_in(role, cell, self.scales.order) if not names.simple else frozenset((role,))
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
         for strict in (False, True):
-            if strict and 0 < len(self.wrong) < 4:
-                made = [s for p in sorted(self.wrong) for s in self.sites_of(p) if not s.is_part]
+            if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
+                made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
                 if made:
                     return made[-1]
             for k in range(self.start, len(self.seen)):
@@ -100,6 +118,13 @@ class Timeline:
         site, name = seen.event.site, base_name(seen.event.target)
         if strict and seen.matches:
             return False
+        before = self.seen[k - 1]
+        if site.kind == "after" and (before.event.site.line, before.event.site.kind, before.right) == (
+            site.line,
+            "assign",
+            True,
+        ):
+            return True  # an array of which only a part was written, and that part is right
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
@@ -116,7 +141,7 @@ class Timeline:
                     return True
             if plain_target and later.event.target == name and own.kind in ("assign", "after"):
                 break
-        return not used and grad_param(seen.event.target) is None and not name.startswith(("d", "g", "D"))
+        return not used and not self.meant(seen.event.target) and not name.startswith(("d", "g", "D"))
 
     def _is_harmless_result(self, k: int) -> bool:
         """Of what a function returns: whether what the caller makes of it is right."""
@@ -135,7 +160,7 @@ class Timeline:
 
     def sites_of(self, parameter: str) -> Iterator[Seen]:
         """What is called the gradient of a parameter."""
-        return (s for s in self.seen if s.event.target and grad_param(s.event.target) == parameter)
+        return (s for s in self.seen if s.event.target and parameter in self.meant(s.event.target))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +194,8 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
         ]
-        strict = any(_is_right(m, scales) for m in matches)
-        right = strict or any(_keeps_scale(m, scales, baseline) for m in matches)
+        strict = any(_is_right(m, scales, reference) for m in matches)
+        right = strict or any(_keeps_scale(m, scales, baseline, reference) for m in matches)
         seen.append(Seen(event, tuple(matches), right, strict))
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
@@ -180,33 +205,35 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         by_site.setdefault(each.event.site, []).append(each)
     start = outputs["p"] or outputs["logits"]
     sites = {site: tuple(those) for site, those in by_site.items()}
-    return Timeline(tuple(seen), start, sites, reference, events, scales.base, scales.wrong)
+    return Timeline(tuple(seen), start, sites, reference, events, scales)
 
 
-def _is_right(match: Match, scales: Scales) -> bool:
+def _is_right(match: Match, scales: Scales, reference: Reference) -> bool:
     """Exactly what the reference has, in the user's scale."""
     entry = match.entry
     if not entry.is_gradient or entry.kind == "derivative":
         return abs(match.scale - 1) < SAME_SCALE or entry.name == "onehot"
-    if _is_turned_wrongly(match, scales):
+    if _is_turned_wrongly(match, scales, reference):
         return False
     return abs(match.scale / scales.base - 1) < SAME_SCALE
 
 
-def _keeps_scale(match: Match, scales: Scales, baseline: dict[str, float]) -> bool:
+def _keeps_scale(match: Match, scales: Scales, baseline: dict[str, float], reference: Reference) -> bool:
     """A gradient of another scale that it had from the first: the division by the number of samples may come last."""
     entry = match.entry
     ratio = match.scale / scales.base
-    if not entry.is_gradient or entry.kind == "derivative" or ratio < 0 or _is_turned_wrongly(match, scales):
+    if not entry.is_gradient or entry.kind == "derivative" or ratio < 0 or _is_turned_wrongly(match, scales, reference):
         return False
-    name = entry.name.removeprefix("d")
-    if name in roles.PARAMETERS:
+    if entry.quantities[0].removeprefix("d") in reference.problem.parameters:
         return "delta" in baseline and abs(ratio / baseline["delta"] - 1) < SAME_SCALE
     return abs(ratio / baseline.setdefault("delta", ratio) - 1) < SAME_SCALE
 
 
-def _is_turned_wrongly(match: Match, scales: Scales) -> bool:
-    return match.entry.name == "dWa" and match.transposed != ("Wa" in scales.turned) and match.entry.value.shape[0] > 1
+def _is_turned_wrongly(match: Match, scales: Scales, reference: Reference) -> bool:
+    entry, name = match.entry, match.entry.name.removeprefix("d")
+    if entry.name == name or name not in reference.problem.parameters or entry.value.ndim != 2:
+        return False
+    return entry.value.shape[0] == entry.value.shape[1] > 1 and match.transposed != (name in scales.turned)
 
 
 # Named mistakes
@@ -363,11 +390,7 @@ def _before(line_up: Timeline, first: Seen) -> Seen:
     if first.event.array is not None and not first.event.array.any():
         return first
     reference = line_up.reference
-    hidden = {
-        np.asarray(e.value).size
-        for e in reference.entries
-        if e.name == "da" or e.name == f"d{reference.problem.network.table.output}"
-    }
+    hidden = reference.sizes("da", f"d{reference.problem.network.table.output}")
     for seen in reversed(line_up.seen[line_up.start : line_up.index(first)]):
         site = seen.event.site
         if seen.is_part or site.kind in ("increment", "after") or np.asarray(seen.event.value).size not in hidden:
@@ -407,13 +430,13 @@ def final_name(target: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def grad_param(target: str) -> str | None:
-    """The parameter whose gradient a target is called: `dWx`, `grads["Wx"]`."""
+def grad_param(target: str, names: Names = SIMPLE) -> str | None:
+    """The array of parameters whose gradient a target is called: `dWx`, `grads["Wx"]`."""
     name = final_name(target)
-    found = roles.gradient(name)
+    found = names.gradient(name)
     if found is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
-        found = roles.parameter(name)
-    return found if found in (*roles.PARAMETERS, "a0") else None
+        found = names.parameter(name)
+    return found if found not in ("X", "ba2" if names.simple else "X") else None
 
 
 def backward_loop(line_up: Timeline, loops: Sequence[tuple[int, str]]) -> int | None:
@@ -423,7 +446,8 @@ def backward_loop(line_up: Timeline, loops: Sequence[tuple[int, str]]) -> int | 
         site = seen.event.site
         if not site.loops or seen.is_part:
             continue
-        sure = grad_param(site.target) in ("Wx", "Wa", "ba") or seen.of("dz", "da")
+        cell = line_up.reference.problem.network.table
+        sure = bool(line_up.meant(site.target) & cell.parameters.keys()) or seen.of("dz", "da", f"d{cell.output}")
         votes[site.loops[-1]] = votes.get(site.loops[-1], 0.0) + (1.0 if sure else 0.1)
     return loops[max(votes, key=lambda n: votes[n])][0] if votes else None
 
@@ -441,13 +465,55 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     for match in seen.matches:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
-    meant = grad_param(seen.event.target) if seen.event.target else None
-    name = f"d{meant}" if meant else _by_shape(line_up, seen)
+    meant = line_up.meant(seen.event.target) if seen.event.target else frozenset[str]()
+    if not meant and (made := _made_from(line_up, seen)) is not None:
+        return made.name, made.t
+    name = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant) or _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
     output = f"d{line_up.reference.problem.network.table.output}"
     if name == output and looped and _made_before(line_up, seen, output, steps):
         count += 1  # the last step's is made before the loop: what the loop makes first is that of the step before
     return name, steps - count if looped and name != "dlogits" and count < steps else None
+
+
+def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
+    """The names that a value's line reads, each with the value it holds there, where that was recorded."""
+    event = seen.event
+    before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
+    for name in sorted(read_names(event.site.source)):
+        for earlier in reversed(before):
+            own = earlier.event
+            same_call = (own.site.function, own.sample) == (event.site.function, event.sample)
+            if same_call and base_name(own.target) == name:
+                yield name, earlier
+                break
+
+
+def _made_from(line_up: Timeline, seen: Seen) -> Entry | None:
+    """What the reference makes of the gradients that a line reads, where they are right; of several the one most like the value."""
+    reference = line_up.reference
+    program = reference.problem.tape.plan.program
+    read = [m.entry for _, operand in operands(line_up, seen) if operand.right for m in operand.matches]
+    value = np.asarray(seen.event.value, dtype=float)
+    candidates: dict[tuple[str, int | None], Entry] = {}
+    for source in read:
+        if not source.is_gradient or source.kind != "value":
+            continue
+        for line in program.lines:
+            for name in line.equation.reads if line.phase == "backward" else ():
+                t = None if source.t is None else source.t - name.step + line.equation.step
+                entry = reference.find(line.name, t, source.sample)
+                if name.name == source.name and entry is not None and entry.value.size == value.size:
+                    candidates[line.name, t] = entry
+    return max(candidates.values(), key=lambda entry: abs(_cosine(entry.value, value)), default=None)
+
+
+def _cosine(one: Array, other: Array) -> float:
+    """Of two arrays of one size; where their axes lie in another order it is what the numbers in order of size have."""
+    a, b = one.squeeze(), other.squeeze()
+    if a.shape != b.shape:
+        a, b = np.sort(a, axis=None), np.sort(b, axis=None)
+    return float(np.vdot(a, b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
 
 
 def _made_before(line_up: Timeline, seen: Seen, output: str, steps: int) -> bool:
@@ -471,7 +537,7 @@ def _by_shape(line_up: Timeline, seen: Seen) -> str:
         ("dWy", None),
     ):
         for b in (None, 0):
-            entry = line_up.reference.by_name.get((name, t, b, "value"))
+            entry = line_up.reference.find(name, t, b)
             if entry is not None and sorted(entry.value.squeeze().shape) == shape:
                 return name
     return ""

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from engine.cells import Cell
 from engine.functions import Array
 from engine.network import Network
 from engine.tape import Tape, record
@@ -43,6 +44,17 @@ class Problem:
     def parameters(self) -> Mapping[str, Array]:
         """The weights by our names."""
         return self.network.weights
+
+
+def kind_of(problem: Problem) -> str:
+    """The network in words: a simple RNN, or which cell."""
+    cell = problem.network.table
+    return "a simple RNN" if cell.has_activation else f"the cell {cell.name}"
+
+
+def is_simple(problem: Problem) -> bool:
+    """Whether it is one of the networks whose mistakes have names: a simple RNN on samples of one length."""
+    return problem.lengths is None and {"z", "a"} <= problem.tape.plan.program.quantities.keys()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +100,7 @@ def make_problem(
     predict: str = "last",
     loss: str = "cross-entropy",
     reduction: str = "mean",
-    cell: str = "rnn",
+    cell: Cell | str = "rnn",
     initial: bool = True,
     seed: int = 0,
 ) -> Problem:

@@ -1,12 +1,13 @@
 """What names mean in hand-written RNNs, through all notations: from the words people use to our own.
 
-A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, da (the gradient that a caller supplies), lr, a size (B T D H C), `params` (a
-dict or list of parameters), or `off` (what is switched off: regularisation, truncation).
+A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, c0, da and dc (gradients that a caller supplies), lr, a size (B T D H C),
+`params` (a dict or list of parameters), or `off` (what is switched off: regularisation, truncation).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _NAMES: dict[str, str] = {
     "Wx": "wx wax wxh wxa whx u weight_ih weight_ih_l0 weights_ih wih win w_in wi winput w_input w_xh w_ax "
@@ -23,13 +24,13 @@ _NAMES: dict[str, str] = {
     "output_kernel weights_output weights_y "
     "output_weights out_weights weights_out w_output woutput fc_weight linear_weight w3 theta_y "
     "fc.weight out.weight linear.weight "
-    "weight_out weight_y weight_hy weights_hy weight_output who wgt_out h2o w_ho wsy",
+    "weight_out weight_y weight_hy weights_hy weight_output who wgt_out h2o w_ho wsy wv w_v",
     "ba": "ba bh b b_h b_a bias_h bias_a bias_ih bias_ih_l0 bhh b_hh bias_hidden hidden_bias b1 rec_bias "
     "b_rec bias b_s bs brec bias_rec "
     "bax bh_l0 b_hid bias1 bz b_z bx",
     "by": "by c b_y bias_y bias_o bo b_o bout b_out bias_out output_bias bias_output fc_bias linear_bias "
     "b2 fc.bias out.bias "
-    "linear.bias bias_ho b_output bias2 bya b_c b_hy bhy",
+    "linear.bias bias_ho b_output bias2 bya b_c b_hy bhy bv b_v",
     "ba2": "bias_hh bias_hh_l0 b_hh2",
     "X": "x xs x_seq xseq inputs input inp seq sequence sequences data x_train xtrain x_batch xbatch "
     "batch_x inputs_batch samples features "
@@ -42,8 +43,12 @@ _NAMES: dict[str, str] = {
     "a0": "a0 h0 hprev h_prev a_prev0 a_init h_init init_state initial_state s0 h_0 a_0 hidden hidden0 "
     "state0 prev_h hidden_state a_initial "
     "h_initial init_h init_hidden state h_start start_state z0 hinit ainit h_last",
+    "c0": "c0 cprev c_prev c_init init_c c_0 cell0 c_initial initial_c cell_state prev_c c_start",
+    "dc": "dc dc_out dc_next dc_T",
     "da": "da dh dout da_out dh_out dhs das d_h d_a grad_h grad_a upstream dhidden grad_hidden grad_out "
     "grad_output da_all dh_all dstates",
+    "lengths": "lengths lens seq_lengths seq_lens sequence_lengths n_valid",
+    "mask": "mask masks valid_mask seq_mask",
     "lr": "lr learning_rate eta alpha step_size learningrate rate",
     "B": "m batch_size batch n_samples nsamples bs n_batch num_samples b_size",
     "T": "t t_x t_steps timesteps n_timesteps time_steps seq_len seq_length n_steps steps sequence_length "
@@ -95,12 +100,18 @@ def parameter(name: str) -> str | None:
     return found if found in PARAMETERS else None
 
 
-def gradient(name: str) -> str | None:
-    """The parameter (or a0, X) whose gradient a name means: dWax, grad_U, Whh_grad, dLdW; None when it means none."""
+def _array(name: str) -> str | None:
+    found = role(name)
+    return found if found in (*PARAMETERS, "a0", "X", "ba2") else None
+
+
+def gradient(name: str, meaning: Callable[[str], str | None] = _array) -> str | None:
+    """The parameter (or a0, X) whose gradient a name means: dWax, grad_U, Whh_grad, dLdW; None when it means none.
+
+    `meaning` gives the role of the array that a name means, None where it means none.
+    """
     stripped = name.strip().removeprefix("self.").strip("_")
     for pattern in (_GRADIENT, _SUFFIX):
-        if found := pattern.match(stripped):
-            meant = role(found[1].lstrip("_"))
-            if meant in (*PARAMETERS, "a0", "X", "ba2"):
-                return meant
+        if (found := pattern.match(stripped)) and (meant := meaning(found[1].lstrip("_"))) is not None:
+            return meant
     return None

@@ -34,7 +34,8 @@ class Scale:
 
 def scales(problem: Problem, single: bool) -> dict[float, str]:
     """The reductions that people use, by their factor to the mean over all entries, the usual ones first."""
-    B, T, C = len(problem.X), problem.X.shape[1], problem.network.outputs
+    B, C = len(problem.X), problem.network.outputs
+    T = problem.X.shape[1] if problem.lengths is None else float(np.mean(problem.lengths))
     every = problem.network.predict == "every"
     found: dict[float, str] = {}
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from engine.cells import CELLS
 from engine.doctor import comparing, layouts, placing, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
+from engine.doctor.conventions import of_weights
 from engine.doctor.diagnose import (
     OTHER_LOSS,
     CannotRun,
@@ -28,35 +28,23 @@ from engine.doctor.diagnose import (
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
+from engine.doctor.names import words_in
 from engine.doctor.placing import Compared
-from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.problem import Measurement, Problem, kind_of, make_problem
 from engine.doctor.process import Process
 from engine.doctor.raised import raised
+from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
 from engine.doctor.report import Finding, Report
 from engine.doctor.scale import find_scale
-from engine.doctor.trying import Event, Finder, Run, events_of
+from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
-from engine.errors import InputError
 from engine.functions import Array
-from engine.network import TRUNCATIONS, Network
+from engine.network import TRUNCATIONS
 
 SECONDS = 3.0
 CANDIDATES = 4
 """Values tried for one role."""
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The problem that a run solved: the reference's, the events up to the first update, and how the arrays lie."""
-
-    problem: Problem
-    events: tuple[Event, ...]
-    names: Mapping[str, str]
-    turned: frozenset[str]
-    x_layout: str
-    share: float
-    samples: tuple[int, ...]
 
 
 def examine_script(found: Program, process: Process) -> Report:
@@ -114,7 +102,7 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
         result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
         events = _events(patient, result)
         given = {"X": data.X, "y": data.y}
-        found = _recognised(events, given)
+        found = recognised(events, given, words_in(patient.program.tree))
         rank = (found.share if found else 0.0, "error" not in result, len(events))
         if best is None or rank > best[0]:
             best = rank, (result.get("error"), given), events
@@ -152,7 +140,7 @@ def _examine_events(
     given: Mapping[str, Array],
     function: str,
 ) -> Report:
-    found = _recognised(events, given)
+    found = recognised(events, given, words_in(patient.program.tree))
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
     if found is None or found.share < 1.0:
         if error is not None:
@@ -160,9 +148,9 @@ def _examine_events(
         raise CannotRun(_unrecognised(events, found))
     reference = Reference(found.problem)
     run = Run((), (), found.events)
-    gradients = _gradients(found, reference)
+    gradients = gradients_of(found, reference)
     conventions = _conventions(found)
-    right = placing.Scales(1.0, frozenset(), found.turned)
+    right = _scales(found, 1.0)
     base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
     if error is not None and not harmless and _is_unfinished(patient, found, events, error):
         ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
@@ -171,7 +159,8 @@ def _examine_events(
         return raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text))
     if not gradients:
         raise CannotRun(
-            "its forward pass is that of a simple RNN, but nothing in it is called a gradient of the weights (dWx, grad_Wa, ...)"
+            f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
+            "(dWx, grad_Wa, ...)"
         )
     single_pass = len(found.samples) == 1
     measured = Measurement(None, gradients)
@@ -179,7 +168,7 @@ def _examine_events(
     if single_pass:
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
     gradients = {name: value / scale.factor for name, value in gradients.items()}
-    missing_names = frozenset(found.problem.parameters) - found.names.keys()
+    missing_names = found.missing
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, missing_names, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
@@ -192,7 +181,7 @@ def _examine_events(
         loss_matches=outputs and scale.loss_agrees,
         parameters=parameters,
         notes=tuple(notes),
-        compared=Compared(patient.source, found.events, reference, placing.Scales(scale.factor, wrong, found.turned)),
+        compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
     assert report.compared is not None
     if report.verdict == "correct":
@@ -224,11 +213,16 @@ def _examine_events(
     return unless_forward_unknown(report, outputs)
 
 
+def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> placing.Scales:
+    turned = layouts.turned(found.problem.network.table, found.layout)
+    return placing.Scales(factor, wrong, turned, found.meaning, found.layout.order)
+
+
 def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
     """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
     if len(found.events) < len(events):
         return False
-    lines = [site.end for site in patient.sites if site.target and _gradient(found, site.target)]
+    lines = [site.end for site in patient.sites if site.target and gradient_meant(found, site.target)]
     return not lines or (error.get("line") or 0) <= max(lines)
 
 
@@ -252,15 +246,15 @@ def _is_right(patient: Patient, text: str) -> bool:
         "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
     )
     changed = replace(patient, sites=made.sites, loops=made.loops)
-    found = _recognised(_events(changed, answer), {})
+    found = recognised(_events(changed, answer), {}, words_in(tree))
     if found is None or found.share < 1.0:
         return False
     reference = Reference(found.problem)
-    gradients = _gradients(found, reference)
+    gradients = gradients_of(found, reference)
     run = Run((), (), found.events)
     scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
-    missing = frozenset(found.problem.parameters) - found.names.keys()
+    missing = found.missing
     scaled = {name: value / scale.factor for name, value in gradients.items()}
     return all(e.ok for e in comparing.compare_all(found.problem, scaled, missing, tolerance=tolerance).values())
 
@@ -274,379 +268,11 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
             "name the function with --function"
         )
     if found.share:
-        cell = found.problem.network.table
-        what = "a simple RNN" if cell.has_activation else f"the cell {cell.name}"
         return (
-            f"it computes the states of {what} on its arrays at some steps only; "
+            f"it computes the states of {kind_of(found.problem)} on its arrays at some steps only; "
             "is it another cell, or are its sequences of different lengths?"
         )
     return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
-
-
-# Recognising
-
-
-def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]:
-    """Arrays by the role of what they are assigned to, in order: the event's number, the value, the name."""
-    found: dict[str, list[tuple[int, Array, str]]] = {}
-    for event in events:
-        value = event.value
-        if event.site.kind in ("part", "increment", "return") or not is_array(value):
-            continue
-        name = placing.final_name(event.target)
-        meant = roles.role(name) if name else None
-        if meant in ("X", "y", "a0", *roles.PARAMETERS):
-            found.setdefault(meant, []).append((event.number, value, name))
-    return found
-
-
-def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
-    """The problem that these events solve: of all ways to read its arrays the one whose states were computed."""
-    if (gated := _gated(events, given)) is not None:
-        return gated
-    if (spelt := _spelt(events)) is not None:
-        raise CannotRun(
-            f"it is {spelt} by its weights' names; such cells are examined only with their weights called as in the notation ng "
-            "of rnn-tui code, one sample a row, and sequences of one length"
-        )
-    known = _by_role(events)
-    for name, value in given.items():
-        known[name] = [(-1, value, name), *known.get(name, [])]
-    for name in ("Wx", "Wa", "Wy"):
-        known[name] = [entry for entry in known.get(name, []) if entry[1].ndim == 2]
-    if not known.get("Wa"):
-        known["Wa"] = [
-            (e.number, e.array, placing.final_name(e.target))
-            for e in events
-            if e.array is not None
-            and e.array.ndim == 2
-            and e.array.shape[0] == e.array.shape[1]
-            and e.site.kind == "assign"
-        ][:CANDIDATES]
-    if not known["Wa"] or not known["Wx"] or not known["Wy"]:
-        return None
-    best: Found | None = None
-    for tried, (problem, names, turned, x_layout) in enumerate(_readings(known, events)):
-        finder = Finder(problem)
-        activation, share = finder.found(events)
-        if best is None or share > best.share:
-            network = replace(problem.network, activation=activation)
-            best = Found(replace(problem, network=network), events, names, turned, x_layout, share, ())
-        if share == 1.0 or tried > 200:
-            break
-    if best is None or best.share == 0.0:
-        return best
-    if best.problem.X.shape[1] <= MOST_STEPS and _share(best.problem, events) == 0.0:
-        return replace(best, share=0.0)  # numbers of the same sum, not the states
-    return _settled(best, known)
-
-
-def _gated(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
-    """The same for a cell with gates, whose weights are called as its table calls them."""
-    arrays: dict[str, Array] = {}
-    for event in events:
-        if event.site.kind == "assign" and is_array(event.value):  # of one number too: by of one output
-            arrays.setdefault(placing.final_name(event.target), event.value)
-    for cell in CELLS.values():
-        if cell.has_activation or not cell.parameters.keys() <= arrays.keys() or "Wy" not in arrays:
-            continue
-        own = {name: arrays[name] for name in (*cell.parameters, "Wy", "by") if name in arrays}
-        first = next(name for name, axes in cell.parameters.items() if axes == ("D", "H"))
-        if own[first].ndim != 2 or own["Wy"].ndim != 2:
-            continue
-        (features, hidden), outputs = own[first].shape, own["Wy"].shape[1]
-        weights: dict[str, Array] = {"by": np.zeros(outputs), **own}
-        try:
-            network = Network(features, outputs, hidden, cell=cell, weights=weights)
-        except InputError:
-            continue
-        known = _by_role(events)
-        known["X"] = [*((-1, v, n) for n, v in given.items() if n == "X"), *known.get("X", [])]
-        known["y"] = [*((-1, v, n) for n, v in given.items() if n == "y"), *known.get("y", [])]
-        for X, layout, name in _inputs(known, events, features):
-            problem = Problem(network, X, np.zeros(len(X), int))
-            share = _share(problem, events)
-            if share > 0:
-                names = {**{n: n for n in own}, "X": name}
-                return _settled(Found(problem, events, names, frozenset(), layout, share, ()), known)
-    return None
-
-
-def _spelt(events: Sequence[Event]) -> str | None:
-    """The cell with gates all of whose weights' names in some notation are assigned, biases aside."""
-    names = {placing.final_name(e.target) for e in events if e.site.kind == "assign" and is_array(e.value)}
-    own_names: Mapping[str, str] = {}
-    for cell in CELLS.values():
-        weights = [name for name, axes in cell.parameters.items() if len(axes) == 2]
-        for spelling in (own_names, *cell.names.values()):
-            if not cell.has_activation and {spelling.get(name, name) for name in weights} <= names:
-                return f"the cell {cell.name}"
-    return None
-
-
-def _share(problem: Problem, events: Sequence[Event]) -> float:
-    """The share of time steps whose state was computed."""
-    output, reference = problem.network.table.output, Reference(problem)
-    seen: set[int] = set()
-    for event in events:
-        if event.array is not None and event.array.size <= len(problem.X) * problem.network.hidden:
-            seen |= {m.entry.t for m in reference.matches(event.array) if m.entry.name == output and m.entry.t}
-    return len(seen) / problem.X.shape[1]
-
-
-def _readings(
-    known: Mapping[str, list[tuple[int, Array, str]]], events: Sequence[Event]
-) -> Iterator[tuple[Problem, dict[str, str], frozenset[str], str]]:
-    """The ways to read the arrays as a problem (targets aside), the plainest first."""
-    for wa in known["Wa"][:CANDIDATES]:
-        hidden = wa[1].shape[0]
-        if wa[1].shape != (hidden, hidden):
-            continue
-        for wx in known["Wx"][:CANDIDATES]:
-            for wx_turned in [t for t in (False, True) if wx[1].shape[0 if t else 1] == hidden]:
-                for wa_turned in (wx_turned, not wx_turned):
-                    features = wx[1].shape[1 if wx_turned else 0]
-                    yield from _with_inputs(known, events, wa, wx, wa_turned, wx_turned, hidden, features)
-
-
-def _with_inputs(
-    known: Mapping[str, list[tuple[int, Array, str]]],
-    events: Sequence[Event],
-    wa: tuple[int, Array, str],
-    wx: tuple[int, Array, str],
-    wa_turned: bool,
-    wx_turned: bool,
-    hidden: int,
-    features: int,
-) -> Iterator[tuple[Problem, dict[str, str], frozenset[str], str]]:
-    weights: dict[str, Array] = {
-        "Wx": wx[1].T if wx_turned else wx[1],
-        "Wa": wa[1].T if wa_turned else wa[1],
-    }
-    names = {"Wx": wx[2], "Wa": wa[2]}
-    biases = [b for b in known.get("ba", []) if b[1].size == hidden][:1]
-    if biases:
-        weights["ba"], names["ba"] = biases[0][1].reshape(hidden), biases[0][2]
-    for wy in known["Wy"][:CANDIDATES]:
-        for wy_turned in [t for t in (wx_turned, not wx_turned) if wy[1].shape[1 if t else 0] == hidden]:
-            outputs = wy[1].shape[0 if wy_turned else 1]
-            own = {**weights, "Wy": wy[1].T if wy_turned else wy[1]}
-            all_names = {**names, "Wy": wy[2]}
-            for by in [b for b in known.get("by", []) if b[1].size == outputs][:1]:
-                own["by"], all_names["by"] = by[1].reshape(outputs), by[2]
-            turned = frozenset(n for n, t in (("Wx", wx_turned), ("Wa", wa_turned), ("Wy", wy_turned)) if t)
-            network = Network(features, outputs, hidden, weights={**_zeros(features, hidden, outputs), **own})
-            for X, layout, name in _inputs(known, events, features):
-                y = np.zeros(len(X), int)
-                yield Problem(network, X, y), {**all_names, "X": name}, turned, layout
-
-
-def _zeros(features: int, hidden: int, outputs: int) -> dict[str, Array]:
-    return {
-        "Wx": np.zeros((features, hidden)),
-        "Wa": np.zeros((hidden, hidden)),
-        "ba": np.zeros(hidden),
-        "Wy": np.zeros((hidden, outputs)),
-        "by": np.zeros(outputs),
-    }
-
-
-def _inputs(
-    known: Mapping[str, list[tuple[int, Array, str]]], events: Sequence[Event], features: int
-) -> Iterator[tuple[Array, str, str]]:
-    """Arrays that may be X, as (B, T, D): the last ones called so first, since data are often reshaped before they are used."""
-    named = known.get("X", [])
-    distinct: list[tuple[int, Array, str]] = []
-    for entry in [*named[:1], *reversed(named[1 : 4 * CANDIDATES])]:
-        if not any(d[1].shape == entry[1].shape and np.array_equal(d[1], entry[1]) for d in distinct):
-            distinct.append(entry)
-    distinct.sort(key=lambda e: (-e[1].ndim, e[0]))
-    others = [
-        (e.number, e.array, e.target)
-        for e in events[:400]
-        if e.array is not None and e.array.ndim == 3 and e.site.kind == "assign"
-    ]
-    for _, value, name in (*distinct, *others[:CANDIDATES]):
-        X = value.astype(float)
-        if X.ndim == 3:
-            for letters in layouts.BATCHES:
-                if X.shape[letters.index("D")] == features:
-                    order = [letters.index(axis) for axis in "BTD"]
-                    yield X.transpose(order), letters, name
-        elif X.ndim == 2:
-            if features == 1:
-                yield X[:, :, None], "BT", name
-                yield X.T[:, :, None], "TB", name
-            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
-                yield np.eye(features)[value], "bt", name
-            if X.shape[1] == features:
-                yield X[None], "TD", name
-            if X.shape[0] == features:
-                yield X.T[None], "DT", name
-        elif X.ndim == 1:
-            if features == 1:
-                yield X[None, :, None], "T", name
-            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
-                yield np.eye(features)[value][None], "t", name
-
-
-def _settled(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Found:
-    """With its targets and read-out, the samples that were really run, and only what came before the first update."""
-    end = _first_update(found)
-    events = tuple(e for e in found.events if e.number < end)
-    best: tuple[int, Problem, str] | None = None
-    for problem, name in _with_targets(found, known):
-        score = _agreement(problem, events)
-        if best is None or score > best[0]:
-            best = score, problem, name
-    if best is None:
-        return replace(found, events=events)
-    problem, names = best[1], {**found.names, "y": best[2]}
-    samples = _samples_run(problem, events)
-    if 0 < len(samples) < len(problem.X):
-        problem = replace(problem, X=problem.X[list(samples)], y=problem.y[list(samples)])
-    return replace(found, problem=problem, events=events, names=names, samples=samples)
-
-
-def _first_update(found: Found) -> int:
-    """The number of the first event in which a weight takes a new value near its old one."""
-    weights = [(name, np.asarray(value)) for name, value in found.problem.parameters.items() if value.any()]
-    begun = False
-    for event in found.events:
-        value = event.value
-        gradient = _gradient(found, event.target) if event.target else None
-        begun = begun or gradient is not None
-        if not begun or gradient is not None or not is_array(value) or not _may_be_update(found, event):
-            continue
-        for name, weight in weights:
-            own = value.T if name in found.turned and value.ndim == 2 else value
-            if own.size != weight.size or (weight.ndim == 2 and own.shape != weight.shape):
-                continue
-            distance = float(np.linalg.norm(own.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
-            if 0.0 < distance < 0.5:
-                return event.number
-    return len(found.events) + 1
-
-
-def _may_be_update(found: Found, event: Event) -> bool:
-    """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
-    name = placing.final_name(event.target)
-    return event.site.kind == "after" or (
-        event.site.kind == "assign"
-        and (name in found.names.values() or roles.role(name) in (*roles.PARAMETERS, "params"))
-    )
-
-
-def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Iterator[tuple[Problem, str]]:
-    B, T = found.problem.X.shape[:2]
-    C = found.problem.network.outputs
-    seen: list[Array] = []
-    for _, value, name in known.get("y", [])[: 4 * CANDIDATES]:
-        if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
-            continue
-        seen.append(value)
-        for loss, predict, y in _target_readings(value, B, T, C):
-            network = replace(found.problem.network, loss=loss, predict=predict)
-            yield replace(found.problem, network=network, y=y), name
-
-
-def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
-    whole = value.dtype.kind in "iub" or bool(np.all(value == np.round(value)))
-    flat = value.squeeze() if value.ndim > 1 else value
-    for predict, shape in (("last", (B,)), ("every", (B, T)), ("every", (T, B))):
-        every = predict == "every"
-        numbers = value if value.shape == shape else flat if flat.shape == shape else None
-        if numbers is None and value.size == int(np.prod(shape)) and B == 1:
-            numbers = value.reshape(shape)
-        if numbers is not None:
-            turned = numbers.T if every and shape == (T, B) and B != T else numbers
-            if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
-                yield "cross-entropy", predict, turned.astype(int)
-            if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
-                yield "binary", predict, turned.astype(int)
-            if C == 1:
-                yield "squared", predict, turned.astype(float)[..., None]
-        for order in itertools.permutations((*shape, C)):
-            if value.shape != order or (every and shape == (T, B)):
-                continue
-            axes = [order.index(n) for n in (*shape, C)]
-            turned = value.transpose(axes) if len(set(axes)) == len(axes) else value
-            if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
-                yield "cross-entropy", predict, turned.argmax(axis=-1)
-            yield "squared", predict, turned.astype(float)
-
-
-def _agreement(problem: Problem, events: Sequence[Event]) -> int:
-    """How many outputs, deltas and read-out gradients of the problem were computed."""
-    reference = Reference(problem)
-    wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
-    seen: set[tuple[str, int | None, int | None]] = set()
-    for event in events[:4000]:
-        value = event.array
-        if value is None:
-            continue
-        for match in reference.matches(value)[:3]:
-            if match.entry.name in wanted:
-                seen.add((match.entry.name, match.entry.t, match.entry.sample))
-    return len(seen) + 3 * len({s[0] for s in seen} & {"dlogits"}) + (len({s[1] for s in seen if s[0] == "p"}) > 1)
-
-
-def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
-    """The samples whose last state was computed; all of them where they were computed together."""
-    a = np.asarray(problem.tape[problem.network.table.output])[-1]
-    sums = [float(np.abs(row).sum()) for row in a]
-    whole = float(np.abs(a).sum())
-    seen: set[int] = set()
-    for event in events:
-        value = event.array
-        if value is None:
-            continue
-        total = float(np.abs(value.astype(float)).sum())
-        if (
-            value.size >= a.size
-            and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3)
-            and abs(total - whole) < 1e-9 * whole
-        ):
-            return tuple(range(len(a)))
-        if value.size == a.shape[1]:
-            seen |= {b for b, own in enumerate(sums) if abs(total - own) < 1e-9 * max(own, 1e-9)}
-    return tuple(sorted(seen)) or tuple(range(len(a)))
-
-
-# Gradients
-
-
-def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
-    """The last value of each gradient before the first update, in our layout."""
-    result: dict[str, Array] = {}
-    shapes = {name: np.asarray(value).shape for name, value in found.problem.parameters.items()}
-    layout = Layout(wx="Wx" in found.turned, wa="Wa" in found.turned, wy="Wy" in found.turned)
-    for event in found.events:
-        value = event.array if event.array is not None else (event.value if is_array(event.value) else None)
-        if value is None or event.site.kind in ("part", "increment", "append"):
-            continue
-        meant = _gradient(found, event.target)
-        if meant in found.names and meant in shapes and value.size == int(np.prod(shapes[meant])):
-            result[meant] = layouts.weight_back(meant, value.astype(float), shapes[meant], layout)
-    for event in found.events if len(result) < len(found.names) - 2 else ():
-        if event.array is None or roles.role(placing.final_name(event.target)) is not None:
-            continue
-        for match in reference.matches(event.array):
-            name = match.entry.name.removeprefix("d")
-            if match.entry.kind == "value" and name in found.names and name in shapes and name not in result:
-                result[name] = layouts.weight_back(name, event.array.astype(float), shapes[name], layout)
-    return result
-
-
-def _gradient(found: Found, target: str) -> str | None:
-    """The parameter whose gradient a target is called."""
-    name = placing.final_name(target)
-    if name in found.names.values():
-        return None  # the weights of the gate g end in g, as gradients may: Wxg
-    own = name.removeprefix("d")
-    if own != name and own in found.problem.parameters:
-        return own
-    return roles.gradient(name) if found.problem.network.table.has_activation else None
 
 
 def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
@@ -669,17 +295,17 @@ def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
 
 def _conventions(found: Found) -> dict[str, str]:
     problem = found.problem
-    turned = ", ".join(n for n in ("Wx", "Wa", "Wy") if n in found.turned)
     result = {
-        "input": shown_axes(found.x_layout),
+        "input": shown_axes(found.layout.x),
         "sizes": f"B = {len(problem.X)}, T = {problem.X.shape[1]}, D = {problem.X.shape[2]}, H = {problem.network.hidden}, "
         f"C = {problem.network.outputs}",
-        "weights": f"{turned} transposed: outputs first" if turned else "inputs first, as in x·Wx",
-        "activation": problem.network.activation,
+        **of_weights(problem.network.table, problem.network.activation, found.arrays, found.layout),
         "predict": "the last step" if problem.network.predict == "last" else "every step",
         "read-out": problem.network.loss,
     }
-    names = ", ".join(f"{name} is {role}" for role, name in found.names.items() if name != role)
+    if problem.lengths is not None:
+        result["lengths"] = f"{min(problem.lengths)} to {max(problem.lengths)} steps"
+    names = ", ".join(f"{name} is {role}" for role, name in found.arrays.items() if name != role)
     return {**result, "names": names} if names else result
 
 

@@ -12,17 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from engine.cells import CELLS, Cell
 from engine.doctor import layouts
 from engine.doctor.calls import Recipe, gradients_in
+from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
+from engine.doctor.names import has_weights
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
+from engine.doctor.stacking import Order, is_bias, is_role, unstacked
 from engine.doctor.values import is_array
 from engine.functions import Array
+from engine.network import Network
 
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 SEARCH_SECONDS = 1.6
 CALL_SECONDS = 1.5
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
@@ -74,6 +78,7 @@ class Subject:
     sites: Sequence[Site]
     recipe: Recipe
     layout: Layout = field(default_factory=Layout)
+    cell: Cell = CELLS["rnn"]
     activation: str = "tanh"
     predict: str = "last"
     loss: str = "cross-entropy"
@@ -112,34 +117,40 @@ class Subject:
 
     def measurement(self, problem: Problem, run: Run) -> Measurement:
         """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""
-        shapes = {
-            name: layouts.weight(name, np.asarray(value), self.layout).shape
-            for name, value in problem.parameters.items()
-        }
+        held = self.held(problem)
+        shapes = {role: layouts.weight(role, problem, self.layout).shape for role in held}
         total: dict[str, Array] = {}
         losses: list[float] = []
         for value, fields in zip(run.values, run.fields, strict=True):
-            found, loss = gradients_in(value, fields, self.recipe.main, shapes)
-            for name, array in found.items():
-                own = np.asarray(array, dtype=np.float64)
-                if name in problem.parameters:
-                    own = layouts.weight_back(name, own, problem.parameters[name].shape, self.layout)
-                elif name != "a0":
-                    continue
-                same = name in total and total[name].shape == own.shape
-                total[name] = (total[name] + own) if same else own.copy()
+            found, loss = gradients_in(value, fields, self.recipe, shapes)
+            for role, array in found.items():
+                for name, own in self._parts(role, np.asarray(array, dtype=np.float64), problem).items():
+                    same = name in total and total[name].shape == own.shape
+                    total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
         divisor = self._scale(problem) * (
             len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
         )
         total = {name: value / divisor for name, value in total.items()}
-        a0 = total.pop("a0", None)
-        if a0 is not None and not self.layout.single:
-            total["a0"] = layouts.to_layout(a0, self.layout.state, "BH") if a0.ndim == 2 else a0
+        for name in self.recipe.names.states:
+            state = total.pop(name, None)
+            if state is not None and not self.layout.single:
+                total[name] = layouts.to_layout(state, self.layout.state, "BH") if state.ndim == 2 else state
         missing = frozenset(problem.parameters) - total.keys()
         loss = float(np.sum(losses)) / divisor if losses else None
         return Measurement(loss, total, missing)
+
+    def held(self, problem: Problem) -> frozenset[str]:
+        """The roles of the arrays whose gradients are looked for: those that are handed over, or else a parameter each."""
+        given = frozenset(role for role in self.recipe.given if is_role(role, self.cell))
+        return given | (problem.parameters.keys() - layouts.parameters_held(given, self.cell, self.layout))
+
+    def _parts(self, role: str, array: Array, problem: Problem) -> Mapping[str, Array]:
+        """The gradients in an array, in our names and layout."""
+        if role in self.recipe.names.states:
+            return {role: array}
+        return layouts.weight_back(role, array, problem, self.layout) if is_role(role, self.cell) else {}
 
     def _scale(self, problem: Problem) -> float:
         """The scale on a problem: a sum over the batch is another number for another batch."""
@@ -155,19 +166,24 @@ class Subject:
     def another(self, **changes: Any) -> Problem:
         """Another problem that this program can take: the keywords of `make_problem`, those that it fixes left as they must be."""
         wanted: dict[str, Any] = {
+            "cell": self.cell,
             "activation": self.activation,
             "predict": self.predict,
             "loss": self.loss,
             "outputs": self.outputs,
             "initial": "a0" in self.recipe.given,
             **self._fixed(),
-            **{k: v for k, v in changes.items() if k not in ("activation", "predict", "loss", "outputs", "initial")},
+            **{
+                k: v
+                for k, v in changes.items()
+                if k not in ("cell", "activation", "predict", "loss", "outputs", "initial")
+            },
         }
         if changes.get("initial") is False:
             wanted["initial"] = False
         if self.layout.tokens:
             wanted.pop("inputs", None)
-        return _adapted(_made(**wanted), self.recipe, self.layout.tokens)
+        return _adapted(_made(**wanted), self.recipe, self.layout)
 
     def _fixed(self) -> dict[str, Any]:
         if self.layout.tokens:
@@ -185,24 +201,34 @@ def _made(**wanted: Any) -> Problem:
 
 
 @lru_cache(maxsize=256)
-def _adapted(problem: Problem, recipe: Recipe, tokens: bool) -> Problem:
-    """The problem as this program can take it: one-hot inputs for tokens, biases that it does not have at zero."""
+def _adapted(problem: Problem, recipe: Recipe, layout: Layout) -> Problem:
+    """The problem as this program can take it: one-hot inputs for tokens; biases and initial states that it does not have at zero."""
     network, x = problem.network, problem.X
+    given = layouts.parameters_held(recipe.given, network.table, layout)
     weights = {
-        name: np.zeros_like(value) if value.ndim == 1 and name not in recipe.given else value
+        name: np.zeros_like(value) if value.ndim == 1 and name not in given else value
         for name, value in network.weights.items()
     }
-    if tokens:
+    initial = {name: value for name, value in problem.initial.items() if _state_role(name, network) in recipe.given}
+    if initial.keys() != problem.initial.keys():
+        problem = replace(problem, initial=initial)
+    if layout.tokens:
         rng = np.random.default_rng(5)
         size = network.outputs if recipe.one_vocabulary else network.inputs
         x = np.eye(size)[rng.integers(0, size, x.shape[:2])]
         if size != network.inputs:
-            drawn = rng.uniform(0.25, 0.75, (size, network.hidden)) * rng.choice((-1.0, 1.0), (size, network.hidden))
-            weights["Wx"] = drawn
+            for name, axes in network.table.parameters.items():
+                if axes[0] == "D":
+                    shape = (size, *weights[name].shape[1:])
+                    weights[name] = rng.uniform(0.25, 0.75, shape) * rng.choice((-1.0, 1.0), shape)
             network = replace(network, inputs=size, weights=weights)
     elif all(weights[name] is value for name, value in network.weights.items()):
         return problem
     return replace(problem, network=replace(network, weights=weights), X=x)
+
+
+def _state_role(name: str, network: Network) -> str:
+    return "a0" if name == network.table.output else f"{name}0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +238,7 @@ class Trial:
 
     recipe: Recipe
     layout: Layout
+    cell: Cell = CELLS["rnn"]
     activation: str = "tanh"
     predict: str = "last"
     loss: str = "cross-entropy"
@@ -233,64 +260,26 @@ class Trial:
         return (round(self.states, 6), self.agrees, self.done and self.outputs >= 2.0, self.outputs, self.done, length)
 
 
-class Finder:
-    """Finds states of all activations among recorded values, quickly: by the sum of their magnitudes."""
-
-    def __init__(self, problem: Problem) -> None:
-        B, T = problem.X.shape[:2]
-        sums: list[float] = []
-        labels: list[tuple[str, int]] = []
-        weights, start = problem.parameters, problem.initial.get("a")
-        for activation in ACTIVATIONS:
-            a = np.zeros((B, problem.network.hidden)) if start is None else np.asarray(start)
-            rows: list[Array] = []
-            for t in range(T):
-                a = _activated(problem.X[:, t] @ weights["Wx"] + a @ weights["Wa"] + weights["ba"], activation)
-                rows.append(a)
-                for part in (a, a[0]):
-                    sums.append(float(np.abs(part).sum()))
-                    labels.append((activation, t))
-            states = np.array(rows)
-            whole = [states, states[:, 0]]
-            if start is not None:
-                whole += [np.concatenate([[start], states]), np.concatenate([[start], states])[:, 0]]
-            for part in whole:
-                sums.append(float(np.abs(part).sum()))
-                labels.append((activation, -1))
-        order = np.argsort(sums)
-        self.sums = np.array(sums)[order]
-        self.labels: list[tuple[str, int]] = [labels[int(k)] for k in order]
-        self.steps = T
-
-    def found(self, events: Sequence[Event]) -> tuple[str, float]:
-        """The activation whose states were computed, and the share of time steps at which."""
-        seen: dict[str, set[int]] = {name: set() for name in ACTIVATIONS}
-        times: dict[str, int] = dict.fromkeys(ACTIVATIONS, 0)
-        values = [e.array for e in events if e.sample in (None, 0)]
-        sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
-        near = np.searchsorted(self.sums, sums * (1 - 1e-6))
-        for total, start in zip(sums.tolist(), near.tolist(), strict=True):
-            k = int(start)
-            while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
-                name, t = self.labels[k]
-                seen[name] |= set(range(self.steps)) if t < 0 else {t}
-                times[name] += 1
-                k += 1
-        best = max(ACTIVATIONS, key=lambda name: (len(seen[name]), times[name]))
-        return best, len(seen[best]) / self.steps
-
-
-def _activated(z: Array, activation: str) -> Array:
-    if activation in ("tanh", "identity"):
-        return np.tanh(z) if activation == "tanh" else z
-    return np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z))
-
-
 def search(
     process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], *, seconds: float = SEARCH_SECONDS
 ) -> Trial:
     """The way of calling whose forward pass is the reference's; the nearest one where none is."""
-    deadline = time.monotonic() + seconds
+    end = time.monotonic() + seconds
+    readings = [list(own) for _, own in itertools.groupby(recipes, key=lambda recipe: recipe.names)]
+    best: Trial | None = None
+    for k, own in enumerate(readings):  # each reading of the names gets its share of the time that is left
+        now = time.monotonic()
+        found = _searched(process, sites, own, now + (end - now) / (len(readings) - k))
+        if best is None or found.rank > best.rank:
+            best = found
+        if best.states == 1.0 or _ran_out(found):
+            break
+    assert best is not None
+    return best
+
+
+def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], deadline: float) -> Trial:
+    """The same for one reading of the names."""
     nearest: Trial | None = None
     best: Trial | None = None
     for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
@@ -350,11 +339,17 @@ def _ran_out(trial: Trial) -> bool:
 
 def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
     """Layouts that the forward pass up to the states tells apart, the usual combinations first."""
+    kinds = [Order(joined=joined) for joined in unstacked(recipe.given)]
+    return (replace(layout, order=order) for layout in _plain_layouts(recipe) for order in kinds)
+
+
+def _plain_layouts(recipe: Recipe) -> Iterator[Layout]:
+    """The same but for what lies in one array."""
     names = {a.name for a in recipe.arguments}
     tokens = layouts.TOKENS if recipe.one_vocabulary or {"vocab_size"} & names else ()
     inputs = (*tokens, *layouts.BATCHES, *layouts.SINGLES, *layouts.FLAT, *(layouts.TOKENS if not tokens else ()))
-    has_state, has_bias = "a0" in recipe.given, "ba" in recipe.given
-    has_params = {"Wx", "Wa"} <= recipe.given
+    has_state, has_bias = "a0" in recipe.given, any(is_bias(role, recipe.names.cell) for role in recipe.given)
+    has_params = has_weights(recipe.names, recipe.given)
     seen: set[Layout] = set()
 
     def family(x: str, columns: bool, wa: bool, bias: str, state: str, y: str) -> Layout:
@@ -400,7 +395,15 @@ _STATES = {"H": "H", "1H": "1H", "H1": "H1"}
 
 def _subject(process: Process, sites: Sequence[Site], trial: Trial) -> Subject:
     return Subject(
-        process, sites, trial.recipe, trial.layout, trial.activation, trial.predict, trial.loss, trial.outputs_count
+        process,
+        sites,
+        trial.recipe,
+        trial.layout,
+        trial.cell,
+        trial.activation,
+        trial.predict,
+        trial.loss,
+        trial.outputs_count,
     )
 
 
@@ -409,8 +412,8 @@ def _problem(process: Process, sites: Sequence[Site], trial: Trial, **changes: A
 
 
 @lru_cache(maxsize=64)
-def _finder(problem: Problem) -> Finder:
-    return Finder(problem)
+def _finder(problem: Problem, roles: frozenset[str], cells: tuple[Cell, ...], order: Order) -> Finder:
+    return Finder(problem, readings_of(problem, roles, cells, order))
 
 
 @lru_cache(maxsize=64)
@@ -420,11 +423,26 @@ def _reference(problem: Problem) -> Reference:
 
 def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
     """A trial for the states only: whatever the read-out makes of a random target."""
-    trial = Trial(recipe, layout, predict="every" if "T" in layout.y or "da" in recipe.given else "last")
-    problem = _problem(process, sites, replace(trial, activation="relu"))
+    trial = Trial(
+        recipe, layout, recipe.names.cell, predict="every" if "T" in layout.y or "da" in recipe.given else "last"
+    )
+    # of a ReLU's problems no unit is dead, whatever the activation
+    activation = "relu" if trial.cell.has_activation else trial.activation
+    problem = _problem(process, sites, replace(trial, activation=activation))
     run = _subject(process, sites, trial).run(problem, record=True)
-    activation, share = _finder(problem).found(run.events)
-    return replace(trial, activation=activation, states=share, done=run.error is None, run=run, problem=problem)
+    values = [e.array for e in run.events if e.sample in (None, 0)]
+    held = frozenset(role for role in recipe.given if is_role(role, recipe.names.cell))
+    reading, share = _finder(problem, held, recipe.names.cells, layout.order).found(values)
+    return replace(
+        trial,
+        cell=reading.cell,
+        activation=reading.activation,
+        layout=replace(layout, order=reading.order),
+        states=share,
+        done=run.error is None,
+        run=run,
+        problem=problem,
+    )
 
 
 def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
@@ -434,7 +452,9 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     best = replace(start, outputs=-1.0)
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
-    for (head, count), predict in itertools.product(heads, ("last", "every")):
+    # A gradient that the caller supplies comes at every step, where most shows.
+    predicts = ("last", "every") if "y" in start.recipe.given else ("every", "last")
+    for (head, count), predict in itertools.product(heads, predicts):
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -533,7 +553,8 @@ def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
     if "da" in given and "y" not in given:
         flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
-        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        every = problem.network.predict == "every"
+        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows) if ("T" in flow) == every)
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
         yield replace(base, y=y)

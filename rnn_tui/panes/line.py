@@ -71,14 +71,20 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
     """The line that ran last at its time step."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    title = "this line"
+    title = "the reference" if frame.selection.page == "yours" else "this line"
     if frame.view.line is not None:
         title += f" · {line_text(frame.view, frame.writer)}"
     canvas.frame(0, 0, width, height, title, look.border, look.bold)
-    if not frame.parts:
+    if frame.parts:
+        draw_parts(frame, canvas)
+    else:
         _welcome(frame, canvas)
-        return canvas
-    inner, room = width - 4, height - 2
+    return canvas
+
+
+def draw_parts(frame: Frame, canvas: Canvas) -> None:
+    """The parts in the middle of a framed canvas, as large as they fit."""
+    inner, room = canvas.width - 4, canvas.height - 2
     rows, manner = arrange(frame.parts, frame, inner, room)
     while len(rows) > 1 and sum(manner.lines(row) for row in rows) > room:
         rows = [*rows[:-2], rows[-1]]  # the result stays
@@ -93,7 +99,6 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
             x += item.width
         y += manner.lines(row) + (not any(item.shown for item in row))
     _legend(frame, canvas, [item for row in rows for item in row])
-    return canvas
 
 
 def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
@@ -229,7 +234,8 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
         return
     top = y + 1 + (tall - item.lines) // 2
     cursor = None
-    if inspected and frame.cell is not None:
+    marked = frame.exhibit is not None or (inspected and frame.selection.page != "yours")
+    if marked and frame.cell is not None:
         shown, whole = item.shown, part.values.shape
         cursor = (
             block_of(frame.cell[0], whole[0], shown[0]),
@@ -258,7 +264,7 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     if inspected:
         return look.accent
     name = part.name or part.text
-    if name in frame.view.tape.parameters:
+    if name in frame.view.tape.parameters or frame.exhibit is not None:
         return look.text
     return look.backward if name.startswith("d") else look.forward
 

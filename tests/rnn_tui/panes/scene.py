@@ -79,5 +79,5 @@ def scene(
         look_for=data.look_for,
         batches=debugger.batches.per_epoch,
         classes=data.classes,
-        keys=tuple((by_action[a].footer_keys, by_action[a].footer, a) for a in FOOTER_ORDER),
+        keys=tuple((by_action[a].footer_keys, by_action[a].footer, a) for a in FOOTER_ORDER if a != "examine"),
     )

@@ -1,0 +1,411 @@
+"""A script's arrays recognised: by names and shapes, and of all ways to read them the one whose states it computed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.doctor import layouts, placing
+from engine.doctor.finding import Finder, readings_of
+from engine.doctor.layouts import Layout
+from engine.doctor.matching import MOST_STEPS, Reference
+from engine.doctor.names import Names, has_weights, readings
+from engine.doctor.problem import Problem
+from engine.doctor.stacking import Order, axes_of, is_matrix, is_role, shape_of, unstacked
+from engine.doctor.trying import Event
+from engine.doctor.values import is_array
+from engine.functions import Array
+from engine.network import Network
+
+CANDIDATES = 4
+"""Values tried for one role."""
+TRIED, FEW = 200, 4
+"""Ways tried for one meaning of the names; readings of one way that are all followed to the end."""
+
+Known = Mapping[str, list[tuple[int, Array, str]]]
+"""Arrays by role: the event's number, the value, the name."""
+_DATA = ("X", "y", "a0", "c0", "lengths", "mask")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The problem that a run solved: the reference's, the events up to the first update, and how the arrays lie.
+
+    `arrays` are the user's names by role, `meaning` what names mean, `share` the share of time steps whose state was computed.
+    """
+
+    problem: Problem
+    events: tuple[Event, ...]
+    arrays: Mapping[str, str]
+    layout: Layout
+    meaning: Names
+    share: float
+    samples: tuple[int, ...] = ()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The parameters that the program has."""
+        return layouts.parameters_held(self.arrays, self.problem.network.table, self.layout)
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The parameters that it does not have."""
+        return frozenset(self.problem.parameters) - self.held
+
+
+def recognised(events: tuple[Event, ...], given: Mapping[str, Array], words: frozenset[str]) -> Found | None:
+    """The problem that these events solve; None where no array could be it. `words` are those of the program's text.
+
+    Where no reading's states were all computed, it is the nearest one.
+    """
+    best: Found | None = None
+    named = frozenset(placing.final_name(e.target) for e in events if e.target and is_array(e.value))
+    for meaning in readings(named | {word for word in words if "lstm" in word.lower() or "gru" in word.lower()}):
+        known = _by_role(events, meaning)
+        for name, value in given.items():
+            known[name] = [(-1, value, name), *known.get(name, [])]
+        if not meaning.simple and not has_weights(meaning, known):
+            continue
+        found = _nearest(_ways(known, events, meaning), events, meaning)
+        if found is not None and (best is None or found.share > best.share):
+            best = _checked(found)
+            if best.share > 0.5:
+                return _settled(best, known)
+    return best
+
+
+def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[int, Array, str]]]:
+    """Arrays by the role of what they are assigned to, in order."""
+    found: dict[str, list[tuple[int, Array, str]]] = {}
+    for event in events:
+        value = event.value
+        if event.site.kind in ("part", "increment", "return") or not is_array(value):
+            continue
+        name = placing.final_name(event.target)
+        meant = meaning.role(name) if name else None
+        if meant is not None and (meant in _DATA or is_role(meant, meaning.cell)):
+            found.setdefault(meant, []).append((event.number, value, name))
+    return found
+
+
+Way = tuple[Problem, dict[str, str], Layout]
+"""A problem (targets aside), the user's names by role, and how the arrays lie."""
+
+
+def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> Found | None:
+    """Of all ways to read the arrays the one whose states were computed."""
+    best: Found | None = None
+    values = [event.array for event in events]
+    for tried, (problem, arrays, layout) in enumerate(ways):
+        choice = readings_of(problem, frozenset(arrays), meaning.cells, layout.order)
+        if len(choice) > FEW:  # the first steps tell them apart
+            first = replace(problem, X=problem.X[:, :FEW], lengths=None)
+            choice = [Finder(first, choice).found(values)[0]]
+        reading, share = Finder(problem, choice).found(values)
+        if best is None or share > best.share:
+            weights = {**problem.parameters, **reading.parameters}
+            weights = {n: w for n, w in weights.items() if n in axes_of(reading.cell)}
+            network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
+            own = replace(layout, order=reading.order)
+            best = Found(replace(problem, network=network), events, arrays, own, meaning, share)
+        if share == 1.0 or tried > TRIED:
+            break
+    return best
+
+
+def _checked(found: Found) -> Found:
+    """Numbers of the same sum need not be the states."""
+    short = found.share > 0.0 and found.problem.X.shape[1] <= MOST_STEPS
+    return replace(found, share=0.0) if short and _share(found.problem, found.events) == 0.0 else found
+
+
+def _share(problem: Problem, events: Sequence[Event]) -> float:
+    """The share of time steps whose state was computed."""
+    output, reference = problem.network.table.output, Reference(problem)
+    seen: set[int] = set()
+    for event in events:
+        if event.array is not None and event.array.size <= len(problem.X) * problem.network.hidden:
+            seen |= {m.entry.t for m in reference.matches(event.array) if m.entry.name == output and m.entry.t}
+    return len(seen) / problem.X.shape[1]
+
+
+def _ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event], meaning: Names) -> Iterator[Way]:
+    """The ways to read the arrays as a problem, the plainest first."""
+    cell = meaning.cell
+    weights = {role: own for role, own in known.items() if is_role(role, cell)}
+    for role in weights:
+        if is_matrix(role, cell):
+            weights[role] = [entry for entry in weights[role] if entry[1].ndim == 2]
+    if meaning.simple and not weights.get("Wa"):
+        square = (e for e in events if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign")
+        named = [(e.number, a, placing.final_name(e.target)) for e in square if (a := e.array) is not None]
+        weights["Wa"] = [entry for entry in named if len(set(entry[1].shape)) == 1]
+    if not has_weights(meaning, (role for role, own in weights.items() if own)) or not weights.get("Wy"):
+        return
+    matrices = [role for role in weights if is_matrix(role, cell)]
+    most = CANDIDATES if len(matrices) <= 3 else 1
+    for values in itertools.product(*(weights[role][:most] for role in matrices)):
+        chosen = dict(zip(matrices, values, strict=True))
+        for features, hidden, outputs, layout in _fitting({role: v[1] for role, v in chosen.items()}, meaning):
+            network = Network(features, outputs, hidden, cell=cell)
+            own = dict(chosen)
+            for role, vectors in weights.items():
+                size = shape_of(role, cell, network.sizes, layout.order)[-1]
+                fits = [] if role in chosen else [entry for entry in vectors if entry[1].size == size]
+                own |= {role: fits[0]} if fits else {}
+            zero = Problem(network, np.zeros((1, 1, features)), np.zeros(1, int))
+            parameters = {name: np.zeros_like(value) for name, value in network.weights.items()}
+            for role, (_, array, _) in own.items():
+                parameters |= layouts.weight_back(role, array.astype(float), zero, layout)
+            network = replace(network, weights=parameters)
+            names = {role: name for role, (_, _, name) in own.items()}
+            for X, axes, name in _inputs(known, events, features):
+                nothing = Problem(network, X, np.zeros(len(X), int))
+                for lengths, initial in itertools.product(_lengths(known, nothing), _initial(known, nothing)):
+                    problem = replace(nothing, lengths=lengths, initial=initial)
+                    yield problem, {**names, "X": name}, replace(layout, x=axes)
+
+
+def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int, int, int, Layout]]:
+    """D, H, C and the way round of weights with which all arrays have the shapes they should have, all alike first."""
+    cell, gates = meaning.cell, len(meaning.cell.torch.get("weight_ih", ())) or 1
+    dimensions = {size for array in arrays.values() for size in array.shape}
+    for hidden in sorted({size // k for size in dimensions for k in (1, gates) if size % k == 0}):
+        features = sorted({size - extra for size in dimensions for extra in (0, hidden, hidden + 1) if size > extra})
+        for wx, wa, wy in sorted(itertools.product((False, True), repeat=3), key=lambda flags: len(set(flags))):
+            outputs = arrays["Wy"].shape[0 if wy else 1]
+            for joined, inputs in itertools.product(unstacked(frozenset(arrays)), features):
+                layout = Layout(wx=wx, wa=wa, wy=wy, order=Order(joined=joined))
+                sizes = {"D": inputs, "H": hidden, "C": outputs}
+                if all(array.shape == layouts.shape_in(role, cell, sizes, layout) for role, array in arrays.items()):
+                    yield inputs, hidden, outputs, layout
+
+
+def _inputs(known: Known, events: Sequence[Event], features: int) -> Iterator[tuple[Array, str, str]]:
+    """Arrays that may be X, as (B, T, D): the last ones called so first, since data are often reshaped before they are used."""
+    named = known.get("X", [])
+    distinct: list[tuple[int, Array, str]] = []
+    for entry in [*named[:1], *reversed(named[1 : 4 * CANDIDATES])]:
+        if not any(d[1].shape == entry[1].shape and np.array_equal(d[1], entry[1]) for d in distinct):
+            distinct.append(entry)
+    distinct.sort(key=lambda e: (-e[1].ndim, e[0]))
+    others = [
+        (e.number, e.array, e.target)
+        for e in events[:400]
+        if e.array is not None and e.array.ndim == 3 and e.site.kind == "assign"
+    ]
+    for _, value, name in (*distinct, *others[:CANDIDATES]):
+        X = value.astype(float)
+        if X.ndim == 3:
+            for letters in layouts.BATCHES:
+                if X.shape[letters.index("D")] == features:
+                    order = [letters.index(axis) for axis in "BTD"]
+                    yield X.transpose(order), letters, name
+        elif X.ndim == 2:
+            if features == 1:
+                yield X[:, :, None], "BT", name
+                yield X.T[:, :, None], "TB", name
+            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
+                yield np.eye(features)[value], "bt", name
+            if X.shape[1] == features:
+                yield X[None], "TD", name
+            if X.shape[0] == features:
+                yield X.T[None], "DT", name
+        elif X.ndim == 1:
+            if features == 1:
+                yield X[None, :, None], "T", name
+            elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
+                yield np.eye(features)[value][None], "t", name
+
+
+def _lengths(known: Known, problem: Problem) -> Iterator[Array | None]:
+    """How many steps of each sample count, where something says it: all of them, or so many."""
+    yield None
+    B, T = problem.X.shape[:2]
+    for _, value, _ in known.get("lengths", [])[:CANDIDATES]:
+        if value.shape == (B,) and value.dtype.kind in "iu" and 0 < value.min() < T == value.max():
+            yield value
+    for _, value, _ in known.get("mask", [])[:CANDIDATES]:
+        own = value.T if value.shape == (T, B) else value
+        if own.shape == (B, T) and not own.all():
+            yield own.sum(axis=1).astype(int)
+
+
+def _initial(known: Known, problem: Problem) -> Iterator[Mapping[str, Array]]:
+    """Initial states: none but zeros, or those that are called so."""
+    yield {}
+    network, found = problem.network, dict[str, Array]()
+    for name in network.table.states:
+        for _, value, _ in known.get("a0" if name == network.table.output else f"{name}0", [])[:1]:
+            own = value.T if value.shape == (network.hidden, len(problem.X)) else value
+            if own.shape == (len(problem.X), network.hidden) and own.any():
+                found[name] = own.astype(float)
+    if found:
+        yield found
+
+
+def _settled(found: Found, known: Known) -> Found:
+    """With its targets and read-out, the samples that were really run, and only what came before the first update."""
+    end = _first_update(found)
+    events = tuple(e for e in found.events if e.number < end)
+    best: tuple[int, Problem, str] | None = None
+    for problem, name in _with_targets(found, known):
+        score = _agreement(problem, events)
+        if best is None or score > best[0]:
+            best = score, problem, name
+    if best is None:
+        return replace(found, events=events)
+    problem, names = best[1], {**found.arrays, "y": best[2]}
+    samples = _samples_run(problem, events)
+    if 0 < len(samples) < len(problem.X):
+        some = list(samples)
+        lengths = None if problem.lengths is None else problem.lengths[some]
+        initial = {name: value[some] for name, value in problem.initial.items()}
+        problem = replace(problem, X=problem.X[some], y=problem.y[some], lengths=lengths, initial=initial)
+    return replace(found, problem=problem, events=events, arrays=names, samples=samples)
+
+
+def _first_update(found: Found) -> int:
+    """The number of the first event in which a weight takes a new value near its old one."""
+    cell = found.problem.network.table
+    roles = [role for role in found.arrays if is_role(role, cell)]
+    weights = [w for role in roles if (w := layouts.weight(role, found.problem, found.layout)).any()]
+    begun = False
+    for event in found.events:
+        value = event.value
+        is_gradient = bool(event.target) and gradient_meant(found, event.target) is not None
+        begun = begun or is_gradient
+        if not begun or is_gradient or not is_array(value) or not _may_be_update(found, event):
+            continue
+        for weight in weights:
+            if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
+                continue
+            distance = float(np.linalg.norm(value.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
+            if 0.0 < distance < 0.5:
+                return event.number
+    return len(found.events) + 1
+
+
+def _may_be_update(found: Found, event: Event) -> bool:
+    """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
+    name = placing.final_name(event.target)
+    meant = found.meaning.role(name) if name else None
+    named = name in found.arrays.values() or meant == "params" or (meant or "") in found.arrays
+    return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in _DATA)
+
+
+def _with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
+    B, T = found.problem.X.shape[:2]
+    C = found.problem.network.outputs
+    seen: list[Array] = []
+    for _, value, name in known.get("y", [])[: 4 * CANDIDATES]:
+        if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
+            continue
+        seen.append(value)
+        for loss, predict, y in _target_readings(value, B, T, C):
+            network = replace(found.problem.network, loss=loss, predict=predict)
+            yield replace(found.problem, network=network, y=y), name
+
+
+def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
+    whole = value.dtype.kind in "iub" or bool(np.all(value == np.round(value)))
+    flat = value.squeeze() if value.ndim > 1 else value
+    for predict, shape in (("last", (B,)), ("every", (B, T)), ("every", (T, B))):
+        every = predict == "every"
+        numbers = value if value.shape == shape else flat if flat.shape == shape else None
+        if numbers is None and value.size == int(np.prod(shape)) and B == 1:
+            numbers = value.reshape(shape)
+        if numbers is not None:
+            turned = numbers.T if every and shape == (T, B) and B != T else numbers
+            if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
+                yield "cross-entropy", predict, turned.astype(int)
+            if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
+                yield "binary", predict, turned.astype(int)
+            if C == 1:
+                yield "squared", predict, turned.astype(float)[..., None]
+        for order in itertools.permutations((*shape, C)):
+            if value.shape != order or (every and shape == (T, B)):
+                continue
+            axes = [order.index(n) for n in (*shape, C)]
+            turned = value.transpose(axes) if len(set(axes)) == len(axes) else value
+            if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
+                yield "cross-entropy", predict, turned.argmax(axis=-1)
+            yield "squared", predict, turned.astype(float)
+
+
+def _agreement(problem: Problem, events: Sequence[Event]) -> int:
+    """How many outputs, deltas and read-out gradients of the problem were computed."""
+    reference = Reference(problem)
+    wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
+    seen: set[tuple[str, int | None, int | None]] = set()
+    for event in events[:4000]:
+        value = event.array
+        if value is None:
+            continue
+        for match in reference.matches(value)[:3]:
+            if match.entry.name in wanted:
+                seen.add((match.entry.name, match.entry.t, match.entry.sample))
+    return len(seen) + 3 * len({s[0] for s in seen} & {"dlogits"}) + (len({s[1] for s in seen if s[0] == "p"}) > 1)
+
+
+def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
+    """The samples whose last state was computed; all of them where they were computed together."""
+    a = np.asarray(problem.tape[problem.network.table.output])[-1]
+    sums = [float(np.abs(row).sum()) for row in a]
+    whole = float(np.abs(a).sum())
+    seen: set[int] = set()
+    for event in events:
+        value = event.array
+        if value is None:
+            continue
+        total = float(np.abs(value.astype(float)).sum())
+        if (
+            value.size >= a.size
+            and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3)
+            and abs(total - whole) < 1e-9 * whole
+        ):
+            return tuple(range(len(a)))
+        if value.size == a.shape[1]:
+            seen |= {b for b, own in enumerate(sums) if abs(total - own) < 1e-9 * max(own, 1e-9)}
+    return tuple(sorted(seen)) or tuple(range(len(a)))
+
+
+# Gradients
+
+
+def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
+    """The last value of each gradient before the first update, in our layout."""
+    result: dict[str, Array] = {}
+    problem, cell = found.problem, found.problem.network.table
+    shapes = {
+        r: layouts.weight(r, problem, found.layout).size for r in (*found.arrays, *cell.parameters) if is_role(r, cell)
+    }
+    held = found.held
+    for event in found.events:
+        value = event.array if event.array is not None else (event.value if is_array(event.value) else None)
+        if value is None or event.site.kind in ("part", "increment", "append"):
+            continue
+        meant = gradient_meant(found, event.target)
+        if meant in shapes and value.size == shapes[meant]:
+            own = layouts.weight_back(meant, value.astype(float), problem, found.layout)
+            result |= {name: part for name, part in own.items() if name in held}
+    for event in found.events if held - result.keys() else ():
+        if event.array is None or found.meaning.role(placing.final_name(event.target)) is not None:
+            continue
+        for match in reference.matches(event.array):
+            name = match.entry.name.removeprefix("d")
+            if match.entry.kind == "value" and name in held and match.entry.is_gradient and name not in result:
+                result |= layouts.weight_back(name, event.array.astype(float), problem, found.layout)
+    return result
+
+
+def gradient_meant(found: Found, target: str) -> str | None:
+    """The array of parameters whose gradient a target is called."""
+    name = placing.final_name(target)
+    if name in found.arrays.values():
+        return None  # the weights of the gate g end in g, as gradients may: Wxg
+    meant = found.meaning.gradient(name)
+    return meant if meant is not None and is_role(meant, found.problem.network.table) else None

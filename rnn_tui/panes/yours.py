@@ -1,0 +1,309 @@
+"""The user's own program beside the reference: the source with its current line, what that line made, and what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from engine.derive import gradient
+from rnn_tui.frame import Frame
+from rnn_tui.panes.line import draw_parts
+from rnn_tui.panes.listing import DONE, HERE
+from rnn_tui.panes.why import name_of
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbered import numbered
+from rnn_tui.render.numbers import number, shape
+from rnn_tui.targets import ToCell, ToSource
+
+if TYPE_CHECKING:
+    from engine.doctor.lockstep import Lockstep, Operand, Value
+    from engine.doctor.report import Finding
+
+WRONG, DIFFERS, FIX = "✗", "≠", "↳"
+GAP, LEAST, MOST, LABEL = 3, 8, 11, 24
+"""Columns between two arrays, the width of a number's cell, that of a label."""
+INVITATION = (
+    ("Your own backward pass, stepped beside the reference.", True),
+    ("", False),
+    (
+        "Press enter and give the path of the file in which you wrote it: a function, a class, a script or a notebook.",
+        False,
+    ),
+    ("It is run, with your rights, in a process of its own. From the command line: rnn-tui MINE.py", False),
+)
+
+
+def draw_source(frame: Frame, width: int, height: int) -> Canvas:
+    """The user's source: the line that ran last, which lines make what the reference has, which do not, and how to correct them."""
+    look, lockstep = frame.look, frame.lockstep
+    canvas = Canvas(width, height, look.canvas)
+    if lockstep is None:
+        return canvas
+    function = f" · {lockstep.report.function}" if lockstep.report.function else ""
+    canvas.frame(0, 0, width, height, f"{lockstep.report.file}{function}", look.border, look.bold)
+    rows = _rows(lockstep, width - 11)
+    execution = frame.execution
+    wanted = frame.selection.source or (execution.line if execution else 1)
+    at = next((y for y, row in enumerate(rows) if row.line >= wanted), 0)
+    room = height - 2
+    first = max(0, min(at - room // 2, len(rows) - room))
+    for y, row in enumerate(rows[first : first + room], 1):
+        _row(frame, canvas, y, row)
+    if first > 0:
+        canvas.text(width - 3, 0, "↑", look.dim)
+    if first + room < len(rows):
+        canvas.text(width - 3, height - 1, "↓", look.dim)
+    return canvas
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the source, or what is said below one."""
+
+    line: int
+    text: str
+    said: bool = False
+
+
+def _rows(lockstep: Lockstep, width: int) -> list[_Row]:
+    """The source, with what a wrong line should be below it."""
+    fixes: dict[int, list[Finding]] = {}
+    for finding in lockstep.report.diagnoses:
+        if finding.place is not None and finding.fix:
+            fixes.setdefault(finding.place.line, []).append(finding)
+    rows: list[_Row] = []
+    for line, text in enumerate(lockstep.source.lines, 1):
+        rows.append(_Row(line, text.expandtabs(4).rstrip()))
+        for finding in fixes.get(line, []):
+            wrapped = textwrap.wrap(finding.fix, max(10, width - 2), break_long_words=True)
+            rows += [_Row(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
+    return rows
+
+
+def _row(frame: Frame, canvas: Canvas, y: int, row: _Row) -> None:
+    look, lockstep, execution = frame.look, frame.lockstep, frame.execution
+    assert lockstep is not None
+    width = canvas.width
+    here = execution is not None and execution.line <= row.line <= execution.end and not row.said
+    chosen = frame.selection.source == row.line and not row.said
+    under = look.band if here else look.chosen if chosen else Style()
+    if here or chosen:
+        canvas.fill(1, y, width - 2, 1, under)
+    if row.said:
+        canvas.text(9, y, shortened(row.text, width - 10), look.accent)
+        return
+    blamed = row.line in lockstep.blamed
+    state = lockstep.states.get(row.line, "own")
+    mark, style = (
+        (WRONG, look.error)
+        if blamed
+        else {"wrong": (DIFFERS, look.backward), "right": (DONE, look.dim)}.get(state, (" ", look.dim))
+    )
+    canvas.text(1, y, f"{row.line:>4}", (look.error if blamed else look.dim) + under)
+    canvas.text(6, y, mark, style + under)
+    if here and execution is not None and row.line == execution.line:
+        canvas.text(7, y, HERE, look.accent + under)
+    plain = look.dim if row.text.lstrip().startswith("#") else look.text
+    canvas.text(9, y, shortened(row.text, width - 10), (look.accent if here else plain) + under)
+    canvas.hit(1, y, width - 2, 1, ToSource(row.line))
+
+
+def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
+    """What the line made, what the reference has in its place, and the difference, on one colour scale; how to give a file without one."""
+    look, execution = frame.look, frame.execution
+    canvas = Canvas(width, height, look.canvas)
+    if execution is None or frame.lockstep is None:
+        canvas.frame(0, 0, width, height, "yours", look.border, look.bold)
+        _paragraphs(frame, canvas, INVITATION)
+        return canvas
+    made = frame.made
+    judged, style = _judged(made, frame) if made is not None else ("", look.dim)
+    title = f"line {execution.line}: {frame.lockstep.source.line(execution.line)}"
+    canvas.frame(0, 0, width, height, shortened(title, width - 8 - len(judged)), look.border, look.bold)
+    if judged:
+        canvas.text(width - 4 - len(judged), 0, f" {judged} ", style)
+    when = _when(frame)
+    if when:
+        canvas.text(width - 4 - len(when), height - 1, f" {when} ", look.accent)
+    if frame.beside is not None:
+        if not _with_numbers(frame.beside, canvas):
+            draw_parts(frame.beside, canvas)
+        return canvas
+    for y, event in enumerate(execution.events[: height - 2], 1):
+        value = event.value if isinstance(event.value, int | float) else math.nan
+        canvas.text(
+            3,
+            y,
+            shortened(f"{event.target or 'result'} = {number(float(value), 12, 6, trim=True)}", width - 6),
+            look.text,
+        )
+    return canvas
+
+
+def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
+    """The arrays with the numbers in their cells, side by side or one below the other, if they fit."""
+    pictures = [(place, part, part.values) for place, part in enumerate(frame.parts) if part.values is not None]
+    (rows, columns), count = pictures[0][2].shape, len(pictures)
+    inner, room = canvas.width - 4, canvas.height - 2
+    beside = (inner - GAP * (count - 1)) // count
+    ways = (
+        (True, beside, rows + 1),
+        (False, inner, count * (rows + 1)),
+    )  # side by side or not; columns of one, lines of all
+    fitting = [way for way in ways if way[1] // columns >= LEAST and way[2] <= room]
+    if not fitting:
+        return False
+    across, wide, tall = fitting[0]
+    cell = min(MOST, wide // columns)
+    width = max(cell * columns, min(beside, LABEL)) if across else cell * columns
+    left = 2 + (inner - (count * width + GAP * (count - 1) if across else width)) // 2
+    top = 1 + (room - tall) // 2
+    for n, (place, part, values) in enumerate(pictures):
+        x, y = (left + n * (width + GAP), top) if across else (left, top + n * (rows + 1))
+        label = shortened(f"{part.text}  {shape(part.shape)}", wide)
+        canvas.text(x, y, label, frame.look.accent if place == frame.inspected else frame.look.text)
+        codes = frame.codes(values, None)
+        canvas.rows(x, y + 1, numbered(values, codes, frame.look.palettes.signed, frame.look.mode, cell, frame.cell))
+        canvas.hit(x, y + 1, cell * columns, rows, ToCell(place, (rows, columns), (rows, columns), cell, 1))
+    return True
+
+
+def _when(frame: Frame) -> str:
+    made, execution = frame.made, frame.execution
+    t = None if made is None or made.entry is None else made.entry.t
+    sample = None if execution is None else execution.sample
+    return " · ".join([*([f"t = {t}"] if t is not None else []), *([f"sample {sample}"] if sample is not None else [])])
+
+
+def _judged(made: Value, frame: Frame) -> tuple[str, Style]:
+    match made.state:
+        case "right":
+            return f"{DONE} the same", frame.look.forward
+        case "wrong":
+            return f"{DIFFERS} differs", frame.look.error
+        case _:
+            return "on the way", frame.look.dim
+
+
+def draw_told(frame: Frame, width: int, height: int) -> Canvas:
+    """The number at the cursor in both programs, what the line reads, and what is wrong with the program."""
+    look, lockstep = frame.look, frame.lockstep
+    canvas = Canvas(width, height, look.canvas)
+    framed = height >= 6
+    top, left = (1, 2) if framed else (0, 1)
+    if framed:
+        canvas.frame(0, 0, width, height, "yours", look.border, look.bold)
+    if lockstep is None:
+        return canvas
+    lines = [_number(frame), _operands(frame), *_verdict(frame, width - 2 * left)]
+    for y, line in enumerate([line for line in lines if line][: height - 2 * top], top):
+        x = left
+        for text, style in line:
+            x = canvas.text(x, y, shortened(text, width - left - x), style)
+    return canvas
+
+
+Line = list[tuple[str, Style]]
+
+
+def _number(frame: Frame) -> Line:
+    """The cell at the cursor: yours, the reference's, by how much they differ."""
+    look, lockstep, made, beside = frame.look, frame.lockstep, frame.made, frame.beside
+    if lockstep is None or made is None or beside is None or beside.cell is None:
+        return [("This line makes no array.", look.dim)]
+    row, column = beside.cell
+    place = f"{made.target}[{row},{column}]" if made.theirs.ndim > 1 else f"{made.target}[{column}]"
+    yours, *others = (float(picture[row, column]) for picture in made.pictures)
+    line: Line = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
+    if not others:
+        other = f"it should be {frame.meant}, of another shape" if made.entry else "the reference has no such array"
+        return [*line, (f"   {other}", look.dim)]
+    cell = lockstep.asked(frame.selection.execution, row, column)
+    name = name_of(frame, cell) if cell is not None else frame.meant
+    style = look.error if others[1] else look.forward
+    same = f"   differs by {number(others[1], 9, 4, trim=True)}" if others[1] else "   the same"
+    return [
+        *line,
+        (f"   reference {name} = ", look.dim),
+        (number(others[0], 12, 6, trim=True), look.bold),
+        (same, style),
+    ]
+
+
+def _operands(frame: Frame) -> Line:
+    """What the line reads, and whether that is right already: then the mistake is in this line."""
+    look, lockstep = frame.look, frame.lockstep
+    assert lockstep is not None
+    operands = lockstep.operands(frame.selection.execution)
+    differs = frame.made is not None and frame.made.state == "wrong"
+    inherited = any(operand.state == "wrong" for operand in operands)
+    line: Line = [("reads ", look.dim)] if operands else []
+    if differs and operands:
+        line = (
+            [("it reads what is wrong already: ", look.dim)]
+            if inherited
+            else [("wrong is this line, it reads ", look.error)]
+        )
+    for n, operand in enumerate(operands):
+        wrong = operand.state == "wrong"
+        mark = {"right": f"{DONE} ", "wrong": f"{DIFFERS} ", "own": ""}[operand.state]
+        made = "" if operand.line is None else f" of line {operand.line}"
+        line.append((f"{'   ' if n else ''}{mark}{operand.name}", look.error if wrong else look.text))
+        line.append((f"{_meaning(frame, operand)}{made}", look.dim))
+    return line
+
+
+def _meaning(frame: Frame, operand: Operand) -> str:
+    from engine.doctor.lockstep import described
+
+    if operand.entry is None:
+        return ""
+    spell = frame.writer.spelling.name
+    meaning = spell(operand.entry) if isinstance(operand.entry, str) else described(operand.entry, spell)
+    return f" = {meaning}" if meaning != operand.name else ""
+
+
+def _verdict(frame: Frame, width: int) -> list[Line]:
+    """What the doctor says."""
+    look, lockstep = frame.look, frame.lockstep
+    assert lockstep is not None
+    report = lockstep.report
+    conventions = " · ".join(f"{name}: {text}" for name, text in report.conventions.items())
+    found: list[Line] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
+    if report.verdict == "correct":
+        right = "every gradient is the reference's."
+        return [[("The backward pass is right: ", look.forward), (right, look.text)], *found]
+    lines: list[Line] = []
+    for finding in report.diagnoses:
+        place = f"line {finding.place.line}: " if finding.place else ""
+        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+    if not report.diagnoses:
+        divergence = report.first_divergence
+        place = f" from line {divergence.line} on" if divergence else ""
+        lines.append([(f"{WRONG} wrong{place}", look.error), (": no mistake of the catalogue explains it", look.dim)])
+    texts = [report.reason] if report.reason else []
+    texts += (
+        [report.first_divergence.why] if report.first_divergence and report.first_divergence.why not in texts else []
+    )
+    for text in texts:
+        lines += [[(part, look.text)] for part in textwrap.wrap(text, max(20, width))]
+    spelt = {name: frame.writer.spelling.name(gradient(name)) for name in report.parameters}
+    wrong = [spelt[name] for name, each in report.parameters.items() if not each.ok]
+    right = [spelt[name] for name, each in report.parameters.items() if each.ok]
+    if wrong or right:
+        lines.append([(f"wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}", look.dim)])
+    return [*lines, *found]
+
+
+def _paragraphs(frame: Frame, canvas: Canvas, paragraphs: tuple[tuple[str, bool], ...]) -> None:
+    look = frame.look
+    lines = [
+        (part, bold) for text, bold in paragraphs for part in textwrap.wrap(text, max(10, canvas.width - 6)) or [""]
+    ]
+    top = max(1, (canvas.height - len(lines)) // 2)
+    for y, (text, bold) in enumerate(lines[: canvas.height - 2], top):
+        canvas.text(3, y, text, look.bold if bold else look.text)

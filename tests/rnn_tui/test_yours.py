@@ -1,0 +1,183 @@
+"""The view of the user's own program, through the app's actions: stepping both in step, why, examining again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.lockstep import Lockstep
+from engine.doctor.opening import open_yours
+from engine.errors import InputError
+from engine.session import Session
+from rnn_tui.app import DebuggerApp
+from rnn_tui.cli import main
+from rnn_tui.screens.examine import ExamineScreen
+from rnn_tui.screens.main import MainScreen
+from rnn_tui.targets import ToCell, ToSource
+from tests.rnn_tui.test_app import Driven, running, until
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+RIGHT = (Path(__file__).parents[1] / "engine/doctor/specimens/forward_beside.py").read_text()
+WRONG = RIGHT.replace("dh = dz @ W_rec.T", "dh = dz @ W_rec")
+Opened = tuple[Session, Lockstep]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("yours") / "mine.py"
+    path.write_text(WRONG)
+    return path
+
+
+@pytest.fixture
+def opened(file: Path) -> Opened:
+    return open_yours(file)
+
+
+@asynccontextmanager
+async def yours(opened: Opened, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Driven]:
+    app = DebuggerApp(*opened)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Driven(app, pilot)
+
+
+async def test_it_opens_where_the_program_goes_wrong_and_the_reference_is_there_too(opened: Opened) -> None:
+    async with yours(opened) as driven:
+        text = driven.text()
+        assert "line 41: dh = dz @ W_rec" in text and "≠ differs" in text
+        assert "↳ dh = dz @ W_rec.T" in text and "[wa-not-transposed]" in text
+        assert "the reference · da_4 = dz_5·Waᵀ" in text
+        point = driven.main.debugger.view.point
+        assert (point.phase, point.line, point.t) == ("backward", "da", 5)
+
+
+async def test_both_are_stepped_in_step_and_back_shows_the_same_again(opened: Opened) -> None:
+    lockstep = opened[1]
+    async with yours(opened) as driven:
+        await driven.do("start_of_phase", "start_of_phase")
+        assert driven.controller.selection.execution == 0
+        shown: list[str] = [driven.text()]
+        for _ in range(25):
+            await driven.do("step(1)")
+            shown.append(driven.text())
+            at = driven.controller.selection.execution
+            position = lockstep.position(at)
+            assert position is None or position == driven.position
+        for before in reversed(shown[3:-1]):
+            await driven.do("step(-1)")
+            if lockstep.position(driven.controller.selection.execution) is not None:
+                assert driven.text() == before
+
+
+async def test_the_same_line_at_another_time_step_and_what_differs_next(opened: Opened) -> None:
+    lockstep = opened[1]
+    async with yours(opened) as driven:
+        at = driven.controller.selection.execution
+        await driven.do("next")
+        assert lockstep.executions[driven.controller.selection.execution].line == 41
+        assert "t = 3" in driven.text()
+        await driven.do("previous")
+        assert driven.controller.selection.execution == at
+        await driven.do("continue")
+        assert "it reads what is wrong already" in driven.text()
+        await driven.do("reverse_continue")
+        assert driven.controller.selection.execution == at
+        await driven.do("reverse_continue")  # nothing before
+        assert driven.controller.selection.execution == at
+        await driven.do("run")
+        await until(driven.pilot, lambda: driven.controller.selection.execution > at + 1)
+        await driven.do("run")
+
+
+async def test_enter_asks_why_of_the_reference_s_number_at_the_cursor(opened: Opened) -> None:
+    async with yours(opened) as driven:
+        await driven.do("cell(1,2)", "enter")
+        (cell,) = driven.controller.selection.asked
+        assert (cell.name, cell.t, cell.index) == ("da", 4, (1, 2))
+        assert "why · da@4[1,2]" in driven.text() and "mine.py" in driven.text()
+        await driven.do("back")
+        assert "≠ differs" in driven.text()
+        await driven.click("beside", lambda target: isinstance(target, ToCell))
+        assert driven.main.frame.beside.cell == (0, 0)
+
+
+async def test_a_line_of_the_source_is_chosen_and_gone_to(opened: Opened) -> None:
+    lockstep = opened[1]
+    async with yours(opened) as driven:
+        await driven.do("list_up")
+        assert driven.controller.selection.source == 40
+        await driven.do("enter")
+        assert lockstep.executions[driven.controller.selection.execution].line == 40
+        await driven.click("source", lambda target: isinstance(target, ToSource) and target.line == 37)
+        assert lockstep.executions[driven.controller.selection.execution].line == 37
+
+
+async def test_the_other_views_show_the_reference_at_the_same_place(opened: Opened) -> None:
+    lockstep = opened[1]
+    async with yours(opened) as driven:
+        at = driven.controller.selection.execution
+        await driven.do("page('program')")
+        assert "da_4 = dz_5·Waᵀ" in driven.text()
+        await driven.do("page('yours')")
+        assert driven.controller.selection.execution == at
+        await driven.do("page('program')", "step(-1)", "step(-1)", "page('yours')")
+        value = lockstep.value(driven.controller.selection.execution)
+        assert value is not None and value.entry is not None
+        assert lockstep.position(driven.controller.selection.execution) == driven.position
+
+
+async def test_a_corrected_file_is_examined_again(file: Path, opened: Opened) -> None:
+    async with yours(opened) as driven:
+        first = driven.controller
+        file.write_text(RIGHT)
+        try:
+            await driven.do("examine")
+            await until(driven.pilot, lambda: driven.controller is not first)
+        finally:
+            file.write_text(WRONG)
+        await driven.pilot.pause()
+        assert "The backward pass is right" in driven.text()
+        file.write_text("def backward(X, y:\n")
+        try:
+            second = driven.controller
+            await driven.do("examine")
+            await until(
+                driven.pilot, lambda: any("is not Python" in each.message for each in driven.app._notifications)
+            )
+            assert driven.controller is second
+        finally:
+            file.write_text(WRONG)
+
+
+async def test_a_file_is_opened_from_within(file: Path) -> None:
+    async with running() as driven:
+        await driven.do("page('yours')")
+        assert "rnn-tui MINE.py" in driven.text()
+        await driven.do("enter")
+        assert isinstance(driven.app.screen, ExamineScreen)
+        await driven.pilot.press(*"no.py", "enter")
+        assert "no.py" in driven.text() and isinstance(driven.app.screen, ExamineScreen)
+        driven.app.screen.query_one("Input").value = str(file)
+        await driven.pilot.press("enter")
+        await until(driven.pilot, lambda: isinstance(driven.app.screen, MainScreen) and "≠ differs" in driven.text())
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (200, 50)])
+async def test_it_fits(opened: Opened, size: tuple[int, int]) -> None:
+    async with yours(opened, size) as driven:
+        for _ in range(3):
+            await driven.do("step(1)")
+            assert all(len(row) <= size[0] for row in driven.rows())
+        assert "mine.py" in driven.text()
+
+
+def test_the_command_line_refuses_what_does_not_go_with_a_program(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_tui.terminal.problem", lambda *_: "")
+    with pytest.raises(InputError, match="leave --hidden away"):
+        main([str(file), "--hidden", "3"])
+    with pytest.raises(InputError, match="--function names a function of a Python file"):
+        main(["many_to_one", "--function", "backward"])
