@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,8 +96,12 @@ def _main(found: Program, function: str | None, name: str) -> Function | None:
         return found.backward()
     main = found.find(function)
     if main is None:
-        known = ", ".join(f.name for f in found.functions[:12]) or "none"
-        raise InputError(f"{name}: there is no function {clean(function, 60)}; it has {known}")
+        own = [f.name for f in found.functions]
+        near = difflib.get_close_matches(function, [*own, *(f.node.name for f in found.functions)], 1)
+        meant = f"is {near[0]} meant? " if near else ""
+        raise InputError(
+            f"{name}: there is no function {clean(function, 60)}; {meant}it has {', '.join(own[:12]) or 'none'}"
+        )
     return main
 
 
@@ -138,8 +143,10 @@ def loaded(found: Program, main: Function, process: Process) -> Patient:
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
     skipped = answer["result"]["skipped"]
-    notes = tuple(f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2])
-    return replace(patient, notes=notes)
+    notes = [f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2]]
+    if others := found.rivals(main):
+        notes.append(f"{main.name} was examined; there is {', '.join(others[:4])} too: name it with --function")
+    return replace(patient, notes=tuple(notes))
 
 
 def _demonstrations(found: Program, main: Function) -> list[int]:
@@ -179,7 +186,18 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
             patient.source, trial.run.events, Reference(trial.problem), _scales(trial, Scale(1.0, "", "nothing"))
         )
         base = replace(base, compared=compared, conventions=_conventions(trial, Scale(1.0, "", "nothing")))
-        return _raised(patient, trial, base)
+        problem, main = trial.problem, trial.recipe.main
+
+        def verify(text: str) -> bool:
+            if "error" in load(patient, main, text):
+                return False
+            changed = subject(problem)
+            compared = comparing.compare_all(problem, changed.gradients, changed.missing - trial.recipe.given)
+            return bool(changed.gradients) and changed.error is None and all(each.ok for each in compared.values())
+
+        from engine.doctor.raised import raised
+
+        return raised(patient, error, base, problem, verify)
     if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
         return _of_some_reading(patient, trial, base)
     return _compared(patient, trial, subject, base)
@@ -270,15 +288,6 @@ def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
     )
 
 
-def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
-    assert trial.run is not None and trial.run.error is not None
-    error = trial.run.error
-    line = error.get("line") or trial.recipe.main.node.lineno
-    place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-    reason = f"the forward pass is right; in the backward pass {patient.failed(error, 1.5)}"
-    return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
-
-
 def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
     problem, run = trial.problem, trial.run
     assert problem is not None and run is not None
@@ -286,7 +295,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     scale = supposed or Scale(1.0, "", "nothing")
     if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
-        if not scale.loss_agrees:
+        if not scale.loss_agrees or scale.source == "nothing":
             from engine.doctor.readings import scale_of
 
             scale = scale_of(trial, subject, scale)

@@ -34,8 +34,9 @@ from engine.doctor.naming import constants
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, kind_of, make_problem
 from engine.doctor.process import Process
-from engine.doctor.recognising import Found, gradients_of, recognised
-from engine.doctor.report import Finding, Place, Report
+from engine.doctor.raised import raised
+from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
+from engine.doctor.report import Finding, Report
 from engine.doctor.scale import Scale, find_scale
 from engine.doctor.shortening import LONG, Cut, Shapes, data_targets, fewer_samples, fewer_steps
 from engine.doctor.side_by_side import Arrays
@@ -235,16 +236,12 @@ def _compared(
     conventions = _conventions(found)
     right = _scales(found, 1.0)
     base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
-    if error is not None and not harmless:
-        missing = bool(found.held - gradients.keys())
-        if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
+    if error is not None and not harmless and _is_unfinished(patient, found, events, error):
+        ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
+        if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        if missing:
-            line = error.get("line") or 1
-            place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-            reason = f"the forward pass is right; in the backward pass {patient.failed(error, SECONDS)}"
-            report = replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
-            return Verdict(report, found)
+        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, None))
+        return Verdict(report, found)
     if not gradients:
         raise CannotRun(
             f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
@@ -313,6 +310,14 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
 def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> placing.Scales:
     turned = layouts.turned(found.problem.network.table, found.layout)
     return placing.Scales(factor, wrong, turned, found.meaning, found.layout.order)
+
+
+def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
+    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
+    if len(found.events) < len(events):
+        return False
+    lines = [site.end for site in patient.sites if site.target and gradient_meant(found, site.target)]
+    return not lines or (error.get("line") or 0) <= max(lines)
 
 
 def _truncation(patient: Patient, verdict: Verdict) -> int | None:

@@ -160,8 +160,9 @@ class _Numbers(ast.NodeTransformer):
         self.lengths, self.samples = shortener.lengths, shortener.samples
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if type(node.value) in (int, float) and (new := self.lengths.get(cast("int", node.value))) is not None:
-            return ast.copy_location(ast.Constant(type(node.value)(new)), node)
+        value = node.value
+        if type(value) in (int, float) and (new := self.lengths.get(cast("int", value))) is not None:
+            return ast.copy_location(ast.Constant(float(new) if isinstance(value, float) else new), node)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
