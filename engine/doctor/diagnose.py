@@ -425,7 +425,13 @@ def located(
         report = replace(report, first_divergence=place_of(patient, line_up, first))
     from engine.doctor.naming_bridge import named
 
-    return named(patient, report, line_up, measure, problem, verify)
+    found = named(patient, report, line_up, measure, problem, verify)
+    if first is None or found.diagnoses:
+        return found
+    from engine.doctor.blaming import blamed
+
+    other = blamed(line_up, first)
+    return found if other is first else replace(found, first_divergence=place_of(patient, line_up, other))
 
 
 def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:

@@ -104,6 +104,14 @@ class Reference:
         """The sizes that values of these quantities have."""
         return frozenset(size for size, makers in self._makers.items() if any(m.name in names for m in makers))
 
+    def vanishes(self, size: int) -> bool:
+        """Whether a gradient inside the cell is 0 at some step, of all samples or of one: where the state before it is."""
+        tape, B = self.problem.tape, len(self.problem.X)
+        quantities = tape.plan.program.quantities
+        inside = [n for n, q in quantities.items() if n.startswith("d") and q.rows == "T" and q.axes == ("B", "H")]
+        rows = [row for name in inside for row in np.asarray(tape[name]) if not row.any()]
+        return any(size in (row.size, row.size // B) for row in rows)
+
     def _shelf(self, size: int) -> _Shelf:
         if size not in self._shelves:
             self._shelves[size] = _Shelf([entry for maker in self._makers[size] for entry in maker.make()])

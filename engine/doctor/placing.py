@@ -16,11 +16,13 @@ from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.names import SIMPLE, Names
 from engine.doctor.source import Source
-from engine.doctor.stacking import OWN, Order, is_role, parameters_in
+from engine.doctor.stacking import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.trying import Event
 from engine.functions import Array
 
 SAME_SCALE = 1e-6
+_KEYED = re.compile(r"\[[^\]]*['\"]")
+_BLANK = re.compile(r"(?:\w+\.)?empty(?:_like)?\(")
 _KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
 
 
@@ -85,7 +87,7 @@ class Timeline:
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
                 made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
-                made = [s for s in made if s.event.site.kind != "return"] or made
+                made = [s for s in made if s.event.site.loops] or made  # what is summed, and not where it is handed on
                 if made:
                     return made[-1]
             for k in range(self.start, len(self.seen)):
@@ -172,16 +174,17 @@ class Timeline:
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
+        entry = seen.event.target if _KEYED.search(seen.event.target) else ""
         added = {other.line for other in self.by_site if other.kind == "increment" and other.function == site.function}
-        used = False
+        used, forward = False, self.reference.problem.network.table.states
         for later in self.seen[k + 1 :]:
             own = later.event.site
             if own.function != site.function or later.event.sample != seen.event.sample:
                 continue
-            if name in read_names(own.source) and (own.line != site.line or own is site):
+            if name in read_names(own.source) and entry in own.source and (own.line != site.line or own is site):
                 used = used or own.line != site.line
                 if later.right and (
-                    later.of("p", "logits", "a", "z") or any(m.entry.is_gradient for m in later.matches)
+                    later.of("p", "logits", "z", *forward) or any(m.entry.is_gradient for m in later.matches)
                 ):
                     return True
             if plain_target and later.event.target == name and own.kind in ("assign", "after"):
@@ -230,13 +233,13 @@ def meant_by(target: str, scales: Scales, reference: Reference) -> frozenset[str
     role, cell = grad_param(target, scales.names), reference.problem.network.table
     if role is None or scales.names.simple or not is_role(role, cell):
         return frozenset() if role is None else frozenset((role,))
-    return parameters_in(role, cell, scales.order)
+    return frozenset(cell.torch["bias_hh"]) if role == SECOND else parameters_in(role, cell, scales.order)
 
 
 def _is_gradient_of(match: Match, called: frozenset[str], reference: Reference) -> bool:
     """Whether an entry is no parameter's gradient, or that of those."""
     own = frozenset(name.removeprefix("d") for name in match.entry.quantities if name.startswith("d"))
-    return not own <= reference.problem.parameters.keys() or not own or own == called
+    return not own <= reference.problem.parameters.keys() or not own or own <= called
 
 
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
@@ -244,12 +247,18 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     seen: list[Seen] = []
     baseline: dict[str, float] = {}
     outputs = {"logits": 0, "p": 0}
+    forward: set[Site] = set()
     for event in events:
         value = event.array
-        if value is None or value.dtype.kind in "ib":
+        if value is None or value.dtype.kind in "ib" or _BLANK.match(event.site.source):
             continue
+        if not outputs["logits"]:
+            forward.add(event.site)
         if not value.any():
-            if event.site.loops and event.site.kind == "assign" and outputs["logits"]:
+            backward = (
+                event.site.loops and event.site.kind == "assign" and outputs["logits"] and event.site not in forward
+            )
+            if backward and not reference.vanishes(value.size):
                 seen.append(Seen(event, (), False, False))
             continue
         matches = [
