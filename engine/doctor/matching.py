@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -100,17 +101,18 @@ class Reference:
         found = (self._shelf(size).by_key.get((name, t, sample, kind)) for size in reversed(sizes))
         return next((entry for entry in found if entry is not None), None)
 
+    @cached_property
+    def zeros(self) -> frozenset[str]:
+        """Quantities in time that are 0 at some step."""
+        tape = self.problem.tape
+        rows = (name for name, quantity in tape.plan.program.quantities.items() if quantity.rows)
+        return frozenset(
+            name for name in rows if not np.asarray(tape[name]).reshape(len(tape[name]), -1).any(axis=1).all()
+        )
+
     def sizes(self, *names: str) -> frozenset[int]:
         """The sizes that values of these quantities have."""
         return frozenset(size for size, makers in self._makers.items() if any(m.name in names for m in makers))
-
-    def vanishes(self, size: int) -> bool:
-        """Whether a gradient inside the cell is 0 at some step, of all samples or of one: where the state before it is."""
-        tape, B = self.problem.tape, len(self.problem.X)
-        quantities = tape.plan.program.quantities
-        inside = [n for n, q in quantities.items() if n.startswith("d") and q.rows == "T" and q.axes == ("B", "H")]
-        rows = [row for name in inside for row in np.asarray(tape[name]) if not row.any()]
-        return any(size in (row.size, row.size // B) for row in rows)
 
     def _shelf(self, size: int) -> _Shelf:
         if size not in self._shelves:

@@ -87,7 +87,8 @@ class Timeline:
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
                 made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
-                made = [s for s in made if s.event.site.loops] or made  # what is summed, and not where it is handed on
+                looped = [s for s in made if s.event.site.loops]  # where it is summed, not where it is handed on
+                made = looped or [s for s in made if s.event.site.kind != "return" and not s.event.site.plain] or made
                 if made:
                     return made[-1]
             for k in range(self.start, len(self.seen)):
@@ -246,6 +247,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     """The events compared with the reference."""
     seen: list[Seen] = []
     baseline: dict[str, float] = {}
+    made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
     forward: set[Site] = set()
     for event in events:
@@ -255,11 +257,11 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         if not outputs["logits"]:
             forward.add(event.site)
         if not value.any():
-            backward = (
-                event.site.loops and event.site.kind == "assign" and outputs["logits"] and event.site not in forward
-            )
-            if backward and not reference.vanishes(value.size):
-                seen.append(Seen(event, (), False, False))
+            named = made.get(event.site, frozenset())
+            backward = event.site.loops and event.site.kind == "assign" and event.site not in forward
+            if backward and outputs["logits"]:
+                right = bool(reference.zeros & named)
+                seen.append(Seen(event, (), right, right))
             continue
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
@@ -269,6 +271,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
             matches = [m for m in matches if _is_gradient_of(m, called, reference)]
         strict = any(_is_right(m, scales, reference) for m in matches)
         right = strict or any(_keeps_scale(m, scales, baseline, reference) for m in matches)
+        made[event.site] = made.get(event.site, frozenset()) | {m.entry.name for m in matches}
         seen.append(Seen(event, tuple(matches), right, strict))
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
@@ -541,6 +544,9 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
     meant = line_up.meant(seen.event.target) if seen.event.target else frozenset[str]()
+    called, value = base_name(seen.event.target), np.asarray(seen.event.value)
+    if not meant and called.startswith("d") and value.size in line_up.reference.sizes(called) and count < steps:
+        return called, steps - count if site.loops else None  # called as the reference calls it
     if not meant and (made := _made_from(line_up, seen)) is not None:
         return made.name, made.t
     name = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant) or _by_shape(line_up, seen)
