@@ -26,20 +26,20 @@ class _Available:
     gradients: set[Step]
     others: set[str]
     anything: bool = False
-    replaced: Step | None = None
+    replaced: Step = ("", None)
     used: set[Step] = field(default_factory=set[Step])
 
 
-def blamed(line_up: Timeline, first: Seen) -> Seen:
-    """The value whose line is to blame for the first wrong one."""
+def blamed(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
+    """The value whose line is to blame for the first wrong one, and what it should be; None where that is the line itself."""
     reads = _reads(line_up, first)
     received = [own for _, own in reads if _gradients(own)]
     has = _available(line_up, first, reads)
     wanted = list(_wanted(line_up, first))
     if not received or any(_all_from(line_up, steps, has) for steps in wanted):
-        return first
+        return None
     if not wanted and any(_uses_all(line_up, step, has) for step in _of_step(line_up, received)):
-        return first
+        return None
     wanted = wanted or [(step,) for step in _of_step(line_up, received)]
     asked = {step for steps in wanted for step in steps}
     for name, own in sorted(reads, key=lambda pair: -pair[1].event.number):
@@ -47,8 +47,8 @@ def blamed(line_up: Timeline, first: Seen) -> Seen:
             rest = _available(line_up, first, [(n, o) for n, o in reads if o is not own])
             for better in _replaced(line_up, own, rest, received, asked):
                 if any(_all_from(line_up, steps, better) and better.replaced in better.used for steps in wanted):
-                    return _origin(line_up, own)
-    return first
+                    return _origin(line_up, own), better.replaced
+    return None
 
 
 def _replaced(

@@ -437,8 +437,11 @@ def located(
         return found
     from engine.doctor.blaming import blamed
 
-    other = blamed(line_up, first)
-    return found if other is first else replace(found, first_divergence=place_of(patient, line_up, other))
+    found_elsewhere = blamed(line_up, first)
+    if found_elsewhere is None:
+        return found
+    other, (quantity, t) = found_elsewhere
+    return replace(found, first_divergence=replace(place_of(patient, line_up, other), quantity=quantity, t=t))
 
 
 def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
