@@ -16,9 +16,10 @@ from engine.doctor.anatomy import Function, Program
 from engine.doctor.layouts import Layout
 from engine.doctor.names import SIMPLE, Names
 from engine.doctor.problem import Problem
-from engine.doctor.stacking import is_role
+from engine.doctor.stacking import ALL, is_role
 from engine.doctor.values import is_array
 from engine.functions import Array
+from engine.parameters import READ_OUT
 
 LEARNING_RATE = 0.05
 FAR = 10_000
@@ -174,15 +175,22 @@ def recipes(program: Program, main: Function) -> list[Recipe]:
             arguments, unresolved = _from_forward(arguments, unresolved, forward, main)
     base = _surroundings(program, main, calls)
     results: list[Recipe] = []
-    for choice in _by_elimination(arguments, unresolved, base.given | {a.role for a in arguments}):
+    for choice in _by_elimination(arguments, unresolved, base.given | {a.role for a in arguments}, program.names):
         results.append(replace(base, calls=(*calls, Call(main, choice))))
     if not results:
         lacking = ", ".join(unresolved)
         raise Unknown(
             f"{main.name} takes {lacking}, which no known name and no function of the file explains; "
-            "give a function of inputs, targets and weights with --function, or name its arguments as in X, y, Wx, Wa, Wy, ba, by"
+            f"give a function of inputs, targets and weights with --function, or name its arguments as in {_usual(program.names)}"
         )
     return results
+
+
+def _usual(names: Names) -> str:
+    cell = names.cell
+    if names.simple:
+        return "X, y, Wx, Wa, Wy, ba, by"
+    return f"X, y, {', '.join((*cell.parameters, *READ_OUT))} (the cell {cell.name}; a cell of your own needs --cell CELL.py)"
 
 
 def _arguments(program: Program, function: Function, unresolved: list[str]) -> tuple[Argument, ...]:
@@ -281,13 +289,15 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _by_elimination(
-    arguments: tuple[Argument, ...], unresolved: list[str], given: frozenset[str]
+    arguments: tuple[Argument, ...], unresolved: list[str], given: frozenset[str], names: Names
 ) -> Iterator[tuple[Argument, ...]]:
     """The remaining roles for arguments that no list names, in the usual order first."""
     if not unresolved:
         yield arguments
         return
     usual = [r for r in ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0") if r not in given]
+    if names.apart:  # each gate's weights are called by the gate
+        usual = [r for r in usual if r not in ALL]
     if "params" in given:
         usual = [r for r in usual if r in ("X", "y", "a0")]
     count = len(unresolved)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.cells import Cell
 from engine.doctor import clipping, comparing, failures, layouts, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Recipe, Unknown, is_loss, recipes
@@ -69,23 +70,23 @@ class Patient:
         return failures.sentence(failure, self.source, self.program.tree, seconds, MEMORY)
 
 
-def diagnose(path: Path, function: str | None = None) -> Report:
-    """What is wrong in the backward pass at `path`, where and why, or that it is right.
+def diagnose(path: Path, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
+    """What is wrong in the backward pass at `path`, where and why, or that it is right. `cells` are cells of one's own that it may be of.
 
     The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
     function of the name that is asked for; whatever else goes wrong is part of the report.
     """
     try:
-        return diagnose_source(read_source(path), function)
+        return diagnose_source(read_source(path), function, cells)
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
 
 
-def diagnose_source(source: Source, function: str | None = None) -> Report:
+def diagnose_source(source: Source, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
     """The same for a text that is already read."""
     name = clean(source.path.name)
     try:
-        found = program(source, source.tree())
+        found = replace(program(source, source.tree()), cells=tuple(cells))
         main = _main(found, function, name)
     except Unreadable as error:
         return Report("cannot-run", name, reason=str(error), reason_line=error.line)
@@ -130,11 +131,11 @@ def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
     """The ways to call the function in every reading of its names. Raises Unknown where there is none."""
     ways: list[Recipe] = []
     unknown: Unknown | None = None
-    for names in readings(found.words_around(main)):
+    for names in readings(found.words_around(main), found.cells):
         try:
             own = recipes(replace(found, names=names), main)
         except Unknown as error:
-            unknown = error
+            unknown = unknown or error
             continue
         ways += own if names.simple else [way for way in own if has_weights(names, way.given)]
     if not ways and unknown is not None:

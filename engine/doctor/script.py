@@ -167,7 +167,7 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
         result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
         events = _events(patient, result)
         given = {"X": data.X, "y": data.y}
-        found = recognised(events, given, words_in(patient.program.tree))
+        found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
         rank = (found.share if found else 0.0, "error" not in result, len(events))
         if best is None or rank > best[0]:
             best = rank, (result.get("error"), given), events
@@ -224,7 +224,7 @@ def _compared(
     function: str,
 ) -> Verdict:
     """The gradients that a run computed, compared with the reference's."""
-    found = recognised(events, given, words_in(patient.program.tree))
+    found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
     if found is None or found.share < 1.0:
         if error is not None:
