@@ -143,13 +143,40 @@ class Program:
                 and node.args
             ):
                 key = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) > 2:  # for key in ("Wx", "Wa", ...)
+                listed = [e.value for e in node.elts if isinstance(e, ast.Constant)]
+                if len({roles.parameter(k) for k in listed if isinstance(k, str)} - {None}) == len(node.elts):
+                    return {k: m for k in listed if isinstance(k, str) and (m := roles.parameter(k))}
             if isinstance(key, str) and (meant := roles.parameter(key)) and meant not in taken:
                 found[key] = meant
                 taken.add(meant)
         return found
 
+    def fields(self, name: str) -> dict[str, str]:
+        """The attributes of a variable that hold parameters: our parameter by attribute, the one used first where several mean the same."""
+        found: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
+                meant = roles.parameter(node.attr)
+                if meant and meant not in found.values():
+                    found[node.attr] = meant
+        return found
+
+    def maker(self, function: Function, name: str) -> str:
+        """The class of the program that a parameter is annotated with, or else the one whose fields are used of it; "" for none."""
+        classes = [n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)]
+        annotated = next((a.annotation for a in function.node.args.args if a.arg == name), None)
+        used = {n.id for n in ast.walk(annotated) if isinstance(n, ast.Name)} if annotated else set[str]()
+        for node in classes:
+            own = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+            if node.name in used or self.fields(name).keys() <= own:
+                return node.name
+        return ""
+
     def is_container(self, function: Function, name: str) -> str | None:
-        """`dict` or `list` when the function uses that parameter as a container of weights, else None."""
+        """`dict`, `list` or `object` when the function uses that parameter as a container of weights, else None."""
+        if len(self.fields(name)) > 1 and name != "self":
+            return "object"
         for node in ast.walk(function.node):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name:
                 key = node.slice.value if isinstance(node.slice, ast.Constant) else None
@@ -224,9 +251,16 @@ class Program:
         best, best_score = None, 0.0
         for function in self.functions:
             score = self._backwardness(function)
+            if function.owner is not None and self._is_part(function.owner):
+                score *= 0.3  # of one step or one layer
             if score > best_score:
                 best, best_score = function, score
         return best
+
+    def _is_part(self, owner: ast.ClassDef) -> bool:
+        """Whether another class of the program with a backward pass makes instances of a class."""
+        others = {f.owner for f in self.functions if f.owner not in (None, owner) and self._backwardness(f)}
+        return any(isinstance(n, ast.Name) and n.id == owner.name for o in others if o for n in ast.walk(o))
 
     def _backwardness(self, function: Function) -> float:
         name = function.node.name

@@ -23,7 +23,8 @@ TOKENS = ("t", "bt", "tb")
 
 @dataclass(frozen=True)
 class Layout:
-    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first)."""
+    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first), `flat` that Wy of one
+    output has no axis for it."""
 
     x: str = "BTD"
     wx: bool = False
@@ -34,6 +35,7 @@ class Layout:
     state: str = "BH"
     y: str = "B"
     upstream: str = "TBH"
+    flat: bool = False
 
     @property
     def single(self) -> bool:
@@ -120,15 +122,20 @@ def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
 def weight(name: str, value: Array, layout: Layout) -> Array:
     """A parameter as the layout wants it."""
     turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
+    if name == "Wy" and layout.flat:
+        return value.ravel()
     if turned is not None:
         return value.T.copy() if turned else value.copy()
     wanted = layout.bias if name in ("ba", "ba2") else layout.out_bias
-    return to_layout(value, wanted.replace("1", ""), wanted)
+    return to_layout(value, "H" if name in ("ba", "ba2") else "C", wanted)
 
 
 def weight_back(name: str, value: Array, shape: tuple[int, ...], layout: Layout) -> Array:
     """A gradient that came in the parameter's layout, in ours; as it is where its shape is not the parameter's."""
     turned = {"Wx": layout.wx, "Wa": layout.wa, "Wy": layout.wy}.get(name)
+    if name == "Wy" and layout.flat:
+        turned = True
+        value = value.reshape(shape[::-1]) if value.size == int(np.prod(shape)) else value
     if turned is not None:
         squeezed = value if value.ndim == 2 else value.squeeze()
         back = squeezed.T if turned and squeezed.ndim == 2 else squeezed
@@ -151,10 +158,33 @@ def state_layouts(single: bool) -> tuple[str, ...]:
     return ("H", "H1", "1H") if single else ("BH", "HB")
 
 
-def upstream(problem: Problem, layout: Layout, sample: int | None) -> Array:
-    """The gradient that the caller of a backward pass supplies, dL/da through each step's own output."""
-    tape = problem.tape
-    value = np.asarray(tape[f"d{problem.network.table.output}_out"])[1:]
+def upstream(problem: Problem, layout: Layout, sample: int | None, *, of_outputs: bool = False) -> Array:
+    """The gradient that the caller of a backward pass supplies: dL/da through each step's own output, or dL/dlogits.
+
+    Of one sample it is that of its own loss, of which the loss of all is the mean.
+    """
+    tape, wanted = problem.tape, layout.upstream
+    if of_outputs:
+        every = problem.network.predict == "every"
+        value, axes = np.asarray(tape["dlogits"]), "TBC" if every else "BC"
+        wanted = wanted.replace("H", "C")
+        wanted = wanted if every else wanted.replace("T", "")
+    else:
+        value = np.asarray(tape[f"d{problem.network.table.output}_out"])[1:]
+        value, axes = value if "T" in wanted else value[-1:], "TBH"
     if sample is not None:
-        value = value[:, sample : sample + 1]
-    return to_layout(value if "T" in layout.upstream else value[-1:], "TBH", layout.upstream)
+        value = value.take([sample], axis=axes.index("B"))
+        value = value * (len(problem.X) if problem.network.reduction == "mean" else 1)
+    return to_layout(value, axes, wanted)
+
+
+def mask(problem: Problem, layout: Layout, sample: int | None) -> Array:
+    """1 for every step of every sample, in the order of the axes of X."""
+    axes = "".join(letter for letter in layout.x.upper() if letter in "BT")
+    X = problem.X if sample is None else problem.X[sample : sample + 1]
+    return to_layout(np.ones(X.shape[:2]), "BT", axes)
+
+
+def lengths(problem: Problem, sample: int | None) -> Array:
+    """The number of steps of every sample."""
+    return np.full(len(problem.X) if sample is None else 1, problem.X.shape[1])

@@ -1,12 +1,14 @@
 """What names mean in hand-written RNNs, through all notations: from the words people use to our own.
 
-A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, da (the gradient that a caller supplies), lr, a size (B T D H C), `params` (a
-dict or list of parameters), or `off` (what is switched off: regularisation, truncation).
+A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, da or dlogits (the gradient that a caller supplies, of the states or of the
+outputs), mask, lengths, lr, a size (B T D H C), `params` (a dict, list or object of parameters), or `off` (what is switched off:
+regularisation, truncation).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _NAMES: dict[str, str] = {
     "Wx": "wx wax wxh wxa whx u weight_ih weight_ih_l0 weights_ih wih win w_in wi winput w_input w_xh w_ax "
@@ -44,7 +46,11 @@ _NAMES: dict[str, str] = {
     "h_initial init_h init_hidden state h_start start_state z0 hinit ainit h_last",
     "da": "da dh dout da_out dh_out dhs das d_h d_a grad_h grad_a upstream dhidden grad_hidden grad_out "
     "grad_output da_all dh_all dstates",
-    "lr": "lr learning_rate eta alpha step_size learningrate rate",
+    "dlogits": "d_y dy dlogits d_logits dscores d_scores dl_dy d_l_d_y dldy grad_logits d_out dyhat dy_hat dy_pred d_o do dl_dlogits "
+    "dl_dout d_output output_grad dlogit d_yhat grad_y d_score dscore",
+    "mask": "mask masks valid padding_mask pad_mask",
+    "lengths": "lengths seq_lengths lens seq_lens seqlens",
+    "lr": "lr learn_rate learning_rate eta alpha step_size learningrate rate",
     "B": "m batch_size batch n_samples nsamples bs n_batch num_samples b_size",
     "T": "t t_x t_steps timesteps n_timesteps time_steps seq_len seq_length n_steps steps sequence_length "
     "tx num_steps nsteps seqlen t_len "
@@ -70,7 +76,9 @@ _GRADIENT = re.compile(
     r"^(?:d[Ll]d[_]?|d[Ll]_d|dJ[_]?d?|dE[_]?d|d[Cc]ost_d|delta[_ ]?|grads?[_ ]?(?:of[_ ])?|gradients?[_ ]?|nabla_?|g_?|d_?|D_?|sum_d|acc_d|"
     r"total_d|∂|∇)(.+)$"
 )
-_SUFFIX = re.compile(r"^(.+?)(?:_?(?:grads?|gradients?|g|total|acc|sum|delta|deriv|bar)|\.grad)$", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"^(.+?)(?:_?(?:grads?|gradients?|g|total|acc|sum|delta|deriv|bar|updates?)|\.grad)$", re.IGNORECASE
+)
 
 PARAMETERS = ("Wx", "Wa", "ba", "Wy", "by")
 
@@ -97,10 +105,13 @@ def parameter(name: str) -> str | None:
 
 def gradient(name: str) -> str | None:
     """The parameter (or a0, X) whose gradient a name means: dWax, grad_U, Whh_grad, dLdW; None when it means none."""
+    meant = (role(own) for own in differentiated(name))
+    return next((m for m in meant if m in (*PARAMETERS, "a0", "X", "ba2")), None)
+
+
+def differentiated(name: str) -> Iterator[str]:
+    """What a name may be called the gradient of: `Wax` of dWax, `U` of grad_U, `synapse_0` of synapse_0_update."""
     stripped = name.strip().removeprefix("self.").strip("_")
     for pattern in (_GRADIENT, _SUFFIX):
         if found := pattern.match(stripped):
-            meant = role(found[1].lstrip("_"))
-            if meant in (*PARAMETERS, "a0", "X", "ba2"):
-                return meant
-    return None
+            yield found[1].lstrip("_")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.doctor.calls import is_loss
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem
+from engine.doctor.returned import is_loss
 from engine.doctor.trying import Run
 from engine.doctor.values import is_array
 from engine.functions import Array

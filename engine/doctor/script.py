@@ -24,15 +24,17 @@ from engine.doctor.diagnose import (
     located,
     shown_axes,
     unless_forward_unknown,
+    without_read_out,
 )
-from engine.doctor.instrument import instrument
+from engine.doctor.instrument import Site, instrument
 from engine.doctor.layouts import Layout
+from engine.doctor.losses import Loss, agrees, another_loss
 from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.doctor.report import Finding, Place, Report
-from engine.doctor.scale import find_scale
+from engine.doctor.scale import Scale, find_scale
 from engine.doctor.trying import Event, Finder, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
@@ -56,6 +58,8 @@ class Found:
     x_layout: str
     share: float
     samples: tuple[int, ...]
+    update: Event | None = None
+    """In which a weight first takes a new value."""
 
 
 def examine_script(found: Program, process: Process) -> Report:
@@ -178,10 +182,14 @@ def _examine_events(
         )
     single_pass = len(found.samples) == 1
     measured = Measurement(None, gradients)
-    scale = find_scale(found.problem, run, measured, reference, single=False)
+    scale, other = _scale(patient, found, run, measured, reference)
     if single_pass:
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
-    gradients = {name: value / scale.factor for name, value in gradients.items()}
+    gradients = _without_penalty(found.problem, gradients, other, scale)
+    if other is not None and agrees(other, Measurement(None, gradients)):
+        parameters = {n: comparing.compare(value, other.gradients[n]) for n, value in gradients.items()}
+        conventions = {**conventions, "reduction": scale.words}
+        return replace(base, verdict="correct", conventions=conventions, loss_matches=True, parameters=parameters)
     missing_names = frozenset(found.problem.parameters) - found.names.keys()
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, missing_names, tolerance=tolerance)
@@ -218,13 +226,35 @@ def _examine_events(
     def verify(text: str) -> bool:
         return not given and _is_right(patient, text)
 
-    report = located(patient, report, line_up, measure, found.problem, verify)
+    report = without_read_out(located(patient, report, line_up, measure, found.problem, verify), other)
     if outputs and not report.diagnoses and (steps := _truncation(found, gradients, missing_names, tolerance)):
         mistake = CATALOGUE["truncated-early"]
         finding = Finding("truncated-early", mistake.title, tuple(sorted(wrong)), 0.0, report.first_divergence)
         words = f"the gradients are those of truncated backpropagation with K = {steps}"
         report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
     return unless_forward_unknown(report, outputs)
+
+
+def _scale(
+    patient: Patient, found: Found, run: Run, measured: Measurement, reference: Reference
+) -> tuple[Scale, Loss | None]:
+    scale = find_scale(found.problem, run, measured, reference, single=False)
+    computed = scale.loss_agrees and scale.source in ("loss", "gradients")
+    if computed or not found.problem.network.table.has_activation:
+        return scale, None
+    other = another_loss(found.problem, run, measured, False, patient.program.tree)
+    return (scale, None) if other is None else (other.scale, other)
+
+
+def _without_penalty(
+    problem: Problem, gradients: Mapping[str, Array], other: Loss | None, scale: Scale
+) -> dict[str, Array]:
+    """Gradients in the reference's scale, without what a penalty on the weights adds."""
+    penalty = other.penalty if other is not None else None
+    return {
+        name: (value - (penalty.gradient(problem, name) if penalty else 0.0)) / scale.factor
+        for name, value in gradients.items()
+    }
 
 
 def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset[str], tolerance: float) -> int | None:
@@ -253,10 +283,10 @@ def _is_right(patient: Patient, text: str) -> bool:
     reference = Reference(found.problem)
     gradients = _gradients(found, reference)
     run = Run((), (), found.events)
-    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
+    scale, other = _scale(patient, found, run, Measurement(None, gradients), reference)
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     missing = frozenset(found.problem.parameters) - found.names.keys()
-    scaled = {name: value / scale.factor for name, value in gradients.items()}
+    scaled = _without_penalty(found.problem, gradients, other, scale)
     return all(e.ok for e in comparing.compare_all(found.problem, scaled, missing, tolerance=tolerance).values())
 
 
@@ -295,6 +325,33 @@ def _by_role(events: Sequence[Event]) -> dict[str, list[tuple[int, Array, str]]]
     return found
 
 
+def _matrices(events: Sequence[Event]) -> list[tuple[int, Array, str]]:
+    """What may be a weight though its name says nothing: matrices that are assigned and not zero."""
+    first: dict[tuple[Site, str], tuple[int, Array, str]] = {}
+    for e in events:
+        if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign" and e.target and e.array.any():
+            first.setdefault((e.site, e.target), (e.number, e.array, placing.final_name(e.target)))
+    outermost = sorted(first, key=lambda place: bool(place[0].loops or place[0].function))
+    return [first[place] for place in outermost]
+
+
+def _step_by_step(events: Sequence[Event], size: int, role: str | None = None) -> Iterator[tuple[Array, str]]:
+    """Arrays (T, size) of what is made anew in every round of a loop, or appended there, such as the inputs of one sample."""
+    runs: dict[Any, list[Event]] = {}
+    for event in events[:4000]:
+        site = event.site
+        if site.kind not in ("assign", "append") or not site.loops or not is_array(event.value):
+            continue
+        if event.value.size == size and (role is None or roles.role(placing.final_name(event.target)) == role):
+            runs.setdefault((site, event.rounds[:-2]), []).append(event)
+    seen: set[Site] = set()
+    for (site, _), own in runs.items():
+        whole = len(own) > 1 and [e.rounds[-2] for e in own] == list(range(len(own)))
+        if whole and site not in seen and (size == 1 or any(e.value.any() for e in own)):
+            seen.add(site)
+            yield np.array([e.value.ravel() for e in own]), site.target
+
+
 def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found | None:
     """The problem that these events solve: of all ways to read its arrays the one whose states were computed."""
     if (gated := _gated(events, given)) is not None:
@@ -309,25 +366,25 @@ def _recognised(events: tuple[Event, ...], given: Mapping[str, Array]) -> Found 
         known[name] = [(-1, value, name), *known.get(name, [])]
     for name in ("Wx", "Wa", "Wy"):
         known[name] = [entry for entry in known.get(name, []) if entry[1].ndim == 2]
-    if not known.get("Wa"):
-        known["Wa"] = [
-            (e.number, e.array, placing.final_name(e.target))
-            for e in events
-            if e.array is not None
-            and e.array.ndim == 2
-            and e.array.shape[0] == e.array.shape[1]
-            and e.site.kind == "assign"
-        ][:CANDIDATES]
+    others = _matrices(events)
+    known["Wa"] = known["Wa"] or [w for w in others if w[1].shape[0] == w[1].shape[1]][:CANDIDATES]
+    units = {w[1].shape[0] for w in known["Wa"]}
+    for name in ("Wx", "Wy"):
+        known[name] = [w for w in known[name] if units & set(w[1].shape)]
+    taken = {w[2] for role in ("Wx", "Wa", "Wy") for w in known[role]}
+    unnamed = [w for w in others if w[2] not in taken and units & set(w[1].shape)]
+    known |= {name: known[name] or unnamed[:CANDIDATES] for name in ("Wx", "Wy")}
     if not known["Wa"] or not known["Wx"] or not known["Wy"]:
         return None
     best: Found | None = None
     for tried, (problem, names, turned, x_layout) in enumerate(_readings(known, events)):
         finder = Finder(problem)
         activation, share = finder.found(events)
-        if best is None or share > best.share:
+        steps = problem.X.shape[1]
+        if best is None or (share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
             network = replace(problem.network, activation=activation)
             best = Found(replace(problem, network=network), events, names, turned, x_layout, share, ())
-        if share == 1.0 or tried > 200:
+        if (share == 1.0 and steps > 1) or tried > 200:
             break
     if best is None or best.share == 0.0:
         return best
@@ -422,7 +479,7 @@ def _with_inputs(
     biases = [b for b in known.get("ba", []) if b[1].size == hidden][:1]
     if biases:
         weights["ba"], names["ba"] = biases[0][1].reshape(hidden), biases[0][2]
-    for wy in known["Wy"][:CANDIDATES]:
+    for wy in [w for w in known["Wy"][:CANDIDATES] if w[2] != wx[2]]:
         for wy_turned in [t for t in (wx_turned, not wx_turned) if wy[1].shape[1 if t else 0] == hidden]:
             outputs = wy[1].shape[0 if wy_turned else 1]
             own = {**weights, "Wy": wy[1].T if wy_turned else wy[1]}
@@ -483,12 +540,15 @@ def _inputs(
                 yield X[None, :, None], "T", name
             elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
                 yield np.eye(features)[value][None], "t", name
+    for rows, name in _step_by_step(events, features):
+        yield rows[None].astype(float), "TD", name
 
 
 def _settled(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Found:
     """With its targets and read-out, the samples that were really run, and only what came before the first update."""
-    end = _first_update(found)
-    events = tuple(e for e in found.events if e.number < end)
+    update = _first_update(found)
+    events = tuple(e for e in found.events if update is None or e.number < update.number)
+    found = replace(found, update=update)
     best: tuple[int, Problem, str] | None = None
     for problem, name in _with_targets(found, known):
         score = _agreement(problem, events)
@@ -496,15 +556,15 @@ def _settled(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) ->
             best = score, problem, name
     if best is None:
         return replace(found, events=events)
-    problem, names = best[1], {**found.names, "y": best[2]}
+    problem, names = best[1], {**found.names, **({"y": best[2]} if best[2] else {})}
     samples = _samples_run(problem, events)
     if 0 < len(samples) < len(problem.X):
         problem = replace(problem, X=problem.X[list(samples)], y=problem.y[list(samples)])
     return replace(found, problem=problem, events=events, names=names, samples=samples)
 
 
-def _first_update(found: Found) -> int:
-    """The number of the first event in which a weight takes a new value near its old one."""
+def _first_update(found: Found) -> Event | None:
+    """The first event in which a weight takes a new value near its old one."""
     weights = [(name, np.asarray(value)) for name, value in found.problem.parameters.items() if value.any()]
     begun = False
     for event in found.events:
@@ -521,21 +581,31 @@ def _first_update(found: Found) -> int:
                 continue
             distance = float(np.linalg.norm(own.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
             if 0.0 < distance < 0.5:
-                return event.number
-    return len(found.events) + 1
+                return event
+    return None
 
 
 def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Iterator[tuple[Problem, str]]:
     B, T = found.problem.X.shape[:2]
     C = found.problem.network.outputs
     seen: list[Array] = []
-    for _, value, name in known.get("y", [])[: 4 * CANDIDATES]:
+    stepwise = [(y[None], name) for size in {1, C} for y, name in _step_by_step(found.events, size, "y") if len(y) == T]
+    values = [(value, name) for _, value, name in known.get("y", [])[: 4 * CANDIDATES]]
+    for value, name in (*(stepwise if B == 1 else ()), *values):
         if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
             continue
         seen.append(value)
         for loss, predict, y in _target_readings(value, B, T, C):
             network = replace(found.problem.network, loss=loss, predict=predict)
             yield replace(found.problem, network=network, y=y), name
+    if seen or B > 1:
+        return
+    classes = range(max(C, 2))
+    if C > 1:  # a target that is the variable of a loop
+        yield from ((replace(found.problem, y=np.array([c])), "") for c in classes)
+    else:
+        network = replace(found.problem.network, loss="binary")
+        yield from ((replace(found.problem, network=network, y=np.array([c])), "") for c in classes)
 
 
 def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
@@ -623,7 +693,23 @@ def _gradients(found: Found, reference: Reference) -> dict[str, Array]:
             name = match.entry.name.removeprefix("d")
             if match.entry.kind == "value" and name in found.names and name in shapes and name not in result:
                 result[name] = layouts.weight_back(name, event.array.astype(float), shapes[name], layout)
-    return result
+    return {name: -value for name, value in result.items()} if _is_added(found, result) else result
+
+
+def _is_added(found: Found, gradients: Mapping[str, Array]) -> bool:
+    """Whether the first update adds what is called the gradient: then it is the direction of descent."""
+    event = found.update
+    if event is None:
+        return False
+    for name, gradient in gradients.items():
+        weight = np.asarray(found.problem.parameters[name])
+        value = np.asarray(event.value).T if name in found.turned else np.asarray(event.value)
+        if value.size == weight.size and (weight.ndim == 1 or value.shape == weight.shape):
+            change = value.ravel() - weight.ravel()
+            size = float(np.linalg.norm(change) * np.linalg.norm(gradient))
+            if abs(float(change @ gradient.ravel())) > 0.9 * size > 0:
+                return bool(change @ gradient.ravel() > 0)
+    return False
 
 
 def _gradient(found: Found, target: str) -> str | None:
@@ -634,6 +720,9 @@ def _gradient(found: Found, target: str) -> str | None:
     own = name.removeprefix("d")
     if own != name and own in found.problem.parameters:
         return own
+    by_name = {used: role for role, used in found.names.items() if role in roles.PARAMETERS}
+    if meant := next((by_name[base] for base in roles.differentiated(name) if base in by_name), None):
+        return meant
     return roles.gradient(name) if found.problem.network.table.has_activation else None
 
 

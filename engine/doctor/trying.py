@@ -8,19 +8,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.doctor import layouts
-from engine.doctor.calls import Recipe, gradients_in
+from engine.doctor.calls import Recipe
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem, make_problem
 from engine.doctor.process import Process
+from engine.doctor.returned import gradients_in, recorded
 from engine.doctor.values import is_array
 from engine.functions import Array
+
+if TYPE_CHECKING:
+    from engine.doctor.losses import Penalty
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 SEARCH_SECONDS = 1.6
@@ -81,6 +85,8 @@ class Subject:
     scale: float = 1.0
     """The user's loss in units of the reference's mean."""
     unit: str | None = None
+    penalty: Penalty | None = None
+    """What the user's loss has on the weights."""
 
     def run(
         self, problem: Problem, *, layout: Layout | None = None, record: bool = False, seconds: float = CALL_SECONDS
@@ -108,18 +114,22 @@ class Subject:
             return Measurement(None, {}, error=str(ended))
         if run.error is not None:
             return Measurement(None, {}, error=f"{run.error['kind']}: {run.error['message']}")
-        return self.measurement(problem, run)
+        measured = self.measurement(problem, run)
+        return measured if measured.gradients else self.measurement(problem, self.run(problem, record=True))
 
     def measurement(self, problem: Problem, run: Run) -> Measurement:
         """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""
         shapes = {
-            name: layouts.weight(name, np.asarray(value), self.layout).shape
+            name: np.shape(layouts.weight(name, np.asarray(value), self.layout))
             for name, value in problem.parameters.items()
         }
         total: dict[str, Array] = {}
         losses: list[float] = []
-        for value, fields in zip(run.values, run.fields, strict=True):
+        for k, (value, fields) in enumerate(zip(run.values, run.fields, strict=True)):
             found, loss = gradients_in(value, fields, self.recipe.main, shapes)
+            if not found.keys() & shapes.keys():
+                own_sample = k if self.layout.single else None
+                found = recorded([event for event in run.events if event.sample == own_sample], shapes)
             for name, array in found.items():
                 own = np.asarray(array, dtype=np.float64)
                 if name in problem.parameters:
@@ -130,9 +140,12 @@ class Subject:
                 total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
-        divisor = self._scale(problem) * (
-            len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
-        )
+        calls = len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
+        divisor = self._scale(problem) * calls
+        if self.penalty is not None:
+            own = {n: calls * self.penalty.gradient(problem, n) for n in total if n in self.penalty.names}
+            total |= {n: total[n] - extra for n, extra in own.items() if np.shape(extra) == total[n].shape}
+            losses = [loss - self.penalty.loss(problem) for loss in losses]
         total = {name: value / divisor for name, value in total.items()}
         a0 = total.pop("a0", None)
         if a0 is not None and not self.layout.single:
@@ -265,8 +278,7 @@ class Finder:
     def found(self, events: Sequence[Event]) -> tuple[str, float]:
         """The activation whose states were computed, and the share of time steps at which."""
         seen: dict[str, set[int]] = {name: set() for name in ACTIVATIONS}
-        values = [e.array for e in events if e.sample in (None, 0)]
-        sums = np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
+        sums = _magnitudes(tuple(events))
         near = np.searchsorted(self.sums, sums * (1 - 1e-6))
         for total, start in zip(sums.tolist(), near.tolist(), strict=True):
             k = int(start)
@@ -276,6 +288,13 @@ class Finder:
                 k += 1
         best = max(ACTIVATIONS, key=lambda name: len(seen[name]))
         return best, len(seen[best]) / self.steps
+
+
+@lru_cache(maxsize=4)
+def _magnitudes(events: tuple[Event, ...]) -> Array:
+    """The sum of each array's magnitudes, -1 for what is none; of one sample at a time, of the first one only."""
+    values = (e.array for e in events if e.sample in (None, 0))
+    return np.array([float(np.abs(v).sum()) if v is not None else -1.0 for v in values])
 
 
 def _activated(z: Array, activation: str) -> Array:
@@ -291,9 +310,11 @@ def search(
     deadline = time.monotonic() + seconds
     nearest: Trial | None = None
     best: Trial | None = None
-    for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
+    for recipe, layout in _ways(recipes):
         if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
             continue  # what takes batches is not tried on one sample, where mistakes about batches hide
+        if time.monotonic() > deadline:
+            break
         trial = _states(process, sites, recipe, layout)
         if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
             trial = _with_other_targets(process, sites, trial)
@@ -313,6 +334,19 @@ def search(
             break
     assert nearest is not None
     return best or nearest
+
+
+def _ways(recipes: Sequence[Recipe]) -> Iterator[tuple[Recipe, Layout]]:
+    """Every way to call in every layout; where it is not known what arguments are, the usual layouts of all ways come first."""
+    rest = [(recipe, _first_layouts(recipe)) for recipe in recipes]
+    at_once = USUAL_LAYOUTS if any(recipe.guessed for recipe in recipes) else None
+    while rest:
+        lots = [(recipe, own, list(itertools.islice(own, at_once))) for recipe, own in rest]
+        yield from ((recipe, layout) for recipe, _, lot in lots for layout in lot)
+        rest = [(recipe, own) for recipe, own, lot in lots if lot]
+
+
+USUAL_LAYOUTS = 14
 
 
 def _with_other_targets(process: Process, sites: Sequence[Site], trial: Trial) -> Trial:
@@ -500,11 +534,13 @@ def _weights_first(
 ) -> Layout:
     """The way round of Wy and the shape of by with which the outputs are computed, whatever becomes of the targets."""
     given, base = trial.recipe.given, trial.layout
-    turns = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
+    turns = ((base.wy, False), (not base.wy, False)) if "Wy" in given else ((base.wy, False),)
     biases = tuple(dict.fromkeys((base.out_bias, "C", "C1", "1C"))) if "by" in given else (base.out_bias,)
+    if trial.outputs_count == 1:  # no axis for the one output
+        turns, biases = (*turns, (base.wy, True)), (*biases, "") if "by" in given else biases
     targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
-    for turned, bias in itertools.product(turns, biases):
-        layout = replace(base, wy=turned, out_bias=bias, y=targets[0])
+    for (turned, flat), bias in itertools.product(turns, biases):
+        layout = replace(base, wy=turned, flat=flat, out_bias=bias, y=targets[0])
         run = _subject(process, sites, replace(trial, layout=layout)).run(problem, record=True)
         if run.error is None or _has_outputs(problem, reference, run):
             return layout
@@ -529,8 +565,9 @@ PERFECT = 3.0
 
 def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
-    if "da" in given and "y" not in given:
-        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
+    if {"da", "dlogits"} & given and "y" not in given:
+        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB")
+        flows = flows if not base.single else ("TH", "HT", "TH1", "H", "H1", "1H")
         yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor.values import is_array, is_dict, is_sequence
+from engine.doctor.values import is_array, is_dict, is_sequence, named_entries
 from engine.functions import Array
 
 HEADER = struct.Struct("<QQ")
@@ -23,6 +23,10 @@ LARGEST = 1 << 29
 DEEPEST = 12
 LONGEST = 4000
 """Entries of a list or dict that are sent; what is longer is cut."""
+
+
+class Whole(list[Any]):
+    """A list that is sent whole, however long it is."""
 
 
 def pack(value: Any) -> bytes:
@@ -70,8 +74,10 @@ def _plain(value: Any, arrays: list[Array], depth: int) -> Any:
             return _plain(array.tolist(), arrays, depth + 1)
         arrays.append(np.asarray(array))
         return {"array": len(arrays) - 1}
+    if (entries := named_entries(value)) is not None:
+        return _plain(entries, arrays, depth + 1)
     if is_sequence(value):
-        items = [_plain(item, arrays, depth + 1) for item in list(value)[:LONGEST]]
+        items = [_plain(item, arrays, depth + 1) for item in (value if isinstance(value, Whole) else value[:LONGEST])]
         return {"tuple": items} if isinstance(value, tuple) else items
     if is_dict(value):
         pairs = list(value.items())[:LONGEST]

@@ -26,7 +26,7 @@ from engine.doctor import wire
 from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
-EVENTS = 60_000
+EVENTS = 30_000
 BYTES = 160 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
 OF_ONE = 2_000_000
@@ -202,7 +202,7 @@ class Worker:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.recorder.on = False
         if request.get("record"):
-            answer["events"] = [list(event) for event in self.recorder.events]
+            answer["events"] = wire.Whole(list(event) for event in self.recorder.events)
             answer["full"] = self.recorder.full
         return answer
 
@@ -299,7 +299,8 @@ class Worker:
         return {"value": results[-1] if results else None, "fields": fields, "globals": wanted_globals}
 
     def _argument(self, value: Any, results: list[Any]) -> Any:
-        """An argument as it was sent; `("result", k, path)` stands for what call k returned, and the part of it along the path."""
+        """An argument as it was sent; `("result", k, path)` stands for what call k returned, and the part of it along the path,
+        `("made", name, fields)` for an object."""
         if isinstance(value, tuple):
             items = cast("tuple[Any, ...]", value)
             if len(items) == 3 and items[0] == "result":
@@ -307,6 +308,8 @@ class Worker:
                 for key in items[2]:
                     result = result[key]
                 return result
+            if len(items) == 3 and items[0] == "made":
+                return self._made(items[1], self._argument(items[2], results))
             return tuple(self._argument(item, results) for item in items)
         if isinstance(value, list):
             return [self._argument(item, results) for item in cast("list[Any]", value)]
@@ -315,6 +318,19 @@ class Worker:
         if is_array(value):
             return np.array(value)
         return value
+
+    def _made(self, name: str, fields: dict[str, Any]) -> Any:
+        """An object with these attributes, of a class of the user's where there is one."""
+        maker = self.space.get(name)
+        if maker is None:
+            return types.SimpleNamespace(**fields)
+        try:
+            return maker(**fields)
+        except TypeError:
+            result = object.__new__(maker)
+            for key, value in fields.items():
+                setattr(result, key, value)
+            return result
 
     # Failures
 
