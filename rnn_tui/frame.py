@@ -29,8 +29,8 @@ from rnn_tui.render.pooling import pool
 if TYPE_CHECKING:
     from engine.findings import Finding
 
-Page = Literal["program", "flow", "weights", "training", "findings"]
-PAGES: tuple[Page, ...] = ("program", "flow", "weights", "training", "findings")
+PageName = Literal["program", "flow", "weights", "training", "findings"]
+PAGES: tuple[PageName, ...] = ("program", "flow", "weights", "training", "findings")
 
 
 LOG_FROM = 30.0
@@ -57,7 +57,7 @@ class Selection:
     line the cell cursor is in (None: the result). `quantity` is what the flow shows (None: the state, or its gradient going back).
     """
 
-    page: Page = "program"
+    page: PageName = "program"
     sample: int | None = None
     row: int = 0
     column: int = 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_tui.render.pooling import block_range
+
 
 @dataclass(frozen=True)
 class ToPosition:
@@ -80,3 +82,18 @@ class Press:
     """Do what a key does."""
 
     action: str
+
+
+def cell_at(target: ToCell | ToWeight, x: int, y: int) -> tuple[int, int]:
+    """The cell (row, column) of the whole array at a place inside its picture."""
+    row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)
+    column = min(x // target.cell_width, target.shown[1] - 1)
+    return row * target.shape[0] // target.shown[0], column * target.shape[1] // target.shown[1]
+
+
+def moment_at(target: ToIteration, x: int, y: int, steps: int) -> tuple[int, int]:
+    """The iteration and time step (of `steps`) at a place inside the picture; the first ones of what is pooled there."""
+    row = min(y * target.rows // target.lines, target.rows - 1)
+    column = min(x // target.pitch, target.columns - 1)
+    iteration = block_range(column, target.iterations, target.columns).start
+    return iteration, 1 + block_range(row, steps, target.rows).start

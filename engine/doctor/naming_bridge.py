@@ -82,9 +82,15 @@ def mended(patient: Patient, report: Report, verify: Verify) -> Report:
     texts = mend(patient.source, patient.program.tree, lines, verify, seconds=patient.time_left())
     if texts is None:
         return report
-    by_line = dict(zip(lines, texts, strict=True))
+    by_line = dict(zip(lines, map(_without_nothing, texts), strict=True))
     if not report.diagnoses and report.first_divergence is not None:
         why = f"it should be: {by_line[report.first_divergence.line]}"
         return replace(report, first_divergence=replace(report.first_divergence, why=why))
     findings = [replace(f, fix=by_line[f.place.line]) if f.place else f for f in report.diagnoses]
     return replace(report, diagnoses=tuple(findings))
+
+
+def _without_nothing(text: str) -> str:
+    """A corrected line; one that would do nothing any more is to go."""
+    left, sign, right = text.partition(" = ")
+    return "nothing: take this line out" if sign and left.strip() == right.strip() else text

@@ -12,9 +12,10 @@ import numpy as np
 
 from engine.doctor import roles
 from engine.doctor.instrument import Site
-from engine.doctor.matching import Match, Reference
+from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.source import Source
 from engine.doctor.trying import Event
+from engine.functions import Array
 
 SAME_SCALE = 1e-6
 _KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
@@ -100,6 +101,13 @@ class Timeline:
         site, name = seen.event.site, base_name(seen.event.target)
         if strict and seen.matches:
             return False
+        before = self.seen[k - 1]
+        if site.kind == "after" and (before.event.site.line, before.event.site.kind, before.right) == (
+            site.line,
+            "assign",
+            True,
+        ):
+            return True  # an array of which only a part was written, and that part is right
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
@@ -442,12 +450,53 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
     meant = grad_param(seen.event.target) if seen.event.target else None
+    if meant is None and (made := _made_from(line_up, seen)) is not None:
+        return made.name, made.t
     name = f"d{meant}" if meant else _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
     output = f"d{line_up.reference.problem.network.table.output}"
     if name == output and looped and _made_before(line_up, seen, output, steps):
         count += 1  # the last step's is made before the loop: what the loop makes first is that of the step before
     return name, steps - count if looped and name != "dlogits" and count < steps else None
+
+
+def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
+    """The names that a value's line reads, each with the value it holds there, where that was recorded."""
+    event = seen.event
+    before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
+    for name in sorted(read_names(event.site.source)):
+        for earlier in reversed(before):
+            own = earlier.event
+            same_call = (own.site.function, own.sample) == (event.site.function, event.sample)
+            if same_call and base_name(own.target) == name:
+                yield name, earlier
+                break
+
+
+def _made_from(line_up: Timeline, seen: Seen) -> Entry | None:
+    """What the reference makes of the gradients that a line reads, where they are right; of several the one most like the value."""
+    program, known = line_up.reference.problem.tape.plan.program, line_up.reference.by_name
+    read = [m.entry for _, operand in operands(line_up, seen) if operand.right for m in operand.matches]
+    value = np.asarray(seen.event.value, dtype=float)
+    candidates: dict[tuple[str, int | None], Entry] = {}
+    for source in read:
+        if not source.is_gradient or source.kind != "value":
+            continue
+        for line in program.lines:
+            for name in line.equation.reads if line.phase == "backward" else ():
+                t = None if source.t is None else source.t - name.step + line.equation.step
+                entry = known.get((line.name, t, source.sample, "value"))
+                if name.name == source.name and entry is not None and entry.value.size == value.size:
+                    candidates[line.name, t] = entry
+    return max(candidates.values(), key=lambda entry: abs(_cosine(entry.value, value)), default=None)
+
+
+def _cosine(one: Array, other: Array) -> float:
+    """Of two arrays of one size; where their axes lie in another order it is what the numbers in order of size have."""
+    a, b = one.squeeze(), other.squeeze()
+    if a.shape != b.shape:
+        a, b = np.sort(a, axis=None), np.sort(b, axis=None)
+    return float(np.vdot(a, b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
 
 
 def _made_before(line_up: Timeline, seen: Seen, output: str, steps: int) -> bool:

@@ -90,7 +90,8 @@ def _line(frame: Frame, canvas: Canvas, y: int, line: Line, text: str) -> None:
     done = not here and view.ran(line)
     canvas.text(3, y, HERE if here else DONE if done else "›" if chosen else " ", (style if here else look.dim) + under)
     dims = _shape(frame, line)
-    times = f" @{','.join(str(b.t) for b in stops)}" if stops and stops[0].t is not None else ""
+    only = sorted({b.t for b in stops if b.t is not None})
+    times = f" @{','.join(map(str, only))}" if only and all(b.t is not None for b in stops) else ""
     left = shortened(text + times, width - 8 - len(dims))
     canvas.text(5, y, left, (look.dim if done and not here else style) + under)
     canvas.text(width - 2 - len(dims), y, dims, look.dim + under)

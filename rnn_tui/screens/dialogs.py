@@ -90,7 +90,7 @@ class HelpScreen(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
 
-class GotoScreen(Dialog[int | None]):
+class GotoScreen(Dialog[int]):
     """Asks for a point; gives its position."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
@@ -267,7 +267,7 @@ FLOWS = {
 }
 
 
-class FindScreen(Dialog[str | None]):
+class FindScreen(Dialog[str]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

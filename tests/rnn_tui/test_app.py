@@ -24,8 +24,9 @@ from engine.session import Session, open_session
 from rnn_tui import terminal
 from rnn_tui.app import DebuggerApp
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER, WITHOUT_KEY
+from rnn_tui.control.controller import SPEEDS, Controller
 from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
-from rnn_tui.screens.main import SPEEDS, MainScreen
+from rnn_tui.screens.main import MainScreen
 from rnn_tui.targets import Press, ToCell, ToLine
 from rnn_tui.widgets.pane import Pane
 
@@ -47,6 +48,10 @@ class Driven:
         return screen
 
     @property
+    def controller(self) -> Controller:
+        return self.main.controller
+
+    @property
     def position(self) -> int:
         return self.main.debugger.position
 
@@ -63,7 +68,7 @@ class Driven:
         await self.pilot.pause()
 
     async def go(self, to: Point | int) -> None:
-        self.main._moved(self.main.debugger.go(to))
+        self.main.show(self.controller.go(to))
         await self.pilot.pause()
 
     def pane(self, name: str) -> Pane:
@@ -165,7 +170,7 @@ async def test_every_command_works_from(at: str) -> None:
             if len(driven.app.screen_stack) > 1:
                 await driven.pilot.press("escape")
             assert driven.app.screen is driven.main
-            if driven.main._timer is not None:
+            if driven.controller.running:
                 await driven.do("run")
             assert len(driven.rows()) == 36
         await driven.do("quit")
@@ -233,7 +238,7 @@ async def test_jumping_and_stepping_show_the_same_screen() -> None:
             stepped[position] = driven.text()
     async with running() as driven:
         for position in rng.choice(list(stepped), 40, replace=False):
-            driven.main._moved(driven.main.debugger.go(int(position)))
+            driven.main.show(driven.controller.go(int(position)))
             assert driven.text() == stepped[int(position)]
 
 
@@ -314,7 +319,7 @@ async def test_running_stops_at_a_breakpoint() -> None:
         for _ in range(10):
             await driven.main.run_action("faster")
         await driven.do("run")
-        await until(driven.pilot, lambda: driven.main._timer is None)
+        await until(driven.pilot, lambda: not driven.controller.running)
         assert (debugger.view.point.line, debugger.view.point.t) == ("a", 2)
         assert "space run" in driven.footer()
 
@@ -498,7 +503,7 @@ async def test_help_lists_every_key() -> None:
     async with running(size=(120, 60)) as driven:
         await driven.do("run", "help")
         assert isinstance(driven.app.screen, HelpScreen)
-        assert driven.main._timer is None
+        assert not driven.controller.running
         text = driven.text()
         for command in COMMANDS:
             if not command.back:

@@ -78,7 +78,7 @@ async def test_the_original_beside_it() -> None:
         await driven.go(at(2))
         await driven.do("beside")
         assert not driven.main.frame.selection.beside  # type: ignore[union-attr]
-        driven.main._edit("da@3 = 0")
+        driven.main.show(driven.controller.edits.edit("da@3 = 0"))
         await driven.pilot.press("o")
         await driven.pilot.pause()
         frame = driven.main.frame
@@ -104,14 +104,14 @@ async def test_the_original_beside_it() -> None:
         await driven.do("operand(1)")
         assert "difference da@1[0,0] = " in driven.pane("inspector").canvas().plain()
         await driven.do("enter")
-        assert not driven.main._selection.asked
+        assert not driven.controller.selection.asked
 
 
 @pytest.mark.parametrize(("cell", "size"), list(zip(("rnn", "lstm", "gru"), SIZES, strict=True)))
 async def test_beside_at_every_line(cell: str, size: tuple[int, int]) -> None:
     async with running(open_session(None, {"cell": cell, "optimizer": "adam", "clip-norm": 0.1}), size=size) as driven:
         state = driven.main.debugger.program.output
-        driven.main._edit(f"{state}@5[0,0] = 0.5")
+        driven.main.show(driven.controller.edits.edit(f"{state}@5[0,0] = 0.5"))
         await driven.do("beside")
         lines = [line for block in driven.main.debugger.program.blocks for line in block.lines]
         for line in lines:
@@ -119,7 +119,7 @@ async def test_beside_at_every_line(cell: str, size: tuple[int, int]) -> None:
             assert driven.main.frame is not None
             assert driven.main.frame.parts[-1].role == "difference"
             for sample in (0, None):
-                driven.main._choose(sample=sample)
+                driven.main.show(driven.controller.choose(sample=sample))
                 await driven.pilot.pause()
                 assert driven.main.frame.parts[-1].role == "difference"
 
@@ -127,7 +127,7 @@ async def test_beside_at_every_line(cell: str, size: tuple[int, int]) -> None:
 async def test_why_says_that_a_number_was_put_in() -> None:
     async with running() as driven:
         await driven.go(at(4))
-        driven.main._edit("da@3[0,0] = 0")
+        driven.main.show(driven.controller.edits.edit("da@3[0,0] = 0"))
         await driven.do("enter")
         text = driven.text()
         assert "put in, what if da@3[0,0] = 0" in text
@@ -204,8 +204,8 @@ async def test_what_cannot_be_is_said_in_the_dialog() -> None:
 async def test_several_edits_are_undone_one_after_another_and_by_mouse() -> None:
     async with running(size=(120, 40)) as driven:
         await driven.go(at(4))
-        driven.main._edit("z@2 = 0")
-        driven.main._edit("y[4] = flip")
+        driven.main.show(driven.controller.edits.edit("z@2 = 0"))
+        driven.main.show(driven.controller.edits.edit("y[4] = flip"))
         await driven.pilot.pause()
         assert "what if: y[4] = flip + 1 (u undoes)" in driven.pane("header").canvas().plain()
         await driven.click("header", lambda target: target == Press("undo_edit"))
@@ -219,7 +219,7 @@ async def test_breakpoints_and_the_notation_are_kept() -> None:
         await driven.go(at(4))
         await driven.do("toggle_breakpoint", "notation('pytorch')")
         stops = driven.main.debugger.breakpoints
-        driven.main._edit("dh@3 = 0")
+        driven.main.show(driven.controller.edits.edit("dh@3 = 0"))
         assert edits(driven) == ["da@3 = 0"]
         assert driven.main.debugger.breakpoints == stops
         await driven.do("toggle_breakpoint", "undo_edit")

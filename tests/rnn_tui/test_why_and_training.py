@@ -31,7 +31,7 @@ async def test_training_and_going_to_an_iteration_and_a_step() -> None:
         count = len(driven.main.debugger.history)
         await driven.pilot.pause(0.2)
         assert len(driven.main.debugger.history) == count  # paused
-        driven.main._choose(moment=(7, 4))
+        driven.main.show(driven.controller.choose(moment=(7, 4)))
         await driven.pilot.pause()
         figures = driven.main.debugger.history[7]
         assert f"iteration 7, t = 4: ‖da‖ {figures.flow[3]:.3g}" in driven.text()
@@ -57,7 +57,7 @@ async def test_the_training_view_fits(size: tuple[int, int]) -> None:
     async with running(open_session("reber", {}), size=size) as driven:
         await driven.do("page('training')")
         driven.main.debugger.start(30)
-        driven.main._show()
+        driven.main.show()
         await driven.pilot.pause()
         assert all(len(row) <= size[0] for row in driven.rows())
         assert "loss" in driven.text()
@@ -70,34 +70,34 @@ async def test_a_number_is_followed_to_what_made_it_and_back() -> None:
     async with running() as driven:
         await driven.go(Point(0, "backward", 1, "dWa"))
         await driven.do("cell(2,3)", "enter")
-        assert driven.main._selection.asked == (Cell("dWa", 0, None, (2, 3)),)
+        assert driven.controller.selection.asked == (Cell("dWa", 0, None, (2, 3)),)
         text = driven.text()
         assert "why · dWa[2,3]" in text
         assert "100 terms, largest first" in text
         assert re.search(r"= the other \d+", text)
         assert "= their sum; stored" in text
         await driven.do("cell(0,1)", "enter")  # the second number of the first term
-        second = driven.main._selection.asked[-1]
+        second = driven.controller.selection.asked[-1]
         assert second.name == "dz"
         assert f"dWa[2,3] ▸ {second.text}" in driven.text()
         await driven.do("enter", "enter")
-        assert len(driven.main._selection.asked) >= 3
+        assert len(driven.controller.selection.asked) >= 3
         await driven.do("back", "back")
-        depth = len(driven.main._selection.asked)
+        depth = len(driven.controller.selection.asked)
         await driven.do("close_why")
         assert depth >= 1
-        assert driven.main._selection.asked == ()
+        assert driven.controller.selection.asked == ()
         assert "this line" in driven.text()
 
 
 async def test_the_chain_reaches_the_loss_and_the_input() -> None:
     async with running() as driven:
-        driven.main._ask(Cell("dz", 0, 10, (3, 0)))
+        driven.main.show(driven.controller.why.ask(Cell("dz", 0, 10, (3, 0))))
         for name in ("da", "dlogits", "p", "logits"):
-            places = [(n, cell) for term in driven.main._followed() for n, cell in term]
+            places = [(n, cell) for term in driven.controller.why.followed() for n, cell in term]
             number = next(n for n, cell in places if cell.name == name)
-            driven.main._follow(number)
-        assert [cell.name for cell in driven.main._selection.asked] == ["dz", "da", "dlogits", "p", "logits"]
+            driven.main.show(driven.controller.why.follow(number))
+        assert [cell.name for cell in driven.controller.selection.asked] == ["dz", "da", "dlogits", "p", "logits"]
 
 
 async def test_by_mouse_alone() -> None:
@@ -105,21 +105,21 @@ async def test_by_mouse_alone() -> None:
         await driven.go(Point(0, "backward", 7, "dz"))
         await driven.do("enter")
         await driven.click("why", lambda target: isinstance(target, ToOperand))
-        assert [cell.name for cell in driven.main._selection.asked] == ["dz", "da"]
+        assert [cell.name for cell in driven.controller.selection.asked] == ["dz", "da"]
         await driven.click("why", lambda target: isinstance(target, ToCrumb))
-        assert [cell.name for cell in driven.main._selection.asked] == ["dz"]
+        assert [cell.name for cell in driven.controller.selection.asked] == ["dz"]
 
 
 async def test_what_nothing_made_says_so_and_a_move_closes_the_explanation() -> None:
     async with running() as driven:
-        driven.main._ask(Cell("x", 0, 3, (0, 0)))
+        driven.main.show(driven.controller.why.ask(Cell("x", 0, 3, (0, 0))))
         await driven.pilot.pause()
         assert "given with the data" in driven.text()
-        driven.main._ask(Cell("Wa", 0, None, (0, 0)))
+        driven.main.show(driven.controller.why.ask(Cell("Wa", 0, None, (0, 0))))
         await driven.pilot.pause()
         assert "a weight as it was at the start" in driven.text()
         await driven.do("step(1)")
-        assert driven.main._selection.asked == ()
+        assert driven.controller.selection.asked == ()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -131,7 +131,7 @@ async def test_explanations_fit(size: tuple[int, int]) -> None:
             Cell("h", 0, 2, (0, 1)),
             Cell("dx", 0, 2, (0, 1)),
         ):
-            driven.main._ask(cell)
+            driven.main.show(driven.controller.why.ask(cell))
             await driven.pilot.pause()
             assert all(len(row) <= size[0] for row in driven.rows())
             await driven.do("cell(1,0)", "cell(0,1)")
@@ -145,14 +145,14 @@ async def test_a_condition_stops_and_a_search_says_when_there_is_none() -> None:
         debugger = driven.main.debugger
         debugger.add("if norm(da) < 1e-2")
         await driven.do("continue")
-        await until(driven.pilot, lambda: driven.main._searching is None and driven.position > 0)
+        await until(driven.pilot, lambda: driven.main.search is None and driven.position > 0)
         point = debugger.program.point(driven.position)
         assert (point.phase, point.line) == ("backward", "da")
         debugger.breakpoints = frozenset()
         debugger.add("if loss < -1")
         await driven.do("continue")
         await driven.do("continue")  # the second one stops the search
-        await until(driven.pilot, lambda: driven.main._searching is None)
+        await until(driven.pilot, lambda: driven.main.search is None)
         assert debugger.program.point(driven.position) == point
 
 

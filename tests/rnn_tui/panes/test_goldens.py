@@ -60,6 +60,16 @@ def test_breakpoints(golden: Golden) -> None:
     golden("panes-breakpoints", drawn(frame, SIZES["120x36"], ("listing",)))
 
 
+def test_time_steps_of_breakpoints_stand_in_order_until_one_is_for_all_of_them() -> None:
+    session = open_session(None, {})
+    line = next(session.debugger.program.writers("a"))
+    for t in (9, 2, 10, 3):
+        session.debugger.toggle(line, t)
+    assert "@2,3,9,10 " in drawn(scene(session, POINTS["forward"]), SIZES["120x36"], ("listing",))
+    session.debugger.toggle(line)
+    assert "@" not in drawn(scene(session, POINTS["forward"]), SIZES["120x36"], ("listing",))
+
+
 def matrix(codes: np.ndarray) -> str:
     return "\n".join(" ".join(f"{code:2}" for code in row) for row in codes.tolist())
 

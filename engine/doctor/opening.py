@@ -1,0 +1,67 @@
+"""A session on the user's own program: the debugger runs the reference on the very problem on which the program was examined."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.debugger import Debugger
+from engine.doctor.diagnose import diagnose
+from engine.doctor.lockstep import Lockstep
+from engine.errors import InputError
+from engine.files.data import Data
+from engine.files.options import DEFAULTS
+from engine.notation import NOTATIONS, Spelling
+from engine.session import Session
+
+
+def open_yours(path: Path, function: str | None = None, notation: str | None = None) -> tuple[Session, Lockstep]:
+    """Examines the program (it is run, see `diagnose`) and opens the reference beside it, in `notation` or the one whose names it uses.
+
+    Raises InputError when the program could not be examined, with the reason.
+    """
+    report = diagnose(path, function)
+    if report.compared is None:
+        raise InputError(f"{report.file}: {report.reason}")
+    lockstep = Lockstep(report, report.compared)
+    problem = lockstep.problem
+    data = Data(
+        name=report.file,
+        path=path.absolute(),
+        X=np.asarray(problem.X, dtype=np.float64),
+        y=problem.y,
+        classes=tuple(map(str, range(problem.network.outputs))) if problem.network.head.classes else (),
+        csv=None,
+        lengths=problem.lengths,
+    )
+    debugger = Debugger(problem.network, problem.X, problem.y, initial=problem.initial, lengths=problem.lengths)
+    options: dict[str, Any] = {**DEFAULTS, "notation": notation or likeliest_notation(lockstep), "function": function}
+    return Session(data, options, debugger), lockstep
+
+
+def likeliest_notation(lockstep: Lockstep) -> str:
+    """The notation of whose names for the matrices the program uses most, two at least; of several the one that lies so."""
+    network = lockstep.problem.network
+    program = lockstep.compared.reference.problem.tape.plan.program
+    tree = ast.parse(lockstep.source.text)
+    words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    words |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    words |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    words = {re.sub(r"\W|_", "", word) for word in words}
+    turned = bool(lockstep.compared.scales.turned)
+
+    matrices = [name for name, axes in network.parameter_axes.items() if len(axes) == 2]
+
+    def score(name: str) -> tuple[int, bool]:
+        notation = NOTATIONS[name]
+        spelling = Spelling(notation, network.table, program)
+        known = len({re.sub(r"\W|_", "", spelling.name(weight)) for weight in matrices} & words)
+        return (known if known > 1 else 0), notation.layout.turned_weights == turned
+
+    best = max(NOTATIONS, key=score)
+    return best if score(best)[0] else "ng"

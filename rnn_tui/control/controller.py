@@ -1,0 +1,228 @@
+"""The object that owns the debugger: keys and clicks are calls on it, and it hands out the frame that results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.anatomy import writer_for
+from engine.debugger import Debugger
+from engine.notation import NOTATIONS
+from engine.program import Point
+from engine.session import Session
+from engine.whatif import Branch
+from rnn_tui.control.edits import Edits
+from rnn_tui.control.findings import Findings
+from rnn_tui.control.footer import footer
+from rnn_tui.control.pages import Flow, Page, Program, Weights
+from rnn_tui.control.stops import Stops
+from rnn_tui.control.training import Training
+from rnn_tui.control.why import Why
+from rnn_tui.frame import Frame, PageName, Selection
+from rnn_tui.look import Look
+from rnn_tui.targets import ToLine, ToPosition
+
+SPEEDS = (1, 2, 4, 8, 16, 32, 60)
+"""Lines a second."""
+LOG_LINES = 200
+LOGGED_OVER = 1_000_000
+"""Points that a move passes at most for logpoints to be looked up."""
+
+
+class Controller:
+    """One debugger, what the person has chosen to look at in it, and the immutable `Frame` that is made of both.
+
+    It knows no screen: `say` is told what the person shall read, `refresh` gives what there is to see after any of the calls. Those that
+    return a boolean say whether they got anywhere.
+    """
+
+    def __init__(self, session: Session, look: Look, say: Callable[[str], None]) -> None:
+        self.session = session
+        self.say = say
+        self.selection = Selection()
+        self.notation: str = session.options["notation"]
+        self.writer = writer_for(self.debugger.plan, self.notation)
+        self.running = False
+        """Whether it shall `tick`, `rate` times a second."""
+        self.stops, self.edits = Stops(self), Edits(self)
+        self.why, self.training, self.findings = Why(self), Training(self), Findings(self)
+        self.pages: dict[PageName, Page] = {
+            "program": Program(self),
+            "flow": Flow(self),
+            "weights": Weights(self),
+            "training": self.training,
+            "findings": self.findings,
+        }
+        self._look = look
+        self._speed = 3
+        self._logged: list[str] = []
+        self._log_from = 0
+        self._frame: Frame | None = None
+
+    @property
+    def debugger(self) -> Debugger:
+        """The one debugger; `take` puts another in its place."""
+        return self.session.debugger
+
+    @property
+    def page(self) -> Page:
+        """The chosen page."""
+        return self.pages[self.selection.page]
+
+    @property
+    def here(self) -> Page:
+        """What the body of the screen shows: the explanation while one is open, else the chosen page."""
+        return self.why if self.selection.asked else self.page
+
+    # What is seen
+
+    @property
+    def frame(self) -> Frame:
+        """What was shown last."""
+        return self._frame or self.refresh()
+
+    def refresh(self) -> Frame:
+        """What there is to see now."""
+        data, debugger = self.session.data, self.debugger
+        frame = Frame(
+            view=debugger.view,
+            writer=self.writer,
+            selection=self.selection,
+            look=self._look,
+            name=data.name,
+            description=self.session.description,
+            title=data.title,
+            look_for=data.look_for,
+            batches=debugger.batches.per_epoch,
+            classes=data.classes,
+            notes=(
+                *((each.source, debugger.watched(each)) for each in debugger.watches),
+                *(("", text) for text in self._logged),
+            ),
+            findings=self.findings.known(),
+            keys=footer(self),
+            original=debugger.original_view if isinstance(debugger, Branch) else None,
+            edits=debugger.edits if isinstance(debugger, Branch) else (),
+        )
+        self._frame = self.here.fill(frame)
+        return self._frame
+
+    def choose(self, **changes: object) -> None:
+        """Other choices of what to look at, by the names of `Selection`."""
+        self.selection = replace(self.selection, **changes)  # pyright: ignore[reportArgumentType]
+
+    def turn_to(self, page: PageName) -> None:
+        """Another page."""
+        self.choose(page=page, asked=(), follow=0)
+
+    def take(self, debugger: Debugger) -> None:
+        """Goes on with another debugger at the same point."""
+        self.session = replace(self.session, debugger=debugger)
+        self.findings.forget()
+        self.writer = writer_for(debugger.plan, self.notation)
+        self.choose(asked=(), follow=0, operand=None)
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        """What a click on a target, at this place inside it, asks for."""
+        match target:
+            case ToPosition(position=position):
+                return self.go(position)
+            case ToLine(block=block, index=index, gutter=True):
+                self.debugger.toggle(self.debugger.program.blocks[block].lines[index])
+            case ToLine(block=block, index=index):
+                self.choose(line=(block, index))
+            case _:
+                return self.here.click(target, x, y)
+        return True
+
+    # Moves
+
+    def moved(self, moved: bool, *, keep_operand: bool = False) -> bool:
+        """What a move of the debugger does to what is looked at; `moved` again."""
+        operand = self.selection.operand if keep_operand else None
+        self.choose(operand=operand, line=None, asked=(), follow=0)
+        self._log()
+        return moved
+
+    def _log(self) -> None:
+        """What logpoints say on the way here, when it was a way forward."""
+        position = self.debugger.position
+        said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
+        self._logged = [*self._logged, *said][-LOG_LINES:]
+        self._log_from = position
+
+    def go(self, to: Point | int) -> bool:
+        """To a point or a position."""
+        return self.moved(self.debugger.go(to))
+
+    def step(self, lines: int) -> bool:
+        """Some lines on, or back when negative."""
+        return self.moved(self.debugger.step(lines))
+
+    def next(self) -> bool:
+        """One time step on; on the same line, the cell cursor stays in its picture."""
+        return self._time_step(self.debugger.next)
+
+    def previous(self) -> bool:
+        """One time step back."""
+        return self._time_step(self.debugger.previous)
+
+    def _time_step(self, move: Callable[[], bool]) -> bool:
+        before = self.stops.present
+        moved = move()
+        return self.moved(moved, keep_operand=before == self.stops.present)
+
+    def finish(self) -> bool:
+        """To the end of the phase."""
+        return self.moved(self.debugger.finish())
+
+    def start_of_phase(self) -> bool:
+        """To the start of the phase."""
+        return self.moved(self.debugger.start_of_phase())
+
+    # Running
+
+    @property
+    def rate(self) -> int:
+        """How many lines a second are run while it is running."""
+        return SPEEDS[self._speed]
+
+    def run_faster(self, by: int) -> None:
+        """A higher speed, or a lower one when negative, as far as there are any."""
+        self._speed = max(0, min(self._speed + by, len(SPEEDS) - 1))
+
+    def tick(self) -> None:
+        """One line on; no further where a breakpoint is."""
+        self.debugger.step(1)
+        if self.stops.reached():
+            self.running = False
+        self.moved(True)
+
+    # What is looked at
+
+    def sample(self, step: int) -> None:
+        """Another sample, or the whole batch."""
+        frame = self.frame
+        now = -1 if frame.sample is None else frame.sample
+        chosen = (now + 1 + step) % (frame.samples + 1) - 1
+        self.choose(sample=None if chosen < 0 else chosen)
+
+    def log(self) -> None:
+        """Logarithmic colours for all, linear ones for all, or as each quantity needs."""
+        self.choose(log={None: True, True: False, False: None}[self.selection.log])
+        scale = {None: "as each quantity needs", True: "logarithmic", False: "linear"}[self.selection.log]
+        self.say(f"Colours: {scale}")
+
+    def write_in(self, name: str = "") -> None:
+        """A notation (the next one) for listing and pictures; the point and the numbers stay."""
+        names = list(NOTATIONS)
+        self.notation = name if name in NOTATIONS else names[(names.index(self.notation) + 1) % len(names)]
+        self.writer = writer_for(self.debugger.plan, self.notation)
+        self.findings.forget()
+        self.choose(operand=None)
+        self.say(f"Notation: {self.notation}, {NOTATIONS[self.notation].source}")
+
+    def reach(self) -> None:
+        """The flow page with which loss reaches which step, or with the flow again."""
+        self.choose(reach=not self.selection.reach or self.selection.page != "flow")
+        self.turn_to("flow")

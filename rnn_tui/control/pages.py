@@ -1,0 +1,135 @@
+"""Pages: what the body of the screen shows, and what the keys that depend on it do there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from engine.derive import gradient
+from engine.why import Cell
+from rnn_tui.frame import Frame, cell_of_part
+from rnn_tui.panes.ledger import weight_cell
+from rnn_tui.targets import ToCell, ToWeight, cell_at
+
+if TYPE_CHECKING:
+    from rnn_tui.control.controller import Controller
+
+Heights: TypeAlias = dict[str, str | int]
+"""Panes by name, and how high each is: in lines (7), or its share of what is left ("2fr")."""
+
+
+class Page:
+    """What one page shows and does; a page overrides what is otherwise there."""
+
+    enters: ClassVar[str] = ""
+    """What Enter does, in the footer; empty: it asks why."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+
+    def panes(self, height: int) -> Heights:
+        """The panes in the body of a screen of this height."""
+        raise NotImplementedError
+
+    def works(self, action: str) -> bool:
+        """Whether one of the footer's actions that depend on the page does something here."""
+        return False
+
+    def fill(self, frame: Frame) -> Frame:
+        """The frame with what only this page draws."""
+        return frame
+
+    def cursor(self, rows: int, columns: int) -> None:
+        """Moves the cursor; here the cell cursor inside its picture."""
+        frame = self.controller.frame
+        if frame.cell is None or frame.inspected is None:
+            return
+        values = frame.parts[frame.inspected].values
+        assert values is not None
+        row = max(0, min(frame.cell[0] + rows, values.shape[0] - 1))
+        column = max(0, min(frame.cell[1] + columns, values.shape[1] - 1))
+        self.controller.choose(row=row, column=column)
+
+    def tab(self, step: int) -> None:
+        """The cursor into the next picture; here of this line."""
+        frame = self.controller.frame
+        if frame.inspected is None:
+            return
+        pictures = [i for i, part in enumerate(frame.parts) if part.values is not None]
+        at = pictures.index(frame.inspected)
+        self.controller.choose(operand=pictures[(at + step) % len(pictures)])
+
+    def enter(self) -> bool:
+        """Asks about what is under the cursor, or goes there. False when it got nowhere."""
+        return True
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        """What a click on a target of one of its panes asks for."""
+        return True
+
+
+class Flow(Page):
+    """The flow of as many quantities as fit."""
+
+    def panes(self, height: int) -> Heights:
+        return {"listing": "1fr", "flow": "1fr"}
+
+
+class Program(Page):
+    """This line as pictures, and the flow below it."""
+
+    def panes(self, height: int) -> Heights:
+        if height < 24:
+            return {"listing": "1fr", "line": "1fr"}
+        return {"listing": "1fr", **({"line": "3fr", "flow": "2fr"} if height >= 30 else {"line": "1fr", "flow": 6})}
+
+    def works(self, action: str) -> bool:
+        return self.controller.debugger.position > 0 and action in ("enter", "cell(0,-1)", "operand(1)")
+
+    def enter(self) -> bool:
+        frame = self.controller.frame
+        if frame.inspected is not None and frame.cell is not None:
+            cell = cell_of_part(frame)
+            if cell is None:
+                self.controller.say("This is computed within the line: ask one of its other numbers.")
+            else:
+                self.controller.why.ask(cell)
+        return True
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        if isinstance(target, ToCell):
+            row, column = cell_at(target, x, y)
+            self.controller.choose(operand=target.part, row=row, column=column)
+        return True
+
+
+class Weights(Page):
+    """The parameters with their gradients."""
+
+    def panes(self, height: int) -> Heights:
+        return {"listing": "1fr", "weights": "1fr"}
+
+    def works(self, action: str) -> bool:
+        return action in ("enter", "cell(0,-1)", "operand(1)")
+
+    def cursor(self, rows: int, columns: int) -> None:
+        cell = weight_cell(self.controller.frame)
+        row, column = cell.place
+        self.controller.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name)
+
+    def tab(self, step: int) -> None:
+        names = self.controller.debugger.program.parameters
+        at = names.index(weight_cell(self.controller.frame).name)
+        self.controller.choose(parameter=names[(at + step) % len(names)])
+
+    def enter(self) -> bool:
+        view, cell = self.controller.frame.view, weight_cell(self.controller.frame)
+        slope = gradient(cell.name)
+        down_to = view.summed_to(slope) or 1
+        self.controller.why.ask(Cell(slope, view.point.iteration, None, cell.cell, down_to=down_to))
+        return True
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        if isinstance(target, ToWeight):
+            row, column = cell_at(target, x, y)
+            self.controller.choose(parameter=target.parameter, row=row, column=column)
+        return True

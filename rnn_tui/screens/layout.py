@@ -1,0 +1,54 @@
+"""Which panes there are, and how the space is shared out among them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rnn_tui.control.pages import Heights, Page
+from rnn_tui.panes.findings import draw_findings
+from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.header import draw_footer, draw_header
+from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.line import draw_line
+from rnn_tui.panes.listing import draw_listing
+from rnn_tui.panes.notes import draw_notes
+from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.training import draw_training
+from rnn_tui.panes.weights import draw_weights
+from rnn_tui.panes.why import draw_why
+from rnn_tui.widgets.pane import Draw
+
+SMALLEST = (60, 18)
+ABOVE: dict[str, Draw] = {"header": draw_header, "strip": draw_strip}
+LEFT: dict[str, Draw] = {"listing": draw_listing, "notes": draw_notes}
+RIGHT: dict[str, Draw] = {
+    "line": draw_line,
+    "flow": draw_flow,
+    "weights": draw_weights,
+    "training": draw_training,
+    "findings": draw_findings,
+    "why": draw_why,
+}
+BELOW: dict[str, Draw] = {"inspector": draw_inspector, "footer": draw_footer}
+
+
+class Layout(NamedTuple):
+    """Whether the window is too small, the width of the left column, and the heights of the panes that are shown."""
+
+    small: bool
+    left: int
+    around: Heights
+    body: Heights
+
+
+def layout(page: Page, notes: int, width: int, height: int) -> Layout:
+    """The layout of a screen of width × height with so many lines of notes."""
+    around: Heights = {
+        "header": 1 if height < 38 else 2,
+        "strip": 3 if height < 30 else 4,
+        "inspector": 3 if height < 30 else 7 if height < 45 else 10,
+        "footer": 1,
+    }
+    noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}
+    left = 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
+    return Layout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**page.panes(height), **noted})

@@ -1,0 +1,71 @@
+"""What keys do, without a screen; and how the space of one is shared out."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.program import Point
+from engine.session import open_session
+from rnn_tui.control.controller import Controller
+from rnn_tui.frame import PAGES
+from rnn_tui.look import look
+from rnn_tui.screens.layout import LEFT, RIGHT, layout
+from rnn_tui.targets import ToCell, cell_at
+
+
+def controller() -> tuple[Controller, list[str]]:
+    said: list[str] = []
+    return Controller(open_session(None, {}), look(), said.append), said
+
+
+def test_a_call_changes_the_next_frame_and_no_frame_that_was_handed_out() -> None:
+    control, _ = controller()
+    assert control.go(Point(0, "backward", 7, "dz"))
+    before = control.refresh()
+    assert control.step(1)
+    control.here.cursor(2, 3)
+    after = control.refresh()
+    assert before.view.point.line == "dz" and before.cell == (0, 0)
+    assert after.view.point.line == "dx" and after.selection.row == 2
+    assert not control.go(control.debugger.position)
+
+
+def test_what_cannot_be_is_said() -> None:
+    control, said = controller()
+    control.stops.toggle()
+    assert control.stops.search(1) is None
+    control.edits.undo()
+    assert ["Choose a line" in said[0], "No breakpoint" in said[1], "Nothing is set" in said[2]] == [True] * 3
+
+
+def test_an_explanation_is_open_over_the_page_it_was_asked_from() -> None:
+    control, _ = controller()
+    control.go(Point(0, "backward", 7, "dz"))
+    assert control.here.enter()
+    assert control.here is control.why and control.refresh().asked is not None
+    assert control.here.enter()
+    assert [cell.name for cell in control.selection.asked] == ["dz", "da"]
+    assert not control.why.follow(99)
+    control.why.back()
+    control.why.back()
+    assert control.here is control.page and control.refresh().asked is None
+
+
+@pytest.mark.parametrize("height", [18, 24, 36, 50])
+def test_every_page_shares_out_the_body_among_panes_that_there_are(height: int) -> None:
+    control, _ = controller()
+    assert tuple(control.pages) == PAGES
+    for page in (*control.pages.values(), control.why):
+        for notes in (0, 1, 40):
+            shown = layout(page, notes, 120, height)
+            assert set(shown.body) <= {*LEFT, *RIGHT}
+            assert set(shown.body) & set(LEFT) and set(shown.body) & set(RIGHT)
+            assert ("notes" in shown.body) == (notes > 0)
+    assert not layout(control.page, 0, 120, height).small and layout(control.page, 0, 59, height).small
+
+
+def test_a_click_finds_the_cell_of_the_whole_array() -> None:
+    pooled = ToCell(0, shape=(100, 40), shown=(10, 20), cell_width=2, lines_per_row=0.5)
+    assert cell_at(pooled, 0, 0) == (0, 0)
+    assert cell_at(pooled, 5, 2) == (40, 4)
+    assert cell_at(pooled, 99, 99) == (90, 38)
