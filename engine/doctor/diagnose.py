@@ -354,7 +354,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         )
         if "error" in answer:
             return False
-        changed = subject(problem)
+        changed = replace(subject, sites=instrument(ast.parse(text)).sites)(problem)
         if changed.error is not None or set(changed.gradients) != set(measured.gradients):
             return False
         right = comparing.compare_all(problem, changed.gradients, frozenset(missing), tolerance=tolerance)

@@ -78,6 +78,12 @@ def find_scale(problem: Problem, run: Run, measured: Measurement, reference: Ref
     return Scale(1.0, allowed[1.0], "nothing", not disagrees)
 
 
+def has_loss(problem: Problem, run: Run, single: bool) -> bool:
+    """Whether something that is called a loss is the reference's, in a reduction that people use."""
+    allowed = scales(problem, single)
+    return any(named and _nearest(ratio, allowed) is not None for ratio, named in _recorded(problem, run, single))
+
+
 def _nearest(ratio: float, allowed: Mapping[float, str]) -> float | None:
     return next((s for s in allowed if abs(ratio / s - 1) < CLOSE), None)
 

@@ -594,6 +594,8 @@ def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]
     for value, name in (*(stepwise if B == 1 else ()), *values):
         if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
             continue
+        if value.ndim > 1 and not value.any():
+            continue  # before it is filled
         seen.append(value)
         for loss, predict, y in _target_readings(value, B, T, C):
             network = replace(found.problem.network, loss=loss, predict=predict)

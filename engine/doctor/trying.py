@@ -466,7 +466,8 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     best = replace(start, outputs=-1.0)
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
-    for (head, count), predict in itertools.product(heads, ("last", "every")):
+    predicts = ("every", "last") if "da" in start.recipe.given else ("last", "every")
+    for (head, count), predict in itertools.product(heads, predicts):
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -568,7 +569,9 @@ def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     if {"da", "dlogits"} & given and "y" not in given:
         flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB")
         flows = flows if not base.single else ("TH", "HT", "TH1", "H", "H1", "1H")
-        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        every = problem.network.predict == "every"  # a gradient at every step hides nothing
+        own = dict.fromkeys(flow for flow in (base.upstream, *flows) if ("T" in flow) == every)
+        yield from (replace(base, upstream=flow) for flow in own)
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
         yield replace(base, y=y)
@@ -593,6 +596,10 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
             name = match.entry.name
             if (name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6) or name == "dlogits":
                 seen.add((name, match.entry.t))
+    from engine.doctor.scale import has_loss
+
+    if has_loss(problem, run, trial.layout.single):
+        seen.add(("loss", None))
     every, T = network.predict == "every", problem.X.shape[1]
     main = "p" if network.head.classes else "logits"
     wanted = set(range(1, T + 1)) if every else {None, T}
