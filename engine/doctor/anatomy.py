@@ -242,6 +242,18 @@ class Program:
             )
         )
 
+    def resets(self, main: Function) -> bool:
+        """Whether another method of its class, which the backward pass does not call, is there to reset the gradients."""
+        others = [f for f in self.functions if f.owner is main.owner and f is not main and f.node.name != "__init__"]
+        named = {f.name for f in others if re.search("(zero|reset|clear|init).*grad", f.node.name, re.I)}
+        named |= {
+            f.name
+            for f in others
+            for n in ast.walk(f.node)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and roles.gradient(n.attr)
+        }
+        return any(not self.calls(main, f) for f in others if f.name in named)
+
     def find(self, name: str) -> Function | None:
         """The function called so; of a class as `Class.method` or by the method's name alone."""
         return next((f for f in self.functions if name in (f.name, f.node.name)), None)

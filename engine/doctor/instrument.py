@@ -31,7 +31,8 @@ class Site:
     """A place whose value is recorded.
 
     `kind` is assign, increment, after, append, return, part, or passed (a variable returned as it is). `target` is what it is
-    assigned to, as text ("" for a part); `names` the targets where one value is unpacked; `function` where it is (""): the module itself; `loops` the numbers of the loops around it.
+    assigned to, as text ("" for a part); `names` the targets where one value is unpacked; `function` where it is ("": the
+    module itself); `loops` the numbers of the loops around it.
     """
 
     line: int

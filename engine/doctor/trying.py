@@ -17,7 +17,7 @@ from engine.doctor.calls import Recipe
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
-from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.problem import Measure, Measurement, Problem, make_problem
 from engine.doctor.process import Process
 from engine.doctor.returned import gradients_in, recorded
 from engine.doctor.values import is_array
@@ -88,17 +88,16 @@ class Subject:
     penalty: Penalty | None = None
     """What the user's loss has on the weights."""
 
-    def run(
-        self, problem: Problem, *, layout: Layout | None = None, record: bool = False, seconds: float = CALL_SECONDS
-    ) -> Run:
-        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error."""
+    def run(self, problem: Problem, *, layout: Layout | None = None, record: bool = False, times: int = 1) -> Run:
+        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error. With `times` it is called
+        that often on the same instance."""
         own = layout or self.layout
         values: list[Any] = []
         fields: list[Mapping[str, Any]] = []
         events: list[Event] = []
         for sample in range(len(problem.X)) if own.single else (None,):
             request = self.recipe.request(problem, own, sample)
-            answer = self.process.ask("call", seconds=seconds, record=record, stops=record, **request)
+            answer = self.process.ask("call", seconds=CALL_SECONDS, record=record, stops=record, times=times, **request)
             events += events_of(self.sites, answer, first=len(events), sample=sample)
             if "error" in answer:
                 return Run(tuple(values), tuple(fields), tuple(events), answer["error"])
@@ -116,6 +115,15 @@ class Subject:
             return Measurement(None, {}, error=f"{run.error['kind']}: {run.error['message']}")
         measured = self.measurement(problem, run)
         return measured if measured.gradients else self.measurement(problem, self.run(problem, record=True))
+
+    @property
+    def second(self) -> Measure | None:
+        """What it says when it is called a second time on the same instance; None for what is no method."""
+        return self._second if self.recipe.owner is not None else None
+
+    def _second(self, problem: Problem) -> Measurement:
+        run = self.run(problem, times=2)
+        return Measurement(None, {}, error="") if run.error is not None else self.measurement(problem, run)
 
     def measurement(self, problem: Problem, run: Run) -> Measurement:
         """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""

@@ -281,14 +281,12 @@ class Worker:
             instance = self.space[wanted["class"]](**with_arguments)
             for name, value in wanted["attributes"].items():
                 setattr(instance, name, self._argument(value, []))
-        done: list[str] = []
-        for call in request["calls"]:
+        for call in request["calls"] * int(request.get("times", 1)):
             owner = instance if call.get("method") else None
             function = getattr(owner, call["function"]) if owner is not None else self.space[call["function"]]
             positional = [self._argument(v, results) for v in call.get("arguments", ())]
             named = {k: self._argument(v, results) for k, v in call.get("named", {}).items()}
             results.append(function(*positional, **named))
-            done.append(call["function"])
         fields: dict[str, Any] = {}
         if instance is not None:
             own = cast("dict[str, Any]", vars(instance))
