@@ -378,13 +378,17 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
         return Recipe((), tuple(settable))
     constructor = next((f for f in program.functions if f.owner is main.owner and f.node.name == "__init__"), None)
     construct: list[Argument] = []
-    for name, default in constructor.parameters if constructor else ():
+    parameters = constructor.parameters if constructor else ()
+    left = [r for r in ("D", "H", "C", "B", "T") if r not in {roles.role(name) for name, _ in parameters}]
+    for name, default in parameters:
         meant = roles.role(name)
         if meant in ("D", "H", "C", "lr", "B", "T", "far", "once", "off", "X", "y", *WEIGHT_ROLES):
             kept = default is not None and meant in ("B", "T", "far", "off")
             construct.append(Argument(name, "default" if kept else cast("str", meant)))
         elif default is not None:
             construct.append(Argument(name, "default"))
+        elif left:  # a size, most likely; the weights are set afterwards anyway
+            construct.append(Argument(name, left.pop(0)))
         else:
             raise Unknown(
                 f"{main.owner.name} is made with {name}, which no known name explains; give it a default value"

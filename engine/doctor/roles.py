@@ -58,7 +58,7 @@ _NAMES: dict[str, str] = {
     "D": "d n_x input_size input_dim n_in n_features n_inputs features_dim in_dim vocab_size word_dim "
     "n_input dim input_len n_dimensions "
     "dims n_dims num_features nx n_vocab idim num_inputs v_size d_in insize in_size",
-    "H": "h n_h n_a hidden_size hidden_dim n_hidden n_units num_hidden units nh hidden_units na n_neurons "
+    "H": "h n_h n_a n_hid nhid hidden_size hidden_dim n_hidden n_units num_hidden units nh hidden_units na n_neurons "
     "hdim num_units d_h hsize "
     "hid_size hidden_len state_dim state_size h_dim",
     "C": "k n_y output_size output_dim n_out n_classes num_classes n_outputs out_dim n_unique n_output "

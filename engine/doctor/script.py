@@ -45,6 +45,10 @@ from engine.network import TRUNCATIONS, Network
 SECONDS = 3.0
 CANDIDATES = 4
 """Values tried for one role."""
+MARGIN = 500
+"""Values that a changed script may record more than the one it was made from, in one pass."""
+FORWARD_EVENTS = 6000
+"""Among which the forward pass is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +172,18 @@ def _examine_events(
     right = placing.Scales(1.0, frozenset(), found.turned)
     base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
     if error is not None and not harmless:
-        missing = len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
+        around = _loop_of_gradients(patient, found, error)
+        missing = around is not None or len(gradients) < len([n for n in found.names if n in roles.PARAMETERS])
         if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         if missing:
             line = error.get("line") or 1
             place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
             reason = f"the forward pass is right; in the backward pass {patient.failed(error, SECONDS)}"
-            return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
+            named = _over_samples(patient, found, error, around)
+            return replace(
+                base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True, diagnoses=named
+            )
     if not gradients:
         raise CannotRun(
             "its forward pass is that of a simple RNN, but nothing in it is called a gradient of the weights (dWx, grad_Wa, ...)"
@@ -224,7 +232,7 @@ def _examine_events(
         )
 
     def verify(text: str) -> bool:
-        return not given and _is_right(patient, text)
+        return not given and _is_right(patient, text, 2 * len(found.events) + MARGIN)
 
     report = without_read_out(located(patient, report, line_up, measure, found.problem, verify), other)
     if outputs and not report.diagnoses and (steps := _truncation(found, gradients, missing_names, tolerance)):
@@ -233,6 +241,33 @@ def _examine_events(
         words = f"the gradients are those of truncated backpropagation with K = {steps}"
         report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
     return unless_forward_unknown(report, outputs)
+
+
+def _loop_of_gradients(patient: Patient, found: Found, error: Mapping[str, Any]) -> int | None:
+    """The number of the loop of the backward pass in which the script failed; None where it failed elsewhere."""
+    if found.update is not None:
+        return None
+    loops = {e.site.loops[-1] for e in found.events if e.site.loops and e.target and _gradient(found, e.target)}
+    failed = {site.loops[-1] for site in patient.sites if site.line == error.get("line") and site.loops}
+    loops |= {s.loops[-1] for s in patient.sites if s.loops and s.target and _gradient(found, s.target)}
+    return next(iter(loops & failed), None)
+
+
+def _over_samples(patient: Patient, found: Found, error: Mapping[str, Any], around: int | None) -> tuple[Finding, ...]:
+    """The finding that a loop over time counts samples, where an index beyond the last step says so."""
+    if around is None or error["kind"] not in ("IndexError", "KeyError"):
+        return ()
+    line = patient.loops[around][0]
+    loop = next(n for n in ast.walk(patient.program.tree) if isinstance(n, ast.For | ast.While) and n.lineno == line)
+    head = loop.iter if isinstance(loop, ast.For) else loop.test
+    names = {n.id for n in ast.walk(head) if isinstance(n, ast.Name)}
+    lengths = {e.target: len(e.array) for e in found.events if e.target in names and e.array is not None}
+    counts = {count for name, count in {**lengths, **error.get("counts", {})}.items() if name in names}
+    B, T = found.problem.X.shape[:2]
+    if B not in counts or T in counts:
+        return ()
+    id_ = "loop-over-wrong-axis"
+    return (Finding(id_, CATALOGUE[id_].title, (), None, Place(line, patient.source.line(line))),)
 
 
 def _scale(
@@ -269,12 +304,13 @@ def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset
     return None
 
 
-def _is_right(patient: Patient, text: str) -> bool:
-    """Whether a changed script's gradients are right."""
+def _is_right(patient: Patient, text: str, most: int) -> bool:
+    """Whether a changed script's gradients are right, as far as that many recorded values show."""
     tree = ast.parse(text)
     made = instrument(tree)
+    file = str(patient.process.file)
     answer = patient.process.ask(
-        "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
+        "load", seconds=1.0, file=file, name="__main__", text=text, record=True, stops=True, most=most
     )
     changed = replace(patient, sites=made.sites, loops=made.loops)
     found = _recognised(_events(changed, answer), {})
@@ -564,25 +600,56 @@ def _settled(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) ->
 
 
 def _first_update(found: Found) -> Event | None:
-    """The first event in which a weight takes a new value near its old one."""
+    """The first event in which a weight takes a new value near its old one, where the backward pass is done; if it is not done yet then,
+    the next such event, or the one with which the next forward pass begins."""
     weights = [(name, np.asarray(value)) for name, value in found.problem.parameters.items() if value.any()]
-    begun = False
+    forward = _forward_sites(found)
+    begun = early = False
     for event in found.events:
         value = event.value
         if event.target and _gradient(found, event.target):
             begun = True
+        if early and event.site in forward:
+            return event
         if not begun or not is_array(value) or event.site.kind in ("part", "increment"):
             continue
-        if _gradient(found, event.target) is not None:
+        if _gradient(found, event.target) is not None or not _is_changed(found, value, weights):
             continue
-        for name, weight in weights:
-            own = value.T if name in found.turned and value.ndim == 2 else value
-            if own.size != weight.size or (weight.ndim == 2 and own.shape != weight.shape):
-                continue
-            distance = float(np.linalg.norm(own.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
-            if 0.0 < distance < 0.5:
-                return event
+        if event.site.loops and not any(event.site.loops[-1] in site.loops for site in forward):
+            early = True  # inside the loop of the backward pass
+        else:
+            return event
     return None
+
+
+def _is_changed(found: Found, value: Array, weights: Sequence[tuple[str, Array]]) -> bool:
+    """Whether a value is near a weight, but not the weight."""
+    for name, weight in weights:
+        own = value.T if name in found.turned and value.ndim == 2 else value
+        if own.size != weight.size or (weight.ndim == 2 and own.shape != weight.shape):
+            continue
+        distance = float(np.linalg.norm(own.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
+        if 0.0 < distance < 0.5:
+            return True
+    return False
+
+
+def _forward_sites(found: Found) -> set[Site]:
+    """Where states of the forward pass are computed."""
+    states = np.asarray(found.problem.tape[found.problem.network.table.output])[1:]
+    sums = np.sort([float(np.abs(part).sum()) for state in states for part in (state, *state)])
+    sites: set[Site] = set()
+    for event in found.events[:FORWARD_EVENTS]:
+        if (
+            event.array is not None
+            and event.site.kind != "part"
+            and event.array.size in (states[0].size, states[0, 0].size)
+        ):
+            total = float(np.abs(event.array.astype(float)).sum())
+            k = int(np.searchsorted(sums, total * (1 - 1e-9)))
+            if k < len(sums) and 0 < sums[k] <= total * (1 + 1e-9):
+                sites.add(event.site)
+    return sites
 
 
 def _with_targets(found: Found, known: Mapping[str, list[tuple[int, Array, str]]]) -> Iterator[tuple[Problem, str]]:

@@ -44,6 +44,7 @@ class Recorder:
         self.on = False
         self.stops = False
         self.sites: list[Site] = []
+        self.most = EVENTS
         self.clear()
 
     def clear(self) -> None:
@@ -117,7 +118,7 @@ class Recorder:
         site = self.sites[number]
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
         self.events.append((number, value, target, rounds))
-        self.full = len(self.events) >= EVENTS or self.bytes > BYTES
+        self.full = len(self.events) >= self.most or self.bytes > BYTES
 
 
 class _Anything(types.ModuleType):
@@ -192,6 +193,7 @@ class Worker:
         self.recorder.clear()
         self.recorder.on = bool(request.get("record"))
         self.recorder.stops = bool(request.get("stops"))
+        self.recorder.most = int(request.get("most", EVENTS))
         answer: dict[str, Any] = {}
         signal.setitimer(signal.ITIMER_REAL, float(request["seconds"]), 0.2)
         try:
@@ -360,6 +362,8 @@ class Worker:
             frame = frames[-1]
             answer["function"] = frame.f_code.co_name
             answer["shapes"] = self._shapes(frame, lines[-1])
+            known = [*frame.f_globals.items(), *frame.f_locals.items()]
+            answer["counts"] = {k: int(v) for k, v in known if is_whole(v) and abs(v) < OF_ONE}
         return answer
 
     def _shapes(self, frame: types.FrameType, line: int) -> dict[str, Any]:
