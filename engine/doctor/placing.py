@@ -564,12 +564,13 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
     meant = line_up.meant(seen.event.target) if seen.event.target else frozenset[str]()
-    called, value = base_name(seen.event.target), np.asarray(seen.event.value)
-    if not meant and called.startswith("d") and value.size in line_up.reference.sizes(called) and count < steps:
-        return called, steps - count if site.loops else None  # called as the reference calls it
-    if not meant and (made := _made_from(line_up, seen)) is not None:
+    named = base_name(seen.event.target)  # perhaps as the reference calls it
+    known = named if np.asarray(seen.event.value).size in line_up.reference.sizes(named) and named[:1] == "d" else ""
+    made = _made_from(line_up, seen) if not meant else None
+    if made is not None and known in ("", made.name):
         return made.name, made.t
-    name = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant) or _by_shape(line_up, seen)
+    called = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant)
+    name = called or known or _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
     output = f"d{line_up.reference.problem.network.table.output}"
     if name == output and looped and _made_before(line_up, seen, output, steps):
