@@ -30,8 +30,9 @@ _CHANGING = {
 class Site:
     """A place whose value is recorded.
 
-    `kind` is assign, increment, after, append, return or part. `target` is what it is assigned to, as text ("" for a part); `names`
-    the targets where one value is unpacked; `function` where it is (""): the module itself; `loops` the numbers of the loops around it.
+    `kind` is assign, increment, after, append, return, part, or passed (a variable returned as it is). `target` is what it is
+    assigned to, as text ("" for a part); `names` the targets where one value is unpacked; `function` where it is ("": the
+    module itself); `loops` the numbers of the loops around it.
     """
 
     line: int
@@ -201,14 +202,25 @@ class _Writer:
     # Expressions
 
     def value(self, value: ast.expr, kind: str, target: str, node: ast.AST, *, names: tuple[str, ...] = ()) -> ast.expr:
+        if isinstance(value, ast.Lambda) and kind == "assign":
+            return self._lambda(value, target)
         if isinstance(
             value, ast.Constant | ast.Lambda | ast.JoinedStr | ast.Starred | ast.Yield | ast.YieldFrom | ast.Await
         ):
             return value
         if kind == "return" and isinstance(value, ast.Name):
-            return value
+            kind = "passed"
         site = self._site(node, kind, target, value, names=names)
         return self._call(RECORD, [ast.Constant(site), self.parts(value)], value)
+
+    def _lambda(self, value: ast.Lambda, name: str) -> ast.Lambda:
+        """A small function of one line: what it returns."""
+        outer, self.loops = self.loops, []
+        self.function.append(name)
+        value.body = self.value(value.body, "return", "", value.body)
+        self.function.pop()
+        self.loops = outer
+        return value
 
     def parts(self, value: ast.expr) -> ast.expr:
         """The same expression with the values of its parts recorded too."""

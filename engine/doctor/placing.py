@@ -18,6 +18,7 @@ from engine.doctor.names import SIMPLE, Names
 from engine.doctor.source import Source
 from engine.doctor.stacking import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.trying import Event
+from engine.doctor.values import is_array
 from engine.functions import Array
 
 SAME_SCALE = 1e-6
@@ -172,6 +173,8 @@ class Timeline:
             True,
         ):
             return True  # an array of which only a part was written, and that part is right
+        if site.kind == "after" and self.by_site[site][-1].right:
+            return True  # filled part by part
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
@@ -250,16 +253,23 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
     forward: set[Site] = set()
+    tape, one = reference.problem.tape, reference.problem.network.outputs == 1
+    numbers = {name: np.ravel(tape[name]) for name in outputs if one and name in tape}
     for event in events:
+        if event.site.kind == "passed":
+            continue
         value = event.array
-        if value is None or value.dtype.kind in "ib" or _BLANK.match(event.site.source):
+        for name in numbers:
+            if not outputs[name] and _is_number(event, numbers[name]):
+                outputs[name] = len(seen) + 1
+        if value is None or value.dtype.kind in "iub" or _BLANK.match(event.site.source):
             continue
         if not outputs["logits"]:
             forward.add(event.site)
         if not value.any():
             named = made.get(event.site, frozenset())
-            backward = event.site.loops and event.site.kind == "assign" and event.site not in forward
-            if backward and outputs["logits"]:
+            started = event.site.loops and event.site.kind == "assign" and "zeros" not in event.site.source
+            if started and outputs["logits"] and event.site not in forward:
                 right = bool(reference.zeros & named)
                 seen.append(Seen(event, (), right, right))
             continue
@@ -276,12 +286,29 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
                 outputs[name] = len(seen)
+    outputs = {name: min(first, len(seen) - 1) for name, first in outputs.items()}
     by_site: dict[Site, list[Seen]] = {}
     for each in seen:
         by_site.setdefault(each.event.site, []).append(each)
-    start = outputs["p"] or outputs["logits"]
+    start = outputs["p"] or outputs["logits"] or _last_state(seen, reference)
     sites = {site: tuple(those) for site, those in by_site.items()}
     return Timeline(tuple(seen), start, sites, reference, events, scales)
+
+
+def _last_state(seen: Sequence[Seen], reference: Reference) -> int:
+    """Where the forward pass ends that has no outputs: after the last step's state."""
+    output, steps = reference.problem.network.table.output, reference.problem.X.shape[1]
+    return next(
+        (k for k, s in enumerate(seen, 1) for m in s.matches if (m.entry.name, m.entry.t) == (output, steps)), 0
+    )
+
+
+def _is_number(event: Event, wanted: Array) -> bool:
+    """Whether an event is one of these numbers, alone: the output of one sample."""
+    value = event.value
+    if not isinstance(value, float) and not (is_array(value) and value.size == 1):
+        return False
+    return bool(np.isclose(wanted, float(np.ravel(value)[0]), rtol=1e-9, atol=0.0).any())
 
 
 def _is_right(match: Match, scales: Scales, reference: Reference) -> bool:
