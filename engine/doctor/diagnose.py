@@ -469,7 +469,16 @@ def located(
         report = replace(report, first_divergence=place_of(patient, line_up, first))
     from engine.doctor.naming_bridge import named
 
-    return named(patient, report, line_up, measure, problem, verify)
+    found = named(patient, report, line_up, measure, problem, verify)
+    if first is None or found.diagnoses:
+        return found
+    from engine.doctor.blaming import blamed
+
+    found_elsewhere = blamed(line_up, first)
+    if found_elsewhere is None:
+        return found
+    other, (quantity, t) = found_elsewhere
+    return replace(found, first_divergence=replace(place_of(patient, line_up, other), quantity=quantity, t=t))
 
 
 def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:

@@ -206,7 +206,9 @@ class Subject:
             wanted["initial"] = False
         if self.layout.tokens:
             wanted.pop("inputs", None)
-        return _adapted(_made(**wanted), self.recipe, self.layout)
+        held = layouts.parameters_held(self.recipe.given, self.cell, self.layout)
+        given = held | (self.recipe.given & {*self.recipe.names.states})
+        return _adapted(_made(**wanted), given, tokens=self.layout.tokens, one_vocabulary=self.recipe.one_vocabulary)
 
     def _fixed(self) -> dict[str, Any]:
         if self.layout.tokens:
@@ -224,20 +226,19 @@ def _made(**wanted: Any) -> Problem:
 
 
 @lru_cache(maxsize=256)
-def _adapted(problem: Problem, recipe: Recipe, layout: Layout) -> Problem:
+def _adapted(problem: Problem, given: frozenset[str], *, tokens: bool, one_vocabulary: bool) -> Problem:
     """The problem as this program can take it: one-hot inputs for tokens; biases and initial states that it does not have at zero."""
     network, x = problem.network, problem.X
-    given = layouts.parameters_held(recipe.given, network.table, layout)
     weights = {
         name: np.zeros_like(value) if value.ndim == 1 and name not in given else value
         for name, value in network.weights.items()
     }
-    initial = {name: value for name, value in problem.initial.items() if _state_role(name, network) in recipe.given}
+    initial = {name: value for name, value in problem.initial.items() if _state_role(name, network) in given}
     if initial.keys() != problem.initial.keys():
         problem = replace(problem, initial=initial)
-    if layout.tokens:
+    if tokens:
         rng = np.random.default_rng(5)
-        size = network.outputs if recipe.one_vocabulary else network.inputs
+        size = network.outputs if one_vocabulary else network.inputs
         x = np.eye(size)[rng.integers(0, size, x.shape[:2])]
         if size != network.inputs:
             for name, axes in network.table.parameters.items():
