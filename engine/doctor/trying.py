@@ -28,7 +28,7 @@ from engine.functions import Array
 from engine.network import Network
 
 SEARCH_SECONDS = 1.6
-CALL_SECONDS = 1.5
+CALL_SECONDS, BRIEF_SECONDS = 1.5, 0.3
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
 
 
@@ -105,10 +105,14 @@ class Subject:
             fields.append(answer["result"]["fields"])
         return Run(tuple(values), tuple(fields), tuple(events))
 
-    def __call__(self, problem: Problem) -> Measurement:
+    def briefly(self, problem: Problem) -> Measurement:
+        """The same, of a changed program, which may never end."""
+        return self(problem, seconds=BRIEF_SECONDS)
+
+    def __call__(self, problem: Problem, *, seconds: float = CALL_SECONDS) -> Measurement:
         """What the program says of a problem, in our names, layout and scale."""
         try:
-            run = self.run(problem)
+            run = self.run(problem, seconds=seconds)
         except Exception as ended:
             return Measurement(None, {}, error=str(ended))
         if run.error is not None:
