@@ -26,6 +26,7 @@ from engine.doctor.problem import Measure, Measurement, Problem, kind_of
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import Scale, find_scale, scales
+from engine.doctor.side_by_side import Arrays
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.doctor.stacking import is_bias
 from engine.doctor.trying import Run, Subject, Trial, search
@@ -308,7 +309,7 @@ def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
 def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
     problem, run = trial.problem, trial.run
     assert problem is not None and run is not None
-    reference = Reference(problem)
+    reference = Reference(problem, Arrays(trial.recipe.given, trial.layout.order))
     scale = supposed or Scale(1.0, "", "nothing")
     if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)

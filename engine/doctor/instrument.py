@@ -45,6 +45,8 @@ class Site:
     loops: tuple[int, ...] = ()
     plain: bool = False
     """Whether the value is only a name: nothing is computed here."""
+    rows: bool = False
+    """Of an array of which only a part is written: whether it is written anew there, not added to."""
 
 
 @dataclass
@@ -192,7 +194,7 @@ class _Writer:
             key = ast.Constant(None)
         if not all(isinstance(n, _SAFE) for n in ast.walk(base)):
             return []
-        site = self._site(node, "after", ast.unparse(target), node)
+        site = self._site(node, "after", ast.unparse(target), node, rows=arrays_only)
         return [self._expression(AFTER, [ast.Constant(site), _load(base), key], node)]
 
     # Expressions
@@ -222,6 +224,8 @@ class _Writer:
                 value.args = [self._part(argument) for argument in value.args]
             case ast.Attribute():
                 value.value = self._part(value.value)
+            case ast.List() | ast.Tuple():
+                value.elts = [self._part(element) for element in value.elts]
             case ast.IfExp():
                 value.body, value.orelse = self._part(value.body), self._part(value.orelse)
             case _:
@@ -232,12 +236,16 @@ class _Writer:
         if isinstance(value, ast.Attribute):
             value.value = self._part(value.value)
             return value
+        if isinstance(value, ast.List | ast.Tuple):
+            return self.parts(value)
         if not isinstance(value, ast.BinOp | ast.UnaryOp | ast.Call | ast.IfExp):
             return value
         site = self._site(value, "part", "", value)
         return self._call(RECORD, [ast.Constant(site), self.parts(value)], value)
 
-    def _site(self, node: ast.AST, kind: str, target: str, value: ast.AST, *, names: tuple[str, ...] = ()) -> int:
+    def _site(
+        self, node: ast.AST, kind: str, target: str, value: ast.AST, *, names: tuple[str, ...] = (), rows: bool = False
+    ) -> int:
         line, end = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
         self.result.sites.append(
             Site(
@@ -251,6 +259,7 @@ class _Writer:
                 names,
                 tuple(self.loops),
                 isinstance(value, ast.Name | ast.Subscript | ast.Attribute),
+                rows,
             )
         )
         return len(self.result.sites) - 1

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from engine.doctor import roles
+from engine.doctor.feeding import feeding
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.names import SIMPLE, Names
@@ -77,25 +78,51 @@ class Timeline:
 
     def meant(self, target: str) -> frozenset[str]:
         """The parameters (or the initial state) whose gradients a target is called."""
-        role, names = grad_param(target, self.scales.names), self.scales.names
-        cell = self.reference.problem.network.table
-        if role is None or not is_role(role, cell):
-            return frozenset() if role is None else frozenset((role,))
-        return parameters_in(role, cell, self.scales.order) if not names.simple else frozenset((role,))
+        return meant_by(target, self.scales, self.reference)
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
                 made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
+                made = [s for s in made if s.event.site.kind != "return" and not s.event.site.plain] or made
                 if made:
                     return made[-1]
             for k in range(self.start, len(self.seen)):
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
-                if not right and not seen.is_part and not self.is_harmless(k, strict=strict):
-                    return self._in_caller(k)
+                if not right and not seen.is_part and self._feeds(seen) and not self.is_harmless(k, strict=strict):
+                    return self._copied(self._in_caller(k))
         return None
+
+    def _feeds(self, seen: Seen) -> bool:
+        """Whether a value may have a part in the gradients that are wrong: those of a loss that is only printed have none."""
+        if not self._feeding:
+            return True
+        site, target = seen.event.site, seen.event.target
+        names = {base_name(target), final_name(target)} if target else {site.function.rpartition(".")[2]}
+        return bool(names & self._feeding)
+
+    @cached_property
+    def _feeding(self) -> frozenset[str]:
+        """The names that feed the wrong gradients; none where these are not known by their names."""
+        sites = dict.fromkeys(event.site for event in self.events if event.site.kind != "part")
+        gradients = {
+            name
+            for site in sites
+            for target in (*site.names, site.target)
+            if target and self.meant(target) & self.scales.wrong
+            for name in (base_name(target), final_name(target))
+        }
+        lines = [
+            (
+                site,
+                tuple(n for t in (*site.names, site.target) if t for n in (base_name(t), final_name(t))),
+                read_names(site.source),
+            )
+            for site in sites
+        ]
+        return feeding(lines, gradients) if gradients else frozenset()
 
     def index(self, seen: Seen) -> int:
         """Its place in the order."""
@@ -110,6 +137,23 @@ class Timeline:
         for later in self.seen[k + 1 : k + 8]:
             if later.event.site.function != site.function and not later.right:
                 return later
+        return seen
+
+    def _copied(self, seen: Seen) -> Seen:
+        """Where a wrong line reads what another has only handed on, though the reference makes something of it first: that line."""
+        name, t = expected(self, seen)
+        program = self.reference.problem.tape.plan.program
+        needed = {
+            (read.name, None if t is None else t - line.equation.step + read.step)
+            for line in program.lines
+            if line.name == name and line.phase == "backward"
+            for read in line.equation.reads
+        }
+        for _, operand in operands(self, seen):
+            handed_on = operand.event.site.plain and operand.event.site.loops and operand.event.target
+            known = [m.entry for m in operand.matches if m.entry.is_gradient and m.entry.kind == "value"]
+            if handed_on and known and needed and not needed & {(e.name, e.t) for e in known}:
+                return operand
         return seen
 
     def is_harmless(self, k: int, *, strict: bool = False) -> bool:
@@ -128,6 +172,7 @@ class Timeline:
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
+        added = {other.line for other in self.by_site if other.kind == "increment" and other.function == site.function}
         used = False
         for later in self.seen[k + 1 :]:
             own = later.event.site
@@ -140,6 +185,8 @@ class Timeline:
                 ):
                     return True
             if plain_target and later.event.target == name and own.kind in ("assign", "after"):
+                if name in read_names(own.source) or own.line in added:
+                    continue  # it is added to, and lives on in what comes of it
                 break
         return not used and not self.meant(seen.event.target) and not name.startswith(("d", "g", "D"))
 
@@ -178,24 +225,45 @@ class Compared:
         return timeline(self.events, self.reference, self.scales)
 
 
+def meant_by(target: str, scales: Scales, reference: Reference) -> frozenset[str]:
+    """The parameters (or the initial state) whose gradients a target is called."""
+    role, cell = grad_param(target, scales.names), reference.problem.network.table
+    if role is None or scales.names.simple or not is_role(role, cell):
+        return frozenset() if role is None else frozenset((role,))
+    return parameters_in(role, cell, scales.order)
+
+
+def _is_gradient_of(match: Match, called: frozenset[str], reference: Reference) -> bool:
+    """Whether an entry is no parameter's gradient, or that of those."""
+    own = frozenset(name.removeprefix("d") for name in match.entry.quantities if name.startswith("d"))
+    return not own <= reference.problem.parameters.keys() or not own or own == called
+
+
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
     """The events compared with the reference."""
     seen: list[Seen] = []
     baseline: dict[str, float] = {}
+    made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
     for event in events:
         value = event.array
         if value is None or value.dtype.kind in "ib":
             continue
         if not value.any():
+            named = made.get(event.site, frozenset())
             if event.site.loops and event.site.kind == "assign" and outputs["logits"]:
-                seen.append(Seen(event, (), False, False))
+                right = bool(reference.zeros & named)
+                seen.append(Seen(event, (), right, right))
             continue
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
         ]
+        called = meant_by(event.target, scales, reference) if event.target else frozenset[str]()
+        if called:  # what is called the gradient of a parameter is right as that only
+            matches = [m for m in matches if _is_gradient_of(m, called, reference)]
         strict = any(_is_right(m, scales, reference) for m in matches)
         right = strict or any(_keeps_scale(m, scales, baseline, reference) for m in matches)
+        made[event.site] = made.get(event.site, frozenset()) | {m.entry.name for m in matches}
         seen.append(Seen(event, tuple(matches), right, strict))
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
@@ -411,9 +479,10 @@ def read_names(source: str) -> frozenset[str]:
         tree = ast.parse(source, mode="eval")
     except SyntaxError:
         return frozenset()
+    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     return frozenset(
         [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
-        + [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        + [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and id(n) not in called]
     )
 
 
@@ -459,16 +528,21 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     count = own.index(seen)
     steps = line_up.reference.problem.X.shape[1]
     for k, other in enumerate(own):
-        for match in other.matches:
-            if match.entry.is_gradient and match.entry.t is not None and other.right:
-                return match.entry.name, max(match.entry.t - (count - k), 0)
+        found = [m.entry for m in other.matches if m.entry.is_gradient and m.entry.t is not None and other.right]
+        if found:  # of several the one that it is called
+            entry = next((e for e in found if e.name == base_name(seen.event.target)), found[0])
+            return entry.name, max((entry.t or 0) - (count - k), 0)
     for match in seen.matches:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
     meant = line_up.meant(seen.event.target) if seen.event.target else frozenset[str]()
-    if not meant and (made := _made_from(line_up, seen)) is not None:
+    named = base_name(seen.event.target)  # perhaps as the reference calls it
+    known = named if np.asarray(seen.event.value).size in line_up.reference.sizes(named) and named[:1] == "d" else ""
+    made = _made_from(line_up, seen) if not meant else None
+    if made is not None and known in ("", made.name):
         return made.name, made.t
-    name = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant) or _by_shape(line_up, seen)
+    called = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant)
+    name = called or known or _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
     output = f"d{line_up.reference.problem.network.table.output}"
     if name == output and looped and _made_before(line_up, seen, output, steps):
@@ -480,6 +554,9 @@ def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
     """The names that a value's line reads, each with the value it holds there, where that was recorded."""
     event = seen.event
     before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
+    # Of an array of which a part was written that part says more than the whole.
+    written = {(s.line, s.event.rounds) for s in before if s.event.site.kind == "assign" and "[" in s.event.target}
+    before = [s for s in before if s.event.site.kind != "after" or (s.line, s.event.rounds) not in written]
     for name in sorted(read_names(event.site.source)):
         for earlier in reversed(before):
             own = earlier.event

@@ -25,6 +25,8 @@ CANDIDATES = 4
 TRIED, FEW = 200, 4
 """Ways tried for one meaning of the names; readings of one way that are all followed to the end."""
 
+SAME_SUM, SAME_SUM_SINGLE = 1e-9, 1e-5
+
 Known = Mapping[str, list[tuple[int, Array, str]]]
 """Arrays by role: the event's number, the value, the name."""
 _DATA = ("X", "y", "a0", "c0", "lengths", "mask")
@@ -125,11 +127,14 @@ def _checked(found: Found) -> Found:
 def _share(problem: Problem, events: Sequence[Event]) -> float:
     """The share of time steps whose state was computed."""
     output, reference = problem.network.table.output, Reference(problem)
+    sizes, steps = {problem.network.hidden, len(problem.X) * problem.network.hidden}, problem.X.shape[1]
     seen: set[int] = set()
     for event in events:
-        if event.array is not None and event.array.size <= len(problem.X) * problem.network.hidden:
+        if event.array is not None and event.array.size in sizes:
             seen |= {m.entry.t for m in reference.matches(event.array) if m.entry.name == output and m.entry.t}
-    return len(seen) / problem.X.shape[1]
+            if len(seen) == steps:
+                break
+    return len(seen) / steps
 
 
 def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event], meaning: Names) -> Iterator[Way]:
@@ -354,23 +359,20 @@ def _agreement(problem: Problem, events: Sequence[Event]) -> int:
 def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
     """The samples whose last state was computed; all of them where they were computed together."""
     a = np.asarray(problem.tape[problem.network.table.output])[-1]
-    sums = [float(np.abs(row).sum()) for row in a]
-    whole = float(np.abs(a).sum())
-    seen: set[int] = set()
+    sums = np.abs(a).sum(axis=1)
+    whole = float(sums.sum())
+    seen = np.zeros(len(a), bool)
     for event in events:
         value = event.array
-        if value is None:
+        if value is None or value.size not in (a.shape[1], a.size):
             continue
-        total = float(np.abs(value.astype(float)).sum())
-        if (
-            value.size >= a.size
-            and (abs(total - whole) < 1e-9 * whole or value.ndim >= 3)
-            and abs(total - whole) < 1e-9 * whole
-        ):
+        total = float(np.abs(value).sum(dtype=np.float64))
+        near = SAME_SUM_SINGLE if value.dtype == np.float32 else SAME_SUM
+        if value.size == a.size and abs(total - whole) < near * whole:
             return tuple(range(len(a)))
         if value.size == a.shape[1]:
-            seen |= {b for b, own in enumerate(sums) if abs(total - own) < 1e-9 * max(own, 1e-9)}
-    return tuple(sorted(seen)) or tuple(range(len(a)))
+            seen |= np.abs(sums - total) < near * np.maximum(sums, near)
+    return tuple(int(b) for b in np.flatnonzero(seen)) or tuple(range(len(a)))
 
 
 # Gradients

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,24 +28,27 @@ from engine.doctor.diagnose import (
 )
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
-from engine.doctor.matching import MOST_STEPS, SINGLE, Reference
+from engine.doctor.matching import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.names import words_in
+from engine.doctor.naming import constants
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, kind_of, make_problem
 from engine.doctor.process import Process
 from engine.doctor.raised import raised
 from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
 from engine.doctor.report import Finding, Report
-from engine.doctor.scale import find_scale
+from engine.doctor.scale import Scale, find_scale
+from engine.doctor.shortening import LONG, Cut, Shapes, data_targets, fewer_samples, fewer_steps
+from engine.doctor.side_by_side import Arrays
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
 from engine.functions import Array
 from engine.network import TRUNCATIONS
 
-SECONDS = 3.0
-CANDIDATES = 4
-"""Values tried for one role."""
+SECONDS, AGAIN = 2.5, 1.2
+"""For the script's own run; for another one with fewer data or another line."""
+TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
 def examine_script(found: Program, process: Process) -> Report:
@@ -54,17 +58,77 @@ def examine_script(found: Program, process: Process) -> Report:
     patient = Patient(found, process, made.sites, made.loops)
     if trainer is not None and not _is_called(found, trainer):
         return _examine_trainer(patient, trainer)
-    answer = process.ask(
+    return _explained(patient, _verdict_on(patient))
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
+    over, `cut` how the script's own were made fewer."""
+
+    report: Report
+    found: Found
+    gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    given: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    cut: Cut | None = None
+    outputs: bool = True
+    tolerance: float = comparing.RIGHT
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a smaller run would tell no more."""
+        samples, steps, _ = self.found.problem.X.shape
+        small = samples <= MOST_SAMPLES and steps <= LONG
+        return self.report.verdict == "correct" or bool(self.report.reason) or small
+
+
+def _verdict_on(patient: Patient) -> Verdict:
+    """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
+    whole = Cut(data_targets([name for site in patient.sites for name in (site.target, *site.names)]))
+    answer = _run(patient, patient.source.text, whole)
+    shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
+    fewer = fewer_samples(shapes)
+    best: Verdict | None = None
+    refused: CannotRun | None = None
+    is_part = answer.get("error", {}).get("kind") in TOO_MUCH and not answer["updated"]
+    if not is_part or fewer is None:
+        try:
+            best = _verdict(patient, answer)
+        except CannotRun as error:
+            if answer.get("error", {}).get("kind") not in TOO_MUCH:
+                raise
+            refused = error
+        if best is not None and len(best.found.problem.X) <= MOST_SAMPLES:
+            fewer = None
+    for cut in (fewer, fewer_steps(shapes, fewer)):
+        if cut is None or (best is not None and best.is_final):
+            continue
+        again = _run(patient, patient.source.text, cut)
+        try:
+            smaller = _verdict(patient, again, cut)
+        except CannotRun as error:
+            refused = refused if again.get("error") else error
+            continue
+        best = smaller if best is None or smaller.report.verdict == "wrong" else best
+    if best is not None:
+        return best
+    if refused is None or is_part:
+        return _verdict(patient, answer)
+    raise refused
+
+
+def _run(patient: Patient, text: str, cut: Cut | None) -> Mapping[str, Any]:
+    """What the worker says of the whole script."""
+    return patient.process.ask(
         "load",
-        seconds=SECONDS,
-        file=str(process.file),
+        seconds=AGAIN if cut else SECONDS,
+        file=str(patient.process.file),
         name="__main__",
-        text=found.source.text,
+        text=text,
         record=True,
         stops=True,
+        cut=cut.to_request() if cut is not None else None,
     )
-    events = _events(patient, answer)
-    return _examine_events(patient, events, answer.get("error"), {}, "")
 
 
 def _is_called(found: Program, function: Function) -> bool:
@@ -109,7 +173,7 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
         if rank[0] == 1.0 and rank[1]:
             break
     assert best is not None
-    return _examine_events(patient, best[2], best[1][0], best[1][1], trainer.name)
+    return _explained(patient, _compared(patient, best[2], best[1][0], best[1][1], trainer.name))
 
 
 def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
@@ -133,20 +197,39 @@ def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> d
     return named
 
 
-def _examine_events(
+def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut | None = None) -> Verdict:
+    """The verdict on a run of the script."""
+    error = answer.get("error")
+    if cut is not None and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
+        raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
+    found = _compared(patient, _events(patient, answer), error, {}, "")
+    notes = (*found.report.notes, cut.words) if cut is not None else found.report.notes
+    return replace(found, report=replace(found.report, notes=notes), cut=cut)
+
+
+def _is_its_own(error: Mapping[str, Any], cut: Cut) -> bool:
+    """Whether a program would fail so on all of its data too: no size is left in it that was cut."""
+    sizes = {int(number) for number in re.findall(r"\d+", str(error["message"]))}
+    about_shapes = error["kind"] == "ValueError" and re.search("aligned|matmul|broadcast", str(error["message"]))
+    known = error["kind"] in ("NameError", "UnboundLocalError", "AttributeError", "TypeError")
+    return known or (bool(about_shapes) and not sizes & {*cut.samples, *cut.steps})
+
+
+def _compared(
     patient: Patient,
     events: tuple[Event, ...],
     error: Mapping[str, Any] | None,
     given: Mapping[str, Array],
     function: str,
-) -> Report:
+) -> Verdict:
+    """The gradients that a run computed, compared with the reference's."""
     found = recognised(events, given, words_in(patient.program.tree))
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
     if found is None or found.share < 1.0:
         if error is not None:
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         raise CannotRun(_unrecognised(events, found))
-    reference = Reference(found.problem)
+    reference = Reference(found.problem, Arrays(frozenset(found.arrays), found.layout.order))
     run = Run((), (), found.events)
     gradients = gradients_of(found, reference)
     conventions = _conventions(found)
@@ -156,23 +239,24 @@ def _examine_events(
         ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
         if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        return raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text))
+        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, None))
+        return Verdict(report, found)
     if not gradients:
         raise CannotRun(
             f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
             "(dWx, grad_Wa, ...)"
         )
-    single_pass = len(found.samples) == 1
-    measured = Measurement(None, gradients)
-    scale = find_scale(found.problem, run, measured, reference, single=False)
-    if single_pass:
-        scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
+    scale = _scale(found, gradients, reference)
     gradients = {name: value / scale.factor for name, value in gradients.items()}
-    missing_names = found.missing
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
-    parameters = comparing.compare_all(found.problem, gradients, missing_names, tolerance=tolerance)
+    parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
+    if (wrong or not outputs) and harmless and len(found.events) == len(events):
+        raise CannotRun(
+            "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
+            "examine it on fewer samples or time steps"
+        )
     notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
     report = replace(
         base,
@@ -183,15 +267,23 @@ def _examine_events(
         notes=tuple(notes),
         compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    assert report.compared is not None
-    if report.verdict == "correct":
+    return Verdict(report, found, gradients, given, None, outputs, tolerance)
+
+
+def _scale(found: Found, gradients: Mapping[str, Array], reference: Reference) -> Scale:
+    run = Run((), (), found.events)
+    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
+    if len(found.samples) == 1:
+        scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
+    return scale
+
+
+def _explained(patient: Patient, verdict: Verdict) -> Report:
+    """The report with the mistakes, their places and corrected lines."""
+    report, found, gradients = verdict.report, verdict.found, verdict.gradients
+    if report.verdict == "correct" or report.reason:
         return report
-    if harmless and len(found.events) == len(events):
-        raise CannotRun(
-            "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
-            "examine it on fewer samples or time steps"
-        )
-    line_up = report.compared.timeline
+    assert report.compared is not None
     own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
 
     def measure(problem: Problem) -> Measurement:
@@ -202,15 +294,16 @@ def _examine_events(
         )
 
     def verify(text: str) -> bool:
-        return not given and _is_right(patient, text)
+        return not verdict.given and _is_right(patient, text, verdict.cut)
 
-    report = located(patient, report, line_up, measure, found.problem, verify)
-    if outputs and not report.diagnoses and (steps := _truncation(found, gradients, missing_names, tolerance)):
+    report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
+    if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
         mistake = CATALOGUE["truncated-early"]
-        finding = Finding("truncated-early", mistake.title, tuple(sorted(wrong)), 0.0, report.first_divergence)
+        wrong = tuple(sorted(name for name, each in report.parameters.items() if not each.ok))
+        finding = Finding("truncated-early", mistake.title, wrong, 0.0, report.first_divergence)
         words = f"the gradients are those of truncated backpropagation with K = {steps}"
         report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
-    return unless_forward_unknown(report, outputs)
+    return unless_forward_unknown(report, verdict.outputs)
 
 
 def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> placing.Scales:
@@ -226,37 +319,34 @@ def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], erro
     return not lines or (error.get("line") or 0) <= max(lines)
 
 
-def _truncation(found: Found, gradients: Mapping[str, Array], missing: frozenset[str], tolerance: float) -> int | None:
-    """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise."""
-    steps = found.problem.X.shape[1]
-    for reach in range(1, steps if steps <= MOST_STEPS else 1):
+def _truncation(patient: Patient, verdict: Verdict) -> int | None:
+    """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise.
+
+    Numbers that stand in the program are tried first, the others as long as there is time.
+    """
+    found, problem = verdict.found, verdict.found.problem
+    steps = problem.X.shape[1]
+    written = [int(n) for n in constants(patient.program.tree) if n == int(n) and 1 <= n < steps]
+    for reach in dict.fromkeys((*written, *range(1, steps))):
         for how in TRUNCATIONS:
-            network = replace(found.problem.network, truncate=reach, truncate_by=how)
-            cut = replace(found.problem, network=network)
-            if all(each.ok for each in comparing.compare_all(cut, gradients, missing, tolerance=tolerance).values()):
+            cut = replace(problem, network=replace(problem.network, truncate=reach, truncate_by=how))
+            compared = comparing.compare_all(cut, verdict.gradients, found.missing, tolerance=verdict.tolerance)
+            if all(each.ok for each in compared.values()):
                 return reach
+        if patient.time_left() == 0.0:
+            break
     return None
 
 
-def _is_right(patient: Patient, text: str) -> bool:
+def _is_right(patient: Patient, text: str, cut: Cut | None) -> bool:
     """Whether a changed script's gradients are right."""
-    tree = ast.parse(text)
-    made = instrument(tree)
-    answer = patient.process.ask(
-        "load", seconds=1.0, file=str(patient.process.file), name="__main__", text=text, record=True, stops=True
-    )
+    made = instrument(ast.parse(text))
     changed = replace(patient, sites=made.sites, loops=made.loops)
-    found = recognised(_events(changed, answer), {}, words_in(tree))
-    if found is None or found.share < 1.0:
+    try:
+        verdict = _compared(changed, _events(changed, _run(changed, text, cut)), None, {}, "")
+    except CannotRun:
         return False
-    reference = Reference(found.problem)
-    gradients = gradients_of(found, reference)
-    run = Run((), (), found.events)
-    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
-    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
-    missing = found.missing
-    scaled = {name: value / scale.factor for name, value in gradients.items()}
-    return all(e.ok for e in comparing.compare_all(found.problem, scaled, missing, tolerance=tolerance).values())
+    return all(each.ok for each in verdict.report.parameters.values())
 
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:

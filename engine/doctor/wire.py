@@ -25,6 +25,10 @@ LONGEST = 4000
 """Entries of a list or dict that are sent; what is longer is cut."""
 
 
+class Whole(list[Any]):
+    """A list that is sent whole, however long it is."""
+
+
 def pack(value: Any) -> bytes:
     """A message. Arrays of numbers are sent as they are, NumPy's own scalars as plain numbers."""
     arrays: list[Array] = []
@@ -71,7 +75,7 @@ def _plain(value: Any, arrays: list[Array], depth: int) -> Any:
         arrays.append(np.asarray(array))
         return {"array": len(arrays) - 1}
     if is_sequence(value):
-        items = [_plain(item, arrays, depth + 1) for item in list(value)[:LONGEST]]
+        items = [_plain(item, arrays, depth + 1) for item in (value if isinstance(value, Whole) else value[:LONGEST])]
         return {"tuple": items} if isinstance(value, tuple) else items
     if is_dict(value):
         pairs = list(value.items())[:LONGEST]

@@ -22,11 +22,15 @@ import numpy as np
 
 from engine.doctor import standins, wire
 from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
+from engine.doctor.shortening import Shortener
+from engine.doctor.updates import Updates
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
-EVENTS = 60_000
-BYTES = 160 << 20
+EVENTS = 30_000
+BYTES = 96 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
+MORE = 500
+"""How many values are recorded after the first update, on top of as many as before it."""
 OF_ONE = 2_000_000
 DEMONSTRATION_SECONDS = 0.5
 
@@ -42,6 +46,7 @@ class Recorder:
         self.on = False
         self.stops = False
         self.sites: list[Site] = []
+        self.shortener: Shortener | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -49,10 +54,15 @@ class Recorder:
         self.bytes = 0
         self.full = False
         self.loops: dict[int, list[int]] = {}
+        self.filled: dict[int, tuple[int, Any]] = {}
+        self.updates = Updates()
+        self.end = EVENTS
 
     def record(self, number: int, value: Any) -> Any:
         if self.on:
             site = self.sites[number]
+            if self.shortener is not None and site.kind == "assign":
+                value = self.shortener.taken(site.target, site.names, value)
             if site.names and is_sequence(value) and not site.target:
                 for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
                     self._keep(number, item, name)
@@ -96,9 +106,11 @@ class Recorder:
                 return
         if is_dict(value):
             return
+        original = value
         if is_array(value):
             array = cast("np.ndarray[Any, Any]", value)
             if array.dtype.kind not in "biuf" or array.size > OF_ONE or array.size == 0:
+                self._passed_over(number, array.nbytes)
                 return
             value, size = np.array(array), array.nbytes
         elif is_real(value):
@@ -111,11 +123,35 @@ class Recorder:
             if self.stops:
                 raise Stopped("full")
             return
-        self.bytes += size
         site = self.sites[number]
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
+        if site.rows and site.loops:
+            self._replace(number, original, rounds)
         self.events.append((number, value, target, rounds))
-        self.full = len(self.events) >= EVENTS or self.bytes > BYTES
+        if self.updates.first(target, site.kind, value):
+            self.end = min(EVENTS, 2 * len(self.events) + MORE)
+        self._count(size)
+
+    def _replace(self, number: int, array: Any, rounds: tuple[int, ...]) -> None:
+        """Of an array that is filled in a loop only the last state is kept: all of them together are very large."""
+        last, same = self.filled.get(number, (0, None))
+        if same is array:
+            _, value, target, before = self.events[last]
+            if before[:-2] == rounds[:-2] and before[-2] < rounds[-2]:
+                self.events[last] = (number, None, target, before)
+                self.bytes -= value.nbytes
+        self.filled[number] = len(self.events), array
+
+    def _passed_over(self, number: int, size: int) -> None:
+        """What is too large to be recorded counts where it is computed again and again."""
+        if self.sites[number].loops:
+            self._count(size)
+        if self.full and self.stops:
+            raise Stopped("full")
+
+    def _count(self, size: int) -> None:
+        self.bytes += size
+        self.full = len(self.events) >= self.end or self.bytes > BYTES
 
 
 class Worker:
@@ -158,8 +194,10 @@ class Worker:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.recorder.on = False
         if request.get("record"):
-            answer["events"] = [list(event) for event in self.recorder.events]
+            answer["events"] = wire.Whole(list(e) for e in self.recorder.events if e[1] is not None)
             answer["full"] = self.recorder.full
+            answer["updated"] = self.recorder.updates.found
+            answer["shapes"] = self.recorder.shortener.shapes if self.recorder.shortener else {}
         return answer
 
     # Loading
@@ -171,6 +209,10 @@ class Worker:
         module.__file__ = self.file
         sys.modules[request["name"]] = module
         tree = ast.parse(request["text"])
+        cut = request.get("cut")
+        self.recorder.shortener = Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"]) if cut else None
+        if self.recorder.shortener:
+            tree = self.recorder.shortener.rewritten(tree)
         made = instrument(tree)
         tree = standins.in_double(standins.without_absent(tree))
         self.recorder.sites = made.sites
