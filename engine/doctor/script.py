@@ -113,12 +113,9 @@ def _verdict_on(patient: Patient) -> Verdict:
             refused = refused if again.get("error") else error
             continue
         best = smaller if best is None or smaller.report.verdict == "wrong" else best
-    if best is None:
-        if refused is None or is_part:
-            best = _verdict(patient, answer)
-        else:
-            raise refused
-    return best
+    if best is None and refused is not None and not is_part:  # pyright: ignore[reportUnnecessaryComparison]
+        raise refused
+    return best or _verdict(patient, answer)
 
 
 def _run(patient: Patient, text: str, cut: Cut | None) -> Mapping[str, Any]:
