@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine.cells import Cell
-from engine.doctor import clipping, comparing, failures, layouts, placing
+from engine.doctor import clipping, clock, comparing, failures, layouts, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Recipe, Unknown, recipes
 from engine.doctor.conventions import of_weights
@@ -66,7 +65,7 @@ class Patient:
 
     def time_left(self) -> float:
         """Seconds that may still be spent on what is only convenient."""
-        return max(0.0, min(1.0, WHOLE - (time.monotonic() - self.process.started)))
+        return max(0.0, min(1.0, WHOLE - (clock.now() - self.process.started)))
 
     def failed(self, failure: Mapping[str, Any], seconds: float = SECONDS) -> str:
         """The sentence for a failure."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.doctor import roles
+from engine.doctor import clock, roles
 from engine.doctor.source import Source
 
 SECONDS = 1.0
@@ -21,13 +20,13 @@ def mend(
     source: Source, tree: ast.Module, lines: Sequence[int], verify: Verify, *, seconds: float = SECONDS
 ) -> tuple[str, ...] | None:
     """For each of the lines (one or two) its corrected text, where a small change of all of them makes the gradients right."""
-    deadline = time.monotonic() + seconds
+    deadline = clock.now() + seconds
     spans = [_statement(tree, line) for line in lines]
     if any(span is None for span in spans):
         return None
     ways = [list(itertools.islice(_changed(node, tree), MOST)) for node in spans if node is not None]
     for choice in _by_size(ways):
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             return None
         text = _replaced(source, [(node, new) for node, new in zip(spans, choice, strict=True) if node is not None])
         if text is not None and verify(text):

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.doctor import wire
+from engine.doctor import clock, wire
 from engine.doctor.source import Source
 from engine.doctor.values import is_dict
 from engine.text import clean
@@ -46,7 +46,7 @@ class Process:
     """A worker for one program. Use it in a `with` block."""
 
     def __init__(self, source: Source, *, memory: int = MEMORY) -> None:
-        self.started = time.monotonic()
+        self.started = clock.now()
         self.folder = Path(tempfile.mkdtemp(prefix="rnn-tui-doctor-"))
         self.file = self.folder / f"{source.path.stem}.py"
         self.source = source
@@ -115,6 +115,8 @@ class Process:
         if not is_dict(answer) or answer.get("number") != self.asked:
             self.close()
             raise Ended("wrote what is no answer into the doctor's own pipe")
+        if isinstance(computed := answer.get("computed"), float):
+            clock.count(computed)
         return answer
 
     def close(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.doctor import clock
 from engine.doctor.matching import Reference
 from engine.doctor.naming import is_single
 from engine.doctor.scale import Scale, find_scale, scales
@@ -19,9 +19,9 @@ def likeliest(trial: Trial, subject_of: Callable[[Trial], Subject]) -> tuple[Tri
     there is such a one."""
     if trial.agrees or not trial.others:
         return trial, trial.agrees
-    deadline = time.monotonic() + SECONDS
+    deadline = clock.now() + SECONDS
     for other in sorted((trial, *trial.others), key=lambda each: each.rank, reverse=True):
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             break
         if other.done and _is_explained(other, subject_of(other)):
             return other, True

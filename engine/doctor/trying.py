@@ -4,7 +4,6 @@ states and outputs. What it returns is then comparable."""
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.cells import CELLS, Cell
-from engine.doctor import layouts
+from engine.doctor import clock, layouts
 from engine.doctor.calls import Recipe
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
@@ -290,11 +289,11 @@ def search(
     process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], *, seconds: float = SEARCH_SECONDS
 ) -> Trial:
     """The way of calling whose forward pass is the reference's; the nearest one where none is."""
-    end = time.monotonic() + seconds
+    end = clock.now() + seconds
     readings = [list(own) for _, own in itertools.groupby(recipes, key=lambda recipe: recipe.names)]
     best: Trial | None = None
     for k, own in enumerate(readings):  # each reading of the names gets its share of the time that is left
-        now = time.monotonic()
+        now = clock.now()
         found = _searched(process, sites, own, now + max((end - now) / (len(readings) - k), LEAST))
         if best is None or found.rank > best.rank:
             best = found
@@ -311,7 +310,7 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
     for recipe, layout in _ways(recipes):
         if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
             continue  # what takes batches is not tried on one sample, where mistakes about batches hide
-        if nearest is not None and time.monotonic() > deadline:
+        if nearest is not None and clock.now() > deadline:
             break
         trial = _states(process, sites, recipe, layout)
         if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
@@ -321,13 +320,13 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
         if nearest is None or trial.rank > nearest.rank:
             nearest = trial
         if trial.states == 1.0 and not _is_known(best, trial):
-            found = _read_out(process, sites, trial, time.monotonic() + READING_SECONDS, best)
+            found = _read_out(process, sites, trial, clock.now() + READING_SECONDS, best)
             if best is None or found.rank > best.rank:
                 best = found
             if best.agrees:
                 return best
             if best.done and best.outputs >= PERFECT:
-                deadline = min(deadline, time.monotonic() + DOUBT_SECONDS)
+                deadline = min(deadline, clock.now() + DOUBT_SECONDS)
     assert nearest is not None
     return best or nearest
 
@@ -518,9 +517,9 @@ def _read_out(
                 best = own
             if own.done:
                 completed.append(own)
-            if time.monotonic() > deadline or _is_settled(best) or _ran_out(own):
+            if clock.now() > deadline or _is_settled(best) or _ran_out(own):
                 break
-        if time.monotonic() > deadline or _is_settled(best):
+        if clock.now() > deadline or _is_settled(best):
             break
     best = _most_general(best, completed)
     completed.sort(key=lambda trial: -trial.outputs)

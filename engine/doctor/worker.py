@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -185,6 +186,7 @@ class Worker:
         self.recorder.on = bool(request.get("record"))
         self.recorder.stops = bool(request.get("stops"))
         answer: dict[str, Any] = {}
+        started = time.process_time()
         signal.setitimer(signal.ITIMER_REAL, float(request["seconds"]), 0.2)
         try:
             answer["result"] = work[request["do"]](request)
@@ -198,6 +200,7 @@ class Worker:
             answer["full"] = self.recorder.full
             answer["updated"] = self.recorder.updates.found
             answer["shapes"] = self.recorder.shortener.shapes if self.recorder.shortener else {}
+        answer["computed"] = time.process_time() - started
         return answer
 
     # Loading
