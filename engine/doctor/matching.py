@@ -21,6 +21,8 @@ MOST_SAMPLES, MOST_STEPS = 64, 512
 """Samples and steps that are told apart."""
 SUMS = 32 << 20
 """Bytes of terms and partial sums of gradients; those of the largest weights, of single samples first, are left out beyond."""
+MOST_MATCHES = 32
+"""Entries that one value may be: where a gradient has vanished, sums of all earlier steps are the same."""
 AT_ONCE = 1 << 20
 """Numbers of which fingerprints are taken at once."""
 
@@ -85,7 +87,8 @@ class Reference:
         if flat.size < 2 or flat.size not in self._makers or not np.isfinite(flat).all() or not flat.any():
             return []
         near = self._shelf(flat.size).near(flat, 4 * tolerance)
-        found = [match for entry in near if (match := _same(flat, entry, tolerance)) is not None]
+        matches = (match for entry in near if (match := _same(flat, entry, tolerance)) is not None)
+        found = itertools.islice(matches, MOST_MATCHES)
         return sorted(found, key=lambda m: (abs(math.log(abs(m.scale))) > tolerance, m.scale < 0, m.transposed))
 
     def find(self, name: str, t: int | None, sample: int | None = None, kind: str = "value") -> Entry | None:

@@ -183,12 +183,14 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     seen: list[Seen] = []
     baseline: dict[str, float] = {}
     outputs = {"logits": 0, "p": 0}
+    filled = {event.target for event in events if event.array is not None and event.array.any()}
     for event in events:
         value = event.array
         if value is None or value.dtype.kind in "ib":
             continue
         if not value.any():
-            if event.site.loops and event.site.kind == "assign" and outputs["logits"]:
+            is_start = event.target in filled and grad_param(event.target, scales.names) is not None
+            if event.site.loops and event.site.kind == "assign" and outputs["logits"] and not is_start:
                 seen.append(Seen(event, (), False, False))
             continue
         matches = [

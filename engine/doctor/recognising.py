@@ -73,7 +73,7 @@ def recognised(events: tuple[Event, ...], given: Mapping[str, Array], words: fro
             continue
         found = _nearest(_ways(known, events, meaning), events, meaning)
         if found is not None and (best is None or found.share > best.share):
-            best = _checked(found)
+            best = found
             if best.share > 0.5:
                 return _settled(best, known)
     return best
@@ -112,14 +112,15 @@ def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> 
             weights = {n: w for n, w in weights.items() if n in axes_of(reading.cell)}
             network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
             own = replace(layout, order=reading.order)
-            best = Found(replace(problem, network=network), events, arrays, own, meaning, share)
-        if share == 1.0 or tried > TRIED:
+            found = _checked(Found(replace(problem, network=network), events, arrays, own, meaning, share))
+            best = found if best is None or found.share > best.share else best
+        if best.share == 1.0 or tried > TRIED:
             break
     return best
 
 
 def _checked(found: Found) -> Found:
-    """Numbers of the same sum need not be the states."""
+    """Numbers of the same sum need not be the states: those of other samples, or of the same ones in another order."""
     short = found.share > 0.0 and found.problem.X.shape[1] <= MOST_STEPS
     return replace(found, share=0.0) if short and _share(found.problem, found.events) == 0.0 else found
 
@@ -338,9 +339,10 @@ def _agreement(problem: Problem, events: Sequence[Event]) -> int:
     reference = Reference(problem)
     wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
     seen: set[tuple[str, int | None, int | None]] = set()
+    sizes = reference.sizes(*wanted)
     for event in events[:4000]:
         value = event.array
-        if value is None:
+        if value is None or value.size not in sizes:
             continue
         for match in reference.matches(value)[:3]:
             if match.entry.name in wanted:

@@ -37,7 +37,7 @@ from engine.doctor.process import Process
 from engine.doctor.recognising import Found, gradients_of, recognised
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.scale import Scale, find_scale
-from engine.doctor.shortening import LONG, Cut, Shapes, data_targets, fewer_samples, fewer_steps
+from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
@@ -46,6 +46,8 @@ from engine.network import TRUNCATIONS
 
 SECONDS, AGAIN = 2.5, 1.2
 """For the script's own run; for another one with fewer data or another line."""
+ROOM = 48 << 20
+"""Bytes recorded of the script's own run; of a smaller one three times as many."""
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
@@ -59,6 +61,9 @@ def examine_script(found: Program, process: Process) -> Report:
     return _explained(patient, _verdict_on(patient))
 
 
+WHOLE = Cut(frozenset(), double=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
@@ -68,38 +73,47 @@ class Verdict:
     found: Found
     gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    cut: Cut | None = None
+    cut: Cut = WHOLE
     outputs: bool = True
     tolerance: float = comparing.RIGHT
 
     @property
-    def is_final(self) -> bool:
-        """Whether a smaller run would tell no more."""
+    def is_single(self) -> bool:
+        """Whether it was computed in single precision."""
+        return self.tolerance != comparing.RIGHT
+
+    def gains_from(self, further: Further) -> bool:
+        """Whether a run that is smaller in this way would tell more."""
         samples, steps, _ = self.found.problem.X.shape
-        small = samples <= MOST_SAMPLES and steps <= LONG
-        return self.report.verdict == "correct" or bool(self.report.reason) or small
+        large: dict[Further, bool] = {
+            fewer_samples: samples > MOST_SAMPLES,
+            fewer_steps: steps > LONG,
+            in_double: self.is_single,
+        }
+        return self.report.verdict == "wrong" and not self.report.reason and large[further]
 
 
 def _verdict_on(patient: Patient) -> Verdict:
     """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
-    whole = Cut(data_targets([name for site in patient.sites for name in (site.target, *site.names)]))
-    answer = _run(patient, patient.source.text, whole)
+    targets = data_targets([name for site in patient.sites for name in (site.target, *site.names)])
+    answer = _run(patient, patient.source.text, Cut(targets, double=False))
     shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
-    fewer = fewer_samples(shapes)
+    too_much = answer.get("error", {}).get("kind") in TOO_MUCH
     best: Verdict | None = None
     refused: CannotRun | None = None
-    is_part = answer.get("error", {}).get("kind") in TOO_MUCH and not answer["updated"]
-    if not is_part or fewer is None:
+    if (
+        not too_much or answer["updated"] or fewer_samples(shapes, None) is None
+    ):  # else it is not even one backward pass
         try:
             best = _verdict(patient, answer)
         except CannotRun as error:
-            if answer.get("error", {}).get("kind") not in TOO_MUCH:
+            if not too_much:
                 raise
             refused = error
-        if best is not None and len(best.found.problem.X) <= MOST_SAMPLES:
-            fewer = None
-    for cut in (fewer, fewer_steps(shapes, fewer)):
-        if cut is None or (best is not None and best.is_final):
+    done: Cut | None = None
+    for further in (fewer_samples, fewer_steps, in_double):
+        cut = further(shapes, done) if best is None or best.gains_from(further) else None
+        if cut is None:
             continue
         again = _run(patient, patient.source.text, cut)
         try:
@@ -107,26 +121,27 @@ def _verdict_on(patient: Patient) -> Verdict:
         except CannotRun as error:
             refused = refused if again.get("error") else error
             continue
-        best = smaller if best is None or smaller.report.verdict == "wrong" else best
-    if best is None:
-        if refused is None or is_part:
-            best = _verdict(patient, answer)
-        else:
-            raise refused
-    return best
+        done = cut
+        best = smaller if best is None or best.is_single or smaller.report.verdict == "wrong" else best
+    if best is not None:
+        return best
+    if refused is not None:
+        raise refused
+    return _verdict(patient, answer)
 
 
-def _run(patient: Patient, text: str, cut: Cut | None) -> Mapping[str, Any]:
+def _run(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
     """What the worker says of the whole script."""
     return patient.process.ask(
         "load",
-        seconds=AGAIN if cut else SECONDS,
+        seconds=AGAIN if cut.double else SECONDS,
+        room=ROOM if not cut.double else 3 * ROOM,
         file=str(patient.process.file),
         name="__main__",
         text=text,
         record=True,
         stops=True,
-        cut=cut.to_request() if cut is not None else None,
+        cut=cut.to_request(),
     )
 
 
@@ -196,13 +211,13 @@ def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> d
     return named
 
 
-def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut | None = None) -> Verdict:
+def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict:
     """The verdict on a run of the script."""
     error = answer.get("error")
-    if cut is not None and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
+    if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
         raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
     found = _compared(patient, _events(patient, answer), error, {}, "")
-    notes = (*found.report.notes, cut.words) if cut is not None else found.report.notes
+    notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
     return replace(found, report=replace(found.report, notes=notes), cut=cut)
 
 
@@ -270,7 +285,7 @@ def _compared(
         notes=tuple(notes),
         compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    return Verdict(report, found, gradients, given, None, outputs, tolerance)
+    return Verdict(report, found, gradients, given, WHOLE, outputs, tolerance)
 
 
 def _scale(found: Found, gradients: Mapping[str, Array], reference: Reference) -> Scale:
@@ -333,7 +348,7 @@ def _truncation(patient: Patient, verdict: Verdict) -> int | None:
     return None
 
 
-def _is_right(patient: Patient, text: str, cut: Cut | None) -> bool:
+def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
     """Whether a changed script's gradients are right."""
     made = instrument(ast.parse(text))
     changed = replace(patient, sites=made.sites, loops=made.loops)

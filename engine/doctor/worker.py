@@ -29,7 +29,7 @@ from engine.doctor.updates import Updates
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
 EVENTS = 30_000
-BYTES = 96 << 20
+BYTES = 160 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
 MORE = 500
 """How many values are recorded after the first update, on top of as many as before it."""
@@ -47,6 +47,7 @@ class Recorder:
     def __init__(self) -> None:
         self.on = False
         self.stops = False
+        self.room = BYTES
         self.sites: list[Site] = []
         self.shortener: Shortener | None = None
         self.clear()
@@ -153,7 +154,7 @@ class Recorder:
 
     def _count(self, size: int) -> None:
         self.bytes += size
-        self.full = len(self.events) >= self.end or self.bytes > BYTES
+        self.full = len(self.events) >= self.end or self.bytes > self.room
 
 
 class _Anything(types.ModuleType):
@@ -228,6 +229,7 @@ class Worker:
         self.recorder.clear()
         self.recorder.on = bool(request.get("record"))
         self.recorder.stops = bool(request.get("stops"))
+        self.recorder.room = int(request.get("room", BYTES))
         answer: dict[str, Any] = {}
         signal.setitimer(signal.ITIMER_REAL, float(request["seconds"]), 0.2)
         try:
@@ -254,7 +256,9 @@ class Worker:
         sys.modules[request["name"]] = module
         tree = ast.parse(request["text"])
         cut = request.get("cut")
-        self.recorder.shortener = Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"]) if cut else None
+        self.recorder.shortener = (
+            Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"], cut["double"]) if cut else None
+        )
         if self.recorder.shortener:
             tree = self.recorder.shortener.rewritten(tree)
         made = instrument(tree)
