@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -183,6 +184,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     seen: list[Seen] = []
     baseline: dict[str, float] = {}
     outputs = {"logits": 0, "p": 0}
+    often = Counter(event.site for event in events if event.site.loops)
     filled = {event.target for event in events if event.array is not None and event.array.any()}
     for event in events:
         value = event.array
@@ -190,7 +192,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
             continue
         if not value.any():
             is_start = event.target in filled and grad_param(event.target, scales.names) is not None
-            if event.site.loops and event.site.kind == "assign" and outputs["logits"] and not is_start:
+            if often[event.site] > 1 and event.site.kind == "assign" and outputs["logits"] and not is_start:
                 seen.append(Seen(event, (), False, False))
             continue
         matches = [

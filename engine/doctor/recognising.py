@@ -317,18 +317,18 @@ def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str
         if numbers is None and value.size == int(np.prod(shape)) and B == 1:
             numbers = value.reshape(shape)
         if numbers is not None:
-            turned = numbers.T if every and shape == (T, B) and B != T else numbers
+            turned = numbers.T if every and shape == (T, B) else numbers
             if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
                 yield "cross-entropy", predict, turned.astype(int)
             if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
                 yield "binary", predict, turned.astype(int)
             if C == 1:
                 yield "squared", predict, turned.astype(float)[..., None]
-        for order in itertools.permutations((*shape, C)):
-            if value.shape != order or (every and shape == (T, B)):
+        sizes = (*shape, C)
+        for order in itertools.permutations(range(len(sizes))):
+            if value.shape != tuple(sizes[k] for k in order) or (every and shape == (T, B)):
                 continue
-            axes = [order.index(n) for n in (*shape, C)]
-            turned = value.transpose(axes) if len(set(axes)) == len(axes) else value
+            turned = value.transpose(np.argsort(order))
             if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
                 yield "cross-entropy", predict, turned.argmax(axis=-1)
             yield "squared", predict, turned.astype(float)

@@ -41,10 +41,9 @@ class Cut:
     @property
     def words(self) -> str:
         """What was done, for people."""
-        parts = [f"{new} of its {old} samples" for old, new in self.samples.items()]
-        parts += [f"{new} of its {old} time steps" for old, new in self.steps.items()]
-        what = f"on {', '.join(parts)}" if parts else "in double precision"
-        return f"it was run again {what}, and that was examined"
+        parts = [f"{new} of its {old} samples" for old, new in list(self.samples.items())[-1:]]
+        parts += [f"{new} of its {old} time steps" for old, new in list(self.steps.items())[:1]]
+        return f"examined in another run {'on ' + ' and '.join(parts) if parts else 'in double precision'}"
 
     def to_request(self) -> dict[str, Any]:
         """As it is sent to the worker."""
@@ -69,7 +68,7 @@ Further = Callable[[Shapes, Cut | None], Cut | None]
 
 
 def fewer_samples(shapes: Shapes, cut: Cut | None) -> Cut | None:
-    """The cut to a few samples: along the length that inputs and targets share; None where there are few."""
+    """The cut to a few samples: along the lengths that inputs and targets share; None where they are short."""
     shared = _shared(shapes)
     if not shared:
         return None
@@ -95,15 +94,11 @@ def in_double(shapes: Shapes, cut: Cut | None) -> Cut | None:
 
 
 def _shared(shapes: Shapes) -> set[int]:
-    """The lengths that inputs and targets share, of the first axis if there are such: numbers of samples, if they are many."""
+    """The lengths that inputs and targets share: numbers of samples, with a target at every step those of steps too."""
     sizes: dict[str, set[int]] = {"X": set(), "y": set()}
-    firsts: set[int] = set()
     for target, own in shapes.items():
-        for shape in own:
-            sizes[_role(target) or "X"] |= set(shape)
-            firsts |= set(shape[:1])
-    shared = {size for size in sizes["X"] & sizes["y"] if size > MANY}
-    return shared & firsts or shared
+        sizes[_role(target) or "X"] |= {size for shape in own for size in shape}
+    return {size for size in sizes["X"] & sizes["y"] if size > MANY}
 
 
 def _free(size: int, shapes: Shapes) -> int:
@@ -124,6 +119,7 @@ class Shortener:
     samples: int = 0
     double: bool = False
     shapes: dict[str, list[tuple[int, ...]]] = field(default_factory=dict[str, list[tuple[int, ...]]])
+    _counts: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict[str, tuple[int, tuple[int, ...]]])
 
     def taken(self, target: str, names: Sequence[str], value: Any) -> Any:
         """What is to be assigned in a value's place."""
@@ -132,6 +128,12 @@ class Shortener:
             parts = [self._one((name,), item) for name, item in zip(names, value, strict=False)]
             return (tuple(parts) if isinstance(value, tuple) else parts) if whole else value
         return self._one((target, *names), value)
+
+    def appended(self, target: str, item: Any) -> None:
+        """Notes that a list of data has grown by an item."""
+        if target in self.targets:
+            self._counts[target] = count, inner = self._counts.get(target, (0, ()))[0] + 1, np.shape(item)
+            self.shapes[target] = [(count, *inner)]
 
     def _one(self, targets: Sequence[str], value: Any) -> Any:
         if is_whole(value) and not isinstance(value, bool):
@@ -212,7 +214,9 @@ class _Numbers(ast.NodeTransformer):
 
     def _batch(self, name: str, value: ast.expr) -> None:
         """A number of samples that is more than there are is made as many."""
-        if self.samples and isinstance(value, ast.Constant) and type(value.value) is int and roles.role(name) == "B":
+        if not self.samples or roles.role(name) != "B" or not isinstance(value, ast.Constant):
+            return
+        if type(value.value) is int and value.value not in self.lengths:
             value.value = min(value.value, self.samples)
 
 

@@ -33,6 +33,8 @@ BYTES = 160 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
 MORE = 500
 """How many values are recorded after the first update, on top of as many as before it."""
+OF_DATA = 200
+"""How many values of one place are recorded while there are no weights yet: data are being made."""
 OF_ONE = 2_000_000
 PLOTTING = ("matplotlib", "seaborn", "tqdm", "IPython", "plotly", "wandb", "tensorboardX", "pandas_profiling")
 
@@ -59,6 +61,7 @@ class Recorder:
         self.loops: dict[int, list[int]] = {}
         self.filled: dict[int, tuple[int, Any]] = {}
         self.updates = Updates()
+        self.often: dict[int, int] = {}
         self.end = EVENTS
 
     def record(self, number: int, value: Any) -> Any:
@@ -66,6 +69,8 @@ class Recorder:
             site = self.sites[number]
             if self.shortener is not None and site.kind == "assign":
                 value = self.shortener.taken(site.target, site.names, value)
+            elif self.shortener is not None and site.kind == "append":
+                self.shortener.appended(site.target, value)
             if site.names and is_sequence(value) and not site.target:
                 for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
                     self._keep(number, item, name)
@@ -130,9 +135,13 @@ class Recorder:
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
         if site.rows and site.loops:
             self._replace(number, original, rounds)
-        self.events.append((number, value, target, rounds))
         if self.updates.first(target, site.kind, value):
             self.end = min(EVENTS, 2 * len(self.events) + MORE)
+        if not self.updates.has_weights:
+            self.often[number] = self.often.get(number, 0) + 1
+            if self.often[number] > OF_DATA:
+                return
+        self.events.append((number, value, target, rounds))
         self._count(size)
 
     def _replace(self, number: int, array: Any, rounds: tuple[int, ...]) -> None:
