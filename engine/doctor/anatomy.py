@@ -238,12 +238,17 @@ class Program:
 
     def backward(self) -> Function | None:
         """The function that is the backward pass by its name and its parameters; None when there is none."""
-        best, best_score = None, 0.0
-        for function in self.functions:
-            score = self._backwardness(function)
-            if score > best_score:
-                best, best_score = function, score
-        return best
+        best = max(self.functions, key=self._backwardness, default=None)
+        return best if best is not None and self._backwardness(best) > 0 else None
+
+    def rivals(self, main: Function) -> tuple[str, ...]:
+        """Other functions that are backward passes by their names, and have nothing to do with this one."""
+        others = (f for f in self.functions if f is not main and not _STEP.search(f.node.name))
+        return tuple(
+            f.name
+            for f in others
+            if self._backwardness(f) >= 1.0 and not self.calls(f, main) and not self.calls(main, f)
+        )
 
     def _backwardness(self, function: Function) -> float:
         name = function.node.name
@@ -283,11 +288,26 @@ class Program:
 def program(source: Source, tree: ast.Module) -> Program:
     """The program of a source text."""
     functions: list[Function] = []
+    classes: dict[str, ast.ClassDef] = {}
     for node in tree.body:
         inside = [node] if not isinstance(node, ast.If | ast.Try) else ast.walk(node)
         for each in inside:
             if isinstance(each, ast.FunctionDef):
                 functions.append(Function(each))
             elif isinstance(each, ast.ClassDef):
+                classes[each.name] = each
                 functions += [Function(m, each) for m in each.body if isinstance(m, ast.FunctionDef)]
+            elif isinstance(each, ast.Assign):
+                functions = [_owned(f, each, classes) for f in functions]
     return Program(source, tree, tuple(functions))
+
+
+def _owned(function: Function, node: ast.Assign, classes: dict[str, ast.ClassDef]) -> Function:
+    """A function that a statement makes a method, as in `RNN.bptt = bptt`, which notebooks do."""
+    match node:
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner), attr=name)], value=ast.Name(id=own)):
+            if own == name == function.node.name and owner in classes and function.owner is None:
+                return Function(function.node, classes[owner])
+        case _:
+            pass
+    return function

@@ -200,7 +200,7 @@ def _arguments(program: Program, function: Function, unresolved: list[str]) -> t
         elif meant is None and name in ("a", "h") and default is not None:
             result.append(Argument(name, "a0"))
         elif meant in ("far", "off", "once", "lr") or (meant is not None and meant not in taken and meant != "params"):
-            kept = default is not None and (meant in ("B", "T", "D", "C", "H"))
+            kept = meant in ("B", "T", "D", "C", "H") and default is not None and not _is_number(default)
             result.append(Argument(name, "default" if kept else meant))
         elif default is not None:
             result.append(Argument(name, "default"))
@@ -209,6 +209,11 @@ def _arguments(program: Program, function: Function, unresolved: list[str]) -> t
             unresolved.append(name)
         taken.add(result[-1].role)
     return tuple(result)
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether a default is a size that someone had in mind: ours is another."""
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def _is_list(program: Program, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,18 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor import comparing, failures, layouts, placing
+from engine.doctor import clipping, comparing, failures, layouts, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Recipe, Unknown, is_loss, recipes
 from engine.doctor.conventions import of_weights
 from engine.doctor.instrument import Site, instrument
 from engine.doctor.matching import Reference
 from engine.doctor.names import has_weights, readings
+from engine.doctor.naming import constants
 from engine.doctor.placing import Compared, Scales, Seen, Timeline
 from engine.doctor.problem import Measure, Measurement, Problem, kind_of
 from engine.doctor.process import MEMORY, SECONDS, Ended, Process
 from engine.doctor.report import Place, Report
 from engine.doctor.scale import Scale, find_scale, scales
+from engine.doctor.side_by_side import Arrays
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.doctor.stacking import is_bias
 from engine.doctor.trying import Run, Subject, Trial, search
@@ -93,8 +96,12 @@ def _main(found: Program, function: str | None, name: str) -> Function | None:
         return found.backward()
     main = found.find(function)
     if main is None:
-        known = ", ".join(f.name for f in found.functions[:12]) or "none"
-        raise InputError(f"{name}: there is no function {clean(function, 60)}; it has {known}")
+        own = [f.name for f in found.functions]
+        near = difflib.get_close_matches(function, [*own, *(f.node.name for f in found.functions)], 1)
+        meant = f"is {near[0]} meant? " if near else ""
+        raise InputError(
+            f"{name}: there is no function {clean(function, 60)}; {meant}it has {', '.join(own[:12]) or 'none'}"
+        )
     return main
 
 
@@ -131,20 +138,15 @@ def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
 def loaded(found: Program, main: Function, process: Process) -> Patient:
     """The module run in its process, up to where its functions exist; CannotRun when it fails."""
     made = instrument(found.source.tree())
-    answer = process.ask(
-        "load",
-        file=str(process.file),
-        name="program",
-        text=found.source.text,
-        lenient=True,
-        demonstrations=_demonstrations(found, main),
-    )
     patient = Patient(found, process, made.sites, made.loops)
+    answer = load(patient, main, found.source.text)
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
     skipped = answer["result"]["skipped"]
-    notes = tuple(f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2])
-    return replace(patient, notes=notes)
+    notes = [f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2]]
+    if others := found.rivals(main):
+        notes.append(f"{main.name} was examined; there is {', '.join(others[:4])} too: name it with --function")
+    return replace(patient, notes=tuple(notes))
 
 
 def _demonstrations(found: Program, main: Function) -> list[int]:
@@ -184,7 +186,18 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
             patient.source, trial.run.events, Reference(trial.problem), _scales(trial, Scale(1.0, "", "nothing"))
         )
         base = replace(base, compared=compared, conventions=_conventions(trial, Scale(1.0, "", "nothing")))
-        return _raised(patient, trial, base)
+        problem, main = trial.problem, trial.recipe.main
+
+        def verify(text: str) -> bool:
+            if "error" in load(patient, main, text):
+                return False
+            changed = subject(problem)
+            compared = comparing.compare_all(problem, changed.gradients, changed.missing - trial.recipe.given)
+            return bool(changed.gradients) and changed.error is None and all(each.ok for each in compared.values())
+
+        from engine.doctor.raised import raised
+
+        return raised(patient, error, base, problem, verify)
     if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
         return _of_some_reading(patient, trial, base)
     return _compared(patient, trial, subject, base)
@@ -200,7 +213,7 @@ def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
             if best is not None and patient.time_left() == 0.0:
                 return best
             try:
-                _loaded_again(patient, reading)
+                load(patient, reading.recipe.main, patient.source.text)
                 subject = _subject_of(patient, reading)
                 report = _compared(patient, reading, subject, base, Scale(factor, words, "loss"))
             except CannotRun as error:
@@ -217,16 +230,16 @@ def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
     return best
 
 
-def _loaded_again(patient: Patient, trial: Trial) -> None:
-    """The program as it was, whatever was tried with its text."""
-    main = trial.recipe.main
-    patient.process.ask(
+def load(patient: Patient, main: Function, text: str) -> Mapping[str, Any]:
+    """Runs a text of the program in its process, for the sake of one function."""
+    return patient.process.ask(
         "load",
         file=str(patient.process.file),
         name="program",
-        text=patient.source.text,
+        text=text,
         lenient=True,
         demonstrations=_demonstrations(patient.program, main),
+        after=main.node.end_lineno,
     )
 
 
@@ -275,23 +288,14 @@ def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
     )
 
 
-def _raised(patient: Patient, trial: Trial, base: Report) -> Report:
-    assert trial.run is not None and trial.run.error is not None
-    error = trial.run.error
-    line = error.get("line") or trial.recipe.main.node.lineno
-    place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-    reason = f"the forward pass is right; in the backward pass {patient.failed(error, 1.5)}"
-    return replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
-
-
 def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
     problem, run = trial.problem, trial.run
     assert problem is not None and run is not None
-    reference = Reference(problem)
+    reference = Reference(problem, Arrays(trial.recipe.given, trial.layout.order))
     scale = supposed or Scale(1.0, "", "nothing")
     if "y" in trial.recipe.given and supposed is None:
         scale = find_scale(problem, run, subject.measurement(problem, run), reference, trial.layout.single)
-        if not scale.loss_agrees:
+        if not scale.loss_agrees or scale.source == "nothing":
             from engine.doctor.readings import scale_of
 
             scale = scale_of(trial, subject, scale)
@@ -311,12 +315,18 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
             trial.recipe.main.node.lineno,
         )
     forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
-    if forward_ok and clips_at_the_end(patient.program.tree) and not all(each.ok for each in parameters.values()):
-        calm = _calm(problem, tokens=trial.layout.tokens)
-        again = subject(calm)
-        small = comparing.compare_all(calm, again.gradients, frozenset(missing), tolerance=tolerance)
-        if again.gradients and all(each.ok for each in small.values()):
-            parameters, base = small, replace(base, notes=(*base.notes, CLIPPED))
+    if forward_ok and not all(each.ok for each in parameters.values()):
+        limits = frozenset(constants(patient.program.tree)) - {0.0}
+        clipped = clipping.expected(subject, problem, run, limits)
+        if clipped is not None:
+            parameters = {n: comparing.compare(measured.gradients[n], own) for n, own in clipped.items()}
+            base = replace(base, notes=(*base.notes, clipping.CLIPPED))
+        elif clipping.CALM not in base.notes and clipping.is_at_limit(subject, problem, run, limits):
+            calm = clipping.calm(problem, trial.recipe.given)
+            again = replace(trial, problem=calm, run=subject.run(calm, record=True))
+            found = _compared(patient, again, subject, replace(base, notes=(*base.notes, clipping.CALM)), scale)
+            if found.verdict == "wrong":
+                return found
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     notes = [*base.notes, *_notes(trial, measured, problem)]
     report = replace(
@@ -337,14 +347,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     line_up = report.compared.timeline
 
     def verify(text: str) -> bool:
-        answer = patient.process.ask(
-            "load",
-            file=str(patient.process.file),
-            name="program",
-            text=text,
-            lenient=True,
-            demonstrations=demonstrations,
-        )
+        answer = load(patient, trial.recipe.main, text)
         if "error" in answer:
             return False
         changed = subject(problem)
@@ -353,7 +356,6 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         right = comparing.compare_all(problem, changed.gradients, frozenset(missing), tolerance=tolerance)
         return all(each.ok for each in right.values())
 
-    demonstrations = _demonstrations(patient.program, trial.recipe.main)
     found = located(patient, report, line_up, subject, problem, verify)
     if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
         return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
@@ -380,7 +382,7 @@ def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool
     }
     if "a0" not in trial.recipe.given:
         del settings["a0 = 0"]
-    _loaded_again(patient, trial)
+    load(patient, trial.recipe.main, patient.source.text)
     result: dict[str, bool] = {}
     for words, changes in settings.items():
         problem = subject.another(**changes)
@@ -389,38 +391,6 @@ def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool
             compared = comparing.compare_all(problem, measured.gradients, measured.missing - trial.recipe.given)
             result[words] = all(each.ok for each in compared.values())
     return result
-
-
-CLIPPED = "gradients are clipped at the end; they were compared where they are too small for that"
-
-
-def _calm(problem: Problem, *, tokens: bool) -> Problem:
-    """The same problem with small inputs and a small read-out, so that all gradients are small."""
-    weights = {name: value * (0.1 if name == "Wy" else 1.0) for name, value in problem.parameters.items()}
-    initial = {name: 0.1 * value for name, value in problem.initial.items()}
-    return replace(
-        problem,
-        network=replace(problem.network, weights=weights),
-        X=problem.X * (1.0 if tokens else 0.1),
-        initial=initial,
-    )
-
-
-def clips_at_the_end(tree: ast.Module) -> bool:
-    """Whether gradients are clipped, and only where nothing else is done in the same loop: once, when they are summed."""
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    calls = [
-        n
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "clip"
-    ]
-    for call in calls:
-        node: ast.AST = call
-        while node in parents and not isinstance(node, ast.FunctionDef):
-            node = parents[node]
-            if isinstance(node, ast.For | ast.While) and any("clip" not in ast.unparse(s) for s in node.body):
-                return False
-    return bool(calls)
 
 
 OTHER_LOSS = (

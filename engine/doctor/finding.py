@@ -72,6 +72,7 @@ class Finder:
     def found(self, values: Sequence[Array | None]) -> tuple[Reading, float]:
         """The reading whose states are among the values, and the share of time steps at which they are."""
         seen: dict[int, set[int]] = {}
+        times: dict[int, int] = {}
         totals = [float(np.abs(v).sum()) for v in values if v is not None]
         near = np.searchsorted(self.sums, np.array(totals) * (1 - 1e-6))
         for total, start in zip(totals, near.tolist(), strict=True):
@@ -79,8 +80,9 @@ class Finder:
             while k < len(self.sums) and self.sums[k] <= total * (1 + 1e-6):
                 reading, t = self.labels[k]
                 seen.setdefault(reading, set()).update(range(self.steps) if t < 0 else (t,))
+                times[reading] = times.get(reading, 0) + 1  # among many values, some are the same by chance
                 k += 1
-        best = max(sorted(seen), key=lambda reading: len(seen[reading]), default=0)
+        best = max(sorted(seen), key=lambda reading: (len(seen[reading]), times[reading]), default=0)
         return self.readings[best], len(seen.get(best, ())) / self.steps
 
 

@@ -126,14 +126,17 @@ class Lockstep:
 
     @cached_property
     def _first(self) -> Seen | None:
-        """Where it goes wrong."""
-        return self.compared.timeline.first_wrong() if self.report.verdict == "wrong" else None
+        """Where it goes wrong; None where nothing is wrong but that it fails in the end."""
+        differs = self.report.verdict == "wrong" and not self.report.reason
+        return self.compared.timeline.first_wrong() if differs else None
 
     # Where to look
 
     @cached_property
     def first(self) -> int:
-        """The execution to begin with: where the first mistake is, else where the backward pass begins."""
+        """The execution to begin with: where the first mistake is, else where the backward pass begins; the last one before it fails."""
+        if self.report.reason:
+            return len(self) - 1
         lines = [finding.place.line for finding in self.report.diagnoses if finding.place is not None]
         divergence = self.report.first_divergence
         for line in (*lines[:1], *([divergence.line] if divergence else [])):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.doctor.problem import Problem
-from engine.functions import Array
+from engine.doctor.side_by_side import Arrays, block, parameters, together
+from engine.doctor.stacking import Grid
+from engine.evaluate import evaluate
+from engine.expression import Call, Name
+from engine.functions import FUNCTIONS, Array
 from engine.program import Line, Loop
 
 TOLERANCE = 1e-7
@@ -70,13 +74,15 @@ def same(value: Array, entry: Entry) -> Match | None:
 class Reference:
     """All values of a problem's tape that a hand-written program may compute, and the search among them.
 
-    Values of one size are made when one of that size is looked for: a long recording has very many.
+    Values of one size are made when one of that size is looked for: a long recording has very many. `arrays` says which arrays of
+    parameters the program has: what it may hold side by side.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, arrays: Arrays | None = None) -> None:
         self.problem = problem
         self._makers: dict[int, list[_Maker]] = {}
-        for maker in (*_values(problem), *_derivatives(problem), *_sums(problem)):
+        beside = _side_by_side(problem, arrays) if arrays is not None else ()
+        for maker in (*_values(problem), *_derivatives(problem), *_sums(problem), *beside):
             self._makers.setdefault(maker.size, []).append(maker)
         self._shelves: dict[int, _Shelf] = {}
 
@@ -225,12 +231,43 @@ def _targets(problem: Problem) -> list[tuple[str, Array]]:
 def _derivatives(problem: Problem) -> Iterator[_Maker]:
     """g'(z_t), which many write as a line of its own."""
     tape = problem.tape
-    if "z" not in tape or "a" not in tape:
-        return
-    a = tape["a"][1:]
-    slope = {"tanh": 1 - a**2, "sigmoid": a * (1 - a), "relu": (tape["z"] > 0) * 1.0}.get(problem.network.activation)
-    if slope is not None:
-        yield from _rows(problem, "a", slope, "derivative")
+    program, T = tape.plan.program, tape.plan.steps
+    for line in program.lines:
+        call = line.equation.expression
+        if line.phase != "forward" or not isinstance(call, Call) or program.quantities[line.name].axes != ("B", "H"):
+            continue
+        slope, argument = FUNCTIONS[call.function].derivative, call.arguments[0]
+        if slope is not None and isinstance(argument, Name):
+            u = np.asarray(tape[argument.name], dtype=np.float64)[-T:]
+            value = 1.0 * np.asarray(evaluate(slope, lambda _, u=u: u))
+            if value.shape == u.shape:
+                yield from _rows(problem, line.name, value, "derivative")
+
+
+def _side_by_side(problem: Problem, arrays: Arrays) -> Iterator[_Maker]:
+    """What lies in one array with others of its kind."""
+    tape = problem.tape
+    for name, value in together(problem, arrays):
+        yield from _rows(problem, name, value)
+    for grid in parameters(problem, arrays):
+        names = [name for row in grid for name in row]
+        yield _single(" ".join(names), block(grid, tape.parameters))
+        gradients = {name: np.asarray(tape[f"d{name}"]) for name in names}
+        whole = block(grid, gradients)
+        title = " ".join(f"d{name}" for name in names)
+        yield _single(title, whole)
+        yield _Maker(title, whole.size, lambda own=(problem, grid, names, title): _packed_sums(*own))
+
+
+def _packed_sums(problem: Problem, grid: Grid, names: Sequence[str], title: str) -> Iterator[Entry]:
+    """The terms and sums of an array that holds several gradients."""
+    lines = {line.name: line for line in problem.tape.plan.program.lines if line.phase == "backward"}
+    times = range(1, problem.tape.plan.steps + 1) if problem.tape.plan.steps <= MOST_STEPS else ()
+    samples = min(len(problem.X), MOST_SAMPLES) if len(problem.X) > 1 else 0
+    each = [_sums_of(problem, lines[f"d{name}"], times, samples, looped=True) for name in names]
+    for entries in zip(*each, strict=True):
+        values = {name: entry.value for name, entry in zip(names, entries, strict=True)}
+        yield replace(entries[0], name=title, value=block(grid, values))
 
 
 def _sums(problem: Problem) -> Iterator[_Maker]:

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from engine.doctor import roles
+from engine.doctor.feeding import feeding
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.names import SIMPLE, Names
@@ -94,9 +95,38 @@ class Timeline:
             for k in range(self.start, len(self.seen)):
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
-                if not right and not seen.is_part and not self.is_harmless(k, strict=strict):
-                    return self._in_caller(k)
+                if not right and not seen.is_part and self._feeds(seen) and not self.is_harmless(k, strict=strict):
+                    return self._copied(self._in_caller(k))
         return None
+
+    def _feeds(self, seen: Seen) -> bool:
+        """Whether a value may have a part in the gradients that are wrong: those of a loss that is only printed have none."""
+        if not self._feeding:
+            return True
+        site, target = seen.event.site, seen.event.target
+        names = {base_name(target), final_name(target)} if target else {site.function.rpartition(".")[2]}
+        return bool(names & self._feeding)
+
+    @cached_property
+    def _feeding(self) -> frozenset[str]:
+        """The names that feed the wrong gradients; none where these are not known by their names."""
+        sites = dict.fromkeys(event.site for event in self.events if event.site.kind != "part")
+        gradients = {
+            name
+            for site in sites
+            for target in (*site.names, site.target)
+            if target and self.meant(target) & self.scales.wrong
+            for name in (base_name(target), final_name(target))
+        }
+        lines = [
+            (
+                site,
+                tuple(n for t in (*site.names, site.target) if t for n in (base_name(t), final_name(t))),
+                read_names(site.source),
+            )
+            for site in sites
+        ]
+        return feeding(lines, gradients) if gradients else frozenset()
 
     def index(self, seen: Seen) -> int:
         """Its place in the order."""
@@ -111,6 +141,23 @@ class Timeline:
         for later in self.seen[k + 1 : k + 8]:
             if later.event.site.function != site.function and not later.right:
                 return later
+        return seen
+
+    def _copied(self, seen: Seen) -> Seen:
+        """Where a wrong line reads what another has only handed on, though the reference makes something of it first: that line."""
+        name, t = expected(self, seen)
+        program = self.reference.problem.tape.plan.program
+        needed = {
+            (read.name, None if t is None else t - line.equation.step + read.step)
+            for line in program.lines
+            if line.name == name and line.phase == "backward"
+            for read in line.equation.reads
+        }
+        for _, operand in operands(self, seen):
+            handed_on = operand.event.site.plain and operand.event.site.loops and operand.event.target
+            known = [m.entry for m in operand.matches if m.entry.is_gradient and m.entry.kind == "value"]
+            if handed_on and known and needed and not needed & {(e.name, e.t) for e in known}:
+                return operand
         return seen
 
     def is_harmless(self, k: int, *, strict: bool = False) -> bool:
@@ -463,9 +510,10 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     count = own.index(seen)
     steps = line_up.reference.problem.X.shape[1]
     for k, other in enumerate(own):
-        for match in other.matches:
-            if match.entry.is_gradient and match.entry.t is not None and other.right:
-                return match.entry.name, max(match.entry.t - (count - k), 0)
+        found = [m.entry for m in other.matches if m.entry.is_gradient and m.entry.t is not None and other.right]
+        if found:  # of several the one that it is called
+            entry = next((e for e in found if e.name == base_name(seen.event.target)), found[0])
+            return entry.name, max((entry.t or 0) - (count - k), 0)
     for match in seen.matches:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
@@ -484,6 +532,9 @@ def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
     """The names that a value's line reads, each with the value it holds there, where that was recorded."""
     event = seen.event
     before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
+    # Of an array of which a part was written that part says more than the whole.
+    written = {(s.line, s.event.rounds) for s in before if s.event.site.kind == "assign" and "[" in s.event.target}
+    before = [s for s in before if s.event.site.kind != "after" or (s.line, s.event.rounds) not in written]
     for name in sorted(read_names(event.site.source)):
         for earlier in reversed(before):
             own = earlier.event

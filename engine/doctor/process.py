@@ -18,10 +18,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from engine.doctor import wire
 from engine.doctor.source import Source
+from engine.doctor.values import is_dict
 from engine.text import clean
 
 MEMORY = 2 << 30
@@ -31,6 +32,10 @@ STARTING = 20.0
 GRACE = 1.0
 """Seconds after its time in which code may still be stopped in its own words; then the process is killed."""
 COPIED, COPIED_IN_ALL, NEIGHBOURS = 1 << 20, 20 << 20, 500
+
+
+MARK = "RNN_TUI_DOCTOR"
+"""The environment variable by which what the code has started is known, wherever it went."""
 
 
 class Ended(Exception):
@@ -45,9 +50,9 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix="rnn-tui-doctor-"))
         self.file = self.folder / f"{source.path.stem}.py"
         self.source = source
+        self.asked = 0
         _furnish(source, self.folder)
         self.file.write_text(source.text, encoding="utf-8")
-        self.printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         to_child, self.to = os.pipe()
         self.back, from_child = os.pipe()
         root = str(Path(__file__).resolve().parents[2])
@@ -59,6 +64,7 @@ class Process:
             "MPLBACKEND": "Agg",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONSAFEPATH": "1",
+            MARK: str(self.folder),
         }
         # The project's own folder is put on the path inside, last, so that it hides no module of the user's.
         start = (
@@ -69,8 +75,8 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-c", start, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=self.printed,
-            stderr=self.printed,
+            stdout=subprocess.DEVNULL,  # nobody reads it, and a file could be filled
+            stderr=subprocess.DEVNULL,
             cwd=self.folder,
             env=environment,
             pass_fds=(to_child, from_child),
@@ -91,7 +97,8 @@ class Process:
     def ask(self, do: str, *, seconds: float = SECONDS, **request: Any) -> Mapping[str, Any]:
         """The worker's answer to a request; Ended when there is none."""
         try:
-            wire.send(self.to, {"do": do, "seconds": seconds, **request})
+            self.asked += 1
+            wire.send(self.to, {"do": do, "seconds": seconds, "number": self.asked, **request})
         except OSError:
             raise Ended(self._end()) from None
         return self._receive(time.monotonic() + seconds + GRACE)
@@ -105,15 +112,10 @@ class Process:
         except (ValueError, KeyError, TypeError):
             self.close()
             raise Ended("wrote what is no answer into the doctor's own pipe") from None
-        if not isinstance(answer, dict):
+        if not is_dict(answer) or answer.get("number") != self.asked:
+            self.close()
             raise Ended("wrote what is no answer into the doctor's own pipe")
-        return cast("Mapping[str, Any]", answer)
-
-    def output(self) -> bytes:
-        """The first bytes of what was printed."""
-        with contextlib.suppress(ValueError, OSError):
-            return os.pread(self.printed.fileno(), 1 << 16, 0)
-        return b""
+        return answer
 
     def close(self) -> None:
         """Ends the process and its children, and removes its folder."""
@@ -124,7 +126,7 @@ class Process:
             with contextlib.suppress(OSError):
                 os.close(file)
         self.to = self.back = -1
-        self.printed.close()
+        _end_marked(str(self.folder))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self, count: int, deadline: float) -> bytes:
@@ -146,13 +148,25 @@ class Process:
         except subprocess.TimeoutExpired:
             return "closed the doctor's own pipe"
         if code >= 0:
-            return f"ended the process with exit code {code} (os._exit or the like)"
+            return f"ended the process with exit code {code} ({_BROKEN if code == 1 else 'os._exit or the like'})"
         names: dict[int, str] = {
             signal.SIGSEGV: "a crash inside a library",
             signal.SIGKILL: "the system killed it, most likely for its memory",
         }
         name = clean(signal.Signals(-code).name) if -code in set(signal.Signals) else str(-code)
         return f"ended the process with signal {name} ({names.get(-code, 'sent from inside')})"
+
+
+_BROKEN = "os._exit, or it closed or replaced what the process cannot live without"
+
+
+def _end_marked(mark: str) -> None:
+    """Ends what the code has started in sessions of its own, where the system shows whose environment is whose."""
+    wanted = f"{MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _furnish(source: Source, folder: Path) -> None:

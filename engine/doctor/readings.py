@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.doctor.matching import Reference
 from engine.doctor.naming import is_single
@@ -37,15 +38,20 @@ def _is_explained(trial: Trial, subject: Subject) -> bool:
 
 
 def scale_of(trial: Trial, subject: Subject, found: Scale) -> Scale:
-    """The scale found by the loss; where the loss is none of the right ones, the one with which a single mistake explains all."""
+    """The scale found by the loss; where none is found, or the loss is none of the right ones, the one with which a single mistake explains
+    all."""
     return _explaining(trial, subject, found) or found
 
 
 def _explaining(trial: Trial, subject: Subject, found: Scale) -> Scale | None:
     problem, run = trial.problem, trial.run
     assert problem is not None and run is not None
-    others = {} if found.loss_agrees else scales(problem, trial.layout.single)
-    for scale in (found, *(Scale(factor, words, "loss", False) for factor, words in others.items())):
+    is_known = found.loss_agrees and found.source != "nothing"
+    others = {} if is_known else scales(problem, trial.layout.single)
+    for scale in (
+        found,
+        *(replace(found, factor=factor, words=words, source="loss") for factor, words in others.items()),
+    ):
         subject.scale, subject.unit = scale.factor, scale.words
         if is_single(subject.measurement(problem, run), problem):
             return scale

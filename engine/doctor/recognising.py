@@ -284,7 +284,7 @@ def _first_update(found: Found) -> int:
         value = event.value
         is_gradient = bool(event.target) and gradient_meant(found, event.target) is not None
         begun = begun or is_gradient
-        if not begun or is_gradient or not is_array(value) or event.site.kind in ("part", "increment"):
+        if not begun or is_gradient or not is_array(value) or not _may_be_update(found, event):
             continue
         for weight in weights:
             if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
@@ -293,6 +293,14 @@ def _first_update(found: Found) -> int:
             if 0.0 < distance < 0.5:
                 return event.number
     return len(found.events) + 1
+
+
+def _may_be_update(found: Found, event: Event) -> bool:
+    """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
+    name = placing.final_name(event.target)
+    meant = found.meaning.role(name) if name else None
+    named = name in found.arrays.values() or meant == "params" or (meant or "") in found.arrays
+    return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in _DATA)
 
 
 def _with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
@@ -389,7 +397,7 @@ def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
             own = layouts.weight_back(meant, value.astype(float), problem, found.layout)
             result |= {name: part for name, part in own.items() if name in held}
     for event in found.events if held - result.keys() else ():
-        if event.array is None:
+        if event.array is None or found.meaning.role(placing.final_name(event.target)) is not None:
             continue
         for match in reference.matches(event.array):
             name = match.entry.name.removeprefix("d")

@@ -34,10 +34,12 @@ from engine.doctor.naming import constants
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, kind_of, make_problem
 from engine.doctor.process import Process
-from engine.doctor.recognising import Found, gradients_of, recognised
-from engine.doctor.report import Finding, Place, Report
+from engine.doctor.raised import raised
+from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
+from engine.doctor.report import Finding, Report
 from engine.doctor.scale import Scale, find_scale
 from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
+from engine.doctor.side_by_side import Arrays
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
@@ -99,35 +101,37 @@ def _verdict_on(patient: Patient) -> Verdict:
     answer = _run(patient, patient.source.text, Cut(targets, double=False))
     shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
     too_much = answer.get("error", {}).get("kind") in TOO_MUCH
-    best: Verdict | None = None
-    refused: CannotRun | None = None
-    if (
-        not too_much or answer["updated"] or fewer_samples(shapes, None) is None
-    ):  # else it is not even one backward pass
-        try:
-            best = _verdict(patient, answer)
-        except CannotRun as error:
-            if not too_much:
-                raise
-            refused = error
+    is_part = too_much and not answer["updated"]  # not even one backward pass
+    best: Verdict | CannotRun | None = None
+    if not is_part or fewer_samples(shapes, None) is None:
+        best = _tried(patient, answer)
+        if isinstance(best, CannotRun) and not too_much:
+            raise best
     done: Cut | None = None
     for further in (fewer_samples, fewer_steps, in_double):
-        cut = further(shapes, done) if best is None or best.gains_from(further) else None
+        gains = best.gains_from(further) if isinstance(best, Verdict) else further is not in_double
+        cut = further(shapes, done) if gains else None
         if cut is None:
             continue
         again = _run(patient, patient.source.text, cut)
-        try:
-            smaller = _verdict(patient, again, cut)
-        except CannotRun as error:
-            refused = refused if again.get("error") else error
-            continue
-        done = cut
-        best = smaller if best is None or best.is_single or smaller.report.verdict == "wrong" else best
-    if best is not None:
-        return best
-    if refused is not None:
-        raise refused
-    return _verdict(patient, answer)
+        smaller = _tried(patient, again, cut)
+        if isinstance(smaller, Verdict):
+            done = cut
+            replaced = not isinstance(best, Verdict) or best.is_single or smaller.report.verdict == "wrong"
+            best = smaller if replaced else best
+        elif not isinstance(best, Verdict) and "error" not in again:
+            best = smaller  # it ran to its end: what is said of it holds for the whole
+    best = best or _tried(patient, answer)
+    if isinstance(best, CannotRun):
+        raise best
+    return best
+
+
+def _tried(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict | CannotRun:
+    try:
+        return _verdict(patient, answer, cut)
+    except CannotRun as refused:
+        return refused
 
 
 def _run(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
@@ -216,9 +220,9 @@ def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> V
     error = answer.get("error")
     if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
         raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
-    found = _compared(patient, _events(patient, answer), error, {}, "")
+    found = _compared(patient, _events(patient, answer), error, {}, "", cut)
     notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
-    return replace(found, report=replace(found.report, notes=notes), cut=cut)
+    return replace(found, report=replace(found.report, notes=notes))
 
 
 def _is_its_own(error: Mapping[str, Any], cut: Cut) -> bool:
@@ -235,6 +239,7 @@ def _compared(
     error: Mapping[str, Any] | None,
     given: Mapping[str, Array],
     function: str,
+    cut: Cut = WHOLE,
 ) -> Verdict:
     """The gradients that a run computed, compared with the reference's."""
     found = recognised(events, given, words_in(patient.program.tree))
@@ -243,22 +248,18 @@ def _compared(
         if error is not None:
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
         raise CannotRun(_unrecognised(events, found))
-    reference = Reference(found.problem)
+    reference = Reference(found.problem, Arrays(frozenset(found.arrays), found.layout.order))
     run = Run((), (), found.events)
     gradients = gradients_of(found, reference)
     conventions = _conventions(found)
     right = _scales(found, 1.0)
     base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
-    if error is not None and not harmless:
-        missing = bool(found.held - gradients.keys())
-        if missing and (not _outputs_seen(reference, found.events) or is_of_loss(patient, error)):
+    if error is not None and not harmless and _is_unfinished(patient, found, events, error):
+        ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
+        if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        if missing:
-            line = error.get("line") or 1
-            place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-            reason = f"the forward pass is right; in the backward pass {patient.failed(error, SECONDS)}"
-            report = replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
-            return Verdict(report, found)
+        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, cut))
+        return Verdict(report, found)
     if not gradients:
         raise CannotRun(
             f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
@@ -285,7 +286,7 @@ def _compared(
         notes=tuple(notes),
         compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    return Verdict(report, found, gradients, given, WHOLE, outputs, tolerance)
+    return Verdict(report, found, gradients, given, cut, outputs, tolerance)
 
 
 def _scale(found: Found, gradients: Mapping[str, Array], reference: Reference) -> Scale:
@@ -327,6 +328,14 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
 def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> placing.Scales:
     turned = layouts.turned(found.problem.network.table, found.layout)
     return placing.Scales(factor, wrong, turned, found.meaning, found.layout.order)
+
+
+def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
+    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
+    if len(found.events) < len(events):
+        return False
+    lines = [site.end for site in patient.sites if site.target and gradient_meant(found, site.target)]
+    return not lines or (error.get("line") or 0) <= max(lines)
 
 
 def _truncation(patient: Patient, verdict: Verdict) -> int | None:

@@ -183,10 +183,11 @@ class _Numbers(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and node.value in self.kinds:
-            return ast.copy_location(ast.Constant(self.kinds[node.value]), node)
-        if type(node.value) in (int, float) and (new := self.lengths.get(cast("int", node.value))) is not None:
-            return ast.copy_location(ast.Constant(type(node.value)(new)), node)
+        value = node.value
+        if isinstance(value, str) and value in self.kinds:
+            return ast.copy_location(ast.Constant(self.kinds[value]), node)
+        if type(value) in (int, float) and (new := self.lengths.get(cast("int", value))) is not None:
+            return ast.copy_location(ast.Constant(float(new) if isinstance(value, float) else new), node)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:

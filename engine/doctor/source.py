@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import json
 import re
 import tokenize
@@ -69,6 +70,21 @@ MOVED = {
 """NumPy's names that are gone, and what to write in their place."""
 
 
+RENAMED = {"xrange": "range", "raw_input": "input", "unicode": "str", "long": "int", "reduce": "functools.reduce"}
+"""Python 2's names, and what they are called now."""
+_PYTHON_2 = {
+    r"(?:^|:\s*)print\s+[^(=\s.]|^print\s*>>": "print needs parentheses: print(...)",
+    r"^except\s+[\w.]+\s*,\s*\w+\s*:": "write except ... as ...:",
+    r"^raise\s+[\w.]+\s*,": "write raise ...(...)",
+    r"^exec\s+[^(=\s.]": "exec needs parentheses: exec(...)",
+}
+
+
+def _python_2(text: str) -> str | None:
+    """What to write in place of a statement that only Python 2 knows."""
+    return next((remedy for pattern, remedy in _PYTHON_2.items() if re.search(pattern, text)), None)
+
+
 class Unreadable(Exception):
     """The file is no program that could run: one sentence and its line."""
 
@@ -121,13 +137,20 @@ class Source:
         if isinstance(error, IndentationError):
             remedy = (
                 "indent the body of the statement above it"
-                if "expected" in message
+                if message.startswith("expected")
                 else "align it with the other lines of its block"
             )
             return f"{at} is wrongly indented ({message}): {text}; {remedy}"
-        if "Missing parentheses in call to 'print'" in message or re.match(r"print\s+[^(=\s]", text):
-            return f"{at} is Python 2: {text}; print needs parentheses: print(...)"
+        if old := _python_2(text):
+            return f"{at} is Python 2: {text}; {old}{self._more_of_it(line)}"
         return f"{at} is not Python ({message}): {text}"
+
+    def _more_of_it(self, first: int) -> str:
+        """What else of a program is in Python 2, so that all can be changed at once."""
+        others = [n for n, text in enumerate(self.lines, 1) if n != first and _python_2(text.strip())]
+        renamed = [f"{new} for {old}" for old, new in RENAMED.items() if re.search(rf"\b{old}\(", self.text)]
+        also = f"; the same goes for {', '.join(map(self.place, others[:12]))}" if others else ""
+        return also + (f"; write {' and '.join(renamed)}" if renamed else "")
 
 
 def read_source(path: Path) -> Source:
@@ -142,14 +165,32 @@ def read_source(path: Path) -> Source:
         raise unreadable(path, error) from error
     if path.suffix.lower() == ".ipynb":
         return _notebook(path, raw)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Unreadable("it is text in UTF-16, which Python does not read; save it as UTF-8")
     if b"\0" in raw:
         raise Unreadable("it is a binary file, not Python source")
     try:
-        encoding, _ = tokenize.detect_encoding(BytesIO(raw).readline)
-        text = raw.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError):
-        raise Unreadable("it is not text in UTF-8; save it as UTF-8") from None
+        text = raw.decode(_encoding(raw))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"line {line} is not text in UTF-8; save the file as UTF-8", line) from None
+    except (SyntaxError, LookupError):
+        raise Unreadable(
+            "its first lines name an encoding that it does not have; save it as UTF-8 and take that line out"
+        ) from None
+    if not text.strip("\ufeff \t\r\n"):
+        raise Unreadable("it is empty")
     return Source(path, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"))
+
+
+def _encoding(raw: bytes) -> str:
+    """The encoding that a file's first lines name, else UTF-8."""
+    try:
+        return tokenize.detect_encoding(BytesIO(raw).readline)[0]
+    except SyntaxError:
+        if b"coding" in b"".join(raw.splitlines()[:2]):
+            raise
+        return "utf-8"
 
 
 def _notebook(path: Path, raw: bytes) -> Source:
@@ -157,8 +198,12 @@ def _notebook(path: Path, raw: bytes) -> Source:
         document: Any = json.loads(raw)
         cells = cast("list[Any]", document["cells"] if "cells" in document else document["worksheets"][0]["cells"])
         sources = [_cell(cell) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except ValueError:
+        raise Unreadable("it is not a notebook: it is no JSON, or only part of it") from None
+    except (KeyError, TypeError, IndexError, RecursionError):
         raise Unreadable("it is not a notebook: its JSON has no cells") from None
+    if not any(line.strip() for cell in sources for line in cell):
+        raise Unreadable("its cells hold no code")
     lines: list[str] = []
     starts: list[int] = []
     for cell in sources:

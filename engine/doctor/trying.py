@@ -452,7 +452,9 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     best = replace(start, outputs=-1.0)
     completed: list[Trial] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
-    for (head, count), predict in itertools.product(heads, ("last", "every")):
+    # A gradient that the caller supplies comes at every step, where most shows.
+    predicts = ("last", "every") if "y" in start.recipe.given else ("every", "last")
+    for (head, count), predict in itertools.product(heads, predicts):
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -551,7 +553,8 @@ def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
     if "da" in given and "y" not in given:
         flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
-        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows))
+        every = problem.network.predict == "every"
+        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows) if ("T" in flow) == every)
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
         yield replace(base, y=y)

@@ -8,8 +8,6 @@ recording. Whatever goes wrong is an answer; what cannot be answered any more (t
 from __future__ import annotations
 
 import ast
-import importlib.abc
-import importlib.machinery
 import linecache
 import math
 import os
@@ -17,12 +15,12 @@ import resource
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor import wire
+from engine.doctor import standins, wire
 from engine.doctor.instrument import AFTER, LOOP, RECORD, ROUND, Site, instrument
 from engine.doctor.shortening import Shortener
 from engine.doctor.updates import Updates
@@ -36,7 +34,7 @@ MORE = 500
 OF_DATA = 200
 """How many values of one place are recorded while there are no weights yet: data are being made."""
 OF_ONE = 2_000_000
-PLOTTING = ("matplotlib", "seaborn", "tqdm", "IPython", "plotly", "wandb", "tensorboardX", "pandas_profiling")
+DEMONSTRATION_SECONDS = 0.5
 
 
 class Stopped(BaseException):
@@ -166,51 +164,6 @@ class Recorder:
         self.full = len(self.events) >= self.end or self.bytes > self.room
 
 
-class _Anything(types.ModuleType):
-    """Stands for what draws and shows progress: takes every call and does nothing."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__ = []
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return _Anything(name)
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        name = self.__name__.rpartition(".")[2]
-        if name in ("tqdm", "trange") and arguments:
-            return range(*arguments) if name == "trange" else arguments[0]
-        return (_Anything("figure"), _Anything("axes")) if name == "subplots" else _Anything("nothing")
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((_Anything("first"), _Anything("second")))
-
-    def __getitem__(self, key: Any) -> Any:
-        return _Anything("item")
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *details: Any) -> None:
-        return None
-
-
-class _Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Modules for drawing that are not installed: nothing that the doctor looks at depends on them."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        known = fullname.partition(".")[0] in PLOTTING
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if known else None
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return _Anything(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        return None
-
-
 class Worker:
     """Answers requests until there are no more."""
 
@@ -222,7 +175,8 @@ class Worker:
         self.saved: dict[str, Any] = {}
 
     def serve(self, requests: int, answers: int) -> None:
-        wire.send(answers, {"ready": True})
+        own = os.getpid()
+        wire.send(answers, {"ready": True, "number": 0})
         while True:
             message = _read(requests)
             if message is None:
@@ -231,7 +185,9 @@ class Worker:
                 answer = self.answer(message)
             except Stopped as stopped:
                 answer = {"error": self.failure(stopped)}
-            wire.send(answers, answer)
+            if os.getpid() != own:
+                os._exit(0)  # a copy that the code made of this process: one of them answers
+            wire.send(answers, {**answer, "number": message["number"]})
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         work: dict[str, Callable[[dict[str, Any]], Any]] = {"load": self.load, "call": self.call}
@@ -271,6 +227,7 @@ class Worker:
         if self.recorder.shortener:
             tree = self.recorder.shortener.rewritten(tree)
         made = instrument(tree)
+        tree = standins.in_double(standins.without_absent(tree))
         self.recorder.sites = made.sites
         self.space = module.__dict__
         self.space.update(
@@ -279,50 +236,42 @@ class Worker:
                 AFTER: self.recorder.after,
                 LOOP: self.recorder.loop,
                 ROUND: self.recorder.round,
+                standins.STAND_IN: standins.Missing,
             }
         )
         linecache.cache[self.file] = (len(request["text"]), None, request["text"].splitlines(True), self.file)
+        if request.get("lenient"):
+            return {"skipped": self._run(tree.body, set(request["demonstrations"]), request["after"])}
+        exec(compile(tree, self.file, "exec"), self.space)
+        return {"skipped": []}
+
+    def _run(self, body: Sequence[ast.stmt], demonstrations: set[int], after: int) -> list[dict[str, Any]]:
+        """The statements one by one; what was left out, with the reason. A demonstration may fail or take too long, after which there is
+        no other; a program may end once the line `after` is reached."""
         skipped: list[dict[str, Any]] = []
-        passed_over = set(request.get("skip", ()))
-        if not request.get("lenient"):
-            exec(compile(tree, self.file, "exec"), self.space)
-        else:
-            for statement in tree.body:
-                if statement.lineno not in passed_over:
-                    self._run(statement, skipped, set(request.get("demonstrations", ())))
-        return {"skipped": skipped, "globals": self._globals()}
-
-    def _run(self, statement: ast.stmt, skipped: list[dict[str, Any]], demonstrations: set[int]) -> None:
-        code = compile(ast.Module([statement], []), self.file, "exec")
-        is_demonstration = statement.lineno in demonstrations
-        if is_demonstration:
-            signal.setitimer(signal.ITIMER_REAL, 1.0, 0.2)
-        try:
-            exec(code, self.space)
-        except Exception as error:
-            missing = isinstance(error, FileNotFoundError) or (isinstance(error, NameError) and skipped)
-            if not missing and not is_demonstration:
-                raise
-            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(error)})
-        except Stopped as stopped:
-            if not is_demonstration or stopped.args != ("time",):
-                raise
-            skipped.append({"line": statement.lineno, "end": statement.end_lineno, **self.failure(stopped)})
-        if is_demonstration:
-            signal.setitimer(signal.ITIMER_REAL, 3.0, 0.2)
-
-    def _globals(self) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for name, value in self.space.items():
-            if name.startswith("__"):
+        for statement in body:
+            is_demonstration = statement.lineno in demonstrations
+            if is_demonstration and any(s["kind"] == "Stopped" for s in skipped):
                 continue
-            if is_array(value):
-                result[name] = value if value.size < OF_ONE else None
-            elif isinstance(value, bool | int | float):
-                result[name] = value
-            elif is_sequence(value) or is_dict(value):
-                result[name] = value if len(value) < 500 else None
-        return result
+            try:
+                if is_demonstration and _is_endless(statement):
+                    raise Stopped("endless")
+                if is_demonstration:
+                    signal.setitimer(signal.ITIMER_REAL, DEMONSTRATION_SECONDS, 0.2)
+                exec(compile(ast.Module([statement], []), self.file, "exec"), self.space)
+            except SystemExit:
+                if statement.lineno <= after:
+                    raise
+                break
+            except (Exception, Stopped) as error:
+                if not (is_demonstration and error.args != ("full",)) and not _for_want_of_data(
+                    error, bool(skipped), statement
+                ):
+                    raise
+                skipped.append({"end": statement.end_lineno, **self.failure(error), "line": statement.lineno})
+            if is_demonstration:
+                signal.setitimer(signal.ITIMER_REAL, 3.0, 0.2)
+        return skipped
 
     # Calling
 
@@ -401,6 +350,8 @@ class Worker:
             frame = frames[-1]
             answer["function"] = frame.f_code.co_name
             answer["shapes"] = self._shapes(frame, lines[-1])
+            own = {**frame.f_globals, **frame.f_locals}
+            answer["numbers"] = {k: int(v) for k, v in own.items() if is_whole(v) and abs(v) < 1 << 31}
         return answer
 
     def _shapes(self, frame: types.FrameType, line: int) -> dict[str, Any]:
@@ -420,7 +371,7 @@ class Worker:
             if not all(isinstance(part, _HARMLESS) for part in ast.walk(node)):
                 continue
             try:
-                value = eval(compile(ast.Expression(node), "<shapes>", "eval"), frame.f_globals, frame.f_locals)
+                value = eval(ast.unparse(node), frame.f_globals, frame.f_locals)  # what is assigned to, too
             except Exception:
                 continue
             if is_array(value) or isinstance(value, np.generic):
@@ -443,6 +394,19 @@ _HARMLESS = (
     ast.Slice,
     ast.Tuple,
 )
+
+
+def _is_endless(statement: ast.stmt) -> bool:
+    """Whether a statement is a loop that nothing in it leaves."""
+    leaves = any(isinstance(n, ast.Break | ast.Raise) for n in ast.walk(statement))
+    return isinstance(statement, ast.While) and isinstance(statement.test, ast.Constant) and not leaves
+
+
+def _for_want_of_data(error: BaseException, anything_skipped: bool, statement: ast.stmt) -> bool:
+    """Whether a statement failed because a file is missing, or what reads it, or what it would have given."""
+    if isinstance(error, ModuleNotFoundError):
+        return not isinstance(statement, ast.Import | ast.ImportFrom)
+    return isinstance(error, FileNotFoundError) or (anything_skipped and isinstance(error, NameError))
 
 
 def _read(file: int) -> Any:
@@ -486,7 +450,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGALRM, _time_is_up)
     sys.path[0] = folder
     sys.argv = [os.path.join(folder, "program.py")]  # noqa: PTH118 - no Path before NumPy's own import of it
-    sys.meta_path.append(_Drawing())
+    sys.meta_path.append(standins.Finder())
     sys.setrecursionlimit(1500)
     np.seterr(all="ignore")
     assert math.isfinite(memory)

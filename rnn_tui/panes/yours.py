@@ -281,7 +281,7 @@ def _verdict(frame: Frame, width: int) -> list[Line]:
     for finding in report.diagnoses:
         place = f"line {finding.place.line}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
-    if not report.diagnoses:
+    if not report.diagnoses and not report.reason:
         divergence = report.first_divergence
         place = f" from line {divergence.line} on" if divergence else ""
         lines.append([(f"{WRONG} wrong{place}", look.error), (": no mistake of the catalogue explains it", look.dim)])

@@ -117,7 +117,9 @@ def test_files_that_are_no_programs(tmp_path: Path) -> None:
         ("a.py", b"\x00\x01binary", "binary file"),
         ("b.py", b'x = "\xe9"\n', "UTF-8"),
         ("c.ipynb", b"{}", "no cells"),
-        ("d.py", b"", "no function that is a backward pass"),
+        ("f.ipynb", b"{", "no JSON"),
+        ("d.py", b"", "it is empty"),
+        ("e.py", b"x = 1\n", "no function that is a backward pass"),
     ):
         path = tmp_path / name
         path.write_bytes(content)

@@ -137,6 +137,13 @@ def test_an_unnamed_mistake_is_placed_at_the_quantity_that_it_should_be(tmp_path
     assert (divergence.quantity, divergence.t) == ("dz", lockstep.problem.X.shape[1])
 
 
+def test_where_it_fails_it_begins_at_the_last_line_that_ran(tmp_path: Path) -> None:
+    style = next(style for style in STYLES if style.name == "dict of parameters")
+    lockstep = in_step(style.source.replace("back = delta.dot(W.T)", "back = delta.dot(V.T)"), tmp_path)
+    assert lockstep.report.reason and lockstep.first == len(lockstep) - 1
+    assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
+
+
 def test_the_session_speaks_the_program_s_own_names(tmp_path: Path) -> None:
     session, lockstep = open_yours(SPECIMENS / "characters.py")
     assert session.options["notation"] == "karpathy"

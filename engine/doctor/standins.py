@@ -1,0 +1,151 @@
+"""What stands for modules that are not installed: those that draw and show progress do nothing, those for data fail only where they are
+used. And double precision for single, in which small mistakes hide."""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import types
+from collections.abc import Iterator
+from typing import Any
+
+_IDLE = (
+    "matplotlib seaborn tqdm IPython ipywidgets plotly bokeh altair wandb tensorboard tensorboardX pandas_profiling "
+    "numba google line_profiler memory_profiler progressbar"
+)
+_ABSENT = (
+    "pandas sklearn scipy nltk torch torchvision tensorflow keras jax cupy h5py PIL cv2 skimage imageio requests bs4 "
+    "statsmodels xgboost gensim spacy datasets transformers yfinance autograd theano mxnet librosa openpyxl"
+)
+IDLE, ABSENT = frozenset(_IDLE.split()), frozenset(_ABSENT.split())
+"""Modules on which nothing depends that the doctor looks at; modules often imported that the backward pass need not use."""
+
+
+class Idle(types.ModuleType):
+    """Takes every call and does nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return Idle(name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        if name in ("tqdm", "trange", "tqdm_notebook") and arguments:
+            return range(*arguments) if name == "trange" else arguments[0]
+        if len(arguments) == 1 and isinstance(arguments[0], types.FunctionType):
+            return arguments[0]  # a decorator
+        return (Idle("figure"), Idle("axes")) if name == "subplots" else Idle("nothing")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((Idle("first"), Idle("second")))
+
+    def __getitem__(self, key: Any) -> Any:
+        return Idle("item")
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the idle modules after every other finder."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        known = fullname.partition(".")[0] in IDLE
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if known else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return Idle(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        return None
+
+
+class Missing:
+    """Stands for a module, or something of it, that is not installed: whoever uses it learns that."""
+
+    def __init__(self, module: str) -> None:
+        self.__dict__["module"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        raise ModuleNotFoundError(f"No module named {self.__dict__['module']!r}")
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        raise ModuleNotFoundError(f"No module named {self.__dict__['module']!r}")
+
+
+class _Imports(ast.NodeTransformer):
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        return node  # what is tried has its own answer to a missing module
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | list[ast.AST]:
+        there = [alias for alias in node.names if not _is_absent(alias.name)]
+        if len(there) == len(node.names):
+            return node
+        missing = [alias for alias in node.names if alias not in there]
+        bound = [(alias.asname or alias.name.partition(".")[0], alias.name) for alias in missing]
+        kept: list[ast.AST] = [ast.copy_location(ast.Import(there), node)] if there else []
+        return [*kept, *(_bind(name, module, node) for name, module in bound)]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.AST]:
+        if node.level == 1:  # a file of a package, run by itself
+            node.level = 0
+            return node if node.module else ast.copy_location(ast.Import(node.names), node)
+        if node.level or not node.module or not _is_absent(node.module):
+            return node
+        return [_bind(alias.asname or alias.name, node.module, node) for alias in node.names if alias.name != "*"]
+
+
+STAND_IN = "__doctor_missing__"
+
+
+def without_absent(tree: ast.Module) -> ast.Module:
+    """The program with stand-ins for what it imports of well-known modules that are not installed (called by the name STAND_IN)."""
+    return ast.fix_missing_locations(_Imports().visit(tree))
+
+
+def _is_absent(module: str) -> bool:
+    top = module.partition(".")[0]
+    if top not in ABSENT:
+        return False
+    try:
+        return importlib.util.find_spec(top) is None
+    except (ImportError, ValueError):
+        return True
+
+
+def _bind(name: str, module: str, place: ast.stmt) -> ast.stmt:
+    call = ast.Call(ast.Name(STAND_IN, ast.Load()), [ast.Constant(module)], [])
+    return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], call), place)
+
+
+class _Double(ast.NodeTransformer):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if node.attr in _SINGLE and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"):
+            node.attr = "float64"
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if node.value in _SINGLE:
+            node.value = "float64"
+        return node
+
+
+_SINGLE = ("float32", "float16", "single", "half", "f4", "<f4")
+
+
+def in_double(tree: ast.Module) -> ast.Module:
+    """The program with float64 wherever it names a less precise type of NumPy's."""
+    return _Double().visit(tree)
