@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -102,6 +103,15 @@ class Reference:
         sizes = [size for size, makers in self._makers.items() if any(m.name == name for m in makers)]
         found = (self._shelf(size).by_key.get((name, t, sample, kind)) for size in reversed(sizes))
         return next((entry for entry in found if entry is not None), None)
+
+    @cached_property
+    def zeros(self) -> frozenset[str]:
+        """Quantities in time that are 0 at some step."""
+        tape = self.problem.tape
+        rows = (name for name, quantity in tape.plan.program.quantities.items() if quantity.rows)
+        return frozenset(
+            name for name in rows if not np.asarray(tape[name]).reshape(len(tape[name]), -1).any(axis=1).all()
+        )
 
     def sizes(self, *names: str) -> frozenset[int]:
         """The sizes that values of these quantities have."""
