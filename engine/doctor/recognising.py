@@ -11,6 +11,7 @@ import numpy as np
 from engine.doctor import layouts, placing
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.layouts import Layout
+from engine.doctor.listed import listed
 from engine.doctor.matching import MOST_STEPS, Reference
 from engine.doctor.names import Names, has_weights, readings
 from engine.doctor.problem import Problem
@@ -46,6 +47,7 @@ class Found:
     meaning: Names
     share: float
     samples: tuple[int, ...] = ()
+    has_targets: bool = True
 
     @property
     def held(self) -> frozenset[str]:
@@ -90,7 +92,16 @@ def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[in
         meant = meaning.role(name) if name else None
         if meant is not None and (meant in _DATA or is_role(meant, meaning.cell)):
             found.setdefault(meant, []).append((event.number, value, name))
-    return found
+    for number, target, value, lengths in listed(events, lambda target: _is_data(target, meaning)):
+        name = placing.final_name(target)
+        found.setdefault(meaning.role(name) or "", []).append((number, value, name))
+        if lengths is not None:
+            found.setdefault("lengths", []).append((number, lengths, name))
+    return {role: sorted(own, key=lambda entry: entry[0]) for role, own in found.items()}
+
+
+def _is_data(target: str, meaning: Names) -> bool:
+    return meaning.role(placing.final_name(target)) in ("X", "y")
 
 
 Way = tuple[Problem, dict[str, str], Layout]
@@ -263,7 +274,7 @@ def _settled(found: Found, known: Known) -> Found:
         if best is None or score > best[0]:
             best = score, problem, name
     if best is None:
-        return replace(found, events=events)
+        return replace(found, events=events, has_targets=False)
     problem, names = best[1], {**found.arrays, "y": best[2]}
     samples = _samples_run(problem, events)
     if 0 < len(samples) < len(problem.X):

@@ -271,6 +271,11 @@ def _compared(
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
+    if wrong and not found.has_targets:
+        raise CannotRun(
+            f"its forward pass is that of {kind_of(found.problem)}, but which of its arrays holds the targets is not known; "
+            "call it y, labels or targets"
+        )
     if (wrong or not outputs) and harmless and len(found.events) == len(events):
         raise CannotRun(
             "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "

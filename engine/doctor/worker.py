@@ -135,7 +135,7 @@ class Recorder:
             self._replace(number, original, rounds)
         if self.updates.first(target, site.kind, value):
             self.end = min(EVENTS, 2 * len(self.events) + MORE)
-        if not self.updates.has_weights:
+        if not self.updates.has_weights and site.kind != "append":
             self.often[number] = self.often.get(number, 0) + 1
             if self.often[number] > OF_DATA:
                 return
