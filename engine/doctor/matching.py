@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -76,15 +76,16 @@ class Reference:
     """All values of a problem's tape that a hand-written program may compute, and the search among them.
 
     Values of one size are made when one of that size is looked for: a long recording has very many. `arrays` says which arrays of
-    parameters the program has: what it may hold side by side.
+    parameters the program has: what it may hold side by side. With `only`, it is those quantities' values alone.
     """
 
-    def __init__(self, problem: Problem, arrays: Arrays | None = None) -> None:
+    def __init__(self, problem: Problem, arrays: Arrays | None = None, *, only: Collection[str] = ()) -> None:
         self.problem = problem
         self._makers: dict[int, list[_Maker]] = {}
         beside = _side_by_side(problem, arrays) if arrays is not None else ()
         for maker in (*_values(problem), *_derivatives(problem), *_sums(problem), *beside):
-            self._makers.setdefault(maker.size, []).append(maker)
+            if not only or maker.name in only:
+                self._makers.setdefault(maker.size, []).append(maker)
         self._shelves: dict[int, _Shelf] = {}
 
     def matches(self, value: Array) -> list[Match]:

@@ -138,7 +138,8 @@ def _checked(found: Found) -> Found:
 
 def _share(problem: Problem, events: Sequence[Event]) -> float:
     """The share of time steps whose state was computed."""
-    output, reference = problem.network.table.output, Reference(problem)
+    output = problem.network.table.output
+    reference = Reference(problem, only=(output,))
     sizes, steps = {problem.network.hidden, len(problem.X) * problem.network.hidden}, problem.X.shape[1]
     seen: set[int] = set()
     for event in events:
@@ -223,6 +224,8 @@ def _inputs(known: Known, events: Sequence[Event], features: int) -> Iterator[tu
                     yield X.transpose(order), letters, name
         elif X.ndim == 2:
             if features == 1:
+                if X.shape[1] == 1:  # one long sequence, more likely than many of one step
+                    yield X[None], "TD", name
                 yield X[:, :, None], "BT", name
                 yield X.T[:, :, None], "TB", name
             elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
@@ -355,8 +358,8 @@ def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str
 
 def _agreement(problem: Problem, events: Sequence[Event]) -> int:
     """How many outputs, deltas and read-out gradients of the problem were computed."""
-    reference = Reference(problem)
     wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
+    reference = Reference(problem, only=wanted)
     seen: set[tuple[str, int | None, int | None]] = set()
     sizes = reference.sizes(*wanted)
     for event in events[:4000]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,6 +49,10 @@ from engine.network import TRUNCATIONS
 
 SECONDS, AGAIN = 2.5, 1.2
 """For the script's own run; for another one with fewer data or another line."""
+CALLS = 2.0
+"""For calling a function that trains with data in one layout after the other."""
+LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
+HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
 ROOM = 48 << 20
 """Bytes recorded of the script's own run; of a smaller one three times as many."""
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
@@ -121,10 +126,9 @@ def _verdict_on(patient: Patient) -> Verdict:
             best = smaller if replaced else best
         elif not isinstance(best, Verdict) and "error" not in again:
             best = smaller  # it ran to its end: what is said of it holds for the whole
-    best = best or _tried(patient, answer)
-    if isinstance(best, CannotRun):
-        raise best
-    return best
+    if isinstance(best, Verdict):
+        return best
+    raise best or CannotRun(patient.failed(answer["error"], SECONDS), answer["error"].get("line"))
 
 
 def _tried(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict | CannotRun:
@@ -171,27 +175,33 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
     answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
-    problem = make_problem(initial=False)
-    best: tuple[tuple[float, ...], Any, tuple[Event, ...]] | None = None
-    for layout, y in itertools.product((*layouts.BATCHES, *layouts.FLAT[:2]), ("B", "BC", "CB", "B1")):
-        data = make_problem(initial=False, inputs=1) if layout in layouts.FLAT else problem
-        own = Layout(layout, y=y)
+    best: tuple[tuple[float, ...], Verdict] | None = None
+    refused: CannotRun | None = None
+    deadline = time.monotonic() + CALLS
+    for layout, y, (head, outputs) in itertools.product(LAYOUTS, TARGETS, HEADS):
+        inputs = 1 if layout in layouts.FLAT else 2
+        data = make_problem(initial=False, loss=head, outputs=outputs, inputs=inputs)
         request = {
             "function": trainer.node.name,
             "method": False,
-            "named": _trainer_arguments(trainer, data, own),
+            "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
         }
         result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
-        events = _events(patient, result)
         given = {"X": data.X, "y": data.y}
-        found = recognised(events, given, words_in(patient.program.tree))
-        rank = (found.share if found else 0.0, "error" not in result, len(events))
-        if best is None or rank > best[0]:
-            best = rank, (result.get("error"), given), events
-        if rank[0] == 1.0 and rank[1]:
+        try:
+            verdict = _compared(patient, _events(patient, result), result.get("error"), given, trainer.name)
+        except CannotRun as error:
+            refused = refused or error
+        else:
+            right = sum(each.ok for each in verdict.report.parameters.values())
+            rank = (verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches)
+            best = (rank, verdict) if best is None or rank > best[0] else best
+        if (best is not None and best[0][0] and best[0][-1]) or time.monotonic() > deadline:
             break
-    assert best is not None
-    return _explained(patient, _compared(patient, best[2], best[1][0], best[1][1], trainer.name))
+    if best is not None:
+        return _explained(patient, best[1])
+    assert refused is not None
+    raise refused
 
 
 def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
@@ -269,6 +279,13 @@ def _compared(
     gradients = {name: value / scale.factor for name, value in gradients.items()}
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
+    for (
+        ratio
+    ) in cut.ratios:  # the number of samples may stand in the text as something else: a mean taken as times 0.001
+        as_of_all = {name: value * ratio for name, value in gradients.items()}
+        again = comparing.compare_all(found.problem, as_of_all, found.missing, tolerance=tolerance)
+        if all(each.ok for each in again.values()):
+            gradients, parameters = as_of_all, again
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
     if wrong and not found.has_targets:
@@ -336,11 +353,15 @@ def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) ->
 
 
 def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
-    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
+    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later,
+    or are added to in the loop that it is in."""
     if len(found.events) < len(events):
         return False
-    lines = [site.end for site in patient.sites if site.target and gradient_meant(found, site.target)]
-    return not lines or (error.get("line") or 0) <= max(lines)
+    line = error.get("line") or 0
+    own = [site for site in patient.sites if site.target and gradient_meant(found, site.target)]
+    loops = {site.loops[-1:] for site in patient.sites if site.line <= line <= site.end} - {()}
+    added = any(site.kind == "increment" and site.loops[-1:] in loops for site in own)
+    return not own or added or line <= max(site.end for site in own)
 
 
 def _truncation(patient: Patient, verdict: Verdict) -> int | None:

@@ -45,6 +45,11 @@ class Cut:
         parts += [f"{new} of its {old} time steps" for old, new in list(self.steps.items())[:1]]
         return f"examined in another run {'on ' + ' and '.join(parts) if parts else 'in double precision'}"
 
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """How many times fewer samples there are."""
+        return tuple(old / new for old, new in self.samples.items())
+
     def to_request(self) -> dict[str, Any]:
         """As it is sent to the worker."""
         most = min(self.samples.values(), default=0)

@@ -131,14 +131,14 @@ class Recorder:
             return
         site = self.sites[number]
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
-        if site.rows and site.loops:
-            self._replace(number, original, rounds)
         if self.updates.first(target, site.kind, value):
             self.end = min(EVENTS, 2 * len(self.events) + MORE)
         if not self.updates.has_weights and site.kind != "append":
             self.often[number] = self.often.get(number, 0) + 1
             if self.often[number] > OF_DATA:
                 return
+        if site.rows and site.loops:
+            self._replace(number, original, rounds)
         self.events.append((number, value, target, rounds))
         self._count(size)
 
