@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.doctor import roles
+from engine.doctor import layouts
 from engine.doctor.comparing import compare
+from engine.doctor.references import Reading, arrays_of_trace, readings_in
 from engine.doctor.report import Comparison
+from engine.doctor.stacking import SECOND, held, is_role
 from engine.errors import InputError
 from engine.files.arrays import read_npz
 from engine.files.raw import shown
+from engine.files.trace import is_trace
 from engine.functions import Array
-from engine.network import Network
-from engine.session import open_session
-from engine.tape import Tape, record
+from engine.tape import Tape
 from engine.text import clean
 
 TOLERANCE = 1e-6
 SINGLE = 1e-4
-DATA_ROLES = ("X", "y", "a0")
+TRIED = 300
+"""Ways to read a file that are tried."""
 
 
 @dataclass(frozen=True)
@@ -73,35 +75,31 @@ class ArrayReport:
 def compare_arrays(path: Path, data: str | None, options: Mapping[str, Any]) -> ArrayReport:
     """The arrays in the NPZ file at `path` against the reference on `data` (None: the X and y in the file, or the built-in example).
 
-    Weights in the file are used; else the options' own. Raises InputError when nothing in it can be compared.
+    Weights in the file are used; else the options' own. Where X and y are the file's, what the options do not say (activation, loss, every
+    step or the last, ...) is found by trying. Raises InputError when nothing in it can be compared.
     """
-    mine = read_npz(path)
-    session = open_session(data, options)
-    tape = session.debugger.tape(session.options["iteration"])
-    meant = {name: _quantity(name, tape) for name in mine}
-    known = {quantity: mine[name] for name, quantity in meant.items() if quantity is not None}
-    tape, weights = _reference(path, tape, known, use_data=data is None)
-    rows = sorted(_rows(mine, meant, tape), key=lambda row: _order(tape, row.quantity))
-    if not rows:
+    mine = read_npz(path, arrays_of_trace(path) if is_trace(path) else None)
+    best: tuple[list[Row], Reading] | None = None
+    for reading in itertools.islice(readings_in(path, mine, data, options), TRIED):
+        lines = [line.name for line in reading.tape.plan.program.lines]
+        rows = sorted(_rows(mine, reading), key=lambda row: _order(lines, row.quantity))
+        if best is None or _rank(rows) > _rank(best[0]):
+            best = rows, reading
+        if rows and all(row.comparison.ok for row in rows):
+            break
+    rows, reading = best or ([], None)
+    if reading is None or not rows:
         names = ", ".join(clean(name, 30) for name in list(mine)[:8]) or "nothing"
         raise InputError(
             f"{shown(path)}: none of its arrays ({names}) has a known name, such as dWa, Whh_grad, a, p, loss"
         )
-    compared = {row.name for row in rows}
-    data_names = {name for name, quantity in meant.items() if quantity in (*DATA_ROLES, *roles.PARAMETERS)}
-    unknown = tuple(clean(name, 40) for name in mine if name not in compared and name not in data_names)
-    return ArrayReport(clean(path.name), tuple(rows), unknown, weights)
+    used = {*reading.used, *(row.name for row in rows)}
+    unknown = tuple(clean(name, 40) for name in mine if name not in used)
+    return ArrayReport(clean(path.name), tuple(rows), unknown, reading.words)
 
 
-def _quantity(name: str, tape: Tape) -> str | None:
-    """What a name means: X, y, a0, a parameter, a parameter's gradient, or a quantity of the tape."""
-    if roles.role(name) in (*roles.PARAMETERS, *DATA_ROLES) and not name.startswith("d"):
-        return roles.role(name)
-    if name in tape:
-        return name
-    if (gradient := roles.gradient(name)) is not None:
-        return {"X": "dx", "a0": "da0"}.get(gradient, f"d{gradient}")
-    return _WORDS.get(name.lower())
+def _rank(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(row.comparison.ok for row in rows), len(rows)
 
 
 _WORDS = {
@@ -127,72 +125,75 @@ _WORDS = {
 }
 
 
-def _reference(path: Path, tape: Tape, known: Mapping[str, Array], *, use_data: bool) -> tuple[Tape, str]:
-    """The reference on the file's own weights and data, where it has them."""
-    own = {name: known[name] for name in tape.parameters if name in known}
-    x, y = np.moveaxis(tape["x"], 0, 1), tape["y"]
-    y = np.moveaxis(y, 0, 1) if tape.plan.network.predict == "every" else y
-    network = tape.plan.network
-    if use_data and "X" in known and "y" in known and known["X"].ndim == 3:
-        x, y = known["X"].astype(float), known["y"]
-        y = y.astype(int) if network.head.classes and y.dtype.kind == "f" else y
-    if not own:
-        again = record(network, x, y, parameters=tape.parameters, lengths=tape.lengths)
-        return again, "the file has no weights; the options' own were used"
-    try:
-        weights = _oriented(own, network, x.shape[2])
-    except KeyError as error:
-        raise InputError(
-            f"{shown(path)}: of the weights {error.args[0]} is missing; save all of them, or none"
-        ) from None
-    sizes = {"inputs": x.shape[2], "hidden": weights["Wa"].shape[0], "outputs": weights["Wy"].shape[1]}
-    network = replace(network, **sizes, weights=weights)
-    output = network.table.output
-    initial = {output: known["a0"]} if "a0" in known and known["a0"].shape == (len(x), network.hidden) else None
-    return record(network, x, y, initial=initial), "the file's own weights were used"
+def _quantities(name: str, reading: Reading) -> tuple[str, list[Array]] | None:
+    """What a name means in the reference, and the arrays that it may be; None for nothing known, and for what was given to it."""
+    tape, cell = reading.tape, reading.tape.plan.network.table
+    if name in reading.used:
+        return None
+    word = _WORDS.get(name.lower(), "")
+    meant = name if name in tape else None
+    role = None if meant else reading.meaning.gradient(name)
+    if meant is None and role in ("X", "a0"):
+        meant = "dx" if role == "X" else f"d{cell.output}0"
+    if meant is None and role is not None and is_role(role, cell):
+        return _gradient(role, reading)
+    if meant is None:
+        meant = {"a": cell.output, "da": f"d{cell.output}"}.get(word, word)
+    if meant == f"d{cell.output}0":
+        return meant, [np.asarray(tape[f"d{cell.output}"])[0]]
+    if meant not in tape or meant in tape.parameters:
+        return None
+    whole = np.asarray(tape[meant])
+    return meant, [whole, whole[1:]] if whole.ndim > 1 and len(whole) == tape.plan.steps + 1 else [whole]
 
 
-def _oriented(own: Mapping[str, Array], network: Network, features: int) -> dict[str, Array]:
-    """The weights in rows. Whether all are transposed is told by Wx and Wy; where both are square they are taken as they are."""
-    wa = own["Wa"]
-    hidden = wa.shape[0]
-    wx, wy = own["Wx"], own["Wy"]
-    turned = wx.shape != (features, hidden) and wx.shape == (hidden, features)
-    result = {"Wx": wx.T if turned else wx, "Wa": wa.T if turned else wa, "Wy": wy.T if wy.shape[0] != hidden else wy}
-    outputs = result["Wy"].shape[1]
-    result["ba"] = own["ba"].reshape(hidden) if "ba" in own else np.zeros(hidden)
-    result["by"] = own["by"].reshape(outputs) if "by" in own else np.zeros(outputs)
-    return {name: np.asarray(value, dtype=network.dtype) for name, value in result.items()}
+def _gradient(role: str, reading: Reading) -> tuple[str, list[Array]]:
+    """The gradient of an array of parameters; of PyTorch's second bias it is that of the first where one would do."""
+    cell, gradients = reading.tape.plan.network.table, reading.tape.gradients
+    grid = held(role, cell, reading.layout.order)
+    if role == SECOND:
+        first = held("ba", cell, reading.layout.order)[0] if cell.torch else ("ba",)
+        grid = (tuple(name or other for name, other in zip(grid[0], first, strict=True)),) if any(grid[0]) else (first,)
+    blocks = [np.concatenate([np.atleast_2d(gradients[name]) for name in row], axis=-1) for row in grid]
+    whole = np.concatenate(blocks)
+    single = len(grid) == len(grid[0]) == 1
+    own = gradients[grid[0][0]] if single else whole
+    if own.ndim == 2 and own.shape[0] == own.shape[1] and layouts.is_turned(role, cell, reading.layout):
+        own = own.T  # a square gradient lies as its weights do: which way round is no matter of taste
+    return ", ".join(f"d{name}" for row in grid for name in row), [own]
 
 
-def _rows(mine: Mapping[str, Array], meant: Mapping[str, str | None], tape: Tape) -> Iterator[Row]:
-    for name, quantity in meant.items():
-        if quantity is None or quantity in (*DATA_ROLES, *roles.PARAMETERS):
+def _rows(mine: Mapping[str, Array], reading: Reading) -> Iterator[Row]:
+    for name, own in mine.items():
+        found = _quantities(name, reading)
+        if found is None:
             continue
-        output = tape.plan.network.table.output
-        if quantity == "da0":
-            wanted = [np.asarray(tape[f"d{output}"])[0]]
-        elif quantity in tape:
-            whole = np.asarray(tape[quantity])
-            wanted = [whole, whole[1:]] if len(whole.shape) > 1 and whole.shape[0] == tape.plan.steps + 1 else [whole]
-        else:
-            continue
-        array = np.asarray(mine[name])
-        tolerance = SINGLE if array.dtype.itemsize < 8 else TOLERANCE
-        array = array.astype(float)
+        quantity, wanted = found
+        tolerance = SINGLE if own.dtype.itemsize < 8 and own.dtype.kind == "f" else TOLERANCE
+        array = own.astype(float)
         choices = [
             (compare(turned, ours, tolerance=tolerance), turned, ours)
             for ours in wanted
-            for turned in _turned(array, ours)
+            for turned in (
+                _turned(array, ours) if not _is_square(quantity, ours) else [array] if array.shape == ours.shape else []
+            )
         ]
         if not choices:
             shape = tuple(wanted[0].shape)
             yield Row(name, quantity, Comparison(False, note=f"its shape is {array.shape}, the reference's is {shape}"))
             continue
-        best = min(
-            choices, key=lambda c: c[0].max_relative_error if c[0].max_relative_error is not None else float("inf")
-        )
-        yield Row(name, quantity, best[0], None if best[0].ok else _step(quantity, best[1], best[2], tape, tolerance))
+        best = min(choices, key=lambda c: _error(c[0]))
+        step = None if best[0].ok else _step(quantity, best[1], best[2], reading.tape, tolerance)
+        yield Row(name, quantity, best[0], step)
+
+
+def _is_square(quantity: str, ours: Array) -> bool:
+    """Whether an array is the gradient of square weights."""
+    return quantity.startswith("dW") and ours.ndim == 2 and ours.shape[0] == ours.shape[1]
+
+
+def _error(comparison: Comparison) -> float:
+    return float("inf") if comparison.max_relative_error is None else comparison.max_relative_error
 
 
 def _turned(array: Array, ours: Array) -> Iterator[Array]:
@@ -222,9 +223,9 @@ def _step(quantity: str, theirs: Array, ours: Array, tape: Tape, tolerance: floa
     return first + (max(wrong) if quantity.startswith("d") else min(wrong))
 
 
-def _order(tape: Tape, quantity: str) -> int:
-    names = [line.name for line in tape.plan.program.lines]
-    return names.index(quantity) if quantity in names else len(names)
+def _order(lines: Sequence[str], quantity: str) -> int:
+    first = quantity.partition(",")[0]
+    return lines.index(first) if first in lines else len(lines)
 
 
 def text(report: ArrayReport) -> str:
@@ -238,7 +239,8 @@ def text(report: ArrayReport) -> str:
     lines = [f"{report.file}: {head}"]
     if first is not None:
         when = "" if first.t is None else f" at t = {first.t}"
-        lines += ["", f"  {first.name} should be {first.quantity}{when}"]
+        what = "is not the reference's" if first.name == first.quantity else f"should be {first.quantity}"
+        lines += ["", f"  {first.name} {what}{when}"]
     lines += ["", "  array          quantity   relative error   cosine   norm ratio"]
     for row in report.rows:
         each = row.comparison

@@ -75,9 +75,16 @@ def diagnose(path: Path, function: str | None = None) -> Report:
     The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
     function of the name that is asked for; whatever else goes wrong is part of the report.
     """
-    name = clean(path.name)
     try:
-        source = read_source(path)
+        return diagnose_source(read_source(path), function)
+    except Unreadable as error:
+        return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
+
+
+def diagnose_source(source: Source, function: str | None = None) -> Report:
+    """The same for a text that is already read."""
+    name = clean(source.path.name)
+    try:
         found = program(source, source.tree())
         main = _main(found, function, name)
     except Unreadable as error:

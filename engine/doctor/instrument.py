@@ -224,6 +224,8 @@ class _Writer:
                 value.args = [self._part(argument) for argument in value.args]
             case ast.Attribute():
                 value.value = self._part(value.value)
+            case ast.List() | ast.Tuple():
+                value.elts = [self._part(element) for element in value.elts]
             case ast.IfExp():
                 value.body, value.orelse = self._part(value.body), self._part(value.orelse)
             case _:
@@ -234,6 +236,8 @@ class _Writer:
         if isinstance(value, ast.Attribute):
             value.value = self._part(value.value)
             return value
+        if isinstance(value, ast.List | ast.Tuple):
+            return self.parts(value)
         if not isinstance(value, ast.BinOp | ast.UnaryOp | ast.Call | ast.IfExp):
             return value
         site = self._site(value, "part", "", value)

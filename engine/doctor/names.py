@@ -155,19 +155,22 @@ def readings(words: frozenset[str], own: Sequence[Cell] = ()) -> Iterator[Names]
     """
     found: list[tuple[int, Names]] = []
     for cell in (*own, *CELLS.values()):
-        family = (cell, *VARIANTS.get(cell.name, ())) if cell.name in CELLS else (cell,)
-        found += [(len(each), Names(family, each)) for each in _spelled(cell, words)]
-        if len(gates(cell)) > 1:
-            found += [(len(each), Names(family, each)) for each in _by_letter(cell, words)]
+        apart = _by_letter(cell, words) if len(gates(cell)) > 1 else ()
+        found += [(len(each), Names(_family(cell), each)) for each in (*_spelled(cell, words), *apart)]
     found.sort(key=lambda entry: -entry[0])
     yield from (names for _, names in found)
-    said = [
-        cell for cell in CELLS.values() if any(cell.name in word.lower() for word in words) and len(gates(cell)) > 1
-    ]
+    read = {names.cell for _, names in found}
+    gated = [cell for cell in CELLS.values() if len(gates(cell)) > 1 and cell not in read]
+    said = [cell for cell in gated if any(cell.name in word.lower() for word in words)]
     yield from itertools.chain.from_iterable(_stacked(cell, words) for cell in said)
     yield Names(words=_TWO_BIASES) if _TWO_BIASES.keys() <= words else SIMPLE
-    others = [cell for cell in CELLS.values() if len(gates(cell)) > 1 and cell not in said and _has_gates(cell, words)]
+    others = [cell for cell in gated if cell not in said and _has_gates(cell, words)]
     yield from itertools.chain.from_iterable(_stacked(cell, words) for cell in others)
+
+
+def _family(cell: Cell) -> tuple[Cell, ...]:
+    """The cell and what else goes by its name."""
+    return (cell, *(VARIANTS.get(cell.name, ()) if CELLS.get(cell.name) is cell else ()))
 
 
 def _has_gates(cell: Cell, words: frozenset[str]) -> bool:
@@ -181,7 +184,8 @@ def _spelled(cell: Cell, words: frozenset[str]) -> Iterator[dict[str, str | None
     axes = axes_of(cell)
     for spelling in _spellings(cell):
         names = {spelling.name(name): name for name in axes}
-        if all(word in words for word, name in names.items() if len(axes[name]) == 2):
+        is_known = all(roles.role(word) == name for word, name in names.items())  # as the simple RNN's words have it
+        if not is_known and all(word in words for word, name in names.items() if len(axes[name]) == 2):
             yield {**_cleared(cell), **{word: name for word, name in names.items() if word in words}}
 
 
@@ -228,18 +232,18 @@ def _cleared(cell: Cell) -> dict[str, str | None]:
 
 def _stacked(cell: Cell, words: frozenset[str]) -> Iterator[Names]:
     """All gates side by side: as the words of a simple RNN have it, with U and W exchanged, and input and state in one."""
-    family = (cell, *VARIANTS.get(cell.name, ()))
+    family = _family(cell)
     has_bias = "V" not in words or any(roles.role(word) == "by" for word in words if word not in ("c", "C"))
     cleared: dict[str, str | None] = dict.fromkeys(cell.states, None) if has_bias else {}
     cleared |= _TWO_BIASES if _TWO_BIASES.keys() <= words else {}
-    if any(roles.role(word) == "Wx" for word in words):
+    weights = {role: [word for word in words if roles.role(word) == role] for role in ("Wx", "Wa")}
+    if all(weights.values()):
         yield Names(family, cleared)
         if {"U", "W"} <= words:
             yield Names(family, {**cleared, "W": "Wx", "U": "Wa"})
-    joined = [
-        word for word in words if roles.role(word) in ("Wa", "Wx") or normal(word) in (f"w{cell.name}", "w", "wgates")
-    ]
-    for word in sorted(joined, key=lambda word: (word not in ("W", f"W{cell.name.upper()}"), word)):
+        return
+    joined = [word for word in words if normal(word) in (f"w{cell.name}", "wgates")]
+    for word in (*joined, *sorted(itertools.chain.from_iterable(weights.values()))):
         yield Names(family, {**cleared, word: JOINED})
 
 

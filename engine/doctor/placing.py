@@ -79,11 +79,7 @@ class Timeline:
 
     def meant(self, target: str) -> frozenset[str]:
         """The parameters (or the initial state) whose gradients a target is called."""
-        role, names = grad_param(target, self.scales.names), self.scales.names
-        cell = self.reference.problem.network.table
-        if role is None or not is_role(role, cell):
-            return frozenset() if role is None else frozenset((role,))
-        return parameters_in(role, cell, self.scales.order) if not names.simple else frozenset((role,))
+        return meant_by(target, self.scales, self.reference)
 
     def first_wrong(self) -> Seen | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
@@ -177,6 +173,7 @@ class Timeline:
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
+        added = {other.line for other in self.by_site if other.kind == "increment" and other.function == site.function}
         used = False
         for later in self.seen[k + 1 :]:
             own = later.event.site
@@ -189,6 +186,8 @@ class Timeline:
                 ):
                     return True
             if plain_target and later.event.target == name and own.kind in ("assign", "after"):
+                if name in read_names(own.source) or own.line in added:
+                    continue  # it is added to, and lives on in what comes of it
                 break
         return not used and not self.meant(seen.event.target) and not name.startswith(("d", "g", "D"))
 
@@ -227,6 +226,20 @@ class Compared:
         return timeline(self.events, self.reference, self.scales)
 
 
+def meant_by(target: str, scales: Scales, reference: Reference) -> frozenset[str]:
+    """The parameters (or the initial state) whose gradients a target is called."""
+    role, cell = grad_param(target, scales.names), reference.problem.network.table
+    if role is None or scales.names.simple or not is_role(role, cell):
+        return frozenset() if role is None else frozenset((role,))
+    return parameters_in(role, cell, scales.order)
+
+
+def _is_gradient_of(match: Match, called: frozenset[str], reference: Reference) -> bool:
+    """Whether an entry is no parameter's gradient, or that of those."""
+    own = frozenset(name.removeprefix("d") for name in match.entry.quantities if name.startswith("d"))
+    return not own <= reference.problem.parameters.keys() or not own or own == called
+
+
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
     """The events compared with the reference."""
     seen: list[Seen] = []
@@ -249,6 +262,9 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
         ]
+        called = meant_by(event.target, scales, reference) if event.target else frozenset[str]()
+        if called:  # what is called the gradient of a parameter is right as that only
+            matches = [m for m in matches if _is_gradient_of(m, called, reference)]
         strict = any(_is_right(m, scales, reference) for m in matches)
         right = strict or any(_keeps_scale(m, scales, baseline, reference) for m in matches)
         made[event.site] = made.get(event.site, frozenset()) | {m.entry.name for m in matches}
@@ -467,9 +483,10 @@ def read_names(source: str) -> frozenset[str]:
         tree = ast.parse(source, mode="eval")
     except SyntaxError:
         return frozenset()
+    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     return frozenset(
         [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
-        + [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        + [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and id(n) not in called]
     )
 
 
@@ -523,12 +540,13 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
         if match.entry.is_gradient:
             return match.entry.name, match.entry.t
     meant = line_up.meant(seen.event.target) if seen.event.target else frozenset[str]()
-    called, value = base_name(seen.event.target), np.asarray(seen.event.value)
-    if not meant and called.startswith("d") and value.size in line_up.reference.sizes(called) and count < steps:
-        return called, steps - count if site.loops else None  # called as the reference calls it
-    if not meant and (made := _made_from(line_up, seen)) is not None:
+    named = base_name(seen.event.target)  # perhaps as the reference calls it
+    known = named if np.asarray(seen.event.value).size in line_up.reference.sizes(named) and named[:1] == "d" else ""
+    made = _made_from(line_up, seen) if not meant else None
+    if made is not None and known in ("", made.name):
         return made.name, made.t
-    name = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant) or _by_shape(line_up, seen)
+    called = " ".join(f"d{n}" for n in line_up.reference.problem.parameters if n in meant)
+    name = called or known or _by_shape(line_up, seen)
     looped = bool(site.loops) or len(own) > 1
     output = f"d{line_up.reference.problem.network.table.output}"
     if name == output and looped and _made_before(line_up, seen, output, steps):

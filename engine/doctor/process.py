@@ -66,10 +66,10 @@ class Process:
             "PYTHONSAFEPATH": "1",
             MARK: str(self.folder),
         }
-        # The project's own folder is put on the path inside, last, so that it hides no module of the user's.
+        # The project's own folder is put on the path inside, only to start; the user's packages lie where the user is, and come last.
         start = (
             f"import sys; sys.path.insert(0, {root!r}); import engine.doctor.worker as w; "
-            f"sys.path.remove({root!r}); sys.path.insert(0, ''); w.main(sys.argv[1:])"
+            f"sys.path.remove({root!r}); sys.path.insert(0, ''); sys.path.append({str(Path.cwd())!r}); w.main(sys.argv[1:])"
         )
         arguments = [str(to_child), str(from_child), str(memory), str(self.folder)]
         self.process = subprocess.Popen(

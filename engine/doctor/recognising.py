@@ -73,7 +73,7 @@ def recognised(events: tuple[Event, ...], given: Mapping[str, Array], words: fro
             known[name] = [(-1, value, name), *known.get(name, [])]
         if not meaning.simple and not has_weights(meaning, known):
             continue
-        found = _nearest(_ways(known, events, meaning), events, meaning)
+        found = _nearest(ways(known, events, meaning), events, meaning)
         if found is not None and (best is None or found.share > best.share):
             best = found
             if best.share > 0.5:
@@ -150,7 +150,7 @@ def _share(problem: Problem, events: Sequence[Event]) -> float:
     return len(seen) / steps
 
 
-def _ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event], meaning: Names) -> Iterator[Way]:
+def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event], meaning: Names) -> Iterator[Way]:
     """The ways to read the arrays as a problem, the plainest first."""
     cell = meaning.cell
     weights = {role: own for role, own in known.items() if is_role(role, cell)}
@@ -272,7 +272,7 @@ def _settled(found: Found, known: Known) -> Found:
     end = _first_update(found)
     events = tuple(e for e in found.events if e.number < end)
     best: tuple[int, Problem, str] | None = None
-    for problem, name in _with_targets(found, known):
+    for problem, name in with_targets(found, known):
         score = _agreement(problem, events)
         if best is None or score > best[0]:
             best = score, problem, name
@@ -317,7 +317,7 @@ def _may_be_update(found: Found, event: Event) -> bool:
     return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in _DATA)
 
 
-def _with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
+def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
     B, T = found.problem.X.shape[:2]
     C = found.problem.network.outputs
     seen: list[Array] = []

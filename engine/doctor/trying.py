@@ -27,7 +27,8 @@ from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.network import Network
 
-SEARCH_SECONDS = 1.6
+SEARCH_SECONDS, LEAST = 1.6, 0.6
+"""For all readings of the names, and for each at least."""
 CALL_SECONDS = 1.5
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
 
@@ -269,7 +270,7 @@ def search(
     best: Trial | None = None
     for k, own in enumerate(readings):  # each reading of the names gets its share of the time that is left
         now = time.monotonic()
-        found = _searched(process, sites, own, now + (end - now) / (len(readings) - k))
+        found = _searched(process, sites, own, now + max((end - now) / (len(readings) - k), LEAST))
         if best is None or found.rank > best.rank:
             best = found
         if best.states == 1.0 or _ran_out(found):

@@ -243,6 +243,31 @@ def test_a_table_of_ones_own(tmux, tmp_path: Path) -> None:
     assert_usable(terminal, 0)
 
 
+@pytest.mark.parametrize(("width", "height"), [(120, 36), (80, 24)])
+def test_a_backward_pass_of_ones_own_is_corrected_and_examined_again(
+    tmux, tmp_path: Path, width: int, height: int
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text((Path(__file__).parents[2] / "docs/mine.py").read_text())
+    terminal = tmux()
+    terminal.start(f"{RUN} {mine}", width=width, height=height)
+    screen = terminal.wait_for_still(lambda s: "da = dz @ Wa.T" in s and "≠ differs" in s)
+    assert "the recurrent weights are not transposed" in screen and "wrong is this line" in screen
+    terminal.keys("Left")
+    terminal.wait_for(lambda s: "✓ the same" in s and "line 28" in s)
+    terminal.keys("Right", "Enter")
+    terminal.wait_for(lambda s: "why · da@4[0,0]" in s)
+    terminal.keys("BSpace", "c")
+    terminal.wait_for(lambda s: "it reads what is wrong already" in s)
+    mine.write_text(mine.read_text().replace("da = dz @ Wa\n", "da = dz @ Wa.T\n"))
+    terminal.keys("r")
+    terminal.wait_for(lambda s: "The backward pass is right" in s)
+    terminal.keys("1")
+    terminal.wait_for(lambda s: "this line" in s)
+    terminal.keys("q")
+    assert_usable(terminal, 0)
+
+
 def test_a_window_made_small_and_large_again(tmux) -> None:
     terminal = tmux()
     opened(terminal)
