@@ -286,17 +286,19 @@ def _sums(problem: Problem) -> Iterator[_Maker]:
     tape = problem.tape
     program, B, T = tape.plan.program, tape.plan.batch, tape.plan.steps
     lines = [line for line in program.lines if line.phase == "backward" and line.name[1:] in tape.parameters]
-    left = SUMS
+    left, chosen = SUMS, list[tuple[Line, Sequence[int], bool, int]]()
     for line in sorted(lines, key=lambda line: tape[line.name].size):
         looped = program.blocks[line.block].loop is Loop.DOWN
         times = range(1, T + 1) if looped and T <= MOST_STEPS else () if looped else (T,)
-        bytes_each = 3 * len(times) * tape[line.name].nbytes
-        kept = min(min(B, MOST_SAMPLES) if B > 1 else 0, max(0, left // max(bytes_each, 1) - 1))
-        if bytes_each <= left:
-            left -= bytes_each * (1 + kept)
-            yield _Maker(
-                line.name, tape[line.name].size, lambda own=(problem, line, times, kept, looped): _sums_of(*own)
-            )
+        size = 3 * len(times) * tape[line.name].nbytes
+        if size <= left:
+            left -= size
+            chosen.append((line, times, looped, size))
+    for line, times, looped, size in chosen:
+        kept = min(min(B, MOST_SAMPLES) if B > 1 else 0, left // max(size, 1))
+        left -= kept * size
+        own = (problem, line, times, kept, looped)
+        yield _Maker(line.name, tape[line.name].size, lambda own=own: _sums_of(*own))
 
 
 def _sums_of(problem: Problem, line: Line, times: Sequence[int], samples: int, looped: bool) -> Iterator[Entry]:

@@ -38,7 +38,7 @@ from engine.doctor.process import Process
 from engine.doctor.raised import raised
 from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
 from engine.doctor.report import Finding, Report
-from engine.doctor.scale import Scale, find_scale
+from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
 from engine.doctor.side_by_side import Arrays
 from engine.doctor.trying import Event, Run, events_of
@@ -279,13 +279,9 @@ def _compared(
     gradients = {name: value / scale.factor for name, value in gradients.items()}
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
-    for (
-        ratio
-    ) in cut.ratios:  # the number of samples may stand in the text as something else: a mean taken as times 0.001
-        as_of_all = {name: value * ratio for name, value in gradients.items()}
-        again = comparing.compare_all(found.problem, as_of_all, found.missing, tolerance=tolerance)
-        if all(each.ok for each in again.values()):
-            gradients, parameters = as_of_all, again
+    if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
+        scale, gradients = own
+        parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
     if wrong and not found.has_targets:
@@ -317,6 +313,17 @@ def _scale(found: Found, gradients: Mapping[str, Array], reference: Reference) -
     if len(found.samples) == 1:
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
     return scale
+
+
+def _in_other_words(
+    found: Found, gradients: Mapping[str, Array], scale: Scale, cut: Cut
+) -> tuple[Scale, dict[str, Array]] | None:
+    """The gradients where the number of all samples stands in the text as something else, as in a mean taken by times 0.001."""
+    for ratio, (factor, words) in itertools.product(cut.ratios, scales(found.problem, single=False).items()):
+        own = {name: value * scale.factor * ratio / factor for name, value in gradients.items()}
+        if all(each.ok for each in comparing.compare_all(found.problem, own, found.missing).values()):
+            return Scale(factor / ratio, words, "gradients", scale.loss_agrees), own
+    return None
 
 
 def _explained(patient: Patient, verdict: Verdict) -> Report:
