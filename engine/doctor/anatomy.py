@@ -147,13 +147,41 @@ class Program:
                 and node.args
             ):
                 key = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) > 2:  # for key in ("Wx", "Wa", ...)
+                listed = [e.value for e in node.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+                own = {k: m for k in listed if (m := self.names.parameter(k))}
+                if len(set(own.values())) == len(node.elts):
+                    return own
             if isinstance(key, str) and (meant := self.names.parameter(key)) and meant not in taken:
                 found[key] = meant
                 taken.add(meant)
         return found
 
+    def fields(self, name: str) -> dict[str, str]:
+        """The attributes of a variable that hold parameters: our parameter by attribute, the one used first where several mean the same."""
+        found: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
+                meant = self.names.parameter(node.attr)
+                if meant and meant not in found.values():
+                    found[node.attr] = meant
+        return found
+
+    def maker(self, function: Function, name: str) -> str:
+        """The class of the program that a parameter is annotated with, or else the one whose fields are used of it; "" for none."""
+        classes = [n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)]
+        annotated = next((a.annotation for a in function.node.args.args if a.arg == name), None)
+        used = {n.id for n in ast.walk(annotated) if isinstance(n, ast.Name)} if annotated else set[str]()
+        for node in classes:
+            own = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+            if node.name in used or self.fields(name).keys() <= own:
+                return node.name
+        return ""
+
     def is_container(self, function: Function, name: str) -> str | None:
-        """`dict` or `list` when the function uses that parameter as a container of weights, else None."""
+        """`dict`, `list` or `object` when the function uses that parameter as a container of weights, else None."""
+        if len(self.fields(name)) > 1 and name != "self":
+            return "object"
         for node in ast.walk(function.node):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name:
                 key = node.slice.value if isinstance(node.slice, ast.Constant) else None
@@ -232,14 +260,31 @@ class Program:
             )
         )
 
+    def resets(self, main: Function) -> bool:
+        """Whether another method of its class, which the backward pass does not call, is there to reset the gradients."""
+        others = [f for f in self.functions if f.owner is main.owner and f is not main and f.node.name != "__init__"]
+        named = {f.name for f in others if re.search("(zero|reset|clear|init).*grad", f.node.name, re.I)}
+        named |= {
+            f.name
+            for f in others
+            for n in ast.walk(f.node)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and self.names.gradient(n.attr)
+        }
+        return any(not self.calls(main, f) for f in others if f.name in named)
+
     def find(self, name: str) -> Function | None:
         """The function called so; of a class as `Class.method` or by the method's name alone."""
         return next((f for f in self.functions if name in (f.name, f.node.name)), None)
 
     def backward(self) -> Function | None:
         """The function that is the backward pass by its name and its parameters; None when there is none."""
-        best = max(self.functions, key=self._backwardness, default=None)
-        return best if best is not None and self._backwardness(best) > 0 else None
+        best = max(self.functions, key=self._rank, default=None)
+        return best if best is not None and self._rank(best) > 0 else None
+
+    def _rank(self, function: Function) -> float:
+        """How likely a function is the whole backward pass: one of a part, such as a step or a layer, is less so."""
+        is_part = function.owner is not None and self._is_part(function.owner)
+        return self._backwardness(function) * (0.3 if is_part else 1.0)
 
     def rivals(self, main: Function) -> tuple[str, ...]:
         """Other functions that are backward passes by their names, and have nothing to do with this one."""
@@ -249,6 +294,11 @@ class Program:
             for f in others
             if self._backwardness(f) >= 1.0 and not self.calls(f, main) and not self.calls(main, f)
         )
+
+    def _is_part(self, owner: ast.ClassDef) -> bool:
+        """Whether another class of the program with a backward pass makes instances of a class."""
+        others = {f.owner for f in self.functions if f.owner not in (None, owner) and self._backwardness(f)}
+        return any(isinstance(n, ast.Name) and n.id == owner.name for o in others if o for n in ast.walk(o))
 
     def _backwardness(self, function: Function) -> float:
         name = function.node.name

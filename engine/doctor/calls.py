@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -14,11 +14,9 @@ import numpy as np
 from engine.doctor import layouts
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.layouts import Layout
-from engine.doctor.names import SIMPLE, Names
+from engine.doctor.names import SIMPLE, Names, has_weights
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import is_role
-from engine.doctor.values import is_array
-from engine.functions import Array
 
 LEARNING_RATE = 0.05
 FAR = 10_000
@@ -28,7 +26,8 @@ FAR = 10_000
 class Argument:
     """One argument: its name, the role it plays, and for a container how parameters lie in it.
 
-    A role `result` takes what an earlier call returned, along `path`; `default` leaves the argument away.
+    A role `result` takes what an earlier call returned, along `path`; `default` leaves the argument away. `made` says that parameters lie
+    in the attributes of an object, of that class where it is not "".
     """
 
     name: str
@@ -36,6 +35,7 @@ class Argument:
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     order: tuple[str, ...] = ()
     path: tuple[int | str, ...] = ()
+    made: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,8 @@ class Recipe:
     construct: tuple[Argument, ...] = ()
     attributes: tuple[Argument, ...] = ()
     names: Names = SIMPLE
+    guessed: bool = False
+    """Whether an argument has its role by elimination only."""
 
     @property
     def main(self) -> Function:
@@ -120,21 +122,21 @@ def _value(argument: Argument, problem: Problem, layout: Layout, sample: int | N
             return layouts.state(problem, layout, sample)
         case "c0":
             return layouts.state(problem, layout, sample, "c")
-        case "da":
-            return layouts.upstream(problem, layout, sample)
+        case "da" | "dlogits":
+            return layouts.upstream(problem, layout, sample, of_outputs=argument.role == "dlogits")
         case "dc":  # the loss depends on the cell state through the output alone
             return np.zeros_like(layouts.state(problem, layout, sample))
+        case "mask":
+            return layouts.mask(problem, layout, sample)
+        case "lengths":
+            return layouts.lengths(problem, sample)
         case "params" if argument.order:
             return [layouts.weight(name, problem, layout) for name in argument.order]
         case "params":
-            return {key: layouts.weight(name, problem, layout) for key, name in argument.keys.items()}
+            held = {key: layouts.weight(name, problem, layout) for key, name in argument.keys.items()}
+            return held if argument.made is None else ("made", argument.made, held)
         case "result":
             return ("result", 0, list(argument.path))
-        case "lengths":
-            return np.full(len(problem.X) if sample is None else 1, problem.X.shape[1])
-        case "mask":
-            ones = np.ones((len(problem.X) if sample is None else 1, problem.X.shape[1]))
-            return ones.T if layout.x.upper().startswith("T") else ones
         case "lr":
             return LEARNING_RATE
         case "off":
@@ -159,56 +161,103 @@ class Unknown(Exception):
 
 def recipes(program: Program, main: Function) -> list[Recipe]:
     """The ways in which a backward pass may be called, the likeliest first. Raises Unknown."""
+    plain = _recipes(program, main, frozenset())
+    if plain and all(_is_whole(recipe) for recipe in plain):
+        return _either_upstream(plain)
+    # Names that mean something else elsewhere: what they stand for here is for the shapes to say.
+    doubtful = frozenset(a.name for call in _calls_of(program, main) for a in call if a.role in _DOUBTFUL)
+    found = plain + (_recipes(program, main, doubtful) if doubtful else [])
+    if not found:
+        unresolved: list[str] = []
+        _arguments(program, main, unresolved, doubtful)
+        raise Unknown(
+            f"{main.name} takes {', '.join(unresolved)}, which no known name and no function of the file explains; "
+            "give a function of inputs, targets and weights with --function, or name its arguments as in X, y, Wx, Wa, Wy, ba, by"
+        )
+    return _either_upstream(found)
+
+
+_DOUBTFUL = ("B", "T", "D", "H", "C", "params", "a0", "lengths", "mask")
+"""Roles of names that are taken for another where one that is needed is missing."""
+_UPSTREAM = {"da": "dlogits", "dlogits": "da"}
+
+
+def _is_whole(recipe: Recipe) -> bool:
+    """Whether what every backward pass needs is handed over: inputs, weights, and targets or a gradient."""
+    given = recipe.given
+    return "X" in given and has_weights(recipe.names, given) and bool({"y", "da", "dlogits"} & given)
+
+
+def _either_upstream(found: list[Recipe]) -> list[Recipe]:
+    """The recipes, and those in which the gradient that the caller supplies is of the outputs instead of the states, or the reverse."""
+    others: list[Recipe] = []
+    for recipe in found[:8]:
+        last = recipe.calls[-1]
+        if any(a.role in _UPSTREAM for a in last.arguments) and "Wy" in recipe.given and "y" not in recipe.given:
+            turned = tuple(replace(a, role=_UPSTREAM.get(a.role, a.role)) for a in last.arguments)
+            others.append(replace(recipe, calls=(*recipe.calls[:-1], replace(last, arguments=turned))))
+    return found + others
+
+
+def _calls_of(program: Program, main: Function) -> Iterator[tuple[Argument, ...]]:
+    yield _arguments(program, main, [], frozenset())
+
+
+def _recipes(program: Program, main: Function, doubtful: frozenset[str]) -> list[Recipe]:
+    """The ways to call, the arguments of doubtful names among those that are told by elimination."""
     forward = program.forward(main)
     needs_forward = forward is not None and not program.calls(main, forward)
     unresolved: list[str] = []
-    arguments = _arguments(program, main, unresolved)
+    arguments = _arguments(program, main, unresolved, doubtful)
     if unresolved and forward is not None and forward.owner is main.owner:
         needs_forward = True
     calls: list[Call] = []
     if forward is not None and needs_forward and (unresolved or main.owner is not None):
         missing: list[str] = []
-        before = _arguments(program, forward, missing)
+        before = _arguments(program, forward, missing, doubtful)
         if not missing:
             calls.append(Call(forward, before))
             arguments, unresolved = _from_forward(arguments, unresolved, forward, main)
-    base = _surroundings(program, main, calls)
-    results: list[Recipe] = []
-    for choice in _by_elimination(arguments, unresolved, base.given | {a.role for a in arguments}):
-        results.append(replace(base, calls=(*calls, Call(main, choice))))
-    if not results:
-        lacking = ", ".join(unresolved)
-        raise Unknown(
-            f"{main.name} takes {lacking}, which no known name and no function of the file explains; "
-            "give a function of inputs, targets and weights with --function, or name its arguments as in X, y, Wx, Wa, Wy, ba, by"
-        )
-    return results
+    base = replace(_surroundings(program, main, calls), guessed=bool(unresolved))
+    return [
+        replace(base, calls=(*calls, Call(main, choice)))
+        for choice in _by_elimination(arguments, unresolved, base.given | {a.role for a in arguments})
+    ]
 
 
-def _arguments(program: Program, function: Function, unresolved: list[str]) -> tuple[Argument, ...]:
+def _arguments(
+    program: Program, function: Function, unresolved: list[str], doubtful: frozenset[str]
+) -> tuple[Argument, ...]:
     result: list[Argument] = []
     taken: set[str] = set()
     for name, default in function.parameters:
-        container = program.is_container(function, name)
-        meant = program.names.role(name)
-        if (container == "dict" and not _alike(name, "cache")) or (
-            container is None and meant == "params" and program.keys and not _is_list(program, name)
-        ):
-            result.append(Argument(name, "params", keys=program.keys))
-        elif container == "list" or (container is None and meant == "params"):
-            result.append(Argument(name, "params", order=program.order(name)))
-        elif meant is None and name in ("a", "h") and default is not None:
-            result.append(Argument(name, "a0"))
-        elif meant in ("far", "off", "once", "lr") or (meant is not None and meant not in taken and meant != "params"):
-            kept = meant in ("B", "T", "D", "C", "H") and default is not None and not _is_number(default)
-            result.append(Argument(name, "default" if kept else meant))
-        elif default is not None:
-            result.append(Argument(name, "default"))
-        else:
-            result.append(Argument(name, "?"))
+        own = _argument(program, function, name, default, taken) if name not in doubtful else Argument(name, "?")
+        if own.role == "?" and default is not None:
+            own = Argument(name, "default")
+        result.append(own)
+        if own.role == "?":
             unresolved.append(name)
-        taken.add(result[-1].role)
+        taken.add(own.role)
     return tuple(result)
+
+
+def _argument(program: Program, function: Function, name: str, default: ast.expr | None, taken: set[str]) -> Argument:
+    container, meant = program.is_container(function, name), program.names.role(name)
+    if container == "object":
+        return Argument(name, "params", keys=program.fields(name), made=program.maker(function, name))
+    if (container == "dict" and not _alike(name, "cache")) or (
+        container is None and meant == "params" and program.keys and not _is_list(program, name)
+    ):
+        return Argument(name, "params", keys=program.keys)
+    if container == "list" or (container is None and meant == "params"):
+        return Argument(name, "params", order=program.order(name))
+    if meant is None and name in ("a", "h") and default is not None:
+        return Argument(name, "a0")
+    if meant in ("far", "off", "once", "lr") or (meant is not None and meant not in taken and meant != "params"):
+        optional = meant in ("B", "T", "D", "C", "H", "mask", "lengths")
+        kept = optional and default is not None and not _is_number(default)
+        return Argument(name, "default" if kept else meant)
+    return Argument(name, "?")
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -280,32 +329,55 @@ def _alike(one: str, other: str) -> bool:
     return bool(a) and (a == b or any(a in group and b in group for group in groups))
 
 
+_ORDERS = (
+    ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0"),
+    ("X", "Wx", "Wa", "Wy", "ba", "by", "y", "a0"),
+    ("X", "y", "Wx", "Wa", "ba", "Wy", "by", "a0"),
+    ("X", "Wx", "Wa", "ba", "Wy", "by", "y", "a0"),
+    ("Wx", "Wa", "Wy", "ba", "by", "X", "y", "a0"),
+    ("Wx", "Wa", "ba", "Wy", "by", "X", "y", "a0"),
+    ("X", "y", "a0", "Wx", "Wa", "Wy", "ba", "by"),
+    ("X", "y", "Wa", "Wx", "Wy", "ba", "by", "a0"),
+)
+"""The orders in which people list arguments."""
+
+
 def _by_elimination(
     arguments: tuple[Argument, ...], unresolved: list[str], given: frozenset[str]
 ) -> Iterator[tuple[Argument, ...]]:
-    """The remaining roles for arguments that no list names, in the usual order first."""
+    """The remaining roles for arguments that no list names, in the usual orders first."""
     if not unresolved:
         yield arguments
         return
-    usual = [r for r in ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0") if r not in given]
+    remaining = [tuple(r for r in order if r not in given) for order in _ORDERS]
     if "params" in given:
-        usual = [r for r in usual if r in ("X", "y", "a0")]
-    count = len(unresolved)
-    if count > len(usual):
-        return
-    for order in itertools.islice(_in_order(usual, unresolved, given), 150):
+        remaining = [tuple(r for r in order if r in ("X", "y", "a0")) for order in remaining]
+    seen = set[tuple[str, ...]]()
+    for order in itertools.islice(_in_order(remaining, unresolved, given), 400):
+        if order in seen or len(seen) >= 150:
+            continue
+        seen.add(order)
         chosen = dict(zip(unresolved, order, strict=True))
         yield tuple(replace(a, role=chosen[a.name]) if a.role == "?" else a for a in arguments)
 
 
-def _in_order(usual: list[str], unresolved: list[str], given: frozenset[str]) -> Iterator[tuple[str, ...]]:
+def _in_order(
+    remaining: Sequence[tuple[str, ...]], unresolved: list[str], given: frozenset[str]
+) -> Iterator[tuple[str, ...]]:
     """The orders of roles; what is called a gradient, beside what a forward pass returned, is the one the caller supplies."""
     supplied = [k for k, name in enumerate(unresolved) if _SUPPLIED.match(name)]
-    if "result" in given and "da" not in given and len(supplied) == 1:
+    if "result" in given and not _UPSTREAM.keys() & given and len(supplied) == 1:
         k = supplied[0]
-        for order in itertools.permutations(usual, len(unresolved) - 1):
+        for order in _usual(remaining, len(unresolved) - 1):
             yield (*order[:k], "da", *order[k:])
-    yield from itertools.permutations(usual, len(unresolved))
+    yield from _usual(remaining, len(unresolved))
+
+
+def _usual(remaining: Sequence[tuple[str, ...]], count: int) -> Iterator[tuple[str, ...]]:
+    """So many roles, in the order of one list after the other, then in any."""
+    rounds = itertools.zip_longest(*(itertools.combinations(order, count) for order in remaining))
+    yield from (order for those in rounds for order in those if order is not None)
+    yield from itertools.permutations(remaining[0], count)
 
 
 _SUPPLIED = re.compile(r"d_?[A-Z]|d_?(?:h|s|out|y|a(?!ta))|grad|upstream")
@@ -336,13 +408,17 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
         return Recipe((), tuple(settable), names=program.names)
     constructor = next((f for f in program.functions if f.owner is main.owner and f.node.name == "__init__"), None)
     construct: list[Argument] = []
-    for name, default in constructor.parameters if constructor else ():
+    parameters = constructor.parameters if constructor else ()
+    left = [r for r in ("D", "H", "C", "B", "T") if r not in {program.names.role(name) for name, _ in parameters}]
+    for name, default in parameters:
         meant = program.names.role(name)
         if _is_weight(program, meant) or meant in ("D", "H", "C", "lr", "B", "T", "far", "once", "off", "X", "y"):
             kept = default is not None and meant in ("B", "T", "far", "off")
             construct.append(Argument(name, "default" if kept else cast("str", meant)))
         elif default is not None:
             construct.append(Argument(name, "default"))
+        elif left:  # a size, most likely; the weights are set afterwards anyway
+            construct.append(Argument(name, left.pop(0)))
         else:
             raise Unknown(
                 f"{main.owner.name} is made with {name}, which no known name explains; give it a default value"
@@ -364,94 +440,3 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
 def _is_weight(program: Program, role: str | None) -> bool:
     """Whether a role is that of an array of parameters."""
     return role is not None and is_role(role, program.names.cell)
-
-
-def gradients_in(
-    value: Any, fields: Mapping[str, Any], recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, Array], float | None]:
-    """The gradients by the roles of arrays (in the user's layout) and the loss, from what a call returned or left on its instance.
-
-    Names decide where they are known, else shapes (`shapes` of what was handed over).
-    """
-    names, main = recipe.names, recipe.main
-    found: dict[str, Array] = {}
-    loss: list[float] = []
-    unnamed: list[Array] = []
-
-    def visit(item: Any, name: str) -> None:
-        if is_array(item):
-            array = item
-            if array.size == 1 and is_loss(name):
-                loss.append(float(array.ravel()[0]))
-                return
-            meant = names.gradient(name) or names.parameter(name) or _state(names, name)
-            if (
-                meant is not None
-                and meant in shapes
-                and array.size != _count(shapes[meant])
-                and any(array.size == _count(s) for s in shapes.values())
-            ):
-                meant = None  # called like one, shaped like another
-            if meant is not None and meant not in found:
-                found[meant] = array
-            elif meant is None:
-                unnamed.append(array)
-        elif isinstance(item, dict):
-            for key, inside in cast("dict[Any, Any]", item).items():
-                visit(inside, str(key))
-        elif isinstance(item, tuple | list):
-            items = cast("list[Any]", item)
-            for inside, own in zip(items, _names_of(name, main, len(items)), strict=True):
-                visit(inside, own)
-        elif isinstance(item, float) and (is_loss(name) or not name):
-            loss.append(item)
-
-    top = main.returned
-    if isinstance(value, tuple) and len(cast("tuple[Any, ...]", value)) == len(top):
-        for item, name in zip(cast("tuple[Any, ...]", value), top, strict=True):
-            visit(item, name)
-    else:
-        visit(value, top[0] if len(top) == 1 else "")
-    if not found and not unnamed:
-        for name, item in fields.items():
-            if names.gradient(name) or "grad" in name.lower() or name in ("d", "deltas"):
-                visit(item, name)
-    for array in unnamed:
-        for name in sorted(shapes, key=lambda n: array.shape != shapes[n]):
-            same = array.shape == shapes[name] or sorted(s for s in array.shape if s > 1) == sorted(
-                s for s in shapes[name] if s > 1
-            )
-            if name not in found and same:
-                found[name] = array
-                break
-    return found, loss[0] if loss else None
-
-
-def _state(names: Names, name: str) -> str | None:
-    """The initial state that a name means: its gradient may be called so too."""
-    found = names.role(name)
-    return found if found in names.states else None
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape))
-
-
-def is_loss(name: str) -> bool:
-    """Whether a name is one that people give a loss."""
-    lowered = name.lower()
-    return lowered in ("l", "j", "e", "ce", "nll", "total", "error", "err") or any(
-        w in lowered for w in ("loss", "cost", "entropy", "objective")
-    )
-
-
-def _names_of(name: str, main: Function, count: int) -> list[str]:
-    if name.startswith("[") and len(name.strip("[]").split(" ")) == count:
-        return name.strip("[]").split(" ")
-    prefix = f"{name}|"
-    own = [n.removeprefix(prefix) for n in main.returned if n.startswith(prefix)]
-    if len(own) == count:
-        return own
-    if len(main.returned) == count:
-        return list(main.returned)
-    return [""] * count

@@ -50,7 +50,9 @@ def expected(subject: Subject, problem: Problem, run: Run, limits: Collection[fl
     total: dict[str, Array] = {}
     count = len(run.values) if subject.layout.single and problem.network.reduction == "mean" else 1
     for own, measured, unit in parts(subject, problem, run):
-        ours = {name: np.asarray(own.tape.gradients[name]) * unit for name in measured.gradients if name != "a0"}
+        ours = {
+            name: np.asarray(own.tape.gradients[name]) * unit for name in measured.gradients if name in own.parameters
+        }
         theirs = {name: measured.gradients[name] * unit for name in ours}
         if any(theirs[name].shape != ours[name].shape for name in ours):
             return None

@@ -36,9 +36,11 @@ def compare_all(
 ) -> dict[str, Comparison]:
     """Every parameter of the problem that the program has, and the initial state where its gradient is returned."""
     wanted = {**problem.tape.gradients}
-    output = problem.network.table.output
-    if "a0" in gradients and f"d{output}" in problem.tape:
-        wanted["a0"] = np.asarray(problem.tape[f"d{output}"])[0]
+    cell = problem.network.table
+    for state in cell.states:
+        role, flow = ("a0", f"d{state}") if state == cell.output else (f"{state}0", f"d{state}_next")
+        if role in gradients and flow in problem.tape:
+            wanted[role] = np.asarray(problem.tape[flow])[0]
     result: dict[str, Comparison] = {}
     for name, ours in wanted.items():
         if name in gradients:

@@ -30,8 +30,9 @@ _CHANGING = {
 class Site:
     """A place whose value is recorded.
 
-    `kind` is assign, increment, after, append, return or part. `target` is what it is assigned to, as text ("" for a part); `names`
-    the targets where one value is unpacked; `function` where it is (""): the module itself; `loops` the numbers of the loops around it.
+    `kind` is assign, increment, after, append, return, part, or passed (a variable returned as it is). `target` is what it is
+    assigned to, as text ("" for a part); `names` the targets where one value is unpacked; `function` where it is ("": the
+    module itself); `loops` the numbers of the loops around it.
     """
 
     line: int
@@ -61,15 +62,16 @@ class Instrumented:
 def instrument(tree: ast.Module) -> Instrumented:
     """`tree` rewritten (it is changed in place)."""
     result = Instrumented(tree)
-    writer = _Writer(result)
+    writer = _Writer(result, frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)))
     tree.body = writer.block(tree.body)
     ast.fix_missing_locations(tree)
     return result
 
 
 class _Writer:
-    def __init__(self, result: Instrumented) -> None:
+    def __init__(self, result: Instrumented, defined: frozenset[str]) -> None:
         self.result = result
+        self.defined = defined
         self.function: list[str] = []
         self.loops: list[int] = []
 
@@ -200,14 +202,25 @@ class _Writer:
     # Expressions
 
     def value(self, value: ast.expr, kind: str, target: str, node: ast.AST, *, names: tuple[str, ...] = ()) -> ast.expr:
+        if isinstance(value, ast.Lambda) and kind == "assign":
+            return self._lambda(value, target)
         if isinstance(
             value, ast.Constant | ast.Lambda | ast.JoinedStr | ast.Starred | ast.Yield | ast.YieldFrom | ast.Await
         ):
             return value
         if kind == "return" and isinstance(value, ast.Name):
-            return value
+            kind = "passed"
         site = self._site(node, kind, target, value, names=names)
         return self._call(RECORD, [ast.Constant(site), self.parts(value)], value)
+
+    def _lambda(self, value: ast.Lambda, name: str) -> ast.Lambda:
+        """A small function of one line: what it returns."""
+        outer, self.loops = self.loops, []
+        self.function.append(name)
+        value.body = self.value(value.body, "return", "", value.body)
+        self.function.pop()
+        self.loops = outer
+        return value
 
     def parts(self, value: ast.expr) -> ast.expr:
         """The same expression with the values of its parts recorded too."""
@@ -221,7 +234,7 @@ class _Writer:
                     return value
                 if isinstance(value.func, ast.Attribute):
                     value.func.value = self._part(value.func.value)
-                value.args = [self._part(argument) for argument in value.args]
+                value.args = [self._argument(argument, value.func) for argument in value.args]
             case ast.Attribute():
                 value.value = self._part(value.value)
             case ast.List() | ast.Tuple():
@@ -231,6 +244,20 @@ class _Writer:
             case _:
                 pass
         return value
+
+    def _argument(self, value: ast.expr, function: ast.expr) -> ast.expr:
+        """An argument of a call; of a program's own function what is cut out of an array, too."""
+        name = (
+            function.id
+            if isinstance(function, ast.Name)
+            else function.attr
+            if isinstance(function, ast.Attribute)
+            else ""
+        )
+        is_cut = isinstance(value, ast.Subscript) and any(isinstance(n, ast.Slice) for n in ast.walk(value.slice))
+        if not is_cut or name not in self.defined:
+            return self._part(value)
+        return self._call(RECORD, [ast.Constant(self._site(value, "part", "", value)), value], value)
 
     def _part(self, value: ast.expr) -> ast.expr:
         if isinstance(value, ast.Attribute):

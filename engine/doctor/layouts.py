@@ -26,8 +26,8 @@ TOKENS = ("t", "bt", "tb")
 
 @dataclass(frozen=True)
 class Layout:
-    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first); `order` how parameters
-    lie together in one array."""
+    """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first), `flat` that Wy of one
+    output has no axis for it; `order` how parameters lie together in one array."""
 
     x: str = "BTD"
     wx: bool = False
@@ -39,6 +39,7 @@ class Layout:
     y: str = "B"
     upstream: str = "TBH"
     order: Order = OWN
+    flat: bool = False
 
     @property
     def single(self) -> bool:
@@ -122,10 +123,11 @@ def weight(role: str, problem: Problem, layout: Layout) -> Array:
     """The array of a role, made of the problem's parameters, as the layout wants it."""
     cell = problem.network.table
     value = pack(role, problem.parameters, cell, layout.order)
+    if role == "Wy" and layout.flat:
+        return value.ravel()
     if is_matrix(role, cell):
         return value.T.copy() if is_turned(role, cell, layout) else value.copy()
-    wanted = layout.out_bias if role == "by" else layout.bias
-    return to_layout(value, wanted.replace("1", ""), wanted)
+    return to_layout(value, "C", layout.out_bias) if role == "by" else to_layout(value, "H", layout.bias)
 
 
 def is_turned(role: str, cell: Cell, layout: Layout) -> bool:
@@ -154,7 +156,9 @@ def weight_back(role: str, value: Array, problem: Problem, layout: Layout) -> di
     """The gradients of parameters in an array of a role, in our layout; as it is where its shape is not what it should be."""
     network = problem.network
     wanted = pack(role, problem.parameters, network.table, layout.order).shape
-    if is_matrix(role, network.table):
+    if role == "Wy" and layout.flat and value.size == int(np.prod(wanted)):
+        value = value.reshape(wanted)
+    elif is_matrix(role, network.table):
         squeezed = value if value.ndim == 2 else value.squeeze()
         back = squeezed.T if is_turned(role, network.table, layout) and squeezed.ndim == 2 else squeezed
         value = back if back.shape == wanted or back.size != int(np.prod(wanted)) else back.T.reshape(wanted)
@@ -177,10 +181,33 @@ def state_layouts(single: bool) -> tuple[str, ...]:
     return ("H", "H1", "1H") if single else ("BH", "HB")
 
 
-def upstream(problem: Problem, layout: Layout, sample: int | None) -> Array:
-    """The gradient that the caller of a backward pass supplies, dL/da through each step's own output."""
-    tape = problem.tape
-    value = np.asarray(tape[f"d{problem.network.table.output}_out"])[1:]
+def upstream(problem: Problem, layout: Layout, sample: int | None, *, of_outputs: bool = False) -> Array:
+    """The gradient that the caller of a backward pass supplies: dL/da through each step's own output, or dL/dlogits.
+
+    Of one sample it is that of its own loss, of which the loss of all is the mean.
+    """
+    tape, wanted = problem.tape, layout.upstream
+    if of_outputs:
+        every = problem.network.predict == "every"
+        value, axes = np.asarray(tape["dlogits"]), "TBC" if every else "BC"
+        wanted = wanted.replace("H", "C")
+        wanted = wanted if every else wanted.replace("T", "")
+    else:
+        value = np.asarray(tape[f"d{problem.network.table.output}_out"])[1:]
+        value, axes = value if "T" in wanted else value[-1:], "TBH"
     if sample is not None:
-        value = value[:, sample : sample + 1]
-    return to_layout(value if "T" in layout.upstream else value[-1:], "TBH", layout.upstream)
+        value = value.take([sample], axis=axes.index("B"))
+        value = value * (len(problem.X) if problem.network.reduction == "mean" else 1)
+    return to_layout(value, axes, wanted)
+
+
+def mask(problem: Problem, layout: Layout, sample: int | None) -> Array:
+    """1 for every step of every sample, in the order of the axes of X."""
+    axes = "".join(letter for letter in layout.x.upper() if letter in "BT")
+    X = problem.X if sample is None else problem.X[sample : sample + 1]
+    return to_layout(np.ones(X.shape[:2]), "BT", axes)
+
+
+def lengths(problem: Problem, sample: int | None) -> Array:
+    """The number of steps of every sample."""
+    return np.full(len(problem.X) if sample is None else 1, problem.X.shape[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from engine.doctor.matching import Entry, Match, same
 from engine.doctor.placing import Seen, Timeline, base_name, grad_param
 from engine.doctor.tracing import Step, Trace
 from engine.doctor.trying import Event
+from engine.doctor.values import is_array
 from engine.functions import FUNCTIONS, Array
 
 CLOSE = 1e-6
@@ -50,14 +52,18 @@ class Locator:
         found: Hypothesis,
     ) -> None:
         self.base, self.loops, self.sites, self.main = line_up.base, loops, sites, main
-        self.events = line_up.events
+        self.events = [event for event in line_up.events if event.site.kind != "passed"]
+        first = line_up.seen[line_up.start].event.number if line_up.start < len(line_up.seen) else 0
         self.helpers = frozenset(
             site
             for site, own in line_up.by_site.items()
-            if site.kind == "return" and any((s.right and s.of(*_GRADIENTS, *FLOW)) or _is_slope(s) for s in own)
+            if site.kind == "return"
+            and any(
+                (s.right and (s.of(*_GRADIENTS, *FLOW) or (s.of("a", "z") and s.event.number < first))) or _is_slope(s)
+                for s in own
+            )
         )
         """What functions return that is right elsewhere: if it is wrong here, they were given something wrong."""
-        first = line_up.seen[line_up.start].event.number if line_up.start < len(line_up.seen) else 0
         outputs = (
             s.event.number
             for s in line_up.seen
@@ -109,8 +115,8 @@ class Locator:
         sizes = {entry.value.size for entry in entries}
         found: list[Hit] = []
         for event in events:
-            value = event.array
-            if value is None or value.size not in sizes or value.dtype.kind in "ib" or event.site in self.helpers:
+            value = event.array if event.array is not None or scale is None else _as_array(event.value)
+            if value is None or value.size not in sizes or value.dtype.kind in "iub" or event.site in self.helpers:
                 continue
             if event.site.kind == "part" and not parts:
                 continue
@@ -170,7 +176,8 @@ class Locator:
         steps = [Step(step.stage, step.t, step.value * ratios[0]) for step in before.of("dlogits")]
         right = [h for step in before.of("dlogits") for h in self._wanted(step, before, exact=True)]
         wrong = [h for step in steps for h in self._wanted(step, before, exact=True, factor=ratios[0])]
-        return wrong[0].event.site.line if wrong and not right else None
+        last = right[-1].event.number if right else -1
+        return wrong[0].event.site.line if wrong and wrong[0].event.number > last else None
 
     def _wanted(self, step: Step, trace: Trace, *, exact: bool, factor: float = 1.0) -> list[Hit]:
         """Recorded values on the way back that are a step's: of all samples, of one, or of all steps in one array."""
@@ -178,6 +185,8 @@ class Locator:
         stacked = [np.array(whole[::-1]), np.array(whole[::-1]).swapaxes(0, 1)] if len(whole) > 1 else []
         rows = [step.value[b : b + 1] for b in range(len(step.value))] if step.value.ndim == 2 else []
         own = [e for e in self.backward if gradient_of(e) not in roles.PARAMETERS and _computed(e)]
+        if step.stage == "dlogits":  # p itself may become the delta
+            own = [*(e for e in self.events if e.number == self.first_output), *own]
         return self._hits([step.value, *rows, *stacked], own, self.base if exact else None)
 
     def _slope(self, before: Trace) -> int | None:
@@ -207,7 +216,8 @@ class Locator:
                 continue
             if not np.any(step.value):
                 return self._zero(step)
-            for exact in (False,) if later == "dlogits" and not averaging else (True, False):
+            one = step.value.size == 1 or (bool(step.rows) and step.rows[0].size == 1)
+            for exact in (False,) if later == "dlogits" and not (averaging or one) else (True, False):
                 hits = self._wanted(step, self.trace, exact=exact)
                 if later == "da":  # what comes from the outputs alone may be there for all steps before the loop
                     hits = [hit for hit in hits if hit.event.site.loops]
@@ -220,8 +230,7 @@ class Locator:
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
-            outputs = [e.site for e in self.events if e.number == self.first_output]
-            hits = [h for h in hits if h.event.site not in outputs] or hits
+            return self._delta(step, hits)
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
         if stage in ("dz", "da"):
             end = self._downstream(stage, step, hits[0].event)
@@ -230,10 +239,16 @@ class Locator:
         wanted = lines[min(len(sources) > 0, len(lines) - 1)]
         return next(h.event for h in hits if h.event.site.line == wanted)
 
+    def _delta(self, step: Step, hits: list[Hit]) -> Event:
+        """Of values that are the wrong delta, up to scale, the first under the name under which it is used: p may be one of them."""
+        end = self._downstream("dlogits", step, hits[0].event)
+        used = [h.event for h in hits if h.event.number < end][-1]
+        return next(h.event for h in hits if base_name(h.event.target) == base_name(used.target))
+
     def _downstream(self, stage: str, step: Step, first: Event) -> float:
         """When what is made from a value comes."""
         ends = [first.number + 1.0] if stage == "da" else []
-        names = {"dz": (BACK, "dWx", "dWa", "dba"), "da": ("dz",)}[stage]
+        names = {"dz": (BACK, "dWx", "dWa", "dba"), "da": ("dz",), "dlogits": ("dWy", "da_out", "da")}[stage]
         later = [event for event in self.backward if event.number > first.number]
         for name in names:
             made = self.trace.get(name, step.t)
@@ -315,11 +330,19 @@ class Locator:
     def loop(self) -> int | None:
         """The line of the loop over time of the backward pass: the innermost one round most of what is done there."""
         votes: dict[int, int] = {}
+        flow = np.size(self.executor.values["a"][0])
         for event in self.backward:
             if event.site.loops and event.site.kind != "part":
                 number = event.site.loops[-1]
-                votes[number] = votes.get(number, 0) + 1 + 10 * (gradient_of(event) in ("Wx", "Wa", "ba"))
+                own = gradient_of(event) in ("Wx", "Wa", "ba") or np.size(event.value) == flow
+                votes[number] = votes.get(number, 0) + 1 + 10 * own
         return self.loops[max(votes, key=lambda n: votes[n])][0] if votes else None
+
+    def _in_loop(self) -> list[Event]:
+        """What is done in that loop."""
+        around = self.loop()
+        numbers = {k for k, (line, _) in enumerate(self.loops) if line == around}
+        return [event for event in self.backward if numbers & set(event.site.loops)]
 
     # Mistakes of their own kind
 
@@ -367,6 +390,48 @@ class Locator:
         hits = self.hits(step, self.events, exact=False)
         return hits[0].event.site.line if hits else None
 
+    def overwritten(self, variation: Variation) -> int | None:
+        """Where a step's term is assigned inside a loop, under the gradient's name if it has one."""
+        before = self._trace((variation,))
+        stages = [e.stage.removeprefix("sum ") for e in variation.edits if isinstance(e, SumEdit)]
+        for stage in (s for s in stages if self._is_changed(s, before)):
+            looped = [e for e in self._in_loop() if e.site.kind in ("assign", "after")]
+            own = [h.event for step in self.trace.of(stage) for h in self.hits(step, looped)]
+            named = [e for e in own if gradient_of(e) == stage.removeprefix("d")]
+            if own:
+                return (named or own)[0 if named else -1].site.line
+        return self._by_value(variation)
+
+    def dropped_flow(self, variation: Variation) -> int | None:
+        """Where what flows to the step before is lost; where no line makes it, at the end of the loop."""
+        if not variation.rank:
+            return self._by_value(variation)
+        return max((event.site.line for event in self._in_loop()), default=None)
+
+    def dropped_outputs(self, variation: Variation) -> int | None:
+        """Where only the last step's output still passes something on: all steps at once, zeros but for the last, or in the loop."""
+        for stage in ("da_out", "dlogits"):
+            steps = sorted(Trace(self.executor, {}, ()).of(stage), key=lambda step: step.t)
+            if not steps:
+                continue
+            rows = np.array([step.value for step in steps])
+            rows[:-1] = 0.0
+            hits = self._hits([rows, rows.swapaxes(0, 1)], self.backward, self.base)
+            if hits:
+                return hits[0].event.site.line
+        return self._by_value(variation)
+
+    def without_derivative(self, variation: Variation) -> int | None:
+        """Where da is used as dz: where only the loop uses it, at the head of the loop, after which the derivative belongs."""
+        line, loop = self._by_value(variation), self.loop()
+        own = [e for e in self.backward if e.site.line == line and e.site.kind != "part"]
+        alone = variation.edits and all(getattr(edit, "when", None) is None for edit in variation.edits)
+        return (
+            loop
+            if alone and own and loop and not any(e.site.loops for e in own) and own[0].site.function == self.main
+            else line
+        )
+
     def updated_weights(self, variation: Variation) -> int | None:
         """Where something near Wa, but not Wa, is made."""
         del variation
@@ -387,9 +452,18 @@ _SPECIAL: dict[str, Callable[[Locator, Variation], int | None]] = {
     "output-activation-twice": Locator.activated,
     "last-sample-only": Locator.stored_state,
     "state-aliased": Locator.stored_state,
+    "overwritten-not-accumulated": Locator.overwritten,
+    "recurrence-dropped": Locator.dropped_flow,
+    "output-gradient-dropped": Locator.dropped_outputs,
+    "activation-derivative-missing": Locator.without_derivative,
     "probabilities-overwritten": Locator.overwritten_probabilities,
     "weights-updated-during-backward": Locator.updated_weights,
 }
+
+
+def _as_array(value: Any) -> Array | None:
+    """One number as an array."""
+    return np.atleast_1d(value) if isinstance(value, float) or is_array(value) else None
 
 
 def gradient_of(event: Event) -> str | None:

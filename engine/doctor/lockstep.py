@@ -113,6 +113,7 @@ class Lockstep:
         self.source = compared.source
         self.executions = tuple(_executions(compared.events))
         self.value = lru_cache(maxsize=512)(self._value)
+        self.operands = lru_cache(maxsize=512)(self._operands)
         self._state = lru_cache(maxsize=None)(self._state_of)
         self._often = lru_cache(maxsize=None)(self._often_made)
 
@@ -192,12 +193,21 @@ class Lockstep:
 
     def at(self, position: int) -> int:
         """The execution at which the reference is at a position: the last that does not come after it."""
-        places = [self.position(i) for i in range(len(self))]
-        known = [(place, i) for i, place in enumerate(places) if place is not None and place <= position]
-        if not known:
-            return 0
-        latest = max(place for place, _ in known)
-        return next(i for place, i in known if place == latest)
+        known = [(place, i) for i, place in enumerate(self._places) if place is not None and place <= position]
+        latest = max((place for place, _ in known), default=0)
+        return next((i for place, i in known if place == latest), 0)
+
+    @cached_property
+    def _places(self) -> list[int | None]:
+        """The position of each execution; of one that only made what differs it would take long to say, and it is not needed here."""
+        seen = self.compared.timeline.seen
+        places = [[self._seen[e.number] for e in each.events if e.number in self._seen] for each in self.executions]
+        right = [[k for k in own if seen[k].right and seen[k].matches] for own in places]
+        return [self._place(own[0]) if own else None for own in right]
+
+    def _place(self, k: int) -> int | None:
+        match = self._right_match(self.compared.timeline.seen[k])
+        return None if match is None else self._position(match.entry)
 
     @cached_property
     def blamed(self) -> frozenset[int]:
@@ -402,7 +412,7 @@ class Lockstep:
                 line = site.line
         return line
 
-    def operands(self, i: int) -> tuple[Operand, ...]:
+    def _operands(self, i: int) -> tuple[Operand, ...]:
         """What an execution reads: names that were made earlier in the same function and call, and weights."""
         seen = [
             self.compared.timeline.seen[k]

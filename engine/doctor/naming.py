@@ -63,19 +63,32 @@ def name(measure: Measure, problem: Problem, constants: Iterable[float] = ()) ->
 def once(measure: Measure, problem: Problem) -> tuple[Measurement, frozenset[str]]:
     """What one call adds to the gradients, and which gradients are kept from call to call."""
     first = measure(problem)
-    again = first if first.error else measure(problem)
+    second: Measure | None = getattr(measure, "second", None)
+    again = first if first.error else (second or measure)(problem)
     change = {
         n: value - first.gradients[n]
         for n, value in again.gradients.items()
         if n in first.gradients and np.shape(value) == np.shape(first.gradients[n])
     }
-    kept = frozenset(
+    changed = {
         n
         for n, value in change.items()
         if np.abs(value).max(initial=0.0) > TOLERANCE * np.abs(first.gradients[n]).max()
-    )
+    }
+    kept = frozenset(n for n in changed if second is None or _is_doubled(first.gradients[n], change[n]))
     gradients = {n: change[n] if n in kept else value for n, value in first.gradients.items()}
     return replace(first, gradients=gradients), kept
+
+
+def kept_between_calls(measure: Measure, problem: Problem) -> bool:
+    """Whether gradients are kept from call to call."""
+    return bool(once(measure, problem)[1])
+
+
+def _is_doubled(first: Array, change: Array) -> bool:
+    """Whether the second call of a method adds to what the first one left as much again. (One that updates its weights, or goes on from
+    its last state, gives something else.)"""
+    return bool(np.abs(first - change).max() <= 1e-6 * np.abs(first).max())
 
 
 def explained(comparison: Comparison, measure: Measure, constants: Iterable[float]) -> list[Hypothesis]:

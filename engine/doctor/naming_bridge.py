@@ -10,8 +10,9 @@ from engine.doctor.diagnose import Patient, place_of
 from engine.doctor.locating import Locator
 from engine.doctor.mending import Verify, mend
 from engine.doctor.naming import constants, name
-from engine.doctor.placing import Timeline
+from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measure, Problem, is_simple
+from engine.doctor.refining import refined
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.variants import CATALOGUE
 
@@ -54,6 +55,13 @@ def named(
             found = line or placing.place(line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop)
             if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
                 found = placing.in_helper(line_up, found)
+            line = found.line if isinstance(found, Seen) else found
+            if (
+                line is not None
+                and CATALOGUE[id_].place in ("line", "missing")
+                and (better := refined(line_up, id_, quantity, line)) != line
+            ):
+                found = better
             place: Place | None = None
             if isinstance(found, int):
                 place = Place(found, patient.source.line(found), quantity)

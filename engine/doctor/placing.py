@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -17,11 +16,14 @@ from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, Reference
 from engine.doctor.names import SIMPLE, Names
 from engine.doctor.source import Source
-from engine.doctor.stacking import OWN, Order, is_role, parameters_in
+from engine.doctor.stacking import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.trying import Event
+from engine.doctor.values import is_array
 from engine.functions import Array
 
 SAME_SCALE = 1e-6
+_KEYED = re.compile(r"\[[^\]]*['\"]")
+_BLANK = re.compile(r"(?:\w+\.)?empty(?:_like)?\(")
 _KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
 
 
@@ -86,7 +88,8 @@ class Timeline:
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
                 made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
-                made = [s for s in made if s.event.site.kind != "return" and not s.event.site.plain] or made
+                looped = [s for s in made if s.event.site.loops]  # where it is summed, not where it is handed on
+                made = looped or [s for s in made if s.event.site.kind != "return" and not s.event.site.plain] or made
                 if made:
                     return made[-1]
             for k in range(self.start, len(self.seen)):
@@ -170,19 +173,22 @@ class Timeline:
             True,
         ):
             return True  # an array of which only a part was written, and that part is right
+        if site.kind == "after" and self.by_site[site][-1].right:
+            return True  # filled part by part
         if not name:
             return self._is_harmless_result(k)
         plain_target = seen.event.target == name
+        entry = seen.event.target if _KEYED.search(seen.event.target) else ""
         added = {other.line for other in self.by_site if other.kind == "increment" and other.function == site.function}
-        used = False
+        used, forward = False, self.reference.problem.network.table.states
         for later in self.seen[k + 1 :]:
             own = later.event.site
             if own.function != site.function or later.event.sample != seen.event.sample:
                 continue
-            if name in read_names(own.source) and (own.line != site.line or own is site):
+            if name in read_names(own.source) and entry in own.source and (own.line != site.line or own is site):
                 used = used or own.line != site.line
                 if later.right and (
-                    later.of("p", "logits", "a", "z") or any(m.entry.is_gradient for m in later.matches)
+                    later.of("p", "logits", "z", *forward) or any(m.entry.is_gradient for m in later.matches)
                 ):
                     return True
             if plain_target and later.event.target == name and own.kind in ("assign", "after"):
@@ -231,13 +237,13 @@ def meant_by(target: str, scales: Scales, reference: Reference) -> frozenset[str
     role, cell = grad_param(target, scales.names), reference.problem.network.table
     if role is None or scales.names.simple or not is_role(role, cell):
         return frozenset() if role is None else frozenset((role,))
-    return parameters_in(role, cell, scales.order)
+    return frozenset(cell.torch["bias_hh"]) if role == SECOND else parameters_in(role, cell, scales.order)
 
 
 def _is_gradient_of(match: Match, called: frozenset[str], reference: Reference) -> bool:
     """Whether an entry is no parameter's gradient, or that of those."""
     own = frozenset(name.removeprefix("d") for name in match.entry.quantities if name.startswith("d"))
-    return not own <= reference.problem.parameters.keys() or not own or own == called
+    return not own <= reference.problem.parameters.keys() or not own or own <= called
 
 
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
@@ -246,16 +252,26 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     baseline: dict[str, float] = {}
     made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
-    often = Counter(event.site for event in events if event.site.loops)
+    forward: set[Site] = set()
     filled = {event.target for event in events if event.array is not None and event.array.any()}
+    tape, one = reference.problem.tape, reference.problem.network.outputs == 1
+    numbers = {name: np.ravel(tape[name]) for name in outputs if one and name in tape}
     for event in events:
-        value = event.array
-        if value is None or value.dtype.kind in "ib":
+        if event.site.kind == "passed":
             continue
+        value = event.array
+        for name in numbers:
+            if not outputs[name] and _is_number(event, numbers[name]):
+                outputs[name] = len(seen) + 1
+        if value is None or value.dtype.kind in "iub" or _BLANK.match(event.site.source):
+            continue
+        if not outputs["logits"]:
+            forward.add(event.site)
         if not value.any():
             named = made.get(event.site, frozenset())
             is_start = event.target in filled and grad_param(event.target, scales.names) is not None
-            if often[event.site] > 1 and event.site.kind == "assign" and outputs["logits"] and not is_start:
+            backward = event.site.loops and event.site.kind == "assign" and event.site not in forward
+            if backward and outputs["logits"] and not is_start:
                 right = bool(reference.zeros & named)
                 seen.append(Seen(event, (), right, right))
             continue
@@ -272,12 +288,29 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
                 outputs[name] = len(seen)
+    outputs = {name: min(first, len(seen) - 1) for name, first in outputs.items()}
     by_site: dict[Site, list[Seen]] = {}
     for each in seen:
         by_site.setdefault(each.event.site, []).append(each)
-    start = outputs["p"] or outputs["logits"]
+    start = outputs["p"] or outputs["logits"] or _last_state(seen, reference)
     sites = {site: tuple(those) for site, those in by_site.items()}
     return Timeline(tuple(seen), start, sites, reference, events, scales)
+
+
+def _last_state(seen: Sequence[Seen], reference: Reference) -> int:
+    """Where the forward pass ends that has no outputs: after the last step's state."""
+    output, steps = reference.problem.network.table.output, reference.problem.X.shape[1]
+    return next(
+        (k for k, s in enumerate(seen, 1) for m in s.matches if (m.entry.name, m.entry.t) == (output, steps)), 0
+    )
+
+
+def _is_number(event: Event, wanted: Array) -> bool:
+    """Whether an event is one of these numbers, alone: the output of one sample."""
+    value = event.value
+    if not isinstance(value, float) and not (is_array(value) and value.size == 1):
+        return False
+    return bool(np.isclose(wanted, float(np.ravel(value)[0]), rtol=1e-9, atol=0.0).any())
 
 
 def _is_right(match: Match, scales: Scales, reference: Reference) -> bool:

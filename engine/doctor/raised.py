@@ -45,9 +45,14 @@ def _too_long(tree: ast.Module, error: Mapping[str, Any], problem: Problem) -> i
     loops = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.For)
-        and isinstance(node.target, ast.Name)
+        if isinstance(node, ast.For | ast.While)
         and node.lineno <= (error.get("line") or 0) <= (node.end_lineno or 0)
-        and steps <= numbers.get(node.target.id, -1) <= samples
+        and any(steps <= numbers.get(name, -1) <= samples for name in _variables(node))
     ]
     return max((node.lineno for node in loops), default=None)
+
+
+def _variables(loop: ast.For | ast.While) -> set[str]:
+    """What a loop counts with."""
+    head = loop.target if isinstance(loop, ast.For) else loop.test
+    return {node.id for node in ast.walk(head) if isinstance(node, ast.Name)}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from engine.doctor import layouts, placing
+from engine.doctor import layouts, placing, roles
 from engine.doctor.finding import Finder, readings_of
+from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.listed import listed
 from engine.doctor.matching import MOST_STEPS, Reference
@@ -23,6 +25,8 @@ from engine.network import Network
 
 CANDIDATES = 4
 """Values tried for one role."""
+FORWARD_EVENTS = 6000
+"""Among which the forward pass is looked for."""
 TRIED, FEW = 200, 4
 """Ways tried for one meaning of the names; readings of one way that are all followed to the end."""
 
@@ -48,6 +52,8 @@ class Found:
     share: float
     samples: tuple[int, ...] = ()
     has_targets: bool = True
+    update: Event | None = None
+    """In which a weight first takes a new value."""
 
     @property
     def held(self) -> frozenset[str]:
@@ -118,14 +124,16 @@ def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> 
             first = replace(problem, X=problem.X[:, :FEW], lengths=None)
             choice = [Finder(first, choice).found(values)[0]]
         reading, share = Finder(problem, choice).found(values)
-        if best is None or share > best.share:
+        steps = problem.X.shape[1]
+        if best is None or (share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
             weights = {**problem.parameters, **reading.parameters}
             weights = {n: w for n, w in weights.items() if n in axes_of(reading.cell)}
             network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
             own = replace(layout, order=reading.order)
             found = _checked(Found(replace(problem, network=network), events, arrays, own, meaning, share))
-            best = found if best is None or found.share > best.share else best
-        if best.share == 1.0 or tried > TRIED:
+            if best is None or (found.share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
+                best = found
+        if (best.share == 1.0 and best.problem.X.shape[1] > 1) or tried > TRIED:
             break
     return best
 
@@ -157,16 +165,16 @@ def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event]
     for role in weights:
         if is_matrix(role, cell):
             weights[role] = [entry for entry in weights[role] if entry[1].ndim == 2]
-    if meaning.simple and not weights.get("Wa"):
-        square = (e for e in events if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign")
-        named = [(e.number, a, placing.final_name(e.target)) for e in square if (a := e.array) is not None]
-        weights["Wa"] = [entry for entry in named if len(set(entry[1].shape)) == 1]
+    if meaning.simple:
+        weights |= _with_unnamed(weights, _matrices(events))
     if not has_weights(meaning, (role for role, own in weights.items() if own)) or not weights.get("Wy"):
         return
     matrices = [role for role in weights if is_matrix(role, cell)]
     most = CANDIDATES if len(matrices) <= 3 else 1
     for values in itertools.product(*(weights[role][:most] for role in matrices)):
         chosen = dict(zip(matrices, values, strict=True))
+        if len({name for _, _, name in values}) < len(values):
+            continue
         for features, hidden, outputs, layout in _fitting({role: v[1] for role, v in chosen.items()}, meaning):
             network = Network(features, outputs, hidden, cell=cell)
             own = dict(chosen)
@@ -185,6 +193,45 @@ def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event]
                 for lengths, initial in itertools.product(_lengths(known, nothing), _initial(known, nothing)):
                     problem = replace(nothing, lengths=lengths, initial=initial)
                     yield problem, {**names, "X": name}, replace(layout, x=axes)
+
+
+def _matrices(events: Sequence[Event]) -> list[tuple[int, Array, str]]:
+    """What may be a weight though its name says nothing: matrices that are assigned and not zero."""
+    first: dict[tuple[Site, str], tuple[int, Array, str]] = {}
+    for e in events:
+        if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign" and e.target and e.array.any():
+            first.setdefault((e.site, e.target), (e.number, e.array, placing.final_name(e.target)))
+    outermost = sorted(first, key=lambda place: bool(place[0].loops or place[0].function))
+    return [first[place] for place in outermost]
+
+
+def _with_unnamed(weights: Known, others: list[tuple[int, Array, str]]) -> Known:
+    """A simple RNN's weights, other matrices in place of those that no name says."""
+    found = {role: weights.get(role, []) for role in ("Wx", "Wa", "Wy")}
+    found["Wa"] = found["Wa"] or [w for w in others if w[1].shape[0] == w[1].shape[1]]
+    units = {w[1].shape[0] for w in found["Wa"]}
+    named = {role: [w for w in found[role] if units & set(w[1].shape)] for role in ("Wx", "Wy")}
+    taken = {w[2] for role in ("Wx", "Wa", "Wy") for w in named.get(role, found[role])}
+    unnamed = [w for w in others if w[2] not in taken and units & set(w[1].shape)]
+    return {**found, **{role: own or unnamed for role, own in named.items()}}
+
+
+def _step_by_step(events: Sequence[Event], size: int, meaning: Names | None = None) -> Iterator[tuple[Array, str]]:
+    """Arrays (T, size) of what is made anew in every round of a loop, or appended there, such as the inputs of one sample; with a meaning
+    of names only what is called targets."""
+    runs: dict[Any, list[Event]] = {}
+    for event in events[:4000]:
+        site = event.site
+        if site.kind not in ("assign", "append") or not site.loops or not is_array(event.value):
+            continue
+        if event.value.size == size and (meaning is None or meaning.role(placing.final_name(event.target)) == "y"):
+            runs.setdefault((site, event.rounds[:-2]), []).append(event)
+    seen: set[Site] = set()
+    for (site, _), own in runs.items():
+        whole = len(own) > 1 and [e.rounds[-2] for e in own] == list(range(len(own)))
+        if whole and site not in seen and (size == 1 or any(e.value.any() for e in own)):
+            seen.add(site)
+            yield np.array([e.value.ravel() for e in own]), site.target
 
 
 def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int, int, int, Layout]]:
@@ -239,6 +286,8 @@ def _inputs(known: Known, events: Sequence[Event], features: int) -> Iterator[tu
                 yield X[None, :, None], "T", name
             elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
                 yield np.eye(features)[value][None], "t", name
+    for rows, name in _step_by_step(events, features):
+        yield rows[None].astype(float), "TD", name
 
 
 def _lengths(known: Known, problem: Problem) -> Iterator[Array | None]:
@@ -269,8 +318,9 @@ def _initial(known: Known, problem: Problem) -> Iterator[Mapping[str, Array]]:
 
 def _settled(found: Found, known: Known) -> Found:
     """With its targets and read-out, the samples that were really run, and only what came before the first update."""
-    end = _first_update(found)
-    events = tuple(e for e in found.events if e.number < end)
+    update = _first_update(found)
+    events = tuple(e for e in found.events if update is None or e.number < update.number)
+    found = replace(found, update=update)
     best: tuple[int, Problem, str] | None = None
     for problem, name in with_targets(found, known):
         score = _agreement(problem, events)
@@ -278,7 +328,7 @@ def _settled(found: Found, known: Known) -> Found:
             best = score, problem, name
     if best is None:
         return replace(found, events=events, has_targets=False)
-    problem, names = best[1], {**found.arrays, "y": best[2]}
+    problem, names = best[1], {**found.arrays, **({"y": best[2]} if best[2] else {})}
     samples = _samples_run(problem, events)
     if 0 < len(samples) < len(problem.X):
         some = list(samples)
@@ -288,25 +338,51 @@ def _settled(found: Found, known: Known) -> Found:
     return replace(found, problem=problem, events=events, arrays=names, samples=samples)
 
 
-def _first_update(found: Found) -> int:
-    """The number of the first event in which a weight takes a new value near its old one."""
+def _first_update(found: Found) -> Event | None:
+    """The first event in which a weight takes a new value near its old one, where the backward pass is done; if it is not done yet then,
+    the next such event, or the one with which the next forward pass begins."""
     cell = found.problem.network.table
-    roles = [role for role in found.arrays if is_role(role, cell)]
-    weights = [w for role in roles if (w := layouts.weight(role, found.problem, found.layout)).any()]
-    begun = False
+    weights = [layouts.weight(role, found.problem, found.layout) for role in found.arrays if is_role(role, cell)]
+    forward = _forward_sites(found)
+    begun = early = False
     for event in found.events:
-        value = event.value
         is_gradient = bool(event.target) and gradient_meant(found, event.target) is not None
         begun = begun or is_gradient
-        if not begun or is_gradient or not is_array(value) or not _may_be_update(found, event):
+        if early and event.site in forward:
+            return event
+        if not begun or is_gradient or not is_array(event.value) or not _may_be_update(found, event):
             continue
-        for weight in weights:
-            if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
-                continue
-            distance = float(np.linalg.norm(value.ravel() - weight.ravel())) / float(np.linalg.norm(weight))
-            if 0.0 < distance < 0.5:
-                return event.number
-    return len(found.events) + 1
+        if not any(_is_near(event.value, weight) for weight in weights):
+            continue
+        if event.site.loops and not any(event.site.loops[-1] in site.loops for site in forward):
+            early = True  # inside the loop of the backward pass
+        else:
+            return event
+    return None
+
+
+def _is_near(value: Array, weight: Array) -> bool:
+    """Whether a value is near a weight, but not the weight."""
+    if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape) or not weight.any():
+        return False
+    return 0.0 < float(np.linalg.norm(value.ravel() - weight.ravel())) / float(np.linalg.norm(weight)) < 0.5
+
+
+def _forward_sites(found: Found) -> set[Site]:
+    """Where states of the forward pass are computed."""
+    states = np.asarray(found.problem.tape[found.problem.network.table.output])[1:]
+    sums = np.sort([float(np.abs(part).sum()) for state in states for part in (state, *state)])
+    sites: set[Site] = set()
+    for event in found.events[:FORWARD_EVENTS]:
+        value = event.array
+        if value is None or event.site.kind == "part" or value.size not in (states[0].size, states[0, 0].size):
+            continue
+        near = SAME_SUM_SINGLE if value.dtype == np.float32 else SAME_SUM
+        total = float(np.abs(value).sum(dtype=np.float64))
+        k = int(np.searchsorted(sums, total * (1 - near)))
+        if k < len(sums) and 0 < sums[k] <= total * (1 + near):
+            sites.add(event.site)
+    return sites
 
 
 def _may_be_update(found: Found, event: Event) -> bool:
@@ -321,13 +397,20 @@ def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
     B, T = found.problem.X.shape[:2]
     C = found.problem.network.outputs
     seen: list[Array] = []
-    for _, value, name in known.get("y", [])[: 4 * CANDIDATES]:
+    rows = ((y, name) for size in {1, C} for y, name in _step_by_step(found.events, size, found.meaning))
+    stepwise = [(y[None], name) for y, name in rows if B == 1 and len(y) == T]
+    for value, name in (*stepwise, *((value, name) for _, value, name in known.get("y", [])[: 4 * CANDIDATES])):
         if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
             continue
+        if value.ndim > 1 and not value.any():
+            continue  # before it is filled
         seen.append(value)
         for loss, predict, y in _target_readings(value, B, T, C):
             network = replace(found.problem.network, loss=loss, predict=predict)
             yield replace(found.problem, network=network, y=y), name
+    if not seen and B == 1:  # a target that is the variable of a loop
+        network = replace(found.problem.network, loss="cross-entropy" if C > 1 else "binary")
+        yield from ((replace(found.problem, network=network, y=np.array([c])), "") for c in range(max(C, 2)))
 
 
 def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
@@ -417,7 +500,25 @@ def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
             name = match.entry.name.removeprefix("d")
             if match.entry.kind == "value" and name in held and match.entry.is_gradient and name not in result:
                 result |= layouts.weight_back(name, event.array.astype(float), problem, found.layout)
-    return result
+    return {name: -value for name, value in result.items()} if _is_added(found, result) else result
+
+
+def _is_added(found: Found, gradients: Mapping[str, Array]) -> bool:
+    """Whether the first update adds what is called the gradient: then it is the direction of descent."""
+    problem, cell = found.problem, found.problem.network.table
+    value = found.update.value if found.update is not None else None
+    if not is_array(value):
+        return False
+    for role in found.arrays:
+        if not is_role(role, cell) or value.shape != layouts.weight(role, problem, found.layout).shape:
+            continue
+        for name, part in layouts.weight_back(role, value.astype(float), problem, found.layout).items():
+            change = part.ravel() - np.ravel(problem.parameters[name])
+            gradient = np.ravel(gradients.get(name, np.zeros_like(part)))
+            size = float(np.linalg.norm(change) * np.linalg.norm(gradient))
+            if abs(float(change @ gradient)) > 0.9 * size > 0:
+                return bool(change @ gradient > 0)
+    return False
 
 
 def gradient_meant(found: Found, target: str) -> str | None:
@@ -425,5 +526,8 @@ def gradient_meant(found: Found, target: str) -> str | None:
     name = placing.final_name(target)
     if name in found.arrays.values():
         return None  # the weights of the gate g end in g, as gradients may: Wxg
-    meant = found.meaning.gradient(name)
-    return meant if meant is not None and is_role(meant, found.problem.network.table) else None
+    cell = found.problem.network.table
+    roles_of = {own: role for role, own in found.arrays.items() if is_role(role, cell)}
+    meant = next((roles_of[own] for own in roles.differentiated(name) if own in roles_of), None)
+    meant = meant or found.meaning.gradient(name)
+    return meant if meant is not None and is_role(meant, cell) else None

@@ -1,13 +1,14 @@
 """What names mean in hand-written RNNs, through all notations: from the words people use to our own.
 
-A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, c0, da and dc (gradients that a caller supplies), lr, a size (B T D H C),
-`params` (a dict or list of parameters), or `off` (what is switched off: regularisation, truncation).
+A role is one of our parameters (Wx Wa ba Wy by), X, y, a0, c0, da, dc and dlogits (gradients that a caller supplies, of the states and of
+the outputs), mask, lengths, lr, a size (B T D H C), `params` (a dict, list or object of parameters), or `off` (what is switched off:
+regularisation, truncation).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _NAMES: dict[str, str] = {
     "Wx": "wx wax wxh wxa whx u weight_ih weight_ih_l0 weights_ih wih win w_in wi winput w_input w_xh w_ax "
@@ -47,9 +48,11 @@ _NAMES: dict[str, str] = {
     "dc": "dc dc_out dc_next dc_T",
     "da": "da dh dout da_out dh_out dhs das d_h d_a grad_h grad_a upstream dhidden grad_hidden grad_out "
     "grad_output da_all dh_all dstates",
-    "lengths": "lengths lens seq_lengths seq_lens sequence_lengths n_valid",
-    "mask": "mask masks valid_mask seq_mask",
-    "lr": "lr learning_rate eta alpha step_size learningrate rate",
+    "dlogits": "d_y dy dlogits d_logits dscores d_scores dl_dy d_l_d_y dldy grad_logits d_out dyhat dy_hat dy_pred d_o do dl_dlogits "
+    "dl_dout d_output output_grad dlogit d_yhat grad_y d_score dscore",
+    "lengths": "lengths lens seq_lengths seq_lens seqlens sequence_lengths n_valid",
+    "mask": "mask masks valid valid_mask seq_mask padding_mask pad_mask",
+    "lr": "lr learn_rate learning_rate eta alpha step_size learningrate rate",
     "B": "m batch_size batch n_samples nsamples bs n_batch num_samples b_size",
     "T": "t t_x t_steps timesteps n_timesteps time_steps seq_len seq_length n_steps steps sequence_length "
     "tx num_steps nsteps seqlen t_len "
@@ -57,7 +60,7 @@ _NAMES: dict[str, str] = {
     "D": "d n_x input_size input_dim n_in n_features n_inputs features_dim in_dim vocab_size word_dim "
     "n_input dim input_len n_dimensions "
     "dims n_dims num_features nx n_vocab idim num_inputs v_size d_in insize in_size",
-    "H": "h n_h n_a hidden_size hidden_dim n_hidden n_units num_hidden units nh hidden_units na n_neurons "
+    "H": "h n_h n_a n_hid nhid hidden_size hidden_dim n_hidden n_units num_hidden units nh hidden_units na n_neurons "
     "hdim num_units d_h hsize "
     "hid_size hidden_len state_dim state_size h_dim",
     "C": "k n_y output_size output_dim n_out n_classes num_classes n_outputs out_dim n_unique n_output "
@@ -75,7 +78,9 @@ _GRADIENT = re.compile(
     r"^(?:d[Ll]d[_]?|d[Ll]_d|dJ[_]?d?|dE[_]?d|d[Cc]ost_d|delta[_ ]?|grads?[_ ]?(?:of[_ ])?|gradients?[_ ]?|nabla_?|g_?|d_?|D_?|sum_d|acc_d|"
     r"total_d|∂|∇)(.+)$"
 )
-_SUFFIX = re.compile(r"^(.+?)(?:_?(?:grads?|gradients?|g|total|acc|sum|delta|deriv|bar)|\.grad)$", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"^(.+?)(?:_?(?:grads?|gradients?|g|total|acc|sum|delta|deriv|bar|updates?)|\.grad)$", re.IGNORECASE
+)
 
 PARAMETERS = ("Wx", "Wa", "ba", "Wy", "by")
 
@@ -112,8 +117,12 @@ def gradient(name: str, meaning: Callable[[str], str | None] = _array) -> str | 
 
     `meaning` gives the role of the array that a name means, None where it means none.
     """
+    return next((meant for own in differentiated(name) if (meant := meaning(own)) is not None), None)
+
+
+def differentiated(name: str) -> Iterator[str]:
+    """What a name may be called the gradient of: `Wax` of dWax, `U` of grad_U, `synapse_0` of synapse_0_update."""
     stripped = name.strip().removeprefix("self.").strip("_")
     for pattern in (_GRADIENT, _SUFFIX):
-        if (found := pattern.match(stripped)) and (meant := meaning(found[1].lstrip("_"))) is not None:
-            return meant
-    return None
+        if found := pattern.match(stripped):
+            yield found[1].lstrip("_")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.doctor.calls import is_loss
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem
+from engine.doctor.returned import is_loss
 from engine.doctor.trying import Run
 from engine.doctor.values import is_array
 from engine.functions import Array
@@ -77,6 +77,12 @@ def find_scale(problem: Problem, run: Run, measured: Measurement, reference: Ref
     if (found := _read_out(problem, measured.gradients, allowed)) is not None:
         return Scale(found, allowed[found], "delta", not disagrees)
     return Scale(1.0, allowed[1.0], "nothing", not disagrees)
+
+
+def has_loss(problem: Problem, run: Run, single: bool) -> bool:
+    """Whether something that is called a loss is the reference's, in a reduction that people use."""
+    allowed = scales(problem, single)
+    return any(named and _nearest(ratio, allowed) is not None for ratio, named in _recorded(problem, run, single))
 
 
 def _nearest(ratio: float, allowed: Mapping[float, str]) -> float | None:

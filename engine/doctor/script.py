@@ -26,14 +26,16 @@ from engine.doctor.diagnose import (
     located,
     shown_axes,
     unless_forward_unknown,
+    without_read_out,
 )
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
+from engine.doctor.losses import Loss, agrees, another_loss
 from engine.doctor.matching import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.names import words_in
 from engine.doctor.naming import constants
 from engine.doctor.placing import Compared
-from engine.doctor.problem import Measurement, Problem, kind_of, make_problem
+from engine.doctor.problem import Measurement, Problem, is_simple, kind_of, make_problem
 from engine.doctor.process import Process
 from engine.doctor.raised import raised
 from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
@@ -74,7 +76,7 @@ WHOLE = Cut(frozenset(), double=False)
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
-    over, `cut` how the script's own were made fewer."""
+    over, `cut` how the script's own were made fewer, `other` the loss that is computed where it is not the read-out's own."""
 
     report: Report
     found: Found
@@ -83,6 +85,7 @@ class Verdict:
     cut: Cut = WHOLE
     outputs: bool = True
     tolerance: float = comparing.RIGHT
+    other: Loss | None = None
 
     @property
     def is_single(self) -> bool:
@@ -275,8 +278,13 @@ def _compared(
             f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
             "(dWx, grad_Wa, ...)"
         )
-    scale = _scale(found, gradients, reference)
-    gradients = {name: value / scale.factor for name, value in gradients.items()}
+    scale, other = _scale(patient, found, gradients, reference)
+    gradients = _without_penalty(found.problem, gradients, other, scale)
+    conventions["reduction"] = scale.words
+    if other is not None and agrees(other, Measurement(None, gradients)):
+        parameters = {n: comparing.compare(value, other.gradients[n]) for n, value in gradients.items()}
+        right_for_it = replace(base, verdict="correct", loss_matches=True, parameters=parameters)
+        return Verdict(replace(right_for_it, conventions=conventions), found)
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
@@ -298,21 +306,39 @@ def _compared(
     report = replace(
         base,
         verdict="wrong" if wrong or not outputs else "correct",
-        conventions={**conventions, "reduction": scale.words},
+        conventions=conventions,
         loss_matches=outputs and scale.loss_agrees,
         parameters=parameters,
         notes=tuple(notes),
         compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    return Verdict(report, found, gradients, given, cut, outputs, tolerance)
+    return Verdict(report, found, gradients, given, cut, outputs, tolerance, other)
 
 
-def _scale(found: Found, gradients: Mapping[str, Array], reference: Reference) -> Scale:
-    run = Run((), (), found.events)
-    scale = find_scale(found.problem, run, Measurement(None, gradients), reference, single=False)
+def _scale(
+    patient: Patient, found: Found, gradients: Mapping[str, Array], reference: Reference
+) -> tuple[Scale, Loss | None]:
+    """The scale of the program's loss, and what that loss is where it is not the read-out's own."""
+    run, measured = Run((), (), found.events), Measurement(None, gradients)
+    scale, other = find_scale(found.problem, run, measured, reference, single=False), None
+    computed = scale.loss_agrees and scale.source in ("loss", "gradients")
+    if not computed and is_simple(found.problem):
+        other = another_loss(found.problem, run, measured, False, patient.program.tree)
+        scale = other.scale if other is not None else scale
     if len(found.samples) == 1:
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
-    return scale
+    return scale, other
+
+
+def _without_penalty(
+    problem: Problem, gradients: Mapping[str, Array], other: Loss | None, scale: Scale
+) -> dict[str, Array]:
+    """Gradients in the reference's scale, without what a penalty on the weights adds."""
+    penalty = other.penalty if other is not None else None
+    return {
+        name: (value - (penalty.gradient(problem, name) if penalty else 0.0)) / scale.factor
+        for name, value in gradients.items()
+    }
 
 
 def _in_other_words(
@@ -345,6 +371,7 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
         return not verdict.given and _is_right(patient, text, verdict.cut)
 
     report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
+    report = without_read_out(report, verdict.other)
     if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
         mistake = CATALOGUE["truncated-early"]
         wrong = tuple(sorted(name for name, each in report.parameters.items() if not each.ok))

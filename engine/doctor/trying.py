@@ -8,24 +8,28 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.cells import CELLS, Cell
 from engine.doctor import layouts
-from engine.doctor.calls import Recipe, gradients_in
+from engine.doctor.calls import Recipe
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.matching import Reference
 from engine.doctor.names import has_weights
-from engine.doctor.problem import Measurement, Problem, make_problem
+from engine.doctor.problem import Measure, Measurement, Problem, make_problem
 from engine.doctor.process import Process
+from engine.doctor.returned import gradients_in, recorded
 from engine.doctor.stacking import Order, is_bias, is_role, unstacked
 from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.network import Network
+
+if TYPE_CHECKING:
+    from engine.doctor.losses import Penalty
 
 SEARCH_SECONDS, LEAST = 1.6, 0.6
 """For all readings of the names, and for each at least."""
@@ -87,18 +91,19 @@ class Subject:
     scale: float = 1.0
     """The user's loss in units of the reference's mean."""
     unit: str | None = None
+    penalty: Penalty | None = None
+    """What the user's loss has on the weights."""
 
-    def run(
-        self, problem: Problem, *, layout: Layout | None = None, record: bool = False, seconds: float = CALL_SECONDS
-    ) -> Run:
-        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error."""
+    def run(self, problem: Problem, *, layout: Layout | None = None, record: bool = False, times: int = 1) -> Run:
+        """Calls the program on a problem, one sample at a time where it wants that; stops at the first error. With `times` it is called
+        that often on the same instance."""
         own = layout or self.layout
         values: list[Any] = []
         fields: list[Mapping[str, Any]] = []
         events: list[Event] = []
         for sample in range(len(problem.X)) if own.single else (None,):
             request = self.recipe.request(problem, own, sample)
-            answer = self.process.ask("call", seconds=seconds, record=record, stops=record, **request)
+            answer = self.process.ask("call", seconds=CALL_SECONDS, record=record, stops=record, times=times, **request)
             events += events_of(self.sites, answer, first=len(events), sample=sample)
             if "error" in answer:
                 return Run(tuple(values), tuple(fields), tuple(events), answer["error"])
@@ -114,25 +119,42 @@ class Subject:
             return Measurement(None, {}, error=str(ended))
         if run.error is not None:
             return Measurement(None, {}, error=f"{run.error['kind']}: {run.error['message']}")
-        return self.measurement(problem, run)
+        measured = self.measurement(problem, run)
+        return measured if measured.gradients else self.measurement(problem, self.run(problem, record=True))
+
+    @property
+    def second(self) -> Measure | None:
+        """What it says when it is called a second time on the same instance; None for what is no method."""
+        return self._second if self.recipe.owner is not None else None
+
+    def _second(self, problem: Problem) -> Measurement:
+        run = self.run(problem, times=2)
+        return Measurement(None, {}, error="") if run.error is not None else self.measurement(problem, run)
 
     def measurement(self, problem: Problem, run: Run) -> Measurement:
         """The gradients of a run in our names and layout, samples added up, divided by the scale of the user's loss."""
         held = self.held(problem)
-        shapes = {role: layouts.weight(role, problem, self.layout).shape for role in held}
+        shapes = {role: np.shape(layouts.weight(role, problem, self.layout)) for role in held}
         total: dict[str, Array] = {}
         losses: list[float] = []
-        for value, fields in zip(run.values, run.fields, strict=True):
+        for k, (value, fields) in enumerate(zip(run.values, run.fields, strict=True)):
             found, loss = gradients_in(value, fields, self.recipe, shapes)
+            if not found.keys() & shapes.keys():
+                own_sample = k if self.layout.single else None
+                own_events = [event for event in run.events if event.sample == own_sample]
+                found = recorded(own_events, self.recipe.names, shapes)
             for role, array in found.items():
                 for name, own in self._parts(role, np.asarray(array, dtype=np.float64), problem).items():
                     same = name in total and total[name].shape == own.shape
                     total[name] = (total[name] + own) if same else own.copy()
             if loss is not None:
                 losses.append(loss)
-        divisor = self._scale(problem) * (
-            len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
-        )
+        calls = len(run.values) if self.layout.single and problem.network.reduction == "mean" else 1
+        divisor = self._scale(problem) * calls
+        if self.penalty is not None:
+            own = {n: calls * self.penalty.gradient(problem, n) for n in total if n in self.penalty.names}
+            total |= {n: total[n] - extra for n, extra in own.items() if np.shape(extra) == total[n].shape}
+            losses = [loss - self.penalty.loss(problem) for loss in losses]
         total = {name: value / divisor for name, value in total.items()}
         for name in self.recipe.names.states:
             state = total.pop(name, None)
@@ -184,7 +206,9 @@ class Subject:
             wanted["initial"] = False
         if self.layout.tokens:
             wanted.pop("inputs", None)
-        return _adapted(_made(**wanted), self.recipe, self.layout)
+        held = layouts.parameters_held(self.recipe.given, self.cell, self.layout)
+        given = held | (self.recipe.given & {*self.recipe.names.states})
+        return _adapted(_made(**wanted), given, tokens=self.layout.tokens, one_vocabulary=self.recipe.one_vocabulary)
 
     def _fixed(self) -> dict[str, Any]:
         if self.layout.tokens:
@@ -202,20 +226,19 @@ def _made(**wanted: Any) -> Problem:
 
 
 @lru_cache(maxsize=256)
-def _adapted(problem: Problem, recipe: Recipe, layout: Layout) -> Problem:
+def _adapted(problem: Problem, given: frozenset[str], *, tokens: bool, one_vocabulary: bool) -> Problem:
     """The problem as this program can take it: one-hot inputs for tokens; biases and initial states that it does not have at zero."""
     network, x = problem.network, problem.X
-    given = layouts.parameters_held(recipe.given, network.table, layout)
     weights = {
         name: np.zeros_like(value) if value.ndim == 1 and name not in given else value
         for name, value in network.weights.items()
     }
-    initial = {name: value for name, value in problem.initial.items() if _state_role(name, network) in recipe.given}
+    initial = {name: value for name, value in problem.initial.items() if _state_role(name, network) in given}
     if initial.keys() != problem.initial.keys():
         problem = replace(problem, initial=initial)
-    if layout.tokens:
+    if tokens:
         rng = np.random.default_rng(5)
-        size = network.outputs if recipe.one_vocabulary else network.inputs
+        size = network.outputs if one_vocabulary else network.inputs
         x = np.eye(size)[rng.integers(0, size, x.shape[:2])]
         if size != network.inputs:
             for name, axes in network.table.parameters.items():
@@ -283,9 +306,11 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
     """The same for one reading of the names."""
     nearest: Trial | None = None
     best: Trial | None = None
-    for recipe, layout in ((each, way) for each in recipes for way in _first_layouts(each)):
+    for recipe, layout in _ways(recipes):
         if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
             continue  # what takes batches is not tried on one sample, where mistakes about batches hide
+        if nearest is not None and time.monotonic() > deadline:
+            break
         trial = _states(process, sites, recipe, layout)
         if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
             trial = _with_other_targets(process, sites, trial)
@@ -301,10 +326,21 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
                 return best
             if best.done and best.outputs >= PERFECT:
                 deadline = min(deadline, time.monotonic() + DOUBT_SECONDS)
-        if time.monotonic() > deadline:
-            break
     assert nearest is not None
     return best or nearest
+
+
+def _ways(recipes: Sequence[Recipe]) -> Iterator[tuple[Recipe, Layout]]:
+    """Every way to call in every layout; where it is not known what arguments are, the usual layouts of all ways come first."""
+    rest = [(recipe, _first_layouts(recipe)) for recipe in recipes]
+    at_once = USUAL_LAYOUTS if any(recipe.guessed for recipe in recipes) else None
+    while rest:
+        lots = [(recipe, own, list(itertools.islice(own, at_once))) for recipe, own in rest]
+        yield from ((recipe, layout) for recipe, _, lot in lots for layout in lot)
+        rest = [(recipe, own) for recipe, own, lot in lots if lot]
+
+
+USUAL_LAYOUTS = 14
 
 
 def _with_other_targets(process: Process, sites: Sequence[Site], trial: Trial) -> Trial:
@@ -424,9 +460,8 @@ def _reference(problem: Problem) -> Reference:
 
 def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
     """A trial for the states only: whatever the read-out makes of a random target."""
-    trial = Trial(
-        recipe, layout, recipe.names.cell, predict="every" if "T" in layout.y or "da" in recipe.given else "last"
-    )
+    every = "T" in layout.y or bool({"da", "dlogits"} & recipe.given)
+    trial = Trial(recipe, layout, recipe.names.cell, predict="every" if every else "last")
     # of a ReLU's problems no unit is dead, whatever the activation
     activation = "relu" if trial.cell.has_activation else trial.activation
     problem = _problem(process, sites, replace(trial, activation=activation))
@@ -523,11 +558,13 @@ def _weights_first(
 ) -> Layout:
     """The way round of Wy and the shape of by with which the outputs are computed, whatever becomes of the targets."""
     given, base = trial.recipe.given, trial.layout
-    turns = (base.wy, not base.wy) if "Wy" in given else (base.wy,)
+    turns = ((base.wy, False), (not base.wy, False)) if "Wy" in given else ((base.wy, False),)
     biases = tuple(dict.fromkeys((base.out_bias, "C", "C1", "1C"))) if "by" in given else (base.out_bias,)
+    if trial.outputs_count == 1:  # no axis for the one output
+        turns, biases = (*turns, (base.wy, True)), (*biases, "") if "by" in given else biases
     targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
-    for turned, bias in itertools.product(turns, biases):
-        layout = replace(base, wy=turned, out_bias=bias, y=targets[0])
+    for (turned, flat), bias in itertools.product(turns, biases):
+        layout = replace(base, wy=turned, flat=flat, out_bias=bias, y=targets[0])
         run = _subject(process, sites, replace(trial, layout=layout)).run(problem, record=True)
         if run.error is None or _has_outputs(problem, reference, run):
             return layout
@@ -552,10 +589,12 @@ PERFECT = 3.0
 
 def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
     given, base = start.recipe.given, start.layout
-    if "da" in given and "y" not in given:
-        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB") if not base.single else ("TH", "HT", "TH1", "H")
-        every = problem.network.predict == "every"
-        yield from (replace(base, upstream=flow) for flow in (base.upstream, *flows) if ("T" in flow) == every)
+    if {"da", "dlogits"} & given and "y" not in given:
+        flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB")
+        flows = flows if not base.single else ("TH", "HT", "TH1", "H", "H1", "1H")
+        every = problem.network.predict == "every"  # a gradient at every step hides nothing
+        own = dict.fromkeys(flow for flow in (base.upstream, *flows) if ("T" in flow) == every)
+        yield from (replace(base, upstream=flow) for flow in own)
         return
     for y in layouts.target_layouts(problem, base.single) if "y" in given else (base.y,):
         yield replace(base, y=y)
@@ -580,6 +619,10 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
             name = match.entry.name
             if (name in ("p", "logits") and match.scale > 0 and abs(match.scale - 1) < 1e-6) or name == "dlogits":
                 seen.add((name, match.entry.t))
+    from engine.doctor.scale import has_loss
+
+    if has_loss(problem, run, trial.layout.single):
+        seen.add(("loss", None))
     every, T = network.predict == "every", problem.X.shape[1]
     main = "p" if network.head.classes else "logits"
     wanted = set(range(1, T + 1)) if every else {None, T}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 
@@ -32,3 +32,11 @@ def is_whole(value: Any) -> TypeGuard[int]:
 def is_real(value: Any) -> TypeGuard[float]:
     """Whether it is a floating-point number, Python's or NumPy's."""
     return isinstance(value, float | np.floating)
+
+
+def named_entries(value: Any) -> dict[str, Any] | None:
+    """The entries of a named tuple by name; None for anything else."""
+    names: Any = getattr(cast("Any", value), "_fields", None) if isinstance(value, tuple) else None
+    return (
+        {str(n): v for n, v in zip(names, value, strict=False)} if is_sequence(names) and is_sequence(value) else None
+    )

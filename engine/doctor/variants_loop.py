@@ -95,6 +95,8 @@ def _flows(setting: Setting) -> Iterator[Variation]:
         every_step = "dz @ Wa.T + da_out"
         yield Variation("output-gradient-every-step", (back(every_step),))
     yield Variation("recurrence-dropped", (scaled(BACK, "*", "0"),))
+    if not setting.every:  # no line for it at all: every step finds the last one's
+        yield Variation("recurrence-dropped", (line(BACK, "da"),), rank=1)
     yield Variation("wa-not-transposed", (swapped(BACK, "Wa.T", "Wa"),))
     yield Variation("wa-applied-twice", (scaled(BACK, "@", "Wa.T"),))
     yield Variation("wa-not-applied", (swapped(BACK, "dz @ Wa.T", "dz"),))

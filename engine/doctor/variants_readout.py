@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -17,10 +19,15 @@ from engine.doctor.edits import (
     swapped,
 )
 from engine.doctor.execute import PARAMETERS, Edit, ForwardEdit, LineEdit, Values
-from engine.expression import Binary, Expression
+from engine.expression import Binary, Call, Expression, Name, rewrite
 from engine.functions import ACTIVATIONS, FUNCTIONS, Array
 
 _SLOPES = {"relu": "logits > 0", "tanh": "1 - tanh(logits) ** 2", "sigmoid": "sigmoid(logits) * (1 - sigmoid(logits))"}
+
+
+_FLAT = "(prediction - target) * prediction * (1 - prediction)"
+_CENTRED = "prediction * ((prediction - target) - row_sum((prediction - target) * prediction))"
+"""The squared error's derivative by the logits: through sigmoid, through softmax."""
 
 
 def variations(setting: Setting) -> Iterator[Variation]:
@@ -40,16 +47,45 @@ def _deltas(setting: Setting) -> Iterator[Variation]:
         yield Variation("delta-before-softmax", (delta("-target / prediction"),))
         yield Variation("softmax-jacobian-diagonal", (delta("target * (prediction - 1)"),))
         yield Variation("softmax-jacobian-diagonal", (delta("prediction * (1 - prediction)"),), rank=1)
-        centred = "prediction * ((prediction - target) - row_sum((prediction - target) * prediction))"
-        yield Variation("mse-delta-with-cross-entropy", (delta(centred),), rank=1)
-        yield Variation("mse-delta-with-cross-entropy", (delta(f"2 * ({centred})"),), rank=1)
+        yield Variation("mse-delta-with-cross-entropy", (delta(_CENTRED),), rank=1)
+        yield Variation("mse-delta-with-cross-entropy", (delta(f"2 * ({_CENTRED})"),), rank=1)
     else:
         yield Variation("delta-before-softmax", (delta("(prediction - target) / (prediction * (1 - prediction))"),))
-    flat = "(prediction - target) * prediction * (1 - prediction)"
-    yield Variation("mse-delta-with-cross-entropy", (delta(flat),))
-    yield Variation("mse-delta-with-cross-entropy", (delta(f"2 * {flat}"),))
+    yield Variation("mse-delta-with-cross-entropy", (delta(_FLAT),))
+    yield Variation("mse-delta-with-cross-entropy", (delta(f"2 * {_FLAT}"),))
+    yield from consistent(setting)
     yield Variation("mse-delta-with-cross-entropy", (delta("2 * (prediction - target)"),), rank=1)
     yield from _overwritten(setting)
+
+
+def consistent(setting: Setting) -> Iterator[Variation]:
+    """Read-outs that are mistakes for the loss in question, and right for the squared error of the activated outputs."""
+    if setting.loss == "squared":
+        for activation in _SLOPES:
+            slope = scaled("dlogits", "*", _SLOPES[activation])
+            yield Variation("output-activation-twice", (*_activated(activation, setting), slope))
+        forward = _activated("softmax", setting)
+        yield Variation("output-activation-twice", (*forward, _through_softmax()), rank=1)
+        return
+    own = _CENTRED if setting.loss == "cross-entropy" else _FLAT
+    outputs = ("1", "C") if setting.loss == "cross-entropy" else ("1",)
+    for times, divisor in product((2, 1), outputs):
+        edit = ForwardEdit(partial(_squared, setting, times, divisor))
+        yield Variation("mse-delta-with-cross-entropy", (edit, delta(f"{times} * ({own}) / {divisor}")), rank=1)
+
+
+def _through_softmax() -> Edit:
+    """A gradient of probabilities carried through softmax."""
+    p, g = Call("softmax", (Name("logits"),)), Name("received")
+    whole = Binary("*", p, Binary("-", g, Call("row_sum", (Binary("*", g, p),))))
+    return LineEdit("dlogits", lambda tree: rewrite(whole, lambda node: tree if node == g else None))
+
+
+def _squared(setting: Setting, times: int, divisor: str, values: Values) -> Values:
+    """The squared error of the probabilities as loss."""
+    target = values["y"] if setting.loss == "binary" else np.eye(values["C"])[values["y"]]
+    error = times / 2 * ((values["p"] - target) ** 2).sum(axis=-1) / float(values.get(divisor, 1))
+    return {"loss": float(error.mean() if setting.mean else error.sum())}
 
 
 def _overwritten(setting: Setting) -> Iterator[Variation]:

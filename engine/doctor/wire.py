@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor.values import is_array, is_dict, is_sequence
+from engine.doctor.values import is_array, is_dict, is_sequence, named_entries
 from engine.functions import Array
 
 HEADER = struct.Struct("<QQ")
@@ -74,6 +74,8 @@ def _plain(value: Any, arrays: list[Array], depth: int) -> Any:
             return _plain(array.tolist(), arrays, depth + 1)
         arrays.append(np.asarray(array))
         return {"array": len(arrays) - 1}
+    if (entries := named_entries(value)) is not None:
+        return _plain(entries, arrays, depth + 1)
     if is_sequence(value):
         items = [_plain(item, arrays, depth + 1) for item in (value if isinstance(value, Whole) else value[:LONGEST])]
         return {"tuple": items} if isinstance(value, tuple) else items

@@ -285,14 +285,12 @@ class Worker:
             instance = self.space[wanted["class"]](**with_arguments)
             for name, value in wanted["attributes"].items():
                 setattr(instance, name, self._argument(value, []))
-        done: list[str] = []
-        for call in request["calls"]:
+        for call in request["calls"] * int(request.get("times", 1)):
             owner = instance if call.get("method") else None
             function = getattr(owner, call["function"]) if owner is not None else self.space[call["function"]]
             positional = [self._argument(v, results) for v in call.get("arguments", ())]
             named = {k: self._argument(v, results) for k, v in call.get("named", {}).items()}
             results.append(function(*positional, **named))
-            done.append(call["function"])
         fields: dict[str, Any] = {}
         if instance is not None:
             own = cast("dict[str, Any]", vars(instance))
@@ -303,7 +301,8 @@ class Worker:
         return {"value": results[-1] if results else None, "fields": fields, "globals": wanted_globals}
 
     def _argument(self, value: Any, results: list[Any]) -> Any:
-        """An argument as it was sent; `("result", k, path)` stands for what call k returned, and the part of it along the path."""
+        """An argument as it was sent; `("result", k, path)` stands for what call k returned, and the part of it along the path,
+        `("made", name, fields)` for an object."""
         if isinstance(value, tuple):
             items = cast("tuple[Any, ...]", value)
             if len(items) == 3 and items[0] == "result":
@@ -311,6 +310,8 @@ class Worker:
                 for key in items[2]:
                     result = result[key]
                 return result
+            if len(items) == 3 and items[0] == "made":
+                return self._made(items[1], self._argument(items[2], results))
             return tuple(self._argument(item, results) for item in items)
         if isinstance(value, list):
             return [self._argument(item, results) for item in cast("list[Any]", value)]
@@ -319,6 +320,19 @@ class Worker:
         if is_array(value):
             return np.array(value)
         return value
+
+    def _made(self, name: str, fields: dict[str, Any]) -> Any:
+        """An object with these attributes, of a class of the user's where there is one."""
+        maker = self.space.get(name)
+        if maker is None:
+            return types.SimpleNamespace(**fields)
+        try:
+            return maker(**fields)
+        except TypeError:
+            result = object.__new__(maker)
+            for key, value in fields.items():
+                setattr(result, key, value)
+            return result
 
     # Failures
 

@@ -19,13 +19,18 @@ DATA = {
 }
 
 
-def report(tmp_path: Path, *arguments: str) -> Report:
-    """The doctor's report on the program printed for these arguments."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+def printed(*arguments: str) -> str:
+    """The program printed for these arguments."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         assert main(["code", *arguments]) == 0
+    return output.getvalue()
+
+
+def report(tmp_path: Path, *arguments: str) -> Report:
+    """The doctor's report on it."""
     path = tmp_path / "printed.py"
-    path.write_text(printed.getvalue())
+    path.write_text(printed(*arguments))
     return diagnose(path)
 
 
