@@ -24,6 +24,7 @@ from engine.doctor.diagnose import (
     is_of_loss,
     is_single_precision,
     located,
+    place_of,
     shown_axes,
     unless_forward_unknown,
     without_read_out,
@@ -56,7 +57,9 @@ CALLS = 2.0
 LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
 HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
 ROOM = 48 << 20
-"""Bytes recorded of the script's own run; of a smaller one three times as many."""
+"""Bytes recorded of the script's own run; of a smaller one four times as many."""
+LARGEST = 500_000
+"""Samples times steps times units for which every mistake can be tried in time."""
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
@@ -123,8 +126,9 @@ def _verdict_on(patient: Patient) -> Verdict:
             continue
         again = _run(patient, patient.source.text, cut)
         smaller = _tried(patient, again, cut)
+        if again.get("error", {}).get("kind", "Stopped") in TOO_MUCH:
+            done = cut  # text and data were cut alike
         if isinstance(smaller, Verdict):
-            done = cut
             replaced = not isinstance(best, Verdict) or best.is_single or smaller.report.verdict == "wrong"
             best = smaller if replaced else best
         elif not isinstance(best, Verdict) and "error" not in again:
@@ -146,7 +150,7 @@ def _run(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
     return patient.process.ask(
         "load",
         seconds=AGAIN if cut.double else SECONDS,
-        room=ROOM if not cut.double else 3 * ROOM,
+        room=4 * ROOM if cut.double else ROOM,
         file=str(patient.process.file),
         name="__main__",
         text=text,
@@ -370,6 +374,12 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
     def verify(text: str) -> bool:
         return not verdict.given and _is_right(patient, text, verdict.cut)
 
+    if found.problem.X.shape[0] * found.problem.X.shape[1] * found.problem.network.hidden > LARGEST:
+        first = report.compared.timeline.first_wrong()
+        place = place_of(patient, report.compared.timeline, first) if first is not None else None
+        words = "it is too large for its mistakes to be looked for by name; examine it on fewer samples or time steps"
+        report = replace(report, first_divergence=place, notes=(*report.notes, words))
+        return unless_forward_unknown(report, verdict.outputs)
     report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
     report = without_read_out(report, verdict.other)
     if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
