@@ -182,33 +182,45 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
     answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
-    best: tuple[tuple[float, ...], Verdict] | None = None
     refused: CannotRun | None = None
+    broken: Verdict | None = None
     deadline = time.monotonic() + CALLS
-    for layout, y, (head, outputs) in itertools.product(LAYOUTS, TARGETS, HEADS):
-        inputs = 1 if layout in layouts.FLAT else 2
-        data = make_problem(initial=False, loss=head, outputs=outputs, inputs=inputs)
-        request = {
-            "function": trainer.node.name,
-            "method": False,
-            "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
-        }
-        result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
-        given = {"X": data.X, "y": data.y}
-        try:
-            verdict = _compared(patient, _events(patient, result), result.get("error"), given, trainer.name)
-        except CannotRun as error:
-            refused = refused or error
-        else:
-            right = sum(each.ok for each in verdict.report.parameters.values())
-            rank = (verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches)
-            best = (rank, verdict) if best is None or rank > best[0] else best
-        if (best is not None and best[0][0] and best[0][-1]) or time.monotonic() > deadline:
+    for layout, y in itertools.product(LAYOUTS, TARGETS):
+        tried: list[Verdict] = []
+        for head, outputs in HEADS:
+            data = make_problem(initial=False, loss=head, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2)
+            request = {
+                "function": trainer.node.name,
+                "method": False,
+                "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
+            }
+            result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
+            given = {"X": data.X, "y": data.y}
+            try:
+                verdict = _compared(patient, _events(patient, result), result.get("error"), given, trainer.name)
+            except CannotRun as error:
+                refused = refused or error
+                continue
+            if verdict.report.reason:
+                broken = broken or verdict
+                continue
+            tried.append(verdict)
+            if verdict.report.verdict == "correct" and verdict.report.loss_matches:
+                break
+        if tried:  # of one layout only: in another one a mistake may hide
+            return _explained(patient, max(tried, key=_rightness))
+        if time.monotonic() > deadline:
             break
-    if best is not None:
-        return _explained(patient, best[1])
+    if broken is not None:
+        return _explained(patient, broken)
     assert refused is not None
     raise refused
+
+
+def _rightness(verdict: Verdict) -> tuple[float, ...]:
+    """Of verdicts with targets of several kinds the likelier ones come later."""
+    right = sum(each.ok for each in verdict.report.parameters.values())
+    return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
 
 
 def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
