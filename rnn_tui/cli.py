@@ -140,6 +140,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script"
     )
     parser.add_argument("--function", metavar="NAME", help=FUNCTION)
+    parser.add_argument(
+        "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     parser.epilog = "exit codes: 0 right, 1 wrong, 2 could not be run"

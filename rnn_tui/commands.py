@@ -257,8 +257,10 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui doctor FILE`: exit code 0 right, 1 wrong, 2 could not run."""
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report import text
+    from engine.files.cell import read_cell
 
-    report = diagnose(Path(arguments.file), arguments.function)
+    cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
+    report = diagnose(Path(arguments.file), arguments.function, cells)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
         return report.exit_code

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from engine.cells import Cell
 from engine.doctor import roles
 from engine.doctor.names import SIMPLE, Names, words_in
 from engine.doctor.source import Source
@@ -112,6 +113,8 @@ class Program:
     functions: tuple[Function, ...] = field(default=())
     names: Names = SIMPLE
     """What its names mean."""
+    cells: tuple[Cell, ...] = ()
+    """Cells of the user's own that it may be of."""
 
     @cached_property
     def assigned(self) -> frozenset[str]:

@@ -16,7 +16,8 @@ from engine.doctor.anatomy import Function, Program
 from engine.doctor.layouts import Layout
 from engine.doctor.names import SIMPLE, Names, has_weights
 from engine.doctor.problem import Problem
-from engine.doctor.stacking import is_role
+from engine.doctor.stacking import ALL, is_role
+from engine.parameters import READ_OUT
 
 LEARNING_RATE = 0.05
 FAR = 10_000
@@ -172,7 +173,7 @@ def recipes(program: Program, main: Function) -> list[Recipe]:
         _arguments(program, main, unresolved, doubtful)
         raise Unknown(
             f"{main.name} takes {', '.join(unresolved)}, which no known name and no function of the file explains; "
-            "give a function of inputs, targets and weights with --function, or name its arguments as in X, y, Wx, Wa, Wy, ba, by"
+            f"give a function of inputs, targets and weights with --function, or name its arguments as in {_examples(program.names)}"
         )
     return _either_upstream(found)
 
@@ -219,10 +220,17 @@ def _recipes(program: Program, main: Function, doubtful: frozenset[str]) -> list
             calls.append(Call(forward, before))
             arguments, unresolved = _from_forward(arguments, unresolved, forward, main)
     base = replace(_surroundings(program, main, calls), guessed=bool(unresolved))
-    return [
-        replace(base, calls=(*calls, Call(main, choice)))
-        for choice in _by_elimination(arguments, unresolved, base.given | {a.role for a in arguments})
-    ]
+    given = base.given | {a.role for a in arguments}
+    choices = _by_elimination(arguments, unresolved, given, program.names)
+    return [replace(base, calls=(*calls, Call(main, choice))) for choice in choices]
+
+
+def _examples(names: Names) -> str:
+    """How arguments may be called."""
+    cell = names.cell
+    if names.simple:
+        return "X, y, Wx, Wa, Wy, ba, by"
+    return f"X, y, {', '.join((*cell.parameters, *READ_OUT))} (the cell {cell.name}; a cell of your own needs --cell CELL.py)"
 
 
 def _arguments(
@@ -343,13 +351,14 @@ _ORDERS = (
 
 
 def _by_elimination(
-    arguments: tuple[Argument, ...], unresolved: list[str], given: frozenset[str]
+    arguments: tuple[Argument, ...], unresolved: list[str], given: frozenset[str], names: Names
 ) -> Iterator[tuple[Argument, ...]]:
     """The remaining roles for arguments that no list names, in the usual orders first."""
     if not unresolved:
         yield arguments
         return
-    remaining = [tuple(r for r in order if r not in given) for order in _ORDERS]
+    ruled_out = {*given, *(ALL if names.apart else ())}  # where each gate's weights are called by the gate
+    remaining = [tuple(r for r in order if r not in ruled_out) for order in _ORDERS]
     if "params" in given:
         remaining = [tuple(r for r in order if r in ("X", "y", "a0")) for order in remaining]
     seen = set[tuple[str, ...]]()

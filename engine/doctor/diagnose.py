@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.cells import Cell
 from engine.doctor import clipping, comparing, failures, layouts, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Recipe, Unknown, recipes
@@ -30,7 +32,7 @@ from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.side_by_side import Arrays
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.doctor.stacking import is_bias
-from engine.doctor.trying import Run, Subject, Trial, search
+from engine.doctor.trying import BRIEF_SECONDS, Run, Subject, Trial, search
 from engine.doctor.values import is_array
 from engine.errors import InputError
 from engine.text import clean
@@ -71,33 +73,43 @@ class Patient:
         return failures.sentence(failure, self.source, self.program.tree, seconds, MEMORY)
 
 
-def diagnose(path: Path, function: str | None = None) -> Report:
-    """What is wrong in the backward pass at `path`, where and why, or that it is right.
+def diagnose(path: Path, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
+    """What is wrong in the backward pass at `path`, where and why, or that it is right. `cells` are cells of one's own that it may be of.
 
     The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
     function of the name that is asked for; whatever else goes wrong is part of the report.
     """
     try:
-        return diagnose_source(read_source(path), function)
+        return diagnose_source(read_source(path), function, cells)
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
 
 
-def diagnose_source(source: Source, function: str | None = None) -> Report:
+def diagnose_source(source: Source, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
     """The same for a text that is already read."""
     name = clean(source.path.name)
     try:
-        found = program(source, source.tree())
+        found = replace(program(source, source.tree()), cells=tuple(cells))
         main = _main(found, function, name)
     except Unreadable as error:
         return Report("cannot-run", name, reason=str(error), reason_line=error.line)
     with Process(source) as process, np.errstate(all="ignore"):
         try:
-            return replace(_examined(found, main, process), file=name)
+            return _in_cells(replace(_examined(found, main, process), file=name), source)
         except CannotRun as error:
             return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
         except Ended as ended:
             return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
+
+
+def _in_cells(report: Report, source: Source) -> Report:
+    """The report on a notebook, with cells beside the lines."""
+
+    def told(place: Place | None) -> Place | None:
+        return replace(place, where=source.place(place.line)) if place is not None and source.cells else place
+
+    findings = tuple(replace(finding, place=told(finding.place)) for finding in report.diagnoses)
+    return replace(report, diagnoses=findings, first_divergence=told(report.first_divergence))
 
 
 def _main(found: Program, function: str | None, name: str) -> Function | None:
@@ -132,11 +144,11 @@ def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
     """The ways to call the function in every reading of its names. Raises Unknown where there is none."""
     ways: list[Recipe] = []
     unknown: Unknown | None = None
-    for names in readings(found.words_around(main)):
+    for names in readings(found.words_around(main), found.cells):
         try:
             own = recipes(replace(found, names=names), main)
         except Unknown as error:
-            unknown = error
+            unknown = unknown or error
             continue
         ways += own if names.simple else [way for way in own if has_weights(names, way.given)]
     if not ways and unknown is not None:
@@ -200,7 +212,7 @@ def examine_trial(patient: Patient, trial: Trial) -> Report:
         def verify(text: str) -> bool:
             if "error" in load(patient, main, text):
                 return False
-            changed = subject(problem)
+            changed = replace(subject, sites=instrument(ast.parse(text)).sites, seconds=BRIEF_SECONDS)(problem)
             compared = comparing.compare_all(problem, changed.gradients, changed.missing - trial.recipe.given)
             return bool(changed.gradients) and changed.error is None and all(each.ok for each in compared.values())
 
@@ -366,7 +378,7 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         answer = load(patient, trial.recipe.main, text)
         if "error" in answer:
             return False
-        changed = replace(subject, sites=instrument(ast.parse(text)).sites)(problem)
+        changed = replace(subject, sites=instrument(ast.parse(text)).sites, seconds=BRIEF_SECONDS)(problem)
         if changed.error is not None or set(changed.gradients) != set(measured.gradients):
             return False
         right = comparing.compare_all(problem, changed.gradients, frozenset(missing), tolerance=tolerance)
@@ -377,7 +389,8 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
         return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
     found = without_read_out(found, other)
     if forward_ok and not found.diagnoses and "y" in trial.recipe.given:
-        found = replace(found, pattern=_pattern(patient, trial, subject))
+        with contextlib.suppress(Ended):
+            found = replace(found, pattern=_pattern(patient, trial, subject))
     return unless_forward_unknown(found, forward_ok)
 
 

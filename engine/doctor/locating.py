@@ -7,6 +7,7 @@ the recorded ones, up to the order of axes, as computed for all samples or for o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from engine.doctor import roles
-from engine.doctor.edits import Variation
-from engine.doctor.execute import BACK, LineEdit, OrderEdit, SumEdit
+from engine.doctor.edits import Variation, before_last_step, scaled
+from engine.doctor.execute import BACK, Edits, LineEdit, OrderEdit, SumEdit
 from engine.doctor.hypotheses import Comparison, Hypothesis
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, same
@@ -27,6 +28,8 @@ from engine.functions import FUNCTIONS, Array
 
 CLOSE = 1e-6
 _GRADIENTS = ("dWx", "dWa", "dba", "dWy", "dby")
+_LAST_LOSS = scaled("dlogits", "*", "0", before_last_step)
+"""With it, only the last step's loss sends a gradient back."""
 FLOW = ("dlogits", "da_out", "da", "dz", BACK)
 """The lines through which the gradient goes, in that order."""
 
@@ -73,6 +76,7 @@ class Locator:
         self.backward = [event for event in self.events if event.number >= first]
         self.executor = comparison.executor
         self.hypothesis = found
+        self.extra: Edits = ()
 
     @cached_property
     def trace(self) -> Trace:
@@ -86,7 +90,21 @@ class Locator:
             for name, edits in self.hypothesis.chosen.items()
         }
         common = tuple(e for v in self.hypothesis.variations if not v.each and v not in without for e in v.edits)
-        return Trace(self.executor, chosen, common)
+        chosen = {name: (*edits, *self.extra) for name, edits in chosen.items()}
+        return Trace(self.executor, chosen, (*common, *self.extra))
+
+    def _of_last_loss(self) -> Locator | None:
+        """The same for what the last step's loss alone sends back, where that is what the program computes; else None."""
+        steps = self.executor.steps
+        if not self.executor.every or steps < 3:
+            return None
+        alone = copy(self)
+        alone.extra = (_LAST_LOSS,)
+        alone.__dict__.pop("trace", None)
+        theirs, ours = alone.trace.get("dz", steps - 1), self.trace.get("dz", steps - 1)
+        if theirs is None or ours is None or not self.hits(theirs, self.backward, exact=False):
+            return None
+        return None if self.hits(ours, self.backward, exact=False) else alone
 
     def line(self, id_: str) -> int | None:
         """The line of a mistake; None when it cannot be told this way."""
@@ -134,9 +152,13 @@ class Locator:
             return found
         if flow:
             averaging = variation.id.startswith("batch-")
-            return (self._slope(before) if "dz" in flow else None) or self._in_flow(
-                flow[0], before, averaging=averaging
-            )
+            first, rest = FLOW[FLOW.index(flow[0]) :][:1], FLOW[FLOW.index(flow[0]) :]
+            if first == ("dlogits",) and (found := self._in_flow(first, before, averaging=averaging)) is not None:
+                return found
+            own = self._of_last_loss() or self
+            before = own._trace((variation,))
+            slope = own._slope(before) if "dz" in flow else None
+            return slope or own._in_flow((*rest, "dz"), before, averaging=averaging)
         own = [s.removeprefix("sum ") for s in stages]
         changed = [s for s in dict.fromkeys(own) if self._is_changed(s, before)]
         if (found := self._scaled_delta(changed, before)) is not None:
@@ -184,6 +206,8 @@ class Locator:
         whole = [other.value * factor for other in trace.of(step.stage)]
         stacked = [np.array(whole[::-1]), np.array(whole[::-1]).swapaxes(0, 1)] if len(whole) > 1 else []
         rows = [step.value[b : b + 1] for b in range(len(step.value))] if step.value.ndim == 2 else []
+        if stacked:
+            rows += list(stacked[1])  # one sample's, of all steps
         own = [e for e in self.backward if gradient_of(e) not in roles.PARAMETERS and _computed(e)]
         if step.stage == "dlogits":  # p itself may become the delta
             own = [*(e for e in self.events if e.number == self.first_output), *own]
@@ -208,9 +232,9 @@ class Locator:
         """The first value of a line that is another without the mistake."""
         return _first_difference(stage, self.trace, before)
 
-    def _in_flow(self, stage: str, before: Trace, *, averaging: bool) -> int | None:
+    def _in_flow(self, stages: Sequence[str], before: Trace, *, averaging: bool) -> int | None:
         """Of a line on the way back; where its value is never assigned, the next line's."""
-        for later in FLOW[FLOW.index(stage) :]:
+        for later in stages:
             step = self._first_changed(later, before)
             if step is None:
                 continue
@@ -220,16 +244,31 @@ class Locator:
             for exact in (False,) if later == "dlogits" and not (averaging or one) else (True, False):
                 hits = self._wanted(step, self.trace, exact=exact)
                 if later == "da":  # what comes from the outputs alone may be there for all steps before the loop
-                    hits = [hit for hit in hits if hit.event.site.loops]
-                if hits:
-                    return self._chosen(later, step, hits).site.line
+                    hits = [hit for hit in hits if hit.event.site.loops or not self._in_main(hit.event.site)]
+                if hits and not self._is_source(later, step, hits):
+                    site = self._chosen(later, step, hits).site
+                    return (self._call_of(site) if later != stages[0] == "da" else None) or site.line
         return None
+
+    def _call_of(self, site: Site) -> int | None:
+        """Where the function that is examined calls the one that a place is in: what was handed to it is wrong."""
+        name = site.function.rpartition(".")[2]
+        calls = [s.line for s in self.sites if self._in_main(s) and f"{name}(" in s.source]
+        return calls[-1] if calls and not self._in_main(site) else None
+
+    def _is_source(self, stage: str, step: Step, hits: list[Hit]) -> bool:
+        """Whether what is handed back is never assigned, and the hits are only what it is equal to, the step's dz."""
+        own = self.trace.get("dz", step.t) if stage == BACK else None
+        return own is not None and _parallel(own.value, step.value) and len({h.event.site.line for h in hits}) == 1
 
     def _chosen(self, stage: str, step: Step, hits: list[Hit]) -> Event:
         """Which of several equal values is the line's own: equal ones before it are what it was copied from."""
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
+            p = np.asarray(self.executor.values["p"])
+            if _parallel(step.value, p[step.t - 1] if self.executor.every else p):  # nothing is subtracted from it
+                hits = [h for h in hits if self._in_main(h.event.site)] or hits
             return self._delta(step, hits)
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
         if stage in ("dz", "da"):
@@ -304,7 +343,8 @@ class Locator:
         """Where a gradient is added to, or assigned, inside a loop."""
         own = [e for e in self.backward if gradient_of(e) == stage.removeprefix("d") and e.site.kind != "part"]
         looped = [e for e in own if e.site.loops]
-        return (looped or own)[0].site.line if own else None
+        filled = [e for e in own if e.array is not None and e.array.any()]  # in a function that the loop calls
+        return (looped or filled or own)[0].site.line if own else None
 
     def _first_assigned(self, names: Iterable[str]) -> int | None:
         """Where the gradients' arrays come from."""
@@ -331,12 +371,17 @@ class Locator:
         """The line of the loop over time of the backward pass: the innermost one round most of what is done there."""
         votes: dict[int, int] = {}
         flow = np.size(self.executor.values["a"][0])
-        for event in self.backward:
-            if event.site.loops and event.site.kind != "part":
+        looped = [event for event in self.backward if event.site.loops]
+        for event in [event for event in looped if self._in_main(event.site)] or looped:
+            if event.site.kind != "part":
                 number = event.site.loops[-1]
                 own = gradient_of(event) in ("Wx", "Wa", "ba") or np.size(event.value) == flow
                 votes[number] = votes.get(number, 0) + 1 + 10 * own
         return self.loops[max(votes, key=lambda n: votes[n])][0] if votes else None
+
+    def _in_main(self, site: Site) -> bool:
+        """Whether a place is in the function that is examined, and not in one that it calls."""
+        return site.function.rpartition(".")[2] == self.main.rpartition(".")[2]
 
     def _in_loop(self) -> list[Event]:
         """What is done in that loop."""

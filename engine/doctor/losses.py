@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.doctor import comparing
 from engine.doctor.edits import Setting, Variation
-from engine.doctor.execute import Executor
+from engine.doctor.execute import HEAD, Executor
 from engine.doctor.naming import constants
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.returned import is_loss
@@ -74,7 +74,8 @@ def another_loss(problem: Problem, run: Run, measured: Measurement, single: bool
     # Neither such a loss nor a cross-entropy is computed anywhere: what is consistent is taken as meant.
     for variation, (factor, words) in itertools.product(consistent(Setting.of(problem)), allowed.items()):
         found = _read_out(executor, variation, factor, words)
-        if agrees(found, replace(measured, gradients={n: g / factor for n, g in measured.gradients.items()})):
+        head = {n: g / factor for n, g in measured.gradients.items() if n in HEAD}
+        if agrees(found, replace(measured, gradients=head)):  # of the rest there may be something wrong
             return found
     return None
 

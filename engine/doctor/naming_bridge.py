@@ -12,6 +12,7 @@ from engine.doctor.mending import Verify, mend
 from engine.doctor.naming import constants, name
 from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measure, Problem, is_simple
+from engine.doctor.process import Ended
 from engine.doctor.refining import refined
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.variants import CATALOGUE
@@ -87,7 +88,10 @@ def mended(patient: Patient, report: Report, verify: Verify) -> Report:
     lines = list(dict.fromkeys(place.line for place in places if place is not None))
     if not 0 < len(lines) <= 2 or len(places) > 2:
         return report
-    texts = mend(patient.source, patient.program.tree, lines, verify, seconds=patient.time_left())
+    try:
+        texts = mend(patient.source, patient.program.tree, lines, verify, seconds=patient.time_left())
+    except Ended:  # a changed line may do anything; what was found stands
+        texts = None
     if texts is None:
         return report
     by_line = dict(zip(lines, map(_without_nothing, texts), strict=True))

@@ -270,8 +270,8 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         if not value.any():
             named = made.get(event.site, frozenset())
             is_start = event.target in filled and grad_param(event.target, scales.names) is not None
-            backward = event.site.loops and event.site.kind == "assign" and event.site not in forward
-            if backward and outputs["logits"] and not is_start:
+            started = event.site.loops and event.site.kind == "assign" and "zeros" not in event.site.source
+            if started and not is_start and outputs["logits"] and event.site not in forward:
                 right = bool(reference.zeros & named)
                 seen.append(Seen(event, (), right, right))
             continue

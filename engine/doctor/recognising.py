@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.cells import CELLS, Cell
 from engine.doctor import layouts, placing, roles
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
@@ -66,14 +67,18 @@ class Found:
         return frozenset(self.problem.parameters) - self.held
 
 
-def recognised(events: tuple[Event, ...], given: Mapping[str, Array], words: frozenset[str]) -> Found | None:
-    """The problem that these events solve; None where no array could be it. `words` are those of the program's text.
+def recognised(
+    events: tuple[Event, ...], given: Mapping[str, Array], words: frozenset[str], own: Sequence[Cell] = ()
+) -> Found | None:
+    """The problem that these events solve; None where no array could be it. `words` are those of the program's text,
+    `own` cells of the user's own.
 
     Where no reading's states were all computed, it is the nearest one.
     """
     best: Found | None = None
     named = frozenset(placing.final_name(e.target) for e in events if e.target and is_array(e.value))
-    for meaning in readings(named | {word for word in words if "lstm" in word.lower() or "gru" in word.lower()}):
+    said = {word for word in words if any(name in word.lower() for name in CELLS)}
+    for meaning in readings(named | said, own):
         known = _by_role(events, meaning)
         for name, value in given.items():
             known[name] = [(-1, value, name), *known.get(name, [])]

@@ -43,6 +43,13 @@ class Place:
     t: int | None = None
     sample: int | None = None
     why: str = ""
+    where: str = ""
+    """In a notebook the cell and its line."""
+
+    @property
+    def shown(self) -> str:
+        """`line 12`, in a notebook `cell 3, line 4`."""
+        return self.where or f"line {self.line}"
 
     def to_json(self) -> dict[str, Any]:
         """Where, and of what."""
@@ -153,7 +160,7 @@ def text(report: Report) -> str:
 def _placed(finding: Finding) -> list[str]:
     if finding.place is None:
         return []
-    lines = [f"    line {finding.place.line}:  {finding.place.source}"]
+    lines = [f"    {finding.place.shown}:  {finding.place.source}"]
     if finding.fix:
         lines.append(f"    should be:  {finding.fix}")
     return lines
@@ -163,7 +170,7 @@ def _divergence(place: Place) -> list[str]:
     when = "" if place.t is None else f" at t = {place.t}"
     which = "" if place.sample is None else f", sample {place.sample}"
     lines = [f"  the first value that is not the reference's: {place.quantity or 'a value'}{when}{which}"]
-    lines.append(f"    line {place.line}:  {place.source}")
+    lines.append(f"    {place.shown}:  {place.source}")
     if place.why:
         lines.append(f"    {place.why}")
     return lines

@@ -271,7 +271,7 @@ def _compared(
     cut: Cut = WHOLE,
 ) -> Verdict:
     """The gradients that a run computed, compared with the reference's."""
-    found = recognised(events, given, words_in(patient.program.tree))
+    found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
     if found is None or found.share < 1.0:
         if error is not None:

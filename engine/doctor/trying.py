@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SEARCH_SECONDS, LEAST = 1.6, 0.6
 """For all readings of the names, and for each at least."""
-CALL_SECONDS = 1.5
+CALL_SECONDS, BRIEF_SECONDS = 1.5, 0.3
 HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("cross-entropy", 2))
 
 
@@ -93,6 +93,8 @@ class Subject:
     unit: str | None = None
     penalty: Penalty | None = None
     """What the user's loss has on the weights."""
+    seconds: float = CALL_SECONDS
+    """For one call."""
 
     def run(self, problem: Problem, *, layout: Layout | None = None, record: bool = False, times: int = 1) -> Run:
         """Calls the program on a problem, one sample at a time where it wants that; stops at the first error. With `times` it is called
@@ -103,7 +105,7 @@ class Subject:
         events: list[Event] = []
         for sample in range(len(problem.X)) if own.single else (None,):
             request = self.recipe.request(problem, own, sample)
-            answer = self.process.ask("call", seconds=CALL_SECONDS, record=record, stops=record, times=times, **request)
+            answer = self.process.ask("call", seconds=self.seconds, record=record, stops=record, times=times, **request)
             events += events_of(self.sites, answer, first=len(events), sample=sample)
             if "error" in answer:
                 return Run(tuple(values), tuple(fields), tuple(events), answer["error"])

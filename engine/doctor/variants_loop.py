@@ -23,7 +23,7 @@ from engine.doctor.edits import (
     scaled,
     swapped,
 )
-from engine.doctor.execute import BACK, Edit, Edits, Executor, ForwardEdit, ScanEdit, StoredEdit, Values
+from engine.doctor.execute import BACK, Edit, Edits, Executor, ForwardEdit, LineEdit, ScanEdit, StoredEdit, Values
 from engine.doctor.variants_readout import read_out
 from engine.expression import Expression, Name, parse, rewrite
 from engine.functions import Array
@@ -41,6 +41,7 @@ def variations(setting: Setting) -> Iterator[Variation]:
     """Every way known to make one of these mistakes."""
     yield from _derivatives(setting)
     yield from _misplaced_derivatives(setting)
+    yield from _apart(setting)
     yield from _flows(setting)
     yield from _orders(setting)
     yield from _states(setting)
@@ -80,6 +81,30 @@ def _misplaced_derivatives(setting: Setting) -> Iterator[Variation]:
     yield Variation("activation-derivative-wrong-step", (early,), rank=1)
     for rank, when in enumerate((before_last_step, last_step, first_step, after_first_step)):
         yield Variation("activation-derivative-some-steps", (no_derivative(when),), rank=int(rank > 1))
+
+
+def _apart(setting: Setting) -> Iterator[Variation]:
+    """Where every step's loss is carried back on its own, its first derivative and those after it are two lines."""
+    if not setting.every or setting.activation == "identity":
+        return
+    right = _OF_ACTIVATION[setting.activation]
+    twice = _OF_PREACTIVATION[setting.activation].replace("z", "a")
+    later = right.replace("a", "a_later")
+    for id, first, rest in (
+        ("activation-derivative-some-steps", right, "1"),
+        ("activation-derivative-some-steps", "1", right),
+        ("activation-derivative-wrong-step", right, later),
+        *([] if setting.activation == "relu" else [("tanh-derivative-of-activation", right, twice)]),
+        *([] if setting.activation == "relu" else [("tanh-derivative-of-activation", twice, right)]),
+    ):
+        tree = parse(f"da_out * ({first}) + da_next * ({rest})")
+        tree = rewrite(tree, lambda node: Name("a", 1) if node == Name("a_later") else None)
+        when = before_last_step if rest == later else None
+        yield Variation(id, (LineEdit("dz", partial(_put, tree), when),), rank=2)
+
+
+def _put(tree: Expression, old: Expression) -> Expression:
+    return tree
 
 
 def _shifted(source: str, step: int) -> Expression:

@@ -51,7 +51,7 @@ def _same(style: Style, one: Planted, other: Planted) -> bool:
 
 def problem_of(style: Style, **sizes: int) -> Problem:
     """A problem that the style's program solves."""
-    return make_problem(**{**style.problem, **sizes})
+    return style.prepared(make_problem(**{**style.problem, **sizes}))
 
 
 def differs(planted: Planted, style: Style) -> str:

@@ -12,9 +12,12 @@ from engine.doctor.diagnose import diagnose
 from engine.doctor.names import readings
 from engine.doctor.problem import make_problem
 from engine.doctor.stacking import Order, pack, unpack
+from engine.files.cell import read_cell
 from engine.tape import record
 from tests.engine.doctor.test_printed import DATA, printed
 from tests.engine.doctor.test_specimens import SPECIMENS, changed
+
+CONTRIBUTING = Path(__file__).parents[3] / "CONTRIBUTING.md"
 
 
 @pytest.mark.parametrize("cell", [variant for family in VARIANTS.values() for variant in family], ids=lambda c: c.name)
@@ -126,3 +129,20 @@ def test_a_printed_program_made_wrong_is_found_out(
     assert report.verdict == "wrong"
     assert report.first_divergence is not None
     assert report.first_divergence.line == line
+
+
+def test_a_cell_of_one_s_own_is_examined_where_its_file_is_given(tmp_path: Path) -> None:
+    cell = tmp_path / "own.py"
+    own = CONTRIBUTING.read_text().partition("```python\n")[2].partition("```")[0]
+    cell.write_text(own)
+    data = tmp_path / "data.csv"
+    data.write_text(DATA["squared"])
+    text = printed(str(data), "--timesteps", "3", "--cell", str(cell), "--hidden", "3", "--notation", "goodfellow")
+    path = tmp_path / "printed.py"
+    path.write_text(text)
+    assert diagnose(path, None, (read_cell(cell),)).verdict == "correct"
+    path.write_text(text.replace("dn[t] * (1 - n[t]**2)", "dn[t] * (1 - n[t])"))
+    report = diagnose(path, None, (read_cell(cell),))
+    assert report.verdict == "wrong"
+    assert report.first_divergence is not None
+    assert report.first_divergence.quantity == "dzn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,8 @@ def written(tmp_path: Path, text: str, name: str = "program.py") -> Path:
         ("x = (1", "is not Python"),
         ("import os\nfor fd in range(3, 50):\n    try: os.write(fd, b'x' * 99)\n    except OSError: pass", "no answer"),
         ("import os\nos.closerange(3, 50)", "the code"),
+        ("import sys\nrate = float(sys.argv[1])", "reads the command line"),
+        ("import numpy as np\nx = float(np.ones((1, 1)))", "write array.item()"),
     ],
 )
 def test_code_that_cannot_run_is_told_why(tmp_path: Path, first: str, says: str) -> None:
@@ -80,6 +83,9 @@ def test_code_that_cannot_run_is_told_why(tmp_path: Path, first: str, says: str)
         "import os; os.remove('program.py')",
         "import sys; sys.stdout.buffer.write(bytes(range(256)) * 1000)",
         "import subprocess; subprocess.Popen(['sleep', '100'])",
+        "import os; os.fork()",
+        "for i in range(200): print('x' * 1000000)",
+        "import pandas, sklearn.metrics as m\nfrom scipy import stats as s\ntry:\n    import torch\nexcept ImportError:\n    pass",
         "import matplotlib.pyplot as plt; fig, ax = plt.subplots(); ax.plot([1, 2]); plt.show()",
         "from tqdm import tqdm\nfor i in tqdm([1, 2]): assert i in (1, 2)",
     ],
@@ -100,6 +106,19 @@ def test_what_does_no_harm_is_examined(tmp_path: Path, first: str, capfd: pytest
         ("        dz = da", "        while True: pass\n        dz = da", "cannot-run", "still running"),
         ("    B, T, D = X.shape\n", "    B, T, D = X.shape\n    while True: pass\n", "cannot-run", "still running"),
         ("    s = a[-1] @ Wy\n", "    s = a[-1] @ Wyy\n", "cannot-run", "uses Wyy"),
+        ("    s = a[-1] @ Wy\n", "    scores = a[-1] @ Wy\n    s = score\n", "cannot-run", "is scores meant?"),
+        (
+            "        dWa += a[t].T @ dz",
+            "        dWa += a[t].T @ X[:, t]",
+            "wrong",
+            "what is added to it, a[t].T @ X[:, t], is (7, 2)",
+        ),
+        (
+            "        dWx += X[:, t].T @ dz",
+            "        dWx += X[:, t] @ dz",
+            "wrong",
+            "it should be: dWx += X[:, t].T @ dz",
+        ),
     ],
 )
 def test_exceptions_in_the_backward_pass_are_findings(
@@ -130,5 +149,19 @@ def test_files_that_are_no_programs(tmp_path: Path) -> None:
         diagnose(tmp_path / "missing.py")
     with pytest.raises(InputError, match="folder"):
         diagnose(tmp_path)
+    with pytest.raises(InputError, match="is backward meant"):
+        diagnose(written(tmp_path, BACKWARD), "backwards")
     with pytest.raises(InputError, match="there is no function other; it has backward"):
         diagnose(written(tmp_path, BACKWARD), "other")
+
+
+def test_nothing_that_the_code_started_is_left(tmp_path: Path) -> None:
+    first = "import subprocess; p = subprocess.Popen(['sleep', '100'], start_new_session=True); open(PID, 'w').write(str(p.pid))"
+    told = tmp_path / "told"
+    assert diagnose(written(tmp_path, f"PID = {str(told)!r}\n{first}\n{BACKWARD}")).verdict == "correct"
+    status = Path(f"/proc/{told.read_text()}/status")
+    for _ in range(200):  # it is told to end; that it has ended shows a little later
+        if not status.exists() or "State:\tZ" in status.read_text():
+            return
+        time.sleep(0.01)
+    pytest.fail("it still runs")

@@ -16,6 +16,9 @@ SAMPLE = {
     "row batches, every step": "softmax-wrong-axis",
     "vectorised, transposed weights": "dwx-wrong-step",
     "dict of parameters": "tanh-derivative-of-activation",
+    "globals, characters": "carry-not-reset",
+    "class, every loss back on its own": "activation-derivative-some-steps",
+    "cells with caches, da supplied": "future-gradient-dropped",
 }
 
 

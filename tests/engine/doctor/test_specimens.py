@@ -52,6 +52,21 @@ def test_what_is_right_is_called_right(name: str) -> None:
         ("caches_columns", "da_prev = np.dot(Waa.T, dtanh)", "da_prev = np.dot(Waa, dtanh)", {"wa-not-transposed"}),
         ("unnamed", "ga += sig[t].T @ d", "ga = sig[t].T @ d", {"overwritten-not-accumulated"}),
         ("regression_flat", "for t in range(T, 0, -1):", "for t in range(T, 1, -1):", {"first-step-skipped"}),
+        ("updates_itself", "d_h = self.Whh.T @ temp", "d_h = self.Whh @ temp", {"wa-not-transposed"}),
+        ("layers_of_steps", "dhs[:, t, :] + dh)", "dhs[:, t, :])", {"future-gradient-dropped"}),
+        ("layers_of_steps", "grads[i] += grad", "grads[i] = grad", {"overwritten-not-accumulated"}),
+        ("binary_addition", "dot(synapse_h.T)", "dot(synapse_h)", {"wa-not-transposed"}),
+        ("one_output", "d = p - label", "d = label - p", {"delta-sign"}),
+        ("token_rows", "dh *= 1 - h[t + 1] ** 2", "dh *= 1 - h[t] ** 2", {"activation-derivative-wrong-step"}),
+        ("penalty", "dh = dz @ Wh.T", "dh = dz @ Wh  # turned", {"wa-not-transposed"}),
+        ("nested_functions", "lambda h: 1 - h * h", "lambda h: 1 - np.tanh(h) ** 2", {"tanh-derivative-of-activation"}),
+        ("script_rows", "for t in range(T, 0, -1):", "for t in range(N, 0, -1):", {"loop-over-wrong-axis"}),
+        (
+            "script_rows",
+            "dh = dz @ W_hh.T",
+            "W_hh -= 0.1 * dW_hh; dh = dz @ W_hh.T",
+            {"weights-updated-during-backward"},
+        ),
     ],
 )
 def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: str, new: str, ids: set[str]) -> None:
@@ -63,6 +78,13 @@ def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: st
     places = [finding.place for finding in report.diagnoses]
     assert [place.line for place in places if place] == [line]
     json.dumps(report.to_json(), allow_nan=False)
+
+
+def test_gradients_that_a_method_keeps_are_seen_in_its_second_call_only(tmp_path: Path) -> None:
+    path = changed(tmp_path, "stateful_class", "        self.d_W_hh = np.zeros(self.W_hh.shape)\n", "")
+    made = "        self.b_y = np.zeros((output_size, 1))\n"
+    path.write_text(path.read_text().replace(made, f"{made}        self.d_W_hh = 0 * self.W_hh\n"))
+    assert {finding.id for finding in diagnose(path).diagnoses} == {"gradients-not-reset"}
 
 
 def test_the_corrected_line_is_in_the_users_own_names(tmp_path: Path) -> None:

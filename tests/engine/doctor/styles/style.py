@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,10 @@ class Style:
     call: Callable[[Mapping[str, Any], Problem], Measurement]
     plants: Mapping[str, Sequence[Plant]]
     also: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    prepared: Callable[[Problem], Problem] = lambda problem: problem
+    """The problem as the program can take it."""
+    left_out: Sequence[str] = ()
+    """How statements begin that are not run here: they need a file, a module or for ever."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,14 @@ def _planted(style: Style, ids: tuple[str, ...], source: str) -> Planted:
 def run(style: Style, source: str) -> Callable[[Problem], Measurement]:
     """Executes a text here and gives what measures it: for texts of our own only."""
     namespace: dict[str, Any] = {"__name__": style.name}
-    exec(compile(source, f"<{style.name}>", "exec"), namespace)
+    tree = ast.parse(source)
+    if style.left_out:
+        lines = source.splitlines()
+        kept = [node for node in tree.body if not lines[node.lineno - 1].startswith(tuple(style.left_out))]
+        tree.body = [node for node in kept if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import)] + [
+            node for node in kept if ast.unparse(node).startswith("RNNNumpy.")
+        ]
+    exec(compile(tree, f"<{style.name}>", "exec"), namespace)
 
     def measure(problem: Problem) -> Measurement:
         try:
@@ -101,3 +113,9 @@ def run(style: Style, source: str) -> Callable[[Problem], Measurement]:
             return Measurement(None, {}, error=f"{type(error).__name__}: {error}")
 
     return measure
+
+
+def with_tokens(problem: Problem) -> Problem:
+    """The problem with inputs that are one of as many things as there are features."""
+    numbers = np.random.default_rng(5).integers(0, problem.network.inputs, problem.X.shape[:2])
+    return replace(problem, X=np.eye(problem.network.inputs)[numbers])

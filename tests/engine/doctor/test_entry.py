@@ -1,0 +1,104 @@
+"""How the doctor meets code: clipping at the end, loops over the wrong axis that fail, notebooks' cells, functions inside tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.doctor import assert_backward_correct
+from engine.doctor.diagnose import diagnose
+from engine.doctor.report import text
+from tests.engine.doctor.styles import characters
+
+CLIP = "    np.clip(dparam, -5, 5, out=dparam) # clip to mitigate exploding gradients"
+BY_NORM = """    pass
+  norm = np.sqrt(sum(np.sum(g ** 2) for g in (dWxh, dWhh, dWhy, dbh, dby)))
+  if norm > 0.5:
+    for g in (dWxh, dWhh, dWhy, dbh, dby): g *= 0.5 / norm"""
+
+
+@pytest.mark.parametrize("clip", ["    np.clip(dparam, -0.5, 0.5, out=dparam)", BY_NORM], ids=["value", "norm"])
+def test_clipping_at_the_end_neither_alarms_nor_hides_a_name(tmp_path: Path, clip: str) -> None:
+    path = tmp_path / "characters.py"
+    assert CLIP in characters.SOURCE
+    path.write_text(characters.SOURCE.replace(CLIP, clip))
+    assert diagnose(path).verdict == "correct"
+    path.write_text(characters.SOURCE.replace(CLIP, clip).replace(characters.NEXT, "dhnext = np.dot(Whh, dhraw)"))
+    assert [finding.id for finding in diagnose(path).diagnoses] == ["wa-not-transposed"]
+
+
+SCRIPT = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(6, 4, 2)), np.array([0, 1, 1, 0, 1, 0])
+Wx, Wa, Wy = rng.normal(size=(2, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+samples, steps, _ = X.shape
+for epoch in range(100):
+    a = [np.zeros((samples, 3))]
+    for t in range(steps):
+        a.append(np.tanh(X[:, t] @ Wx + a[-1] @ Wa))
+    p = np.exp(a[-1] @ Wy)
+    p /= p.sum(axis=1, keepdims=True)
+    delta = (p - np.eye(2)[y]) / samples
+    dWy = a[-1].T @ delta
+    dWx, dWa = np.zeros_like(Wx), np.zeros_like(Wa)
+    da = delta @ Wy.T
+    for t in range(steps, 0, -1):
+        dz = da * (1 - a[t] ** 2)
+        dWx += X[:, t - 1].T @ dz
+        dWa += a[t - 1].T @ dz
+        da = dz @ Wa.T
+    Wx, Wa, Wy = Wx - 0.1 * dWx, Wa - 0.1 * dWa, Wy - 0.1 * dWy
+"""
+
+
+def test_an_index_that_fails_names_the_loop_over_the_wrong_axis(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.replace("for t in range(steps, 0, -1):", "for t in range(samples, 0, -1):"))
+    report = diagnose(path)
+    assert "IndexError" in report.reason
+    (finding,) = report.diagnoses
+    assert finding.id == "loop-over-wrong-axis"
+    assert finding.place is not None
+    assert finding.place.source == "for t in range(samples, 0, -1):"
+    path.write_text(SCRIPT[: SCRIPT.index("    dWy =")].replace("range(100)", "range(1)"))
+    assert "called a gradient" in diagnose(path).reason  # a forward pass alone is not wrong
+
+
+def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
+    wrong = SCRIPT.replace("dz @ Wa.T", "dz @ Wa").replace("import numpy as np\n", "")
+    cells = [{"cell_type": "code", "source": source} for source in ("import numpy as np", wrong.strip())]
+    path = tmp_path / "book.ipynb"
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    assert "cell 2, line 19:  da = dz @ Wa" in text(diagnose(path))
+
+
+def test_functions_defined_inside_a_test() -> None:
+    factor = 1.0
+
+    def states(X: np.ndarray, Wx: np.ndarray, Wa: np.ndarray) -> list[np.ndarray]:
+        found = [np.zeros((len(X), len(Wa)))]
+        for t in range(X.shape[1]):
+            found.append(np.tanh(X[:, t] @ Wx + found[-1] @ Wa))
+        return found
+
+    def backward(
+        X: np.ndarray, y: np.ndarray, Wx: np.ndarray, Wa: np.ndarray, Wy: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        a = states(X, Wx, Wa)
+        p = np.exp(a[-1] @ Wy) / np.exp(a[-1] @ Wy).sum(axis=1, keepdims=True)
+        delta = factor * (p - np.eye(Wy.shape[1])[y]) / len(X)
+        dWx, dWa, da = np.zeros_like(Wx), np.zeros_like(Wa), delta @ Wy.T
+        for t in reversed(range(X.shape[1])):
+            dz = da * (1 - a[t + 1] ** 2)
+            dWx += X[:, t].T @ dz
+            dWa += a[t].T @ dz
+            da = dz @ Wa.T
+        return dWx, dWa, a[-1].T @ delta
+
+    assert_backward_correct(backward)
+    with pytest.raises(TypeError, match="no name in its file"):
+        assert_backward_correct(lambda X, y: None)
