@@ -27,7 +27,8 @@ def parts(subject: Subject, problem: Problem, run: Run) -> Iterator[tuple[Proble
     for sample, (value, fields) in enumerate(zip(run.values, run.fields, strict=True)):
         own = _alone(problem, sample) if single else problem
         unit = {words: factor for factor, words in scales(own, single).items()}.get(subject.unit or "", subject.scale)
-        yield own, subject.measurement(own, Run((value,), (fields,), ())), unit
+        events = tuple(replace(e, sample=0 if single else None) for e in run.events if e.sample in (None, sample))
+        yield own, subject.measurement(own, Run((value,), (fields,), events)), unit
 
 
 def is_at_limit(subject: Subject, problem: Problem, run: Run, limits: Collection[float]) -> bool:
@@ -54,7 +55,7 @@ def expected(subject: Subject, problem: Problem, run: Run, limits: Collection[fl
             name: np.asarray(own.tape.gradients[name]) * unit for name in measured.gradients if name in own.parameters
         }
         theirs = {name: measured.gradients[name] * unit for name in ours}
-        if any(theirs[name].shape != ours[name].shape for name in ours):
+        if not theirs or any(theirs[name].shape != ours[name].shape for name in ours):
             return None
         clipped = _clipped(theirs, ours, limits)
         if clipped is None:

@@ -344,20 +344,20 @@ def _settled(found: Found, known: Known) -> Found:
 
 
 def _first_update(found: Found) -> Event | None:
-    """The first event in which a weight takes a new value near its old one, where the backward pass is done; if it is not done yet then,
-    the next such event, or the one with which the next forward pass begins."""
-    cell = found.problem.network.table
-    weights = [layouts.weight(role, found.problem, found.layout) for role in found.arrays if is_role(role, cell)]
+    """The first event in which a weight takes a new value, where the backward pass is done; if it is not done yet then, the next such
+    event, or the one with which the next forward pass begins."""
+    roles_of = [role for role in found.arrays if is_role(role, found.problem.network.table)]
+    weights = [(role, w) for role in roles_of if (w := layouts.weight(role, found.problem, found.layout)).any()]
     forward = _forward_sites(found)
     begun = early = False
-    for event in found.events:
+    for before, event in itertools.pairwise(found.events):
         is_gradient = bool(event.target) and gradient_meant(found, event.target) is not None
         begun = begun or is_gradient
         if early and event.site in forward:
             return event
         if not begun or is_gradient or not is_array(event.value) or not _may_be_update(found, event):
             continue
-        if not any(_is_near(event.value, weight) for weight in weights):
+        if not any(_is_changed(found, event, before, role, weight) for role, weight in weights):
             continue
         if event.site.loops and not any(event.site.loops[-1] in site.loops for site in forward):
             early = True  # inside the loop of the backward pass
@@ -366,11 +366,19 @@ def _first_update(found: Found) -> Event | None:
     return None
 
 
-def _is_near(value: Array, weight: Array) -> bool:
-    """Whether a value is near a weight, but not the weight."""
-    if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape) or not weight.any():
+def _is_changed(found: Found, event: Event, before: Event, role: str, weight: Array) -> bool:
+    """Whether an event gives a weight another value: under its name, by adding to it under any name, or one near it."""
+    value = np.asarray(event.value)
+    if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
         return False
-    return 0.0 < float(np.linalg.norm(value.ravel() - weight.ravel())) / float(np.linalg.norm(weight)) < 0.5
+    change, size = value.ravel() - weight.ravel(), float(np.linalg.norm(weight))
+    distance = float(np.linalg.norm(change)) / size
+    if 0.0 < distance < 0.5 or (distance and placing.final_name(event.target) == found.arrays.get(role)):
+        return True
+    if event.site.kind != "after" or (before.site.line, before.site.kind) != (event.site.line, "increment"):
+        return False
+    added = np.abs(np.asarray(before.value))
+    return added.size == change.size and np.allclose(np.abs(change), added.ravel(), rtol=1e-6, atol=1e-9 * size)
 
 
 def _forward_sites(found: Found) -> set[Site]:

@@ -321,7 +321,7 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
         if nearest is None or trial.rank > nearest.rank:
             nearest = trial
         if trial.states == 1.0 and not _is_known(best, trial):
-            found = _read_out(process, sites, trial, time.monotonic() + READING_SECONDS)
+            found = _read_out(process, sites, trial, time.monotonic() + READING_SECONDS, best)
             if best is None or found.rank > best.rank:
                 best = found
             if best.agrees:
@@ -330,6 +330,11 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
                 deadline = min(deadline, time.monotonic() + DOUBT_SECONDS)
     assert nearest is not None
     return best or nearest
+
+
+def _is_settled(trial: Trial) -> bool:
+    """Whether no other read-out need be tried: the gradients agree, or outputs and loss do and the program fails afterwards."""
+    return trial.agrees or (trial.outputs >= PERFECT and not trial.done)
 
 
 def _ways(recipes: Sequence[Recipe]) -> Iterator[tuple[Recipe, Layout]]:
@@ -483,8 +488,10 @@ def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Lay
     )
 
 
-def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: float) -> Trial:
-    """Which read-out, which targets, last or every step, which way round Wy: the best of all."""
+def _read_out(
+    process: Process, sites: Sequence[Site], start: Trial, deadline: float, known: Trial | None = None
+) -> Trial:
+    """Which read-out, which targets, last or every step, which way round Wy: the best of all, that of a known trial first."""
     if _ran_out(start):
         return start
     best = replace(start, outputs=-1.0)
@@ -492,7 +499,10 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     # A gradient that the caller supplies comes at every step, where most shows.
     predicts = ("last", "every") if "y" in start.recipe.given else ("every", "last")
-    for (head, count), predict in itertools.product(heads, predicts):
+    choices = list(itertools.product(heads, predicts))
+    if known is not None and known.outputs >= 2.0:
+        choices.sort(key=lambda choice: choice != ((known.loss, known.outputs_count), known.predict))
+    for (head, count), predict in choices:
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
         trial = replace(start, loss=head, outputs_count=count, predict=predict)
@@ -508,9 +518,9 @@ def _read_out(process: Process, sites: Sequence[Site], start: Trial, deadline: f
                 best = own
             if own.done:
                 completed.append(own)
-            if time.monotonic() > deadline or best.agrees or _ran_out(own):
+            if time.monotonic() > deadline or _is_settled(best) or _ran_out(own):
                 break
-        if time.monotonic() > deadline or best.agrees:
+        if time.monotonic() > deadline or _is_settled(best):
             break
     best = _most_general(best, completed)
     completed.sort(key=lambda trial: -trial.outputs)
