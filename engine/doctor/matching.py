@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -26,6 +26,8 @@ MOST_SAMPLES, MOST_STEPS = 64, 512
 """Samples and steps that are told apart."""
 SUMS = 32 << 20
 """Bytes of terms and partial sums of gradients; those of the largest weights, of single samples first, are left out beyond."""
+MOST_MATCHES = 32
+"""Entries that one value may be: where a gradient has vanished, sums of all earlier steps are the same."""
 AT_ONCE = 1 << 20
 """Numbers of which fingerprints are taken at once."""
 
@@ -74,15 +76,16 @@ class Reference:
     """All values of a problem's tape that a hand-written program may compute, and the search among them.
 
     Values of one size are made when one of that size is looked for: a long recording has very many. `arrays` says which arrays of
-    parameters the program has: what it may hold side by side.
+    parameters the program has: what it may hold side by side. With `only`, it is those quantities' values alone.
     """
 
-    def __init__(self, problem: Problem, arrays: Arrays | None = None) -> None:
+    def __init__(self, problem: Problem, arrays: Arrays | None = None, *, only: Collection[str] = ()) -> None:
         self.problem = problem
         self._makers: dict[int, list[_Maker]] = {}
         beside = _side_by_side(problem, arrays) if arrays is not None else ()
         for maker in (*_values(problem), *_derivatives(problem), *_sums(problem), *beside):
-            self._makers.setdefault(maker.size, []).append(maker)
+            if not only or maker.name in only:
+                self._makers.setdefault(maker.size, []).append(maker)
         self._shelves: dict[int, _Shelf] = {}
 
     def matches(self, value: Array) -> list[Match]:
@@ -92,7 +95,8 @@ class Reference:
         if flat.size < 2 or flat.size not in self._makers or not np.isfinite(flat).all() or not flat.any():
             return []
         near = self._shelf(flat.size).near(flat, 4 * tolerance)
-        found = [match for entry in near if (match := _same(flat, entry, tolerance)) is not None]
+        matches = (match for entry in near if (match := _same(flat, entry, tolerance)) is not None)
+        found = itertools.islice(matches, MOST_MATCHES)
         return sorted(found, key=lambda m: (abs(math.log(abs(m.scale))) > tolerance, m.scale < 0, m.transposed))
 
     def find(self, name: str, t: int | None, sample: int | None = None, kind: str = "value") -> Entry | None:
@@ -282,17 +286,19 @@ def _sums(problem: Problem) -> Iterator[_Maker]:
     tape = problem.tape
     program, B, T = tape.plan.program, tape.plan.batch, tape.plan.steps
     lines = [line for line in program.lines if line.phase == "backward" and line.name[1:] in tape.parameters]
-    left = SUMS
+    left, chosen = SUMS, list[tuple[Line, Sequence[int], bool, int]]()
     for line in sorted(lines, key=lambda line: tape[line.name].size):
         looped = program.blocks[line.block].loop is Loop.DOWN
         times = range(1, T + 1) if looped and T <= MOST_STEPS else () if looped else (T,)
-        bytes_each = 3 * len(times) * tape[line.name].nbytes
-        kept = min(min(B, MOST_SAMPLES) if B > 1 else 0, max(0, left // max(bytes_each, 1) - 1))
-        if bytes_each <= left:
-            left -= bytes_each * (1 + kept)
-            yield _Maker(
-                line.name, tape[line.name].size, lambda own=(problem, line, times, kept, looped): _sums_of(*own)
-            )
+        size = 3 * len(times) * tape[line.name].nbytes
+        if size <= left:
+            left -= size
+            chosen.append((line, times, looped, size))
+    for line, times, looped, size in chosen:
+        kept = min(min(B, MOST_SAMPLES) if B > 1 else 0, left // max(size, 1))
+        left -= kept * size
+        own = (problem, line, times, kept, looped)
+        yield _Maker(line.name, tape[line.name].size, lambda own=own: _sums_of(*own))
 
 
 def _sums_of(problem: Problem, line: Line, times: Sequence[int], samples: int, looped: bool) -> Iterator[Entry]:

@@ -253,6 +253,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
     forward: set[Site] = set()
+    filled = {event.target for event in events if event.array is not None and event.array.any()}
     tape, one = reference.problem.tape, reference.problem.network.outputs == 1
     numbers = {name: np.ravel(tape[name]) for name in outputs if one and name in tape}
     for event in events:
@@ -268,8 +269,9 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
             forward.add(event.site)
         if not value.any():
             named = made.get(event.site, frozenset())
+            is_start = event.target in filled and grad_param(event.target, scales.names) is not None
             started = event.site.loops and event.site.kind == "assign" and "zeros" not in event.site.source
-            if started and outputs["logits"] and event.site not in forward:
+            if started and not is_start and outputs["logits"] and event.site not in forward:
                 right = bool(reference.zeros & named)
                 seen.append(Seen(event, (), right, right))
             continue

@@ -14,6 +14,7 @@ from engine.doctor import layouts, placing, roles
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
+from engine.doctor.listed import listed
 from engine.doctor.matching import MOST_STEPS, Reference
 from engine.doctor.names import Names, has_weights, readings
 from engine.doctor.problem import Problem
@@ -51,6 +52,7 @@ class Found:
     meaning: Names
     share: float
     samples: tuple[int, ...] = ()
+    has_targets: bool = True
     update: Event | None = None
     """In which a weight first takes a new value."""
 
@@ -84,7 +86,7 @@ def recognised(
             continue
         found = _nearest(ways(known, events, meaning), events, meaning)
         if found is not None and (best is None or found.share > best.share):
-            best = _checked(found)
+            best = found
             if best.share > 0.5:
                 return _settled(best, known)
     return best
@@ -101,7 +103,16 @@ def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[in
         meant = meaning.role(name) if name else None
         if meant is not None and (meant in _DATA or is_role(meant, meaning.cell)):
             found.setdefault(meant, []).append((event.number, value, name))
-    return found
+    for number, target, value, lengths in listed(events, lambda target: _is_data(target, meaning)):
+        name = placing.final_name(target)
+        found.setdefault(meaning.role(name) or "", []).append((number, value, name))
+        if lengths is not None:
+            found.setdefault("lengths", []).append((number, lengths, name))
+    return {role: sorted(own, key=lambda entry: entry[0]) for role, own in found.items()}
+
+
+def _is_data(target: str, meaning: Names) -> bool:
+    return meaning.role(placing.final_name(target)) in ("X", "y")
 
 
 Way = tuple[Problem, dict[str, str], Layout]
@@ -124,21 +135,24 @@ def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> 
             weights = {n: w for n, w in weights.items() if n in axes_of(reading.cell)}
             network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
             own = replace(layout, order=reading.order)
-            best = Found(replace(problem, network=network), events, arrays, own, meaning, share)
-        if (share == 1.0 and steps > 1) or tried > TRIED:
+            found = _checked(Found(replace(problem, network=network), events, arrays, own, meaning, share))
+            if best is None or (found.share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
+                best = found
+        if (best.share == 1.0 and best.problem.X.shape[1] > 1) or tried > TRIED:
             break
     return best
 
 
 def _checked(found: Found) -> Found:
-    """Numbers of the same sum need not be the states."""
+    """Numbers of the same sum need not be the states: those of other samples, or of the same ones in another order."""
     short = found.share > 0.0 and found.problem.X.shape[1] <= MOST_STEPS
     return replace(found, share=0.0) if short and _share(found.problem, found.events) == 0.0 else found
 
 
 def _share(problem: Problem, events: Sequence[Event]) -> float:
     """The share of time steps whose state was computed."""
-    output, reference = problem.network.table.output, Reference(problem)
+    output = problem.network.table.output
+    reference = Reference(problem, only=(output,))
     sizes, steps = {problem.network.hidden, len(problem.X) * problem.network.hidden}, problem.X.shape[1]
     seen: set[int] = set()
     for event in events:
@@ -262,6 +276,8 @@ def _inputs(known: Known, events: Sequence[Event], features: int) -> Iterator[tu
                     yield X.transpose(order), letters, name
         elif X.ndim == 2:
             if features == 1:
+                if X.shape[1] == 1:  # one long sequence, more likely than many of one step
+                    yield X[None], "TD", name
                 yield X[:, :, None], "BT", name
                 yield X.T[:, :, None], "TB", name
             elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
@@ -316,7 +332,7 @@ def _settled(found: Found, known: Known) -> Found:
         if best is None or score > best[0]:
             best = score, problem, name
     if best is None:
-        return replace(found, events=events)
+        return replace(found, events=events, has_targets=False)
     problem, names = best[1], {**found.arrays, **({"y": best[2]} if best[2] else {})}
     samples = _samples_run(problem, events)
     if 0 < len(samples) < len(problem.X):
@@ -419,18 +435,18 @@ def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str
         if numbers is None and value.size == int(np.prod(shape)) and B == 1:
             numbers = value.reshape(shape)
         if numbers is not None:
-            turned = numbers.T if every and shape == (T, B) and B != T else numbers
+            turned = numbers.T if every and shape == (T, B) else numbers
             if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
                 yield "cross-entropy", predict, turned.astype(int)
             if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
                 yield "binary", predict, turned.astype(int)
             if C == 1:
                 yield "squared", predict, turned.astype(float)[..., None]
-        for order in itertools.permutations((*shape, C)):
-            if value.shape != order or (every and shape == (T, B)):
+        sizes = (*shape, C)
+        for order in itertools.permutations(range(len(sizes))):
+            if value.shape != tuple(sizes[k] for k in order) or (every and shape == (T, B)):
                 continue
-            axes = [order.index(n) for n in (*shape, C)]
-            turned = value.transpose(axes) if len(set(axes)) == len(axes) else value
+            turned = value.transpose(np.argsort(order))
             if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
                 yield "cross-entropy", predict, turned.argmax(axis=-1)
             yield "squared", predict, turned.astype(float)
@@ -438,12 +454,13 @@ def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str
 
 def _agreement(problem: Problem, events: Sequence[Event]) -> int:
     """How many outputs, deltas and read-out gradients of the problem were computed."""
-    reference = Reference(problem)
     wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
+    reference = Reference(problem, only=wanted)
     seen: set[tuple[str, int | None, int | None]] = set()
+    sizes = reference.sizes(*wanted)
     for event in events[:4000]:
         value = event.array
-        if value is None:
+        if value is None or value.size not in sizes:
             continue
         for match in reference.matches(value)[:3]:
             if match.entry.name in wanted:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,7 @@ from engine.doctor.diagnose import (
     is_of_loss,
     is_single_precision,
     located,
+    place_of,
     shown_axes,
     unless_forward_unknown,
     without_read_out,
@@ -39,8 +41,8 @@ from engine.doctor.process import Process
 from engine.doctor.raised import raised
 from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
 from engine.doctor.report import Finding, Report
-from engine.doctor.scale import Scale, find_scale
-from engine.doctor.shortening import LONG, Cut, Shapes, data_targets, fewer_samples, fewer_steps
+from engine.doctor.scale import Scale, find_scale, scales
+from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
 from engine.doctor.side_by_side import Arrays
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
@@ -50,6 +52,14 @@ from engine.network import TRUNCATIONS
 
 SECONDS, AGAIN = 2.5, 1.2
 """For the script's own run; for another one with fewer data or another line."""
+CALLS = 2.0
+"""For calling a function that trains with data in one layout after the other."""
+LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
+HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
+ROOM = 48 << 20
+"""Bytes recorded of the script's own run; of a smaller one four times as many."""
+LARGEST = 500_000
+"""Samples times steps times units for which every mistake can be tried in time."""
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
@@ -63,6 +73,9 @@ def examine_script(found: Program, process: Process) -> Report:
     return _explained(patient, _verdict_on(patient))
 
 
+WHOLE = Cut(frozenset(), double=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
@@ -72,63 +85,78 @@ class Verdict:
     found: Found
     gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    cut: Cut | None = None
+    cut: Cut = WHOLE
     outputs: bool = True
     tolerance: float = comparing.RIGHT
     other: Loss | None = None
 
     @property
-    def is_final(self) -> bool:
-        """Whether a smaller run would tell no more."""
+    def is_single(self) -> bool:
+        """Whether it was computed in single precision."""
+        return self.tolerance != comparing.RIGHT
+
+    def gains_from(self, further: Further) -> bool:
+        """Whether a run that is smaller in this way would tell more."""
         samples, steps, _ = self.found.problem.X.shape
-        small = samples <= MOST_SAMPLES and steps <= LONG
-        return self.report.verdict == "correct" or bool(self.report.reason) or small
+        large: dict[Further, bool] = {
+            fewer_samples: samples > MOST_SAMPLES,
+            fewer_steps: steps > LONG,
+            in_double: self.is_single,
+        }
+        return self.report.verdict == "wrong" and not self.report.reason and large[further]
 
 
 def _verdict_on(patient: Patient) -> Verdict:
     """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
-    whole = Cut(data_targets([name for site in patient.sites for name in (site.target, *site.names)]))
-    answer = _run(patient, patient.source.text, whole)
+    targets = data_targets([name for site in patient.sites for name in (site.target, *site.names)])
+    answer = _run(patient, patient.source.text, Cut(targets, double=False))
     shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
-    fewer = fewer_samples(shapes)
-    best: Verdict | None = None
-    refused: CannotRun | None = None
-    is_part = answer.get("error", {}).get("kind") in TOO_MUCH and not answer["updated"]
-    if not is_part or fewer is None:
-        try:
-            best = _verdict(patient, answer)
-        except CannotRun as error:
-            if answer.get("error", {}).get("kind") not in TOO_MUCH:
-                raise
-            refused = error
-        if best is not None and len(best.found.problem.X) <= MOST_SAMPLES:
-            fewer = None
-    for cut in (fewer, fewer_steps(shapes, fewer)):
-        if cut is None or (best is not None and best.is_final):
+    too_much = answer.get("error", {}).get("kind") in TOO_MUCH
+    is_part = too_much and not answer["updated"]  # not even one backward pass
+    best: Verdict | CannotRun | None = None
+    if not is_part or fewer_samples(shapes, None) is None:
+        best = _tried(patient, answer)
+        if isinstance(best, CannotRun) and not too_much:
+            raise best
+    done: Cut | None = None
+    for further in (fewer_samples, fewer_steps, in_double):
+        gains = best.gains_from(further) if isinstance(best, Verdict) else further is not in_double
+        cut = further(shapes, done) if gains else None
+        if cut is None:
             continue
         again = _run(patient, patient.source.text, cut)
-        try:
-            smaller = _verdict(patient, again, cut)
-        except CannotRun as error:
-            refused = refused if again.get("error") else error
-            continue
-        best = smaller if best is None or smaller.report.verdict == "wrong" else best
-    if best is None and refused is not None and not is_part:  # pyright: ignore[reportUnnecessaryComparison]
-        raise refused
-    return best or _verdict(patient, answer)
+        smaller = _tried(patient, again, cut)
+        if again.get("error", {}).get("kind", "Stopped") in TOO_MUCH:
+            done = cut  # text and data were cut alike
+        if isinstance(smaller, Verdict):
+            replaced = not isinstance(best, Verdict) or best.is_single or smaller.report.verdict == "wrong"
+            best = smaller if replaced else best
+        elif not isinstance(best, Verdict) and "error" not in again:
+            best = smaller  # it ran to its end: what is said of it holds for the whole
+    if isinstance(best, Verdict):
+        return best
+    raise best or CannotRun(patient.failed(answer["error"], SECONDS), answer["error"].get("line"))
 
 
-def _run(patient: Patient, text: str, cut: Cut | None) -> Mapping[str, Any]:
+def _tried(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict | CannotRun:
+    try:
+        return _verdict(patient, answer, cut)
+    except CannotRun as refused:
+        return refused
+
+
+def _run(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
     """What the worker says of the whole script."""
     return patient.process.ask(
         "load",
-        seconds=AGAIN if cut else SECONDS,
+        seconds=AGAIN if cut.double else SECONDS,
+        room=4 * ROOM if cut.double else ROOM,
         file=str(patient.process.file),
         name="__main__",
         text=text,
         record=True,
         stops=True,
-        cut=cut.to_request() if cut is not None else None,
+        cut=cut.to_request(),
     )
 
 
@@ -154,27 +182,45 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
     answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
     if "error" in answer:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
-    problem = make_problem(initial=False)
-    best: tuple[tuple[float, ...], Any, tuple[Event, ...]] | None = None
-    for layout, y in itertools.product((*layouts.BATCHES, *layouts.FLAT[:2]), ("B", "BC", "CB", "B1")):
-        data = make_problem(initial=False, inputs=1) if layout in layouts.FLAT else problem
-        own = Layout(layout, y=y)
-        request = {
-            "function": trainer.node.name,
-            "method": False,
-            "named": _trainer_arguments(trainer, data, own),
-        }
-        result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
-        events = _events(patient, result)
-        given = {"X": data.X, "y": data.y}
-        found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
-        rank = (found.share if found else 0.0, "error" not in result, len(events))
-        if best is None or rank > best[0]:
-            best = rank, (result.get("error"), given), events
-        if rank[0] == 1.0 and rank[1]:
+    refused: CannotRun | None = None
+    broken: Verdict | None = None
+    deadline = time.monotonic() + CALLS
+    for layout, y in itertools.product(LAYOUTS, TARGETS):
+        tried: list[Verdict] = []
+        for head, outputs in HEADS:
+            data = make_problem(initial=False, loss=head, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2)
+            request = {
+                "function": trainer.node.name,
+                "method": False,
+                "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
+            }
+            result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
+            given = {"X": data.X, "y": data.y}
+            try:
+                verdict = _compared(patient, _events(patient, result), result.get("error"), given, trainer.name)
+            except CannotRun as error:
+                refused = refused or error
+                continue
+            if verdict.report.reason:
+                broken = broken or verdict
+                continue
+            tried.append(verdict)
+            if verdict.report.verdict == "correct" and verdict.report.loss_matches:
+                break
+        if tried:  # of one layout only: in another one a mistake may hide
+            return _explained(patient, max(tried, key=_rightness))
+        if time.monotonic() > deadline:
             break
-    assert best is not None
-    return _explained(patient, _compared(patient, best[2], best[1][0], best[1][1], trainer.name))
+    if broken is not None:
+        return _explained(patient, broken)
+    assert refused is not None
+    raise refused
+
+
+def _rightness(verdict: Verdict) -> tuple[float, ...]:
+    """Of verdicts with targets of several kinds the likelier ones come later."""
+    right = sum(each.ok for each in verdict.report.parameters.values())
+    return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
 
 
 def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
@@ -198,14 +244,14 @@ def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> d
     return named
 
 
-def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut | None = None) -> Verdict:
+def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict:
     """The verdict on a run of the script."""
     error = answer.get("error")
-    if cut is not None and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
+    if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
         raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
-    found = _compared(patient, _events(patient, answer), error, {}, "")
-    notes = (*found.report.notes, cut.words) if cut is not None else found.report.notes
-    return replace(found, report=replace(found.report, notes=notes), cut=cut)
+    found = _compared(patient, _events(patient, answer), error, {}, "", cut)
+    notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
+    return replace(found, report=replace(found.report, notes=notes))
 
 
 def _is_its_own(error: Mapping[str, Any], cut: Cut) -> bool:
@@ -222,6 +268,7 @@ def _compared(
     error: Mapping[str, Any] | None,
     given: Mapping[str, Array],
     function: str,
+    cut: Cut = WHOLE,
 ) -> Verdict:
     """The gradients that a run computed, compared with the reference's."""
     found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
@@ -240,7 +287,7 @@ def _compared(
         ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
         if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
             raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, None))
+        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, cut))
         return Verdict(report, found)
     if not gradients:
         raise CannotRun(
@@ -256,8 +303,16 @@ def _compared(
         return Verdict(replace(right_for_it, conventions=conventions), found)
     tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
+    if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
+        scale, gradients = own
+        parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
     outputs = _outputs_seen(reference, found.events)
+    if wrong and not found.has_targets:
+        raise CannotRun(
+            f"its forward pass is that of {kind_of(found.problem)}, but which of its arrays holds the targets is not known; "
+            "call it y, labels or targets"
+        )
     if (wrong or not outputs) and harmless and len(found.events) == len(events):
         raise CannotRun(
             "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
@@ -273,7 +328,7 @@ def _compared(
         notes=tuple(notes),
         compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    return Verdict(report, found, gradients, given, None, outputs, tolerance, other)
+    return Verdict(report, found, gradients, given, cut, outputs, tolerance, other)
 
 
 def _scale(
@@ -302,6 +357,17 @@ def _without_penalty(
     }
 
 
+def _in_other_words(
+    found: Found, gradients: Mapping[str, Array], scale: Scale, cut: Cut
+) -> tuple[Scale, dict[str, Array]] | None:
+    """The gradients where the number of all samples stands in the text as something else, as in a mean taken by times 0.001."""
+    for ratio, (factor, words) in itertools.product(cut.ratios, scales(found.problem, single=False).items()):
+        own = {name: value * scale.factor * ratio / factor for name, value in gradients.items()}
+        if all(each.ok for each in comparing.compare_all(found.problem, own, found.missing).values()):
+            return Scale(factor / ratio, words, "gradients", scale.loss_agrees), own
+    return None
+
+
 def _explained(patient: Patient, verdict: Verdict) -> Report:
     """The report with the mistakes, their places and corrected lines."""
     report, found, gradients = verdict.report, verdict.found, verdict.gradients
@@ -320,6 +386,12 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
     def verify(text: str) -> bool:
         return not verdict.given and _is_right(patient, text, verdict.cut)
 
+    if found.problem.X.shape[0] * found.problem.X.shape[1] * found.problem.network.hidden > LARGEST:
+        first = report.compared.timeline.first_wrong()
+        place = place_of(patient, report.compared.timeline, first) if first is not None else None
+        words = "it is too large for its mistakes to be looked for by name; examine it on fewer samples or time steps"
+        report = replace(report, first_divergence=place, notes=(*report.notes, words))
+        return unless_forward_unknown(report, verdict.outputs)
     report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
     report = without_read_out(report, verdict.other)
     if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
@@ -337,11 +409,15 @@ def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) ->
 
 
 def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
-    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later."""
+    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later,
+    or are added to in the loop that it is in."""
     if len(found.events) < len(events):
         return False
-    lines = [site.end for site in patient.sites if site.target and gradient_meant(found, site.target)]
-    return not lines or (error.get("line") or 0) <= max(lines)
+    line = error.get("line") or 0
+    own = [site for site in patient.sites if site.target and gradient_meant(found, site.target)]
+    loops = {site.loops[-1:] for site in patient.sites if site.line <= line <= site.end} - {()}
+    added = any(site.kind == "increment" and site.loops[-1:] in loops for site in own)
+    return not own or added or line <= max(site.end for site in own)
 
 
 def _truncation(patient: Patient, verdict: Verdict) -> int | None:
@@ -363,7 +439,7 @@ def _truncation(patient: Patient, verdict: Verdict) -> int | None:
     return None
 
 
-def _is_right(patient: Patient, text: str, cut: Cut | None) -> bool:
+def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
     """Whether a changed script's gradients are right."""
     made = instrument(ast.parse(text))
     changed = replace(patient, sites=made.sites, loops=made.loops)

@@ -7,7 +7,7 @@ fits. Where the two do not fit together the script fails, and was not examined.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -30,26 +30,31 @@ Shapes = Mapping[str, Sequence[tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Cut:
-    """What becomes of lengths of data, the new ones by the old: numbers of samples, and of time steps. `targets` mean data."""
+    """What becomes of lengths of data, the new ones by the old: numbers of samples, and of time steps; `double` makes single precision
+    double. `targets` mean data."""
 
     targets: frozenset[str]
     samples: Mapping[int, int] = field(default_factory=dict[int, int])
     steps: Mapping[int, int] = field(default_factory=dict[int, int])
-
-    def __bool__(self) -> bool:
-        return bool(self.samples or self.steps)
+    double: bool = True
 
     @property
     def words(self) -> str:
         """What was done, for people."""
-        parts = [f"{new} of its {old} samples" for old, new in self.samples.items()]
-        parts += [f"{new} of its {old} time steps" for old, new in self.steps.items()]
-        return f"the whole run is too much: it was run again and examined on {', '.join(parts)}"
+        parts = [f"{new} of its {old} samples" for old, new in list(self.samples.items())[-1:]]
+        parts += [f"{new} of its {old} time steps" for old, new in list(self.steps.items())[:1]]
+        return f"examined in another run {'on ' + ' and '.join(parts) if parts else 'in double precision'}"
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """How many times fewer samples there are."""
+        return tuple(old / new for old, new in self.samples.items())
 
     def to_request(self) -> dict[str, Any]:
         """As it is sent to the worker."""
         most = min(self.samples.values(), default=0)
-        return {"lengths": {**self.samples, **self.steps}, "targets": sorted(self.targets), "samples": most}
+        lengths = {**self.samples, **self.steps}
+        return {"lengths": lengths, "targets": sorted(self.targets), "samples": most, "double": self.double}
 
 
 def data_targets(targets: Collection[str]) -> frozenset[str]:
@@ -63,32 +68,42 @@ def _role(target: str) -> str | None:
     return roles.role(key.removeprefix("self."))
 
 
-def fewer_samples(shapes: Shapes) -> Cut | None:
-    """The cut to a few samples: along the length that inputs and targets share; None where there are few."""
-    sizes: dict[str, set[int]] = {"X": set(), "y": set()}
-    firsts: set[int] = set()
-    for target, own in shapes.items():
-        for shape in own:
-            sizes[_role(target) or "X"] |= set(shape)
-            firsts |= set(shape[:1])
-    shared = {size for size in sizes["X"] & sizes["y"] if size > MANY}
-    shared = shared & firsts or shared
+Further = Callable[[Shapes, Cut | None], Cut | None]
+"""From the data's shapes and the cut that worked before to another one; None where there is nothing to cut."""
+
+
+def fewer_samples(shapes: Shapes, cut: Cut | None) -> Cut | None:
+    """The cut to a few samples: along the lengths that inputs and targets share; None where they are short."""
+    shared = _shared(shapes)
     if not shared:
         return None
     longest = max((n for own in shapes.values() for s in own for n in s[1:] if n not in shared), default=1)
     samples = _free(max(3, min(SAMPLES, TOGETHER // longest)), shapes)
-    return Cut(frozenset(shapes), {size: samples + 2 * k for k, size in enumerate(sorted(shared))})
+    return replace(cut or Cut(frozenset(shapes)), samples={n: samples + 2 * k for k, n in enumerate(sorted(shared))})
 
 
 def fewer_steps(shapes: Shapes, cut: Cut | None) -> Cut | None:
-    """The same cut along all other long axes of the inputs too; None where there are none. A multiple of a length stays one."""
+    """The same cut along all other long axes too; None where there are none. A multiple of a length stays one."""
     known = cut or Cut(frozenset(shapes))
     found = {size for own in shapes.values() for shape in own for size in shape}
     lengths: dict[int, int] = {}
-    for size in sorted(size for size in found if size > LONG and size not in known.samples):
+    for size in sorted(size for size in found - _shared(shapes) if size > LONG):
         unit = next((other for other in lengths if size % other == 0), None)
         lengths[size] = lengths[unit] * (size // unit) if unit else _free(STEPS + 2 * len(lengths), shapes)
     return replace(known, steps=lengths) if lengths else None
+
+
+def in_double(shapes: Shapes, cut: Cut | None) -> Cut | None:
+    """The same script in double precision: every smaller run is in double precision."""
+    return None if cut is not None else Cut(frozenset(shapes))
+
+
+def _shared(shapes: Shapes) -> set[int]:
+    """The lengths that inputs and targets share: numbers of samples, with a target at every step those of steps too."""
+    sizes: dict[str, set[int]] = {"X": set(), "y": set()}
+    for target, own in shapes.items():
+        sizes[_role(target) or "X"] |= {size for shape in own for size in shape}
+    return {size for size in sizes["X"] & sizes["y"] if size > MANY}
 
 
 def _free(size: int, shapes: Shapes) -> int:
@@ -107,7 +122,9 @@ class Shortener:
     targets: frozenset[str]
     lengths: Mapping[int, int] = field(default_factory=dict[int, int])
     samples: int = 0
+    double: bool = False
     shapes: dict[str, list[tuple[int, ...]]] = field(default_factory=dict[str, list[tuple[int, ...]]])
+    _counts: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict[str, tuple[int, tuple[int, ...]]])
 
     def taken(self, target: str, names: Sequence[str], value: Any) -> Any:
         """What is to be assigned in a value's place."""
@@ -116,6 +133,12 @@ class Shortener:
             parts = [self._one((name,), item) for name, item in zip(names, value, strict=False)]
             return (tuple(parts) if isinstance(value, tuple) else parts) if whole else value
         return self._one((target, *names), value)
+
+    def appended(self, target: str, item: Any) -> None:
+        """Notes that a list of data has grown by an item."""
+        if target in self.targets:
+            self._counts[target] = count, inner = self._counts.get(target, (0, ()))[0] + 1, np.shape(item)
+            self.shapes[target] = [(count, *inner)]
 
     def _one(self, targets: Sequence[str], value: Any) -> Any:
         if is_whole(value) and not isinstance(value, bool):
@@ -127,7 +150,7 @@ class Shortener:
             self._note(data, value.shape)
             return self._shorter(value)
         if is_sequence(value) and len(value) > MANY:
-            first = value[0]
+            first: Any = value[0]
             self._note(
                 data, (len(value), *(first.shape if is_array(first) else (len(first),) if is_sequence(first) else ()))
             )
@@ -152,15 +175,22 @@ class Shortener:
 
     def rewritten(self, tree: ast.Module) -> ast.Module:
         """The program with the numbers in it that are lengths changed, and the size of a batch no more than there are samples."""
-        return cast("ast.Module", _Numbers(self).visit(tree)) if self.lengths else tree
+        return cast("ast.Module", _Numbers(self).visit(tree)) if self.lengths or self.double else tree
 
 
 class _Numbers(ast.NodeTransformer):
     def __init__(self, shortener: Shortener) -> None:
         self.lengths, self.samples = shortener.lengths, shortener.samples
+        self.kinds = {"float32": "float64", "single": "double", "f4": "f8"} if shortener.double else {}
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        node.attr = self.kinds.get(node.attr, node.attr)
+        return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
+        if isinstance(value, str) and value in self.kinds:
+            return ast.copy_location(ast.Constant(self.kinds[value]), node)
         if type(value) in (int, float) and (new := self.lengths.get(cast("int", value))) is not None:
             return ast.copy_location(ast.Constant(float(new) if isinstance(value, float) else new), node)
         return node
@@ -190,7 +220,9 @@ class _Numbers(ast.NodeTransformer):
 
     def _batch(self, name: str, value: ast.expr) -> None:
         """A number of samples that is more than there are is made as many."""
-        if self.samples and isinstance(value, ast.Constant) and type(value.value) is int and roles.role(name) == "B":
+        if not self.samples or roles.role(name) != "B" or not isinstance(value, ast.Constant):
+            return
+        if type(value.value) is int and value.value not in self.lengths:
             value.value = min(value.value, self.samples)
 
 

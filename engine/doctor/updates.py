@@ -1,4 +1,4 @@
-"""When a recorded program first changes its weights: what comes later repeats what came before."""
+"""When a recorded program has weights, and when it first changes them: what comes later repeats what came before."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from engine.doctor import roles
 from engine.doctor.values import is_array
 from engine.functions import Array
 
-_WEIGHTS = re.compile(r"^[wuvbr](?![a-z])|^[wu][a-z]{1,2}$|^b[a-z]?$|weight|bias|param|theta|kernel", re.I)
+_WEIGHTS = re.compile(r"^[wuvbr](?![a-z])|^[wu][a-z]{1,4}$|^b[a-z]?$|weight|bias|param|theta|kernel", re.I)
+_GRADIENT = re.compile(r"^d[A-Z_]|^d[a-z]{1,2}$|^grad|^delta")
 NEAR = 0.5
 """How far an updated array may be from what it was, relative to its size."""
 
 
 class Updates:
-    """Tells by names and values; all it decides is when recording may end."""
+    """Tells by names and values; all it decides is how much is recorded.
+
+    `has_weights` says whether any array is called like weights yet, `found` whether one was changed.
+    """
 
     def __init__(self) -> None:
         self.found = False
+        self.has_weights = False
         self._begun = False
         self._before: dict[tuple[str, tuple[int, ...]], Array] = {}
 
@@ -30,9 +35,10 @@ class Updates:
             return False
         name = target.partition("[")[0].rpartition(".")[2]
         if not self._begun:
-            self._begun = roles.gradient(name) is not None or name.lower().startswith(("d", "grad"))
-        if _WEIGHTS.search(name) is None or roles.gradient(name) is not None:
+            self._begun = _GRADIENT.search(name) is not None
+        if _GRADIENT.search(name) or (roles.parameter(name) is None and _WEIGHTS.search(name) is None):
             return False
+        self.has_weights = True
         before = self._before.setdefault((target, value.shape), value)
         if not self._begun or before is value:
             return False

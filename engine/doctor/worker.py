@@ -28,10 +28,12 @@ from engine.doctor.updates import Updates
 from engine.doctor.values import is_array, is_dict, is_real, is_sequence, is_whole
 
 EVENTS = 30_000
-BYTES = 96 << 20
+BYTES = 160 << 20
 """How much is recorded of one run; a run that goes on is stopped then, for it has shown what it does."""
 MORE = 500
 """How many values are recorded after the first update, on top of as many as before it."""
+OF_DATA = 200
+"""How many values of one place are recorded while there are no weights yet: data are being made."""
 OF_ONE = 2_000_000
 DEMONSTRATION_SECONDS = 0.5
 
@@ -46,6 +48,7 @@ class Recorder:
     def __init__(self) -> None:
         self.on = False
         self.stops = False
+        self.room = BYTES
         self.sites: list[Site] = []
         self.shortener: Shortener | None = None
         self.clear()
@@ -57,6 +60,7 @@ class Recorder:
         self.loops: dict[int, list[int]] = {}
         self.filled: dict[int, tuple[int, Any]] = {}
         self.updates = Updates()
+        self.often: dict[int, int] = {}
         self.end = EVENTS
 
     def record(self, number: int, value: Any) -> Any:
@@ -64,6 +68,8 @@ class Recorder:
             site = self.sites[number]
             if self.shortener is not None and site.kind == "assign":
                 value = self.shortener.taken(site.target, site.names, value)
+            elif self.shortener is not None and site.kind == "append":
+                self.shortener.appended(site.target, value)
             if site.names and is_sequence(value) and not site.target:
                 for name, item in zip(site.names, cast("Sequence[Any]", value), strict=False):
                     self._keep(number, item, name)
@@ -126,11 +132,15 @@ class Recorder:
             return
         site = self.sites[number]
         rounds = tuple(x for loop in site.loops for x in self.loops.get(loop, (-1, -1)))
+        if self.updates.first(target, site.kind, value):
+            self.end = min(EVENTS, 2 * len(self.events) + MORE)
+        if not self.updates.has_weights and site.kind != "append":
+            self.often[number] = self.often.get(number, 0) + 1
+            if self.often[number] > OF_DATA:
+                return
         if site.rows and site.loops:
             self._replace(number, original, rounds)
         self.events.append((number, value, target, rounds))
-        if self.updates.first(target, site.kind, value):
-            self.end = min(EVENTS, 2 * len(self.events) + MORE)
         self._count(size)
 
     def _replace(self, number: int, array: Any, rounds: tuple[int, ...]) -> None:
@@ -152,7 +162,7 @@ class Recorder:
 
     def _count(self, size: int) -> None:
         self.bytes += size
-        self.full = len(self.events) >= self.end or self.bytes > BYTES
+        self.full = len(self.events) >= self.end or self.bytes > self.room
 
 
 class Worker:
@@ -185,6 +195,7 @@ class Worker:
         self.recorder.clear()
         self.recorder.on = bool(request.get("record"))
         self.recorder.stops = bool(request.get("stops"))
+        self.recorder.room = int(request.get("room", BYTES))
         answer: dict[str, Any] = {}
         started = time.process_time()
         signal.setitimer(signal.ITIMER_REAL, float(request["seconds"]), 0.2)
@@ -213,7 +224,9 @@ class Worker:
         sys.modules[request["name"]] = module
         tree = ast.parse(request["text"])
         cut = request.get("cut")
-        self.recorder.shortener = Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"]) if cut else None
+        self.recorder.shortener = (
+            Shortener(frozenset(cut["targets"]), cut["lengths"], cut["samples"], cut["double"]) if cut else None
+        )
         if self.recorder.shortener:
             tree = self.recorder.shortener.rewritten(tree)
         made = instrument(tree)
