@@ -145,13 +145,16 @@ class _Shelf:
         whole = np.concatenate(prints) if prints else np.empty((0, 2))
         self.order = np.argsort(whole[:, 0], kind="stable")
         self.prints = whole[self.order]
+        self.norms = np.array([np.linalg.norm(e.value) for e in entries])[self.order]
 
     def near(self, value: Array, tolerance: float) -> list[Entry]:
-        """The entries whose fingerprint is the value's."""
+        """The entries whose fingerprint is the value's, those of its scale first."""
         first, second = _fingerprints(value.reshape(1, -1))[0]
         low, high = np.searchsorted(self.prints[:, 0], (first - tolerance, first + tolerance))
         within = np.abs(self.prints[low:high, 1] - second) < tolerance
-        return [self.entries[k] for k in np.sort(self.order[low:high][within])]
+        places, own = self.order[low:high][within], float(np.linalg.norm(value))
+        apart = np.abs(np.log(self.norms[low:high][within] / own)) > tolerance
+        return [self.entries[k] for k in places[np.lexsort((places, apart))]]
 
 
 def _fingerprints(rows: Array) -> Array:
