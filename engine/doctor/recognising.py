@@ -409,7 +409,7 @@ def _may_be_update(found: Found, event: Event) -> bool:
 def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
     B, T = found.problem.X.shape[:2]
     C = found.problem.network.outputs
-    seen: list[Array] = []
+    seen, fits = list[Array](), False
     rows = ((y, name) for size in {1, C} for y, name in _step_by_step(found.events, size, found.meaning))
     stepwise = [(y[None], name) for y, name in rows if B == 1 and len(y) == T]
     for value, name in (*stepwise, *((value, name) for _, value, name in known.get("y", [])[: 4 * CANDIDATES])):
@@ -419,9 +419,10 @@ def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
             continue  # before it is filled
         seen.append(value)
         for loss, predict, y in _target_readings(value, B, T, C):
+            fits = True
             network = replace(found.problem.network, loss=loss, predict=predict)
             yield replace(found.problem, network=network, y=y), name
-    if not seen and B == 1:  # a target that is the variable of a loop
+    if not fits and B == 1:  # a target that is the variable of a loop, or one of those of all samples
         network = replace(found.problem.network, loss="cross-entropy" if C > 1 else "binary")
         yield from ((replace(found.problem, network=network, y=np.array([c])), "") for c in range(max(C, 2)))
 
