@@ -22,7 +22,7 @@ TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""
 SINGLE = 3e-4
 """The same for arrays of float32."""
-MOST_SAMPLES, MOST_STEPS = 64, 512
+MOST_SAMPLES, MOST_STEPS = 32, 512
 """Samples and steps that are told apart."""
 SUMS = 32 << 20
 """Bytes of terms and partial sums of gradients; those of the largest weights, of single samples first, are left out beyond."""
