@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine.cells import Cell
-from engine.doctor import clipping, clock, comparing, failures, layouts, placing
+from engine.doctor import clipping, clock, comparing, failures, layouts, parts, placing
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.calls import FAR, Recipe, Unknown, recipes
 from engine.doctor.conventions import of_weights
@@ -422,22 +422,20 @@ def _scale_of(patient: Patient, trial: Trial, subject: Subject, reference: Refer
 
 def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool]:
     """Whether the gradients are right on problems that leave one part out: what has no name lies in the part that matters."""
-    settings: dict[str, dict[str, Any]] = {
-        "T = 1 (nothing recurrent)": {"steps": 1},
-        "B = 1 (nothing summed over samples)": {"batch": 1},
-        "H = 1 (no transpose matters)": {"hidden": 1},
-        "a0 = 0": {"initial": False},
+    problems: dict[str, Problem | None] = {
+        "T = 1": subject.another(steps=1),
+        "B = 1": subject.another(batch=1),
+        "H = 1": subject.another(hidden=1),
+        "a0 = 0": subject.another(initial=False) if "a0" in trial.recipe.given else None,
+        parts.LINEAR: parts.linear(subject.another()),
     }
-    if "a0" not in trial.recipe.given:
-        del settings["a0 = 0"]
     load(patient, trial.recipe.main, patient.source.text)
     result: dict[str, bool] = {}
-    for words, changes in settings.items():
-        problem = subject.another(**changes)
-        measured = subject(problem)
-        if measured.error is None:
+    for name, problem in problems.items():
+        measured = subject(problem) if problem is not None else None
+        if problem is not None and measured is not None and measured.error is None:
             compared = comparing.compare_all(problem, measured.gradients, measured.missing - trial.recipe.given)
-            result[words] = all(each.ok for each in compared.values())
+            result[name] = all(each.ok for each in compared.values())
     return result
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.doctor.parts import words
+
 if TYPE_CHECKING:
     from engine.doctor.placing import Compared
 
@@ -98,7 +100,7 @@ class Report:
     """Of what could not run, or of an exception in the backward pass: one sentence."""
     reason_line: int | None = None
     pattern: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    """Whether the gradients are right at T = 1, B = 1, H = 1, a0 = 0: which part the mistake lies in."""
+    """Whether the gradients are right at T = 1, B = 1, H = 1, a0 = 0 and with a linear activation, see `parts`."""
     compared: Compared | None = None
     """The run and the reference, to step through both; None when nothing was comparable."""
 
@@ -144,7 +146,7 @@ def text(report: Report) -> str:
     if report.parameters:
         lines += ["", *_table(report.parameters)]
     if report.pattern:
-        lines += ["", f"  right {_pattern(report.pattern)}"]
+        lines += ["", *(f"  {each}" for each in words(report.pattern))]
     if report.conventions:
         width = max(map(len, report.conventions))
         lines += [
@@ -189,9 +191,3 @@ def _table(parameters: Mapping[str, Comparison]) -> list[str]:
                 f"  d{name:<4} {mark}   {each.max_relative_error:>13.2e}   {cosine:>6}   {ratio:>10}  {each.note}".rstrip()
             )
     return lines
-
-
-def _pattern(pattern: Mapping[str, bool]) -> str:
-    right = [name for name, ok in pattern.items() if ok]
-    wrong = [name for name, ok in pattern.items() if not ok]
-    return f"at {', '.join(right) or 'none'}; wrong at {', '.join(wrong) or 'none'}"

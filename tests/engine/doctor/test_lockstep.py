@@ -11,6 +11,8 @@ import pytest
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lockstep import Lockstep
 from engine.doctor.opening import open_yours
+from engine.doctor.parts import LINEAR
+from engine.doctor.report import text
 from engine.errors import InputError
 from engine.why import why
 from tests.engine.doctor.planted import STYLES
@@ -135,6 +137,15 @@ def test_an_unnamed_mistake_is_placed_at_the_quantity_that_it_should_be(tmp_path
     assert lockstep.report.verdict == "wrong" and divergence is not None
     assert source.splitlines()[divergence.line - 1].strip() == f"{line} * 0.9 + 0.01"
     assert (divergence.quantity, divergence.t) == ("dz", lockstep.problem.X.shape[1])
+    assert not any(lockstep.report.pattern.values())
+
+
+def test_the_part_in_which_a_mistake_without_a_name_lies(tmp_path: Path) -> None:
+    source = (SPECIMENS / "every_batch.py").read_text()
+    report = in_step(source.replace("(1 - hs[t] ** 2) * dh", "(1 - 0.7 * hs[t] ** 2) * dh"), tmp_path).report
+    assert report.verdict == "wrong" and not report.diagnoses
+    assert [name for name, ok in report.pattern.items() if ok] == [LINEAR]
+    assert f"right at {LINEAR}: look at the activation's derivative" in text(report)
 
 
 def test_where_it_fails_it_begins_at_the_last_line_that_ran(tmp_path: Path) -> None:
