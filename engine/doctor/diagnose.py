@@ -99,6 +99,17 @@ def diagnose_source(source: Source, function: str | None = None, cells: Sequence
             return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
         except Ended as ended:
             return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
+        except InputError:
+            raise
+        except Exception as error:  # a sentence is better than a traceback
+            return Report("cannot-run", name, main.name if main else "", reason=_own_failure(error))
+
+
+def _own_failure(error: Exception) -> str:
+    """What to say of an error in the doctor itself."""
+    return (
+        f"the doctor itself failed ({type(error).__name__}: {clean(str(error), 80)}); please report this with the file"
+    )
 
 
 def _in_cells(report: Report, source: Source) -> Report:
@@ -479,7 +490,12 @@ def located(
         report = replace(report, first_divergence=place_of(patient, line_up, first))
     from engine.doctor.naming_bridge import named
 
-    found = named(patient, report, line_up, measure, problem, verify)
+    try:
+        found = named(patient, report, line_up, measure, problem, verify)
+    except (CannotRun, Ended):
+        raise
+    except Exception as error:  # what was compared stands, whatever a program does to the search for a name
+        return replace(report, notes=(*report.notes, f"no name was looked for: {_own_failure(error)}"))
     if first is None or found.diagnoses:
         return found
     from engine.doctor.blaming import blamed

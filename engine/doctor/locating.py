@@ -266,8 +266,10 @@ class Locator:
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
         if stage == "dlogits":
-            p = np.asarray(self.executor.values["p"])
-            if _parallel(step.value, p[step.t - 1] if self.executor.every else p):  # nothing is subtracted from it
+            values = self.executor.values
+            outputs = np.asarray(values["p"] if "p" in values else values["logits"])
+            outputs = outputs[step.t - 1] if self.executor.every else outputs
+            if _parallel(step.value, outputs):  # nothing is subtracted from it
                 hits = [h for h in hits if self._in_main(h.event.site)] or hits
             return self._delta(step, hits)
         lines = list(dict.fromkeys(h.event.site.line for h in hits))
