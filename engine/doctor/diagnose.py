@@ -455,7 +455,7 @@ def without_read_out(report: Report, other: Loss | None) -> Report:
     if other is None or other.read_out is None:
         return report
     left = tuple(finding for finding in report.diagnoses if finding.id != other.read_out.id)
-    return replace(report, diagnoses=left, alternatives=())
+    return replace(report, diagnoses=left, alternatives=()) if left else report  # else it is all that is wrong
 
 
 OTHER_LOSS = (
