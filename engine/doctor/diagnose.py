@@ -330,8 +330,14 @@ def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, su
     measured = subject.measurement(problem, run)
     if other is not None and agrees(other, measured):
         parameters = {n: comparing.compare(value, other.gradients[n]) for n, value in measured.gradients.items()}
-        conventions = _conventions(trial, scale)
-        return replace(base, verdict="correct", conventions=conventions, loss_matches=True, parameters=parameters)
+        return replace(
+            base,
+            verdict="correct",
+            conventions=_conventions(trial, scale),
+            loss_matches=True,
+            parameters=parameters,
+            compared=Compared(patient.source, run.events, reference, _scales(trial, scale)),
+        )
     main = trial.recipe.main
     if (
         (second := subject.second) is not None

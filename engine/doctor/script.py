@@ -6,14 +6,13 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from engine.doctor import comparing, layouts, placing, roles
+from engine.doctor import clock, comparing, layouts, placing, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
 from engine.doctor.conventions import of_weights
@@ -184,7 +183,7 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
         raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
     refused: CannotRun | None = None
     broken: Verdict | None = None
-    deadline = time.monotonic() + CALLS
+    deadline = clock.now() + CALLS
     for layout, y in itertools.product(LAYOUTS, TARGETS):
         tried: list[Verdict] = []
         for head, outputs in HEADS:
@@ -209,7 +208,7 @@ def _examine_trainer(patient: Patient, trainer: Function) -> Report:
                 break
         if tried:  # of one layout only: in another one a mistake may hide
             return _explained(patient, max(tried, key=_rightness))
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             break
     if broken is not None:
         return _explained(patient, broken)

@@ -155,6 +155,13 @@ def test_where_it_fails_it_begins_at_the_last_line_that_ran(tmp_path: Path) -> N
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
 
 
+@pytest.mark.parametrize("name", ["penalty", "squared_sigmoid", "script_adagrad", "lstm_caches"])
+def test_what_is_right_in_its_own_way_can_be_stepped_too(name: str) -> None:
+    lockstep = open_yours(SPECIMENS / f"{name}.py")[1]
+    assert lockstep.report.verdict == "correct"
+    assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
+
+
 def test_the_session_speaks_the_program_s_own_names(tmp_path: Path) -> None:
     session, lockstep = open_yours(SPECIMENS / "characters.py")
     assert session.options["notation"] == "karpathy"
