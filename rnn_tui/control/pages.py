@@ -22,10 +22,6 @@ class Page:
 
     enters: str = ""
     """What Enter does, in the footer; empty: it asks why."""
-    below: str = "inspector"
-    """The pane below the body."""
-    halved: bool = False
-    """Whether the left column is half of the screen."""
     needs_file: bool = False
     """Whether Enter asks for a file first."""
 
@@ -39,6 +35,16 @@ class Page:
     def side(self) -> Heights:
         """The pane in the left column, which stays beside an explanation."""
         return {"listing": "1fr"}
+
+    @property
+    def below(self) -> str:
+        """The pane below the body."""
+        return "inspector"
+
+    @property
+    def halved(self) -> bool:
+        """Whether the left column is half of the screen."""
+        return False
 
     def works(self, action: str) -> bool:
         """Whether one of the footer's actions that depend on the page does something here."""

@@ -33,6 +33,15 @@ class Why(Page):
         if self._path:
             self.ask()
 
+    @property
+    def below(self) -> str:
+        """The page's: what was asked about stays in sight."""
+        return self.controller.page.below
+
+    @property
+    def halved(self) -> bool:
+        return self.controller.page.halved
+
     def panes(self, height: int) -> Heights:
         return {**self.controller.page.side(), "why": "1fr"}
 

@@ -20,9 +20,15 @@ class Yours(Page):
         super().__init__(controller)
         self.needs_file = controller.lockstep is None
         if self.needs_file:
-            self.enters = "open your file"
-        else:
-            self.below, self.halved = "told", True
+            self.enters = "open"
+
+    @property
+    def below(self) -> str:
+        return super().below if self.needs_file else "told"
+
+    @property
+    def halved(self) -> bool:
+        return not self.needs_file
 
     @property
     def _at(self) -> int:
