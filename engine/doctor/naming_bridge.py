@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.doctor import placing
-from engine.doctor.diagnose import Patient, place_of
 from engine.doctor.locating import Locator
 from engine.doctor.mending import Verify, mend
 from engine.doctor.naming import constants, name
+from engine.doctor.patient import Patient, place_of
 from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measure, Problem, is_simple
 from engine.doctor.process import Ended

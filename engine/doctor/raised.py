@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.doctor.diagnose import Patient
 from engine.doctor.mending import Verify, mend
+from engine.doctor.patient import Patient
 from engine.doctor.problem import Problem
 from engine.doctor.report import Finding, Place, Report
 from engine.doctor.variants import CATALOGUE

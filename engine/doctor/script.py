@@ -15,25 +15,15 @@ import numpy as np
 from engine.doctor import clock, comparing, layouts, placing, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
-from engine.doctor.conventions import of_weights
-from engine.doctor.diagnose import (
-    OTHER_LOSS,
-    CannotRun,
-    Patient,
-    is_of_loss,
-    is_single_precision,
-    located,
-    place_of,
-    shown_axes,
-    unless_forward_unknown,
-    without_read_out,
-)
+from engine.doctor.conventions import of_weights, shown_axes
+from engine.doctor.explaining import OTHER_LOSS, located, unless_forward_unknown, without_read_out
 from engine.doctor.instrument import instrument
 from engine.doctor.layouts import Layout
 from engine.doctor.losses import Loss, agrees, another_loss
 from engine.doctor.matching import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.names import words_in
 from engine.doctor.naming import constants
+from engine.doctor.patient import CannotRun, Patient, is_of_loss, place_of
 from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, is_simple, kind_of, make_problem
 from engine.doctor.process import Process
@@ -300,7 +290,7 @@ def _compared(
         parameters = {n: comparing.compare(value, other.gradients[n]) for n, value in gradients.items()}
         right_for_it = replace(base, verdict="correct", loss_matches=True, parameters=parameters)
         return Verdict(replace(right_for_it, conventions=conventions), found)
-    tolerance = comparing.RIGHT_SINGLE if is_single_precision(run) else comparing.RIGHT
+    tolerance = comparing.RIGHT_SINGLE if run.is_single else comparing.RIGHT
     parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
         scale, gradients = own

@@ -73,6 +73,11 @@ class Run:
     events: tuple[Event, ...]
     error: Mapping[str, Any] | None = None
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it computed in float32 anywhere."""
+        return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in self.events)
+
 
 @dataclass
 class Subject:
