@@ -32,6 +32,8 @@ class _Available:
 
 def blamed(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
     """The value whose line is to blame for the first wrong one, and what it should be; None where that is the line itself."""
+    if (found := _handed_on(line_up, first)) is not None:
+        return found
     reads = _reads(line_up, first)
     received = [own for _, own in reads if _gradients(own)]
     has = _available(line_up, first, reads)
@@ -48,6 +50,23 @@ def blamed(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
             for better in _replaced(line_up, own, rest, received, asked):
                 if any(_all_from(line_up, steps, better) and better.replaced in better.used for steps in wanted):
                     return _origin(line_up, own), better.replaced
+    return None
+
+
+def _handed_on(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
+    """An operand that a line has only handed on, though the reference makes something of it before it is read here."""
+    name, t = expected(line_up, first)
+    needed = {
+        (read.name, None if t is None else t - equation.step + read.step)
+        for equation in _lines(line_up).get(name, ())
+        for read in equation.reads
+    }
+    reads = [own for _, own in operands(line_up, first)]
+    for own in reads:
+        known, site = _gradients(own), own.event.site
+        if site.plain and site.loops and own.event.target and known and needed and not needed & known:
+            there = {step for other in reads if other is not own for step in _gradients(other)}
+            return own, min((step for step in needed - there if step[0].startswith("d")), default=(name, t))
     return None
 
 

@@ -96,7 +96,7 @@ class Timeline:
                 seen = self.seen[k]
                 right = seen.strictly if strict else seen.right
                 if not right and not seen.is_part and self._feeds(seen) and not self.is_harmless(k, strict=strict):
-                    return self._copied(self._in_caller(k))
+                    return self._in_caller(k)
         return None
 
     def _feeds(self, seen: Seen) -> bool:
@@ -141,23 +141,6 @@ class Timeline:
         for later in self.seen[k + 1 : k + 8]:
             if later.event.site.function != site.function and not later.right:
                 return later
-        return seen
-
-    def _copied(self, seen: Seen) -> Seen:
-        """Where a wrong line reads what another has only handed on, though the reference makes something of it first: that line."""
-        name, t = expected(self, seen)
-        program = self.reference.problem.tape.plan.program
-        needed = {
-            (read.name, None if t is None else t - line.equation.step + read.step)
-            for line in program.lines
-            if line.name == name and line.phase == "backward"
-            for read in line.equation.reads
-        }
-        for _, operand in operands(self, seen):
-            handed_on = operand.event.site.plain and operand.event.site.loops and operand.event.target
-            known = [m.entry for m in operand.matches if m.entry.is_gradient and m.entry.kind == "value"]
-            if handed_on and known and needed and not needed & {(e.name, e.t) for e in known}:
-                return operand
         return seen
 
     def is_harmless(self, k: int, *, strict: bool = False) -> bool:
