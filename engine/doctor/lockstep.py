@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.derive import gradient
 from engine.doctor import placing, roles
+from engine.doctor.blaming import Step, blamed
 from engine.doctor.instrument import Site
 from engine.doctor.matching import SINGLE, TOLERANCE, Entry, Match
 from engine.doctor.placing import SAME_SCALE, Compared, Seen
@@ -130,6 +131,13 @@ class Lockstep:
         """Where it goes wrong; None where nothing is wrong but that it fails in the end."""
         differs = self.report.verdict == "wrong" and not self.report.reason
         return self.compared.timeline.first_wrong() if differs else None
+
+    @cached_property
+    def _blamed(self) -> tuple[Seen, Step] | None:
+        """What that is to be blamed on, where no mistake has a name: a value that is right as something else, and what it should be."""
+        if self._first is None or self.report.diagnoses:
+            return None
+        return blamed(self.compared.timeline, self._first)
 
     # Where to look
 
@@ -264,7 +272,7 @@ class Lockstep:
         line_up, first = self.compared.timeline, self._first
         seen = line_up.seen[k]
         strict = first is not None and first.right
-        if first is seen:
+        if first is seen or (self._blamed is not None and self._blamed[0] is seen):
             return "wrong"
         if first is None or k < line_up.index(first):
             return "right" if seen.right and seen.matches else "own"
@@ -302,7 +310,8 @@ class Lockstep:
     def _meant(self, k: int) -> Entry | None:
         """The reference's value that a wrong one should be."""
         seen = self.compared.timeline.seen[k]
-        name, t = placing.expected(self.compared.timeline, seen)
+        own = self._blamed if self._blamed is not None and self._blamed[0] is seen else None
+        name, t = own[1] if own is not None else placing.expected(self.compared.timeline, seen)
         kinds = (
             ("term", "partial", "value")
             if seen.event.site.kind in ("increment", "append")

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.codegen import program_text
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lockstep import Lockstep
 from engine.doctor.opening import open_yours
 from engine.doctor.parts import LINEAR
 from engine.doctor.report import text
 from engine.errors import InputError
+from engine.session import open_session
 from engine.why import why
 from tests.engine.doctor.planted import STYLES
 from tests.engine.doctor.styles.style import Style, plant
@@ -153,6 +155,17 @@ def test_where_it_fails_it_begins_at_the_last_line_that_ran(tmp_path: Path) -> N
     lockstep = in_step(style.source.replace("back = delta.dot(W.T)", "back = delta.dot(V.T)"), tmp_path)
     assert lockstep.report.reason and lockstep.first == len(lockstep) - 1
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
+
+
+def test_what_is_right_as_something_else_stands_beside_what_it_should_be(tmp_path: Path) -> None:
+    source = program_text(open_session(None, {"cell": "lstm"}))
+    line = next(line for line in source.splitlines() if line.strip().startswith("dc_next[t - 1] = "))
+    wrong = line.partition("=")[0] + "= dc[t]"
+    lockstep = in_step(source.replace(line, wrong), tmp_path)
+    value = lockstep.value(lockstep.first)
+    assert lockstep.source.line(lockstep.executions[lockstep.first].line) == wrong.strip()
+    assert value is not None and value.state == "wrong" and value.entry is not None
+    assert (value.entry.name, value.entry.t) == ("dc_next", lockstep.problem.X.shape[1] - 1)
 
 
 @pytest.mark.parametrize("name", ["penalty", "squared_sigmoid", "script_adagrad", "lstm_caches"])
