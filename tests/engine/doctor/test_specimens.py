@@ -49,7 +49,6 @@ def test_what_is_right_is_called_right(name: str) -> None:
         ("trains_inside", "da = dz.dot(Wa.T)", "da = dz.dot(Wa)", {"wa-not-transposed"}),
         ("script_columns", "da = Waa.T.dot(dz)", "da = Waa.dot(dz)", {"wa-not-transposed"}),
         ("script_each_sample", "ds = W.T @ dz", "ds = W @ dz", {"wa-not-transposed"}),
-        ("caches_columns", "da_prev = np.dot(Waa.T, dtanh)", "da_prev = np.dot(Waa, dtanh)", {"wa-not-transposed"}),
         ("unnamed", "ga += sig[t].T @ d", "ga = sig[t].T @ d", {"overwritten-not-accumulated"}),
         ("regression_flat", "for t in range(T, 0, -1):", "for t in range(T, 1, -1):", {"first-step-skipped"}),
         ("updates_itself", "d_h = self.Whh.T @ temp", "d_h = self.Whh @ temp", {"wa-not-transposed"}),
