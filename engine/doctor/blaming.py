@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.doctor.placing import Seen, Timeline, expected, operands, read_names
+from engine.doctor.expecting import expected, operands
+from engine.doctor.targets import read_names
+from engine.doctor.timeline import Seen, Timeline
 from engine.equation import Equation
 
 Step = tuple[str, int | None]

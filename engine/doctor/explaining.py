@@ -12,11 +12,11 @@ from engine.doctor.losses import Loss
 from engine.doctor.mending import Verify, mend
 from engine.doctor.naming import constants, name
 from engine.doctor.patient import CannotRun, Patient, own_failure, place_of
-from engine.doctor.placing import Seen, Timeline
 from engine.doctor.problem import Measure, Problem, is_simple
 from engine.doctor.process import Ended
 from engine.doctor.refining import refined
 from engine.doctor.report import Finding, Place, Report
+from engine.doctor.timeline import Seen, Timeline
 from engine.doctor.variants import CATALOGUE
 
 

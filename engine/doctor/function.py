@@ -21,7 +21,6 @@ from engine.doctor.names import has_weights, readings
 from engine.doctor.naming import constants, kept_between_calls
 from engine.doctor.naming import notes as harmless
 from engine.doctor.patient import CannotRun, Patient, is_of_loss
-from engine.doctor.placing import Compared, Scales
 from engine.doctor.problem import Problem, is_simple, kind_of
 from engine.doctor.process import Ended, Process
 from engine.doctor.raised import raised
@@ -29,6 +28,7 @@ from engine.doctor.readings import likeliest, scale_of
 from engine.doctor.report import Report
 from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.side_by_side import Arrays
+from engine.doctor.timeline import Compared, Scales
 from engine.doctor.trying import BRIEF_SECONDS, Subject, Trial, search
 
 

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.derive import gradient
-from engine.doctor import placing, roles
+from engine.doctor import roles
 from engine.doctor.blaming import Step, blamed
+from engine.doctor.expecting import expected, operands
 from engine.doctor.instrument import Site
 from engine.doctor.matching import SINGLE, TOLERANCE, Entry, Match
-from engine.doctor.placing import SAME_SCALE, Compared, Seen
 from engine.doctor.problem import Problem
 from engine.doctor.report import Report
+from engine.doctor.targets import grad_param, read_names
+from engine.doctor.timeline import SAME_SCALE, Compared, Seen
 from engine.doctor.trying import Event
 from engine.functions import Array
 from engine.why import Cell
@@ -282,7 +284,7 @@ class Lockstep:
 
     def _right_match(self, seen: Seen) -> Match | None:
         """What a value is of the reference, of several: what its name says, in the right scale, what its line most often makes."""
-        base, meant = self.compared.scales.base, placing.grad_param(seen.event.target) if seen.event.target else None
+        base, meant = self.compared.scales.base, grad_param(seen.event.target) if seen.event.target else None
         often = self._often(seen.event.site)
 
         def rank(match: Match) -> tuple[bool, bool, int]:
@@ -311,7 +313,7 @@ class Lockstep:
         """The reference's value that a wrong one should be."""
         seen = self.compared.timeline.seen[k]
         own = self._blamed if self._blamed is not None and self._blamed[0] is seen else None
-        name, t = own[1] if own is not None else placing.expected(self.compared.timeline, seen)
+        name, t = own[1] if own is not None else expected(self.compared.timeline, seen)
         kinds = (
             ("term", "partial", "value")
             if seen.event.site.kind in ("increment", "append")
@@ -430,13 +432,13 @@ class Lockstep:
         ]
         found: dict[str, Operand] = {}
         for each in seen:
-            for name, earlier in placing.operands(self.compared.timeline, each):
+            for name, earlier in operands(self.compared.timeline, each):
                 match, event = self._right_match(earlier), earlier.event
                 entry = match.entry if match is not None else None
                 if entry is not None and "[" in event.target:  # of a list or dict it is one element that was made last
                     entry = replace(entry, t=None, sample=None)
                 found[name] = Operand(name, self._state(self._seen[event.number]), entry, event.site.line)
-            for name in placing.read_names(each.event.site.source) - found.keys():
+            for name in read_names(each.event.site.source) - found.keys():
                 if (wrong := self._wrong_in(name, each)) is not None:
                     found[name] = Operand(name, "wrong", None, wrong)
                 elif (meant := roles.parameter(name)) is not None:

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.doctor import clock, failures, placing
+from engine.doctor import clock, failures
 from engine.doctor.anatomy import Program
+from engine.doctor.expecting import expected
 from engine.doctor.instrument import Site
-from engine.doctor.placing import Seen, Timeline
 from engine.doctor.process import MEMORY, SECONDS, Process
 from engine.doctor.report import Place
 from engine.doctor.returned import is_loss
 from engine.doctor.source import Source
+from engine.doctor.targets import base_name
+from engine.doctor.timeline import Seen, Timeline
 from engine.text import clean
 
 WHOLE = 4.0
@@ -62,13 +64,11 @@ def own_failure(error: Exception) -> str:
 def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
     """Whether the line that failed computes the loss: part of the forward pass."""
     line = error.get("line") or 0
-    return any(
-        s.line <= line <= s.end and s.kind != "part" and is_loss(placing.base_name(s.target)) for s in patient.sites
-    )
+    return any(s.line <= line <= s.end and s.kind != "part" and is_loss(base_name(s.target)) for s in patient.sites)
 
 
 def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
     """A wrong value's line, and what it should have been."""
-    quantity, t = placing.expected(line_up, seen)
+    quantity, t = expected(line_up, seen)
     site = seen.event.site
     return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.cells import CELLS, Cell
-from engine.doctor import layouts, placing, roles
+from engine.doctor import layouts, roles
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
@@ -19,6 +19,7 @@ from engine.doctor.matching import MOST_STEPS, Reference
 from engine.doctor.names import Names, has_weights, readings
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import Order, axes_of, is_matrix, is_role, shape_of, unstacked
+from engine.doctor.targets import final_name
 from engine.doctor.trying import Event
 from engine.doctor.values import is_array
 from engine.functions import Array
@@ -76,7 +77,7 @@ def recognised(
     Where no reading's states were all computed, it is the nearest one.
     """
     best: Found | None = None
-    named = frozenset(placing.final_name(e.target) for e in events if e.target and is_array(e.value))
+    named = frozenset(final_name(e.target) for e in events if e.target and is_array(e.value))
     said = {word for word in words if any(name in word.lower() for name in CELLS)}
     for meaning in readings(named | said, own):
         known = _by_role(events, meaning)
@@ -99,12 +100,12 @@ def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[in
         value = event.value
         if event.site.kind in ("part", "increment", "return") or not is_array(value):
             continue
-        name = placing.final_name(event.target)
+        name = final_name(event.target)
         meant = meaning.role(name) if name else None
         if meant is not None and (meant in _DATA or is_role(meant, meaning.cell)):
             found.setdefault(meant, []).append((event.number, value, name))
     for number, target, value, lengths in listed(events, lambda target: _is_data(target, meaning)):
-        name = placing.final_name(target)
+        name = final_name(target)
         found.setdefault(meaning.role(name) or "", []).append((number, value, name))
         if lengths is not None:
             found.setdefault("lengths", []).append((number, lengths, name))
@@ -112,7 +113,7 @@ def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[in
 
 
 def _is_data(target: str, meaning: Names) -> bool:
-    return meaning.role(placing.final_name(target)) in ("X", "y")
+    return meaning.role(final_name(target)) in ("X", "y")
 
 
 Way = tuple[Problem, dict[str, str], Layout]
@@ -205,7 +206,7 @@ def _matrices(events: Sequence[Event]) -> list[tuple[int, Array, str]]:
     first: dict[tuple[Site, str], tuple[int, Array, str]] = {}
     for e in events:
         if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign" and e.target and e.array.any():
-            first.setdefault((e.site, e.target), (e.number, e.array, placing.final_name(e.target)))
+            first.setdefault((e.site, e.target), (e.number, e.array, final_name(e.target)))
     outermost = sorted(first, key=lambda place: bool(place[0].loops or place[0].function))
     return [first[place] for place in outermost]
 
@@ -229,7 +230,7 @@ def _step_by_step(events: Sequence[Event], size: int, meaning: Names | None = No
         site = event.site
         if site.kind not in ("assign", "append") or not site.loops or not is_array(event.value):
             continue
-        if event.value.size == size and (meaning is None or meaning.role(placing.final_name(event.target)) == "y"):
+        if event.value.size == size and (meaning is None or meaning.role(final_name(event.target)) == "y"):
             runs.setdefault((site, event.rounds[:-2]), []).append(event)
     seen: set[Site] = set()
     for (site, _), own in runs.items():
@@ -373,7 +374,7 @@ def _is_changed(found: Found, event: Event, before: Event, role: str, weight: Ar
         return False
     change, size = value.ravel() - weight.ravel(), float(np.linalg.norm(weight))
     distance = float(np.linalg.norm(change)) / size
-    if 0.0 < distance < 0.5 or (distance and placing.final_name(event.target) == found.arrays.get(role)):
+    if 0.0 < distance < 0.5 or (distance and final_name(event.target) == found.arrays.get(role)):
         return True
     if event.site.kind != "after" or (before.site.line, before.site.kind) != (event.site.line, "increment"):
         return False
@@ -400,7 +401,7 @@ def _forward_sites(found: Found) -> set[Site]:
 
 def _may_be_update(found: Found, event: Event) -> bool:
     """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
-    name = placing.final_name(event.target)
+    name = final_name(event.target)
     meant = found.meaning.role(name) if name else None
     named = name in found.arrays.values() or meant == "params" or (meant or "") in found.arrays
     return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in _DATA)
@@ -508,7 +509,7 @@ def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
             own = layouts.weight_back(meant, value.astype(float), problem, found.layout)
             result |= {name: part for name, part in own.items() if name in held}
     for event in found.events if held - result.keys() else ():
-        if event.array is None or found.meaning.role(placing.final_name(event.target)) is not None:
+        if event.array is None or found.meaning.role(final_name(event.target)) is not None:
             continue
         for match in reference.matches(event.array):
             name = match.entry.name.removeprefix("d")
@@ -537,7 +538,7 @@ def _is_added(found: Found, gradients: Mapping[str, Array]) -> bool:
 
 def gradient_meant(found: Found, target: str) -> str | None:
     """The array of parameters whose gradient a target is called."""
-    name = placing.final_name(target)
+    name = final_name(target)
     if name in found.arrays.values():
         return None  # the weights of the gate g end in g, as gradients may: Wxg
     cell = found.problem.network.table

@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, same
-from engine.doctor.placing import Seen, Timeline, base_name, read_names
+from engine.doctor.targets import base_name, read_names
+from engine.doctor.timeline import Seen, Timeline
 from engine.doctor.trying import Event
 
 NEAR = 400

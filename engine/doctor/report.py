@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.doctor.parts import words
 
 if TYPE_CHECKING:
-    from engine.doctor.placing import Compared
+    from engine.doctor.timeline import Compared
 
 Verdict = Literal["correct", "wrong", "cannot-run"]
 EXIT_CODES: Mapping[Verdict, int] = {"correct": 0, "wrong": 1, "cannot-run": 2}

@@ -10,6 +10,7 @@ import numpy as np
 from engine.doctor.anatomy import Function
 from engine.doctor.calls import Recipe
 from engine.doctor.names import Names
+from engine.doctor.targets import grad_param
 from engine.doctor.values import is_array
 from engine.functions import Array
 
@@ -95,8 +96,6 @@ def _by_shape(unnamed: Sequence[Array], found: dict[str, Array], shapes: Mapping
 def recorded(events: Sequence[Event], names: Names, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """What is called a gradient in the code, as it was last: for a function that hands nothing back, such as one that updates the weights
     itself."""
-    from engine.doctor.placing import grad_param
-
     found: dict[str, Array] = {}
     for event in events:
         meant = grad_param(event.target, names) if event.target and event.site.kind in ("assign", "after") else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor import clock, comparing, layouts, placing, roles
+from engine.doctor import clock, comparing, layouts, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
 from engine.doctor.conventions import of_weights, shown_axes
@@ -24,7 +24,6 @@ from engine.doctor.matching import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.names import words_in
 from engine.doctor.naming import constants
 from engine.doctor.patient import CannotRun, Patient, is_of_loss, place_of
-from engine.doctor.placing import Compared
 from engine.doctor.problem import Measurement, Problem, is_simple, kind_of, make_problem
 from engine.doctor.process import Process
 from engine.doctor.raised import raised
@@ -33,6 +32,8 @@ from engine.doctor.report import Finding, Report
 from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
 from engine.doctor.side_by_side import Arrays
+from engine.doctor.targets import final_name
+from engine.doctor.timeline import Compared, Scales
 from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
@@ -392,9 +393,9 @@ def _explained(patient: Patient, verdict: Verdict) -> Report:
     return unless_forward_unknown(report, verdict.outputs)
 
 
-def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> placing.Scales:
+def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> Scales:
     turned = layouts.turned(found.problem.network.table, found.layout)
-    return placing.Scales(factor, wrong, turned, found.meaning, found.layout.order)
+    return Scales(factor, wrong, turned, found.meaning, found.layout.order)
 
 
 def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
@@ -441,7 +442,7 @@ def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
 
 def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
     if found is None:
-        names = sorted({placing.final_name(e.target) for e in events if e.array is not None and e.target})[:12]
+        names = sorted({final_name(e.target) for e in events if e.array is not None and e.target})[:12]
         return (
             "there is no function that is a backward pass by its name, and among its arrays "
             f"({', '.join(names) or 'none'}) X, Wx, Wa and Wy were not all found by their names; "
