@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.problem import Measurement, Problem
+from engine.doctor.runs import Run, Subject
 from engine.doctor.scale import scales
-from engine.doctor.trying import Run, Subject
 from engine.functions import Array
 
 CLIPPED = "gradients are clipped at the end; they were compared with the reference's, clipped alike"

@@ -26,10 +26,11 @@ from engine.doctor.process import Ended, Process
 from engine.doctor.raised import raised
 from engine.doctor.readings import likeliest, scale_of
 from engine.doctor.report import Report
+from engine.doctor.runs import BRIEF_SECONDS, Subject
 from engine.doctor.scale import Scale, find_scale, scales
 from engine.doctor.side_by_side import Arrays
 from engine.doctor.timeline import Compared, Scales
-from engine.doctor.trying import BRIEF_SECONDS, Subject, Trial, search
+from engine.doctor.trying import Trial, search
 
 
 def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:

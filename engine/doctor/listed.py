@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.trying import Event
+from engine.doctor.runs import Event
 from engine.functions import Array
 
 Listed = tuple[int, str, Array, Array | None]

@@ -20,10 +20,10 @@ from engine.doctor.execute import BACK, Edits, LineEdit, OrderEdit, SumEdit
 from engine.doctor.hypotheses import Comparison, Hypothesis
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, Match, same
+from engine.doctor.runs import Event
 from engine.doctor.targets import base_name, grad_param
 from engine.doctor.timeline import Seen, Timeline
 from engine.doctor.tracing import Step, Trace
-from engine.doctor.trying import Event
 from engine.doctor.values import is_array
 from engine.functions import FUNCTIONS, Array
 

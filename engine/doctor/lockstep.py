@@ -20,9 +20,9 @@ from engine.doctor.instrument import Site
 from engine.doctor.matching import SINGLE, TOLERANCE, Entry, Match
 from engine.doctor.problem import Problem
 from engine.doctor.report import Report
+from engine.doctor.runs import Event
 from engine.doctor.targets import grad_param, read_names
 from engine.doctor.timeline import SAME_SCALE, Compared, Seen
-from engine.doctor.trying import Event
 from engine.functions import Array
 from engine.why import Cell
 

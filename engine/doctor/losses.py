@@ -16,8 +16,8 @@ from engine.doctor.execute import HEAD, Executor
 from engine.doctor.naming import constants
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.returned import is_loss
+from engine.doctor.runs import Run
 from engine.doctor.scale import CLOSE, Scale, scales
-from engine.doctor.trying import Run
 from engine.doctor.values import is_array
 from engine.doctor.variants_readout import consistent
 from engine.functions import Array

@@ -8,8 +8,9 @@ from dataclasses import replace
 from engine.doctor import clock
 from engine.doctor.matching import Reference
 from engine.doctor.naming import is_single
+from engine.doctor.runs import Subject
 from engine.doctor.scale import Scale, find_scale, scales
-from engine.doctor.trying import Subject, Trial
+from engine.doctor.trying import Trial
 
 SECONDS = 1.2
 

@@ -4,68 +4,29 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from engine.cells import CELLS, Cell
-from engine.doctor import layouts, roles
+from engine.doctor import layouts
 from engine.doctor.finding import Finder, readings_of
-from engine.doctor.instrument import Site
 from engine.doctor.layouts import Layout
 from engine.doctor.listed import listed
 from engine.doctor.matching import MOST_STEPS, Reference
 from engine.doctor.names import Names, has_weights, readings
 from engine.doctor.problem import Problem
+from engine.doctor.runs import Event
+from engine.doctor.settling import CANDIDATES, DATA, Found, Known, settled
 from engine.doctor.stacking import Order, axes_of, is_matrix, is_role, shape_of, unstacked
+from engine.doctor.stepwise import step_by_step, unnamed_matrices
 from engine.doctor.targets import final_name
-from engine.doctor.trying import Event
 from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.network import Network
 
-CANDIDATES = 4
-"""Values tried for one role."""
-FORWARD_EVENTS = 6000
-"""Among which the forward pass is looked for."""
 TRIED, FEW = 200, 4
 """Ways tried for one meaning of the names; readings of one way that are all followed to the end."""
-
-SAME_SUM, SAME_SUM_SINGLE = 1e-9, 1e-5
-
-Known = Mapping[str, list[tuple[int, Array, str]]]
-"""Arrays by role: the event's number, the value, the name."""
-_DATA = ("X", "y", "a0", "c0", "lengths", "mask")
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The problem that a run solved: the reference's, the events up to the first update, and how the arrays lie.
-
-    `arrays` are the user's names by role, `meaning` what names mean, `share` the share of time steps whose state was computed.
-    """
-
-    problem: Problem
-    events: tuple[Event, ...]
-    arrays: Mapping[str, str]
-    layout: Layout
-    meaning: Names
-    share: float
-    samples: tuple[int, ...] = ()
-    has_targets: bool = True
-    update: Event | None = None
-    """In which a weight first takes a new value."""
-
-    @property
-    def held(self) -> frozenset[str]:
-        """The parameters that the program has."""
-        return layouts.parameters_held(self.arrays, self.problem.network.table, self.layout)
-
-    @property
-    def missing(self) -> frozenset[str]:
-        """The parameters that it does not have."""
-        return frozenset(self.problem.parameters) - self.held
 
 
 def recognised(
@@ -89,7 +50,7 @@ def recognised(
         if found is not None and (best is None or found.share > best.share):
             best = found
             if best.share > 0.5:
-                return _settled(best, known)
+                return settled(best, known)
     return best
 
 
@@ -102,7 +63,7 @@ def _by_role(events: Sequence[Event], meaning: Names) -> dict[str, list[tuple[in
             continue
         name = final_name(event.target)
         meant = meaning.role(name) if name else None
-        if meant is not None and (meant in _DATA or is_role(meant, meaning.cell)):
+        if meant is not None and (meant in DATA or is_role(meant, meaning.cell)):
             found.setdefault(meant, []).append((event.number, value, name))
     for number, target, value, lengths in listed(events, lambda target: _is_data(target, meaning)):
         name = final_name(target)
@@ -172,7 +133,7 @@ def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event]
         if is_matrix(role, cell):
             weights[role] = [entry for entry in weights[role] if entry[1].ndim == 2]
     if meaning.simple:
-        weights |= _with_unnamed(weights, _matrices(events))
+        weights |= _with_unnamed(weights, unnamed_matrices(events))
     if not has_weights(meaning, (role for role, own in weights.items() if own)) or not weights.get("Wy"):
         return
     matrices = [role for role in weights if is_matrix(role, cell)]
@@ -201,16 +162,6 @@ def ways(known: dict[str, list[tuple[int, Array, str]]], events: Sequence[Event]
                     yield problem, {**names, "X": name}, replace(layout, x=axes)
 
 
-def _matrices(events: Sequence[Event]) -> list[tuple[int, Array, str]]:
-    """What may be a weight though its name says nothing: matrices that are assigned and not zero."""
-    first: dict[tuple[Site, str], tuple[int, Array, str]] = {}
-    for e in events:
-        if e.array is not None and e.array.ndim == 2 and e.site.kind == "assign" and e.target and e.array.any():
-            first.setdefault((e.site, e.target), (e.number, e.array, final_name(e.target)))
-    outermost = sorted(first, key=lambda place: bool(place[0].loops or place[0].function))
-    return [first[place] for place in outermost]
-
-
 def _with_unnamed(weights: Known, others: list[tuple[int, Array, str]]) -> Known:
     """A simple RNN's weights, other matrices in place of those that no name says."""
     found = {role: weights.get(role, []) for role in ("Wx", "Wa", "Wy")}
@@ -220,24 +171,6 @@ def _with_unnamed(weights: Known, others: list[tuple[int, Array, str]]) -> Known
     taken = {w[2] for role in ("Wx", "Wa", "Wy") for w in named.get(role, found[role])}
     unnamed = [w for w in others if w[2] not in taken and units & set(w[1].shape)]
     return {**found, **{role: own or unnamed for role, own in named.items()}}
-
-
-def _step_by_step(events: Sequence[Event], size: int, meaning: Names | None = None) -> Iterator[tuple[Array, str]]:
-    """Arrays (T, size) of what is made anew in every round of a loop, or appended there, such as the inputs of one sample; with a meaning
-    of names only what is called targets."""
-    runs: dict[Any, list[Event]] = {}
-    for event in events[:4000]:
-        site = event.site
-        if site.kind not in ("assign", "append") or not site.loops or not is_array(event.value):
-            continue
-        if event.value.size == size and (meaning is None or meaning.role(final_name(event.target)) == "y"):
-            runs.setdefault((site, event.rounds[:-2]), []).append(event)
-    seen: set[Site] = set()
-    for (site, _), own in runs.items():
-        whole = len(own) > 1 and [e.rounds[-2] for e in own] == list(range(len(own)))
-        if whole and site not in seen and (size == 1 or any(e.value.any() for e in own)):
-            seen.add(site)
-            yield np.array([e.value.ravel() for e in own]), site.target
 
 
 def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int, int, int, Layout]]:
@@ -292,7 +225,7 @@ def _inputs(known: Known, events: Sequence[Event], features: int) -> Iterator[tu
                 yield X[None, :, None], "T", name
             elif value.dtype.kind in "iu" and value.min() >= 0 and value.max() < features:
                 yield np.eye(features)[value][None], "t", name
-    for rows, name in _step_by_step(events, features):
+    for rows, name in step_by_step(events, features):
         yield rows[None].astype(float), "TD", name
 
 
@@ -320,229 +253,3 @@ def _initial(known: Known, problem: Problem) -> Iterator[Mapping[str, Array]]:
                 found[name] = own.astype(float)
     if found:
         yield found
-
-
-def _settled(found: Found, known: Known) -> Found:
-    """With its targets and read-out, the samples that were really run, and only what came before the first update."""
-    update = _first_update(found)
-    events = tuple(e for e in found.events if update is None or e.number < update.number)
-    found = replace(found, update=update)
-    best: tuple[int, Problem, str] | None = None
-    for problem, name in with_targets(found, known):
-        score = _agreement(problem, events)
-        if best is None or score > best[0]:
-            best = score, problem, name
-    if best is None:
-        return replace(found, events=events, has_targets=False)
-    problem, names = best[1], {**found.arrays, **({"y": best[2]} if best[2] else {})}
-    samples = _samples_run(problem, events)
-    if 0 < len(samples) < len(problem.X):
-        some = list(samples)
-        lengths = None if problem.lengths is None else problem.lengths[some]
-        initial = {name: value[some] for name, value in problem.initial.items()}
-        problem = replace(problem, X=problem.X[some], y=problem.y[some], lengths=lengths, initial=initial)
-    return replace(found, problem=problem, events=events, arrays=names, samples=samples)
-
-
-def _first_update(found: Found) -> Event | None:
-    """The first event in which a weight takes a new value, where the backward pass is done; if it is not done yet then, the next such
-    event, or the one with which the next forward pass begins."""
-    roles_of = [role for role in found.arrays if is_role(role, found.problem.network.table)]
-    weights = [(role, w) for role in roles_of if (w := layouts.weight(role, found.problem, found.layout)).any()]
-    forward = _forward_sites(found)
-    begun = early = False
-    for before, event in itertools.pairwise(found.events):
-        is_gradient = bool(event.target) and gradient_meant(found, event.target) is not None
-        begun = begun or is_gradient
-        if early and event.site in forward:
-            return event
-        if not begun or is_gradient or not is_array(event.value) or not _may_be_update(found, event):
-            continue
-        if not any(_is_changed(found, event, before, role, weight) for role, weight in weights):
-            continue
-        if event.site.loops and not any(event.site.loops[-1] in site.loops for site in forward):
-            early = True  # inside the loop of the backward pass
-        else:
-            return event
-    return None
-
-
-def _is_changed(found: Found, event: Event, before: Event, role: str, weight: Array) -> bool:
-    """Whether an event gives a weight another value: under its name, by adding to it under any name, or one near it."""
-    value = np.asarray(event.value)
-    if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
-        return False
-    change, size = value.ravel() - weight.ravel(), float(np.linalg.norm(weight))
-    distance = float(np.linalg.norm(change)) / size
-    if 0.0 < distance < 0.5 or (distance and final_name(event.target) == found.arrays.get(role)):
-        return True
-    if event.site.kind != "after" or (before.site.line, before.site.kind) != (event.site.line, "increment"):
-        return False
-    added = np.abs(np.asarray(before.value))
-    return added.size == change.size and np.allclose(np.abs(change), added.ravel(), rtol=1e-6, atol=1e-9 * size)
-
-
-def _forward_sites(found: Found) -> set[Site]:
-    """Where states of the forward pass are computed."""
-    states = np.asarray(found.problem.tape[found.problem.network.table.output])[1:]
-    sums = np.sort([float(np.abs(part).sum()) for state in states for part in (state, *state)])
-    sites: set[Site] = set()
-    for event in found.events[:FORWARD_EVENTS]:
-        value = event.array
-        if value is None or event.site.kind == "part" or value.size not in (states[0].size, states[0, 0].size):
-            continue
-        near = SAME_SUM_SINGLE if value.dtype == np.float32 else SAME_SUM
-        total = float(np.abs(value).sum(dtype=np.float64))
-        k = int(np.searchsorted(sums, total * (1 - near)))
-        if k < len(sums) and 0 < sums[k] <= total * (1 + near):
-            sites.add(event.site)
-    return sites
-
-
-def _may_be_update(found: Found, event: Event) -> bool:
-    """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
-    name = final_name(event.target)
-    meant = found.meaning.role(name) if name else None
-    named = name in found.arrays.values() or meant == "params" or (meant or "") in found.arrays
-    return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in _DATA)
-
-
-def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
-    B, T = found.problem.X.shape[:2]
-    C = found.problem.network.outputs
-    seen, fits = list[Array](), False
-    rows = ((y, name) for size in {1, C} for y, name in _step_by_step(found.events, size, found.meaning))
-    stepwise = [(y[None], name) for y, name in rows if B == 1 and len(y) == T]
-    for value, name in (*stepwise, *((value, name) for _, value, name in known.get("y", [])[: 4 * CANDIDATES])):
-        if any(s.shape == value.shape and np.array_equal(s, value) for s in seen):
-            continue
-        if value.ndim > 1 and not value.any():
-            continue  # before it is filled
-        seen.append(value)
-        for loss, predict, y in _target_readings(value, B, T, C):
-            fits = True
-            network = replace(found.problem.network, loss=loss, predict=predict)
-            yield replace(found.problem, network=network, y=y), name
-    if not fits and B == 1:  # a target that is the variable of a loop, or one of those of all samples
-        network = replace(found.problem.network, loss="cross-entropy" if C > 1 else "binary")
-        yield from ((replace(found.problem, network=network, y=np.array([c])), "") for c in range(max(C, 2)))
-
-
-def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str, str, Array]]:
-    whole = value.dtype.kind in "iub" or bool(np.all(value == np.round(value)))
-    flat = value.squeeze() if value.ndim > 1 else value
-    for predict, shape in (("last", (B,)), ("every", (B, T)), ("every", (T, B))):
-        every = predict == "every"
-        numbers = value if value.shape == shape else flat if flat.shape == shape else None
-        if numbers is None and value.size == int(np.prod(shape)) and B == 1:
-            numbers = value.reshape(shape)
-        if numbers is not None:
-            turned = numbers.T if every and shape == (T, B) else numbers
-            if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
-                yield "cross-entropy", predict, turned.astype(int)
-            if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
-                yield "binary", predict, turned.astype(int)
-            if C == 1:
-                yield "squared", predict, turned.astype(float)[..., None]
-        sizes = (*shape, C)
-        for order in itertools.permutations(range(len(sizes))):
-            if value.shape != tuple(sizes[k] for k in order) or (every and shape == (T, B)):
-                continue
-            turned = value.transpose(np.argsort(order))
-            if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
-                yield "cross-entropy", predict, turned.argmax(axis=-1)
-            yield "squared", predict, turned.astype(float)
-
-
-def _agreement(problem: Problem, events: Sequence[Event]) -> int:
-    """How many outputs, deltas and read-out gradients of the problem were computed."""
-    wanted = ("p", "logits", "dlogits", "dWy") if problem.network.head.classes else ("dlogits", "dWy")
-    reference = Reference(problem, only=wanted)
-    seen: set[tuple[str, int | None, int | None]] = set()
-    sizes = reference.sizes(*wanted)
-    for event in events[:4000]:
-        value = event.array
-        if value is None or value.size not in sizes:
-            continue
-        for match in reference.matches(value)[:3]:
-            if match.entry.name in wanted:
-                seen.add((match.entry.name, match.entry.t, match.entry.sample))
-    return len(seen) + 3 * len({s[0] for s in seen} & {"dlogits"}) + (len({s[1] for s in seen if s[0] == "p"}) > 1)
-
-
-def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
-    """The samples whose last state was computed; all of them where they were computed together."""
-    a = np.asarray(problem.tape[problem.network.table.output])[-1]
-    sums = np.abs(a).sum(axis=1)
-    whole = float(sums.sum())
-    seen = np.zeros(len(a), bool)
-    for event in events:
-        value = event.array
-        if value is None or value.size not in (a.shape[1], a.size):
-            continue
-        total = float(np.abs(value).sum(dtype=np.float64))
-        near = SAME_SUM_SINGLE if value.dtype == np.float32 else SAME_SUM
-        if value.size == a.size and abs(total - whole) < near * whole:
-            return tuple(range(len(a)))
-        if value.size == a.shape[1]:
-            seen |= np.abs(sums - total) < near * np.maximum(sums, near)
-    return tuple(int(b) for b in np.flatnonzero(seen)) or tuple(range(len(a)))
-
-
-# Gradients
-
-
-def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
-    """The last value of each gradient before the first update, in our layout."""
-    result: dict[str, Array] = {}
-    problem, cell = found.problem, found.problem.network.table
-    shapes = {
-        r: layouts.weight(r, problem, found.layout).size for r in (*found.arrays, *cell.parameters) if is_role(r, cell)
-    }
-    held = found.held
-    for event in found.events:
-        value = event.array if event.array is not None else (event.value if is_array(event.value) else None)
-        if value is None or event.site.kind in ("part", "increment", "append"):
-            continue
-        meant = gradient_meant(found, event.target)
-        if meant in shapes and value.size == shapes[meant]:
-            own = layouts.weight_back(meant, value.astype(float), problem, found.layout)
-            result |= {name: part for name, part in own.items() if name in held}
-    for event in found.events if held - result.keys() else ():
-        if event.array is None or found.meaning.role(final_name(event.target)) is not None:
-            continue
-        for match in reference.matches(event.array):
-            name = match.entry.name.removeprefix("d")
-            if match.entry.kind == "value" and name in held and match.entry.is_gradient and name not in result:
-                result |= layouts.weight_back(name, event.array.astype(float), problem, found.layout)
-    return {name: -value for name, value in result.items()} if _is_added(found, result) else result
-
-
-def _is_added(found: Found, gradients: Mapping[str, Array]) -> bool:
-    """Whether the first update adds what is called the gradient: then it is the direction of descent."""
-    problem, cell = found.problem, found.problem.network.table
-    value = found.update.value if found.update is not None else None
-    if not is_array(value):
-        return False
-    for role in found.arrays:
-        if not is_role(role, cell) or value.shape != layouts.weight(role, problem, found.layout).shape:
-            continue
-        for name, part in layouts.weight_back(role, value.astype(float), problem, found.layout).items():
-            change = part.ravel() - np.ravel(problem.parameters[name])
-            gradient = np.ravel(gradients.get(name, np.zeros_like(part)))
-            size = float(np.linalg.norm(change) * np.linalg.norm(gradient))
-            if abs(float(change @ gradient)) > 0.9 * size > 0:
-                return bool(change @ gradient > 0)
-    return False
-
-
-def gradient_meant(found: Found, target: str) -> str | None:
-    """The array of parameters whose gradient a target is called."""
-    name = final_name(target)
-    if name in found.arrays.values():
-        return None  # the weights of the gate g end in g, as gradients may: Wxg
-    cell = found.problem.network.table
-    roles_of = {own: role for role, own in found.arrays.items() if is_role(role, cell)}
-    meant = next((roles_of[own] for own in roles.differentiated(name) if own in roles_of), None)
-    meant = meant or found.meaning.gradient(name)
-    return meant if meant is not None and is_role(meant, cell) else None

@@ -16,7 +16,8 @@ from engine.doctor.finding import readings_of
 from engine.doctor.layouts import Layout
 from engine.doctor.names import SIMPLE, Names, has_weights, readings
 from engine.doctor.problem import Problem
-from engine.doctor.recognising import Found, Known, ways, with_targets
+from engine.doctor.recognising import ways
+from engine.doctor.settling import Found, Known, with_targets
 from engine.doctor.stacking import OWN, SECOND, axes_of, held, is_matrix, is_role
 from engine.errors import InputError
 from engine.files.raw import shown

@@ -10,9 +10,9 @@ import numpy as np
 
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Entry, same
+from engine.doctor.runs import Event
 from engine.doctor.targets import base_name, read_names
 from engine.doctor.timeline import Seen, Timeline
-from engine.doctor.trying import Event
 
 NEAR = 400
 """Events before a call's own among which those of the function called are looked for."""

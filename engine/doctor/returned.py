@@ -15,7 +15,7 @@ from engine.doctor.values import is_array
 from engine.functions import Array
 
 if TYPE_CHECKING:
-    from engine.doctor.trying import Event
+    from engine.doctor.runs import Event
 
 
 def gradients_in(

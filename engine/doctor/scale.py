@@ -11,7 +11,7 @@ import numpy as np
 from engine.doctor.matching import Reference
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.returned import is_loss
-from engine.doctor.trying import Run
+from engine.doctor.runs import Run
 from engine.doctor.values import is_array
 from engine.functions import Array
 from engine.tape import record

@@ -15,6 +15,7 @@ import numpy as np
 from engine.doctor import clock, comparing, layouts, roles
 from engine.doctor.anatomy import Function, Program
 from engine.doctor.calls import LEARNING_RATE
+from engine.doctor.collecting import gradients_of
 from engine.doctor.conventions import of_weights, shown_axes
 from engine.doctor.explaining import OTHER_LOSS, located, unless_forward_unknown, without_read_out
 from engine.doctor.instrument import instrument
@@ -27,14 +28,15 @@ from engine.doctor.patient import CannotRun, Patient, is_of_loss, place_of
 from engine.doctor.problem import Measurement, Problem, is_simple, kind_of, make_problem
 from engine.doctor.process import Process
 from engine.doctor.raised import raised
-from engine.doctor.recognising import Found, gradient_meant, gradients_of, recognised
+from engine.doctor.recognising import recognised
 from engine.doctor.report import Finding, Report
+from engine.doctor.runs import Event, Run, events_of
 from engine.doctor.scale import Scale, find_scale, scales
+from engine.doctor.settling import Found, gradient_meant
 from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
 from engine.doctor.side_by_side import Arrays
 from engine.doctor.targets import final_name
 from engine.doctor.timeline import Compared, Scales
-from engine.doctor.trying import Event, Run, events_of
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
 from engine.functions import Array

@@ -13,10 +13,10 @@ from engine.doctor.feeding import feeding
 from engine.doctor.instrument import Site
 from engine.doctor.matching import Match, Reference
 from engine.doctor.names import SIMPLE, Names
+from engine.doctor.runs import Event
 from engine.doctor.source import Source
 from engine.doctor.stacking import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.targets import base_name, final_name, grad_param, read_names
-from engine.doctor.trying import Event
 from engine.doctor.values import is_array
 from engine.functions import Array
 
