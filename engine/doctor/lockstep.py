@@ -17,6 +17,7 @@ from engine.doctor import roles
 from engine.doctor.blaming import Step, blamed
 from engine.doctor.expecting import expected, operands
 from engine.doctor.instrument import Site
+from engine.doctor.laying import laid_out
 from engine.doctor.matching import SINGLE, TOLERANCE, Entry, Match
 from engine.doctor.problem import Problem
 from engine.doctor.report import Report
@@ -265,7 +266,9 @@ class Lockstep:
         if entry is None:
             return Value(target, theirs, state)
         own_scale = scale if state == "right" or (entry.is_gradient and entry.kind != "derivative") else 1.0
-        ours, cells = self._laid_out(entry, theirs, exact=state == "right")
+        ours, cells = laid_out(
+            self._tape, entry, theirs, turned=None if state == "right" else self.compared.scales.turned
+        )
         shown = own_scale / self._unit if entry.is_gradient and entry.kind != "derivative" else own_scale
         return Value(target, theirs, state, entry, None if ours is None else own_scale * ours, cells, shown)
 
@@ -338,43 +341,6 @@ class Lockstep:
             if match is not None and match.entry.t is not None:
                 return match.entry.sample
         return None
-
-    # How the reference's value lies in the user's code
-
-    def _laid_out(self, entry: Entry, theirs: Array, *, exact: bool) -> tuple[Array | None, NDArray[np.int64] | None]:
-        """A reference value and its cells in the layout of the user's; None where its size is another.
-
-        A square one lies as weights do in the user's code, unless it is known (`exact`) which way fits.
-        """
-        cells = self._cells(entry)
-        ways = [(w(entry.value), w(cells) if cells is not None else None) for w in _ways(entry.value, theirs.shape)]
-        if not ways:
-            return None, None
-        if exact:
-            return min(ways, key=lambda way: _misfit(way[0], theirs))
-        turned = entry.name.removeprefix("d") in self.compared.scales.turned
-        return ways[-1 if turned else 0]
-
-    def _cells(self, entry: Entry) -> NDArray[np.int64] | None:
-        tape = self._tape
-        if entry.name not in tape and entry.name not in tape.parameters:
-            return None
-        whole = np.asarray(tape[entry.name])
-        cells = np.arange(whole.size, dtype=np.int64).reshape(whole.shape)
-        quantity = tape.plan.program.quantities.get(entry.name)
-        if quantity is not None and quantity.rows:
-            extra = quantity.rows == "T+1"
-            if entry.t is not None:
-                cells = cells[entry.t if extra else entry.t - 1]
-            if entry.sample is not None:
-                cells = cells.take([entry.sample], axis=0 if entry.t is not None else 1)
-            if entry.t is None and entry.value.shape[0] < len(cells):
-                without_first = cells[1:].reshape(entry.value.shape)
-                without_last = cells[:-1].reshape(entry.value.shape)
-                cells = without_first if np.array_equal(entry.value, whole.ravel()[without_first]) else without_last
-        elif entry.sample is not None and entry.kind == "value":
-            cells = cells.take([entry.sample], axis=0)
-        return cells.reshape(entry.value.shape) if cells.size == entry.value.size else None
 
     # The reference at the same place
 
@@ -484,32 +450,3 @@ def _executions(events: Sequence[Event]) -> Iterator[Execution]:
 
 def _run_of(event: Event) -> tuple[object, ...]:
     return event.site.line, event.site.function, event.rounds, event.sample
-
-
-def _ways(value: Array, shape: tuple[int, ...]) -> list[_Way]:
-    """The orders of axes in which an array has a shape, as it is first; those of length one do not count."""
-    if value.size != int(np.prod(shape)):
-        return []
-    wanted = tuple(n for n in shape if n != 1)
-    squeezed = value.squeeze()
-    ways = [
-        _Way(order, shape)
-        for order in itertools.permutations(range(squeezed.ndim))
-        if squeezed.transpose(order).shape == wanted
-    ]
-    return ways or [_Way(tuple(range(squeezed.ndim)), shape)]
-
-
-@dataclass(frozen=True)
-class _Way:
-    order: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    def __call__(self, value: Array) -> Array:
-        return value.squeeze().transpose(self.order).reshape(self.shape)
-
-
-def _misfit(ours: Array, theirs: Array) -> float:
-    """How far two arrays are from being multiples of each other."""
-    scale = float(np.vdot(ours, theirs)) / max(float(np.vdot(ours, ours)), 1e-300)
-    return float(np.abs(theirs - scale * ours).max(initial=0.0))

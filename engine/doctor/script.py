@@ -1,57 +1,23 @@
 """A whole script, global variables and all: it runs once, its arrays are recognised by name, shape and value, and the reference runs on the
-same data and weights, up to the first update. A function that makes its own weights and trains inside is the same, with our data."""
+same data and weights, up to the first update; where that is too much, once more on less."""
 
 from __future__ import annotations
 
 import ast
-import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from engine.doctor import clock, comparing, layouts, roles
 from engine.doctor.anatomy import Function, Program
-from engine.doctor.calls import LEARNING_RATE
-from engine.doctor.collecting import gradients_of
-from engine.doctor.conventions import of_weights, shown_axes
-from engine.doctor.explaining import OTHER_LOSS, located, unless_forward_unknown, without_read_out
 from engine.doctor.instrument import instrument
-from engine.doctor.layouts import Layout
-from engine.doctor.losses import Loss, agrees, another_loss
-from engine.doctor.matching import MOST_SAMPLES, SINGLE, Reference
-from engine.doctor.names import words_in
-from engine.doctor.naming import constants
-from engine.doctor.patient import CannotRun, Patient, is_of_loss, place_of
-from engine.doctor.problem import Measurement, Problem, is_simple, kind_of, make_problem
+from engine.doctor.patient import CannotRun, Patient
 from engine.doctor.process import Process
-from engine.doctor.raised import raised
-from engine.doctor.recognising import recognised
-from engine.doctor.report import Finding, Report
-from engine.doctor.runs import Event, Run, events_of
-from engine.doctor.scale import Scale, find_scale, scales
-from engine.doctor.settling import Found, gradient_meant
-from engine.doctor.shortening import LONG, Cut, Further, Shapes, data_targets, fewer_samples, fewer_steps, in_double
-from engine.doctor.side_by_side import Arrays
-from engine.doctor.targets import final_name
-from engine.doctor.timeline import Compared, Scales
-from engine.doctor.values import is_array
-from engine.doctor.variants import CATALOGUE
-from engine.functions import Array
-from engine.network import TRUNCATIONS
+from engine.doctor.report import Report
+from engine.doctor.shortening import Cut, Shapes, data_targets, fewer_samples, fewer_steps, in_double
+from engine.doctor.trainer import examine_trainer
+from engine.doctor.verdict import AGAIN, SECONDS, WHOLE, Verdict, compared_run, events_in, explained, run_script
 
-SECONDS, AGAIN = 2.5, 1.2
-"""For the script's own run; for another one with fewer data or another line."""
-CALLS = 2.0
-"""For calling a function that trains with data in one layout after the other."""
-LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
-HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
-ROOM = 48 << 20
-"""Bytes recorded of the script's own run; of a smaller one four times as many."""
-LARGEST = 500_000
-"""Samples times steps times units for which every mistake can be tried in time."""
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
@@ -61,47 +27,14 @@ def examine_script(found: Program, process: Process) -> Report:
     made = instrument(found.source.tree())
     patient = Patient(found, process, made.sites, made.loops)
     if trainer is not None and not _is_called(found, trainer):
-        return _examine_trainer(patient, trainer)
-    return _explained(patient, _verdict_on(patient))
-
-
-WHOLE = Cut(frozenset(), double=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Verdict:
-    """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
-    over, `cut` how the script's own were made fewer, `other` the loss that is computed where it is not the read-out's own."""
-
-    report: Report
-    found: Found
-    gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    given: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    cut: Cut = WHOLE
-    outputs: bool = True
-    tolerance: float = comparing.RIGHT
-    other: Loss | None = None
-
-    @property
-    def is_single(self) -> bool:
-        """Whether it was computed in single precision."""
-        return self.tolerance != comparing.RIGHT
-
-    def gains_from(self, further: Further) -> bool:
-        """Whether a run that is smaller in this way would tell more."""
-        samples, steps, _ = self.found.problem.X.shape
-        large: dict[Further, bool] = {
-            fewer_samples: samples > MOST_SAMPLES,
-            fewer_steps: steps > LONG,
-            in_double: self.is_single,
-        }
-        return self.report.verdict == "wrong" and not self.report.reason and large[further]
+        return examine_trainer(patient, trainer)
+    return explained(patient, _verdict_on(patient))
 
 
 def _verdict_on(patient: Patient) -> Verdict:
     """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
     targets = data_targets([name for site in patient.sites for name in (site.target, *site.names)])
-    answer = _run(patient, patient.source.text, Cut(targets, double=False))
+    answer = run_script(patient, patient.source.text, Cut(targets, double=False))
     shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
     too_much = answer.get("error", {}).get("kind") in TOO_MUCH
     is_part = too_much and not answer["updated"]  # not even one backward pass
@@ -116,7 +49,7 @@ def _verdict_on(patient: Patient) -> Verdict:
         cut = further(shapes, done) if gains else None
         if cut is None:
             continue
-        again = _run(patient, patient.source.text, cut)
+        again = run_script(patient, patient.source.text, cut)
         smaller = _tried(patient, again, cut)
         if again.get("error", {}).get("kind", "Stopped") in TOO_MUCH:
             done = cut  # text and data were cut alike
@@ -137,21 +70,6 @@ def _tried(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Ver
         return refused
 
 
-def _run(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
-    """What the worker says of the whole script."""
-    return patient.process.ask(
-        "load",
-        seconds=AGAIN if cut.double else SECONDS,
-        room=4 * ROOM if cut.double else ROOM,
-        file=str(patient.process.file),
-        name="__main__",
-        text=text,
-        record=True,
-        stops=True,
-        cut=cut.to_request(),
-    )
-
-
 def _is_called(found: Program, function: Function) -> bool:
     """Whether the script itself calls a function, directly or through others."""
     names = {f.node.name for f in found.functions if f is function or found.calls(f, function)}
@@ -165,83 +83,12 @@ def _is_called(found: Program, function: Function) -> bool:
     return False
 
 
-def _events(patient: Patient, answer: Mapping[str, Any]) -> tuple[Event, ...]:
-    return tuple(events_of(patient.sites, answer))
-
-
-def _examine_trainer(patient: Patient, trainer: Function) -> Report:
-    """Calls the function with our data, in one layout after the other."""
-    answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
-    if "error" in answer:
-        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
-    refused: CannotRun | None = None
-    broken: Verdict | None = None
-    deadline = clock.now() + CALLS
-    for layout, y in itertools.product(LAYOUTS, TARGETS):
-        tried: list[Verdict] = []
-        for head, outputs in HEADS:
-            data = make_problem(initial=False, loss=head, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2)
-            request = {
-                "function": trainer.node.name,
-                "method": False,
-                "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
-            }
-            result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
-            given = {"X": data.X, "y": data.y}
-            try:
-                verdict = _compared(patient, _events(patient, result), result.get("error"), given, trainer.name)
-            except CannotRun as error:
-                refused = refused or error
-                continue
-            if verdict.report.reason:
-                broken = broken or verdict
-                continue
-            tried.append(verdict)
-            if verdict.report.verdict == "correct" and verdict.report.loss_matches:
-                break
-        if tried:  # of one layout only: in another one a mistake may hide
-            return _explained(patient, max(tried, key=_rightness))
-        if clock.now() > deadline:
-            break
-    if broken is not None:
-        return _explained(patient, broken)
-    assert refused is not None
-    raise refused
-
-
-def _rightness(verdict: Verdict) -> tuple[float, ...]:
-    """Of verdicts with targets of several kinds the likelier ones come later."""
-    right = sum(each.ok for each in verdict.report.parameters.values())
-    return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
-
-
-def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    for name, default in trainer.parameters:
-        meant = roles.role(name)
-        if meant == "X":
-            named[name] = layouts.inputs(problem, layout, None)
-        elif meant == "y":
-            named[name] = layouts.targets(problem, layout, None)
-        elif meant == "once":
-            named[name] = 1
-        elif default is None:
-            sizes = {**problem.network.sizes, "B": len(problem.X), "T": problem.X.shape[1], "lr": LEARNING_RATE}
-            if meant not in sizes:
-                raise CannotRun(
-                    f"{trainer.name} takes {name}, which no known name explains; give it a default value",
-                    trainer.node.lineno,
-                )
-            named[name] = sizes[meant]
-    return named
-
-
 def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict:
     """The verdict on a run of the script."""
     error = answer.get("error")
     if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
         raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
-    found = _compared(patient, _events(patient, answer), error, {}, "", cut)
+    found = compared_run(patient, events_in(patient, answer), error, {}, "", cut)
     notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
     return replace(found, report=replace(found.report, notes=notes))
 
@@ -252,250 +99,3 @@ def _is_its_own(error: Mapping[str, Any], cut: Cut) -> bool:
     about_shapes = error["kind"] == "ValueError" and re.search("aligned|matmul|broadcast", str(error["message"]))
     known = error["kind"] in ("NameError", "UnboundLocalError", "AttributeError", "TypeError")
     return known or (bool(about_shapes) and not sizes & {*cut.samples, *cut.steps})
-
-
-def _compared(
-    patient: Patient,
-    events: tuple[Event, ...],
-    error: Mapping[str, Any] | None,
-    given: Mapping[str, Array],
-    function: str,
-    cut: Cut = WHOLE,
-) -> Verdict:
-    """The gradients that a run computed, compared with the reference's."""
-    found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
-    harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
-    if found is None or found.share < 1.0:
-        if error is not None:
-            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        raise CannotRun(_unrecognised(events, found))
-    reference = Reference(found.problem, Arrays(frozenset(found.arrays), found.layout.order))
-    run = Run((), (), found.events)
-    gradients = gradients_of(found, reference)
-    conventions = _conventions(found)
-    right = _scales(found, 1.0)
-    base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
-    if error is not None and not harmless and _is_unfinished(patient, found, events, error):
-        ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
-        if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
-            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, cut))
-        return Verdict(report, found)
-    if not gradients:
-        raise CannotRun(
-            f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
-            "(dWx, grad_Wa, ...)"
-        )
-    scale, other = _scale(patient, found, gradients, reference)
-    gradients = _without_penalty(found.problem, gradients, other, scale)
-    conventions["reduction"] = scale.words
-    if other is not None and agrees(other, Measurement(None, gradients)):
-        parameters = {n: comparing.compare(value, other.gradients[n]) for n, value in gradients.items()}
-        right_for_it = replace(base, verdict="correct", loss_matches=True, parameters=parameters)
-        return Verdict(replace(right_for_it, conventions=conventions), found)
-    tolerance = comparing.RIGHT_SINGLE if run.is_single else comparing.RIGHT
-    parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
-    if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
-        scale, gradients = own
-        parameters = comparing.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
-    wrong = frozenset(name for name, each in parameters.items() if not each.ok)
-    outputs = _outputs_seen(reference, found.events)
-    if wrong and not found.has_targets:
-        raise CannotRun(
-            f"its forward pass is that of {kind_of(found.problem)}, but which of its arrays holds the targets is not known; "
-            "call it y, labels or targets"
-        )
-    if (wrong or not outputs) and harmless and len(found.events) == len(events):
-        raise CannotRun(
-            "it computes more in one backward pass than can be recorded, so the end of the pass was not seen; "
-            "examine it on fewer samples or time steps"
-        )
-    notes = [*_script_notes(found, error if harmless else None), *([] if scale.loss_agrees else [OTHER_LOSS])]
-    report = replace(
-        base,
-        verdict="wrong" if wrong or not outputs else "correct",
-        conventions=conventions,
-        loss_matches=outputs and scale.loss_agrees,
-        parameters=parameters,
-        notes=tuple(notes),
-        compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
-    )
-    return Verdict(report, found, gradients, given, cut, outputs, tolerance, other)
-
-
-def _scale(
-    patient: Patient, found: Found, gradients: Mapping[str, Array], reference: Reference
-) -> tuple[Scale, Loss | None]:
-    """The scale of the program's loss, and what that loss is where it is not the read-out's own."""
-    run, measured = Run((), (), found.events), Measurement(None, gradients)
-    scale, other = find_scale(found.problem, run, measured, reference, single=False), None
-    computed = scale.loss_agrees and scale.source in ("loss", "gradients")
-    if not computed and is_simple(found.problem):
-        other = another_loss(found.problem, run, measured, False, patient.program.tree)
-        scale = other.scale if other is not None else scale
-    if len(found.samples) == 1:
-        scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
-    return scale, other
-
-
-def _without_penalty(
-    problem: Problem, gradients: Mapping[str, Array], other: Loss | None, scale: Scale
-) -> dict[str, Array]:
-    """Gradients in the reference's scale, without what a penalty on the weights adds."""
-    penalty = other.penalty if other is not None else None
-    return {
-        name: (value - (penalty.gradient(problem, name) if penalty else 0.0)) / scale.factor
-        for name, value in gradients.items()
-    }
-
-
-def _in_other_words(
-    found: Found, gradients: Mapping[str, Array], scale: Scale, cut: Cut
-) -> tuple[Scale, dict[str, Array]] | None:
-    """The gradients where the number of all samples stands in the text as something else, as in a mean taken by times 0.001."""
-    for ratio, (factor, words) in itertools.product(cut.ratios, scales(found.problem, single=False).items()):
-        own = {name: value * scale.factor * ratio / factor for name, value in gradients.items()}
-        if all(each.ok for each in comparing.compare_all(found.problem, own, found.missing).values()):
-            return Scale(factor / ratio, words, "gradients", scale.loss_agrees), own
-    return None
-
-
-def _explained(patient: Patient, verdict: Verdict) -> Report:
-    """The report with the mistakes, their places and corrected lines."""
-    report, found, gradients = verdict.report, verdict.found, verdict.gradients
-    if report.verdict == "correct" or report.reason:
-        return report
-    assert report.compared is not None
-    own = Measurement(None, gradients, frozenset(found.problem.parameters) - gradients.keys())
-
-    def measure(problem: Problem) -> Measurement:
-        return (
-            own
-            if problem is found.problem
-            else Measurement(None, {}, error="the script fixes its own data and weights")
-        )
-
-    def verify(text: str) -> bool:
-        return not verdict.given and _is_right(patient, text, verdict.cut)
-
-    if found.problem.X.shape[0] * found.problem.X.shape[1] * found.problem.network.hidden > LARGEST:
-        first = report.compared.timeline.first_wrong()
-        place = place_of(patient, report.compared.timeline, first) if first is not None else None
-        words = "it is too large for its mistakes to be looked for by name; examine it on fewer samples or time steps"
-        report = replace(report, first_divergence=place, notes=(*report.notes, words))
-        return unless_forward_unknown(report, verdict.outputs)
-    report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
-    report = without_read_out(report, verdict.other)
-    if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
-        mistake = CATALOGUE["truncated-early"]
-        wrong = tuple(sorted(name for name, each in report.parameters.items() if not each.ok))
-        finding = Finding("truncated-early", mistake.title, wrong, 0.0, report.first_divergence)
-        words = f"the gradients are those of truncated backpropagation with K = {steps}"
-        report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
-    return unless_forward_unknown(report, verdict.outputs)
-
-
-def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> Scales:
-    turned = layouts.turned(found.problem.network.table, found.layout)
-    return Scales(factor, wrong, turned, found.meaning, found.layout.order)
-
-
-def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
-    """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later,
-    or are added to in the loop that it is in."""
-    if len(found.events) < len(events):
-        return False
-    line = error.get("line") or 0
-    own = [site for site in patient.sites if site.target and gradient_meant(found, site.target)]
-    loops = {site.loops[-1:] for site in patient.sites if site.line <= line <= site.end} - {()}
-    added = any(site.kind == "increment" and site.loops[-1:] in loops for site in own)
-    return not own or added or line <= max(site.end for site in own)
-
-
-def _truncation(patient: Patient, verdict: Verdict) -> int | None:
-    """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise.
-
-    Numbers that stand in the program are tried first, the others as long as there is time.
-    """
-    found, problem = verdict.found, verdict.found.problem
-    steps = problem.X.shape[1]
-    written = [int(n) for n in constants(patient.program.tree) if n == int(n) and 1 <= n < steps]
-    for reach in dict.fromkeys((*written, *range(1, steps))):
-        for how in TRUNCATIONS:
-            cut = replace(problem, network=replace(problem.network, truncate=reach, truncate_by=how))
-            compared = comparing.compare_all(cut, verdict.gradients, found.missing, tolerance=verdict.tolerance)
-            if all(each.ok for each in compared.values()):
-                return reach
-        if patient.time_left() == 0.0:
-            break
-    return None
-
-
-def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
-    """Whether a changed script's gradients are right."""
-    made = instrument(ast.parse(text))
-    changed = replace(patient, sites=made.sites, loops=made.loops)
-    try:
-        verdict = _compared(changed, _events(changed, _run(changed, text, cut)), None, {}, "")
-    except CannotRun:
-        return False
-    return all(each.ok for each in verdict.report.parameters.values())
-
-
-def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
-    if found is None:
-        names = sorted({final_name(e.target) for e in events if e.array is not None and e.target})[:12]
-        return (
-            "there is no function that is a backward pass by its name, and among its arrays "
-            f"({', '.join(names) or 'none'}) X, Wx, Wa and Wy were not all found by their names; "
-            "name the function with --function"
-        )
-    if found.share:
-        return (
-            f"it computes the states of {kind_of(found.problem)} on its arrays at some steps only; "
-            "is it another cell, or are its sequences of different lengths?"
-        )
-    return "its arrays are known, but nothing it computes is a state of a simple RNN (tanh, relu or sigmoid) on them"
-
-
-def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
-    """Whether the outputs were computed: p, or for a squared loss the logits; in one array, by step, by sample or number by number."""
-    problem = reference.problem
-    name = "p" if problem.network.head.classes else "logits"
-    numbers = np.ravel(problem.tape[name]) if problem.network.outputs == 1 else np.empty(0)
-    for event in events:
-        if event.array is None:
-            if is_array(event.value) or isinstance(event.value, float | int):
-                own = np.asarray(event.value, dtype=float)
-                if own.size == 1 and np.isclose(own.item(), numbers, rtol=SINGLE, atol=0.0).any():
-                    return True
-        elif event.array.size <= problem.tape["logits"].size and any(
-            m.entry.name == name and abs(m.scale - 1) < 1e-6 for m in reference.matches(event.array)
-        ):
-            return True
-    return False
-
-
-def _conventions(found: Found) -> dict[str, str]:
-    problem = found.problem
-    result = {
-        "input": shown_axes(found.layout.x),
-        "sizes": f"B = {len(problem.X)}, T = {problem.X.shape[1]}, D = {problem.X.shape[2]}, H = {problem.network.hidden}, "
-        f"C = {problem.network.outputs}",
-        **of_weights(problem.network.table, problem.network.activation, found.arrays, found.layout),
-        "predict": "the last step" if problem.network.predict == "last" else "every step",
-        "read-out": problem.network.loss,
-    }
-    if problem.lengths is not None:
-        result["lengths"] = f"{min(problem.lengths)} to {max(problem.lengths)} steps"
-    names = ", ".join(f"{name} is {role}" for role, name in found.arrays.items() if name != role)
-    return {**result, "names": names} if names else result
-
-
-def _script_notes(found: Found, stopped: Mapping[str, Any] | None) -> list[str]:
-    notes = ["the script's own data and weights were used, up to the first update of the weights"]
-    if 0 < len(found.samples) < 2:
-        notes.append("the weights change after each sample: the first one was examined")
-    if stopped is not None:
-        notes.append("the script was stopped once enough was recorded")
-    return notes
