@@ -8,8 +8,8 @@ from functools import partial
 
 from benchmarks.measure import Row, milliseconds
 from benchmarks.models import Shape, network, samples
-from engine.plan import plan
-from engine.tape import Tape, record_with
+from engine.recording.plan import plan
+from engine.recording.tape import Tape, record_with
 
 LONG = Shape(1, 100_000, 8, 64)
 ROUNDS = 3

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.functions import Array
-from engine.network import Network
+from engine.language.functions import Array
+from engine.model.network import Network
 
 
 class Shape(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.models import Shape
-from engine.network import Network
+from engine.model.network import Network
 
 
 def products(network: Network, shape: Shape) -> Callable[[], None]:

@@ -10,8 +10,8 @@ from benchmarks.measure import Row, alternate, milliseconds, ratios
 from benchmarks.models import Shape, network, samples
 from benchmarks.products import products
 from benchmarks.torch_peer import available, torch_step
-from engine.plan import plan
-from engine.tape import record_with
+from engine.recording.plan import plan
+from engine.recording.tape import record_with
 
 SHAPES = (
     Shape(10, 10, 1, 10),

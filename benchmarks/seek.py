@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Row, milliseconds
 from benchmarks.models import MIDDLE, Shape, network, samples
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 
 SHAPES = (Shape(10, 10, 1, 8), MIDDLE, Shape(64, 200, 32, 128))
 SEEKS = 1000

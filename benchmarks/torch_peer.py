@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.models import Shape, samples
-from engine.network import Network
+from engine.model.network import Network
 
 
 def available() -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
 os.environ.pop("NO_COLOR", None)
 
+from engine.debug.places import parse_place
 from engine.doctor.opening import open_yours
-from engine.places import parse_place
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp
 from rnn_tui.screens.main import MainScreen

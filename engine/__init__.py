@@ -9,22 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.breakpoints import Breakpoint
-    from engine.debugger import Debugger, View
+    from engine.debug.breakpoints import Breakpoint
+    from engine.debug.debugger import Debugger, View
     from engine.errors import InputError
-    from engine.network import Network
-    from engine.program import Line, Point, Program
-    from engine.tape import Tape, record
+    from engine.model.network import Network
+    from engine.model.program import Line, Point, Program
+    from engine.recording.tape import Tape, record
 
 __all__ = ["Breakpoint", "Debugger", "InputError", "Line", "Network", "Point", "Program", "Tape", "View", "record"]
 
 _HOMES = {
-    "breakpoints": ("Breakpoint",),
-    "debugger": ("Debugger", "View"),
+    "debug.breakpoints": ("Breakpoint",),
+    "debug.debugger": ("Debugger", "View"),
     "errors": ("InputError",),
-    "network": ("Network",),
-    "program": ("Line", "Point", "Program"),
-    "tape": ("Tape", "record"),
+    "model.network": ("Network",),
+    "model.program": ("Line", "Point", "Program"),
+    "recording.tape": ("Tape", "record"),
 }
 
 

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.files.data import Data
 from engine.files.options import DEFAULTS
-from engine.functions import Array
-from engine.network import Network
-from engine.pytorch import as_array
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.model.pytorch import as_array
 from engine.session import Session
 from engine.text import clean
 

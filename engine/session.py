@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.cells import CELLS, Cell
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
+from engine.debug.whatif import what_if
 from engine.errors import InputError
 from engine.files.cell import read_cell
 from engine.files.data import Data, load
@@ -27,10 +27,10 @@ from engine.files.trace import (
     what_if_of,
 )
 from engine.files.weights import Weights, read_weights
-from engine.functions import Array
-from engine.network import Network
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.tables.cells import CELLS, Cell
 from engine.text import clean
-from engine.whatif import what_if
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,7 +176,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 
 
 def _edit(text: str) -> str:
-    from engine.edits import parse_edit
+    from engine.debug.edits import parse_edit
 
     try:
         return parse_edit(text).text

@@ -21,9 +21,9 @@ from engine.session import Session, open_session
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from engine.debugger import Debugger
-    from engine.gradcheck import Report
-    from engine.training import Measured
+    from engine.debug.debugger import Debugger
+    from engine.explain.gradcheck import Report
+    from engine.recording.measures import Measured
 
 
 def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -47,21 +47,21 @@ def _edited(session: Session, edits: list[str]) -> Debugger:
     """The debugger in which what `--set` says holds, in the iteration asked for."""
     if not edits:
         return session.debugger
-    from engine.whatif import what_if
+    from engine.debug.whatif import what_if
 
     return what_if(session.debugger, *edits, iteration=session.options["iteration"])
 
 
 def _texts(debugger: Debugger) -> list[str]:
     """The edits in force."""
-    from engine.whatif import Branch
+    from engine.debug.whatif import Branch
 
     return [edit.text for edit in debugger.edits] if isinstance(debugger, Branch) else []
 
 
 def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong."""
-    from engine.gradcheck import check as check_gradients
+    from engine.explain.gradcheck import check as check_gradients
 
     session = open_session(arguments.data, given)
     debugger = session.debugger
@@ -93,8 +93,8 @@ def _color_mode(arguments: argparse.Namespace) -> str:
 
 def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui show QUANTITY [DATA]`."""
+    from engine.debug.whatif import Branch
     from engine.notation import parse_cell
-    from engine.whatif import Branch
     from rnn_tui.show import ledger_text, picture, reach_text
 
     wanted = arguments.quantity.strip()
@@ -137,8 +137,8 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` what is wrong, exit code 0."""
-    from engine.breakpoints import condition_of, everywhere
-    from engine.debugger import place_text
+    from engine.debug.breakpoints import condition_of, everywhere
+    from engine.debug.debugger import place_text
 
     if arguments.findings and arguments.reverse:
         raise InputError("--reverse belongs to --break; leave it away")
@@ -168,8 +168,8 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 def _findings(session: Session, arguments: argparse.Namespace) -> int:
     """What is wrong in some iterations, each thing where it comes up first."""
-    from engine.debugger import place_text
-    from engine.findings import first_seen
+    from engine.debug.debugger import place_text
+    from engine.explain.findings import first_seen
 
     program, first = session.debugger.program, session.options["iteration"]
     found = [each for _, each in first_seen(session.debugger, range(first, first + arguments.iterations))]
@@ -192,7 +192,7 @@ def _findings(session: Session, arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui explain CELL [DATA]`."""
-    from engine.why import parse_place, to_json
+    from engine.explain.why import parse_place, to_json
     from rnn_tui.show import explained
 
     session = open_session(arguments.data, given)

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.anatomy import Part, anatomy
-from engine.debugger import View
-from engine.derive import CUT, gradient, whole
-from engine.edits import Edit
-from engine.explain import Explanation
-from engine.functions import Array
+from engine.debug.debugger import View
+from engine.debug.edits import Edit
+from engine.debug.whatif import differences, minus
+from engine.explain.line_parts import Part, anatomy
+from engine.explain.terms import Explanation
+from engine.explain.why import Cell
+from engine.language.derive import CUT, gradient, whole
+from engine.language.functions import Array
+from engine.model.program import Quantity
 from engine.notation import Writer
-from engine.program import Quantity
-from engine.tape import Tape
-from engine.training import Measured
-from engine.whatif import differences, minus
-from engine.why import Cell
+from engine.recording.measures import Measured
+from engine.recording.tape import Tape
 from rnn_tui.look import Look
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
 if TYPE_CHECKING:
     from engine.doctor.lockstep import Execution, Lockstep, Value
-    from engine.findings import Finding
+    from engine.explain.findings import Finding
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
 PAGES: tuple[PageName, ...] = ("program", "flow", "weights", "training", "findings", "yours")

@@ -10,16 +10,16 @@ import numpy as np
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
+from engine.debug.whatif import difference, differences
 from engine.errors import InputError
-from engine.explain import Factor
-from engine.functions import Array
-from engine.ledger import ledger
-from engine.program import Loop
-from engine.reach import reach
-from engine.tape import Tape
-from engine.whatif import difference, differences
-from engine.why import Cell, derived_flow, equation_text, why, zero_reason
+from engine.explain.ledger import ledger
+from engine.explain.reach import reach
+from engine.explain.terms import Factor
+from engine.explain.why import Cell, derived_flow, equation_text, why, zero_reason
+from engine.language.functions import Array
+from engine.model.program import Loop
+from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbered import numbered

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from engine.codegen.data import Inputs
 from engine.codegen.passes import beyond_window, kept_at_first, phases, update
 from engine.codegen.source import RESERVED, Style, indented
-from engine.derive import gradient
 from engine.files.weights import SAFETENSORS, Weights
-from engine.functions import Axes
+from engine.language.derive import gradient
+from engine.language.functions import Axes
+from engine.model.parameters import Piece
 from engine.notation import NOTATIONS, Layout, Spelling, stored
-from engine.parameters import Piece
 from engine.session import Session
 
 LONGEST = 120

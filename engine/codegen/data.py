@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from engine.codegen.source import Style, given_name
 from engine.files.data import CsvLayout, Data
+from engine.model.program import Quantity
 from engine.notation.layout import Layout
-from engine.program import Quantity
 from engine.session import Session
 
 WHOLE = "all_"

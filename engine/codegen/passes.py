@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.codegen.source import Source, Style, indented
-from engine.derive import CUT, FULL
-from engine.equation import Equation
-from engine.expression import Binary, Call, Name, walk
-from engine.program import Block, Line, Loop, carried_over
+from engine.language.derive import CUT, FULL
+from engine.language.equation import Equation
+from engine.language.expression import Binary, Call, Name, walk
+from engine.model.program import Block, Line, Loop, carried_over
 
 _NOTES = {
     "loss": "one number for the whole batch",

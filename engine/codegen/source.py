@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.derive import CUT
-from engine.equation import TIME, Equation
-from engine.expression import Binary, Call, Expression, Name, Sum, show, walk
-from engine.functions import FUNCTIONS
+from engine.language.derive import CUT
+from engine.language.equation import TIME, Equation
+from engine.language.expression import Binary, Call, Expression, Name, Sum, show, walk
+from engine.language.functions import FUNCTIONS
+from engine.model.program import Quantity
 from engine.notation import Spelling
 from engine.notation.layout import COLUMN
-from engine.plan import Plan
-from engine.program import Quantity
+from engine.recording.plan import Plan
 
 _WORDS = (
     "np t k X trace data table text file cells codes classes known valid steps lengths chosen order epoch number rng bound weights "

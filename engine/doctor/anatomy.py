@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from engine.cells import Cell
 from engine.doctor import roles
 from engine.doctor.names import SIMPLE, Names, words_in
 from engine.doctor.source import Source
+from engine.tables.cells import Cell
 
 _BACKWARD = (
     r"^(?:loss_?and_?grad\w*|lossfun\w*|loss_fun\w*|forward_?backward|forward_and_backward|fwd_?bwd|compute_loss_and_\w*grad\w*)$",

@@ -19,8 +19,8 @@ from engine.errors import InputError
 from engine.files.arrays import read_npz
 from engine.files.raw import shown
 from engine.files.trace import is_trace
-from engine.functions import Array
-from engine.tape import Tape
+from engine.language.functions import Array
+from engine.recording.tape import Tape
 from engine.text import clean
 
 TOLERANCE = 1e-6

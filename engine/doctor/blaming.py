@@ -15,7 +15,7 @@ import numpy as np
 from engine.doctor.expecting import expected, operands
 from engine.doctor.targets import read_names
 from engine.doctor.timeline import Seen, Timeline
-from engine.equation import Equation
+from engine.language.equation import Equation
 
 Step = tuple[str, int | None]
 """A gradient by its name, at a step (None: outside time)."""

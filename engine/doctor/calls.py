@@ -17,7 +17,7 @@ from engine.doctor.layouts import Layout
 from engine.doctor.names import SIMPLE, Names, has_weights
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import ALL, is_role
-from engine.parameters import READ_OUT
+from engine.model.parameters import READ_OUT
 
 LEARNING_RATE = 0.05
 FAR = 10_000

@@ -13,7 +13,7 @@ import numpy as np
 from engine.doctor.problem import Measurement, Problem
 from engine.doctor.runs import Run, Subject
 from engine.doctor.scale import scales
-from engine.functions import Array
+from engine.language.functions import Array
 
 CLIPPED = "gradients are clipped at the end; they were compared with the reference's, clipped alike"
 CALM = "gradients are clipped at the end; the figures are of a problem on which they are too small for that"

@@ -12,7 +12,7 @@ from engine.doctor.settling import Found, gradient_meant
 from engine.doctor.stacking import is_role
 from engine.doctor.targets import final_name
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 
 def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.doctor.problem import Problem
 from engine.doctor.report import Comparison
-from engine.functions import Array
+from engine.language.functions import Array
 
 RIGHT = 1e-6
 RIGHT_SINGLE = 1e-3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.cells import Cell
 from engine.doctor.calls import FAR
 from engine.doctor.layouts import Layout, is_turned
 from engine.doctor.problem import Measurement
 from engine.doctor.scale import Scale
 from engine.doctor.stacking import ALL, JOINED, gates, is_bias, is_matrix, is_role
 from engine.doctor.trying import Trial
+from engine.tables.cells import Cell
 
 _WORDS = {"h": "the state's", "x": "the input's", "1": "the biases"}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.cells import Cell
 from engine.doctor.anatomy import Function, Program, program
 from engine.doctor.function import examine_function
 from engine.doctor.patient import CannotRun, own_failure
@@ -18,6 +17,7 @@ from engine.doctor.report import Place, Report
 from engine.doctor.script import examine_script
 from engine.doctor.source import Source, Unreadable, read_source
 from engine.errors import InputError
+from engine.tables.cells import Cell
 from engine.text import clean
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.doctor.execute import BACK, Edit, LineEdit, OrderEdit, StoredEdit, SumEdit, Values
 from engine.doctor.problem import Problem
-from engine.expression import Binary, Call, Derivative, Expression, Name, Number, Transpose, parse, rewrite
-from engine.functions import Array
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, Number, Transpose, parse, rewrite
+from engine.language.functions import Array
 
 When = Callable[[int, int], bool]
 Change = Callable[[Expression], Expression]

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine.doctor.problem import Problem
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.functions import FUNCTIONS, Array
-from engine.program import Loop, Program, Quantity
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.language.functions import FUNCTIONS, Array
+from engine.model.program import Loop, Program, Quantity
 
 Values: TypeAlias = dict[str, Any]
 Line: TypeAlias = Callable[[Values, int], Any]

@@ -9,7 +9,7 @@ import numpy as np
 from engine.doctor.matching import Entry
 from engine.doctor.targets import base_name, read_names
 from engine.doctor.timeline import Seen, Timeline
-from engine.functions import Array
+from engine.language.functions import Array
 
 
 def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:

@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.cells import Cell
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import Order, is_role, orders, pack, unpack
-from engine.equation import Equation, equation
-from engine.evaluate import evaluate
-from engine.expression import Name
-from engine.functions import Array
+from engine.language.equation import Equation, equation
+from engine.language.evaluate import evaluate
+from engine.language.expression import Name
+from engine.language.functions import Array
+from engine.tables.cells import Cell
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.matching import Entry
-from engine.functions import Array
-from engine.tape import Tape
+from engine.language.functions import Array
+from engine.recording.tape import Tape
 
 
 def laid_out(

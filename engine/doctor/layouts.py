@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.cells import Cell
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import OWN, Order, axes_of, is_matrix, is_role, pack, parameters_in, shape_of, unpack
-from engine.functions import Array
+from engine.language.functions import Array
+from engine.tables.cells import Cell
 
 BATCHES = ("BTD", "DBT", "TBD", "BDT", "TDB", "DTB")
 SINGLES = ("TD", "DT", "TD1", "T1D")

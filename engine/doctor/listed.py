@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.doctor.runs import Event
-from engine.functions import Array
+from engine.language.functions import Array
 
 Listed = tuple[int, str, Array, Array | None]
 """The number of the last event, the target, the items in one array, and their lengths where they are padded."""

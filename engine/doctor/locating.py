@@ -25,7 +25,7 @@ from engine.doctor.targets import base_name, grad_param
 from engine.doctor.timeline import Seen, Timeline
 from engine.doctor.tracing import Step, Trace
 from engine.doctor.values import is_array
-from engine.functions import FUNCTIONS, Array
+from engine.language.functions import FUNCTIONS, Array
 
 CLOSE = 1e-6
 _GRADIENTS = ("dWx", "dWa", "dba", "dWy", "dby")

@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.derive import gradient
 from engine.doctor import roles
 from engine.doctor.blaming import Step, blamed
 from engine.doctor.expecting import expected, operands
@@ -24,8 +23,9 @@ from engine.doctor.report import Report
 from engine.doctor.runs import Event
 from engine.doctor.targets import grad_param, read_names
 from engine.doctor.timeline import SAME_SCALE, Compared, Seen
-from engine.functions import Array
-from engine.why import Cell
+from engine.explain.why import Cell
+from engine.language.derive import gradient
+from engine.language.functions import Array
 
 State = Literal["right", "wrong", "own"]
 """Of a value: the reference's, not what the reference has there, or only on the way, of which the reference has nothing."""

@@ -20,7 +20,7 @@ from engine.doctor.runs import Run
 from engine.doctor.scale import CLOSE, Scale, scales
 from engine.doctor.values import is_array
 from engine.doctor.variants_readout import consistent
-from engine.functions import Array
+from engine.language.functions import Array
 
 EXACT = 1e-9
 _PENALISED = (("Wx", "Wa", "Wy"), ("Wx", "Wa", "ba", "Wy", "by"), ("Wx", "Wa"), ("Wa",), ("Wy",), ("Wx",))

@@ -13,10 +13,10 @@ import numpy as np
 from engine.doctor.problem import Problem
 from engine.doctor.side_by_side import Arrays, block, parameters, together
 from engine.doctor.stacking import Grid
-from engine.evaluate import evaluate
-from engine.expression import Call, Name
-from engine.functions import FUNCTIONS, Array
-from engine.program import Line, Loop
+from engine.language.evaluate import evaluate
+from engine.language.expression import Call, Name
+from engine.language.functions import FUNCTIONS, Array
+from engine.model.program import Line, Loop
 
 TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from engine.cells import CELLS, VARIANTS, Cell
 from engine.doctor import roles
 from engine.doctor.stacking import ALL, JOINED, OWN, axes_of, gates, is_matrix, is_role, parameters_in
-from engine.network import Network
+from engine.model.network import Network
+from engine.model.program import build
 from engine.notation import NOTATIONS, Spelling
-from engine.program import build
+from engine.tables.cells import CELLS, VARIANTS, Cell
 
 _LETTERS: Mapping[str, str] = {
     "input gate": "i u in input inp update inputgate ig it",

@@ -17,7 +17,7 @@ from engine.doctor.execute import PARAMETERS
 from engine.doctor.hypotheses import TOLERANCE, Comparison, Hypothesis, choices
 from engine.doctor.problem import Diagnosis, Measure, Measurement, Problem, is_simple, make_problem
 from engine.doctor.variants import CATALOGUE, concerned, variations
-from engine.functions import Array
+from engine.language.functions import Array
 
 MOST_TUNED = 24
 """Variations that differ in a number only which are tried in pairs: a program may hold many numbers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lockstep import Lockstep
 from engine.errors import InputError

@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.cells import Cell
-from engine.functions import Array
-from engine.network import Network
-from engine.tape import Tape, record
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.recording.tape import Tape, record
+from engine.tables.cells import Cell
 
 DRAWS = 400
 KINK = 0.01

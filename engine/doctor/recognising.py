@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.cells import CELLS, Cell
 from engine.doctor import layouts
 from engine.doctor.finding import Finder, readings_of
 from engine.doctor.layouts import Layout
@@ -22,8 +21,9 @@ from engine.doctor.stacking import Order, axes_of, is_matrix, is_role, shape_of,
 from engine.doctor.stepwise import step_by_step, unnamed_matrices
 from engine.doctor.targets import final_name
 from engine.doctor.values import is_array
-from engine.functions import Array
-from engine.network import Network
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.tables.cells import CELLS, Cell
 
 TRIED, FEW = 200, 4
 """Ways tried for one meaning of the names; readings of one way that are all followed to the end."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.cells import CELLS
 from engine.doctor.finding import readings_of
 from engine.doctor.layouts import Layout
 from engine.doctor.names import SIMPLE, Names, has_weights, readings
@@ -22,10 +21,11 @@ from engine.doctor.stacking import OWN, SECOND, axes_of, held, is_matrix, is_rol
 from engine.errors import InputError
 from engine.files.raw import shown
 from engine.files.trace import META
-from engine.functions import Array
-from engine.network import Network
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.recording.tape import Tape, record
 from engine.session import open_session
-from engine.tape import Tape, record
+from engine.tables.cells import CELLS
 from engine.text import clean
 
 _DATA = ("X", "y", "a0", "c0", "lengths", "mask")

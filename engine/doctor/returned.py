@@ -12,7 +12,7 @@ from engine.doctor.calls import Recipe
 from engine.doctor.names import Names
 from engine.doctor.targets import grad_param
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 if TYPE_CHECKING:
     from engine.doctor.runs import Event

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cells import CELLS, Cell
 from engine.doctor import layouts
 from engine.doctor.calls import Recipe
 from engine.doctor.instrument import Site
@@ -19,8 +18,9 @@ from engine.doctor.process import Process
 from engine.doctor.returned import gradients_in, recorded
 from engine.doctor.stacking import is_role
 from engine.doctor.values import is_array
-from engine.functions import Array
-from engine.network import Network
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.tables.cells import CELLS, Cell
 
 if TYPE_CHECKING:
     from engine.doctor.losses import Penalty

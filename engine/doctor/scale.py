@@ -13,8 +13,8 @@ from engine.doctor.problem import Measurement, Problem
 from engine.doctor.returned import is_loss
 from engine.doctor.runs import Run
 from engine.doctor.values import is_array
-from engine.functions import Array
-from engine.tape import record
+from engine.language.functions import Array
+from engine.recording.tape import record
 
 CLOSE = 2e-5
 

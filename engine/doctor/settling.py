@@ -19,7 +19,7 @@ from engine.doctor.stacking import is_role
 from engine.doctor.stepwise import step_by_step
 from engine.doctor.targets import final_name
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 CANDIDATES = 4
 """Values tried for one role."""

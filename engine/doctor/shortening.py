@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.doctor import roles
 from engine.doctor.values import is_array, is_sequence, is_whole
-from engine.functions import Array
+from engine.language.functions import Array
 
 MANY, LONG = 12, 64
 """Samples above which a run of too many is cut; time steps above which mistakes are looked for in fewer."""

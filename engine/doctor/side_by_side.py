@@ -10,12 +10,12 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.cells import Cell
 from engine.doctor.problem import Problem
 from engine.doctor.stacking import ALL, JOINED, OWN, SECOND, Grid, Order, gates, held, is_role, pack
-from engine.equation import Equation, equation
-from engine.expression import Binary, Call, Expression, Name, walk
-from engine.functions import Array
+from engine.language.equation import Equation, equation
+from engine.language.expression import Binary, Call, Expression, Name, walk
+from engine.language.functions import Array
+from engine.tables.cells import Cell
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from itertools import permutations
 
 import numpy as np
 
-from engine.cells import Cell
-from engine.functions import Array, Axes
-from engine.parameters import READ_OUT
+from engine.language.functions import Array, Axes
+from engine.model.parameters import READ_OUT
+from engine.tables.cells import Cell
 
 JOINED, SECOND = "W", "ba2"
 ALL = {"Wx": "weight_ih", "Wa": "weight_hh", "ba": "bias_ih", SECOND: "bias_hh"}

@@ -12,7 +12,7 @@ from engine.doctor.names import Names
 from engine.doctor.runs import Event
 from engine.doctor.targets import final_name
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 
 def unnamed_matrices(events: Sequence[Event]) -> list[tuple[int, Array, str]]:

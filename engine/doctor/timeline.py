@@ -18,7 +18,7 @@ from engine.doctor.source import Source
 from engine.doctor.stacking import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.targets import base_name, final_name, grad_param, read_names
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 SAME_SCALE = 1e-6
 _KEYED = re.compile(r"\[[^\]]*['\"]")

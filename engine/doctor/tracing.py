@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.doctor.execute import CELL, HEAD, Edits, Executor, Values
-from engine.functions import Array
+from engine.language.functions import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cells import CELLS, Cell
 from engine.doctor import clock, layouts
 from engine.doctor.calls import Recipe
 from engine.doctor.finding import Finder, readings_of
@@ -23,6 +22,7 @@ from engine.doctor.problem import Problem
 from engine.doctor.process import Process
 from engine.doctor.runs import Run, Subject
 from engine.doctor.stacking import Order, is_bias, is_role, unstacked
+from engine.tables.cells import CELLS, Cell
 
 if TYPE_CHECKING:
     pass

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.doctor import roles
 from engine.doctor.values import is_array
-from engine.functions import Array
+from engine.language.functions import Array
 
 _WEIGHTS = re.compile(r"^[wuvbr](?![a-z])|^[wu][a-z]{1,4}$|^b[a-z]?$|weight|bias|param|theta|kernel", re.I)
 _GRADIENT = re.compile(r"^d[A-Z_]|^d[a-z]{1,2}$|^grad|^delta")

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard, cast
 
 import numpy as np
 
-from engine.functions import Array
+from engine.language.functions import Array
 
 
 def is_array(value: Any) -> TypeGuard[Array]:

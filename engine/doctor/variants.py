@@ -12,8 +12,8 @@ from typing import Literal
 
 from engine.doctor import variants_loop, variants_readout, variants_weights
 from engine.doctor.edits import Setting, Variation
-from engine.equation import Equation
-from engine.program import Line, Program
+from engine.language.equation import Equation
+from engine.model.program import Line, Program
 
 Place = Literal["line", "loop", "missing", "forward"]
 

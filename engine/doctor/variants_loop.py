@@ -25,8 +25,8 @@ from engine.doctor.edits import (
 )
 from engine.doctor.execute import BACK, Edit, Edits, Executor, ForwardEdit, LineEdit, ScanEdit, StoredEdit, Values
 from engine.doctor.variants_readout import read_out
-from engine.expression import Expression, Name, parse, rewrite
-from engine.functions import Array
+from engine.language.expression import Expression, Name, parse, rewrite
+from engine.language.functions import Array
 
 _OF_ACTIVATION = {"tanh": "1 - a ** 2", "sigmoid": "a * (1 - a)", "relu": "a > 0"}
 """The derivative by the activation's own value."""

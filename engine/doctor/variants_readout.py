@@ -19,8 +19,8 @@ from engine.doctor.edits import (
     swapped,
 )
 from engine.doctor.execute import PARAMETERS, Edit, ForwardEdit, LineEdit, Values
-from engine.expression import Binary, Call, Expression, Name, rewrite
-from engine.functions import ACTIVATIONS, FUNCTIONS, Array
+from engine.language.expression import Binary, Call, Expression, Name, rewrite
+from engine.language.functions import ACTIVATIONS, FUNCTIONS, Array
 
 _SLOPES = {"relu": "logits > 0", "tanh": "1 - tanh(logits) ** 2", "sigmoid": "sigmoid(logits) * (1 - sigmoid(logits))"}
 

@@ -20,8 +20,8 @@ from engine.doctor.edits import (
 )
 from engine.doctor.execute import Edit, LineEdit, SumEdit, Values
 from engine.doctor.variants_readout import bias_not_summed
-from engine.expression import Name, Transpose
-from engine.functions import Array
+from engine.language.expression import Name, Transpose
+from engine.language.functions import Array
 
 _RECEIVED = {"dWx": "dz", "dWa": "dz", "dba": "dz", "dWy": "dlogits", "dby": "dlogits"}
 

@@ -33,8 +33,8 @@ from engine.doctor.targets import final_name
 from engine.doctor.timeline import Compared, Scales
 from engine.doctor.values import is_array
 from engine.doctor.variants import CATALOGUE
-from engine.functions import Array
-from engine.network import TRUNCATIONS
+from engine.language.functions import Array
+from engine.model.network import TRUNCATIONS
 
 SECONDS, AGAIN = 2.5, 1.2
 """For the script's own run; for another one with fewer data or another line."""

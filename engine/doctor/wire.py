@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.doctor.values import is_array, is_dict, is_sequence, named_entries
-from engine.functions import Array
+from engine.language.functions import Array
 
 HEADER = struct.Struct("<QQ")
 LARGEST = 1 << 29

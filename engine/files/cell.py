@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from engine.cell_check import CellError, check
-from engine.cells import CELLS, Cell
 from engine.errors import InputError
 from engine.files.raw import read_text, shown
+from engine.tables.cells import CELLS, Cell
+from engine.tables.check import CellError, check
 from engine.text import clean
 
 _SIZE_LIMIT = 1 << 20

@@ -6,7 +6,8 @@
     versions        rnn-tui, numpy, python
     options         of the network, under the names of `engine.Network`; the cell by its name
     seed, iteration, classes
-    what_if         the edits in force, as `engine.edits` writes them; those of weights, data and activation are in the arrays and options
+    what_if         the edits in force, as `engine.debug.edits` writes them; those of weights, data and activation are in the
+                    arrays and options
     equations       a list of {"phase", "loop", "lines"}, in the order in which they run
     matrix_library  name, version, the processors there are, and the numbers of threads set in the environment
 
@@ -30,27 +31,27 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from engine.cells import CELLS, Cell
-from engine.debugger import Training
-from engine.derive import NEXT, OUT, gradient
-from engine.edits import parse_edit
+from engine.debug.debugger import Training
+from engine.debug.edits import parse_edit
+from engine.debug.whatif import is_start
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
 from engine.files.raw import shown
 from engine.files.writing import write_npz
-from engine.functions import Array
-from engine.heads import HEADS
-from engine.network import Network, choose
+from engine.language.derive import NEXT, OUT, gradient
+from engine.language.functions import Array
+from engine.model.network import Network, choose
+from engine.model.program import build, carried_over
 from engine.notation import Writer
-from engine.program import build, carried_over
-from engine.tape import check_batch
+from engine.recording.tape import check_batch
+from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import HEADS
 from engine.text import clean
-from engine.whatif import is_start
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from engine.tape import Tape
+    from engine.recording.tape import Tape
 
 FORMAT = 1
 META = "meta"

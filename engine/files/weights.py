@@ -1,6 +1,6 @@
 """Weights files: NPZ, or safetensors where that package is installed (the extra `safetensors`).
 
-`read_weights` takes our own names or those of PyTorch's state_dict (see `engine.parameters`); `write_weights` writes our own.
+`read_weights` takes our own names or those of PyTorch's state_dict (see `engine.model.parameters`); `write_weights` writes our own.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cells import CELLS, Cell
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
 from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
-from engine.functions import Array
+from engine.language.functions import Array
+from engine.model.parameters import READ_OUT, Recipe
 from engine.notation import recipe_in
-from engine.parameters import READ_OUT, Recipe
+from engine.tables.cells import CELLS, Cell
 from engine.text import clean
 
 if TYPE_CHECKING:

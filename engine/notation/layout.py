@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.equation import Equation, infer, needs_column
-from engine.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.functions import Array, Axes
+from engine.language.equation import Equation, infer, needs_column
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.language.functions import Array, Axes
 
 COLUMN = "column"
 """The call that a program in rows needs where a value a sample, (B,), stands beside a row a sample: `[:, None]`."""

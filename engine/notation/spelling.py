@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from engine.cells import Cell
-from engine.derive import gradient
+from engine.language.derive import gradient
+from engine.model.program import Program
 from engine.notation.layout import Layout
 from engine.notation.tables import NG, Notation
-from engine.optimizers import PARAMETER
-from engine.program import Program
+from engine.tables.cells import Cell
+from engine.tables.optimizers import PARAMETER
 
 _DERIVED = ("d", "m", "v")  # a gradient, and the optimizers' moments
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.cells import CELLS, Cell
 from engine.errors import InputError
-from engine.functions import Array, Axes
-from engine.network import Network
+from engine.language.functions import Array, Axes
+from engine.model.network import Network
+from engine.model.parameters import READ_OUT, Piece, Recipe, Shapes, recipe, refuse_unused
+from engine.model.program import build
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NOTATIONS, Notation
-from engine.parameters import READ_OUT, Piece, Recipe, Shapes, recipe, refuse_unused
-from engine.program import build
+from engine.tables.cells import CELLS, Cell
 
 TORCH_LINEAR: Mapping[str, tuple[str, ...]] = {"weight": ("Wy",), "bias": ("by",)}
 """The arrays of the read-out, torch.nn.Linear."""

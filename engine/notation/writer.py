@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.equation import TIME
 from engine.errors import InputError
-from engine.expression import Binary, Call, Expression, Name, Sum, children, show, walk
-from engine.functions import FUNCTIONS, Axes
+from engine.language.equation import TIME
+from engine.language.expression import Binary, Call, Expression, Name, Sum, children, show, walk
+from engine.language.functions import FUNCTIONS, Axes
+from engine.model.program import Block, Line, Loop, Program
 from engine.notation.spelling import Spelling
-from engine.optimizers import PARAMETER
-from engine.program import Block, Line, Loop, Program
+from engine.tables.optimizers import PARAMETER
 
 
 @dataclass(frozen=True)

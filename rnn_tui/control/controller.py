@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.anatomy import writer_for
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
+from engine.debug.whatif import Branch
+from engine.explain.line_parts import writer_for
+from engine.model.program import Point
 from engine.notation import NOTATIONS
-from engine.program import Point
 from engine.session import Session
-from engine.whatif import Branch
 from rnn_tui.control.edits import Edits
 from rnn_tui.control.findings import Findings
 from rnn_tui.control.footer import footer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.derive import gradient
-from engine.edits import ACTIVATION, FLIP, FLOW
+from engine.debug.edits import ACTIVATION, FLIP, FLOW
+from engine.debug.whatif import Branch, hand_over, what_if
 from engine.errors import InputError
-from engine.functions import ACTIVATIONS
-from engine.whatif import Branch, hand_over, what_if
+from engine.language.derive import gradient
+from engine.language.functions import ACTIVATIONS
 from rnn_tui.frame import Frame
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Edits:
-    """Edits of what the debugger computes, in the language of `engine.edits`.
+    """Edits of what the debugger computes, in the language of `engine.debug.edits`.
 
     What is under the cursor says what an edit is about: those that return a text leave the value to be typed; with None it is done, or
     `say` was told why it cannot be.

@@ -8,7 +8,7 @@ from rnn_tui.control.pages import Heights, Page
 from rnn_tui.targets import ToFinding
 
 if TYPE_CHECKING:
-    from engine.findings import Finding
+    from engine.explain.findings import Finding
     from rnn_tui.control.controller import Controller
 
 
@@ -37,7 +37,7 @@ class Findings(Page):
         debugger, asked = controller.debugger, controller.selection.page == "findings"
         if debugger.position == 0 and not asked:
             return None  # nothing is computed yet
-        from engine.findings import findings, quick  # not before the first picture
+        from engine.explain.findings import findings, quick  # not before the first picture
 
         iteration = debugger.view.point.iteration
         busy = controller.running or controller.training.on or not quick(debugger.plan)

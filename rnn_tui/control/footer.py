@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.whatif import Branch
+from engine.debug.whatif import Branch
 from rnn_tui.bindings import COMMANDS, EDITED, FOOTER_ORDER
 
 if TYPE_CHECKING:

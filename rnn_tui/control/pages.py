@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from engine.derive import gradient
-from engine.why import Cell
+from engine.explain.why import Cell
+from engine.language.derive import gradient
 from rnn_tui.frame import Frame, cell_of_part
 from rnn_tui.panes.ledger import weight_cell
 from rnn_tui.targets import ToCell, ToWeight, cell_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 from engine.errors import InputError
 
 

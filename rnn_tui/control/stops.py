@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.program import Line
+from engine.model.program import Line
 from rnn_tui.control.search import Search
 
 if TYPE_CHECKING:

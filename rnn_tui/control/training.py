@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.derive import gradient
+from engine.language.derive import gradient
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.search import EnoughError
 from rnn_tui.frame import Frame

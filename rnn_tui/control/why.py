@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.why import Cell, equation_text, put_in, why, zero_reason
+from engine.explain.why import Cell, equation_text, put_in, why, zero_reason
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.panes.why import TERMS, numbered

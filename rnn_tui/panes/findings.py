@@ -15,7 +15,7 @@ from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.targets import ToFinding
 
 if TYPE_CHECKING:
-    from engine.findings import Finding
+    from engine.explain.findings import Finding
 
 INDENT = 4
 MARKS = {"serious": "!", "note": "·"}

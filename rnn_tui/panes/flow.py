@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.derive import OUT, gradient
-from engine.functions import Array
+from engine.language.derive import OUT, gradient
+from engine.language.functions import Array
 from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key

@@ -6,9 +6,9 @@ from itertools import islice
 
 import numpy as np
 
-from engine.derive import gradient
-from engine.flow import Gain, gain
-from engine.spectrum import Spectrum, spectra
+from engine.explain.flow import Gain, gain
+from engine.explain.spectrum import Spectrum, spectra
+from engine.language.derive import gradient
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number

@@ -10,11 +10,11 @@ import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.anatomy import Part
-from engine.derive import NEXT, gradient
-from engine.explain import Explanation, Factor, Term, explain, explain_update
-from engine.functions import Array
-from engine.whatif import edit_of
+from engine.debug.whatif import edit_of
+from engine.explain.line_parts import Part
+from engine.explain.terms import Explanation, Factor, Term, explain, explain_update
+from engine.language.derive import NEXT, gradient
+from engine.language.functions import Array
 from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, shortened

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.derive import gradient
-from engine.explain import Index
-from engine.functions import Array
-from engine.ledger import Ledger, ledger
+from engine.explain.ledger import Ledger, ledger
+from engine.explain.terms import Index
+from engine.language.derive import gradient
+from engine.language.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap

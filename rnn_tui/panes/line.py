@@ -10,7 +10,7 @@ from typing import Literal
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.anatomy import Part, line_text
+from engine.explain.line_parts import Part, line_text
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas, shortened

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
-from engine.program import Block, Line, Loop
+from engine.model.program import Block, Line, Loop
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import shape

@@ -6,10 +6,10 @@ import textwrap
 
 import numpy as np
 
-from engine.derive import gradient
 from engine.errors import InputError
-from engine.functions import Array
-from engine.reach import reach
+from engine.explain.reach import reach
+from engine.language.derive import gradient
+from engine.language.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.derive import gradient
-from engine.flow import Cut, cuts
-from engine.functions import Array
-from engine.program import carries_losses
+from engine.explain.flow import Cut, cuts
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from engine.model.program import carries_losses
 from rnn_tui.frame import LOG_FROM, Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.derive import gradient
-from engine.functions import Array
-from engine.training import COLUMNS, Measured
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from engine.recording.measures import COLUMNS, Measured
 from rnn_tui.frame import LOG_FROM, Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import bars, curve

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.derive import gradient
-from engine.functions import Array
-from engine.optimizers import PARAMETER, named
-from engine.program import Loop
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from engine.model.program import Loop
+from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.frame import Frame
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
 from rnn_tui.render.canvas import Canvas, shortened

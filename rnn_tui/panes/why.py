@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.explain import Factor, Term
-from engine.why import Cell, cell_of
+from engine.explain.terms import Factor, Term
+from engine.explain.why import Cell, cell_of
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import exact, number

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.derive import CUT, FULL, NEXT, OUT, SUFFIXES, gradient, whole
-from engine.flow import norm_of
-from engine.program import Loop, carries_losses
+from engine.explain.flow import norm_of
+from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, gradient, whole
+from engine.model.program import Loop, carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from engine.derive import gradient
+from engine.language.derive import gradient
 from rnn_tui.frame import Frame
 from rnn_tui.panes.line import draw_parts
 from rnn_tui.panes.listing import DONE, HERE

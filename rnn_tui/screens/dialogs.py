@@ -12,13 +12,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.breakpoints import CHANGES, Breakpoint
-from engine.debugger import Debugger
-from engine.derive import CUT, FULL, NEXT, OUT, gradient, whole
+from engine.debug.breakpoints import CHANGES, Breakpoint
+from engine.debug.debugger import Debugger
+from engine.debug.places import parse_place
+from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
+from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
 from engine.notation import Spelling
-from engine.places import parse_place
-from engine.predicates import FUNCTIONS
 from rnn_tui.bindings import COMMANDS
 
 CONCEPTS = """\

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.session import Session
 from engine.text import clean

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from engine import Network
-from engine.expression import Binary, Call, Expression, Name, Negative, Number, Sum, Transpose
+from engine.language.expression import Binary, Call, Expression, Name, Negative, Number, Sum, Transpose
 
 ACTIVATION_NAMES = ("tanh", "relu", "sigmoid", "identity")
 SMOOTH = ("tanh", "sigmoid", "identity")

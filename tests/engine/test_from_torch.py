@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine import InputError, Network, record
-from engine.cells import CELLS
 from engine.in_memory import session_of
+from engine.tables.cells import CELLS
 from tests.engine import pytorch
 from tests.engine.pytorch import Module, Tensor, modules
 

@@ -11,7 +11,7 @@ import engine
 names = [module.name for module in pkgutil.walk_packages(engine.__path__, "engine.")]
 for name in names:
     importlib.import_module(name)
-assert {"engine.plan", "engine.debugger", "engine.cells.rnn"} <= set(names), names
+assert {"engine.recording.plan", "engine.debug.debugger", "engine.tables.cells.rnn"} <= set(names), names
 loaded = {name.partition(".")[0] for name in sys.modules}
 print(",".join(sorted(loaded & {"rnn_tui", "textual", "rich"})) or "none")
 """

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from engine.debug.whatif import what_if
+from engine.explain.gradcheck import check
 from engine.files.locate import sample_names
 from engine.files.project import samples
-from engine.gradcheck import check
 from engine.session import open_session
-from engine.whatif import what_if
 from rnn_tui import cli
 from rnn_tui.cli import COMMANDS
 
@@ -410,7 +410,7 @@ def test_check_passes(rnn_tui: Callable[..., Done], arguments: tuple[str, ...]) 
 def test_check_fails_on_a_wrong_gradient(rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = dict(open_session(None, {}).debugger.tape(0).gradients)
     gradients["Wa"] = gradients["Wa"] * np.float64(1.001)
-    monkeypatch.setattr("engine.gradcheck.check", partial(check, gradients=gradients))
+    monkeypatch.setattr("engine.explain.gradcheck.check", partial(check, gradients=gradients))
     done = rnn_tui("check", "--json")
     assert (done.code, done.err) == (1, "")
     report = json.loads(done.out)
@@ -734,7 +734,7 @@ def test_an_interrupt_saves_what_there_is(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import os, signal
-from engine import debugger
+from engine.debug import debugger
 from rnn_tui.cli import entry
 
 measure = debugger.measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.program import Point
+from engine.model.program import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
 from rnn_tui.frame import PAGES

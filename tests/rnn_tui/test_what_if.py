@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from textual.widgets import Input, Static
 
-from engine.program import Point
+from engine.debug.whatif import Branch, what_if
+from engine.model.program import Point
 from engine.session import open_session
-from engine.whatif import Branch, what_if
 from rnn_tui.bindings import WITHOUT_KEY
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.targets import Press

@@ -7,9 +7,9 @@ import re
 import pytest
 from textual.command import CommandPalette
 
-from engine.program import Point
+from engine.explain.why import Cell
+from engine.model.program import Point
 from engine.session import open_session
-from engine.why import Cell
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
 from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
 from tests.rnn_tui.test_app import running, until

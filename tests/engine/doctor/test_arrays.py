@@ -10,9 +10,9 @@ import pytest
 
 from engine.doctor.arrays import compare_arrays, text
 from engine.errors import InputError
-from engine.network import Network
+from engine.model.network import Network
+from engine.recording.tape import Tape, record
 from engine.session import open_session
-from engine.tape import Tape, record
 
 
 def test_right_arrays_in_columns_with_other_names_are_right(tmp_path: Path) -> None:

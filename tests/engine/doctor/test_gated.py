@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cells import CELLS, VARIANTS, Cell
 from engine.doctor.diagnose import diagnose
 from engine.doctor.names import readings
 from engine.doctor.problem import make_problem
 from engine.doctor.stacking import Order, pack, unpack
 from engine.files.cell import read_cell
-from engine.tape import record
+from engine.recording.tape import record
+from engine.tables.cells import CELLS, VARIANTS, Cell
 from tests.engine.doctor.test_printed import DATA, printed
 from tests.engine.doctor.test_specimens import SPECIMENS, changed
 

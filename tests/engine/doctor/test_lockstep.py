@@ -15,8 +15,8 @@ from engine.doctor.opening import open_yours
 from engine.doctor.parts import LINEAR
 from engine.doctor.report import text
 from engine.errors import InputError
+from engine.explain.why import why
 from engine.session import open_session
-from engine.why import why
 from tests.engine.doctor.planted import STYLES
 from tests.engine.doctor.styles.style import Style, plant
 

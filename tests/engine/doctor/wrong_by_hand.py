@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.doctor.problem import Problem
-from engine.functions import Array
+from engine.language.functions import Array
 
 WRONG = (
     "delta-sign",

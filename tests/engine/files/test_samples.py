@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.debugger import Debugger
+from engine.debug.debugger import Debugger
 from engine.files.data import Data, load
 from engine.files.locate import sample_folder, sample_names
 from engine.files.project import samples
+from engine.recording.tape import record
 from engine.session import open_session
-from engine.tape import record
 
 ACTIVATIONS = {
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),

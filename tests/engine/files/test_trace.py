@@ -15,13 +15,13 @@ import pytest
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from engine.cells import CELLS
 from engine.errors import InputError
 from engine.files import trace as module
 from engine.files.trace import Trace, initial_of, network_of, read_trace, write_trace
 from engine.files.writing import write_npz
-from engine.network import Network
-from engine.tape import Tape, record
+from engine.model.network import Network
+from engine.recording.tape import Tape, record
+from engine.tables.cells import CELLS
 
 META = {"iteration": 3, "classes": ["no", "yes ✓", "\x1b[31m"]}
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from engine import InputError, Network, record
-from engine.cells import CELLS
 from engine.files.trace import write_trace
 from engine.files.weights import Weights, read_weights, write_weights
+from engine.tables.cells import CELLS
 from tests.engine import pytorch
 
 Array = np.ndarray[Any, Any]

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Network
-from engine.equation import Equation, equation, infer
-from engine.evaluate import evaluate
-from engine.expression import Call, Expression, Name, Sum, Transpose, parse, walk
-from engine.functions import Axes
+from engine.language.equation import Equation, equation, infer
+from engine.language.evaluate import evaluate
+from engine.language.expression import Call, Expression, Name, Sum, Transpose, parse, walk
+from engine.language.functions import Axes
 from engine.notation import NOTATIONS, Layout
 from engine.notation.layout import COLUMN
 from engine.notation.tables import COLUMNS, ROWS, TURNED_WEIGHTS
-from engine.plan import plan
+from engine.recording.plan import plan
 from tests.engine.strategies import Source
 
 SIZES = {"B": 5, "D": 2, "H": 3, "C": 4}
@@ -178,7 +178,7 @@ def test_shapes_and_cells() -> None:
 
 
 def show_source(source: str, layout: Layout) -> str:
-    from engine.expression import show
+    from engine.language.expression import show
 
     line = equation(source)
     return show(layout.equation(line, {**KNOWN, "q": ("B", "H")}), Source())

@@ -10,7 +10,7 @@ import pytest
 
 from engine.codegen import program_text
 from engine.session import open_session
-from tests.engine.test_codegen import ran
+from tests.engine.codegen.test_codegen import ran
 
 V, H, T = 5, 4, 7
 Array = np.ndarray[Any, Any]

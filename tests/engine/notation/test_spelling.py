@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Network
-from engine.anatomy import writer_for
-from engine.cells import CELLS, Cell
+from engine.explain.line_parts import writer_for
 from engine.files.options import OPTIONS
 from engine.notation import NOTATIONS
-from engine.plan import Plan, plan
+from engine.recording.plan import Plan, plan
+from engine.tables.cells import CELLS, Cell
 
 Golden = Callable[[str, str], None]
 

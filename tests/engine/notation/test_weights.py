@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from engine import InputError, Network
-from engine.anatomy import writer_for
-from engine.cells import CELLS
 from engine.codegen import program_text
+from engine.explain.line_parts import writer_for
 from engine.files.weights import read_weights
-from engine.functions import Array
+from engine.language.functions import Array
 from engine.notation import NOTATIONS, from_notation, stored
-from engine.plan import plan
+from engine.recording.plan import plan
 from engine.session import open_session
+from engine.tables.cells import CELLS
 
 
 def written(network: Network, notation: str, *, columns: bool = True) -> dict[str, Array]:
@@ -77,7 +77,7 @@ def test_our_own_names_and_pytorchs_are_read_in_any_notation(cell: str) -> None:
 @pytest.mark.parametrize("notation", list(NOTATIONS))
 @pytest.mark.parametrize("cell", list(CELLS))
 def test_a_file_starts_the_session_and_the_printed_program(tmp_path: Path, cell: str, notation: str) -> None:
-    from tests.engine.test_codegen import assert_same
+    from tests.engine.codegen.test_codegen import assert_same
 
     network = Network(inputs=1, outputs=2, hidden=5, cell=cell, seed=9)
     path = tmp_path / "weights.npz"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.anatomy import writer_for
-from engine.program import Point
+from engine.explain.line_parts import writer_for
+from engine.model.program import Point
 from engine.session import Session, open_session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
 from rnn_tui.frame import Frame, Selection

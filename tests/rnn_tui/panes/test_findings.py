@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.findings import Finding, findings
+from engine.explain.findings import Finding, findings
 from engine.session import open_session
 from rnn_tui.frame import Frame
 from rnn_tui.panes.findings import draw_findings

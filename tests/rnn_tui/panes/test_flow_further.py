@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.places import parse_place
-from engine.reach import reach
+from engine.debug.places import parse_place
+from engine.explain.reach import reach
+from engine.explain.spectrum import spectra
 from engine.session import open_session
-from engine.spectrum import spectra
 from rnn_tui.frame import Frame
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.ledger import weight_cell

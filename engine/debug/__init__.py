@@ -1,0 +1,1 @@
+"""Moving through a recorded program: points, breakpoints, conditions, edits."""

@@ -1,0 +1,282 @@
+"""Breakpoints: where the program stops, as people write it, and at which points of an iteration that is.
+
+dz                       on a line            dz@7                 on a line at one time step        @7   on a time step
+dz if norm(dz) < 1e-3    with a condition     if any(isnan(z))     wherever what it reads changes
+dz sample 3              for one sample       dz hit 5             the fifth time only
+dz log t, norm(da)       prints and goes on   watch Wa[2,3] sign   a cell changes sign, becomes zero, becomes nan
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.debug.predicates import Predicate, evaluate, parse
+from engine.debug.stops import Lines, TapePoints, holds, spread, states
+from engine.errors import InputError
+from engine.language.expression import ExpressionError
+from engine.language.functions import Array
+from engine.model.program import Line, Program
+from engine.recording.tape import Tape
+from engine.text import clean
+
+Change = Literal["sign", "zero", "nan"]
+CHANGES: Mapping[str, str] = {"sign": "changes its sign", "zero": "becomes zero", "nan": "becomes NaN"}
+FORM = "write for example: dz, dz@7, @7, dz if norm(dz) < 1e-3, if any(isnan(z)), dz sample 3, dz hit 5, dz log t, watch Wa[2,3] sign"
+
+
+@dataclass(frozen=True)
+class Breakpoint:
+    """Stops at a line, by its place in the program, or (None) at any; with `t` only at that time step.
+
+    `sample` is an index into the data: only where that sample is worked on, and the condition sees its rows alone. `condition` must
+    hold. `hit` stops only that time, counted from the very first point. With `log` nothing stops: the expressions are printed.
+    `watch` makes it a watchpoint: stops where the one number that it reads changes in that way.
+    """
+
+    block: int | None = None
+    index: int | None = None
+    t: int | None = None
+    sample: int | None = None
+    condition: Predicate | None = None
+    hit: int | None = None
+    log: tuple[Predicate, ...] = ()
+    watch: tuple[Predicate, Change] | None = None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it stops at the same places in every iteration, whatever the numbers are."""
+        return self.block is not None and self.sample is None and self.condition is None and self.hit is None
+
+    def line(self, program: Program) -> Line | None:
+        """The line it is set on."""
+        return None if self.block is None or self.index is None else program.blocks[self.block].lines[self.index]
+
+    def text(self, program: Program) -> str:
+        """As people write it."""
+        if self.watch is not None:
+            return f"watch {self.watch[0].source} {self.watch[1]}"
+        line = self.line(program)
+        parts = [("" if line is None else line.name) + ("" if self.t is None else f"@{self.t}")]
+        parts += [] if self.sample is None else [f"sample {self.sample}"]
+        parts += [] if self.condition is None else [f"if {self.condition.source}"]
+        parts += [] if self.hit is None else [f"hit {self.hit}"]
+        parts += [f"log {', '.join(each.source for each in self.log)}"] if self.log else []
+        return " ".join(part for part in parts if part)
+
+
+# As people write it
+
+
+_CLAUSES = re.compile(r"(?:^|\s)(sample|if|hit|log)\s")
+
+
+def names_of(program: Program) -> dict[str, None]:
+    """Every name that a condition may read."""
+    return dict.fromkeys((*program.quantities, *program.parameters, *program.updates))
+
+
+def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoint]:
+    """The breakpoints that `text` means: more than one where several lines write the quantity. InputError when it means none."""
+    if text.startswith("watch "):
+        return [_watch(text, program)]
+    pieces = _CLAUSES.split(text.strip())
+    place, clauses = pieces[0].strip(), dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    if len(clauses) != len(pieces) // 2:
+        raise InputError(f"the breakpoint {clean(text, 60)} says something twice; {FORM}")
+    name, _, time = place.partition("@")
+    t = _whole(time, "the time step", 1, program.steps) if time else None
+    sample = _whole(clauses["sample"], "the sample", 0, samples - 1) if "sample" in clauses else None
+    hit = _whole(clauses["hit"], "the hit count", 1, 10**9) if "hit" in clauses else None
+    names = names_of(program)
+    condition = _expression(clauses["if"].strip(), names) if "if" in clauses else None
+    log = tuple(_expression(each.strip(), names) for each in _separated(clauses["log"])) if "log" in clauses else ()
+    if set(place) & set("<>=(") and "if" not in clauses:  # a condition on its own
+        return parse_breakpoint(f"if {text.strip()}", program, samples)
+    if not name.strip():
+        if t is None and condition is None and sample is None:
+            raise InputError(
+                f"the breakpoint {clean(text, 60) or '(empty)'} names no line, time step or condition; {FORM}"
+            )
+        return [Breakpoint(None, None, t, sample, condition, hit, log)]
+    lines = list(program.writers(name.strip()))
+    if not lines:
+        known = ", ".join(dict.fromkeys(line.name for line in program.lines))
+        raise InputError(f"the breakpoint {clean(text, 60)} names no line; there are {known}")
+    fitting = [line for line in lines if t is None or program.runs_at(line, t)]
+    if not fitting:
+        raise InputError(f"the line {name.strip()} never runs at t = {t}")
+    return [Breakpoint(line.block, line.index, t, sample, condition, hit, log) for line in fitting]
+
+
+def _watch(text: str, program: Program) -> Breakpoint:
+    source, _, change = text.removeprefix("watch ").strip().rpartition(" ")
+    for known in CHANGES:
+        if change == known and source.strip():
+            return Breakpoint(watch=(_expression(source.strip(), names_of(program)), known))  # pyright: ignore[reportArgumentType]
+    raise InputError(
+        f"the watchpoint {clean(text, 60)} must end with one of {', '.join(CHANGES)}, as in: watch Wa[2,3] sign"
+    )
+
+
+def condition_of(text: str, program: Program) -> Predicate:
+    """A condition on its own; InputError when it is none."""
+    return _expression(text, names_of(program))
+
+
+def _separated(text: str) -> list[str]:
+    """Expressions with commas between them, where a comma inside brackets separates nothing."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _whole(text: str, what: str, low: int, high: int) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+        raise InputError(f"{what} must be a whole number from {low} to {high}, not {clean(text, 30) or '(empty)'}")
+    return int(text)
+
+
+def _expression(source: str, names: Mapping[str, Any]) -> Predicate:
+    try:
+        return parse(source, names)
+    except ExpressionError as error:
+        raise InputError(clean(str(error), 400)) from None
+
+
+# Where it stops
+
+
+def hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
+    """The offsets of an iteration at which a breakpoint applies, in order; its hit count is not looked at.
+
+    Raises InputError when its expression makes no sense on these shapes.
+    """
+    try:
+        return _watched(stop, tape, iteration, lines) if stop.watch else _hits(stop, tape, iteration, lines)
+    except ExpressionError as error:
+        raise InputError(clean(str(error), 400)) from None
+
+
+def _hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
+    row = _row_of(stop.sample, tape)
+    if stop.sample is not None and row is None:
+        return np.zeros(0, np.int64)
+    offsets = _candidates(stop, lines)
+    if row is not None and tape.lengths is not None:
+        offsets = offsets[~(lines.t[offsets] > tape.lengths[row])]
+    if stop.condition is not None:
+        offsets = offsets[holds(stop.condition, tape, iteration, offsets, lines, row)]
+    return offsets
+
+
+def _row_of(sample: int | None, tape: Tape) -> int | None:
+    """The row of a sample of the data in the batch."""
+    if sample is None or tape.samples is None:
+        return sample
+    found = np.flatnonzero(tape.samples == sample)
+    return int(found[0]) if found.size else None
+
+
+def _candidates(stop: Breakpoint, lines: Lines) -> Array:
+    program = lines.program
+    line = stop.line(program)
+    if line is not None:
+        block = program.block_range(line.block)
+        own = np.arange(block.start + line.index, block.stop, program.run_length(line))
+        return own if stop.t is None else own[lines.t[own] == stop.t]
+    if stop.t is not None:  # the first line of that step, in every block
+        at = np.flatnonzero(lines.t == stop.t)
+        first = np.ones(len(at), bool)
+        first[1:] = lines.block[at[1:]] != lines.block[at[:-1]]
+        return at if stop.condition is not None else at[first]
+    if stop.condition is None:
+        return np.array([0])  # a sample alone: where its iteration begins
+    found = states(stop.condition, lines)
+    return found[found >= 0]
+
+
+def _watched(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
+    assert stop.watch is not None
+    predicate, change = stop.watch
+    at = states(predicate, lines)
+    values, there = _numbers(predicate, tape, iteration, at, lines)
+    with np.errstate(all="ignore"):
+        before, after = values[:-1], values[1:]
+        known = there[:-1] & there[1:]
+        found = {
+            "sign": known & (np.sign(before) * np.sign(after) < 0),
+            "zero": there[1:] & (after == 0) & ~(there[:-1] & (before == 0)),
+            "nan": there[1:] & np.isnan(after) & ~(there[:-1] & np.isnan(before)),
+        }[change]
+    return at[1:][found]
+
+
+def _numbers(predicate: Predicate, tape: Tape, iteration: int, at: Array, lines: Lines) -> tuple[Array, Array]:
+    size = 1 if any(read.all_rows for read in predicate.reads) else 4096
+    arrays: list[Array] = []
+    there: list[Array] = []
+    for start in range(0, len(at), size):
+        found = evaluate(predicate, TapePoints(tape, iteration, at[start : start + size], lines))
+        if found.array.ndim != 1 or found.array.dtype.kind not in "fiu":
+            raise ExpressionError("a watchpoint needs one number, a cell for example", predicate.source, 1)
+        arrays.append(found.array.astype(np.float64))
+        there.append(found.there)
+    return np.concatenate(arrays), np.concatenate(there)
+
+
+def everywhere(condition: Predicate, tape: Tape, iteration: int, lines: Lines) -> Array:
+    """(points of an iteration,) whether a condition holds there, between changes too. Raises InputError when it makes no sense."""
+    try:
+        at = states(condition, lines)
+        return spread(holds(condition, tape, iteration, at, lines), at, lines.program.length)
+    except ExpressionError as error:
+        raise InputError(clean(str(error), 400)) from None
+
+
+def value_at(expression: Predicate, tape: Tape, iteration: int, offset: int, lines: Lines) -> Array | str | None:
+    """What a watch expression is at one point: an array (0-d for a number), or None while something is not computed.
+
+    A text where the expression makes no sense there.
+    """
+    try:
+        found = evaluate(expression, TapePoints(tape, iteration, np.array([offset]), lines))
+    except ExpressionError as error:
+        return clean(str(error), 200)
+    return np.asarray(found.array[0]) if found.there[0] else None
+
+
+def messages(stop: Breakpoint, tape: Tape, iteration: int, offset: int, lines: Lines) -> list[str]:
+    """What a logpoint prints at a point: one `expression = value` each."""
+    result: list[str] = []
+    for each in stop.log:
+        value = value_at(each, tape, iteration, offset, lines)
+        result.append(f"{each.source} = {shown(value)}")
+    return result
+
+
+def shown(value: Array | str | None) -> str:
+    """A watched value in a few characters."""
+    if value is None:
+        return "not computed yet"
+    if isinstance(value, str):
+        return value
+    if value.ndim == 0:
+        return str(value) if value.dtype.kind in "Ub" else f"{float(value):.6g}".replace("-", "−")
+    low, high = (float(np.nanmin(value)), float(np.nanmax(value))) if value.size and value.dtype.kind == "f" else (0, 0)
+    return f"{'×'.join(map(str, value.shape))}, {low:.3g} … {high:.3g}".replace("-", "−")
+
+
+def fixed_hits(stops: Iterable[Breakpoint], lines: Lines) -> list[int]:
+    """The offsets, the same in every iteration, at which fixed breakpoints stop."""
+    return sorted({int(offset) for stop in stops for offset in _candidates(stop, lines)})

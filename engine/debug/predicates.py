@@ -1,0 +1,476 @@
+"""Conditions and watches: the equations' own parser with fewer names and a few words more, evaluated at one point or at many at once.
+
+    norm(da) < 1e-3        any(isnan(z))        norm(da@t) / norm(da@(t+1)) > 2        t == 3 and phase == 'backward'
+
+A quantity `q` is its row computed last at the point, `q@k` its row k (k may use t), `q[:]` all rows computed so far, `q[0,5]` a
+cell. Beside quantities there are `t`, `iteration`, `phase` and `line`, numbers, arithmetic, comparisons, `and`, `or`, `not`, and the
+functions below. Nothing else: no attribute, no other call, nothing that runs code. What is not computed yet makes a condition false.
+
+`evaluate` works on many points at once: every value has the points as its first axis.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from engine.language.expression import ExpressionError
+from engine.language.functions import Array
+
+MAX_SOURCE = 500
+MAX_NODES = 120
+MAX_DEPTH = 40
+WORDS = ("t", "iteration", "phase", "line")
+"""What a condition may ask of the point itself."""
+
+
+def _norm(value: Array, axes: tuple[int, ...]) -> Array:
+    return np.sqrt(np.sum(np.square(value, dtype=np.float64), axis=axes))
+
+
+REDUCTIONS: Mapping[str, Callable[[Array, tuple[int, ...]], Array]] = {
+    "all": lambda value, axes: np.all(value, axis=axes),
+    "any": lambda value, axes: np.any(value, axis=axes),
+    "argmax": lambda value, axes: value.reshape(len(value), -1).argmax(axis=1),
+    "max": lambda value, axes: np.max(value, axis=axes),
+    "mean": lambda value, axes: np.mean(value, axis=axes),
+    "min": lambda value, axes: np.min(value, axis=axes),
+    "norm": _norm,
+    "sum": lambda value, axes: np.sum(value, axis=axes),
+}
+ELEMENTWISE: Mapping[str, Callable[[Array], Array]] = {
+    "abs": np.abs,
+    "exp": np.exp,
+    "isfinite": np.isfinite,
+    "isnan": np.isnan,
+    "log": np.log,
+    "sqrt": np.sqrt,
+}
+FUNCTIONS = tuple(sorted((*REDUCTIONS, *ELEMENTWISE)))
+
+_ARITHMETIC: Mapping[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+}
+_COMPARISONS: Mapping[type[ast.AST], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
+_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "**": np.power,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+
+Index: TypeAlias = tuple[int | None, ...]
+"""Places along the axes of a row; None takes all of them."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number, a truth value, or a text to compare `phase` and `line` with."""
+
+    value: float | bool | str
+
+
+@dataclass(frozen=True)
+class Word:
+    """`t`, `iteration`, `phase` or `line` of the point."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """A quantity: its row computed last, the row `row`, or with `all_rows` every row computed so far."""
+
+    name: str
+    column: int
+    row: Condition | None = None
+    all_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Some of the cells of a value."""
+
+    operand: Condition
+    index: Index
+    column: int
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A function of the list, or `not`, or a minus sign."""
+
+    function: str
+    operand: Condition
+    column: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Two values and an arithmetic operator or a comparison."""
+
+    operator: str
+    left: Condition
+    right: Condition
+    column: int
+
+
+@dataclass(frozen=True)
+class Junction:
+    """`and` (every operand) or `or` (any)."""
+
+    every: bool
+    operands: tuple[Condition, ...]
+    column: int
+
+
+Condition: TypeAlias = Constant | Word | Read | Cells | Apply | Operation | Junction
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A parsed expression and its text."""
+
+    source: str
+    tree: Condition
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The distinct quantities it reads."""
+        return tuple(dict.fromkeys(_reads(self.tree)))
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What it asks of the point itself."""
+        return frozenset(node.name for node in _walk(self.tree) if isinstance(node, Word))
+
+
+def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
+    """The predicate or watch expression `source` over `quantities` (their names count).
+
+    Raises ExpressionError, with the column, for all that is not in the language.
+    """
+    if len(source) > MAX_SOURCE:
+        raise ExpressionError(f"longer than {MAX_SOURCE} characters", source[:40] + "…", MAX_SOURCE + 1)
+    text = source.strip()
+    lead = len(source) - len(source.lstrip())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about texts that mean nothing here anyway
+            body = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
+        raise ExpressionError("not an expression", source, column) from None
+    parser = _Parser(source, text, lead, quantities)
+    return Predicate(source, parser.convert(body, MAX_DEPTH))
+
+
+class _Parser:
+    def __init__(self, source: str, text: str, lead: int, quantities: Mapping[str, Any]) -> None:
+        self.source, self.text, self.lead = source, text, lead
+        self.quantities = quantities
+        self.nodes = 0
+
+    def convert(self, node: ast.expr, depth: int) -> Condition:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise self.error(f"more than {MAX_NODES} parts", node)
+        if depth == 0:
+            raise self.error(f"nested more than {MAX_DEPTH} deep", node)
+        depth -= 1
+        column = self.column(node)
+        match node:
+            case ast.Constant(value=bool() | str() as value):
+                return Constant(value)
+            case ast.Constant(value=int() | float() as value):
+                return Constant(self._number(value, node))
+            case ast.Name(id=name):
+                return Word(name) if name in WORDS and name not in self.quantities else self._read(name, node)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Apply("-", self.convert(operand, depth), column)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return Apply("not", self.convert(operand, depth), column)
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._row_of(left, right, depth)
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _ARITHMETIC:
+                symbol = _ARITHMETIC[type(sign)]
+                return Operation(symbol, self.convert(left, depth), self.convert(right, depth), column)
+            case ast.Compare(left=left, ops=signs, comparators=rights):
+                return self._comparison(left, signs, rights, depth, column)
+            case ast.BoolOp(op=sign, values=values):
+                return Junction(isinstance(sign, ast.And), tuple(self.convert(v, depth) for v in values), column)
+            case ast.Call(func=ast.Name(id=name), args=[operand], keywords=[]) if name in FUNCTIONS:
+                return Apply(name, self.convert(operand, depth), column)
+            case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
+                raise self.error(f"there is no function {name}; there are {', '.join(FUNCTIONS)}", node)
+            case ast.Call():
+                raise self.error("a function takes one value", node)
+            case ast.Subscript(value=ast.Name(id=name) as value, slice=ast.Slice(lower=None, upper=None, step=None)):
+                return Read(self._read(name, value).name, column, all_rows=True)
+            case ast.Subscript(value=value, slice=index):
+                return Cells(self.convert(value, depth), self._index(index), column)
+            case _:
+                raise self.error("this does not belong to the language of conditions", node)
+
+    def _number(self, value: float, node: ast.expr) -> float:
+        try:
+            return float(value)
+        except OverflowError:
+            raise self.error("a number too large", node) from None
+
+    def _read(self, name: str, node: ast.expr) -> Read:
+        if name not in self.quantities:
+            known = ", ".join(list(self.quantities)[:40])
+            raise self.error(f"there is no quantity {name}; there are {known}", node)
+        return Read(name, self.column(node))
+
+    def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:
+        """`@` takes the row of the name before it, whatever stands further left: `-da@t`, `2 * da@t`; Python binds it less tightly."""
+        if depth == 0:
+            raise self.error(f"nested more than {MAX_DEPTH} deep", left)
+        column = self.column(left)
+        match left:
+            case ast.Name(id=name):
+                if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Pow):
+                    base = self._row(self._read(name, left), right.left, depth)
+                    return Operation("**", base, self.convert(right.right, depth), column)
+                return self._row(self._read(name, left), right, depth)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Apply("-", self._row_of(operand, right, depth - 1), column)
+            case ast.BinOp(left=first, op=sign, right=second) if type(sign) in _ARITHMETIC:
+                symbol = _ARITHMETIC[type(sign)]
+                return Operation(symbol, self.convert(first, depth - 1), self._row_of(second, right, depth - 1), column)
+            case _:
+                raise self.error("@ takes a row of a quantity: write its name before it", left)
+
+    def _row(self, read: Read, right: ast.expr, depth: int) -> Condition:
+        """`da@t`, `da@(t+1)`, and `da@3[0,5]`, where the index belongs to the row and not to the 3."""
+        if isinstance(right, ast.Subscript):
+            return Cells(self._row(read, right.value, depth), self._index(right.slice), self.column(right))
+        return Read(read.name, read.column, self.convert(right, depth))
+
+    def _comparison(
+        self, left: ast.expr, signs: list[ast.cmpop], rights: list[ast.expr], depth: int, column: int
+    ) -> Condition:
+        pairs: list[Condition] = []
+        for sign, first, second in zip(signs, [left, *rights], rights, strict=False):
+            if type(sign) not in _COMPARISONS:
+                raise self.error("comparisons are < <= > >= == !=", second)
+            symbol = _COMPARISONS[type(sign)]
+            pairs.append(Operation(symbol, self.convert(first, depth), self.convert(second, depth), column))
+        return pairs[0] if len(pairs) == 1 else Junction(True, tuple(pairs), column)
+
+    def _index(self, node: ast.expr) -> Index:
+        parts = node.elts if isinstance(node, ast.Tuple) else [node]
+        index: list[int | None] = []
+        for part in parts:
+            match part:
+                case ast.Constant(value=int() as value) if not isinstance(value, bool) and value < 1 << 31:
+                    index.append(value)
+                case ast.Slice(lower=None, upper=None, step=None):
+                    index.append(None)
+                case _:
+                    raise self.error("an index is a whole number from 0, or : for all", part)
+        return tuple(index)
+
+    def column(self, node: ast.expr) -> int:
+        lines = self.text.splitlines(keepends=True)
+        before = "".join(lines[: node.lineno - 1])
+        inside = lines[node.lineno - 1].encode()[: node.col_offset].decode(errors="ignore") if lines else ""
+        return self.lead + len(before) + len(inside) + 1
+
+    def error(self, message: str, node: ast.expr) -> ExpressionError:
+        return ExpressionError(message, self.source, self.column(node))
+
+
+def _children(node: Condition) -> tuple[Condition, ...]:
+    match node:
+        case Cells(operand=operand) | Apply(operand=operand):
+            return (operand,)
+        case Operation(left=left, right=right):
+            return (left, right)
+        case Junction(operands=operands):
+            return operands
+        case Read(row=row):
+            return () if row is None else (row,)
+        case Constant() | Word():
+            return ()
+
+
+def _walk(node: Condition) -> list[Condition]:
+    return [node, *(below for child in _children(node) for below in _walk(child))]
+
+
+def _reads(node: Condition) -> list[Read]:
+    return [each for each in _walk(node) if isinstance(each, Read)]
+
+
+# Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """The value at many points: the points are the first axis of `array`; `there` says at which of them it exists."""
+
+    array: Array
+    there: Array
+
+
+class Points(Protocol):
+    """Where an expression is evaluated: what knows which values exist at which point. See `engine.debug.stops`."""
+
+    count: int
+
+    def word(self, name: str) -> Array:
+        """(points,) numbers, or texts for phase and line."""
+        ...
+
+    def latest(self, name: str) -> Value:
+        """The row of a quantity computed last, at each point."""
+        ...
+
+    def rows(self, name: str, rows: Array) -> Value:
+        """The row that is asked for at each point."""
+        ...
+
+    def all_rows(self, name: str) -> Value:
+        """All rows computed so far; only where there is one point."""
+        ...
+
+
+def evaluate(predicate: Predicate, points: Points) -> Value:
+    """The value of an expression at every one of `points`; ExpressionError where it makes no sense."""
+    with np.errstate(all="ignore"):
+        return _Evaluator(predicate, points).value(predicate.tree)
+
+
+def truth(predicate: Predicate, points: Points) -> Array:
+    """(points,) booleans: whether a condition holds; false where something is not computed yet."""
+    found = evaluate(predicate, points)
+    if found.array.ndim != 1 or found.array.dtype.kind != "b":
+        kind = "text" if found.array.dtype.kind == "U" else "a number" if found.array.ndim == 1 else "an array"
+        raise ExpressionError(
+            f"this gives {kind}, not true or false; compare it, or use any or all", predicate.source, 1
+        )
+    return found.array & found.there
+
+
+class _Evaluator:
+    def __init__(self, predicate: Predicate, points: Points) -> None:
+        self.predicate, self.points = predicate, points
+
+    def value(self, node: Condition) -> Value:
+        match node:
+            case Constant(value=value):
+                return self._everywhere(np.full(self.points.count, value))
+            case Word(name=name):
+                return self._everywhere(self.points.word(name))
+            case Read():
+                return self._read(node)
+            case Cells():
+                return self._cells(node)
+            case Apply():
+                return self._apply(node)
+            case Operation():
+                return self._operation(node)
+            case Junction(every=every, operands=operands, column=column):
+                values = [self._truth(operand, column) for operand in operands]
+                join = np.logical_and if every else np.logical_or
+                return Value(join.reduce([v.array for v in values]), np.logical_and.reduce([v.there for v in values]))
+
+    def _everywhere(self, array: Array) -> Value:
+        return Value(array, np.ones(self.points.count, bool))
+
+    def _read(self, node: Read) -> Value:
+        if node.all_rows:
+            return self.points.all_rows(node.name)
+        if node.row is None:
+            return self.points.latest(node.name)
+        row = self.value(node.row)
+        if row.array.ndim != 1 or row.array.dtype.kind not in "fiu":
+            raise self._error("a time step is a number", node.column)
+        whole = np.nan_to_num(row.array, nan=-1.0, posinf=-1.0, neginf=-1.0)
+        found = self.points.rows(node.name, np.where(np.abs(whole) < 1e15, whole, -1).astype(np.int64))
+        return Value(found.array, found.there & row.there & (whole == np.floor(whole)))
+
+    def _cells(self, node: Cells) -> Value:
+        value = self.value(node.operand)
+        shape = value.array.shape[1:]
+        if len(node.index) > len(shape):
+            raise self._error(f"{len(node.index)} indices for the axes {shape}", node.column)
+        for place, length in zip(node.index, shape, strict=False):
+            if place is not None and not 0 <= place < length:
+                raise self._error(f"the index {place} lies outside the axes {shape}", node.column)
+        chosen = tuple(slice(None) if place is None else place for place in node.index)
+        return Value(value.array[(slice(None), *chosen)], value.there)
+
+    def _apply(self, node: Apply) -> Value:
+        if node.function == "not":
+            value = self._truth(node.operand, node.column)
+            return Value(~value.array, value.there)
+        value = self.value(node.operand)
+        array = value.array
+        if array.dtype.kind == "U" or (array.dtype.kind == "b" and node.function not in ("all", "any", "sum", "mean")):
+            raise self._error(f"{node.function} takes numbers", node.column)
+        if node.function == "-":
+            return Value(-array, value.there)
+        if node.function in ELEMENTWISE:
+            return Value(ELEMENTWISE[node.function](array.astype(np.float64, copy=False)), value.there)
+        axes = tuple(range(1, array.ndim))
+        if array.ndim == 1 and node.function == "argmax":
+            return Value(np.zeros(len(array), np.int64), value.there)
+        return Value(np.asarray(REDUCTIONS[node.function](array, axes)), value.there)
+
+    def _operation(self, node: Operation) -> Value:
+        left, right = self.value(node.left), self.value(node.right)
+        texts = [side.array.dtype.kind == "U" for side in (left, right)]
+        if any(texts) and (not all(texts) or node.operator not in ("==", "!=")):
+            raise self._error("a text can only be compared with another one, by == or !=", node.column)
+        if any(side.array.dtype.kind == "b" for side in (left, right)) and node.operator not in ("==", "!="):
+            raise self._error("truth values are joined by and, or, not", node.column)
+        sides = [side.array if all(texts) else _number(side.array) for side in (left, right)]
+        most = max(side.ndim for side in sides)
+        # The points stay the first axis; the axes of a row are matched from the last one on, as in NumPy.
+        fitted = [side.reshape(len(side), *(1,) * (most - side.ndim), *side.shape[1:]) for side in sides]
+        try:
+            result = _OPERATIONS[node.operator](*fitted)
+        except ValueError:
+            shapes = " and ".join(str(side.shape[1:]) for side in sides)
+            raise self._error(f"{shapes} do not fit", node.column) from None
+        return Value(np.asarray(result), left.there & right.there)
+
+    def _truth(self, node: Condition, column: int) -> Value:
+        value = self.value(node)
+        if value.array.ndim != 1 or value.array.dtype.kind != "b":
+            raise self._error("and, or, not join truth values; compare, or use any or all", column)
+        return value
+
+    def _error(self, message: str, column: int) -> ExpressionError:
+        return ExpressionError(message, self.predicate.source, column)
+
+
+def _number(array: Array) -> Array:
+    return array if array.dtype.kind == "b" else array.astype(np.float64, copy=False)

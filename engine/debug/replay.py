@@ -1,0 +1,248 @@
+"""One iteration run again with numbers put in: a recording in, a second one out.
+
+Line by line in the order of the program, each quantity is changed as soon as its line has written it, so what runs later follows from
+it. A line runs again only where something it reads has changed, once with the numbers as they were and once with the new ones; where both
+agree, what was recorded stays. So everything that an edit does not reach keeps its bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.debug.edits import FLOW, Edit
+from engine.errors import InputError
+from engine.language.derive import NEXT, OUT, gradient
+from engine.language.evaluate import evaluate
+from engine.language.expression import Call, Name
+from engine.language.functions import Array
+from engine.model.program import Block, Line, Loop, Program, carries_losses
+from engine.recording.plan import Plan
+from engine.recording.tape import Tape
+
+LIMIT = 3_000_000
+"""Line runs of an iteration; more would take minutes."""
+
+Row = tuple[str, int]
+"""A quantity and its row in time, 0 for what is not in time."""
+
+
+def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
+    """The iteration of `tape` with what its lines write changed by `edits`; `tape` itself stays as it is.
+
+    Raises InputError for a place that no line writes, and for more than `LIMIT` line runs.
+    """
+    program = tape.plan.program
+    if not edits:
+        return tape
+    if tape.plan.checkpoints:
+        raise InputError(
+            "this recording keeps checkpoints only, so no row can be set; weights, x and y can, or raise --memory-limit"
+        )
+    if program.length > LIMIT:
+        raise InputError(f"an iteration of {program.length:,} line runs is too long to be run again line by line")
+    rows: dict[Row, list[Edit]] = {}
+    updates: dict[str, list[Edit]] = {}
+    for edit in edits:
+        if edit.name in program.updates:
+            edit.within(tape.plan.shape(program.updates[edit.name]))
+            updates.setdefault(edit.name, []).append(edit)
+        for row in () if edit.name in program.updates else places(edit, tape.plan):
+            rows.setdefault(row, []).append(edit)
+    arrays = _Replay(tape, rows).run() if rows else tape.arrays
+    put = _putter(updates) if updates else None
+    return Tape(
+        tape.plan, arrays, tape.parameters, tape.updates_before, tape.kept, samples=tape.samples, change_update=put
+    )
+
+
+def places(edit: Edit, plan: Plan) -> list[Row]:
+    """The rows that an edit of what lines write is about; InputError when no line writes them, or the index is not in them."""
+    program, network = plan.program, plan.network
+    if edit.name == FLOW and FLOW not in program.quantities:
+        if edit.index:
+            raise InputError(f"{FLOW} is all that flows back, of every state; leave the index away")
+        flows = [row for name in _flows_back(program, network.table.states) for row in _rows(edit, name, plan, -1)]
+        if edit.t is not None and edit.t > plan.steps:
+            raise InputError(f"nothing flows back from step {edit.t}; T is {plan.steps}")
+        return [(name, row) for name, row in flows if row < plan.steps]
+    name, hidden = edit.name, 0
+    for suffix in (OUT, NEXT):
+        # A flow that has no line of its own is the whole gradient, at the last step or before it.
+        base = edit.name.removesuffix(suffix)
+        if edit.name not in program.quantities and base != edit.name and base in program.quantities:
+            name, hidden = base, 1 if suffix == OUT else 2
+    if name not in program.quantities:
+        known = dict.fromkeys((*program.quantities, *program.parameters, *program.updates, FLOW))
+        raise InputError(f"there is no quantity {name!r} to set; there are {', '.join(known)}")
+    if program.quantities[name].given:
+        raise InputError(
+            f"{name} follows from the data and the options and cannot be set; set x, y or another quantity"
+        )
+    rows = _rows(edit, name, plan)
+    if hidden:
+        rows = [row for row in rows if (row[1] == plan.steps) == (hidden == 1)]
+        if not rows:
+            raise InputError(f"{edit.place} is always 0 here: nothing flows this way at this step; set {name} instead")
+    return rows
+
+
+def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[Row]:
+    """The rows of one quantity, `shift` steps away from the edit's."""
+    program, quantity = plan.program, plan.program.quantities[name]
+    accumulates = any(line.equation.accumulate for line in program.writers(name))
+    backward = all(line.phase == "backward" for line in program.writers(name))
+    if backward and carries_losses(plan.network):
+        raise InputError(
+            f"{edit.place} cannot be set while each loss has a window of its own, for what is cut off belongs to a loss and not to "
+            "a step; take --truncate-by chunk"
+        )
+    if edit.t is not None and (accumulates or not quantity.rows):
+        why = (
+            "is a sum over time; set it as a whole, or what its terms are made of" if accumulates else "is not in time"
+        )
+        raise InputError(f"{name} {why}; leave @{edit.t} away")
+    edit.within(plan.shape(quantity)[1 if quantity.rows else 0 :])
+    if not quantity.rows:
+        return [(name, 0)]
+    wanted = range(plan.steps + 1) if edit.t is None else (edit.t + shift,)
+    written = [
+        t for t in wanted if 0 <= t <= plan.steps and (quantity.rows == "T+1" or t) and program.written(name, t) >= 0
+    ]
+    if not written:
+        raise InputError(f"{edit.place} is computed by no line; T is {plan.steps}")
+    return [(name, quantity.row(t)) for t in written]
+
+
+def _flows_back(program: Program, states: tuple[str, ...]) -> list[str]:
+    """For each state what flows back to the step before."""
+    flows = [gradient(state) + NEXT for state in states]
+    return [name if name in program.quantities else name.removesuffix(NEXT) for name in flows]
+
+
+def _putter(edits: Mapping[str, list[Edit]]) -> Callable[[str, Array], None]:
+    """What changes the quantities of the update by their names."""
+
+    def put(name: str, value: Array) -> None:
+        for edit in edits.get(name, ()):
+            edit.put(value)
+
+    return put
+
+
+class _Replay:
+    def __init__(self, tape: Tape, edits: Mapping[Row, list[Edit]]) -> None:
+        self.tape, self.edits, self.plan = tape, edits, tape.plan
+        self.arrays = tape.plan.allocate()
+        for name, array in tape.arrays.items():
+            self.arrays[name][...] = array
+        self.new = Tape(tape.plan, MappingProxyType(self.arrays), tape.parameters)
+        self.changed: dict[str, set[int]] = {}
+
+    def run(self) -> Mapping[str, Array]:
+        """The new arrays, read-only."""
+        with np.errstate(all="ignore"):
+            for block in self.plan.program.blocks:
+                if block.phase != "update":
+                    self._block(block)
+        for array in self.arrays.values():
+            array.flags.writeable = False
+        return self.new.arrays
+
+    def _block(self, block: Block) -> None:
+        if block.loop is Loop.DOWN and carries_losses(self.plan.network):
+            self._carry(block)
+        for t in _steps(block, self.plan.steps):
+            for line in block.lines:
+                if not line.equation.accumulate and not _is_carried(line):
+                    self._line(line, t)
+        if block.loop is Loop.DOWN:
+            for flow in [name for name in self.arrays if name.endswith(NEXT)]:
+                self._initial(flow, flow.removesuffix(NEXT))
+            for line in block.lines:
+                if line.equation.accumulate:
+                    self._sum(line)
+
+    def _line(self, line: Line, t: int | None) -> None:
+        name = line.name
+        at = None if t is None else t + line.equation.step
+        key = name, self._row(name, at)
+        reached = any(self._reached(read, t) for read in line.equation.reads)
+        if not reached and key not in self.edits:
+            return
+        row = self.new.at(name, at)
+        if reached:
+            was, now = (
+                evaluate(line.equation.expression, lambda n, tape=tape: tape.lookup(n, t), self.plan.axes)
+                for tape in (self.tape, self.new)
+            )
+            row[...] = np.where(same(was, now), row, now)
+        self._written(key, row)
+
+    def _sum(self, line: Line) -> None:
+        """A gradient that accumulates: added up anew in the plan's own blocks, as it was recorded."""
+        row, key = self.arrays[line.name], (line.name, 0)
+        if any(name.name in self.changed for name in line.equation.reads):
+            row[...] = self.plan.gradient({**self.arrays, **self.tape.parameters}, line.name, 1)
+        elif key not in self.edits:
+            return
+        self._written(key, row)
+
+    def _initial(self, flow: str, whole: str) -> None:
+        """The gradient of an initial state, which no line writes: its one flow."""
+        if 0 in self.changed.get(flow, ()):
+            self.arrays[whole][0] = self.arrays[flow][0]
+        self._written((whole, 0), self.arrays[whole][0])
+
+    def _carry(self, block: Block) -> None:
+        """What truncation cuts of each loss's own flow, which is recorded before the loop."""
+        if self.changed:
+            self.plan.carry_losses(block, {**self.arrays, **self.tape.parameters})
+            for line in block.lines:
+                if _is_carried(line):
+                    for row, values in enumerate(self.arrays[line.name]):
+                        self._written((line.name, row), values)
+
+    def _written(self, key: Row, row: Array) -> None:
+        """Puts in what is to be put in, and notes whether that or what came before made a change."""
+        for edit in self.edits.get(key, ()):
+            edit.put(row)
+        name, number = key
+        before = self.tape.arrays[name]
+        if not same(before[number] if self.plan.program.quantities[name].rows else before, row).all():
+            self.changed.setdefault(name, set()).add(number)
+
+    def _reached(self, name: Name, t: int | None) -> bool:
+        rows = self.changed.get(name.name)
+        if rows is None or t is None:
+            return rows is not None
+        return self._row(name.name, t + name.step) in rows
+
+    def _row(self, name: str, t: int | None) -> int:
+        quantity = self.plan.program.quantities[name]
+        return quantity.row(t) if quantity.rows and t is not None else 0
+
+
+def same(left: Array, right: Array) -> npt.NDArray[np.bool_]:
+    """Where two arrays hold equal numbers, NaN being equal to NaN."""
+    return np.asarray((left == right) | ((left != left) & (right != right)))
+
+
+def _is_carried(line: Line) -> bool:
+    expression = line.equation.expression
+    return isinstance(expression, Call) and expression.function == "carried"
+
+
+def _steps(block: Block, steps: int) -> Iterator[int | None]:
+    match block.loop:
+        case Loop.UP:
+            yield from range(1, steps + 1)
+        case Loop.DOWN:
+            yield from range(steps, 0, -1)
+        case Loop.AT_T:
+            yield steps
+        case _:
+            yield None

@@ -1,0 +1,238 @@
+"""Conditions over a whole iteration at once.
+
+A condition can change only where something that it reads does: between two such points all points are one state. So the states
+of an iteration are evaluated, many at a time, and not its points.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from engine.debug.predicates import Predicate, Read, Value, truth
+from engine.language.functions import Array
+from engine.model.program import Loop, Program, when_written
+from engine.recording.tape import Tape
+
+CHUNK = 1 << 20
+"""About how many values of one quantity are looked at together."""
+
+
+class Lines:
+    """What every offset of an iteration is: its block, time step, line and phase, as arrays."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.offsets = np.arange(program.length)
+
+    @cached_property
+    def block(self) -> Array:
+        """The number of the block."""
+        lengths = [len(self.program.block_range(n)) for n in range(len(self.program.blocks))]
+        return np.repeat(np.arange(len(lengths)), lengths)
+
+    @cached_property
+    def t(self) -> Array:
+        """The time step, NaN where there is none."""
+        parts: list[Array] = []
+        for number, block in enumerate(self.program.blocks):
+            count, lines = len(self.program.block_range(number)), len(block.lines)
+            run = np.arange(count) // lines
+            steps = self.program.steps
+            parts.append(
+                {
+                    Loop.UP: run + 1.0,
+                    Loop.DOWN: steps - run.astype(float),
+                    Loop.AT_T: np.full(count, float(steps)),
+                }.get(block.loop, np.full(count, np.nan))
+            )
+        return np.concatenate(parts)
+
+    @cached_property
+    def line(self) -> Array:
+        """The quantity that the line writes."""
+        return np.concatenate(
+            [
+                np.resize([line.name for line in block.lines], len(self.program.block_range(number)))
+                for number, block in enumerate(self.program.blocks)
+            ]
+        )
+
+    @cached_property
+    def phase(self) -> Array:
+        """forward, loss, backward or update."""
+        return np.array([block.phase for block in self.program.blocks])[self.block]
+
+    def changes(self, name: str) -> Array:
+        """The offsets at which a quantity gets another value or row; −1 for what is there from the start."""
+        program = self.program
+        if name in program.updates or name in program.parameters:
+            return np.array([-1, program.update_offset(name)])
+        found = np.asarray(when_written(program, name))
+        if not found.ndim and program.quantities[name].rows == "" and self._accumulates(name):
+            (line,) = program.writers(name)
+            return np.arange(int(found), program.block_range(line.block).stop, program.run_length(line))
+        return np.unique(found)
+
+    def _accumulates(self, name: str) -> bool:
+        return any(line.equation.accumulate for line in self.program.writers(name))
+
+
+class TapePoints:
+    """Some points of one iteration, as `engine.debug.predicates` looks at them; with `sample`, one sample's rows."""
+
+    def __init__(self, tape: Tape, iteration: int, offsets: Array, lines: Lines, sample: int | None = None) -> None:
+        self.tape = tape
+        self.iteration = iteration
+        self.offsets = offsets
+        self.lines = lines
+        self.sample = sample
+        self.count = len(offsets)
+
+    @property
+    def program(self) -> Program:
+        """The program whose points they are."""
+        return self.lines.program
+
+    def word(self, name: str) -> Array:
+        if name == "iteration":
+            return np.full(self.count, float(self.iteration))
+        start = self.offsets < 0
+        found = getattr(self.lines, name)[np.maximum(self.offsets, 0)]
+        if not start.any():
+            return found
+        at_start = {"t": 0.0, "phase": "forward", "line": "start"}[name]
+        return np.where(start, at_start, found)
+
+    def latest(self, name: str) -> Value:
+        program = self.program
+        if name in program.parameters:
+            return self._parameter(name)
+        if name in program.updates:
+            return self._constant(self.tape.updates[name], self.offsets >= program.update_offset(name))
+        when = when_written(program, name)
+        if not when.ndim:
+            if self.lines._accumulates(name):  # pyright: ignore[reportPrivateUsage]
+                return self._partial(name)
+            return self._constant(self.tape[name], self.offsets >= when)
+        quantity = program.quantities.get(name)
+        if quantity is not None and quantity.given:
+            t = self.word("t")
+            return self.rows(name, np.where(np.isnan(t), -1, t).astype(np.int64))
+        order = np.argsort(when, kind="stable")
+        place = np.searchsorted(when[order], self.offsets, side="right") - 1
+        return self._gathered(name, order[np.maximum(place, 0)], place >= 0)
+
+    def rows(self, name: str, rows: Array) -> Value:
+        when = when_written(self.program, name)
+        if not when.ndim:
+            return Value(self.latest(name).array, np.zeros(self.count, bool))
+        quantity = self.program.quantities.get(name)
+        row = rows - (0 if quantity is None or quantity.rows == "T+1" else 1)
+        valid = (row >= 0) & (row < len(when))
+        row = np.where(valid, row, 0)
+        return self._gathered(name, row, valid & (when[row] <= self.offsets))
+
+    def all_rows(self, name: str) -> Value:
+        when = when_written(self.program, name)
+        if not when.ndim:
+            return self.latest(name)
+        if self.count != 1:
+            raise AssertionError("all rows are looked at one point at a time")
+        there = when <= self.offsets[0]
+        if not there.any():  # something of the right shape, which does not count
+            return Value(np.zeros_like(self.tape[name][None, :1]), np.array([False]))
+        return Value(self._of_sample(name, self.tape[name][there])[None], np.array([True]))
+
+    def _gathered(self, name: str, rows: Array, there: Array) -> Value:
+        return Value(self._of_sample(name, self.tape[name][rows]), there)
+
+    def _of_sample(self, name: str, values: Array) -> Array:
+        batched = self.tape.plan.axes.get(name, ("B",))[:1] == ("B",)
+        return values[:, self.sample : self.sample + 1] if self.sample is not None and batched else values
+
+    def _constant(self, array: Array, there: Array) -> Value:
+        if self.sample is not None and array.ndim and len(array) == self.tape.plan.batch:
+            array = self._of_sample("", array[None])[0]
+        return Value(np.broadcast_to(array, (self.count, *array.shape)), there)
+
+    def _parameter(self, name: str) -> Value:
+        after = self.offsets >= self.program.update_offset(name)
+        if not after.any():
+            return self._constant(self.tape.parameters[name], ~after)
+        both = np.stack([self.tape.parameters[name], self.tape.updates[name]])
+        return Value(both[after.astype(int)], np.ones(self.count, bool))
+
+    def _partial(self, name: str) -> Value:
+        """A gradient as far as it is summed at each point; terms are added up one step after another."""
+        program = self.program
+        (line,) = program.writers(name)
+        first, length = program.offset(line), program.run_length(line)
+        runs = (self.offsets - first) // length
+        reached = np.clip(program.steps - runs, 1, program.steps)
+        there = self.offsets >= first
+        if self.count == 1:
+            found = self.tape.partial(name, int(reached[0])) if there[0] else np.zeros_like(self.tape[name])
+            return self._constant_of(found, there)
+        result = np.zeros((self.count, *self.tape[name].shape), self.tape[name].dtype)
+        if not there.any():
+            return Value(result, there)
+        wanted = np.unique(reached[there])[::-1]
+        total = self.tape.partial(name, int(wanted[0]))
+        for t in range(int(wanted[0]), int(wanted[-1]) - 1, -1):
+            if t != wanted[0]:
+                total = total + self.tape.term(line, t)
+            result[there & (reached == t)] = total
+        return Value(result, there)
+
+    def _constant_of(self, array: Array, there: Array) -> Value:
+        return Value(np.broadcast_to(array, (self.count, *array.shape)), there)
+
+
+def states(predicate: Predicate, lines: Lines) -> Array:
+    """The offsets within an iteration, from −1 (its beginning), at which something that the predicate reads changes, in order."""
+    found = [np.array([-1])]
+    for read in predicate.reads:
+        found.append(lines.changes(read.name))
+        quantity = lines.program.quantities.get(read.name)
+        if quantity is not None and quantity.given and quantity.rows:
+            found.append(_where_changed(np.nan_to_num(lines.t)))
+    for word in predicate.words - {"iteration"}:
+        values = np.nan_to_num(lines.t) if word == "t" else getattr(lines, word)
+        found.append(_where_changed(values))
+    return np.unique(np.concatenate(found))
+
+
+def _where_changed(values: Array) -> Array:
+    return np.concatenate([[0], 1 + np.flatnonzero(values[1:] != values[:-1])])
+
+
+def holds(
+    predicate: Predicate, tape: Tape, iteration: int, offsets: Array, lines: Lines, sample: int | None = None
+) -> Array:
+    """Whether a condition holds at each offset of an iteration, evaluated some at a time."""
+    size = 1 if any(read.all_rows for read in predicate.reads) else _chunk(predicate, tape)
+    parts = [
+        truth(predicate, TapePoints(tape, iteration, offsets[start : start + size], lines, sample))
+        for start in range(0, len(offsets), size)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def _chunk(predicate: Predicate, tape: Tape) -> int:
+    """How many points at a time: the largest row read, times that many, stays within bounds."""
+    largest = max((_row_size(read, tape) for read in predicate.reads), default=1)
+    return max(1, CHUNK // largest)
+
+
+def _row_size(read: Read, tape: Tape) -> int:
+    array = tape[read.name]
+    in_time = when_written(tape.plan.program, read.name).ndim if read.name in tape.plan.program.quantities else 0
+    return int(np.prod(array.shape[1:])) if in_time else int(array.size) or 1
+
+
+def spread(hits: Array, at: Array, length: int) -> Array:
+    """(length,) booleans for every offset from those at the offsets where the state changes."""
+    which = np.searchsorted(at, np.arange(length), side="right") - 1
+    return hits[which]

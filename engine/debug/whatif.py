@@ -1,0 +1,357 @@
+"""What if: numbers put in, the program run on, and the difference to what really happened. The original is never touched.
+
+    branch = what_if(debugger, "da@3[0,5] = 0", iteration=2)   a debugger in which it is so; `branch.undone` is the one before
+    difference(debugger.tape(0), branch.tape(0), "dWa")      by how much a quantity differs, and where first
+
+A row or a weight is set in its own iteration, a weight before the iteration begins; later iterations follow from the update that it
+leads to. Inputs, labels, initial states and the activation stay as they are set. See `engine.debug.edits` for the language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from engine.debug.debugger import Batch, Debugger, Starts, Training, View
+from engine.debug.edits import ACTIVATION, Edit, parse_edit
+from engine.debug.replay import places, replay, same
+from engine.errors import InputError
+from engine.language.functions import ACTIVATIONS, Array
+from engine.model.network import Network, choose
+from engine.model.program import Line, Point, when_written
+from engine.recording.measures import Measured
+from engine.recording.plan import Plan, plan
+from engine.recording.tape import Tape, check_batch, check_initial
+
+
+def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
+    """A debugger at the same point in which the edits hold, on top of what was set before; InputError for one that means nothing here."""
+    new = [parse_edit(text, iteration) for text in texts]
+    edits = (*debugger.edits, *new) if isinstance(debugger, Branch) else tuple(new)
+    original = debugger.original if isinstance(debugger, Branch) else debugger
+    branch = Branch(original, edits, debugger)
+    branch.tape(iteration)  # what cannot be is refused now
+    hand_over(debugger, branch)
+    return branch
+
+
+def hand_over(source: Debugger, target: Debugger) -> None:
+    """Takes the place in the program, the breakpoints and the watches over to another debugger of the same program."""
+    target.position, target.breakpoints, target.watches = source.position, source.breakpoints, source.watches
+
+
+class Branch(Debugger):
+    """The debugger `original` with edits; up to the first edit's iteration it is the original itself.
+
+    `undone` is the debugger before the last edit: the very same object.
+    """
+
+    def __init__(self, original: Debugger, edits: tuple[Edit, ...], undone: Debugger) -> None:
+        self.original, self.edits, self.undone = original, edits, undone
+        self.first = min(edit.iteration for edit in edits)
+        whole = original.data(0)
+        super().__init__(
+            _with_activation(original.network, edits),
+            whole.X,
+            whole.y,
+            initial=whole.initial,
+            lengths=whole.lengths,
+            batch_size=original.batches.size,
+            checkpoints=original.plan.checkpoints,
+        )
+        self.progress, self._tapes_kept = original.progress, original._tapes_kept
+        self._data_until = lru_cache(maxsize=8)(self._edited_data)
+        self._other_plans: dict[tuple[str, int], Plan] = {}
+        self._starts = Starts(original.start(self.first), self.first)
+        self.history = {i: figures for i, figures in original.history.items() if i < self.first}
+
+    def tape(self, iteration: int) -> Tape:
+        """The recording of an iteration, with its edits; before the first edit the original's own."""
+        return self.original.tape(iteration) if iteration < self.first else super().tape(iteration)
+
+    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> Training:
+        """What an iteration starts from, see `Debugger.start`; edits of weights come on top."""
+        return (self.original if iteration <= self.first else super()).start(iteration, report)
+
+    def data(self, iteration: int) -> Batch:
+        """All samples, as they are in an iteration: inputs, labels and initial states stay as they were set last."""
+        return self._data_until(sum(edit.iteration <= iteration for edit in self._of_data))
+
+    @property
+    def original_view(self) -> View:
+        """What the present point shows where nothing is edited."""
+        view = self.view
+        tape = self.original.tape(view.point.iteration)
+        return replace(view, line=tape.plan.program.line_at(view.position), tape=tape)
+
+    @cached_property
+    def _of_data(self) -> list[Edit]:
+        return [edit for edit in self.edits if self._is_data(edit)]
+
+    def _is_data(self, edit: Edit) -> bool:
+        return is_data(edit, self.network)
+
+    def _edited_data(self, count: int) -> Batch:
+        """The samples after the first `count` edits of them."""
+        whole = self.original.data(0)
+        for edit in sorted(self._of_data, key=lambda edit: edit.iteration)[:count]:
+            whole = _set_data(self.network, whole, edit, self.batches.indices(edit.iteration))
+        return whole
+
+    def _plan(self, iteration: int, size: int) -> Plan:
+        activations = [e.value for e in self.edits if e.name == ACTIVATION and e.iteration <= iteration]
+        if not activations:
+            return self.original._plan(iteration, size)
+        key = str(activations[-1]), size
+        if key not in self._other_plans:
+            network = replace(self.original.network, activation=key[0])
+            masked, checkpoints = "mask" in self.program.quantities, self.plan.checkpoints
+            self._other_plans[key] = plan(network, size, self.program.steps, masked=masked, checkpoints=checkpoints)
+        return self._other_plans[key]
+
+    def _run(
+        self, iteration: int, prepared: Plan, batch: Batch, start: Training, into: dict[str, Array] | None
+    ) -> Tape:
+        own = [e for e in self.edits if e.iteration == iteration and e.name != ACTIVATION and not self._is_data(e)]
+        weights = [edit for edit in own if edit.name in prepared.network.parameter_axes]
+        begin = replace(start, parameters=_set_weights(start.parameters, weights))
+        tape = super()._run(iteration, prepared, batch, begin, into)
+        return replay(tape, [edit for edit in own if edit not in weights])
+
+
+def is_data(edit: Edit, network: Network) -> bool:
+    """Whether it is about inputs, targets or initial states, which stay as they are set in later iterations too."""
+    return edit.name in ("x", "y") or (edit.t == 0 and edit.name in network.table.states)
+
+
+def edit_of(
+    edits: tuple[Edit, ...], plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]
+) -> Edit | None:
+    """The edit by which a cell holds what it holds; None where its line, the data or the last update made it."""
+    return next((edit for edit in reversed(edits) if _covers(edit, plan, name, iteration, t, index)), None)
+
+
+def _covers(edit: Edit, plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> bool:
+    later = iteration > edit.iteration and is_data(edit, plan.network)
+    inside = all(i in (None, at) for i, at in zip(edit.index, index, strict=False))
+    if edit.name == ACTIVATION or not inside or not (later or iteration == edit.iteration):
+        return False
+    quantity, updates = plan.program.quantities.get(name), plan.program.updates
+    if is_start(edit, plan.network) or edit.name in updates or quantity is None:
+        return edit.name == name and edit.t in (None, t)
+    return (name, quantity.row(t) if quantity.rows and t is not None else 0) in places(edit, plan)
+
+
+def is_start(edit: Edit, network: Network) -> bool:
+    """Whether it is about what an iteration starts from, and not about what its lines write."""
+    return edit.name == ACTIVATION or edit.name in network.parameter_axes or is_data(edit, network)
+
+
+def _with_activation(network: Network, edits: tuple[Edit, ...]) -> Network:
+    """The network with the activation that was set last."""
+    for edit in edits:
+        if edit.name == ACTIVATION:
+            if not network.table.has_activation:
+                raise InputError(f"the cell {network.table.name} has its own activations; they cannot be replaced")
+            choose(ACTIVATION, str(edit.value), {each.name: each for each in ACTIVATIONS})
+            network = replace(network, activation=str(edit.value))
+    return network
+
+
+def _set_weights(parameters: Mapping[str, Array], edits: list[Edit]) -> Mapping[str, Array]:
+    result = dict(parameters)
+    for edit in edits:
+        if edit.t is not None:
+            raise InputError(f"{edit.name} is not in time; leave @{edit.t} away")
+        result[edit.name] = result[edit.name].copy()
+        with np.errstate(all="ignore"):
+            edit.put(result[edit.name])
+        result[edit.name].flags.writeable = False
+    return result
+
+
+def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batch:
+    """All samples with an edit of those in a batch put in; InputError where it does not fit."""
+    if edit.name not in ("x", "y"):
+        state = data.initial.get(edit.name, np.zeros((len(data.X), network.hidden), network.dtype)).copy()
+        state[samples] = _put(edit, state[samples], in_time=False)
+        return replace(data, initial=check_initial(network, len(data.X), {**data.initial, edit.name: state}))
+    in_time = edit.name == "x" or network.predict == "every"
+    array = (data.X if edit.name == "x" else data.y).copy()
+    classes = edit.name == "y" and network.head.classes
+    if classes and edit.action == "set" and not float(edit.value).is_integer():
+        raise InputError(f"y holds the numbers of classes; {edit.text} is none")
+    if classes and edit.action == "scale":
+        raise InputError(f"y holds the numbers of classes; set one, or flip it: {edit.place} = flip")
+    if classes and edit.action == "flip" and network.loss != "binary" and network.outputs != 2:
+        raise InputError(f"there are {network.outputs} classes; say which, for example {edit.place} = 0")
+    if array.dtype.kind in "iub" and not classes:
+        array = array.astype(network.dtype)
+    array[samples] = _put(edit, array[samples], in_time=in_time, classes=classes)
+    X, y = check_batch(network, array if edit.name == "x" else data.X, data.y if edit.name == "x" else array)
+    return replace(data, X=X, y=y)
+
+
+def _put(edit: Edit, batch: Array, *, in_time: bool, classes: bool = False) -> Array:
+    """(B, T, ...) or (B, ...) with an edit put in, which counts time first."""
+    rows = np.moveaxis(batch, 0, 1) if in_time else batch[None]
+    if edit.t is not None and (edit.name == "y" and not in_time):
+        raise InputError(f"there is one y a sample; leave @{edit.t} away")
+    if in_time and edit.t is not None and not 1 <= edit.t <= len(rows):
+        raise InputError(f"there are the time steps 1 to {len(rows)}, not {edit.t}")
+    for t, row in enumerate(rows, 1):
+        if in_time and edit.t not in (None, t):
+            continue
+        if classes and edit.action == "flip":
+            where = edit.within(row.shape)
+            row[where] = 1 - row[where]
+        else:
+            with np.errstate(all="ignore"):
+                edit.put(row)
+    return batch
+
+
+# The difference
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """A quantity in two recordings: `values` is edited − original, 0 where both hold the same.
+
+    `offset` is the line of the iteration after which they first differ (−1: from the start), `point` the same as a point; None when
+    they never do.
+    """
+
+    name: str
+    original: Array
+    edited: Array
+    values: Array
+    offset: int | None
+    point: Point | None
+
+    @property
+    def count(self) -> int:
+        """How many numbers differ."""
+        return int(np.count_nonzero(~same(self.original, self.edited)))
+
+
+def difference(original: Tape, edited: Tape, name: str) -> Difference:
+    """By how much a quantity differs, in its own shape, and where it does so first in the order of execution."""
+    before, after = np.asarray(original[name]), np.asarray(edited[name])
+    offset = first_offset(original, edited, name)
+    point = None if offset is None else original.plan.program.point(1 + offset)
+    return Difference(name, before, after, minus(after, before), offset, point)
+
+
+class _Minus(Mapping[str, Array]):
+    """The recorded arrays' differences, each made when it is asked for; what lengths and options give stays as it is."""
+
+    def __init__(self, original: Tape, edited: Tape) -> None:
+        self._original, self._edited = original, edited
+        self._made: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._made:
+            quantity = self._edited.plan.program.quantities[name]
+            kept = quantity.given and name not in ("x", "y")
+            before, after = self._original.arrays[name], self._edited.arrays[name]
+            self._made[name] = after if kept else minus(after, before)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._edited.arrays)
+
+    def __len__(self) -> int:
+        return len(self._edited.arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Differences(Tape):
+    """By how much everything differs in two recordings, edited − original, as a tape of its own."""
+
+    both: tuple[Tape, ...] = ()
+
+    @cached_property
+    def updates(self) -> Mapping[str, Array]:
+        """Those of what the update writes."""
+        original, edited = self.both
+        return {name: minus(value, original.updates[name]) for name, value in edited.updates.items()}
+
+    def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
+        """That of the term which a run of a line adds."""
+        original, edited = self.both
+        return minus(edited.term(line, t, sample), original.term(line, t, sample))
+
+    def partial(self, name: str, t: int) -> Array:
+        """That of a gradient as far as it is summed."""
+        original, edited = self.both
+        return minus(edited.partial(name, t), original.partial(name, t))
+
+
+def differences(original: Tape, edited: Tape) -> Differences:
+    """By how much everything differs in two recordings, see `Differences`."""
+    parameters = {name: minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
+    return Differences(
+        edited.plan,
+        _Minus(original, edited),
+        parameters,
+        edited.updates_before,
+        samples=edited.samples,
+        both=(original, edited),
+    )
+
+
+def minus(edited: Array, original: Array) -> Array:
+    """edited − original, 0 where both hold the same, be it infinite."""
+    before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they only stand for arrays
+    with np.errstate(all="ignore"):
+        change = np.subtract(after, before, dtype=np.result_type(before, np.float32))
+        return np.where(same(before, after), change.dtype.type(0), change)
+
+
+def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
+    """After which line of the iteration a quantity first differs; −1 from the start, None never."""
+    program = original.plan.program
+    equal = same(np.asarray(original[name]), np.asarray(edited[name]))
+    if equal.all():
+        return None
+    if name in program.parameters:
+        return -1
+    if name in program.updates:
+        return program.update_offset(name)
+    line = next(program.writers(name), None)
+    if line is not None and line.equation.accumulate:
+        return program.offset(line, _first_term(original, edited, line))
+    written = when_written(program, name)
+    if not written.ndim:
+        return int(written)
+    rows = ~equal.reshape(len(equal), -1).all(axis=1)
+    return int(written[rows].min())
+
+
+def _first_term(original: Tape, edited: Tape, line: Line) -> int:
+    """The time step, going back, from which on what a gradient adds up differs; 1 where only the finished sum does."""
+    steps, quantities = original.plan.steps, original.plan.program.quantities
+    last = 1
+    for read in line.equation.reads:
+        if read.name in quantities and quantities[read.name].rows:
+            first = quantities[read.name].row(1) + read.step
+            rows = slice(first, first + steps)
+            changed = ~same(np.asarray(original[read.name][rows]), np.asarray(edited[read.name][rows])).reshape(
+                steps, -1
+            ).all(axis=1)
+            last = max(last, int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 1)
+    return last
+
+
+def first_difference(original: Tape, edited: Tape) -> tuple[str, int] | None:
+    """The quantity that differs first in the order of execution, and the line after which it does; None when nothing differs."""
+    names = (*original.parameters, *original.arrays, *original.plan.program.updates)
+    names = [name for name in dict.fromkeys(names) if name in edited and original[name].shape == edited[name].shape]
+    found = [
+        (offset, n) for n, name in enumerate(names) if (offset := first_offset(original, edited, name)) is not None
+    ]
+    return (names[min(found)[1]], min(found)[0]) if found else None

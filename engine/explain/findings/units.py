@@ -1,0 +1,116 @@
+"""Units that are switched off or at the end of their range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.explain.findings.base import Finding, Scene, listed
+from engine.language.expression import Call, Expression, Name, walk
+from engine.language.functions import FUNCTIONS, Array
+from engine.model.program import Line
+
+MANY = 0.5
+"""From half of the units on it is serious: fewer off or saturated units are common in networks that learn well."""
+END = 0.005
+"""How near to an end of its range, as a share of the range, a function is saturated: |tanh| > 0.99."""
+MOST = 0.9
+"""The share of steps and samples at which a unit must be saturated."""
+FAR = 1e3
+"""An argument at which a bounded function has reached its end."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Applied:
+    """A function of the cell's table, applied to the units in a line."""
+
+    line: Line
+    function: str
+    argument: Expression
+
+
+def dead(scene: Scene) -> Iterator[Finding]:
+    """Units of a function with a kink (ReLU) whose argument is never above 0: nothing flows back through them."""
+    counted = scene.counted()
+    for each in _applied(scene, kink=True):
+        argument = scene.over_time(each.argument)
+        off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
+        units = np.flatnonzero(off).tolist()
+        if units:
+            name, total = scene.spell(each.line.name), off.size
+            text = (
+                f"{len(units)} of {total} units of {name} are off ({_shown(scene, each)} ≤ 0) at every t for every sample: "
+                f"{listed(units)}; no gradient passes through them"
+            )
+            yield _finding(scene, "dead units", each.line, units, len(units) / total, text)
+
+
+def saturated(scene: Scene) -> Iterator[Finding]:
+    """Units of a bounded function (tanh, a gate's sigmoid) that are at an end of its range nearly all the time.
+
+    It is serious only where the state itself is this function's value: what flows back has no way round it. A gate at its end is
+    open or closed, which may be just what it has learnt.
+    """
+    counted = scene.counted()
+    for each in _applied(scene, kink=False):
+        ends = _range(each.function)
+        if ends is None:
+            continue
+        low, high = ends
+        with np.errstate(all="ignore"):
+            share = (FUNCTIONS[each.function].compute(scene.over_time(each.argument)) - low) / (high - low)
+            at_end = (share < END) | (share > 1 - END)
+        often = _share(at_end, counted)
+        units = np.flatnonzero(often >= MOST).tolist()
+        if units:
+            name, total = scene.spell(each.line.name), len(often)
+            text = (
+                f"{len(units)} of {total} units of {name} are saturated ({each.function} within {END:.1%} of an end of its range) "
+                f"at {MOST:.0%} or more of all steps: {listed(units)}; next to nothing passes through them"
+            )
+            of_state = each.line.name in scene.tape.plan.network.table.states
+            yield _finding(scene, "saturated", each.line, units, len(units) / total if of_state else 0.0, text)
+
+
+def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float, text: str) -> Finding:
+    return Finding(
+        kind="dead units" if kind == "dead units" else "saturated",
+        text=text,
+        severity="serious" if share >= MANY else "note",
+        position=scene.position(scene.program.offset(line, 1)),
+        quantity=line.name,
+        t=1,
+        index=(0, units[0]),
+    )
+
+
+def _applied(scene: Scene, *, kink: bool) -> Iterator[_Applied]:
+    """The elementwise functions in the lines of a step that write units, with a kink or without one."""
+    for line in scene.cell_lines():
+        if scene.program.quantities[line.name].axes != ("B", "H"):
+            continue
+        for node in walk(line.equation.expression):
+            if (
+                isinstance(node, Call)
+                and FUNCTIONS[node.function].elementwise
+                and FUNCTIONS[node.function].kink == kink
+            ):
+                yield _Applied(line, node.function, node.arguments[0])
+
+
+def _shown(scene: Scene, each: _Applied) -> str:
+    """The argument by its name, where it has one."""
+    return scene.spell(each.argument.name) if isinstance(each.argument, Name) else f"the argument of {each.function}"
+
+
+def _range(function: str) -> tuple[float, float] | None:
+    """The ends of a bounded function; None for one that goes on growing."""
+    low, high, further = (float(FUNCTIONS[function].compute(np.array([u]))[0]) for u in (-FAR, FAR, 2 * FAR))
+    return (low, high) if high == further else None
+
+
+def _share(holds: Array, counted: Array) -> Array:
+    """(H,) of the steps that count, the share at which it holds for each unit."""
+    return np.asarray((holds & counted[..., None]).sum(axis=(0, 1)) / max(1, int(counted.sum())))

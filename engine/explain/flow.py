@@ -1,0 +1,90 @@
+"""How the error flows back: the gain of each time step, split into the factors that make it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.language.derive import gradient
+from engine.model.program import Loop
+from engine.recording.tape import Tape
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The step from t to t−1 of the gradient of the output state.
+
+    `total` = ‖da_{t−1}‖ / ‖da_t‖ = `activation` × `weights` with `activation` = ‖dz_t‖ / ‖da_t‖ and `weights` = ‖da_{t−1}‖ / ‖dz_t‖, exact;
+    `live` is the share of units and samples whose dz is not zero. NaN where a norm is zero. The split is None for a cell in which the
+    error takes more than one path through a step.
+    """
+
+    t: int
+    total: float
+    activation: float | None
+    weights: float | None
+    live: float | None
+
+
+def gain(tape: Tape, t: int, sample: int | None = None) -> Gain:
+    """The gain of step t (1..T), over the whole batch or for one sample."""
+    state = gradient(tape.plan.program.output)
+    before, after = tape.norms(state, sample)[t], tape.norms(state, sample)[t - 1]
+    middle = bottleneck(tape)
+    total = _ratio(after, before)
+    if middle is None:
+        return Gain(t, total, None, None, None)
+    row = tape.at(middle, t) if sample is None else tape.at(middle, t)[sample]
+    between = tape.norms(middle, sample)[t - 1]
+    live = float(np.count_nonzero(row) / row.size)
+    return Gain(t, total, _ratio(between, before), _ratio(after, between), live)
+
+
+def bottleneck(tape: Tape) -> str | None:
+    """The one quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
+    program = tape.plan.program
+    state = gradient(program.output)
+    block = next(block for block in program.blocks if block.loop is Loop.DOWN)
+    readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
+    back = [line for line in block.lines if line.name == state and line.equation.step < 0]
+    if (
+        len(readers) == 1
+        and back
+        and [n.name for n in back[0].equation.reads if n.name in program.quantities] == readers
+    ):
+        return readers[0]
+    return None
+
+
+def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
+    """‖row of step t‖ of a quantity in time, over the batch or for one sample."""
+    norms = tape.norms(name, sample)
+    return float(norms[t + len(norms) - 1 - tape.plan.steps])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where truncation cuts the flow: between steps t and t−1, for all the samples looked at or for some of them."""
+
+    t: int
+    all: bool
+
+
+def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
+    """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
+    if "cut" not in tape:
+        return []
+    cut = tape["cut"] > 0
+    chosen = slice(None) if sample is None else slice(sample, sample + 1)
+    own = cut[:, chosen]
+    ended = np.zeros_like(own) if tape.padding is None else tape.padding[1:, chosen]
+    if tape.plan.network.truncate_by == "window":  # what was cut further on does not come again
+        own = own & ~np.concatenate([own[1:], np.zeros_like(own[:1])])
+    return [
+        Cut(t, bool((row | over).all())) for t, (row, over) in enumerate(zip(own, ended, strict=True), 1) if row.any()
+    ]
+
+
+def _ratio(above: float, below: float) -> float:
+    return float(above / below) if below else float("nan")

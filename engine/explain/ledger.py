@@ -1,0 +1,111 @@
+"""The ledger of a weight gradient: dWa = Σ_t Σ_b dWa@t,b, every addend of a cell, and every sample's own gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.explain.terms import Index
+from engine.language.evaluate import evaluate
+from engine.language.expression import Binary, Expression, Sum, Transpose, addends
+from engine.language.functions import Array
+from engine.model.program import Line, Loop
+from engine.recording.tape import Tape
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """What adds up to one cell of a gradient: `addends` (S, B), one row a time step, in the order of `steps`; `value` is what is stored.
+
+    `of_steps` (S,) are the terms `dWa@t`, `of_samples` (B,) what each sample adds over all steps.
+    """
+
+    name: str
+    index: Index
+    steps: tuple[int, ...]
+    addends: Array
+    value: float
+
+    @cached_property
+    def of_steps(self) -> Array:
+        """The sums over the batch."""
+        return np.asarray(self.addends.sum(axis=1))
+
+    @cached_property
+    def of_samples(self) -> Array:
+        """The sums over time."""
+        return np.asarray(self.addends.sum(axis=0))
+
+
+def ledger(tape: Tape, name: str, index: Index) -> Ledger:
+    """The ledger of a cell of a parameter's gradient; InputError when it is none."""
+    if name not in gradients(tape):
+        raise InputError(f"{name} is no gradient of a parameter; there are {', '.join(gradients(tape))}")
+    shape = tape[name].shape
+    if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
+        raise InputError(f"{name} has the shape {shape}; {list(index)} is not a cell of it")
+    line, steps = _written(tape, name)
+    with np.errstate(all="ignore"):
+        rows = np.array([_addends(tape, line, t, index) for t in steps], dtype=tape.plan.network.dtype)
+    return Ledger(name, index, tuple(steps), rows, float(tape[name][index]))
+
+
+def gradients(tape: Tape) -> dict[str, str]:
+    """The names of the parameters' gradients, each with its parameter."""
+    return {f"d{parameter}": parameter for parameter in tape.parameters}
+
+
+def by_sample(tape: Tape, name: str) -> Array:
+    """Each sample's own part of a parameter's gradient, (B, *shape); they add up to it."""
+    line, steps = _written(tape, name)
+    result = np.zeros((tape.plan.batch, *tape[name].shape), tape.plan.network.dtype)
+    with np.errstate(all="ignore"):
+        for t in steps:
+            result += _by_sample(tape, line, t)
+    return result
+
+
+def _written(tape: Tape, name: str) -> tuple[Line, range]:
+    """The line that writes a gradient, and the steps over which it sums."""
+    (line,) = tape.plan.program.writers(name)
+    down = tape.plan.program.blocks[line.block].loop is Loop.DOWN
+    return line, range(1 if down else tape.plan.steps, tape.plan.steps + 1)
+
+
+def _addends(tape: Tape, line: Line, t: int, index: Index) -> Array:
+    """(B,) what each sample adds at step t to one cell."""
+    total = np.zeros(tape.plan.batch)
+    for part in addends(line.equation.expression):
+        sides = _sides(tape, part, t)
+        if sides is None:
+            return np.array([tape.term(line, t, b)[index] for b in range(tape.plan.batch)])
+        left, right = sides
+        total = total + (right[(slice(None), *index)] if left is None else left[:, index[0]] * right[:, index[1]])
+    return total
+
+
+def _by_sample(tape: Tape, line: Line, t: int) -> Array:
+    """(B, *shape) what each sample adds at step t."""
+    total: Array | float = 0.0
+    for part in addends(line.equation.expression):
+        sides = _sides(tape, part, t)
+        if sides is None:
+            return np.stack([tape.term(line, t, b) for b in range(tape.plan.batch)])
+        left, right = sides
+        total = total + (right if left is None else left[:, :, None] * right[:, None, :])
+    return np.asarray(total)
+
+
+def _sides(tape: Tape, part: Expression, t: int) -> tuple[Array | None, Array] | None:
+    """The two sides of a product over the batch, or the one that is summed over it; None for what is neither."""
+    value = partial(evaluate, lookup=lambda name: tape.lookup(name, t), axes=tape.plan.axes)
+    match part:
+        case Binary("@", Transpose(left), right):
+            return np.asarray(value(left)), np.asarray(value(right))
+        case Sum("B", operand):
+            return None, np.asarray(value(operand))
+        case _:
+            return None

@@ -1,0 +1,259 @@
+"""A line taken apart for a picture: operand, operator, operand, equals, result, each operand with its numbers.
+
+With a sample chosen, everything that has a batch axis shows that sample only, and a sum over the batch shows the sample's own term.
+Numbers are the engine's; in a notation that has samples in columns or weights as (out, in), operands stand in its order, each picture
+as its arrays lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.debug.debugger import View
+from engine.language.equation import TIME, infer
+from engine.language.evaluate import evaluate
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose, walk
+from engine.language.functions import FUNCTIONS, Array, Axes
+from engine.model.program import Loop
+from engine.notation import NOTATIONS, Spelling, Writer, assignment
+from engine.recording.plan import Plan
+
+Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
+"""The last two are never a line's own: what a result was before something was edited, and by how much it differs."""
+_PRODUCTS = ("*", "/", "@")
+_MARKS = frozenset({"mask", "cut"})
+"""They say themselves what counts at a step, so they are shown beyond a sample's length too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An operator (text only) or an array with its label.
+
+    `values` is (rows, columns), `shape` the array's shape as the notation has it. `name`, `t` say which quantity it is (by the engine's
+    name), when it is one and not a function of one; its number of `axes`, `transposed` and `first` (the sample of row 0) turn a cell
+    of the picture into an index of that quantity. `padding` is True where a cell belongs to a step beyond its sample's length; None where
+    there is no such cell.
+    """
+
+    role: Role
+    text: str
+    values: Array | None = None
+    shape: tuple[int, ...] = ()
+    name: str | None = None
+    t: int | None = None
+    axes: int = 2
+    transposed: bool = False
+    first: int = 0
+    padding: Array | None = None
+    over_time: bool = False
+    """Its columns are time steps."""
+
+    def index(self, row: int, column: int) -> tuple[int, ...]:
+        """The index in the quantity of a cell of the picture."""
+        if self.transposed:
+            row, column = column, row
+        return (row + self.first, column) if self.axes == 2 else (column + self.first,) if self.axes else ()
+
+
+def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]:
+    """The parts of the line that ran last, at its time step; empty at the start."""
+    return [] if view.line is None else _Anatomist(view, writer, sample).parts()
+
+
+def writer_for(plan: Plan, notation: str = "ng") -> Writer:
+    """The writer of a plan's lines in a notation, by its name."""
+    network = plan.network
+    spelling = Spelling(NOTATIONS[notation], network.table, plan.program)
+    values = {name: f"{value:g}" for name, value in network.hyperparameters.items()}
+    return Writer(plan.program, plan.axes, values, spelling)
+
+
+def line_text(view: View, writer: Writer) -> str:
+    """The line that ran last with its time step, or its parameter, put in."""
+    return "" if view.line is None else _Anatomist(view, writer, None).text()
+
+
+class _Anatomist:
+    def __init__(self, view: View, writer: Writer, sample: int | None) -> None:
+        assert view.line is not None
+        self.view, self.sample = view, sample
+        self.line = view.line
+        self.block = view.program.blocks[self.line.block]
+        self.t = view.point.t
+        self.axes = view.tape.plan.axes
+        self.writer = writer
+        self.layout = writer.spelling.layout
+        self.update = self.block.phase == "update"
+        self.equation = self.line.equation
+        if self.update:
+            self.equation = view.program.at_parameter(self.line, view.point.parameter)
+
+    def text(self) -> str:
+        if not self.update:
+            return self.writer.line(self.line, self.t)
+        right = self.line.equation if self.view.point.parameter is None else self.equation  # Σ_W stays a sum
+        text = self.writer.expression(right.expression, self.block)
+        return f"{self.writer.spelling.name(self.equation.target)} {assignment(self.line)} {text}"
+
+    def parts(self) -> list[Part]:
+        target = self.equation.target
+        parts = list(self._flatten(self.equation.expression, 0, self.layout.turns(self.axes[target])))
+        sign = assignment(self.line)
+        if sign == "←":
+            return [self._result(), Part("operator", sign), *parts]
+        parts.append(Part("operator", "="))
+        if self.equation.accumulate:
+            label = self.writer.spelling.name(target)
+            own = f"{label}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
+            term, total = self.view.tape.term(self.line, self.t, self.sample), self.view.gradient(target)
+            parts.append(self._array("term", own, term, target, self.t))
+            parts += [Part("operator", "Σ"), self._array("total", label, total, target)]
+        else:
+            parts.append(self._result())
+        return parts
+
+    def _array(
+        self, role: Role, label: str, value: Any, name: str, t: int | None = None, *, turned: bool | None = None
+    ) -> Part:
+        """A quantity with its numbers, as it lies in the notation unless `turned` says whether it is the other way round."""
+        axes = self.axes[name]
+        shape = self.layout.sizes(axes, self.view.tape.plan.sizes)
+        if len(axes) < 2 or turned is None:
+            turned = self._turns(axes)
+        first = self.sample or 0 if axes[:1] == ("B",) else 0
+        matrix = _matrix(value, turned)
+        padding = None if name in _MARKS else self._padding(axes, t, matrix, turned)
+        return Part(role, label, matrix, shape, name, t, len(axes), turned, first, padding)
+
+    def _padding(self, axes: Axes, t: int | None, matrix: Array, turned: bool) -> Array | None:
+        """Which cells of a picture of what has these axes at step t are padding; a read-out of the last state has none."""
+        ended, looped = self.view.tape.padding, self.block.loop in (Loop.UP, Loop.DOWN)
+        if ended is None or not looped or t is None or not 0 <= t < len(ended) or axes[:1] != ("B",):
+            return None
+        row = ended[t] if self.sample is None else ended[t, self.sample : self.sample + 1]
+        upright = turned if len(axes) == 1 else not turned
+        return np.broadcast_to(row[:, None] if upright else row, matrix.shape) if row.any() else None
+
+    def _turns(self, axes: Axes) -> bool:
+        """Whether a matrix lies turned, whether a vector stands upright: one number a sample, or in columns all others."""
+        return self.layout.turns(axes) if len(axes) == 2 else len(axes) == 1 and self.layout.columns != (axes == ("B",))
+
+    def _result(self) -> Part:
+        name = self.equation.target
+        if self.update:
+            return self._array("result", self.writer.spelling.name(name), self.view.tape.updates[name], name)
+        label = self.writer.target(self.line, self.t)
+        quantity = self.view.program.quantities[name]
+        t = None if self.t is None or not quantity.rows else self.t + self.line.equation.step
+        if self.sample is not None and "B" not in quantity.axes:
+            value = self.view.tape.term(self.line, self.t, self.sample)
+            numbers = self.view.tape.samples
+            number = self.sample if numbers is None else int(numbers[self.sample])
+            return self._array("term", f"{label}, sample {number}", value, name, t)
+        return self._array("result", label, self._lookup(Name(name, self.line.equation.step)), name, t)
+
+    def _flatten(self, expression: Expression, level: int, flip: bool) -> Iterator[Part]:
+        """The parts of a tree; with `flip` those of its transpose, in which the factors of a matrix product change places."""
+        match expression:
+            case Binary() if all(not self.axes.get(name) for name in _names(expression)):
+                yield Part("operator", self._scalar(expression))
+            case Binary() if _names(expression) <= _MARKS and infer(expression, self.axes):
+                yield self._operand(expression, flip)  # what counts at this step, as one picture
+            case Call(function="sqrt", arguments=(argument,)) if not infer(argument, self.axes):
+                yield Part("operator", "√(")
+                yield from self._flatten(argument, 0, flip)
+                yield Part("operator", ")")
+            case Call(function="sum") if self.update:
+                yield Part("operator", self._scalar(expression))
+            case Binary(operator=operator, left=left, right=right) if operator in ("+", "-", *_PRODUCTS):
+                first, second = (right, left) if operator == "@" and flip else (left, right)
+                own = 2 if operator in _PRODUCTS else 1
+                if own < level:
+                    yield Part("operator", "(")
+                yield from self._flatten(first, own, flip)
+                yield Part("operator", self.writer.symbols(self.block).operator(expression).strip())
+                yield from self._flatten(second, own + 1, flip)
+                if own < level:
+                    yield Part("operator", ")")
+            case Negative(operand=operand):
+                yield Part("operator", "−")
+                yield from self._flatten(operand, 2, flip)
+            case Sum(axis=axis, operand=Call(arguments=(operand,))) if axis == TIME:
+                yield Part("operator", "Σ_t Σ_b")
+                yield self._over_time(operand)
+            case Sum() | Call(function="sum"):
+                operand = expression.operand if isinstance(expression, Sum) else expression.arguments[0]
+                yield Part("operator", "Σ_b")
+                yield from self._flatten(operand, 2, self.layout.columns)
+            case Call(function=function, arguments=(argument,)) if isinstance(argument, Name):
+                yield Part("operator", "√" if function == "sqrt" else function)
+                yield from self._flatten(argument, 2, flip)
+            case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
+                yield from self._flatten(body, level, flip)
+            case _ if not infer(expression, self.axes):
+                yield Part("operator", self._scalar(expression))
+            case _:
+                yield self._operand(expression, flip)
+
+    def _scalar(self, expression: Expression) -> str:
+        value = float(self._evaluate(expression))
+        return (f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.3g}").replace("-", "−")
+
+    def _operand(self, expression: Expression, flip: bool) -> Part:
+        label = self.writer.expression(self._written(expression, flip), self.block, self.t)
+        transposed = isinstance(expression, Transpose)
+        inner = expression.operand if isinstance(expression, Transpose) else expression
+        before = self.update and isinstance(inner, Name) and inner.step < 0 and inner.name in self.view.program.updates
+        if not isinstance(inner, Name) or before:  # a function of quantities, or one of the iteration before
+            axes, value = infer(expression, self.axes), self._evaluate(expression)
+            turned = flip if len(axes) == 2 else self._turns(axes)
+            matrix = _matrix(value, turned)
+            padding = None if _names(expression) <= _MARKS else self._padding(axes, self.t, matrix, turned)
+            shape = matrix.shape if len(axes) == 2 else np.shape(value)
+            return Part("operand", label, matrix, shape, padding=padding)
+        quantity = self.view.program.quantities.get(inner.name)
+        t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
+        return self._array("operand", label, self._lookup(inner), inner.name, t, turned=flip != transposed)
+
+    def _written(self, expression: Expression, flip: bool) -> Expression:
+        return expression if self.update else self.layout.turned(expression, self.axes, flip=flip)
+
+    def _over_time(self, expression: Expression) -> Part:
+        """What every step adds to a sum over time: a row a sample, a column a step, outputs added up."""
+        tape = self.view.tape
+
+        def at(t: int) -> Array:
+            with np.errstate(all="ignore"):
+                value = np.asarray(evaluate(expression, lambda name: tape.lookup(name, t, self.sample), self.axes))
+            return value if value.ndim == 1 else value.sum(axis=1)
+
+        values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
+        written = self._written(expression, self.layout.columns)
+        ended = tape.padding
+        own = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
+        padding = None if ended is None else ended[1:, own].T
+        label = self.writer.expression(written, self.block)
+        return Part("operand", label, values, values.shape, over_time=True, first=self.sample or 0, padding=padding)
+
+    def _evaluate(self, expression: Expression) -> Any:
+        with np.errstate(all="ignore"):
+            return evaluate(expression, self._lookup, self.axes)
+
+    def _lookup(self, name: Name) -> Any:
+        tape = self.view.tape
+        return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, self.sample)
+
+
+def _names(expression: Expression) -> set[str]:
+    return {node.name for node in walk(expression) if isinstance(node, Name)}
+
+
+def _matrix(value: Any, turned: bool) -> Array:
+    """Two axes for a picture: a vector is one row, a number one cell; `turned`, the other way round."""
+    array = np.asarray(value)
+    matrix = array.reshape(1, -1) if array.ndim < 2 else array
+    return matrix.T if turned else matrix

@@ -1,0 +1,157 @@
+"""Which loss reaches which step: the gradient of each time step's own loss, carried back alone.
+
+The backward pass is linear in what comes from the losses, so the losses can be carried apart from each other: all of them at once, one
+step further back each time, each from its own step. Truncation cuts these flows where it cuts theirs sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.derive import CUT, NEXT, gradient
+from engine.language.evaluate import evaluate
+from engine.language.expression import Name
+from engine.language.functions import Array
+from engine.model.program import Line, Loop, carries_losses
+from engine.recording.tape import Tape
+
+LIMIT = 100_000_000
+"""T·T·B·H up to which all losses are carried back: about a second of work."""
+
+_KNOWN: WeakKeyDictionary[Tape, dict[tuple[str, int, int | None], Array]] = WeakKeyDictionary()
+
+Rows = Mapping[str, Array]
+"""Gradients by name, (S, B, ...): one row for every loss that is still on its way."""
+
+
+def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int | None = None) -> Array:
+    """‖∂L_s/∂state_t‖ for the losses s = first..T (rows) and the steps t = 0..T (columns), over the batch or for one sample.
+
+    L_s is what step s adds to the loss, as it is averaged; `state` is the cell's output when it is None. Where step t lies behind
+    step s it is 0. Raises InputError when there is one loss only, or too much to carry (`LIMIT`).
+    """
+    plan = tape.plan
+    name = gradient(state or plan.program.output)
+    if plan.network.predict != "every":
+        raise InputError(
+            "there is one loss only, at the last step; ‖da_t‖ itself says where it reaches (a loss a step: --predict every)"
+        )
+    if first == 1 and not fits(tape):
+        raise InputError(
+            f"T·T·B·H is more than {LIMIT:,}: too much to carry each step's loss back alone; take fewer samples, steps or units"
+        )
+    known = _KNOWN.setdefault(tape, {})
+    if (name, first, sample) not in known:
+        for each, norms in _norms(tape, first, sample).items():
+            known[each, first, sample] = norms
+    return known[name, first, sample]
+
+
+def fits(tape: Tape) -> bool:
+    """Whether all losses can be carried back at once."""
+    sizes = tape.plan.sizes
+    return sizes["T"] ** 2 * sizes["B"] * sizes["H"] <= LIMIT
+
+
+def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
+    """The norms for every state, by its gradient's name."""
+    steps, states = tape.plan.steps, [gradient(state) for state in tape.plan.network.table.states]
+    result = {name: np.zeros((steps - first + 1, steps + 1)) for name in states}
+    with np.errstate(all="ignore"):
+        for distance, rows in enumerate(_carried(tape, first)):
+            # The losses s = first..T have come to t = s − distance; those that have passed t = 0 are gone.
+            losses = np.arange(max(first, distance), steps + 1)
+            for name, norms in result.items():
+                own = rows[name] if sample is None else rows[name][:, sample : sample + 1]
+                norms[losses - first, losses - distance] = np.linalg.norm(own.reshape(len(own), -1), axis=1)
+    for norms in result.values():
+        norms.flags.writeable = False
+    return result
+
+
+def _carried(tape: Tape, first: int) -> Iterator[Rows]:
+    """For the distances 0, 1, ... T the gradients where each loss has come to."""
+    plan = tape.plan
+    lines = _lines(tape)
+    flows = [line.name for line in lines if line.equation.step < 0]
+    shape = (plan.steps - first + 1, plan.batch, plan.sizes["H"])
+    arrived: Rows = {name: np.zeros(shape, plan.network.dtype) for name in flows}
+    reaches = plan.network.truncate if carries_losses(plan.network) else None
+    for distance in range(plan.steps + 1):
+        low = max(first, distance) - distance  # the step at which the earliest of these losses is now
+        at = range(low, plan.steps - distance + 1)
+        if low == 0:  # beyond the first step, there is no line: what has arrived is the gradient
+            initial = {name: rows[:1] for name, rows in arrived.items()}
+            at = range(1, at.stop)
+            arrived = {name: rows[1:] for name, rows in arrived.items()}
+            here, arrived = _one_step_back(tape, lines, at, arrived, from_losses=False)
+            yield _whole(tape, here, initial)
+        else:
+            here, arrived = _one_step_back(tape, lines, at, arrived, from_losses=distance == 0)
+            yield here
+        if distance == reaches:
+            arrived = {name: np.zeros_like(rows) for name, rows in arrived.items()}
+
+
+def _whole(tape: Tape, here: Rows, initial: Rows) -> Rows:
+    """The rows of the steps 1, 2, ... with that of t = 0 before them."""
+    result: dict[str, Array] = {}
+    for state in tape.plan.network.table.states:
+        name = gradient(state)
+        first = initial[name] if name in initial else initial[name + NEXT]
+        result[name] = np.concatenate([first, here[name]])
+    return result
+
+
+def _lines(tape: Tape) -> list[Line]:
+    """The backward loop's lines on the way from the logits to the step before."""
+    (block,) = (b for b in tape.plan.program.blocks if b.loop is Loop.DOWN)
+    carried = carries_losses(tape.plan.network)
+    needed = {line.name for line in block.lines if line.equation.step < 0}
+    result: list[Line] = []
+    for line in reversed(block.lines):
+        cut_elsewhere = carried and line.name.endswith(CUT)  # the window is counted here
+        if line.name in needed and not line.equation.accumulate and not cut_elsewhere:
+            result.append(line)
+            needed |= {name.name for name in line.equation.reads}
+    return result[::-1]
+
+
+def _one_step_back(
+    tape: Tape, lines: list[Line], at: range, arrived: Rows, *, from_losses: bool
+) -> tuple[Rows, dict[str, Array]]:
+    """The gradients at the steps `at`, (S, B, ...), and what they hand to the steps before: many steps are one larger batch."""
+    quantities, axes, batch = tape.plan.program.quantities, tape.plan.axes, tape.plan.batch
+    here: dict[str, Array] = {name: _flat(rows) for name, rows in arrived.items()}
+    back: dict[str, Array] = {}
+
+    def lookup(name: Name) -> Any:
+        own = back if name.step < 0 and name.name in arrived else here
+        if name.name in own:
+            return own[name.name]
+        if name.step < 0 and name.name.endswith(CUT):
+            return 0.0
+        quantity = quantities.get(name.name)
+        if quantity is None or not quantity.rows:
+            return tape.lookup(name, None)
+        start = quantity.row(at.start + name.step)
+        return _flat(tape[name.name][start : start + len(at)])
+
+    for line in lines:
+        if line.name == gradient("logits") and not from_losses:
+            shape = (len(at) * batch, tape.plan.sizes["C"])
+            here[line.name] = np.zeros(shape, tape.plan.network.dtype)
+            continue
+        value = np.asarray(evaluate(line.equation.expression, lookup, axes))
+        (back if line.equation.step < 0 else here)[line.name] = value
+    shaped = {name: rows.reshape(len(at), batch, *rows.shape[1:]) for name, rows in here.items()}
+    return shaped, {name: back[name].reshape(len(at), batch, *back[name].shape[1:]) for name in arrived}
+
+
+def _flat(rows: Array) -> Array:
+    return rows.reshape(rows.shape[0] * rows.shape[1], *rows.shape[2:])

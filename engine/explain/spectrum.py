@@ -1,0 +1,61 @@
+"""The recurrent weights: by how much they can lengthen or shorten what they carry from step to step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from engine.language.expression import Binary, Name, names, walk
+from engine.model.program import Loop, Program
+from engine.recording.tape import Tape
+
+_KNOWN: WeakKeyDictionary[Tape, dict[str, Spectrum]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A square matrix W: ‖v·Wᵀ‖/‖v‖ lies between its smallest and its largest singular value for every v.
+
+    `radius` is the largest |eigenvalue|: what many steps through W alone come to, a step. NaN where W is not finite.
+    """
+
+    largest: float
+    smallest: float
+    radius: float
+
+
+def recurrent(program: Program) -> list[str]:
+    """The parameters (H, H) that a product takes with what comes from the step before, in the order of their lines."""
+    lines = [line for block in program.blocks if block.loop is Loop.UP for line in block.lines]
+    carried: set[str] = set()
+    found: list[str] = []
+    for line in lines:
+        for node in walk(line.equation.expression):
+            if isinstance(node, Binary) and node.operator == "@" and isinstance(node.right, Name):
+                before = any(name.step < 0 or name.name in carried for name in names(node.left))
+                if before and node.right.name in program.parameters and node.right.name not in found:
+                    found.append(node.right.name)
+        if any(name.step < 0 or name.name in carried for name in line.equation.reads):
+            carried.add(line.name)
+    return found
+
+
+def spectrum(tape: Tape, name: str) -> Spectrum:
+    """The spectrum of a square parameter as it is in this iteration."""
+    known = _KNOWN.setdefault(tape, {})
+    if name not in known:
+        matrix = tape.parameters[name].astype(np.float64)
+        if not np.isfinite(matrix).all():
+            return Spectrum(float("nan"), float("nan"), float("nan"))
+        values = np.linalg.svd(matrix, compute_uv=False)
+        radius = np.abs(np.linalg.eigvals(matrix)).max()
+        known[name] = Spectrum(float(values[0]), float(values[-1]), float(radius))
+    return known[name]
+
+
+def spectra(tape: Tape) -> dict[str, Spectrum]:
+    """Those of all recurrent weights."""
+    square = [n for n in recurrent(tape.plan.program) if tape.plan.network.parameter_axes[n] == ("H", "H")]
+    return {name: spectrum(tape, name) for name in square}

@@ -1,0 +1,277 @@
+"""Why a cell of any iteration is what it is, followed from number to number: for the command line's JSON and for the screen.
+
+why(debugger, "dWa", 0, None, (2, 3))      the cell, the line that wrote it, the terms that add up to it
+zero_reason(debugger, found)               why a number is 0, in words
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.debug.debugger import Debugger
+from engine.debug.whatif import Branch, edit_of
+from engine.errors import InputError
+from engine.explain.line_parts import writer_for
+from engine.explain.terms import Explanation, Factor, Index, Term, explain, explain_update
+from engine.language.derive import NEXT, OUT
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, walk
+from engine.language.functions import FUNCTIONS, Array
+from engine.notation import assignment, parse_cell
+from engine.recording.tape import Tape
+from engine.text import clean
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A place to ask about: a quantity, its iteration, time step and index; `down_to` is how far a gradient that grows is summed."""
+
+    name: str
+    iteration: int
+    t: int | None
+    index: Index
+    down_to: int = 1
+    one_step: bool = False
+    sample: int | None = None
+
+    @property
+    def text(self) -> str:
+        """`dWa[2,3]`, `da@3[0,5]`; of a growing gradient `dWa@3..10[2,3]` is the sum so far, `dWa@3[2,3]` one step's term."""
+        when = "" if self.t is None else f"@{self.t}"
+        return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
+
+
+def parse_place(text: str, debugger: Debugger, iteration: int) -> Cell:
+    """The cell that people write as `da@3[0,5]` or `dWa[2,3]`; InputError when there is none."""
+    name, t, index = parse_cell(text)
+    tape = debugger.tape(iteration)
+    if name not in tape:
+        known = ", ".join((*tape.plan.program.quantities, *tape.plan.program.parameters, *tape.plan.program.updates))
+        raise InputError(f"there is no quantity {clean(name, 40)}; there are {known}")
+    accumulates = any(line.equation.accumulate for line in tape.plan.program.writers(name))
+    quantity = tape.plan.program.quantities.get(name)
+    in_time = bool(quantity and quantity.rows) or (quantity is None and tape[name].ndim == 3)
+    if in_time and t is None:
+        raise InputError(f"{name} is in time; name the step too: {name}@3[{','.join('0' * (tape[name].ndim - 1))}]")
+    if not in_time and t is not None and not accumulates:
+        raise InputError(f"{name} is not in time; leave @{t} away")
+    return Cell(name, iteration, t, index, one_step=accumulates and t is not None)
+
+
+def why(debugger: Debugger, cell: Cell) -> Explanation:
+    """The arithmetic behind a cell; InputError when there is no such cell. An input or a first weight has no terms."""
+    if cell.name in debugger.network.parameter_axes:
+        # A weight is as the update of the iteration before left it.
+        before = debugger.tape(max(0, cell.iteration - 1))
+        _check_index(before, cell)
+        if cell.iteration == 0:
+            return Explanation(cell.name, None, cell.index, float(before[cell.name][cell.index]), None, np.zeros(0))
+        return explain_update(before, cell.name, cell.index, iteration=cell.iteration - 1)
+    tape = debugger.tape(cell.iteration)
+    source = derived_flow(tape, cell)
+    if source is not None:
+        value = float(tape.at(cell.name, cell.t)[cell.index])
+        found = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
+        # The one flow there is at this step is the whole gradient; the other is 0.
+        return replace(found, name=cell.name) if value or not found.value else _nothing(cell)
+    return explain(
+        tape,
+        cell.name,
+        cell.t,
+        cell.index,
+        down_to=cell.down_to,
+        one_step=cell.one_step,
+        sample=cell.sample,
+        iteration=cell.iteration,
+    )
+
+
+def put_in(debugger: Debugger, cell: Cell) -> str | None:
+    """That a cell holds what was put in, where it is so; the arithmetic is then what its line would have made of it."""
+    if not isinstance(debugger, Branch) or cell.one_step or cell.down_to > 1:
+        return None
+    plan = debugger.tape(cell.iteration).plan
+    edit = edit_of(debugger.edits, plan, cell.name, cell.iteration, cell.t, cell.index)
+    return None if edit is None else f"put in, what if {edit.text}; without it the line makes what is below"
+
+
+def derived_flow(tape: Tape, cell: Cell) -> str | None:
+    """The gradient of which a flow without a line of its own (da_out, da_next) is the whole, or nothing; None for all else."""
+    if cell.name in tape.arrays or cell.name in tape.plan.program.updates or cell.name not in tape:
+        return None
+    return next((cell.name.removesuffix(s) for s in (OUT, NEXT) if cell.name.endswith(s)), None)
+
+
+def _nothing(cell: Cell) -> Explanation:
+    return Explanation(cell.name, cell.t, cell.index, 0.0, None, np.zeros(0))
+
+
+def _check_index(tape: Tape, cell: Cell) -> None:
+    shape = tape[cell.name].shape
+    if len(cell.index) != len(shape) or any(not 0 <= i < n for i, n in zip(cell.index, shape, strict=True)):
+        raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
+
+
+def equation_text(debugger: Debugger, cell: Cell, found: Explanation, notation: str = "ng") -> str:
+    """The line that wrote the cell, its time step or parameter put in; empty for inputs and first weights."""
+    if found.line is None or found.equation is None:
+        return ""
+    writer = writer_for(debugger.plan, notation)
+    block = debugger.program.blocks[found.line.block]
+    if found.line.phase == "update":
+        whole = found.line.equation if block.lines[0].name == "gnorm_squared" else found.equation
+        target = writer.spelling.name(found.equation.target)
+        return f"{target} {assignment(found.line)} {writer.expression(whole.expression, block)}"
+    if cell.t is None or (found.line.equation.accumulate and not cell.one_step):
+        return writer.line(found.line)
+    return writer.line(found.line, cell.t - found.line.equation.step)
+
+
+# JSON
+
+
+def to_json(debugger: Debugger, cell: Cell, *, top: int | None = None) -> dict[str, object]:
+    """What `rnn-tui explain --json` prints; with `top` only the largest terms and the sum of the rest."""
+    found = why(debugger, cell)
+    if top is None or len(found.values) <= top:
+        terms: list[dict[str, object]] = [_term(term) for term in found.terms] if found.line is not None else []
+    else:
+        largest, rest, count = found.largest(top)
+        terms = [*(_term(term) for term in largest), {"value": plain(rest), "rest": count, "factors": []}]
+    return {
+        "quantity": cell.name,
+        "iteration": cell.iteration,
+        "t": cell.t,
+        "index": list(cell.index),
+        "value": plain(found.value),
+        "equation": equation_text(debugger, cell, found),
+        "terms": terms,
+    }
+
+
+def _term(term: Term) -> dict[str, object]:
+    return {"value": plain(term.value), "factors": [_factor(factor) for factor in term.factors]}
+
+
+def _factor(factor: Factor) -> dict[str, object]:
+    if factor.of:
+        return {"function": factor.name, "of": [_factor(each) for each in factor.of], "value": plain(factor.value)}
+    if factor.index is None:
+        return {"constant": factor.name, "value": plain(factor.value)}
+    place = {"iteration": factor.iteration, "t": factor.t, "index": list(factor.index)}
+    return {"quantity": factor.name, **place, "value": plain(factor.value)}
+
+
+def plain(value: float) -> float | str:
+    """A number as JSON can say it: NaN and infinities as strings."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+# Zero, in words
+
+
+def zero_reason(debugger: Debugger, cell: Cell, found: Explanation) -> str | None:
+    """Why a cell is 0, None when it is not, or when nothing more can be said than its terms show."""
+    if found.value != 0 or found.line is None or not len(found.values):
+        return None
+    tape = debugger.tape(cell.iteration)
+    if found.values.any():
+        return f"0 because its {len(found.values)} terms cancel"
+    if found.line.equation.accumulate or len(found.values) > 1:
+        whole = _whole_unit(tape, cell, found)
+        if whole:
+            return f"0 because {whole}"
+    (first, *_), _, _ = found.largest(1)
+    return next((f"0 because {reason}" for factor in first.factors if (reason := _factor_zero(tape, factor))), None)
+
+
+def _factor_zero(tape: Tape, factor: Factor) -> str | None:
+    """Why one factor is 0."""
+    if factor.value != 0:
+        return None
+    if factor.name == "mask" and factor.index is not None:
+        return f"step {factor.t} is padding: sample {factor.index[0]} has ended"
+    if factor.of:
+        inner = factor.of[0]
+        if factor.name == "relu'":
+            return f"{_text(inner)} ≤ 0 (ReLU off)"
+        return f"{factor.name} of {_text(inner)} is 0"
+    return f"{_text(factor)} is 0" if factor.index is not None else None
+
+
+def _text(factor: Factor) -> str:
+    when = "" if factor.t is None else f"@{factor.t}"
+    return f"{factor.name}{when}[{','.join(map(str, factor.index or ()))}]"
+
+
+def _whole_unit(tape: Tape, cell: Cell, found: Explanation) -> str | None:
+    """A sum in which the same unit of one quantity is 0 throughout: because its ReLU was off everywhere, or it simply is."""
+    assert found.equation is not None
+    for name in _summed_names(found.equation.expression):
+        quantity = tape.plan.program.quantities.get(name.name)
+        if quantity is None or quantity.axes != ("B", "H") or not quantity.rows or not cell.index:
+            continue
+        values = _rows(tape, name, cell, found)
+        for unit in dict.fromkeys((cell.index[-1], cell.index[0])):
+            if unit >= values.shape[2] or values[:, :, unit].any():
+                continue
+            argument = _relu_argument(tape, name.name)
+            where = "at every t" if len(values) > 1 else f"at t = {cell.t}"
+            if argument and (_rows(tape, Name(argument, name.step), cell, found)[:, :, unit] <= 0).all():
+                return f"unit {unit} was off {where} for every sample (ReLU)"
+            return f"{name.name}[·,{unit}] is 0 {where} for every sample"
+    return None
+
+
+def _summed_names(expression: Expression) -> list[Name]:
+    return [node for node in walk(expression) if isinstance(node, Name)]
+
+
+def _rows(tape: Tape, name: Name, cell: Cell, found: Explanation) -> Array:
+    """The rows of a quantity that a sum reads, (steps, B, H)."""
+    quantity = tape.plan.program.quantities[name.name]
+    assert found.line is not None
+    steps = range(cell.down_to, tape.plan.steps + 1)
+    if not found.line.equation.accumulate or cell.one_step:
+        at = (
+            tape.plan.steps
+            if cell.t is None
+            else cell.t - (0 if found.line.equation.accumulate else found.line.equation.step)
+        )
+        steps = range(at, at + 1)
+    return tape[name.name][[quantity.row(t + name.step) for t in steps]]
+
+
+def _relu_argument(tape: Tape, name: str) -> str | None:
+    """The pre-activation whose ReLU decides whether a quantity is 0: of a state, or of a gradient that passed through it."""
+    for line in tape.plan.program.writers(name):
+        for node in walk(line.equation.expression):
+            if isinstance(node, Call | Derivative) and FUNCTIONS[node.function].kink:
+                argument = node.arguments[0]
+                if isinstance(argument, Name):
+                    return argument.name
+            if isinstance(node, Binary) and node.operator == ">" and isinstance(node.left, Name):
+                return node.left.name
+    return None
+
+
+def cell_of(factor: Factor) -> Cell | None:
+    """The cell that a factor is, to be followed; None for constants and functions."""
+    if factor.index is None or factor.of or factor.iteration is None:
+        return None
+    return Cell(factor.name, factor.iteration, factor.t, factor.index)
+
+
+def operands(term: Term) -> list[Cell]:
+    """The cells in a term, those inside functions too."""
+    found: list[Cell] = []
+    for factor in term.factors:
+        for each in (factor, *factor.of):
+            cell = cell_of(each)
+            if cell is not None and cell not in found:
+                found.append(cell)
+    return found

@@ -1,0 +1,1 @@
+"""What an equation is: its text, its tree, its derivative and its value."""

@@ -1,0 +1,117 @@
+"""From the equations of the forward pass to those of the backward pass, by the chain rule, line by line.
+
+The order is a textbook's: the equations of a step in reverse, each with the gradient of what it wrote; then the input's gradient,
+the parameters', and last what flows to the step before (written into row t−1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.language.equation import Equation, contributions
+from engine.language.expression import Binary, Call, Expression, Name, Number, substitute, total
+from engine.language.functions import Axes
+
+OUT, NEXT = "_out", "_next"
+FULL, CUT = "_full", "_cut"
+"""What flows back before truncation, and what truncation takes away."""
+
+SUFFIXES = (OUT, NEXT, FULL, CUT)
+
+
+def whole(name: str) -> str:
+    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut); a name itself when it is no flow."""
+    suffix = next((each for each in SUFFIXES if name.startswith("d") and name.endswith(each)), "")
+    return name.removesuffix(suffix)
+
+
+def gradient(name: str) -> str:
+    """dL/dname by name."""
+    return "d" + name
+
+
+@dataclass
+class _Received:
+    """What every name has received so far, path by path."""
+
+    same_step: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
+    from_next: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
+
+    def add(self, name: Name, expression: Expression) -> None:
+        place = self.from_next if name.step < 0 else self.same_step
+        place.setdefault(name.name, []).append(expression)
+
+
+def backward(
+    sections: Sequence[Sequence[Equation]],
+    known: Mapping[str, Axes],
+    *,
+    states: Iterable[str] = (),
+    inputs: Iterable[str] = (),
+    parameters: Iterable[str] = (),
+    outer: Iterable[str] = (),
+    root: str | None = None,
+    accumulate: bool = False,
+    cut: Expression | None = None,
+) -> list[Equation]:
+    """The backward equations of one block of forward equations, which comes in sections: a step's own lines, its read-out's.
+
+    `states` are carried from step to step; `outer` are quantities of another block that this one reads (their gradient is written
+    here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs once a time step, so that
+    its parameter gradients are sums. A quantity whose gradient comes both from its own step and from the next gets both flows and
+    their sum as lines; with one source only, that line writes the gradient itself. With `cut`, what flows to the step before is
+    written whole, then the part that truncation takes away (`cut`, in which `flow_prev` stands for the whole and `cut_off_prev` for that
+    part), then the rest.
+    """
+    states, inputs, parameters = tuple(states), tuple(inputs), tuple(parameters)
+    forward = [equation for section in sections for equation in section]
+    aliases: dict[Expression, Expression] = {
+        e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
+    }
+    received = _Received()
+    lines: list[Equation] = []
+    both: set[str] = set()
+    adjoint_axes = {**known, **{gradient(name): axes for name, axes in known.items()}}
+    for number, section in reversed(list(enumerate(sections))):
+        for current in reversed(section):
+            target = current.target
+            paths = received.same_step.pop(target, [])
+            if target in states and paths:
+                both.add(target)
+                flows = total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)])
+                lines += [Equation(gradient(target) + OUT, total(paths)), Equation(gradient(target), flows)]
+            elif paths:
+                lines.append(Equation(gradient(target), total(paths)))
+            elif target not in states and target != root:
+                continue  # nothing reads it on the way to the loss: it is only shown
+            start: Expression = Number(1) if target == root else Name(gradient(target))
+            for name, path in contributions(current.expression, start, adjoint_axes):
+                received.add(name, substitute(path, aliases))
+        still_read = {name.name for earlier in sections[:number] for line in earlier for name in line.reads}
+        for name in (*inputs, *parameters):
+            if name in received.same_step and name not in still_read:
+                summed = accumulate and name in parameters
+                lines.append(Equation(gradient(name), total(received.same_step.pop(name)), accumulate=summed))
+    lines += [Equation(gradient(n), total(received.same_step[n])) for n in outer if n in received.same_step]
+    for name in states:
+        if name in received.from_next:
+            flow = gradient(name) + (NEXT if name in both else "")
+            lines += _handed_back(gradient(name), flow, total(received.from_next[name]), cut)
+    return lines
+
+
+def _handed_back(adjoint: str, flow: str, expression: Expression, cut: Expression | None) -> list[Equation]:
+    """The lines that write what a state's gradient receives from this step, in the row of the step before."""
+    if cut is None:
+        return [Equation(flow, expression, step=-1)]
+    own: dict[Expression, Expression] = {
+        Name("flow", -1): Name(adjoint + FULL, -1),
+        Name("cut_off", -1): Name(adjoint + CUT, -1),
+    }
+    rest = Binary("-", Name(adjoint + FULL, -1), Name(adjoint + CUT, -1))
+    return [
+        Equation(adjoint + FULL, expression, step=-1),
+        Equation(adjoint + CUT, substitute(cut, own), step=-1),
+        Equation(flow, rest, step=-1),
+    ]

@@ -1,0 +1,199 @@
+"""The functions an equation may call: their numbers, and, written by hand as in a textbook, their derivatives.
+
+Each works on arrays whose first axis is the batch and takes `out`, so that the compiled plan can write in place. A derivative is an
+expression in `u` (the first argument) and `v` (the second); where the function's own value appears in it, the equation that computes
+that value lends its name, so the derivative of `a = tanh(z)` reads `1 − a²`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.language.expression import Expression, parse
+
+Array: TypeAlias = npt.NDArray[Any]
+Axes: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of equations.
+
+    `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
+    the derivative jumps where u changes sign. `text` is the call on the screen (`{p}` the probabilities), `source` the call in a generated
+    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there. `kernel` is the function in terms of
+    simpler ones, call by call as `compute` does it, for the compiled plan.
+    """
+
+    name: str
+    compute: Callable[..., Array]
+    axes: Callable[[tuple[Axes, ...]], Axes]
+    source: str
+    text: str
+    derivative: Expression | None = None
+    kink: bool = False
+    elementwise: bool = False
+    definition: str = ""
+    kernel: Expression | None = None
+
+
+def _sigmoid(u: Array, out: Array | None = None) -> Array:
+    # 1/(1+exp(−u)) overflows for large −u; this is the same function and does not.
+    result = np.multiply(u, 0.5, out=out)
+    np.tanh(result, out=result)
+    result *= 0.5
+    result += 0.5
+    return result
+
+
+def _relu(u: Array, out: Array | None = None) -> Array:
+    return np.maximum(u, 0, out=out)
+
+
+def _identity(u: Array, out: Array | None = None) -> Array:
+    if out is None:
+        return u.copy()
+    np.copyto(out, u)
+    return out
+
+
+def _softmax(u: Array, out: Array | None = None) -> Array:
+    result = np.subtract(u, u.max(axis=-1, keepdims=True), out=out)
+    np.exp(result, out=result)
+    result /= result.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _cross_entropy(u: Array, v: Array, out: Array | None = None) -> Array:
+    shifted = u - u.max(axis=-1, keepdims=True)
+    picked = np.take_along_axis(shifted, v[..., None], axis=-1)[..., 0]
+    return np.subtract(np.log(np.exp(shifted).sum(axis=-1)), picked, out=out)
+
+
+def _binary_cross_entropy(u: Array, v: Array, out: Array | None = None) -> Array:
+    logit = u[..., 0]
+    return np.subtract(np.logaddexp(0, logit), v * logit, out=out)
+
+
+def _onehot(u: Array, v: int, out: Array | None = None) -> Array:
+    result = np.empty((*u.shape, v)) if out is None else out
+    result[...] = u[..., None] == np.arange(v)
+    return result
+
+
+def _sum(u: Array, out: Array | None = None) -> Array:
+    return np.add.reduce(u, axis=None, out=out)
+
+
+def _ones(u: Array, out: Array | None = None) -> Array:
+    result = np.empty_like(u) if out is None else out
+    result[...] = 1
+    return result
+
+
+def _sqrt(u: Array, out: Array | None = None) -> Array:
+    return np.sqrt(u, out=out)
+
+
+def _min(u: Array, v: Array, out: Array | None = None) -> Array:
+    return np.minimum(u, v, out=out)
+
+
+def _clip(u: Array, v: float, out: Array | None = None) -> Array:
+    return np.clip(u, -v, v, out=out)
+
+
+def _carried(u: Array, v: Array, out: Array | None = None) -> Array:
+    return _identity(v, out)  # its value is recorded before the loop over time, see `Plan`
+
+
+def _same(axes: tuple[Axes, ...]) -> Axes:
+    return axes[0]
+
+
+def _activation(
+    name: str,
+    compute: Callable[..., Array],
+    source: str,
+    derivative: str,
+    *,
+    kink: bool = False,
+    definition: str = "",
+    kernel: str = "",
+) -> Function:
+    in_calls = parse(kernel) if kernel else None
+    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition, in_calls)
+
+
+_SIGMOID = """\
+def sigmoid(u):
+    return 0.5 * (1 + np.tanh(0.5 * u))  # the same as 1 / (1 + exp(-u)), which overflows for large -u"""
+
+_SOFTMAX = """\
+def softmax(u):
+    e = np.exp(u - u.max(axis=1, keepdims=True))  # the maximum is taken off so that nothing overflows
+    return e / e.sum(axis=1, keepdims=True)"""
+
+_CROSS_ENTROPY = """\
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]"""
+
+_BINARY_CROSS_ENTROPY = """\
+def binary_cross_entropy(logits, y):
+    return np.logaddexp(0, logits[:, 0]) - y * logits[:, 0]"""
+
+ACTIVATIONS = (
+    _activation("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
+    _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
+    _activation(
+        "sigmoid",
+        _sigmoid,
+        "sigmoid({0})",
+        "sigmoid(u) * (1 - sigmoid(u))",
+        definition=_SIGMOID,
+        kernel="tanh(u * 0.5) * 0.5 + 0.5",
+    ),
+    _activation("identity", _identity, "{0}", "1"),
+)
+
+FUNCTIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        *ACTIVATIONS,
+        # The probabilities are shown; the gradient goes from the loss to the logits in one step, so that log 0 cannot happen.
+        Function("softmax", _softmax, _same, "softmax({0})", "softmax({0})", definition=_SOFTMAX),
+        Function(
+            "cross_entropy",
+            _cross_entropy,
+            lambda axes: axes[1],
+            "cross_entropy({0}, {1})",
+            "−log {p}[{1}]",
+            parse("softmax(u) - onehot(v, C)"),
+            definition=_CROSS_ENTROPY,
+        ),
+        Function(
+            "binary_cross_entropy",
+            _binary_cross_entropy,
+            lambda axes: axes[1],
+            "binary_cross_entropy({0}, {1})",
+            "BCE({p}, {1})",
+            parse("sigmoid(u) - v"),
+            definition=_BINARY_CROSS_ENTROPY,
+        ),
+        Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1}{dtype})[{0}]", "onehot({0})"),
+        Function("ones", _ones, _same, "np.ones_like({0})", "1"),
+        Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
+        # Of updates only, through which nothing flows back.
+        Function("sqrt", _sqrt, _same, "np.sqrt({0})", "√({0})"),
+        Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
+        Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),
+        # What a loss further on than the window reaches would add to a flow: its own gradient, carried back step by step.
+        Function("carried", _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
+    )
+}

@@ -1,0 +1,1 @@
+"""A network, its parameters, and the program of lines that one iteration runs."""

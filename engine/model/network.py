@@ -1,0 +1,159 @@
+"""A network: its tables of equations, its options and its initial weights. Immutable; the weights are read-only arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.functions import ACTIVATIONS, Array, Axes
+from engine.model.pytorch import options_of
+from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import HEADS, Head
+from engine.tables.optimizers import OPTIMIZERS, Optimizer
+
+DTYPES = ("float64", "float32")
+PREDICT = ("last", "every")
+REDUCTIONS = ("mean", "sum")
+TRUNCATIONS = ("window", "chunk")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A recurrent cell, a head, an optimizer and the weights to start from.
+
+    `inputs`, `hidden` and `outputs` are D, H and C. `weights` may give initial weights by name (shapes as in the tables); those not
+    given are drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches
+    that many steps back, with "chunk" nothing flows from one run of that many steps into the one before. Raises InputError for an
+    option that does not exist.
+    """
+
+    inputs: int
+    outputs: int
+    hidden: int = 8
+    cell: Cell | str = "rnn"
+    activation: str = "tanh"
+    predict: str = "last"
+    loss: str = "cross-entropy"
+    reduction: str = "mean"
+    dtype: str = "float64"
+    seed: int = 0
+    init_scale: float = 1.0
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    truncate: int | None = None
+    truncate_by: str = "window"
+    weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cell, str):
+            object.__setattr__(self, "cell", choose("cell", self.cell, CELLS))
+        choose("activation", self.activation, {a.name: a for a in ACTIVATIONS})
+        choose("loss", self.loss, HEADS)
+        choose("optimizer", self.optimizer, OPTIMIZERS)
+        for name, value, allowed in (
+            ("predict", self.predict, PREDICT),
+            ("reduction", self.reduction, REDUCTIONS),
+            ("dtype", self.dtype, DTYPES),
+            ("truncate_by", self.truncate_by, TRUNCATIONS),
+        ):
+            choose(name, value, dict.fromkeys(allowed))
+        for name in ("inputs", "hidden", "outputs"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.loss == "binary" and self.outputs != 1:
+            raise InputError(f"the loss binary needs one output, not {self.outputs}; leave the number of outputs away")
+        if self.truncate is not None and self.truncate < 1:
+            raise InputError(f"truncate must be at least 1 step, not {self.truncate}")
+        for name in ("clip_norm", "clip_value"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"{name} must be a number above 0, not {value}")
+        if self.seed < 0:
+            raise InputError(f"seed must be 0 or more, not {self.seed}")
+        if not 0 < self.init_scale < float("inf"):
+            raise InputError(f"init_scale must be a number above 0, not {self.init_scale}")
+        object.__setattr__(self, "weights", self._initial())
+
+    @classmethod
+    def from_torch(cls, rnn: Any, linear: Any, **options: Any) -> Network:
+        """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out; torch itself is not needed.
+
+        Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
+        InputError for several layers, two directions and projections. The modules are copied: training here does not train them.
+        """
+        found = options_of(rnn, linear)
+        twice = next((name for name in options if name in found and name != "dtype"), None)
+        if twice is not None:
+            raise InputError(f"{twice} is the modules'; leave it away")
+        return cls(**{**found, **options})
+
+    @property
+    def table(self) -> Cell:
+        """The cell's table of equations."""
+        assert isinstance(self.cell, Cell)
+        return self.cell
+
+    @property
+    def head(self) -> Head:
+        """The head's table of equations."""
+        return HEADS[self.loss]
+
+    @property
+    def rule(self) -> Optimizer:
+        """The optimizer's table of equations."""
+        return OPTIMIZERS[self.optimizer]
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """The scalars that the update's equations read, by name; `count`, the number of the update, is not among them."""
+        given = {name: getattr(self, name) for name in ("lr", "clip_norm", "clip_value")}
+        return {**{n: float(v) for n, v in given.items() if v is not None}, **self.rule.constants}
+
+    @property
+    def parameter_axes(self) -> dict[str, Axes]:
+        """Every parameter's axes, cell first, in the order in which initial weights are drawn."""
+        return {**self.table.parameters, **self.head.parameters}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The dimensions that belong to the network: D, H and C."""
+        return {"D": self.inputs, "H": self.hidden, "C": self.outputs}
+
+    def _initial(self) -> dict[str, Array]:
+        drawn = initial_parameters(self.parameter_axes, self.sizes, self.seed, self.init_scale)
+        unknown = set(self.weights) - set(drawn)
+        if unknown:
+            raise InputError(f"there is no parameter {sorted(unknown)[0]!r} in this network; it has {', '.join(drawn)}")
+        result: dict[str, Array] = {}
+        for name, value in drawn.items():
+            given = np.array(self.weights.get(name, value), dtype=self.dtype)
+            if given.shape != value.shape:
+                raise InputError(f"{name} has shape {given.shape}, this network needs {value.shape}")
+            given.flags.writeable = False
+            result[name] = given
+        return result
+
+
+def initial_parameters(
+    axes: Mapping[str, Axes], sizes: Mapping[str, int], seed: int, scale: float = 1.0
+) -> dict[str, Array]:
+    """Weights and biases drawn uniformly from ±scale/√H, as PyTorch's RNN and Linear do, in the order of `axes`, float64.
+
+    The same few lines stand in the program that `codegen` prints; NumPy keeps `default_rng(seed).uniform` stable.
+    """
+    rng = np.random.default_rng(seed)
+    bound = scale / np.sqrt(sizes["H"])
+    return {name: rng.uniform(-bound, bound, size=tuple(sizes[axis] for axis in own)) for name, own in axes.items()}
+
+
+def choose(option: str, value: str, allowed: Mapping[str, Any]) -> Any:
+    """`allowed[value]`, or an InputError that lists what is allowed."""
+    if value not in allowed:
+        raise InputError(f"{option} {value!r} does not exist; choose {', '.join(allowed)}")
+    return allowed[value]

@@ -1,0 +1,225 @@
+"""From arrays by name to a cell's parameters: which array holds which of them, in which shape, and how it is turned round.
+
+Arrays carry our own names, or those of PyTorch's state_dict: `weight_ih` (gates·H, D), `weight_hh` (gates·H, H), `bias_ih` and `bias_hh`
+(gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors are columns there; and one linear layer's
+`weight` (C, H) and `bias` (C,). The names and shapes alone say which cell it is; every refusal is an InputError about one array.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.functions import Array, Axes
+from engine.tables.cells import Cell
+from engine.tables.heads import CROSS_ENTROPY
+from engine.text import clean
+
+READ_OUT: Mapping[str, Axes] = CROSS_ENTROPY.parameters
+"""The parameters of the read-out, the same for every head."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_RECURRENT = re.compile(
+    r".*?(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)(?:_l(?P<layer>\d+))?(?P<reverse>_reverse)?"
+)
+_LAYOUT: Mapping[str, Axes] = {"weight_ih": ("G", "D"), "weight_hh": ("G", "H"), "bias_ih": ("G",), "bias_hh": ("G",)}
+_WEIGHT, _BIAS = "weight", "bias"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Where a parameter lies: an array, of it the rows [low, high) or all, and whether it is transposed, or a vector as a column."""
+
+    array: str
+    rows: tuple[int, int] | None = None
+    transposed: bool = False
+    column: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the parameters of a cell and of the read-out come from arrays: each is the sum of its pieces, zero when there is none."""
+
+    cell: Cell
+    pieces: Mapping[str, tuple[Piece, ...]]
+    sizes: Mapping[str, int]
+
+    def shape(self, parameter: str) -> tuple[int, ...]:
+        """The shape of a parameter."""
+        axes = {**self.cell.parameters, **READ_OUT}[parameter]
+        return tuple(self.sizes[axis] for axis in axes)
+
+    def parameters(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The parameters by name, of the arrays' own type; sums are formed in float64."""
+        return {name: self._value(name, [_cut(arrays, piece) for piece in own]) for name, own in self.pieces.items()}
+
+    def _value(self, parameter: str, parts: list[Array]) -> Array:
+        if not parts:
+            return np.zeros(self.shape(parameter))
+        return np.array(parts[0] if len(parts) == 1 else sum(part.astype(np.float64) for part in parts), order="C")
+
+
+def _cut(arrays: Mapping[str, Array], piece: Piece) -> Array:
+    array = arrays[piece.array]
+    rows = array if piece.rows is None else array[slice(*piece.rows)]
+    return rows.T if piece.transposed else rows[:, 0] if piece.column else rows
+
+
+def recipe(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+    """How arrays of these shapes are the parameters of one of the cells; InputError when they are not."""
+    is_pytorch = any(_RECURRENT.fullmatch(name) for name in shapes)
+    return _from_pytorch(shapes, cells) if is_pytorch else _from_ours(shapes, cells)
+
+
+# Our own names
+
+
+def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+    cell = max(cells, key=lambda each: len(shapes.keys() & each.parameters.keys()))
+    axes = {**cell.parameters, **READ_OUT}
+    if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
+        raise InputError(
+            f"its arrays ({_listed(shapes)}) are not the weights of a known cell; save them as {', '.join(axes)}, "
+            "under the names of PyTorch's state_dict, or give the file of a cell of your own with --cell"
+        )
+    refuse_unused(shapes, axes)
+    sizes = _sizes(shapes, axes)
+    for name, own in axes.items():
+        _check(shapes, name, own, sizes, f"the cell {cell.name}")
+    return Recipe(cell, {name: (Piece(name),) for name in axes}, sizes)
+
+
+def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
+    """The length of every axis, as most arrays have it: the odd one out is the one to complain about."""
+    votes: dict[str, Counter[int]] = {}
+    for name, own in axes.items():
+        if len(shapes.get(name, ())) == len(own):
+            for axis, length in zip(own, shapes.get(name, ()), strict=True):
+                if length:
+                    votes.setdefault(axis, Counter())[length] += 1
+    return {axis: counted.most_common(1)[0][0] for axis, counted in votes.items()}
+
+
+# PyTorch's names
+
+
+def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+    recurrent = _recurrent(shapes)
+    cell, hidden = _recognised(shapes, recurrent, cells)
+    gates = len(cell.torch["weight_hh"])
+    sizes = _sizes(shapes, {name: _LAYOUT[kind] for kind, name in recurrent.items()})
+    sizes |= {"H": hidden, "G": gates * hidden}
+    needed_by = f"the cell {cell.name} with H = {hidden}"
+    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys((*cell.parameters, *READ_OUT), ())
+    for kind, name in recurrent.items():
+        _check(shapes, name, _LAYOUT[kind], sizes, needed_by)
+        for gate, parameter in enumerate(cell.torch.get(kind, ())):
+            rows = (gate * hidden, (gate + 1) * hidden) if gates > 1 else None
+            pieces[parameter] += (Piece(name, rows, kind.startswith(_WEIGHT)),)
+    weight, bias = _linear(shapes, recurrent.values(), hidden)
+    sizes["C"] = shapes[weight][0]
+    pieces["Wy"] = (Piece(weight, None, transposed=True),)
+    if bias in shapes:
+        _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
+        pieces["by"] = (Piece(bias),)
+    held = {name for kind, name in recurrent.items() if kind in cell.torch}
+    refuse_unused(shapes, {*held, weight, bias})
+    return Recipe(cell, pieces, sizes)
+
+
+def _recurrent(shapes: Shapes) -> dict[str, str]:
+    """The recurrent layer's arrays by what they hold; what is more than one layer in one direction is refused."""
+    found: dict[str, str] = {}
+    for name in shapes:
+        match = _RECURRENT.fullmatch(name)
+        if match is None:
+            continue
+        for is_so, word in (
+            (match["reverse"], "it is bidirectional"),
+            (int(match["layer"] or 0), "it has several layers"),
+            (match["kind"] == "weight_hr", "it has projections"),
+        ):
+            if is_so:
+                raise InputError(
+                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction, without projections"
+                )
+        if match["kind"] in found:
+            both = f"{clean(found[match['kind']], 60)} and {clean(name, 60)}"
+            raise InputError(f"it has two recurrent networks ({both}); save one of them, with its linear layer")
+        found[match["kind"]] = name
+    return found
+
+
+def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Cell]) -> tuple[Cell, int]:
+    """The cell that has as many gates, and its H; the square blocks of weight_hh tell both."""
+    for kind in ("weight_ih", "weight_hh"):
+        if kind not in recurrent:
+            there = clean(next(iter(recurrent.values())), 60)
+            raise InputError(f"beside {there} an array {kind}_l0 is missing; save the whole state_dict")
+    name = recurrent["weight_hh"]
+    shape = shapes[name]
+    known = [cell for cell in cells if cell.torch]
+    for cell in known:
+        if len(shape) == 2 and shape[1] and shape[0] == len(cell.torch["weight_hh"]) * shape[1]:
+            return cell, shape[1]
+    if not known:
+        raise InputError(
+            f"the cell {cells[0].name} does not say what PyTorch's {clean(name, 60)} holds; use its own names"
+        )
+    needed = [f"({len(cell.torch['weight_hh'])}·H, H) for {cell.name}".replace("(1·", "(") for cell in known]
+    raise InputError(f"{clean(name, 60)} has shape {shape}, it needs {_or(needed)}")
+
+
+def _linear(shapes: Shapes, recurrent: Iterable[str], hidden: int) -> tuple[str, str]:
+    """The names of the one linear layer's weight and bias (which need not be there)."""
+    weights = [name for name in shapes if name.endswith(_WEIGHT) and name not in set(recurrent)]
+    fitting = [name for name in weights if len(shapes[name]) == 2 and shapes[name][1] == hidden]
+    if len(fitting) > 1:
+        raise InputError(
+            f"it has two linear layers ({clean(fitting[0], 60)} and {clean(fitting[1], 60)}); save one of them"
+        )
+    if not fitting:
+        there = f" ({clean(weights[0], 60)} has shape {shapes[weights[0]]})" if weights else ""
+        raise InputError(f"the linear layer is missing: its weight needs the shape (C, {hidden}){there}")
+    return fitting[0], fitting[0].removesuffix(_WEIGHT) + _BIAS
+
+
+# Both
+
+
+def _check(shapes: Shapes, name: str, axes: Axes, sizes: Mapping[str, int], needed_by: str) -> None:
+    expected = tuple(sizes.get(axis, axis) for axis in axes)
+    if shapes.get(name) == expected:
+        return
+    found = f"has shape {shapes[name]}" if name in shapes else "is missing"
+    raise InputError(f"{clean(name, 60)} {found}; {needed_by} needs it in shape {_text(expected)}")
+
+
+def refuse_unused(shapes: Shapes, used: Iterable[str]) -> None:
+    """InputError for the first array that is not used."""
+    known = set(used)
+    unused = next((name for name in shapes if name not in known), None)
+    if unused is not None:
+        raise InputError(
+            f"{clean(unused, 60)} of shape {shapes[unused]} is no part of a recurrent layer with a read-out; leave it out"
+        )
+
+
+def _text(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(clean(name, 40) for name in islice(names, 8)) or "nothing"
+
+
+def _or(texts: list[str]) -> str:
+    return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

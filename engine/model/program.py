@@ -1,0 +1,460 @@
+"""The program that a debugger steps through: blocks of lines, and the points between which it moves.
+
+A line is one equation. A point is the state just after a line ran, named (iteration, phase, t, line) and numbered by its position:
+0 is `start`, before anything ran; then come the lines of iteration 0 in the order they run, those of iteration 1, and so on. Both
+directions of that numbering are arithmetic, so moving to any point costs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import InputError
+from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
+from engine.language.equation import TIME, Equation, TableError, equation, infer
+from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
+from engine.language.functions import Axes
+from engine.model.network import Network
+from engine.tables.optimizers import PARAMETER, UPDATE_NUMBER, for_parameter, named, norm_equations, update_equations
+
+Phase = Literal["forward", "loss", "backward", "update"]
+PHASES: tuple[Phase, ...] = ("forward", "loss", "backward", "update")
+START = "start"
+
+
+class Loop(Enum):
+    """How often a block runs in an iteration."""
+
+    UP = "for t = 1 … T"
+    DOWN = "for t = T … 1"
+    AT_T = "at t = T"
+    ONCE = "once"
+    PARAMETERS = "for each parameter W"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equation in its place; `block` and `index` say where."""
+
+    block: int
+    index: int
+    phase: Phase
+    equation: Equation
+
+    @property
+    def name(self) -> str:
+        """The quantity it writes, by which points and breakpoints name it."""
+        return self.equation.target
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines that run together: a title for the listing, a phase, a loop."""
+
+    title: str
+    phase: Phase
+    loop: Loop
+    lines: tuple[Line, ...]
+
+    def runs(self, steps: int, parameters: int) -> int:
+        """How many times its lines run in one iteration."""
+        return {Loop.UP: steps, Loop.DOWN: steps, Loop.PARAMETERS: parameters}.get(self.loop, 1)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is recorded under a name: its axes at one step, and its rows in time: T, T+1 with the initial state, or none.
+
+    `given` says that no line writes it.
+    """
+
+    name: str
+    axes: Axes
+    rows: Literal["", "T", "T+1"] = ""
+    given: bool = False
+
+    def row(self, t: int) -> int:
+        """The row that holds step t."""
+        return t if self.rows == "T+1" else t - 1
+
+
+@dataclass(frozen=True)
+class Point:
+    """The state just after a line ran.
+
+    `t` is the loop's t (T for the read-out's lines, None in loss and update, 0 at the start). `parameter` is the coordinate of an
+    update; `block` tells apart two lines of one name (the read-out writes row T of da, the loop the rows before).
+    """
+
+    iteration: int
+    phase: Phase
+    t: int | None
+    line: str
+    parameter: str | None = None
+    block: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """All lines of one iteration for a network and a number of time steps T.
+
+    `quantities` are what forward, loss and backward record; `updates` are the update's own, with the parameters' names put in.
+    """
+
+    blocks: tuple[Block, ...]
+    quantities: Mapping[str, Quantity]
+    updates: Mapping[str, Quantity]
+    parameters: tuple[str, ...]
+    output: str
+    steps: int
+
+    @cached_property
+    def _firsts(self) -> tuple[int, ...]:
+        firsts = [0]
+        for block in self.blocks:
+            firsts.append(firsts[-1] + len(block.lines) * block.runs(self.steps, len(self.parameters)))
+        return tuple(firsts)
+
+    @property
+    def length(self) -> int:
+        """The number of points in an iteration."""
+        return self._firsts[-1]
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """Every line in the order of the listing."""
+        for block in self.blocks:
+            yield from block.lines
+
+    def line_at(self, position: int) -> Line | None:
+        """The line that ran last at a position; None at the start."""
+        if position <= 0:
+            return None
+        block, _, index = self._locate((position - 1) % self.length)
+        return self.blocks[block].lines[index]
+
+    def point(self, position: int) -> Point:
+        """The point with that number."""
+        if position <= 0:
+            return Point(0, "forward", 0, START)
+        iteration, offset = divmod(position - 1, self.length)
+        number, run, index = self._locate(offset)
+        block = self.blocks[number]
+        parameter = self.parameters[run] if block.loop is Loop.PARAMETERS else None
+        return Point(iteration, block.phase, self._t(block, run), block.lines[index].name, parameter, number)
+
+    def position(self, point: Point) -> int:
+        """The number of a point; raises InputError when the program has no such point."""
+        if point.line == START:
+            return 0
+        if point.iteration < 0:
+            raise InputError(f"iterations count from 0; there is none before it, so not {point.iteration}")
+        for number, block in enumerate(self.blocks):
+            if block.phase != point.phase or point.block not in (None, number):
+                continue
+            run = self._run(block, point)
+            for line in block.lines:
+                if line.name == point.line and run is not None:
+                    offset = self._firsts[number] + run * len(block.lines) + line.index
+                    return 1 + point.iteration * self.length + offset
+        where = "" if point.t is None else f" at t = {point.t}"
+        raise InputError(f"there is no line {point.line!r} in the {point.phase} pass{where}; T is {self.steps}")
+
+    def offset(self, line: Line, t: int | None = None) -> int:
+        """The offset within an iteration of a line's run at t (its first run when t is None)."""
+        block = self.blocks[line.block]
+        run = 0
+        if t is not None:
+            run = {Loop.UP: t - 1, Loop.DOWN: self.steps - t}.get(block.loop, 0)
+        return self._firsts[line.block] + run * len(block.lines) + line.index
+
+    def runs_at(self, line: Line, t: int) -> bool:
+        """Whether a line has a run at time step t."""
+        loop = self.blocks[line.block].loop
+        return t == self.steps if loop is Loop.AT_T else loop in (Loop.UP, Loop.DOWN) and 1 <= t <= self.steps
+
+    def run_length(self, line: Line) -> int:
+        """How many points lie between two runs of a line within its block."""
+        return len(self.blocks[line.block].lines)
+
+    def block_range(self, number: int) -> range:
+        """The offsets within an iteration that a block covers."""
+        return range(self._firsts[number], self._firsts[number + 1])
+
+    def phase_range(self, phase: Phase) -> range:
+        """The offsets within an iteration that a phase covers."""
+        blocks = [n for n, block in enumerate(self.blocks) if block.phase == phase]
+        return range(self._firsts[blocks[0]], self._firsts[blocks[-1] + 1])
+
+    def writers(self, name: str) -> Iterator[Line]:
+        """The lines that write a quantity."""
+        return (line for line in self.lines if line.name == name)
+
+    def update_line(self, name: str) -> tuple[Line, str | None]:
+        """The line of the update that writes a quantity, `dWa_clipped` or Wa itself, and the parameter at which it does so."""
+        for line in self.lines:
+            if line.phase != "update":
+                continue
+            if self.blocks[line.block].loop is not Loop.PARAMETERS:
+                if line.name == name:
+                    return line, None
+                continue
+            for parameter in self.parameters:
+                if named(line.name, parameter) == name:
+                    return line, parameter
+        raise KeyError(name)
+
+    def update_offset(self, name: str) -> int:
+        """The offset within an iteration of the line that writes a quantity of the update."""
+        line, parameter = self.update_line(name)
+        run = self.parameters.index(parameter) if parameter else 0
+        return self._firsts[line.block] + run * len(self.blocks[line.block].lines) + line.index
+
+    def at_parameter(self, line: Line, parameter: str | None) -> Equation:
+        """An update's line with the names of one parameter put in and sums over parameters written out."""
+        return for_parameter(line.equation, parameter, self.parameters)
+
+    def written(self, name: str, row_t: int | None) -> int:
+        """The offset after which the row of a quantity that belongs to step `row_t` is there; −1 when it is there from the start.
+
+        For a gradient that accumulates over time, `row_t` asks for the term of that step; None for the first one.
+        """
+        for line in self.writers(name):
+            block = self.blocks[line.block]
+            if block.loop in (Loop.UP, Loop.DOWN):
+                t = row_t if row_t is None else row_t - line.equation.step
+                if t is None or 1 <= t <= self.steps:
+                    return self.offset(line, t)
+            elif row_t in (None, self.steps):
+                return self.offset(line)
+        # The initial state has no step of its own: its gradient is the flow alone.
+        return self.written(name + NEXT, 0) if row_t == 0 and name + NEXT in self.quantities else -1
+
+    def _locate(self, offset: int) -> tuple[int, int, int]:
+        number = next(n for n, first in enumerate(self._firsts[1:]) if offset < first)
+        run, index = divmod(offset - self._firsts[number], len(self.blocks[number].lines))
+        return number, run, index
+
+    def _t(self, block: Block, run: int) -> int | None:
+        match block.loop:
+            case Loop.UP:
+                return run + 1
+            case Loop.DOWN:
+                return self.steps - run
+            case Loop.AT_T:
+                return self.steps
+            case Loop.ONCE | Loop.PARAMETERS:
+                return None
+
+    def _run(self, block: Block, point: Point) -> int | None:
+        match block.loop:
+            case Loop.UP | Loop.DOWN if point.t is not None and 1 <= point.t <= self.steps:
+                return point.t - 1 if block.loop is Loop.UP else self.steps - point.t
+            case Loop.AT_T if point.t in (None, self.steps):
+                return 0
+            case Loop.ONCE if point.t is None:
+                return 0
+            case Loop.PARAMETERS if point.parameter is None or point.parameter in self.parameters:
+                return self.parameters.index(point.parameter) if point.parameter else 0
+            case _:
+                return None
+
+
+@lru_cache(maxsize=256)
+def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
+    """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) is there; −1: from the start."""
+    quantity = program.quantities.get(name)
+    if quantity is None:  # a flow that is the whole gradient, or nothing
+        return when_written(program, next(name.removesuffix(s) for s in (OUT, NEXT) if name.endswith(s)))
+    if not quantity.rows:
+        return np.asarray(program.written(name, None))
+    first = 0 if quantity.rows == "T+1" else 1
+    steps = range(first, program.steps + 1)
+    if len(steps) <= 6:
+        return np.array([program.written(name, t) for t in steps])
+    # All but the outermost rows are written by one line, in one run after another.
+    low, high = ([program.written(name, t) for t in part] for part in (steps[:3], steps[-3:]))
+    stride = (high[0] - low[2]) // (len(steps) - 5)
+    middle = low[2] + stride * np.arange(len(steps) - 4)
+    return np.concatenate([low[:2], middle, high[1:]])
+
+
+def build(network: Network, steps: int, *, masked: bool = False) -> Program:
+    """The program of a network over `steps` time steps, `masked` where samples differ in length.
+
+    Raises TableError when a table's shapes do not fit.
+    """
+    cell, head = network.table, network.head
+    every = network.predict == "every"
+    step = [equation(source.format(activation=network.activation)) for source in cell.equations]
+    if masked:
+        step = [_kept_when_padded(line) if line.target in cell.states else line for line in step]
+    read_out = [equation(source.format(output=cell.output)) for source in head.equations]
+    loss = _loss(network, masked=masked and every)
+    given = _given(network, masked=masked)
+    known: dict[str, Axes] = {
+        **dict.fromkeys("BTDHC", ()),
+        **network.parameter_axes,
+        **dict.fromkeys(cell.states, ("B", "H")),
+        **{name: quantity.axes for name, quantity in given.items()},
+    }
+    reserved = {*known, *network.hyperparameters, UPDATE_NUMBER, "loss"} - {*network.parameter_axes, *cell.states}
+    for line in step:
+        if line.target in reserved:
+            raise TableError(
+                f"the cell {cell.name} calls a quantity {line.target}, which means something else; rename it"
+            )
+    for line in (*step, *read_out, loss):
+        if early := next((n.name for n in line.reads if n.step < 0 and n.name not in cell.states), None):
+            raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
+        known[line.target] = _inferred(line, known)
+    parameters = tuple(network.parameter_axes)
+    head_back = [*read_out, loss]
+    back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
+    back_loop = backward(
+        [step, head_back] if every else [step],
+        known,
+        states=cell.states,
+        inputs=("x",),
+        parameters=parameters,
+        root="loss" if every else None,
+        accumulate=True,
+        cut=_cut(network),
+    )
+    update = update_equations(network.rule, network.clip_norm, network.clip_value)
+    plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
+        ("", "forward", Loop.UP, [*step, *read_out] if every else step),
+        ("read-out", "forward", Loop.AT_T, [] if every else read_out),
+        ("loss", "loss", Loop.ONCE, [loss]),
+        ("read-out", "backward", Loop.AT_T, back_out),
+        ("", "backward", Loop.DOWN, back_loop),
+        ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
+        ("update", "update", Loop.PARAMETERS, update),
+    ]
+    filled = [entry for entry in plan if entry[3]]
+    blocks = tuple(
+        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)))
+        for n, (title, phase, loop, equations) in enumerate(filled)
+    )
+    quantities = given | _quantities(blocks, known, cell.states)
+    return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+
+
+def carried_over(program: Program) -> frozenset[str]:
+    """The update's quantities that the next iteration reads, but for the parameters themselves."""
+    read: set[str] = set()
+    for line in program.lines:
+        if line.phase == "update":
+            read |= {name.name for name in line.equation.reads if name.step < 0 and name.name != PARAMETER}
+    return frozenset(named(name, parameter) for name in read for parameter in program.parameters)
+
+
+def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
+    try:
+        return infer(line.expression, known)
+    except TableError as error:
+        raise TableError(f"in the equation of {line.target}: {error}") from None
+
+
+def _kept_when_padded(line: Equation) -> Equation:
+    """A state's line by which it stays what it was at steps beyond the sample's length."""
+    padded = Binary("-", Number(1), Name("mask"))
+    kept = Binary("*", padded, Name(line.target, -1))
+    return Equation(line.target, Binary("+", Binary("*", Name("mask"), line.expression), kept))
+
+
+def _loss(network: Network, *, masked: bool) -> Equation:
+    """The head's loss summed over all that counts, and averaged over it unless the sum is wanted."""
+    entry = parse(network.head.loss)
+    whole: Expression = Call("sum", (Binary("*", Name("mask"), entry) if masked else entry,))
+    every = network.predict == "every"
+    if every:
+        whole = Sum(TIME, whole)
+    if network.reduction == "mean":
+        entries: Expression = Name("N" if every else "B")
+        if network.head.over_outputs:
+            entries = Binary("*", entries, Name("C"))
+        whole = Binary("/", whole, entries)
+    return Equation("loss", whole)
+
+
+def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
+    """What is known before an iteration begins, beside the parameters.
+
+    N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before.
+    """
+    every = network.predict == "every"
+    found = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
+    if masked:
+        found.append(Quantity("mask", ("B",), "T", True))
+    if every and network.reduction == "mean":
+        found.append(Quantity("N", (), "", True))
+    if cuts_flow(network):
+        found.append(Quantity("cut", ("B",), "T", True))
+    return {quantity.name: quantity for quantity in found}
+
+
+def cuts_flow(network: Network) -> bool:
+    """Whether truncation cuts the whole flow at some steps, rather than each loss's own flow at another place."""
+    return network.truncate is not None and (network.truncate_by == "chunk" or network.predict == "last")
+
+
+def carries_losses(network: Network) -> bool:
+    """Whether truncation ends each loss's flow at a place of its own: a window, and a loss at every step."""
+    return network.truncate is not None and not cuts_flow(network)
+
+
+def _cut(network: Network) -> Expression | None:
+    """What truncation takes from a flow, which is called `flow_prev`, itself `cut_off_prev`."""
+    if network.truncate is None:
+        return None
+    if cuts_flow(network):
+        return Binary("*", Name("cut"), Name("flow", -1))
+    return Call("carried", (Name(gradient("logits"), network.truncate), Name("cut_off", -1)))
+
+
+def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
+    """What the lines of forward, loss and backward write."""
+    looped = {line.name for block in blocks if block.loop in (Loop.UP, Loop.DOWN) for line in block.lines}
+    result: dict[str, Quantity] = {}
+    extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT, FULL, CUT))}
+    for block in blocks:
+        if block.phase == "update":
+            continue
+        for line in block.lines:
+            name = line.name
+            axes = known[_primal(name, known)]
+            in_time = name in looped and not line.equation.accumulate
+            rows: Literal["", "T", "T+1"] = ("T+1" if name in extended else "T") if in_time else ""
+            result.setdefault(name, Quantity(name, axes, rows))
+    return result
+
+
+def _updates(blocks: tuple[Block, ...], network: Network) -> dict[str, Quantity]:
+    """What the update's lines write, but for the parameters: for each of them the quantities named after it."""
+    result: dict[str, Quantity] = {}
+    for block in blocks:
+        for line in block.lines if block.phase == "update" else ():
+            if block.loop is not Loop.PARAMETERS:
+                result[line.name] = Quantity(line.name, ())
+            elif line.name != PARAMETER:
+                for parameter, axes in network.parameter_axes.items():
+                    name = named(line.name, parameter)
+                    result[name] = Quantity(name, axes)
+    return result
+
+
+def _primal(name: str, known: Mapping[str, Axes]) -> str:
+    """The quantity whose gradient (or flow) `name` is; itself when it is none."""
+    if name in known:
+        return name
+    base = name.removeprefix("d")
+    suffix = next((s for s in SUFFIXES if base.endswith(s)), "")
+    return base if base in known else base.removesuffix(suffix)

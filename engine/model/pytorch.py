@@ -1,0 +1,52 @@
+"""PyTorch's modules and tensors by what they can do: torch itself is never imported, and need not be installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.functions import Array
+from engine.model.parameters import recipe
+from engine.tables.cells import CELLS
+from engine.text import clean
+
+
+def as_array(value: Any) -> Array:
+    """A NumPy array with the numbers of an array, a sequence or a tensor, wherever the tensor lies and whatever it is part of."""
+    for step in ("detach", "cpu"):
+        value = getattr(value, step, lambda value=value: value)()
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        kind = clean(str(getattr(value, "dtype", type(value).__name__)), 40)
+        raise InputError(f"NumPy cannot hold {kind} ({clean(str(error), 80)}); convert it to float32 first") from error
+
+
+def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
+    """What torch.nn.RNN, LSTM or GRU and its Linear say of an `engine.Network`: its sizes, cell, activation, dtype and weights.
+
+    Raises InputError for what is no such module, and for several layers, two directions and projections.
+    """
+    arrays = {**_arrays("rnn", rnn), **_arrays("linear", linear)}
+    found = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    options: dict[str, Any] = {
+        "inputs": found.sizes["D"],
+        "hidden": found.sizes["H"],
+        "outputs": found.sizes["C"],
+        "cell": found.cell,
+        "dtype": str(np.result_type(*arrays.values())),
+        "weights": found.parameters(arrays),
+    }
+    if found.cell.has_activation:
+        options["activation"] = getattr(rnn, "nonlinearity", "tanh")
+    return options
+
+
+def _arrays(prefix: str, module: Any) -> dict[str, Array]:
+    if not hasattr(module, "state_dict"):
+        raise InputError(
+            f"{clean(type(module).__name__, 40)} has no state_dict; give a torch.nn.RNN, LSTM or GRU and its torch.nn.Linear"
+        )
+    return {f"{prefix}.{name}": as_array(value) for name, value in module.state_dict().items()}

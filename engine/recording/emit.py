@@ -1,0 +1,322 @@
+"""Writes the Python source of a plan: one NumPy call a node, results in place, scratch arrays where a node needs one.
+
+A line is emitted in one of two settings that differ only in what a name stands for: one step (`z[t]`), or a block of consecutive
+steps seen as one bigger batch (`z[low:high]` with its first two axes joined).
+
+Small products are slow, so at one step those that belong together are made at once. Products with the same left side
+(`h_prev @ Whi`, `h_prev @ Whf`, …) are one product with the matrices side by side, of which each line takes its columns. The products
+that a line adds up (`dzi @ Whi.T + dzf @ Whf.T + …`) are one product of the left sides side by side with the matrices one upon another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, TypeAlias, TypeGuard, TypeVar
+
+import numpy as np
+
+from engine.language.equation import Equation, infer, needs_column
+from engine.language.expression import (
+    Binary,
+    Call,
+    Derivative,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Sum,
+    Transpose,
+    addends,
+    names,
+    substitute,
+    total,
+    walk,
+)
+from engine.language.functions import FUNCTIONS, Array, Axes
+from engine.model.program import Quantity
+
+_UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", ">": "greater", "@": "matmul"}
+
+Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
+"""A compiled part of a plan: works on rows [low, high) of the arrays it is given by name."""
+
+_Bound = TypeVar("_Bound")
+_IDENTIFIER = str.maketrans(".-+", "pmp")
+
+_SPREADING = frozenset(_UFUNCS.values()) - {"matmul"}
+_IN_PLACE = _SPREADING | {"negative", "square"} | {f"f_{f.name}" for f in FUNCTIONS.values() if f.elementwise}
+
+
+class Emitter:
+    """Collects the source of one function `run(values, low, high)` over rows [low, high) of the recorded arrays."""
+
+    def __init__(self, quantities: Mapping[str, Quantity], axes: Mapping[str, Axes], sizes: Mapping[str, int]) -> None:
+        self.quantities = quantities
+        self.axes = axes
+        self.sizes = sizes
+        self.prologue: dict[str, str] = {}
+        self.body: list[str] = []
+        self.indent = "    "
+        self.in_loop = False
+        self.rows: dict[str, str] = {}
+        self.constants: dict[str, float] = {}
+        self.temporaries: dict[str, tuple[Axes, bool]] = {}
+        self.free: list[str] = []
+        self.families: dict[Expression, list[Binary]] = {}
+        self.made: dict[Expression, str] = {}
+        self.wide: dict[str, tuple[int, int]] = {}
+
+    def block_line(self, equation: Equation) -> None:
+        """A line over all rows [low, high) at once; `+=` adds to what the target holds."""
+        self._line(equation, "+" if equation.accumulate else "")
+
+    def loop(self, lines: Sequence[tuple[Equation, str]], *, reverse: bool) -> None:
+        """Lines that run once for each row t in [low, high); one with an operator has, in its target, the part computed before."""
+        if not lines:
+            return
+        self.indent, self.in_loop, self.rows = "        ", True, {}
+        self.families = self._families(equation.expression for equation, _ in lines)
+        position = len(self.body)
+        for equation, operator in lines:
+            self._line(equation, operator)
+        backwards = "[::-1]" if reverse else ""
+        sources = ", ".join(f"{source}{backwards}" for source in self.rows.values())
+        each = f"{', '.join(self.rows)}, in zip({sources})" if self.rows else "_ in range(low, high)"
+        self.body.insert(position, f"    for {each}:")
+        self.indent, self.in_loop, self.families, self.made = "    ", False, {}, {}
+
+    def compile(self, dtype: str, block_steps: int) -> Runner:
+        """The finished function; its scratch arrays are made whenever it runs."""
+        head = [f"    {variable} = {source}" for variable, source in self.prologue.items()]
+        source = "\n".join(["def run(values, scratch, low, high):", "    n = (high - low) * B", *head, *self.body, ""])
+        namespace: dict[str, Any] = {
+            name: getattr(np, name) for name in (*_UFUNCS.values(), "negative", "square", "copyto")
+        }
+        namespace |= {f"f_{name}": function.compute for name, function in FUNCTIONS.items()}
+        namespace |= {name: np.array(value, dtype) for name, value in self.constants.items()}
+        namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, **self.sizes}
+        exec(compile(source, "<plan>", "exec"), namespace)
+        shapes = {name: self._shape(axes, block, block_steps) for name, (axes, block) in self.temporaries.items()}
+        shapes |= self.wide
+
+        def run(values: dict[str, Array], low: int, high: int) -> None:
+            scratch = {name: np.empty(shape, dtype) for name, shape in shapes.items()}
+            namespace["run"](values, scratch, low, high)
+
+        run.__doc__ = source
+        return run
+
+    def _shape(self, axes: Axes, block: bool, block_steps: int) -> tuple[int, ...]:
+        return tuple(self.sizes[a] * (block_steps if block and a == "B" else 1) for a in axes)
+
+    # Lines and nodes
+
+    def _line(self, equation: Equation, operator: str) -> None:
+        target = self._name(Name(equation.target, equation.step))
+        expression = equation.expression
+        if operator:
+            value = self._value(expression)
+            self._call(_UFUNCS[operator], [target, self._column(value, expression, self.axes[equation.target])], target)
+            self._release(value)
+        else:
+            self._into(expression, target)
+
+    def _into(self, expression: Expression, out: str) -> None:
+        """Emits the calls that leave the expression's value in `out`."""
+        match expression:
+            case Derivative(body=body):
+                self._into(body, out)
+            case Negative(operand=operand):
+                self._apply("negative", [operand], out, expression)
+            case Binary("**", left, Number(value=2)):
+                self._apply("square", [left], out, expression)
+            case _ if expression in self.families:
+                self._call("copyto", [out, self._value(expression)])
+            case Binary("+" | "-") if len(products := self._to_gather(expression)) > 1:
+                self._gathered(products, [term for term in addends(expression) if term not in products], out)
+            case Binary(operator=operator, left=left, right=right):
+                self._apply(_UFUNCS[operator], [left, right], out, expression)
+            case Call(function=function, arguments=arguments) if kernel := FUNCTIONS[function].kernel:
+                self._into(substitute(kernel, {Name("u"): arguments[0]}), out)
+            case Call(function=function, arguments=arguments):
+                self._apply(f"f_{function}", list(arguments), out, expression)
+            case Sum(operand=operand, position=position):
+                value = self._value(operand)
+                self.body.append(f"{self.indent}reduce_sum({value}, {position}, None, {out})")
+                self._release(value)
+            case Name() | Number() | Transpose():
+                self._call("copyto", [out, self._value(expression)])
+
+    def _apply(self, function: str, operands: list[Expression], out: str, whole: Expression) -> None:
+        """function(*operands, out=out); the first compound operand of the result's own shape is computed in `out` itself."""
+        shape = infer(whole, self.axes)
+        in_place = function in _IN_PLACE
+        values: list[str] = []
+        for operand in operands:
+            if in_place and out not in values and self._compound(operand) and infer(operand, self.axes) == shape:
+                self._into(operand, out)
+                values.append(out)
+            else:
+                values.append(self._value(operand))
+        spread = function in _SPREADING
+        columns = [self._column(v, o, shape) if spread else v for v, o in zip(values, operands, strict=True)]
+        self._call(function, columns, out)
+        for value in values:
+            if value != out:  # what was computed in place belongs to the caller
+                self._release(value)
+
+    def _value(self, expression: Expression) -> str:
+        """Source for the expression's value, in a scratch array when it must be computed."""
+        match expression:
+            case _ if expression in self.families:
+                return self._shared(expression)
+            case Name():
+                return self._name(expression)
+            case Number(value=value):
+                return self._bind(self.constants, f"k_{value!r}".translate(_IDENTIFIER), value)
+            case Transpose(operand=Name(name=name)) if self.in_loop and name not in self.quantities:
+                return self._joined((name,), transposed=True)
+            case Transpose(operand=operand):
+                return self._value(operand) + ".T"
+            case _:
+                scratch = self._scratch(infer(expression, self.axes))
+                self._into(expression, scratch)
+                return scratch
+
+    def _call(self, function: str, arguments: list[str], out: str | None = None) -> None:
+        self.body.append(f"{self.indent}{function}({', '.join([*arguments, out] if out else arguments)})")
+
+    def _column(self, value: str, operand: Expression, result: Axes) -> str:
+        return f"{value}[:, None]" if needs_column(infer(operand, self.axes), result) else value
+
+    def _compound(self, expression: Expression) -> bool:
+        return not isinstance(expression, Name | Number | Transpose) and expression not in self.families
+
+    # Products that are made together
+
+    def _shared(self, expression: Expression) -> str:
+        """The columns of one product that belong to one of its family; the first one asked for makes them all."""
+        if expression not in self.made:
+            family = self.families[expression]
+            left = family[0].left
+            wide = self._wide(infer(left, self.axes)[0], [infer(p.right, self.axes)[1] for p in family])
+            transposed = isinstance(family[0].right, Transpose)
+            right = self._joined([_matrix(p) for p in family], transposed=transposed, axis=1)
+            self._call("matmul", [self._value(left), right], wide[0])
+            self.made.update(zip(family, wide[1:], strict=True))
+        return self.made[expression]
+
+    def _to_gather(self, expression: Expression) -> list[Binary]:
+        """The addends at one step that are products of rows with a weight matrix, all of them upright or all transposed."""
+        products = [p for p in addends(expression) if self._is_product(p) and p not in self.families]
+        kinds = {isinstance(p.right, Transpose) for p in products}
+        return products if self.in_loop and len(kinds) == 1 else []
+
+    def _gathered(self, products: list[Binary], rest: list[Expression], out: str) -> None:
+        wide, *parts = self._wide(
+            infer(products[0].left, self.axes)[0], [infer(p.left, self.axes)[1] for p in products]
+        )
+        for part, product in zip(parts, products, strict=True):
+            self._into(product.left, part)
+        right = self._joined(
+            [_matrix(p) for p in products], transposed=isinstance(products[0].right, Transpose), axis=0
+        )
+        if not rest:
+            self._call("matmul", [wide, right], out)
+            return
+        self._into(total(rest), out)
+        value = self._scratch(infer(products[0], self.axes))
+        self._call("matmul", [wide, right], value)
+        self._call("add", [out, value], out)
+        self._release(value)
+
+    def _is_product(self, expression: Expression) -> TypeGuard[Binary]:
+        """Whether it is a product of a quantity's rows with a weight matrix."""
+        match expression:
+            case Binary("@", Name() as left, Name(name=name) | Transpose(Name(name=name))):
+                return name not in self.quantities and len(infer(left, self.axes)) == 2
+            case _:
+                return False
+
+    def _families(self, lines: Iterable[Expression]) -> dict[Expression, list[Binary]]:
+        """The products at one step that share their left side, by each of them."""
+        together: dict[tuple[Expression, bool], list[Binary]] = {}
+        for node in dict.fromkeys(node for line in lines for node in walk(line)):
+            if self._is_product(node):
+                together.setdefault((node.left, isinstance(node.right, Transpose)), []).append(node)
+        return {node: family for family in together.values() if len(family) > 1 for node in family}
+
+    def _wide(self, rows: str, columns: list[str]) -> list[str]:
+        """A scratch array for several blocks of columns, and those blocks, which are views of it."""
+        name = f"w{len(self.wide)}"
+        edges = [0, *accumulate(self.sizes[axis] for axis in columns)]
+        self.wide[name] = self.sizes[rows], edges[-1]
+        self._bind(self.prologue, name, f"scratch[{name!r}]")
+        parts = [
+            self._bind(self.prologue, f"{name}_{low}", f"{name}[:, {low}:{high}]") for low, high in pairwise(edges)
+        ]
+        return [name, *parts]
+
+    def _joined(self, matrices: Sequence[str], *, transposed: bool, axis: int = 0) -> str:
+        variable = "_".join(["T" if transposed else "M", str(axis), *matrices])
+        return self._bind(self.prologue, variable, f"joined(values, {tuple(matrices)!r}, {transposed}, {axis})")
+
+    # Names and scratch
+
+    def _name(self, name: Name) -> str:
+        if name.name in self.sizes:
+            return name.name
+        quantity = self.quantities.get(name.name)
+        source = f"values[{name.name!r}]"
+        if quantity is None or not quantity.rows:
+            return self._bind(self.prologue, f"v_{name.name}", source)
+        shift = name.step + (1 if quantity.rows == "T+1" else 0)
+        variable = f"{name.name}_{'m' if name.step < 0 else ''}{abs(name.step)}"
+        array = self._bind(self.prologue, f"v_{name.name}", source)
+        rows = f"{array}[low{shift:+d} : high{shift:+d}]" if shift else f"{array}[low:high]"
+        if self.in_loop:
+            return self._bind(self.rows, f"{variable}_t", rows)
+        return self._bind(self.prologue, f"{variable}_b", f"{rows}.reshape(n, *{array}.shape[2:])")
+
+    @staticmethod
+    def _bind(where: dict[str, _Bound], variable: str, source: _Bound) -> str:
+        where.setdefault(variable, source)
+        return variable
+
+    def _scratch(self, axes: Axes) -> str:
+        wanted = (axes, not self.in_loop)
+        for name in self.free:
+            if self.temporaries[name] == wanted:
+                self.free.remove(name)
+                return self._sliced(name)
+        name = f"s{len(self.temporaries)}"
+        self.temporaries[name] = wanted
+        return self._sliced(name)
+
+    def _sliced(self, name: str) -> str:
+        axes, block = self.temporaries[name]
+        rows = "[:n]" if block and "B" in axes else ""
+        return self._bind(self.prologue, name, f"scratch[{name!r}]{rows}")
+
+    def _release(self, value: str) -> None:
+        name = value.removesuffix(".T")
+        if name in self.temporaries and name not in self.free:
+            self.free.append(name)
+
+
+def _matrix(product: Binary) -> str:
+    """The name of the weight matrix on the right of a product."""
+    (name,) = names(product.right)
+    return name.name
+
+
+def _joined(values: dict[str, Array], matrices: tuple[str, ...], transposed: bool, axis: int) -> Array:
+    """Weight matrices side by side (axis 1) or one upon another (0), contiguous; kept among the values, so made once a run."""
+    key = f"{' | '.join(matrices)} {transposed} {axis}"
+    if key not in values:
+        parts = [values[name].T if transposed else values[name] for name in matrices]
+        shape = list(parts[0].shape)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        values[key] = np.concatenate(parts, axis, out=np.empty(shape, parts[0].dtype))
+    return values[key]

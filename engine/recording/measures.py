@@ -1,0 +1,54 @@
+"""What training did, iteration by iteration: loss, accuracy, and how large the gradient was at each time step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from engine.recording.tape import Tape
+
+COLUMNS = 512
+"""Time steps kept apart at most; of more, the largest norm of each group is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One iteration, before its update.
+
+    `accuracy` is the share of right predictions among those that count, None where targets are numbers. `gradient_norm` is the norm of
+    all parameters' gradients together, before clipping. `flow` (T,) holds ‖da_t‖ for t = 1..T, the state's gradient over the batch; of
+    long sequences the largest in each of `COLUMNS` groups of steps.
+    """
+
+    loss: float
+    accuracy: float | None
+    gradient_norm: float
+    flow: Array
+
+
+def measure(tape: Tape) -> Measured:
+    """The figures of a recorded iteration."""
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in tape.gradients.values())))
+    return Measured(tape.loss, accuracy(tape), norm, _flow(tape))
+
+
+def accuracy(tape: Tape) -> float | None:
+    """The share of predictions that are right: the largest p, or p above one half where there is one output."""
+    network = tape.plan.network
+    if not network.head.classes:
+        return None
+    p = tape["p"]
+    predicted = p[..., 0] > 0.5 if network.loss == "binary" else p.argmax(axis=-1)
+    right = predicted == tape["y"]
+    counted = tape["mask"] > 0 if "mask" in tape.arrays and right.ndim == 2 else np.ones(right.shape, bool)
+    return float(right[counted].mean())
+
+
+def _flow(tape: Tape) -> Array:
+    norms = tape.norms(gradient(tape.plan.program.output))[1:]
+    columns = min(len(norms), COLUMNS)
+    return np.maximum.reduceat(norms, np.arange(columns) * len(norms) // columns)

@@ -1,0 +1,369 @@
+"""The compiler: from the lines of a program to NumPy calls that write into one set of arrays, made once per model, shape and dtype.
+
+Of a loop over time only what depends on the step before runs step by step; the rest runs over many steps at once (`schedule.py`).
+"Many steps at once" means a block of consecutive steps whose bounds belong to the plan. Because the time axis is the first one,
+a block is just a bigger batch: the same emitter serves both. Equal bounds mean equal products, hence equal bits however often a
+block is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.derive import CUT, FULL, NEXT
+from engine.language.evaluate import evaluate
+from engine.language.expression import Name
+from engine.language.functions import Array, Axes
+from engine.model.network import Network
+from engine.model.program import Block, Line, Loop, Program, Quantity, build, carries_losses
+from engine.recording.emit import Emitter, Runner
+from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
+from engine.size import Size
+from engine.tables.optimizers import UPDATE_NUMBER
+
+BLOCK_VALUES = 1 << 18
+"""About how many values of one quantity a block of steps holds: big enough for the matrix library, small enough for the cache."""
+
+
+Progress: TypeAlias = Callable[[float], None]
+"""Told what share of a recording is done, block by block; what it raises ends the recording."""
+
+ALIGNMENT = 64
+"""Bytes: a line of the cache."""
+
+
+_THROUGH_TIME = (Loop.UP, Loop.DOWN)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a recorded array lies: all of them share one piece of memory, which the system hands out in large pages."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @cached_property
+    def used(self) -> int:
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return -(-self.used // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to record one iteration of a network on B samples of T steps.
+
+    With `checkpoints` a recording keeps about √T rows of what one step hands to the next, and computes the rest again when asked.
+    """
+
+    network: Network
+    program: Program
+    batch: int
+    checkpoints: bool = False
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.program.steps
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Every dimension by its letter."""
+        return {"B": self.batch, "T": self.steps, **self.network.sizes}
+
+    @cached_property
+    def axes(self) -> dict[str, Axes]:
+        """The axes of every name that an equation may read, at one step."""
+        recorded = {name: q.axes for name, q in (*self.program.quantities.items(), *self.program.updates.items())}
+        scalars = dict.fromkeys((*self.sizes, *self.network.hyperparameters, UPDATE_NUMBER), ())
+        return {**scalars, **self.network.parameter_axes, **recorded}
+
+    @cached_property
+    def block_steps(self) -> int:
+        """How many steps a block holds."""
+        most = math.isqrt(self.steps - 1) + 1 if self.checkpoints else self.steps
+        return max(1, min(most, BLOCK_VALUES // (self.batch * max(self.network.sizes.values()))))
+
+    @cached_property
+    def bounds(self) -> list[tuple[int, int]]:
+        """The blocks of steps, as rows [low, high)."""
+        return [(low, min(low + self.block_steps, self.steps)) for low in range(0, self.steps, self.block_steps)]
+
+    def shape(self, quantity: Quantity) -> tuple[int, ...]:
+        """The shape of the recorded array of a quantity."""
+        rows = {"": (), "T": (self.steps,), "T+1": (self.steps + 1,)}[quantity.rows]
+        return (*rows, *(self.sizes[axis] for axis in quantity.axes))
+
+    def nbytes(self) -> int:
+        """The bytes that a recording will keep."""
+        kept = sum(place.used for place in self._places.values())
+        if not self.checkpoints:
+            return kept
+        sums = [line.name for line in self.looped(Loop.DOWN).lines if line.equation.accumulate]
+        return kept + (len(self.bounds) + 1) * sum(self._places[name].used for name in sums)
+
+    def whole(self, quantity: Quantity) -> bool:
+        """Whether all rows of a quantity are kept; with checkpoints not those of inputs' gradients, states, gates and their gradients."""
+        return not (self.checkpoints and quantity.rows and {"H", "D"} & {*quantity.axes}) or quantity.given
+
+    def allocate(self) -> dict[str, Array]:
+        """Arrays for what a recording keeps, zero where nothing will be written (row 0 of a state, row T of a flow).
+
+        With checkpoints, a carried quantity has a row for each bound of a block, what is not carried none at all.
+        """
+        buffer, start = aligned(sum(place.nbytes for place in self._places.values())), 0
+        arrays: dict[str, Array] = {}
+        for name, place in self._places.items():
+            array = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
+            start += place.nbytes
+            if self.program.quantities[name].rows == "T+1":
+                array[0] = array[-1] = 0
+            arrays[name] = array
+        return arrays
+
+    @cached_property
+    def _places(self) -> dict[str, _Place]:
+        places: dict[str, _Place] = {}
+        carried = self.carried(Loop.UP) | self.carried(Loop.DOWN) if self.checkpoints else frozenset[str]()
+        for name, quantity in self.program.quantities.items():
+            classes = name == "y" and self.network.head.classes
+            dtype = np.dtype(np.int64 if classes else self.network.dtype)
+            if self.whole(quantity):
+                places[name] = _Place(self.shape(quantity), dtype)
+            elif name in carried:
+                places[name] = _Place((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
+        return places
+
+    def looped(self, loop: Loop) -> Block:
+        """The block that runs forward (`UP`) or backward (`DOWN`) through time."""
+        return next(block for block in self.program.blocks if block.loop is loop)
+
+    def carried(self, loop: Loop) -> frozenset[str]:
+        """What one step of a loop hands to the next."""
+        return frozenset(carried(self.looped(loop)))
+
+    def writes_step(self, name: str) -> int:
+        """Into which row a loop's line writes a quantity: 0 for that of its own step, −1 for the one before."""
+        lines = [line for line in self.program.writers(name) if self.program.blocks[line.block].loop in _THROUGH_TIME]
+        return lines[0].equation.step
+
+    def run(
+        self,
+        arrays: dict[str, Array],
+        parameters: Mapping[str, Array],
+        *,
+        forward_from: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        """Runs forward, loss and backward; `forward_from` is the first step to compute, what comes before being there already.
+
+        Whole blocks are computed, so the rows of the block before that step are computed again, to the same bits. `progress` is told
+        the share that is done.
+        """
+        values = {**arrays, **parameters}
+        report = _reporter(progress, 3 * len(self.bounds))  # a block backward takes about twice as long as forward
+        for block in self.program.blocks:
+            if block.loop is Loop.UP:
+                for low, high in self.bounds:
+                    if high >= forward_from:
+                        self.run_block(block, values, low, high)
+                    report(1)
+            elif block.loop is Loop.DOWN:
+                for line in block.lines:
+                    if line.equation.accumulate:
+                        arrays[line.name][...] = 0
+                if carries_losses(self.network):
+                    self.carry_losses(block, values)
+                for low, high in reversed(self.bounds):
+                    self.run_block(block, values, low, high)
+                    report(2)
+                for flow in [name for name in arrays if name.endswith(NEXT)]:
+                    arrays[flow.removesuffix(NEXT)][0] = arrays[flow][0]  # no step of its own, so no other flow
+            elif block.phase == "loss" and self.network.predict == "every":
+                arrays["loss"][...] = 0
+                for low, high in self.bounds:
+                    self.run_block(block, values, low, high)
+            elif block.phase != "update":
+                self.run_block(block, values, self.steps - 1, self.steps)
+
+    def update(
+        self, before: Mapping[str, Array], count: int, change: Callable[[str, Array], None] | None = None
+    ) -> dict[str, Array]:
+        """What the update's lines write, by name, the new parameters among it; read-only.
+
+        `before` holds the parameters, their gradients, and what the optimizer kept of the iteration before; `count` is the number of the
+        update, from 1. `change` may alter what a line has written before others read it.
+        """
+        scalars: dict[str, Any] = {**self.network.hyperparameters, UPDATE_NUMBER: count}
+        result: dict[str, Array] = {}
+
+        def lookup(name: Name) -> Any:
+            if name.name in scalars:
+                return scalars[name.name]
+            return before[name.name] if name.step < 0 or name.name not in result else result[name.name]
+
+        for line, parameter in update_order(self.program):
+            own = self.program.at_parameter(line, parameter)
+            with np.errstate(all="ignore"):
+                new = np.array(evaluate(own.expression, lookup, self.axes), dtype=self.network.dtype)
+            if change is not None:
+                change(own.target, new)
+            new.flags.writeable = False
+            result[own.target] = new
+        return result
+
+    def carry_losses(self, block: Block, values: dict[str, Array]) -> None:
+        """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
+
+        By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.
+        """
+        first, onward = self._carriers
+        carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == "dlogits"}
+        alone = {**values, **{name: np.zeros_like(values[name]) for name in adjoints(block)}}
+        for distance in range((self.network.truncate or 0) + 1):
+            for low, high in self.bounds:
+                (onward if distance else first)(alone, low, high)
+            for name in carried:
+                base = name.removesuffix(FULL)
+                if base != name:
+                    arrives = alone[base + NEXT] if base + NEXT in alone else alone[base]
+                    arrives[...] = alone[name]
+            alone["dlogits"][...] = 0
+        for name in [name for name in carried if name.endswith(CUT)]:
+            values[name][...] = alone[name.removesuffix(CUT) + FULL]
+
+    @cached_property
+    def _carriers(self) -> tuple[Runner, Runner]:
+        """One step back of gradients alone, for all steps at once: first from the logits of each step, then from what arrived."""
+        (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
+        needed = closure(carried(block), block.lines, forward=False)
+        lines = [
+            line.equation
+            for line in block.lines
+            if line.name in needed
+            and not line.equation.accumulate
+            and (line.equation.step == 0 or line.name.endswith(FULL))
+        ]
+        return self._assemble(Parts(after=lines)), self._assemble(
+            Parts(after=[e for e in lines if e.target != "dlogits"])
+        )
+
+    def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
+        """The gradient that accumulates over time, summed over steps T down to t; at t = 1 the recorded one, bit for bit."""
+        line = next(line for line in self.program.writers(name))
+        result = np.zeros(self.shape(self.program.quantities[name]), self.network.dtype)
+        if self.program.blocks[line.block].loop is not Loop.DOWN:
+            return values[name]
+        with np.errstate(all="ignore"):
+            for low, high in reversed(self.bounds):
+                if high >= t:
+                    self.add_terms({**values, name: result}, name, max(low, t - 1), high)
+        result.flags.writeable = False
+        return result
+
+    def add_terms(self, values: dict[str, Array], name: str, low: int, high: int) -> None:
+        """Adds to a gradient, in `values`, the terms of rows [low, high) of a block."""
+        self._accumulators[name](values, low, high)
+
+    def run_block(self, block: Block, values: dict[str, Array], low: int, high: int) -> None:
+        """Runs a block of lines on rows [low, high) of `values`, recorded arrays and parameters by name."""
+        self._compiled[self.program.blocks.index(block)](values, low, high)
+
+    @cached_property
+    def _compiled(self) -> list[Runner]:
+        return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
+
+    @cached_property
+    def _accumulators(self) -> dict[str, Runner]:
+        result: dict[str, Runner] = {}
+        for line in self.program.lines:
+            if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
+                result[line.name] = self._assemble(Parts(after=[line.equation]))
+        return result
+
+    def _compile(self, block: Block) -> Runner:
+        if block.loop in (Loop.UP, Loop.DOWN):
+            return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
+        if block.phase == "loss" and self.network.predict == "every":
+            return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))
+        return self._assemble(Parts(inside=[(line.equation, "") for line in block.lines]))
+
+    def _assemble(self, parts: Parts, *, reverse: bool = False) -> Runner:
+        emitter = Emitter(self.program.quantities, self.axes, self.sizes)
+        for equation in parts.before:
+            emitter.block_line(equation)
+        emitter.loop(parts.inside, reverse=reverse)
+        for equation in parts.after:
+            emitter.block_line(equation)
+        return emitter.compile(self.network.dtype, self.block_steps)
+
+
+def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
+    """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length.
+
+    Raises InputError for checkpoints together with a window of truncation that each step's own loss has.
+    """
+    if checkpoints and carries_losses(network):
+        raise InputError(
+            "checkpoints cannot be kept while each step's loss reaches its own window back; truncate by chunk instead"
+        )
+    return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
+
+
+def refuse_too_large(prepared: Plan, limit: int | None) -> None:
+    """Raises InputError, with the size and a remedy, when a recording would take more bytes than the limit."""
+    size = prepared.nbytes()
+    if limit is None or size <= limit:
+        return
+    remedy = (
+        "raise the limit"
+        if prepared.batch == 1
+        else "take fewer samples at a time with --batch-size, or raise the limit"
+    )
+    if not prepared.checkpoints and not carries_losses(prepared.network):
+        sparse = replace(prepared, checkpoints=True).nbytes()
+        if sparse <= limit:
+            remedy = (
+                f"with --checkpoints it takes {Size(sparse)} and computes again what is looked at, or raise the limit"
+            )
+    raise InputError(
+        f"recording B = {prepared.batch}, T = {prepared.steps}, H = {prepared.network.hidden} takes {Size(size)}, "
+        f"more than --memory-limit {Size(limit)}; {remedy}"
+    )
+
+
+def _reporter(progress: Progress | None, whole: int) -> Callable[[int], None]:
+    """Counts what is done and tells the share of the whole."""
+    done = 0
+
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress is not None:
+            progress(done / whole)
+
+    return report
+
+
+def update_order(program: Program) -> Iterator[tuple[Line, str | None]]:
+    """The update's lines as they run, each with its parameter."""
+    for block in program.blocks:
+        if block.phase == "update":
+            for parameter in program.parameters if block.loop is Loop.PARAMETERS else (None,):
+                yield from ((line, parameter) for line in block.lines)
+
+
+def aligned(size: int) -> Array:
+    """Uninitialised bytes that start at a boundary of `ALIGNMENT`, so that equal recordings take equal code paths."""
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size]

@@ -1,0 +1,115 @@
+"""The lines of a loop over time, taken apart: what runs before the loop, inside it and after it.
+
+From the trees alone:
+
+* a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
+* of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many steps
+  at once, into the line's own rows (x_t·Wx + ba; the activation's derivative);
+* the rest runs step by step, written in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from engine.language.derive import NEXT
+from engine.language.equation import TIME, Equation
+from engine.language.expression import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    Sum,
+    addends,
+    factors,
+    names,
+    product,
+    rewrite,
+    total,
+)
+from engine.model.program import Block, Line, Loop
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A looped block taken apart: equations before, inside and after the loop over its steps."""
+
+    before: list[Equation] = field(default_factory=list[Equation])
+    inside: list[tuple[Equation, str]] = field(default_factory=list[tuple[Equation, str]])
+    after: list[Equation] = field(default_factory=list[Equation])
+
+
+def take_apart(block: Block) -> Parts:
+    """Sorts the lines of a looped block by what the carried values need, and hoists what does not change inside the loop."""
+    handed_on = carried(block)
+    depends = closure(handed_on, block.lines, forward=True)
+    needed = closure(handed_on, block.lines, forward=False)
+    parts = Parts()
+    for line in block.lines:
+        equation = line.equation
+        if isinstance(equation.expression, Call) and equation.expression.function == "carried":
+            continue  # recorded before the loop
+        if equation.accumulate or line.name not in needed:
+            parts.after.append(equation)
+        elif line.name not in depends:
+            parts.before.append(equation)
+        else:
+            hoisted, rest, operator = _hoist(equation, depends)
+            if hoisted is not None:
+                parts.before.append(hoisted)
+            parts.inside.append((rest, operator))
+    return parts
+
+
+def carried(block: Block) -> set[str]:
+    """What one step hands to the next: read from the step before going up, written to it going down."""
+    written = {line.name for line in block.lines}
+    read_back = {
+        name.name for line in block.lines for name in line.equation.reads if name.step < 0 and name.name in written
+    }
+    return {line.name for line in block.lines if line.equation.step < 0} if block.loop is Loop.DOWN else read_back
+
+
+def closure(carried: set[str], lines: tuple[Line, ...], *, forward: bool) -> set[str]:
+    """Everything in the block that depends on a carried value (forward), or that a carried value depends on."""
+    found = set(carried)
+    while True:
+        more: set[str] = set()
+        for line in lines:
+            reads = {name.name for name in line.equation.reads}
+            if forward and reads & found:
+                more.add(line.name)
+            elif not forward and line.name in found:
+                more |= reads
+        if more <= found:
+            return found
+        found |= more
+
+
+def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equation, str]:
+    """Splits a line into what can be computed before the loop and what is then added or multiplied inside it."""
+    for split, join, operator in ((addends, total, "+"), (factors, product, "*")):
+        parts = split(equation.expression)
+        if len(parts) < 2:
+            continue
+        free = [p for p in parts if not any(name.name in depends for name in names(p))]
+        bound = [p for p in parts if p not in free]
+        if free and bound and not all(isinstance(p, Name | Number) for p in free):
+            return replace(equation, expression=join(free)), replace(equation, expression=join(bound)), operator
+        break
+    return None, equation, ""
+
+
+def step_by_step(line: Equation) -> Equation:
+    """A line that sums over all steps as one that adds one step's term, or a block's."""
+
+    def inner(node: Expression) -> Expression | None:
+        return node.operand if isinstance(node, Sum) and node.axis == TIME else None
+
+    return replace(line, expression=rewrite(line.expression, inner), accumulate=True)
+
+
+def adjoints(block: Block) -> set[str]:
+    """What a backward loop writes step by step, and the flows that it reads."""
+    written = {line.name for line in block.lines if not line.equation.accumulate}
+    return written | {name.name for line in block.lines for name in line.equation.reads if name.name.endswith(NEXT)}

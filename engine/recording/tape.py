@@ -1,0 +1,437 @@
+"""The tape: everything one iteration computed, one read-only array a quantity, time first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.derive import NEXT, OUT, gradient
+from engine.language.evaluate import evaluate
+from engine.language.expression import Name
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.model.program import Line, Loop, carried_over
+from engine.recording.plan import Plan, Progress, plan
+from engine.recording.pooling import Pooled
+from engine.recording.segments import Segments, row_norms
+from engine.tables.optimizers import UPDATE_NUMBER
+
+POOLED_KEPT = 128
+PARTIALS_KEPT = 32
+"""Partial gradients kept at a time: a screen asks for the same few again and again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """The recording of one iteration.
+
+    `tape["da"]` is a recorded array by its name in ARCHITECTURE.md's table (shapes there), a parameter, or a flow (`da_out`, `da_next`)
+    that is derived when asked for. All arrays are read-only.
+    """
+
+    plan: Plan
+    arrays: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    updates_before: int = 0
+    kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """What the optimizer kept of the iteration before: none before the first."""
+    samples: Array | None = None
+    """Which samples of the data the batch holds, (B,) indices; None: all of them in order."""
+    change_update: Callable[[str, Array], None] | None = None
+    """Alters what a line of the update has written: a number put in to see what follows from it."""
+    _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
+    _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
+    _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
+    _sums: dict[str, tuple[int, Array]] = field(default_factory=dict[str, tuple[int, Array]], repr=False)
+    _pooled: dict[tuple[str, int, int | None], Array] = field(
+        default_factory=dict[tuple[str, int, int | None], Array], repr=False
+    )
+    _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
+
+    def __getitem__(self, name: str) -> Array:
+        for place in (self.arrays, self.parameters):
+            if name in place:
+                return place[name]
+        if name in self.plan.program.updates:
+            return self.updates[name]
+        flow = self._flow(name)
+        if flow is None:
+            raise KeyError(name)
+        return flow
+
+    def __contains__(self, name: str) -> bool:
+        recorded = name in self.arrays or name in self.parameters or name in self.plan.program.updates
+        return recorded or self._flow(name) is not None
+
+    @property
+    def loss(self) -> float:
+        """The loss, as a plain number."""
+        return float(self.arrays["loss"])
+
+    @cached_property
+    def gradients(self) -> Mapping[str, Array]:
+        """dL/dparameter by the parameter's name."""
+        return MappingProxyType({name: self.arrays[gradient(name)] for name in self.parameters})
+
+    @cached_property
+    def updates(self) -> Mapping[str, Array]:
+        """What the update's lines write: the new parameters by their names, and their own quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
+        kept = {name: self.before(name) for name in carried_over(self.plan.program)}
+        gradients = {gradient(name): value for name, value in self.gradients.items()}
+        before = {**self.parameters, **gradients, **kept}
+        return MappingProxyType(self.plan.update(before, self.updates_before + 1, self.change_update))
+
+    def before(self, name: str) -> Array:
+        """A parameter or a quantity of the optimizer's as the iteration before left it; zero before the first."""
+        if name in self.parameters:
+            return self.parameters[name]
+        if name in self.kept:
+            return self.kept[name]
+        return np.zeros(self.plan.shape(self.plan.program.updates[name]), self.plan.network.dtype)
+
+    @property
+    def kept_after(self) -> Mapping[str, Array]:
+        """What the optimizer keeps for the next iteration."""
+        return {name: self.updates[name] for name in carried_over(self.plan.program)}
+
+    @property
+    def lengths(self) -> Array | None:
+        """(B,) the time steps of each sample where they differ, else None."""
+        return self.arrays["mask"].sum(axis=0).astype(np.int64) if "mask" in self.arrays else None
+
+    @cached_property
+    def clipped_entries(self) -> tuple[int, int]:
+        """How many entries of all gradients are at the limit of clipping by value, and how many there are."""
+        limit = self.plan.network.clip_value
+        clipped = [self.updates[f"{gradient(name)}_clipped"] for name in self.parameters] if limit is not None else []
+        return sum(int((np.abs(each) >= limit).sum()) for each in clipped), sum(each.size for each in clipped)
+
+    @cached_property
+    def padding(self) -> Array | None:
+        """(T+1, B) True where step t is beyond the sample's length (row 0 never is); None when no sample is short."""
+        if "mask" not in self.arrays:
+            return None
+        mask = self.arrays["mask"]
+        return np.concatenate([np.zeros_like(mask[:1], dtype=bool), mask == 0])
+
+    def norms(self, name: str, sample: int | None = None) -> Array:
+        """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
+        key = name, sample
+        if key not in self._norms:
+            found = self.arrays.norms(name, sample) if isinstance(self.arrays, Segments) else None
+            self._norms[key] = (
+                row_norms(self[name] if sample is None else self[name][:, sample]) if found is None else found
+            )
+        return self._norms[key]
+
+    def scale(self, name: str) -> float:
+        """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
+        if name not in self._scales and isinstance(self.arrays, Segments) and (found := self.arrays.scale(name)):
+            self._scales[name] = found
+        if name not in self._scales:
+            magnitude = np.abs(self[name])
+            largest = float(magnitude.max(initial=0.0))
+            if not np.isfinite(largest):
+                largest = float(magnitude[np.isfinite(magnitude)].max(initial=0.0))
+            self._scales[name] = largest or 1.0
+        return self._scales[name]
+
+    def depth(self, name: str) -> float:
+        """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: how far down colours must reach."""
+        if name not in self._depths and isinstance(self.arrays, Segments) and (found := self.arrays.depth(name)):
+            self._depths[name] = found
+        if name not in self._depths:
+            array = (
+                np.abs(self[name]).reshape(len(self[name]), -1)
+                if self[name].ndim > 1
+                else np.abs(self[name]).reshape(1, -1)
+            )
+            largest = array.max(axis=1, initial=0.0)
+            rows = largest[np.isfinite(largest) & (largest > 0)]
+            self._depths[name] = float(rows.min()) / self.scale(name) if rows.size else 1.0
+        return self._depths[name]
+
+    def pooled(self, name: str, columns: int, sample: int | None = None) -> Array:
+        """(columns, units): the steps 0..T of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as zero.
+
+        All samples together, or one of them. With checkpoints one pass over the segments serves all quantities.
+        """
+        key = name, columns, sample
+        if key not in self._pooled:
+            if len(self._pooled) > POOLED_KEPT:
+                self._pooled.clear()
+            recorded = [n for n, q in self.plan.program.quantities.items() if q.rows]
+            together = recorded if isinstance(self.arrays, Segments) and name in recorded else [name]
+            self._pooled.update(
+                {(each, columns, sample): found for each, found in self._pool(together, columns, sample)}
+            )
+        return self._pooled[key]
+
+    def _pool(self, together: list[str], columns: int, sample: int | None) -> Iterator[tuple[str, Array]]:
+        rows, padding = self.plan.steps + 1, self.padding
+        sources = {name: self[name] for name in together}
+        pools = {name: Pooled(rows, columns, a.shape[2] if a.ndim > 2 else 1, a.dtype) for name, a in sources.items()}
+        for low, high in [(-1, 0), *self.plan.bounds]:
+            for name, source in sources.items():
+                late = rows - len(source)  # no row for t = 0
+                block = source[low + 1 - late : high + 1 - late] if low + 1 >= late else np.zeros_like(source[:1])
+                block = block if block.ndim > 2 else block[..., None]
+                if padding is not None and name not in ("mask", "cut"):
+                    block = np.where(padding[low + 1 : high + 1, :, None], 0, block)
+                pools[name].add(block if sample is None else block[:, sample : sample + 1], low + 1)
+        for name, pool in pools.items():
+            yield name, pool.values
+
+    def at(self, name: str, t: int | None = None) -> Array:
+        """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
+        quantity = self.plan.program.quantities.get(name)
+        rows = quantity.rows if quantity else ("T+1" if self._flow(name) is not None else "")
+        if not rows or t is None:
+            return self[name]
+        return self[name][t if rows == "T+1" else t - 1]
+
+    def partial(self, name: str, t: int) -> Array:
+        """A gradient that accumulates over time, as far as it is summed when step t is done: over T down to t."""
+        if t == 1 or not next(self.plan.program.writers(name)).equation.accumulate:
+            return self[name]
+        if (name, t) not in self._partials:
+            if len(self._partials) > PARTIALS_KEPT:
+                self._partials.clear()
+            partial = self.arrays.partial(name, t) if isinstance(self.arrays, Segments) else self._summed(name, t)
+            self._partials[name, t] = partial
+        return self._partials[name, t]
+
+    def _summed(self, name: str, t: int) -> Array:
+        """`Plan.gradient`, going on from the blocks that were summed the last time: steps are mostly asked for one after another."""
+        prepared = self.plan
+        values = {**self.arrays, **self.parameters}
+        number = (t - 1) // prepared.block_steps
+        reached, above = self._sums.get(name, (0, self[name]))
+        if reached <= number:
+            reached, above = len(prepared.bounds), np.zeros_like(self[name])
+        with np.errstate(all="ignore"):
+            above = above.copy()
+            for low, high in reversed(prepared.bounds[number + 1 : reached]):
+                prepared.add_terms({**values, name: above}, name, low, high)
+            self._sums[name] = number + 1, above
+            result = above.copy()
+            prepared.add_terms({**values, name: result}, name, t - 1, prepared.bounds[number][1])
+        result.flags.writeable = False
+        return result
+
+    def lookup(self, name: Name, t: int | None, sample: int | None = None) -> Any:
+        """What a name in a line stands for when the line runs at step t; with `sample`, that sample's row of what has a batch axis."""
+        if name.name in self.plan.sizes:
+            return self.plan.sizes[name.name]
+        if name.name == UPDATE_NUMBER:
+            return self.updates_before + 1
+        if name.name in self.plan.network.hyperparameters:
+            return self.plan.network.hyperparameters[name.name]
+        step = t + name.step if t is not None else name.step or None
+        if step is not None and step > self.plan.steps:
+            return np.zeros_like(self.at(name.name, self.plan.steps))  # beyond the last step there is nothing
+        value = self.at(name.name, step)
+        if sample is not None and self.plan.axes[name.name][:1] == ("B",):
+            return value[sample : sample + 1]
+        return value
+
+    def update_lookup(self, name: Name) -> Any:
+        """What a name stands for in a line of the update into which a parameter's name has been put."""
+        if name.step < 0:
+            return self.before(name.name)
+        return self.updates[name.name] if name.name in self.updates else self.lookup(name, None)
+
+    def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
+        """What one run of a line computes, evaluated afresh.
+
+        For a gradient that accumulates this is the term of step t, `dWa@t`, and with a sample that sample's term of it, `dWa@t,b`.
+        """
+        with np.errstate(all="ignore"):
+            return np.asarray(
+                evaluate(line.equation.expression, lambda name: self.lookup(name, t, sample), self.plan.axes)
+            )
+
+    def _flow(self, name: str) -> Array | None:
+        """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""
+        for suffix in (OUT, NEXT):
+            base = name.removesuffix(suffix)
+            if base == name or base not in self.arrays:
+                continue
+            there = np.zeros(len(self.arrays[base]), bool)
+            for line in self.plan.program.writers(base):
+                looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
+                if looped and suffix == NEXT:
+                    there[:-1] = True
+                elif not looped and suffix == OUT:
+                    there[-1] = True
+            if isinstance(self.arrays, Segments):
+                return self.arrays.where(there, base)
+            result = np.where(there[:, None, None], self.arrays[base], 0)
+            result.flags.writeable = False
+            return result
+        return None
+
+
+def record(
+    network: Network,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
+) -> Tape:
+    """Runs one iteration forward and backward and keeps everything.
+
+    X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
+    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
+    `lengths` (B,) how many steps of each sample count. Raises InputError when shapes do not fit the network.
+    """
+    inputs, targets = check_batch(network, X, y)
+    states = check_initial(network, len(inputs), initial)
+    own = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
+    short = check_lengths(inputs, lengths)
+    prepared = plan(own, *inputs.shape[:2], masked=short is not None)
+    return record_with(prepared, inputs, targets, initial=states, lengths=short)
+
+
+def record_with(
+    prepared: Plan,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
+    into: dict[str, Array] | None = None,
+    progress: Progress | None = None,
+) -> Tape:
+    """`record` with a plan made before; X, y and lengths are taken as they are.
+
+    `into` are arrays of the plan's, used again: whatever tape they belonged to is lost. `progress` is told the share that is done.
+    """
+    arrays = prepared.allocate() if into is None else into
+    for array in arrays.values():
+        array.flags.writeable = True
+    arrays["x"][...] = np.moveaxis(X, 0, 1)
+    _fill_given(prepared, arrays, y, lengths)
+    for name, value in (initial or {}).items():
+        arrays[name][0] = value
+    values = dict(parameters or prepared.network.weights)
+    with np.errstate(all="ignore"):  # overflow and NaN are what people come to look at
+        if prepared.checkpoints:
+            segments = Segments(prepared, arrays, MappingProxyType(values))
+            segments.record(progress)
+            return Tape(prepared, segments, segments.parameters)
+        prepared.run(arrays, values, progress=progress)
+    return _finished(prepared, arrays, values)
+
+
+def rerun(tape: Tape, t: int) -> Tape:
+    """The same iteration computed again from step t on, the rows before taken from `tape`."""
+    arrays = {name: array.copy() for name, array in tape.arrays.items()}
+    with np.errstate(all="ignore"):
+        tape.plan.run(arrays, tape.parameters, forward_from=t)
+    return replace(tape, arrays=_finished(tape.plan, arrays, dict(tape.parameters)).arrays)
+
+
+def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
+    """The target, the mask, where the flow is cut, and the number of entries that count."""
+    network, steps, batch = prepared.network, prepared.steps, prepared.batch
+    arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
+    ends = np.full(batch, steps) if lengths is None else lengths
+    t = np.arange(1, steps + 1)[:, None]
+    if "mask" in arrays:
+        arrays["mask"][...] = t <= ends
+    if "N" in arrays:
+        arrays["N"][...] = ends.sum()
+    if "cut" in arrays:
+        # From step t to t−1: between runs of K steps; or K steps before the one loss there is, at the sample's end.
+        reach = network.truncate or steps
+        # Padded steps only hand the state on to that loss, so nothing is cut there.
+        chunks = ((t - 1) % reach == 0) & (t > 1) & (t <= ends)
+        arrays["cut"][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
+
+
+def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
+    """X (B, T, D) and y as arrays whose shapes and values fit the network; InputError otherwise.
+
+    Numbers as targets get an axis of outputs where there is one output only: (B,) is (B, 1), and (B, T) is (B, T, 1).
+    """
+    inputs, targets = np.asarray(X), np.asarray(y)
+    if inputs.ndim != 3 or inputs.shape[2] != network.inputs or 0 in inputs.shape:
+        raise InputError(f"X has shape {inputs.shape}, this network needs (samples, time steps, {network.inputs})")
+    every = network.predict == "every"
+    one_each = inputs.shape[:2] if every else inputs.shape[:1]
+    each = "step of each sample" if every else "sample"
+    if not network.head.classes:
+        if network.outputs == 1 and targets.shape == one_each:
+            targets = targets[..., None]
+        if targets.shape != (*one_each, network.outputs):
+            raise InputError(
+                f"y has shape {targets.shape}, it needs {network.outputs} numbers a {each}: {(*one_each, network.outputs)}"
+            )
+        if targets.dtype.kind not in "iufb":
+            raise InputError(f"y holds {targets.dtype}, the squared loss needs numbers")
+        return inputs, targets
+    if targets.shape != one_each:
+        raise InputError(f"y has shape {targets.shape}, it needs one class a {each}: {one_each}")
+    if not np.issubdtype(targets.dtype, np.integer):
+        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {each}'s class")
+    low, high, classes = (
+        targets.min(),
+        targets.max(),
+        max(2, network.outputs) if network.loss == "binary" else network.outputs,
+    )
+    if low < 0 or high >= classes:
+        raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {classes - 1}")
+    return inputs, targets
+
+
+def check_lengths(X: Array, lengths: Array | None) -> Array | None:
+    """(B,) lengths of the samples in X (B, T, D) from 1 to T; None when none is short. InputError otherwise."""
+    if lengths is None:
+        return None
+    short = np.asarray(lengths)
+    if short.shape != X.shape[:1] or short.dtype.kind not in "iu":
+        raise InputError(f"lengths has shape {short.shape} and type {short.dtype}, it needs one whole number a sample")
+    if short.min() < 1 or short.max() > X.shape[1]:
+        raise InputError(f"lengths go from {short.min()} to {short.max()}; X has the steps 1 to {X.shape[1]}")
+    return short.astype(np.int64) if (short < X.shape[1]).any() else None
+
+
+def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The same, when it names every parameter of the network; their shapes are checked by `Network`."""
+    missing = [name for name in network.parameter_axes if name not in parameters]
+    if missing:
+        raise InputError(f"the parameter {missing[0]} is missing; this network has {', '.join(network.parameter_axes)}")
+    return parameters
+
+
+def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
+    """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
+    states: dict[str, Array] = {}
+    for name, value in (initial or {}).items():
+        if name not in network.table.states:
+            raise InputError(
+                f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
+            )
+        states[name] = np.array(value)
+        if states[name].shape != (batch, network.hidden):
+            raise InputError(
+                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {network.hidden}): "
+                f"one row a sample, one column a hidden unit"
+            )
+    return states
+
+
+def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(parameters))

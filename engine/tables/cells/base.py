@@ -1,0 +1,34 @@
+"""What a cell is: a table of equations and the names of its parts. Nothing else in the project knows any cell by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.language.functions import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A recurrent cell.
+
+    `equations` are the lines of one time step in the order they run; `{activation}` in them is filled with the network's activation.
+    They read the input `x` (B, D), parameters, quantities of the same step and states of the step before (`a_prev`).
+    `states` are carried to the next step, `output` is the one the read-out reads. `parameters` maps each parameter to its axes,
+    in the order in which initial weights are drawn.
+
+    `names` says by notation what others call these quantities and parameters; what is not in it keeps its name.
+
+    `torch` says where PyTorch keeps them: for `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` the parameters in the order in which
+    that array stacks them, H rows each. A parameter that several arrays hold is their sum; a parameter of weights has one array.
+    """
+
+    name: str
+    equations: tuple[str, ...]
+    parameters: Mapping[str, Axes]
+    states: tuple[str, ...]
+    output: str
+    has_activation: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    torch: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

@@ -1,0 +1,220 @@
+"""Whether a cell's table holds together: what the project's own cells keep to, said in a sentence where a cell of one's own does not."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import keyword
+import re
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, cast
+
+from engine.language.derive import SUFFIXES, gradient
+from engine.language.equation import Equation, TableError, contributions, equation, infer
+from engine.language.expression import Call, Name, Transpose, walk
+from engine.language.functions import FUNCTIONS, Axes
+from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import HEADS
+from engine.tables.optimizers import OPTIMIZERS, named, update_equations
+from engine.text import clean
+
+_DIMENSIONS = "BTDHC"
+_WORDS = (  # of the program and its points, of printed programs, and of files
+    "x y t loss logits p mask N cut flow cut_off gnorm count W dW lr clip_norm clip_value start forward backward update "
+    "X np rng bound data table classes trace weights gradients name value iteration load_file lengths meta"
+)
+_USED_ELSEWHERE = frozenset({*_WORDS.split(), *_DIMENSIONS, *dir(builtins), *keyword.kwlist, *FUNCTIONS})
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ELEMENTWISE = tuple(name for name, function in FUNCTIONS.items() if function.elementwise)
+_ACTIVATION = "{activation}"
+_STACKED: Mapping[str, Axes] = {
+    "weight_ih": ("D", "H"),
+    "weight_hh": ("H", "H"),
+    "bias_ih": ("H",),
+    "bias_hh": ("H",),
+}
+
+
+class CellError(TableError):
+    """What is wrong with a cell; `equation` is the one that is wrong, as it was written, if it is one."""
+
+    def __init__(self, message: str, equation: str = "") -> None:
+        super().__init__(message)
+        self.equation = equation
+
+
+def check(cell: Cell) -> None:
+    """Raises CellError unless the table can be run forward, differentiated, shown and printed."""
+    _check_fields(cell)
+    lines: list[tuple[str, Equation]] = []
+    for source in cell.equations:
+        with _at(source):
+            lines.append((source, equation(source.replace(_ACTIVATION, "tanh"))))
+    _check_names(cell, [line.target for _, line in lines])
+    known = _checked_axes(cell, lines)
+    _check_use(cell, [line for _, line in lines])
+    needed = _needed(cell, [line for _, line in lines])
+    for source, line in lines:
+        if line.target in needed:
+            with _at(source):
+                adjoint = gradient(line.target)
+                list(contributions(line.expression, Name(adjoint), {**known, adjoint: known[line.target]}))
+    _check_torch(cell)
+
+
+@contextlib.contextmanager
+def _at(source: str) -> Generator[None]:
+    """Errors of equations, told of one."""
+    try:
+        yield
+    except TableError as error:
+        raise CellError(clean(str(error)), source) from None
+
+
+# Fields and names
+
+
+def _check_fields(cell: Cell) -> None:
+    """The types of the fields, which Python does not look at."""
+    if not _is_text(cell.name) or clean(cell.name, 40) != cell.name or cell.name in CELLS:
+        raise CellError(f"the cell's name cannot be {clean(repr(cell.name), 40)}; give it one of its own")
+    for field in ("equations", "states"):
+        value: Any = getattr(cell, field)
+        if not isinstance(value, tuple) or not value or not all(map(_is_text, cast("tuple[Any, ...]", value))):
+            raise CellError(f'{field} must be a tuple of texts: {field}=("...",)')
+    for name, axes in _pairs(cell, "parameters"):
+        if not isinstance(axes, tuple) or axes not in ((), ("D",), ("H",), *((a, b) for a in "DH" for b in "DH")):
+            raise CellError(f'the axes of {clean(name, 40)} must be a tuple of "D" and "H": ("D", "H"), ("H",) or ()')
+    for name, stacked in _pairs(cell, "torch"):
+        if not isinstance(stacked, tuple):
+            raise CellError(f"{clean(name, 40)} in torch must be a tuple of parameters")
+    for notation, names in _pairs(cell, "names"):
+        if not isinstance(names, Mapping) or not all(map(_is_name, cast("Mapping[Any, Any]", names).values())):
+            raise CellError(f'the names in {clean(notation, 40)} must be a dictionary of names by name: {{"h": "s"}}')
+    if not all(_is_text(text) for _, text in _pairs(cell, "meanings")):
+        raise CellError("meanings must be texts by name")
+    if cell.output not in cell.states:
+        raise CellError(f"the output {clean(str(cell.output), 40)} must be one of the states: {', '.join(cell.states)}")
+    if cell.has_activation != any(_ACTIVATION in source for source in cell.equations):
+        raise CellError(f"has_activation must be True exactly when an equation reads {_ACTIVATION}")
+
+
+def _pairs(cell: Cell, field: str) -> Iterator[tuple[str, Any]]:
+    value: Any = getattr(cell, field)
+    if not isinstance(value, Mapping) or not all(map(_is_text, cast("Mapping[Any, Any]", value))):
+        raise CellError(f'{field} must be a dictionary by name: {field}={{"...": ...}}')
+    return iter(cast("Mapping[str, Any]", value).items())
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_NAME.fullmatch(value))
+
+
+def _check_names(cell: Cell, targets: list[str]) -> None:
+    own = [*cell.parameters, *targets]
+    taken = _USED_ELSEWHERE | _derived_names(cell, own)
+    for name in own:
+        if not _NAME.fullmatch(name) or name.endswith("_prev"):
+            raise CellError(f"{clean(name, 40)} cannot be a name; use letters, digits and underscores, without _prev")
+        if name in taken:
+            raise CellError(f"the name {name} means something else in the program or in Python; rename it")
+        if own.count(name) > 1:
+            raise CellError(f"two things are called {name}; each parameter and each equation needs a name of its own")
+
+
+def _derived_names(cell: Cell, own: list[str]) -> set[str]:
+    """Names made from others: gradients and flows, what clipping and optimizers write, their constants, the read-out's parameters."""
+    read_out = {name for head in HEADS.values() for name in head.parameters}
+    found = {gradient(name) + suffix for name in (*own, *read_out, "x") for suffix in ("", *SUFFIXES)} | read_out
+    for rule in OPTIMIZERS.values():
+        targets = [line.target for line in update_equations(rule, 1.0, 1.0) if line.target != "W"]
+        found |= {named(target, parameter) for target in targets for parameter in cell.parameters}
+        found |= set(rule.constants)
+    return found
+
+
+# Equations
+
+
+def _checked_axes(cell: Cell, lines: list[tuple[str, Equation]]) -> dict[str, Axes]:
+    """The axes of every name; each line reads what is there when it runs, and writes a row a sample."""
+    states: dict[str, Axes] = dict.fromkeys(cell.states, ("B", "H"))
+    known: dict[str, Axes] = {**dict.fromkeys(_DIMENSIONS, ()), **cell.parameters, "x": ("B", "D")}
+    for source, line in lines:
+        with _at(source):
+            _check_reads(cell, line, known)
+            axes = infer(line.expression, {**states, **known})
+            _check_nodes(line, {**states, **known})
+            if axes[:1] != ("B",) or (line.target in states and axes != ("B", "H")):
+                wanted = "(B, H), as states are" if line.target in states else "a row for each sample: (B, H) or (B, D)"
+                raise TableError(f"{line.target} has the axes ({', '.join(axes)}), it needs {wanted}")
+            known[line.target] = axes
+    for state in cell.states:
+        if state not in known:
+            raise CellError(f"no equation writes the state {state}; add one, or take it out of states")
+    return known
+
+
+def _check_reads(cell: Cell, line: Equation, known: Mapping[str, Axes]) -> None:
+    for name in line.reads:
+        if name.step < 0 and name.name not in cell.states:
+            raise TableError(f"{name.name}_prev is read, but {name.name} is not among the states")
+        if name.step == 0 and name.name not in known:
+            later = (
+                " before it is written"
+                if name.name in cell.states
+                else ", which is no parameter and not written before"
+            )
+            raise TableError(f"{name.name} is read{later}")
+
+
+def _check_nodes(line: Equation, known: Mapping[str, Axes]) -> None:
+    """Functions of one argument, element by element, and no transposed batch: samples must not mix."""
+    for node in walk(line.expression):
+        if isinstance(node, Call) and (node.function not in _ELEMENTWISE or len(node.arguments) != 1):
+            raise TableError(
+                f"{node.function} is no function of one argument that cells can use: {', '.join(_ELEMENTWISE)}"
+            )
+        if isinstance(node, Transpose) and "B" in infer(node.operand, known):
+            raise TableError("only parameters can be transposed, for samples must not mix")
+
+
+def _check_use(cell: Cell, lines: list[Equation]) -> None:
+    needed = _needed(cell, lines)
+    handed_on = {name.name for line in lines if line.target in needed for name in line.reads if name.step < 0}
+    for state in cell.states:
+        if state not in handed_on:
+            raise CellError(f"the output {cell.output} depends on no {state}_prev; without it {state} is no state")
+    for parameter in cell.parameters:
+        if parameter not in needed:
+            raise CellError(
+                f"the output {cell.output} does not depend on the parameter {parameter}; use it or leave it out"
+            )
+
+
+def _needed(cell: Cell, lines: list[Equation]) -> set[str]:
+    """Everything that the output depends on, at the same step or at earlier ones."""
+    found = {cell.output}
+    while True:
+        more = {name.name for line in lines if line.target in found for name in line.reads}
+        if more <= found:
+            return found
+        found |= more
+
+
+def _check_torch(cell: Cell) -> None:
+    for kind, stacked in cell.torch.items():
+        if kind not in _STACKED:
+            raise CellError(f"torch knows {', '.join(_STACKED)}, not {clean(kind, 40)}")
+        for parameter in stacked:
+            if cell.parameters.get(parameter) != _STACKED[kind]:
+                axes = ", ".join(_STACKED[kind])
+                raise CellError(
+                    f"torch: {kind} holds {clean(str(parameter), 40)}, which is no parameter of axes ({axes})"
+                )
+    if cell.torch and len({len(cell.torch.get(kind, ())) for kind in ("weight_ih", "weight_hh")}) != 1:
+        raise CellError("torch: weight_ih and weight_hh must hold equally many parameters")

@@ -1,0 +1,152 @@
+"""Points as people type them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine.debug.debugger import Debugger
+from engine.debug.places import parse_place
+from engine.errors import InputError
+from engine.model.program import Point
+from engine.session import open_session
+from engine.text import clean
+
+DEBUGGER = open_session(None, {}).debugger
+LENGTH = DEBUGGER.program.length
+HERE = {
+    "start": 0,
+    "forward": DEBUGGER.program.position(Point(0, "forward", 3, "z")),
+    "backward": DEBUGGER.program.position(Point(0, "backward", 6, "dWx")),
+    "later": DEBUGGER.program.position(Point(2, "update", None, "W", "Wa")),
+}
+
+
+def at(position: int) -> Debugger:
+    DEBUGGER.go(position)
+    return DEBUGGER
+
+
+def position(phase: str, t: int | None, line: str, iteration: int = 0, parameter: str | None = None) -> int:
+    return DEBUGGER.program.position(Point(iteration, phase, t, line, parameter))
+
+
+FORMS = [
+    ("7", "start", position("forward", 7, "a")),
+    ("7", "forward", position("forward", 7, "a")),
+    ("7", "backward", position("backward", 7, "da")),
+    ("7", "later", position("forward", 7, "a", 2)),
+    ("t=7", "forward", position("forward", 7, "a")),
+    ("@7", "forward", position("forward", 7, "a")),
+    ("backward 7", "start", position("backward", 7, "da")),
+    ("7 backward", "start", position("backward", 7, "da")),
+    ("forward 7", "backward", position("forward", 7, "a")),
+    ("backward, t = 7", "start", position("backward", 7, "da")),
+    ("dz@7", "start", position("backward", 7, "dz")),
+    ("dz 7", "forward", position("backward", 7, "dz")),
+    ("dWa@1", "forward", position("backward", 1, "dWa")),
+    ("z@10", "backward", position("forward", 10, "z")),
+    ("loss", "start", position("loss", None, "loss")),
+    ("loss", "later", position("loss", None, "loss", 2)),
+    ("forward", "backward", position("forward", 1, "z")),
+    ("backward", "start", position("backward", 10, "dlogits")),
+    ("update", "start", position("update", None, "W", parameter="Wx")),
+    ("logits", "start", position("forward", 10, "logits")),
+    ("iteration 3", "forward", 1 + 3 * LENGTH),
+    ("iteration=3", "forward", 1 + 3 * LENGTH),
+    ("iteration 0", "later", 1),
+    ("iteration 3 backward 7", "start", position("backward", 7, "da", 3)),
+    ("dz@7 iteration 2", "start", position("backward", 7, "dz", 2)),
+    ("start", "later", 0),
+    ("  start  ", "later", 0),
+]
+
+
+@pytest.mark.parametrize(("text", "here", "expected"), FORMS)
+def test_every_form(text: str, here: str, expected: int) -> None:
+    assert parse_place(text, at(HERE[here])) == expected
+
+
+REFUSED = [
+    ("", "name a time step"),
+    ("   ", "name a time step"),
+    (",", "name a time step"),
+    ("0", "time steps 1 to 10, not 0"),
+    ("11", "time steps 1 to 10, not 11"),
+    ("backward 11", "time steps 1 to 10"),
+    ("dq", "there is no line dq"),
+    ("dq@3", "there is no line dq"),
+    ("loss 3", "no point of the program fits loss 3"),
+    ("forward dz", "no point of the program fits"),
+    ("backward z@3", "no point of the program fits"),
+    ("-3", "not a place"),
+    ("7.5", "not a place"),
+    ("dWa[2,3]", "not a place"),
+    ("7; quit", "not a place"),
+    ("\x1b[2J", "␛[2J is not a place"),
+    ("99999999999999999997", "9999"),
+    ("dz@99999999999999999997", "9999"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+@pytest.mark.parametrize("here", list(HERE))
+def test_refusals_say_what_would_be_right(text: str, message: str, here: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_place(text, at(HERE[here]))
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+WORDS = st.sampled_from(
+    [
+        "iteration",
+        "forward",
+        "backward",
+        "loss",
+        "update",
+        "start",
+        "dz",
+        "z",
+        "W",
+        "da",
+        "p",
+        "7",
+        "0",
+        "10",
+        "@",
+        "=",
+        "t",
+        ",",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=30) | st.lists(WORDS, max_size=5).map(" ".join), st.sampled_from(list(HERE)))
+@example("iteration 999999999 dz@7", "start")
+@example("t", "start")
+def test_anything_typed_is_a_position_or_a_sentence(text: str, here: str) -> None:
+    debugger = at(HERE[here])
+    try:
+        found = parse_place(text, debugger)
+    except InputError as error:
+        assert str(error)
+        assert clean(str(error), 10_000) == str(error)
+    else:
+        assert found >= 0
+        assert debugger.program.position(debugger.program.point(found)) == found
+    assert debugger.position == HERE[here]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 3 * LENGTH))
+def test_every_line_of_the_loops_can_be_named(number: int) -> None:
+    point = DEBUGGER.program.point(number)
+    text = f"iteration {point.iteration} {point.phase} {point.line}" + ("" if point.t is None else f"@{point.t}")
+    if point.line == "start":
+        assert parse_place(point.line, at(0)) == 0
+        return
+    found = DEBUGGER.program.point(parse_place(text, at(0)))
+    assert (found.iteration, found.phase, found.t, found.line) == (point.iteration, point.phase, point.t, point.line)

@@ -1,0 +1,87 @@
+"""Which loss reaches which step, against automatic differentiation of each step's loss alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from engine import InputError
+from engine.explain.reach import reach
+from engine.explain.terms import reach as reach_module
+from engine.recording.tape import Tape, record
+from engine.session import open_session
+from tests.engine.reference import QUANTITIES, forward, passes
+from tests.engine.strategies import Case, all_cases, case
+
+
+def taped(drawn: Case) -> Tape:
+    return record(drawn.network, drawn.X, drawn.y, initial=drawn.initial, lengths=drawn.lengths)
+
+
+def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
+    """(T+1, B, H) by state: the gradient of what step s adds to the loss."""
+    (T, B), H, states = drawn.mask.shape, drawn.network.hidden, drawn.network.table.states
+    initial = {f"{n}0": drawn.initial[n] if drawn.initial else np.zeros((B, H)) for n in states}
+    values = {**drawn.network.weights, **initial, "x": np.moveaxis(drawn.X, 0, 1)}
+    places = (*QUANTITIES[drawn.cell], *states, *(f"{n}_{way}" for n in states for way in ("out", "next", "full")))
+    probe = {name: np.zeros((T, B, H)) for name in places} | {"logits": np.zeros((T, B, drawn.network.outputs))}
+    total = {name: np.zeros((T + 1, B, H)) for name in states}
+    for cut, weight in passes(drawn):
+        own = np.where(np.arange(1, T + 1)[:, None] == s, weight, 0)
+
+        def loss(both: Any, cut: Any = cut, own: Any = own) -> Any:
+            return anp.sum(own * forward(drawn, *both, cut)[1])
+
+        by_value, by_probe = autograd.grad(loss)((values, probe))
+        for name in states:
+            total[name] += np.concatenate([by_value[f"{name}0"][None], by_probe[name]])
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(all_cases(predict="every"))
+def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
+    tape = taped(drawn)
+    steps = tape.plan.steps
+    for s in range(1, steps + 1):
+        for state, gradient in alone(drawn, s).items():
+            for sample in (None, 0):
+                own = gradient if sample is None else gradient[:, :1]
+                norms = np.linalg.norm(own.reshape(steps + 1, -1), axis=1)
+                found = reach(tape, state, sample=sample)
+                assert found.shape == (steps, steps + 1)
+                np.testing.assert_allclose(found[s - 1], norms, rtol=1e-9, atol=1e-15)
+
+
+@settings(max_examples=30, deadline=None)
+@given(all_cases(predict="every"))
+def test_the_last_losses_alone_are_the_last_rows_of_all(drawn: Case) -> None:
+    tape = taped(drawn)
+    for first in range(1, tape.plan.steps + 1):
+        np.testing.assert_allclose(reach(tape, first=first), reach(tape)[first - 1 :], rtol=1e-9, atol=1e-300)
+
+
+def test_no_loss_reaches_a_later_step() -> None:
+    found = reach(open_session("sonnet", {}).debugger.tape(0))
+    assert not np.triu(found[:, 1:], 1).any()
+    assert (np.diagonal(found[:, 1:]) > 0).all()
+
+
+def test_a_window_ends_each_losss_reach() -> None:
+    found = reach(open_session("delayed_recall", {}).debugger.tape(0))
+    for s in range(1, 17):
+        reached = np.flatnonzero(found[s - 1])
+        assert reached.min() == max(0, s - 3), s
+
+
+def test_one_loss_only_and_too_much_work_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="one loss only"):
+        reach(taped(case()))
+    monkeypatch.setattr(reach_module, "LIMIT", 10)
+    with pytest.raises(InputError, match="too much to carry"):
+        reach(taped(case(predict="every")))

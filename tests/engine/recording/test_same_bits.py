@@ -1,0 +1,304 @@
+"""Same bits: what is computed twice with one plan is equal byte for byte; against naive evaluation it stays within rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engine.recording.plan
+from engine import Debugger, Tape, View, record
+from engine.language.evaluate import evaluate
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
+from engine.model.program import Loop
+from engine.recording.plan import plan
+from engine.recording.tape import record_with, rerun
+from tests.engine.strategies import ACTIVATION_NAMES, Case, case, cases
+
+Array = np.ndarray[Any, Any]
+
+
+def tape_of(case: Case) -> Tape:
+    return record(case.network, case.X, case.y, initial=case.initial)
+
+
+def assert_same_bytes(first: Tape, second: Tape) -> None:
+    assert set(first.arrays) == set(second.arrays)
+    for name, array in first.arrays.items():
+        assert array.tobytes() == second.arrays[name].tobytes(), name
+    for name, array in first.parameters.items():
+        assert array.tobytes() == second.parameters[name].tobytes(), name
+
+
+def shown(view: View) -> dict[Any, bytes | None]:
+    """Everything that can be seen at a point, as bytes."""
+    steps = view.program.steps
+    result: dict[Any, bytes | None] = {}
+    for name, quantity in view.program.quantities.items():
+        rows: list[int | None] = [None]
+        if quantity.rows:
+            rows = list(range(0 if quantity.rows == "T+1" else 1, steps + 1))
+        for t in rows:
+            value = view.value(name, t)
+            result[name, t] = None if value is None else value.tobytes()
+    for name in view.program.parameters:
+        result[name] = view.parameter(name).tobytes()
+        for t in range(1, steps + 1):
+            term = view.term("d" + name, t)
+            result["d" + name, "term", t] = None if term is None else term.tobytes()
+    return result
+
+
+@pytest.fixture(params=[0, 1, 2, 3], ids=lambda steps: f"{steps} steps a block" if steps else "one block")
+def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Blocks of 1, 2 or 3 steps for a batch of 4 and at most 5 units; 0: one block for all."""
+    if request.param:
+        monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", request.param * 20)
+    return request.param
+
+
+def blocked(steps: int = 7, **options: Any) -> Case:
+    return case(batch=4, steps=steps, inputs=2, hidden=5, outputs=3, **options)
+
+
+# The same bits
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases())
+def test_recording_twice(case: Case) -> None:
+    assert_same_bytes(tape_of(case), tape_of(case))
+
+
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_recording_twice_in_blocks(blocks: int, activation: str, dtype: str) -> None:
+    one = blocked(activation=activation, dtype=dtype)
+    assert (
+        plan(one.network, 4, 7).bounds
+        == {
+            0: [(0, 7)],
+            1: [(t, t + 1) for t in range(7)],
+            2: [(0, 2), (2, 4), (4, 6), (6, 7)],
+            3: [(0, 3), (3, 6), (6, 7)],
+        }[blocks]
+    )
+    assert_same_bytes(tape_of(one), tape_of(one))
+
+
+def test_a_plan_may_be_used_again_and_leaves_no_trace_in_the_next_recording(blocks: int) -> None:
+    one, other = blocked(), blocked(seed=5)
+    prepared = plan(one.network, 4, 7)
+    first = record_with(prepared, one.X, one.y, initial=one.initial)
+    kept = {name: array.copy() for name, array in first.arrays.items()}
+    record_with(prepared, other.X * np.nan, other.y, initial=other.initial)
+    again = record_with(prepared, one.X, one.y, initial=one.initial)
+    for name, array in kept.items():
+        assert array.tobytes() == first[name].tobytes() == again[name].tobytes(), name
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_running_again_from_every_step(blocks: int, activation: str) -> None:
+    tape = tape_of(blocked(activation=activation))
+    for t in range(1, 8):
+        assert_same_bytes(rerun(tape, t), tape)
+
+
+def test_running_again_takes_the_blocks_before_from_the_tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", 40)
+    tape = tape_of(blocked())
+    edited = {name: array.copy() for name, array in tape.arrays.items()}
+    edited["a"][2] += 1
+    again = rerun(Tape(tape.plan, edited, tape.parameters), 3)
+    np.testing.assert_array_equal(again["a"][:3], edited["a"][:3])
+    np.testing.assert_allclose(
+        again["z"][2], tape["x"][2] @ tape["Wx"] + edited["a"][2] @ tape["Wa"] + tape["ba"], rtol=1e-13
+    )
+    assert not np.array_equal(again["logits"], tape["logits"])
+    assert tape["a"].tobytes() != edited["a"].tobytes()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_points_visited_in_any_order_show_the_same(data: st.DataObject) -> None:
+    one = data.draw(cases())
+    walked, jumped = (Debugger(one.network, one.X, one.y, initial=one.initial) for _ in range(2))
+    positions = data.draw(
+        st.lists(st.integers(0, 7 * walked.program.length), min_size=1, max_size=8, unique=True), "positions"
+    )
+    expected: dict[int, dict[Any, bytes | None]] = {}
+    for position in sorted(positions):
+        walked.go(position)
+        expected[position] = shown(walked.view)
+    for position in positions:
+        jumped.go(position)
+        assert shown(jumped.view) == expected[position], position
+    for position in sorted(positions, reverse=True):
+        walked.go(position)
+        assert shown(walked.view) == expected[position], position
+
+
+def test_training_twice_from_a_seed(blocks: int) -> None:
+    one = blocked(steps=3)
+    stepping, jumping = (Debugger(one.network, one.X, one.y) for _ in range(2))
+    losses: list[float] = []
+    for _ in range(5 * stepping.program.length + 1):
+        stepping.step()
+        if stepping.view.point.line == "loss":
+            losses.append(stepping.view.tape.loss)
+    assert stepping.view.point.iteration == 5
+    assert_same_bytes(stepping.view.tape, jumping.tape(5))
+    assert losses == [jumping.tape(iteration).loss for iteration in range(5)]
+    assert len(set(losses)) == 5
+    by_hand = dict(one.network.weights)
+    for _ in range(5):
+        gradients = record(one.network, one.X, one.y, parameters=by_hand).gradients
+        by_hand = {name: value - 0.1 * gradients[name] for name, value in by_hand.items()}
+    for name, value in by_hand.items():
+        assert value.tobytes() == stepping.view.tape.parameters[name].tobytes(), name
+
+
+# Partial gradients
+
+
+def test_a_gradient_summed_to_the_first_step_is_the_tapes(blocks: int) -> None:
+    tape = tape_of(blocked())
+    values = {**tape.arrays, **tape.parameters}
+    for name in tape.gradients:
+        assert tape.plan.gradient(values, "d" + name, 1).tobytes() == tape["d" + name].tobytes(), name
+
+
+def test_a_gradient_summed_to_any_step_is_the_sum_of_the_terms(blocks: int) -> None:
+    tape = tape_of(blocked())
+    values = {**tape.arrays, **tape.parameters}
+    for name in ("dWx", "dWa", "dba"):
+        (line,) = tape.plan.program.writers(name)
+        for t in range(1, 8):
+            partial = tape.plan.gradient(values, name, t)
+            naive = sum(tape.term(line, k) for k in range(7, t - 1, -1))
+            bound = sum(magnitude(line.equation.expression, at(tape, k)) for k in range(t, 8))
+            assert_within(partial, naive, bound, 4 * (8 - t), f"{name} down to t = {t}")
+            assert partial.tobytes() == tape.plan.gradient(values, name, t).tobytes()
+
+
+# Against naive evaluation
+
+
+def at(tape: Tape, t: int | None) -> Callable[[Name], Any]:
+    return lambda name: tape.lookup(name, t)
+
+
+def magnitude(expression: Expression, lookup: Callable[[Name], Any]) -> Any:
+    """|A|·|B| for every product, the sum of sizes for every sum: what rounding is measured against."""
+    match expression:
+        case Name() | Number() | Call():
+            return np.abs(evaluate(expression, lookup))
+        case Negative(operand=operand):
+            return magnitude(operand, lookup)
+        case Derivative(body=body):
+            return magnitude(body, lookup)
+        case Transpose(operand=operand):
+            return magnitude(operand, lookup).T
+        case Sum(operand=operand):
+            return magnitude(operand, lookup).sum(axis=0)
+        case Binary(operator=operator, left=left, right=right):
+            first, second = magnitude(left, lookup), magnitude(right, lookup)
+            return {
+                "+": lambda: first + second,
+                "-": lambda: first + second,
+                "*": lambda: first * second,
+                "/": lambda: first / second,
+                "**": lambda: first**second,
+                "@": lambda: first @ second,
+                ">": lambda: np.ones(()),
+            }[operator]()
+
+
+def assert_within(got: Array, naive: Any, bound: Any, k: int, what: str) -> None:
+    excess = np.abs(got.astype(float) - naive) - 2 * k * np.finfo(got.dtype).eps * bound
+    assert np.all(excess <= 0), f"{what}: {np.max(excess):.3g} beyond rounding"
+
+
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_line_stays_within_rounding_of_its_naive_evaluation(blocks: int, activation: str, dtype: str) -> None:
+    tape = tape_of(blocked(activation=activation, dtype=dtype))
+    program = tape.plan.program
+    for line in program.lines:
+        loop = program.blocks[line.block].loop
+        if loop is Loop.PARAMETERS:
+            continue
+        times = range(1, 8) if loop in (Loop.UP, Loop.DOWN) else [7 if loop is Loop.AT_T else None]
+        terms = [tape.term(line, t) for t in times]
+        bounds = [magnitude(line.equation.expression, at(tape, t)) for t in times]
+        if line.equation.accumulate:
+            assert_within(tape[line.name], sum(terms), sum(bounds), 28, line.name)
+            continue
+        for t, term, bound in zip(times, terms, bounds, strict=True):
+            row = tape.at(line.name, None if t is None else t + line.equation.step)
+            assert_within(row, term, bound, 10, f"{line.name} at t = {t}")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_bounds_of_blocks_change_only_rounding(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    one = blocked(dtype=dtype)
+    whole = tape_of(one)
+    assert len(whole.plan.bounds) == 1
+    for steps in (1, 2, 3, 6):
+        monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", steps * 20)
+        parts = tape_of(one)
+        assert len(parts.plan.bounds) > 1
+        for name, array in whole.arrays.items():
+            size = np.max(np.abs(array))
+            assert np.max(np.abs(parts[name] - array)) <= 50 * np.finfo(dtype).eps * size, name
+
+
+# Read-only
+
+
+def test_everything_recorded_is_read_only() -> None:
+    one = case(steps=3)
+    tape = tape_of(one)
+    flows = {name: tape[name] for name in ("da_out", "da_next")}
+    for name, array in {**tape.arrays, **tape.parameters, **tape.gradients, **flows}.items():
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+        assert not tape.at(name).flags.writeable if name in tape else True
+    with pytest.raises(TypeError):
+        tape.arrays["z"] = np.zeros(3)  # pyright: ignore[reportIndexIssue]
+    with pytest.raises(TypeError):
+        tape.parameters["Wa"] = np.zeros(3)  # pyright: ignore[reportIndexIssue]
+    with pytest.raises(TypeError):
+        tape.gradients["Wa"] = np.zeros(3)  # pyright: ignore[reportIndexIssue]
+    again = rerun(tape, 2)
+    assert not any(array.flags.writeable for array in again.arrays.values())
+    debugger = Debugger(one.network, one.X, one.y)
+    debugger.go(debugger.program.length)
+    assert not any(debugger.view.parameter(name).flags.writeable for name in one.network.weights)
+
+
+def test_parameters_that_were_given_are_on_the_tape_for_good() -> None:
+    one = case(steps=3)
+    given = {name: value.copy() for name, value in one.network.weights.items()}
+    tape = record(one.network, one.X, one.y, parameters=given)
+    kept = tape["Wa"].tobytes()
+    given["Wa"][...] = 0
+    assert tape["Wa"].tobytes() == kept
+    with pytest.raises(ValueError, match="read-only"):
+        tape["Wa"][...] = 0
+
+
+def test_recording_leaves_what_it_was_given_alone() -> None:
+    one = case()
+    assert one.initial is not None
+    kept = one.X.copy(), one.y.copy(), one.initial["a"].copy()
+    tape = tape_of(one)
+    for before, after in zip(kept, (one.X, one.y, one.initial["a"]), strict=True):
+        np.testing.assert_array_equal(before, after)
+        assert after.flags.writeable
+    assert not np.shares_memory(tape["x"], one.X)
+    assert not np.shares_memory(tape["a"], one.initial["a"])
