@@ -20,7 +20,7 @@ from rnn_tui.screens.main import MainScreen
 from rnn_tui.show import MODES
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep
+    from engine.doctor.report.lockstep import Lockstep
 
 INTERRUPTED = 130
 

@@ -23,7 +23,7 @@ from engine.size import Size
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep
+    from engine.doctor.report.lockstep import Lockstep
     from engine.session import Session
 
 FUNCTION = "the function to examine (found by its name and arguments)"

@@ -256,7 +256,7 @@ def _figures(figures: Measured) -> str:
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui doctor FILE`: exit code 0 right, 1 wrong, 2 could not run."""
     from engine.doctor.diagnose import diagnose
-    from engine.doctor.report import text
+    from engine.doctor.report.report import text
     from engine.files.cell import read_cell
 
     cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
@@ -267,7 +267,7 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     sys.stdout.write(text(report))
     if report.verdict == "wrong" and report.compared is not None:
         if not report.diagnoses and not report.reason:
-            from engine.doctor.lockstep import Lockstep
+            from engine.doctor.report.lockstep import Lockstep
             from rnn_tui.show import beside_text
 
             sys.stdout.write(f"\n{beside_text(Lockstep(report, report.compared), _color_mode(arguments))}")
@@ -278,7 +278,7 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
-    from engine.doctor.arrays import compare_arrays, text
+    from engine.doctor.compare.arrays import compare_arrays, text
 
     report = compare_arrays(Path(arguments.file), arguments.data, given)
     if arguments.json:

@@ -27,7 +27,7 @@ from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Execution, Lockstep, Value
+    from engine.doctor.report.lockstep import Execution, Lockstep, Value
     from engine.explain.findings import Finding
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
@@ -186,7 +186,7 @@ class Frame:
     @property
     def meant(self) -> str:
         """What of the reference that is or should be; "" where there is nothing of the kind."""
-        from engine.doctor.lockstep import described
+        from engine.doctor.report.lockstep import described
 
         entry = self.made.entry if self.made is not None else None
         return "" if entry is None else described(entry, self.writer.spelling.name)

@@ -27,7 +27,7 @@ from rnn_tui.render.numbers import MINUS, exact, number, shape
 from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep
+    from engine.doctor.report.lockstep import Lockstep
 
 MODES = {
     "truecolor": ColorMode.TRUECOLOR,
@@ -91,7 +91,7 @@ def reach_text(tape: Tape, mode: str) -> str:
 
 def beside_text(lockstep: Lockstep, mode: str) -> str:
     """Of the place where a program goes wrong: what its line reads, what it makes, what the reference has in its place, the difference."""
-    from engine.doctor.lockstep import described
+    from engine.doctor.report.lockstep import described
 
     at = lockstep.first
     value, reads = lockstep.value(at), list[str]()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.doctor.helper import assert_backward_correct
-    from engine.doctor.report import Report
+    from engine.doctor.report.report import Report
 
 __all__ = ["Report", "assert_backward_correct"]
 
-_HOMES = {"Report": "report", "assert_backward_correct": "helper"}
+_HOMES = {"Report": "report.report", "assert_backward_correct": "helper"}
 
 
 def __getattr__(name: str) -> object:

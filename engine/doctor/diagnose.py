@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.doctor.anatomy import Function, Program, program
-from engine.doctor.function import examine_function
-from engine.doctor.patient import CannotRun, own_failure
-from engine.doctor.process import Ended, Process
-from engine.doctor.report import Place, Report
-from engine.doctor.script import examine_script
-from engine.doctor.source import Source, Unreadable, read_source
+from engine.doctor.read.source import Source, Unreadable, read_source
+from engine.doctor.read.syntax import Function, Program, program
+from engine.doctor.recognise.loaded_program import CannotRun, own_failure
+from engine.doctor.report.function_report import examine_function
+from engine.doctor.report.report import Place, Report
+from engine.doctor.report.script_report import examine_script
+from engine.doctor.run.process import Ended, Process
 from engine.errors import InputError
 from engine.tables.cells import Cell
 from engine.text import clean

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.doctor.report import text
-from engine.doctor.source import Source, read_source
+from engine.doctor.read.source import Source, read_source
+from engine.doctor.report.report import text
 
 _LOCALS = ".<locals>."
 _PLAIN = (bool, int, float, str, type(None))

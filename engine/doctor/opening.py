@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.debug.debugger import Debugger
 from engine.doctor.diagnose import diagnose
-from engine.doctor.lockstep import Lockstep
+from engine.doctor.report.lockstep import Lockstep
 from engine.errors import InputError
 from engine.files.data import Data
 from engine.files.options import DEFAULTS

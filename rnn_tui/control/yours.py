@@ -9,7 +9,7 @@ from rnn_tui.frame import Frame
 from rnn_tui.targets import ToCell, ToSource, cell_at
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep
+    from engine.doctor.report.lockstep import Lockstep
     from rnn_tui.control.controller import Controller
 
 

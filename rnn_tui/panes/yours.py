@@ -20,8 +20,8 @@ from rnn_tui.render.numbers import number, shape
 from rnn_tui.targets import ToCell, ToSource
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep, Operand, Value
-    from engine.doctor.report import Finding
+    from engine.doctor.report.lockstep import Lockstep, Operand, Value
+    from engine.doctor.report.report import Finding
 
 WRONG, DIFFERS, FIX = "✗", "≠", "↳"
 GAP, LEAST, MOST, LABEL = 3, 8, 11, 24
@@ -258,7 +258,7 @@ def _operands(frame: Frame) -> Line:
 
 
 def _meaning(frame: Frame, operand: Operand) -> str:
-    from engine.doctor.lockstep import described
+    from engine.doctor.report.lockstep import described
 
     if operand.entry is None:
         return ""

@@ -35,7 +35,7 @@ from rnn_tui.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
 
 if TYPE_CHECKING:
-    from engine.doctor.lockstep import Lockstep
+    from engine.doctor.report.lockstep import Lockstep
 
 Result = TypeVar("Result")
 

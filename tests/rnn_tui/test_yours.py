@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lockstep import Lockstep
 from engine.doctor.opening import open_yours
+from engine.doctor.report.lockstep import Lockstep
 from engine.errors import InputError
 from engine.session import Session
 from rnn_tui.app import DebuggerApp

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.doctor.diagnose import diagnose
-from engine.doctor.report import Report
+from engine.doctor.report.report import Report
 from tests.engine.doctor.planted import STYLES, differs, pairs, singles
 from tests.engine.doctor.styles.style import Planted
 

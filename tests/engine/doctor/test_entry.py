@@ -10,7 +10,7 @@ import pytest
 
 from engine.doctor import assert_backward_correct
 from engine.doctor.diagnose import diagnose
-from engine.doctor.report import text
+from engine.doctor.report.report import text
 from tests.engine.doctor.styles import characters
 
 CLIP = "    np.clip(dparam, -5, 5, out=dparam) # clip to mitigate exploding gradients"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from engine.doctor.diagnose import diagnose
-from engine.doctor.names import readings
-from engine.doctor.problem import make_problem
-from engine.doctor.stacking import Order, pack, unpack
+from engine.doctor.reference.problem import make_problem
+from engine.doctor.vocabulary.packing import Order, pack, unpack
+from engine.doctor.vocabulary.readings import readings
 from engine.files.cell import read_cell
 from engine.recording.tape import record
 from engine.tables.cells import CELLS, VARIANTS, Cell

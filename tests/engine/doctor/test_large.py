@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.doctor.diagnose import diagnose
-from engine.doctor.matching import SUMS, Reference
-from engine.doctor.problem import make_problem
-from engine.doctor.shortening import Cut, Shortener, fewer_samples, fewer_steps
+from engine.doctor.reference.problem import make_problem
+from engine.doctor.reference.values import SUMS, Reference
+from engine.doctor.run.subsample import Cut, Shortener, fewer_samples, fewer_steps
 
 EACH = """
 import numpy as np

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.doctor.lockstep import Lockstep
 from engine.doctor.opening import open_yours
+from engine.doctor.report.lockstep import Lockstep
 from rnn_tui.frame import Frame
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.render.inks import ColorMode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.doctor.problem import Measurement, Problem
+from engine.doctor.reference.problem import Measurement, Problem
 from tests.engine.doctor.styles.style import Style
 
 SOURCE = '''\

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.problem import Measurement, Problem
+from engine.doctor.reference.problem import Measurement, Problem
 from tests.engine.doctor.styles.style import Style
 
 SOURCE = '''\

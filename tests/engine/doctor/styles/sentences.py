@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.problem import Measurement, Problem
+from engine.doctor.reference.problem import Measurement, Problem
 from tests.engine.doctor.styles.style import Style, with_tokens
 
 SOURCE = """\

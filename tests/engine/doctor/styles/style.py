@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.problem import Measurement, Problem
+from engine.doctor.reference.problem import Measurement, Problem
 
 Edit = tuple[str, str]
 """A line as it stands (without its indentation), and what stands there instead: any number of lines, "" for none; after an `@` they

@@ -1,0 +1,1 @@
+"""Arrays of one's own from a file, beside the engine's."""

@@ -1,0 +1,260 @@
+"""Arrays of one's own against the reference's: a framework's, a C program's. No code is run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.doctor.compare.references import Reading, arrays_of_trace, readings_in
+from engine.doctor.reference import layouts
+from engine.doctor.reference.tolerances import compare
+from engine.doctor.report.report import Comparison
+from engine.doctor.vocabulary.packing import SECOND, held, is_role
+from engine.errors import InputError
+from engine.files.arrays import read_npz
+from engine.files.raw import shown
+from engine.files.trace import is_trace
+from engine.language.functions import Array
+from engine.recording.tape import Tape
+from engine.text import clean
+
+TOLERANCE = 1e-6
+SINGLE = 1e-4
+TRIED = 300
+"""Ways to read a file that are tried."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One array: its name in the file, the reference's quantity, the comparison, and the step at which it first diverges."""
+
+    name: str
+    quantity: str
+    comparison: Comparison
+    t: int | None = None
+
+
+@dataclass(frozen=True)
+class ArrayReport:
+    """All arrays in the order in which their quantities are computed; `unknown` are names that mean nothing here."""
+
+    file: str
+    rows: tuple[Row, ...]
+    unknown: tuple[str, ...]
+    weights: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was compared is right."""
+        return all(row.comparison.ok for row in self.rows)
+
+    @property
+    def first(self) -> Row | None:
+        """The first divergence."""
+        return next((row for row in self.rows if not row.comparison.ok), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same figures as the doctor's."""
+        first = self.first
+        return {
+            "verdict": "correct" if self.ok else "wrong",
+            "arrays": {
+                row.name: {"quantity": row.quantity, "t": row.t, **row.comparison.to_json()} for row in self.rows
+            },
+            "first_divergence": {"array": first.name, "quantity": first.quantity, "t": first.t} if first else None,
+            "unknown": list(self.unknown),
+            "notes": [self.weights],
+        }
+
+
+def compare_arrays(path: Path, data: str | None, options: Mapping[str, Any]) -> ArrayReport:
+    """The arrays in the NPZ file at `path` against the reference on `data` (None: the X and y in the file, or the built-in example).
+
+    Weights in the file are used; else the options' own. Where X and y are the file's, what the options do not say (activation, loss, every
+    step or the last, ...) is found by trying. Raises InputError when nothing in it can be compared.
+    """
+    mine = read_npz(path, arrays_of_trace(path) if is_trace(path) else None)
+    best: tuple[list[Row], Reading] | None = None
+    for reading in itertools.islice(readings_in(path, mine, data, options), TRIED):
+        lines = [line.name for line in reading.tape.plan.program.lines]
+        rows = sorted(_rows(mine, reading), key=lambda row: _order(lines, row.quantity))
+        if best is None or _rank(rows) > _rank(best[0]):
+            best = rows, reading
+        if rows and all(row.comparison.ok for row in rows):
+            break
+    rows, reading = best or ([], None)
+    if reading is None or not rows:
+        names = ", ".join(clean(name, 30) for name in list(mine)[:8]) or "nothing"
+        raise InputError(
+            f"{shown(path)}: none of its arrays ({names}) has a known name, such as dWa, Whh_grad, a, p, loss"
+        )
+    used = {*reading.used, *(row.name for row in rows)}
+    unknown = tuple(clean(name, 40) for name in mine if name not in used)
+    return ArrayReport(clean(path.name), tuple(rows), unknown, reading.words)
+
+
+def _rank(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(row.comparison.ok for row in rows), len(rows)
+
+
+_WORDS = {
+    "h": "a",
+    "hs": "a",
+    "s": "a",
+    "states": "a",
+    "hidden_states": "a",
+    "output": "a",
+    "outputs": "logits",
+    "scores": "logits",
+    "probs": "p",
+    "probabilities": "p",
+    "y_hat": "p",
+    "yhat": "p",
+    "y_pred": "p",
+    "cost": "loss",
+    "dh": "da",
+    "dhs": "da",
+    "pre": "z",
+    "delta_out": "dlogits",
+    "dy": "dlogits",
+}
+
+
+def _quantities(name: str, reading: Reading) -> tuple[str, list[Array]] | None:
+    """What a name means in the reference, and the arrays that it may be; None for nothing known, and for what was given to it."""
+    tape, cell = reading.tape, reading.tape.plan.network.table
+    if name in reading.used:
+        return None
+    word = _WORDS.get(name.lower(), "")
+    meant = name if name in tape else None
+    role = None if meant else reading.meaning.gradient(name)
+    if meant is None and role in ("X", "a0"):
+        meant = "dx" if role == "X" else f"d{cell.output}0"
+    if meant is None and role is not None and is_role(role, cell):
+        return _gradient(role, reading)
+    if meant is None:
+        meant = {"a": cell.output, "da": f"d{cell.output}"}.get(word, word)
+    if meant == f"d{cell.output}0":
+        return meant, [np.asarray(tape[f"d{cell.output}"])[0]]
+    if meant not in tape or meant in tape.parameters:
+        return None
+    whole = np.asarray(tape[meant])
+    return meant, [whole, whole[1:]] if whole.ndim > 1 and len(whole) == tape.plan.steps + 1 else [whole]
+
+
+def _gradient(role: str, reading: Reading) -> tuple[str, list[Array]]:
+    """The gradient of an array of parameters; of PyTorch's second bias it is that of the first where one would do."""
+    cell, gradients = reading.tape.plan.network.table, reading.tape.gradients
+    grid = held(role, cell, reading.layout.order)
+    if role == SECOND:
+        first = held("ba", cell, reading.layout.order)[0] if cell.torch else ("ba",)
+        grid = (tuple(name or other for name, other in zip(grid[0], first, strict=True)),) if any(grid[0]) else (first,)
+    blocks = [np.concatenate([np.atleast_2d(gradients[name]) for name in row], axis=-1) for row in grid]
+    whole = np.concatenate(blocks)
+    single = len(grid) == len(grid[0]) == 1
+    own = gradients[grid[0][0]] if single else whole
+    if own.ndim == 2 and own.shape[0] == own.shape[1] and layouts.is_turned(role, cell, reading.layout):
+        own = own.T  # a square gradient lies as its weights do: which way round is no matter of taste
+    return ", ".join(f"d{name}" for row in grid for name in row), [own]
+
+
+def _rows(mine: Mapping[str, Array], reading: Reading) -> Iterator[Row]:
+    for name, own in mine.items():
+        found = _quantities(name, reading)
+        if found is None:
+            continue
+        quantity, wanted = found
+        tolerance = SINGLE if own.dtype.itemsize < 8 and own.dtype.kind == "f" else TOLERANCE
+        array = own.astype(float)
+        choices = [
+            (compare(turned, ours, tolerance=tolerance), turned, ours)
+            for ours in wanted
+            for turned in (
+                _turned(array, ours) if not _is_square(quantity, ours) else [array] if array.shape == ours.shape else []
+            )
+        ]
+        if not choices:
+            shape = tuple(wanted[0].shape)
+            yield Row(name, quantity, Comparison(False, note=f"its shape is {array.shape}, the reference's is {shape}"))
+            continue
+        best = min(choices, key=lambda c: _error(c[0]))
+        step = None if best[0].ok else _step(quantity, best[1], best[2], reading.tape, tolerance)
+        yield Row(name, quantity, best[0], step)
+
+
+def _is_square(quantity: str, ours: Array) -> bool:
+    """Whether an array is the gradient of square weights."""
+    return quantity.startswith("dW") and ours.ndim == 2 and ours.shape[0] == ours.shape[1]
+
+
+def _error(comparison: Comparison) -> float:
+    return float("inf") if comparison.max_relative_error is None else comparison.max_relative_error
+
+
+def _turned(array: Array, ours: Array) -> Iterator[Array]:
+    """The array in every order of axes in which its shape is ours; axes of length one do not count."""
+    squeezed = array.squeeze() if array.shape != ours.shape else array
+    if squeezed.ndim != ours.ndim and squeezed.size == ours.size and ours.squeeze().shape == squeezed.shape:
+        yield squeezed.reshape(ours.shape)
+        return
+    for order in itertools.permutations(range(squeezed.ndim)):
+        if squeezed.ndim == ours.ndim and squeezed.transpose(order).shape == ours.shape:
+            yield squeezed.transpose(order)
+
+
+def _step(quantity: str, theirs: Array, ours: Array, tape: Tape, tolerance: float) -> int | None:
+    """The step at which an array first diverges, in the order in which it is computed: gradients from the last one back."""
+    held = tape.plan.program.quantities.get(quantity)
+    if held is None or not held.rows:
+        return None
+    first = tape.plan.steps + 1 - len(ours)
+    wrong = [
+        k
+        for k in range(len(ours))
+        if np.abs(theirs[k] - ours[k]).max() > tolerance * max(float(np.abs(ours).max()), 1e-300)
+    ]
+    if not wrong:
+        return None
+    return first + (max(wrong) if quantity.startswith("d") else min(wrong))
+
+
+def _order(lines: Sequence[str], quantity: str) -> int:
+    first = quantity.partition(",")[0]
+    return lines.index(first) if first in lines else len(lines)
+
+
+def text(report: ArrayReport) -> str:
+    """The report for people."""
+    first = report.first
+    head = (
+        "everything that was compared is right"
+        if report.ok
+        else f"the first that is wrong is {first.name if first else ''}"
+    )
+    lines = [f"{report.file}: {head}"]
+    if first is not None:
+        when = "" if first.t is None else f" at t = {first.t}"
+        what = "is not the reference's" if first.name == first.quantity else f"should be {first.quantity}"
+        lines += ["", f"  {first.name} {what}{when}"]
+    lines += ["", "  array          quantity   relative error   cosine   norm ratio"]
+    for row in report.rows:
+        each = row.comparison
+        mark = "ok   " if each.ok else "WRONG"
+        if each.max_relative_error is None:
+            lines.append(f"  {row.name:<14} {row.quantity:<9} {mark} {each.note}")
+            continue
+        cosine = "-" if each.cosine is None else f"{each.cosine:.4f}"
+        ratio = "-" if each.norm_ratio is None else f"{each.norm_ratio:.4g}"
+        when = "" if row.t is None else f"  from t = {row.t} on"
+        lines.append(
+            f"  {row.name:<14} {row.quantity:<9} {mark} {each.max_relative_error:>9.2e}   {cosine:>6}   {ratio:>10}{when}"
+        )
+    lines += ["", f"  note: {report.weights}"]
+    if report.unknown:
+        lines.append(f"  note: not compared, of unknown names: {', '.join(report.unknown[:12])}")
+    return "\n".join(lines) + "\n"

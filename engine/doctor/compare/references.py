@@ -1,0 +1,233 @@
+"""What the arrays of a file may be computed from: its own weights and data in every way to read them, or those of the options."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.doctor.recognise.cell_search import readings_of
+from engine.doctor.recognise.script_arrays import ways
+from engine.doctor.recognise.script_problem import Found, Known, with_targets
+from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.problem import Problem
+from engine.doctor.vocabulary.packing import OWN, SECOND, axes_of, held, is_matrix, is_role
+from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights, readings
+from engine.errors import InputError
+from engine.files.raw import shown
+from engine.files.trace import META
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.recording.tape import Tape, record
+from engine.session import open_session
+from engine.tables.cells import CELLS
+from engine.text import clean
+
+_DATA = ("X", "y", "a0", "c0", "lengths", "mask")
+_CHOSEN = ("activation", "loss", "predict", "reduction")
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A reference for a file: `used` are the names of the arrays it is made from, `words` say what was used."""
+
+    tape: Tape
+    meaning: Names
+    layout: Layout
+    used: frozenset[str]
+    words: str
+
+
+def readings_in(
+    path: Path, mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]
+) -> Iterator[Reading]:
+    """The references that a file's arrays may belong to, the likeliest first. Raises InputError for weights that are not all there."""
+    own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
+    lacking = misfit = ""
+    some = False
+    for meaning in _meanings(mine):
+        known = _known(path, mine, meaning)
+        weights = {role: own for role, own in known.items() if is_role(role, meaning.cell)}
+        if not weights:
+            continue
+        if not has_weights(meaning, weights) or "Wy" not in weights:
+            lacking = lacking or next(
+                (n for n in (*meaning.cell.parameters, "Wy") if is_matrix(n, meaning.cell) and n not in weights), "Wy"
+            )
+            continue
+        if options.get("cell", meaning.cell.name) != meaning.cell.name:
+            misfit = (
+                misfit or f"its weights are those of the cell {meaning.cell.name}, and --cell says {options['cell']}"
+            )
+            continue
+        given = None if own_data else _given(data, options)
+        before = some
+        for reading in _with_weights(known, meaning, given, options):
+            some = True
+            yield reading
+        misfit = misfit if some > before else misfit or _misfit(known, given)
+    if some:
+        return
+    if misfit:
+        raise InputError(f"{shown(path)}: {misfit}")
+    if lacking:
+        raise InputError(f"{shown(path)}: of the weights {lacking} is missing; save all of them, or none")
+    session = open_session(data, options)
+    tape = session.debugger.tape(session.options["iteration"])
+    cell = tape.plan.network.table
+    meaning = next((m for m in readings(frozenset(mine)) if m.cell.name == cell.name), Names((cell,)))
+    again = record(tape.plan.network, *_arrays(tape), parameters=tape.parameters, lengths=tape.lengths)
+    used = frozenset(name for own in _known(path, mine, meaning).values() for _, _, name in own)
+    turned = _are_turned(mine, meaning, tape)
+    layout = Layout(wx=turned, wa=turned, wy=turned)
+    yield Reading(again, meaning, layout, used, "the file has no weights; the options' own were used")
+
+
+def arrays_of_trace(path: Path) -> frozenset[str]:
+    """The names in a trace, but for its description, which is text."""
+    with zipfile.ZipFile(path) as archive:
+        return frozenset(Path(name).stem for name in archive.namelist()) - {META}
+
+
+def _meanings(mine: Mapping[str, Array]) -> Iterator[Names]:
+    """The readings of the names; beside PyTorch's recurrent layer `weight` and `bias` are those of the linear one."""
+    linear = {
+        name: "Wy" if name.rpartition(".")[2] == "weight" else "by"
+        for name in {re.sub(r"[._]grad$", "", name) for name in mine}
+        if name.rpartition(".")[2] in ("weight", "bias")
+    }
+    is_torch = any("weight_ih" in name for name in mine)
+    words = {*mine, *(name.rpartition(".")[2] for name in mine), *CELLS} if is_torch else set(mine)
+    for meaning in readings(frozenset(words)):
+        yield replace(meaning, words={**meaning.words, **linear}) if is_torch else meaning
+
+
+def _misfit(known: Known, given: Tape | None) -> str:
+    """Why weights and data make no reference."""
+    weights = ", ".join(
+        f"{name} {array.shape}" for role in ("Wx", "Wxi", "Wxr", "Wy") for _, array, name in known.get(role, [])[:1]
+    )
+    if given is not None:
+        network = given.plan.network
+        return (
+            f"its weights ({weights}) do not fit the data, which have {network.inputs} features and {network.outputs} outputs; "
+            "give the data and the options with which its arrays were made"
+        )
+    (_, x, x_name), (_, y, y_name) = known["X"][0], known["y"][0]
+    return (
+        f"{x_name} {x.shape}, {y_name} {y.shape} and the weights ({weights}) do not fit together; "
+        "X is (samples, steps, features), y one class or number a sample, or one a step"
+    )
+
+
+def _are_turned(mine: Mapping[str, Array], meaning: Names, tape: Tape) -> bool:
+    """Whether gradients lie as for weights that are transposed: told by those that are not square."""
+    for name, array in mine.items():
+        role = meaning.gradient(name)
+        ours = tape.gradients.get(role or "")
+        if ours is not None and ours.ndim == 2 and ours.shape[0] != ours.shape[1] and array.ndim == 2:
+            return array.shape == ours.shape[::-1]
+    return False
+
+
+def _known(path: Path, mine: Mapping[str, Array], meaning: Names) -> dict[str, list[tuple[int, Array, str]]]:
+    """The file's arrays by role: data and parameters, the second of two biases added to the first where one would do."""
+    found: dict[str, list[tuple[int, Array, str]]] = {}
+    for number, (name, array) in enumerate(mine.items()):
+        role = meaning.role(name)
+        if role is not None and (role in _DATA or is_role(role, meaning.cell)):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise InputError(
+                    f"{shown(path)}: {clean(name, 60)} holds NaN or infinite numbers; a reference needs all of it"
+                )
+            found.setdefault(role, []).append((number, array, name))
+    if {"ba", SECOND} <= found.keys():
+        (number, first, called), (_, second, _) = found["ba"][0], found[SECOND][0]
+        own = held(SECOND, meaning.cell, OWN)[0]
+        if first.size == second.size and first.size % len(own) == 0:
+            parts = zip(own, np.split(second.ravel(), len(own)), strict=True)
+            blocks = np.array([0 * block if name else block for name, block in parts])
+            found["ba"][0] = number, first + blocks.reshape(first.shape), called
+    return found
+
+
+def _arrays(tape: Tape) -> tuple[Array, Array]:
+    """X (B, T, D) and y, samples first."""
+    y = np.asarray(tape["y"])
+    return np.moveaxis(tape["x"], 0, 1), np.moveaxis(y, 0, 1) if tape.plan.network.predict == "every" else y
+
+
+def _given(data: str | None, options: Mapping[str, Any]) -> Tape:
+    session = open_session(data, options)
+    return session.debugger.tape(session.options["iteration"])
+
+
+def _with_weights(known: Known, meaning: Names, given: Tape | None, options: Mapping[str, Any]) -> Iterator[Reading]:
+    """The references on the file's own weights, and on its own data or, with `given`, on those."""
+    if given is not None:
+        known = {**{r: own for r, own in known.items() if r not in _DATA}, "X": [(0, _arrays(given)[0], "X")]}
+    for problem, arrays, layout in ways(dict(known), (), meaning):
+        if given is not None and layout.x != "BTD":
+            continue
+        for reading in readings_of(problem, frozenset(arrays), meaning.cells, layout.order):
+            weights = {**problem.parameters, **reading.parameters}
+            weights = {name: value for name, value in weights.items() if name in axes_of(reading.cell)}
+            network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
+            own = replace(problem, network=network)
+            used = frozenset(name for entries in known.values() for _, _, name in entries)
+            for whole in (
+                _given_problem(own, given) if given is not None else _own(own, arrays, layout, meaning, known, options)
+            ):
+                tape = record(whole.network, whole.X, whole.y, initial=whole.initial, lengths=whole.lengths)
+                yield Reading(
+                    tape,
+                    meaning,
+                    replace(layout, order=reading.order),
+                    used,
+                    _words(whole.network, own_data=given is None),
+                )
+
+
+def _given_problem(problem: Problem, given: Tape) -> Iterator[Problem]:
+    network, wanted = problem.network, given.plan.network
+    if network.table.name != wanted.table.name:
+        return
+    if network.table.has_activation and network.activation != wanted.activation:
+        return
+    names = ("loss", "predict", "reduction", "dtype", "truncate", "truncate_by", "clip_norm", "clip_value")
+    network = replace(network, **{name: getattr(wanted, name) for name in names})
+    X, y = _arrays(given)
+    yield replace(problem, network=network, X=X, y=y, lengths=given.lengths)
+
+
+def _own(
+    problem: Problem,
+    arrays: Mapping[str, str],
+    layout: Layout,
+    meaning: Names,
+    known: Known,
+    options: Mapping[str, Any],
+) -> Iterator[Problem]:
+    found = Found(problem, (), arrays, layout, meaning, 1.0)
+    for whole, _ in with_targets(found, known):
+        for reduction in ("mean", "sum"):
+            network = replace(whole.network, reduction=reduction)
+            wanted = {name: options[name] for name in _CHOSEN if name in options}
+            if all(getattr(network, name) == value for name, value in wanted.items()):
+                yield replace(whole, network=network)
+
+
+def _words(network: Network, *, own_data: bool) -> str:
+    if not own_data:
+        return "the file's own weights were used"
+    kind = f"{network.activation}, " if network.table.has_activation else ""
+    every = "every step" if network.predict == "every" else "the last step"
+    return (
+        f"the file's own weights and data were used, as {network.table.name} "
+        f"({kind}{network.loss}, {every}, {network.reduction} over the batch)"
+    )

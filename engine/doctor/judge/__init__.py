@@ -1,0 +1,1 @@
+"""Which values are right, and which line is wrong."""

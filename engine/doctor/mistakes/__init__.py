@@ -1,0 +1,1 @@
+"""What people get wrong in a backward pass, as edits of a program."""

@@ -1,0 +1,1 @@
+"""The engine's own network beside the user's, where it is recognised."""

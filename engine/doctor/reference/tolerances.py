@@ -1,0 +1,50 @@
+"""Arrays against the reference's: relative error, cosine and norm ratio, and what these figures give away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from engine.doctor.reference.problem import Problem
+from engine.doctor.report.report import Comparison
+from engine.language.functions import Array
+
+RIGHT = 1e-6
+RIGHT_SINGLE = 1e-3
+NOTHING = 1e-14
+
+
+def compare(theirs: Array, ours: Array, *, tolerance: float = RIGHT) -> Comparison:
+    """`theirs` against `ours`, of one parameter."""
+    if theirs.shape != ours.shape:
+        return Comparison(False, note=f"its shape is {theirs.shape}, it should be {ours.shape}")
+    if not np.isfinite(theirs).all():
+        return Comparison(False, note="it holds NaN or infinite numbers")
+    largest = float(np.abs(ours).max(initial=0.0))
+    error = float(np.abs(theirs - ours).max(initial=0.0))
+    norms = float(np.linalg.norm(theirs)), float(np.linalg.norm(ours))
+    relative = error / largest if largest > NOTHING else error
+    both = norms[0] > 0 and norms[1] > 0
+    cosine = float(np.vdot(theirs / norms[0], ours / norms[1])) if both else None
+    ratio = norms[0] / norms[1] if norms[1] > 0 else None
+    return Comparison(relative <= tolerance, relative, cosine, ratio)
+
+
+def compare_all(
+    problem: Problem, gradients: Mapping[str, Array], missing: frozenset[str], *, tolerance: float = RIGHT
+) -> dict[str, Comparison]:
+    """Every parameter of the problem that the program has, and the initial state where its gradient is returned."""
+    wanted = {**problem.tape.gradients}
+    cell = problem.network.table
+    for state in cell.states:
+        role, flow = ("a0", f"d{state}") if state == cell.output else (f"{state}0", f"d{state}_next")
+        if role in gradients and flow in problem.tape:
+            wanted[role] = np.asarray(problem.tape[flow])[0]
+    result: dict[str, Comparison] = {}
+    for name, ours in wanted.items():
+        if name in gradients:
+            result[name] = compare(np.asarray(gradients[name]), np.asarray(ours), tolerance=tolerance)
+        elif name not in missing:
+            result[name] = Comparison(False, note="no gradient is returned")
+    return result

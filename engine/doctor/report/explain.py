@@ -1,0 +1,165 @@
+"""From gradients that are wrong to what is wrong: names, lines, corrected lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from engine.doctor.judge import by_wrong_values
+from engine.doctor.judge.by_edited_values import Locator
+from engine.doctor.judge.inside_calls import refined
+from engine.doctor.judge.repair import Verify, mend
+from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.upstream import blamed
+from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.mistakes.naming import constants, name
+from engine.doctor.recognise.loaded_program import CannotRun, Patient, own_failure, place_of
+from engine.doctor.recognise.losses import Loss
+from engine.doctor.reference.problem import Measure, Problem, is_simple
+from engine.doctor.report.report import Finding, Place, Report
+from engine.doctor.run.process import Ended
+
+
+def without_read_out(report: Report, other: Loss | None) -> Report:
+    """The report without what is no mistake for the loss that the program computes."""
+    if other is None or other.read_out is None:
+        return report
+    left = tuple(finding for finding in report.diagnoses if finding.id != other.read_out.id)
+    return replace(report, diagnoses=left, alternatives=()) if left else report  # else it is all that is wrong
+
+
+OTHER_LOSS = (
+    "a loss is computed that is neither a mean nor a sum of this read-out's; the gradients were compared all the same"
+)
+
+
+def unless_forward_unknown(report: Report, forward_ok: bool) -> Report:
+    """The report, unless its outputs are no known read-out's and no mistake of the catalogue explains that."""
+    if not forward_ok and not any(finding.id in FORWARD for finding in report.diagnoses):
+        raise CannotRun(
+            "its states are right, but its outputs are not: "
+            "they are neither softmax nor one sigmoid nor the plain values of state·Wy + by"
+        )
+    return report
+
+
+FORWARD = ("softmax-wrong-axis", "output-activation-twice", "state-aliased", "last-sample-only")
+
+
+def located(
+    patient: Patient,
+    report: Report,
+    line_up: Timeline,
+    measure: Measure,
+    problem: Problem,
+    verify: Verify,
+) -> Report:
+    """The report with names, places and corrected lines; `verify` tries a corrected text."""
+    first = line_up.first_wrong()
+    if first is not None:
+        report = replace(report, first_divergence=place_of(patient, line_up, first))
+    try:
+        found = _named(patient, report, line_up, measure, problem)
+        if not found.diagnoses and not found.loss_matches:
+            return found  # not even the forward pass is understood: nothing to mend
+        corrected = _mended(patient, found, verify)
+        if found.diagnoses or first is None or corrected is not found:
+            return corrected
+        elsewhere = blamed(line_up, first)
+    except (CannotRun, Ended):
+        raise
+    except Exception as error:  # what was compared stands, whatever a program does to the search for a name
+        return replace(report, notes=(*report.notes, f"no name was looked for: {own_failure(error)}"))
+    if elsewhere is None:
+        return found
+    other, (quantity, t) = elsewhere
+    place = replace(place_of(patient, line_up, other), quantity=quantity, t=t)
+    return _mended(patient, replace(found, first_divergence=place), verify)
+
+
+INSTEAD: Mapping[str, str] = {
+    "recurrence-dropped": "hand the step's dz on to the step before, times the transposed recurrent weights",
+    "carry-not-reset": "replace the flow at every step, do not add to the old one",
+    "weights-updated-during-backward": "change the weights after the loop",
+    "state-aliased": "store a copy of the state at every step, such as a.copy()",
+    "last-sample-only": "keep the states of every sample, or run its backward pass right after its forward pass",
+    "gradients-not-reset": "start every gradient from zeros in each call",
+    "probabilities-overwritten": "work on a copy of the probabilities, or compute the loss before",
+    "clipped-per-step": "clip after the loop, once",
+    "learning-rate-in-gradient": "multiply by the learning rate in the update only",
+    "batch-not-averaged": "divide by the number of samples, as the loss does",
+    "batch-averaged-twice": "divide by the number of samples once only",
+    "averaged-over-time": "sum over the time steps, do not average",
+}
+"""What to do where no single changed line says it."""
+
+
+def _named(patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem) -> Report:
+    """The report with the mistakes of the catalogue that explain the gradients, each at its line."""
+    if not is_simple(problem):
+        return replace(
+            report, notes=(*report.notes, "mistakes are named for the simple RNN; this cell is compared and placed")
+        )
+    numbers = constants(patient.source.tree())
+    scaled = [number * factor for factor in _factors(line_up.base, measure) for number in numbers]
+    naming = name(measure, problem, (*numbers, *scaled))
+    locator = None
+    if naming.hypothesis is not None and naming.comparison is not None:
+        locator = Locator(line_up, patient.loops, patient.sites, report.function, naming.comparison, naming.hypothesis)
+    findings: list[Finding] = []
+    loop = by_wrong_values.backward_loop(line_up, patient.loops)
+    for diagnosis in naming.diagnoses:
+        for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
+            line = locator.line(id_) if locator else None
+            found = line or by_wrong_values.place(
+                line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop
+            )
+            if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
+                found = by_wrong_values.in_helper(line_up, found)
+            line = found.line if isinstance(found, Seen) else found
+            if (
+                line is not None
+                and CATALOGUE[id_].place in ("line", "missing")
+                and (better := refined(line_up, id_, quantity, line)) != line
+            ):
+                found = better
+            place: Place | None = None
+            if isinstance(found, int):
+                place = Place(found, patient.source.line(found), quantity)
+            elif found is not None:
+                place = place_of(patient, line_up, found)
+            findings.append(Finding(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, "")))
+    alternatives = tuple(other.ids for other in naming.alternatives)
+    return replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
+
+
+def _factors(base: float, measure: Measure) -> tuple[float, ...]:
+    """What a limit or a rate in the user's code is in our scale."""
+    factors = {base, float(getattr(measure, "scale", 1.0))} - {1.0}
+    return tuple(f for factor in factors for f in (1 / factor, factor))
+
+
+def _mended(patient: Patient, report: Report, verify: Verify) -> Report:
+    """The report with the corrected lines, where a small change of the lines makes every gradient right."""
+    places = [finding.place for finding in report.diagnoses] or [report.first_divergence]
+    lines = list(dict.fromkeys(place.line for place in places if place is not None))
+    if not 0 < len(lines) <= 2 or len(places) > 2:
+        return report
+    try:
+        texts = mend(patient.source, patient.program.tree, lines, verify, seconds=patient.time_left())
+    except Ended:  # a changed line may do anything; what was found stands
+        texts = None
+    if texts is None:
+        return report
+    by_line = dict(zip(lines, map(_without_nothing, texts), strict=True))
+    if not report.diagnoses and report.first_divergence is not None:
+        why = f"it should be: {by_line[report.first_divergence.line]}"
+        return replace(report, first_divergence=replace(report.first_divergence, why=why))
+    findings = [replace(f, fix=by_line[f.place.line]) if f.place else f for f in report.diagnoses]
+    return replace(report, diagnoses=tuple(findings))
+
+
+def _without_nothing(text: str) -> str:
+    """A corrected line; one that would do nothing any more is to go."""
+    left, sign, right = text.partition(" = ")
+    return "nothing: take this line out" if sign and left.strip() == right.strip() else text

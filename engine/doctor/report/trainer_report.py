@@ -1,0 +1,89 @@
+"""A function that makes its own weights and trains inside: called with our data, in one layout after the other."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from engine.doctor.read.syntax import Function
+from engine.doctor.recognise.call_recipes import LEARNING_RATE
+from engine.doctor.recognise.loaded_program import CannotRun, Patient
+from engine.doctor.reference import layouts
+from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.problem import Problem, make_problem
+from engine.doctor.report.report import Report
+from engine.doctor.report.script_verdict import Verdict, compared_run, events_in, explained
+from engine.doctor.run import clock
+from engine.doctor.vocabulary import roles
+
+CALLS = 2.0
+"""For calling a function that trains with data in one layout after the other."""
+LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
+HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
+
+
+def examine_trainer(patient: Patient, trainer: Function) -> Report:
+    """Calls the function with our data, in one layout after the other."""
+    answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
+    if "error" in answer:
+        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+    refused: CannotRun | None = None
+    broken: Verdict | None = None
+    deadline = clock.now() + CALLS
+    for layout, y in itertools.product(LAYOUTS, TARGETS):
+        tried: list[Verdict] = []
+        for head, outputs in HEADS:
+            data = make_problem(initial=False, loss=head, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2)
+            request = {
+                "function": trainer.node.name,
+                "method": False,
+                "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
+            }
+            result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
+            given = {"X": data.X, "y": data.y}
+            try:
+                verdict = compared_run(patient, events_in(patient, result), result.get("error"), given, trainer.name)
+            except CannotRun as error:
+                refused = refused or error
+                continue
+            if verdict.report.reason:
+                broken = broken or verdict
+                continue
+            tried.append(verdict)
+            if verdict.report.verdict == "correct" and verdict.report.loss_matches:
+                break
+        if tried:  # of one layout only: in another one a mistake may hide
+            return explained(patient, max(tried, key=_rightness))
+        if clock.now() > deadline:
+            break
+    if broken is not None:
+        return explained(patient, broken)
+    assert refused is not None
+    raise refused
+
+
+def _rightness(verdict: Verdict) -> tuple[float, ...]:
+    """Of verdicts with targets of several kinds the likelier ones come later."""
+    right = sum(each.ok for each in verdict.report.parameters.values())
+    return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
+
+
+def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, default in trainer.parameters:
+        meant = roles.role(name)
+        if meant == "X":
+            named[name] = layouts.inputs(problem, layout, None)
+        elif meant == "y":
+            named[name] = layouts.targets(problem, layout, None)
+        elif meant == "once":
+            named[name] = 1
+        elif default is None:
+            sizes = {**problem.network.sizes, "B": len(problem.X), "T": problem.X.shape[1], "lr": LEARNING_RATE}
+            if meant not in sizes:
+                raise CannotRun(
+                    f"{trainer.name} takes {name}, which no known name explains; give it a default value",
+                    trainer.node.lineno,
+                )
+            named[name] = sizes[meant]
+    return named

@@ -1,0 +1,1 @@
+"""What people call weights, states, gradients and sizes."""
