@@ -1,4 +1,7 @@
-"""The model's options: names, kinds, defaults and help, once for the command line and for project files. Standard library only."""
+"""The model's options: names, kinds, defaults and help, once for the command line and for project files. Standard library only.
+
+What a choice is made from stands in `engine.registry`; its first name is the default, unless the data decide.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine import registry
 from engine.errors import InputError
 from engine.files.locate import existing
 from engine.size import Size
@@ -81,47 +85,44 @@ def _size(text: str) -> Size | None:
         return None
 
 
+def _choice(help: str, names: tuple[str, ...], *, suffix: str = "", decided_by_data: bool = False) -> Option:
+    return Option(str, help, None if decided_by_data else names[0], names, suffix=suffix)
+
+
 LARGEST = 2**31 - 1
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        "cell": Option(
-            str, "the recurrent cell, or a file with one of your own", "rnn", ("rnn", "lstm", "gru"), suffix=".py"
-        ),
-        "activation": Option(str, "the activation of the rnn cell", "tanh", ("tanh", "relu", "sigmoid", "identity")),
+        "cell": _choice("the recurrent cell, or a file with one of your own", registry.CELLS, suffix=".py"),
+        "activation": _choice("the activation of the rnn cell", registry.ACTIVATIONS),
         "hidden": Option(int, "H, units of the state", 8, above=0),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "timesteps": Option(
             int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0
         ),
-        "predict": Option(
-            str, "read out at the last step or at every one (default: as the data has targets)", None, ("last", "every")
+        "predict": _choice(
+            "read out at the last step or at every one (default: as the data has targets)",
+            registry.PREDICT,
+            decided_by_data=True,
         ),
-        "loss": Option(str, "the loss (default: as the targets are)", None, ("cross-entropy", "binary", "squared")),
-        "reduction": Option(str, "mean or sum of the loss over all that counts", "mean", ("mean", "sum")),
-        "dtype": Option(str, "precision", "float64", ("float64", "float32")),
+        "loss": _choice("the loss (default: as the targets are)", registry.LOSSES, decided_by_data=True),
+        "reduction": _choice("mean or sum of the loss over all that counts", registry.REDUCTIONS),
+        "dtype": _choice("precision", registry.DTYPES),
         "seed": Option(int, "seed of the initial weights", 0, above=-1),
         "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
         "weights": Option(Path, "start from these weights (NPZ or safetensors), which say the cell, H and C"),
         "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
-        "optimizer": Option(str, "the update rule", "sgd", ("sgd", "momentum", "adam")),
+        "optimizer": _choice("the update rule", registry.OPTIMIZERS),
         "lr": Option(float, "learning rate", 0.1, above=0),
         "clip-norm": Option(float, "clip the norm of all gradients together to X", None, above=0),
         "clip-value": Option(float, "clip every entry of the gradients to ±X", None, above=0),
         "truncate": Option(int, "K; each loss reaches K steps back, or see --truncate-by", None, above=0),
-        "truncate-by": Option(
-            str,
+        "truncate-by": _choice(
             "window: each loss reaches K steps back; chunk: nothing flows between chunks of K steps",
-            "window",
-            ("window", "chunk"),
+            registry.TRUNCATIONS,
         ),
         "batch-size": Option(int, "B, samples an iteration (default: all)", None, above=0),
-        "notation": Option(
-            str,
-            "whose names and layout to write in",
-            "ng",
-            ("ng", "pytorch", "karpathy", "wildml", "goodfellow"),
-        ),
+        "notation": _choice("whose names and layout to write in", registry.NOTATIONS),
         "memory-limit": Option(Size, "largest memory of a recording, like 500M or 2G", Size(2 << 30)),
         "checkpoints": Option(bool, "keep some steps only and compute the others again when they are looked at", False),
         "allow-nan": Option(bool, "open data that holds NaN or infinity", False),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-PREDICT = ("last", "every")
 _DIVISORS_SHOWN = 12
 
 

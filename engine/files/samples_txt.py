@@ -11,7 +11,8 @@ from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT
 from engine.files.raw import read_text, shown, size
 from engine.files.samples import Array, Samples, Wanted
-from engine.files.targets import LOSSES, of_classes
+from engine.files.targets import of_classes
+from engine.registry import LOSSES
 from engine.text import clean
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-LOSSES = ("cross-entropy", "binary", "squared")
 _DIGITS = 18  # longer runs of digits do not fit an int64
 
 

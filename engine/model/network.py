@@ -8,17 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
 from engine.model.pytorch import options_of
 from engine.tables.cells import CELLS, Cell
 from engine.tables.heads import HEADS, Head
 from engine.tables.optimizers import OPTIMIZERS, Optimizer
-
-DTYPES = ("float64", "float32")
-PREDICT = ("last", "every")
-REDUCTIONS = ("mean", "sum")
-TRUNCATIONS = ("window", "chunk")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +53,10 @@ class Network:
         choose("loss", self.loss, HEADS)
         choose("optimizer", self.optimizer, OPTIMIZERS)
         for name, value, allowed in (
-            ("predict", self.predict, PREDICT),
-            ("reduction", self.reduction, REDUCTIONS),
-            ("dtype", self.dtype, DTYPES),
-            ("truncate_by", self.truncate_by, TRUNCATIONS),
+            ("predict", self.predict, registry.PREDICT),
+            ("reduction", self.reduction, registry.REDUCTIONS),
+            ("dtype", self.dtype, registry.DTYPES),
+            ("truncate_by", self.truncate_by, registry.TRUNCATIONS),
         ):
             choose(name, value, dict.fromkeys(allowed))
         for name in ("inputs", "hidden", "outputs"):

@@ -34,7 +34,7 @@ from engine.doctor.run.subsample import LONG, Cut, Further, fewer_samples, fewer
 from engine.doctor.vocabulary.readings import words_in
 from engine.doctor.vocabulary.targets import final_name
 from engine.language.functions import Array
-from engine.model.network import TRUNCATIONS
+from engine.registry import TRUNCATIONS
 
 SECONDS, AGAIN = 2.5, 1.2
 """For the script's own run; for another one with fewer data or another line."""

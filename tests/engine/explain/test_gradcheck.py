@@ -15,8 +15,9 @@ from engine.errors import InputError
 from engine.explain.gradcheck import Comparison, Report, check, forward_only
 from engine.explain.terms import gradcheck
 from engine.language.functions import ACTIVATIONS
-from engine.model.network import REDUCTIONS, Network
+from engine.model.network import Network
 from engine.recording.tape import Tape, record
+from engine.registry import REDUCTIONS
 from engine.tables.cells import Cell
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from engine import Network
 from engine.explain.line_parts import writer_for
-from engine.files.options import OPTIONS
 from engine.notation import NOTATIONS
 from engine.recording.plan import Plan, plan
 from engine.tables.cells import CELLS, Cell
@@ -26,11 +25,6 @@ def model(**options: object) -> Plan:
 def listing(prepared: Plan, notation: str) -> list[str]:
     writer = writer_for(prepared, notation)
     return [writer.line(line) for line in prepared.program.lines]
-
-
-def test_the_option_offers_every_notation() -> None:
-    assert OPTIONS["notation"].choices == tuple(NOTATIONS)
-    assert OPTIONS["notation"].default == "ng"
 
 
 @pytest.mark.parametrize("notation", list(NOTATIONS))
