@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.debug.debugger import Debugger
 from engine.debug.whatif import Branch
 from engine.explain.line_parts import writer_for
-from engine.model.program import Point
 from engine.notation import NOTATIONS
 from engine.session import Session
+from rnn_tui.control.desk import Desk
 from rnn_tui.control.edits import Edits
 from rnn_tui.control.findings import Findings
 from rnn_tui.control.footer import footer
 from rnn_tui.control.pages import Flow, Page, Program, Weights
+from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
 from rnn_tui.control.training import Training
 from rnn_tui.control.why import Why
 from rnn_tui.control.yours import Yours
-from rnn_tui.frame import Frame, PageName, Selection
+from rnn_tui.frame import Frame, PageName
 from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
 
@@ -29,53 +28,34 @@ if TYPE_CHECKING:
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 """Lines a second."""
-LOG_LINES = 200
-LOGGED_OVER = 1_000_000
-"""Points that a move passes at most for logpoints to be looked up."""
 
 
-class Controller:
-    """One debugger, what the person has chosen to look at in it, and the immutable `Frame` that is made of both.
+class Controller(Desk):
+    """A desk with its pages: `refresh` makes the immutable `Frame` of what there is to see after any of the calls.
 
-    It knows no screen: `say` is told what the person shall read, `refresh` gives what there is to see after any of the calls. Those that
-    return a boolean say whether they got anywhere.
+    It knows no screen. Calls that return a boolean say whether they got anywhere.
     """
 
     def __init__(
         self, session: Session, look: Look, say: Callable[[str], None], lockstep: Lockstep | None = None
     ) -> None:
-        self.session = session
-        self.lockstep = lockstep
-        """The user's own program, in step with the debugger's."""
-        self.say = say
-        self.selection = Selection()
-        self.notation: str = session.options["notation"]
-        self.writer = writer_for(self.debugger.plan, self.notation)
-        self.running = False
-        """Whether it shall `tick`, `rate` times a second."""
-        self.stops, self.edits = Stops(self), Edits(self)
-        self.why, self.training, self.findings = Why(self), Training(self), Findings(self)
-        self.pages: dict[PageName, Page] = {
-            "program": Program(self),
-            "flow": Flow(self),
-            "weights": Weights(self),
-            "training": self.training,
-            "findings": self.findings,
-            "yours": Yours(self),
-        }
+        super().__init__(session, say, lockstep)
         self._look = look
         self._speed = 3
-        self._logged: list[str] = []
-        self._log_from = 0
-        self._frame: Frame | None = None
+        self.stops, self.edits = Stops(self), Edits(self)
+        self.why = Why(self, self.stops, lambda: self.page)
+        self.trainer, self.findings = Training(self, self.stops), Findings(self, self.stops)
+        self.pages: dict[PageName, Page] = {
+            "program": Program(self, self.stops),
+            "flow": Flow(self, self.stops),
+            "weights": Weights(self, self.stops),
+            "training": self.trainer,
+            "findings": self.findings,
+            "yours": Yours(self, self.stops),
+        }
         if lockstep is not None:
             self.choose(page="yours")
             self.page.step(lockstep.first)
-
-    @property
-    def debugger(self) -> Debugger:
-        """The one debugger; `take` puts another in its place."""
-        return self.session.debugger
 
     @property
     def page(self) -> Page:
@@ -88,11 +68,6 @@ class Controller:
         return self.why if self.selection.asked else self.page
 
     # What is seen
-
-    @property
-    def frame(self) -> Frame:
-        """What was shown last."""
-        return self._frame or self.refresh()
 
     def refresh(self) -> Frame:
         """What there is to see now."""
@@ -110,10 +85,10 @@ class Controller:
             classes=data.classes,
             notes=(
                 *((each.source, debugger.watched(each)) for each in debugger.watches),
-                *(("", text) for text in self._logged),
+                *(("", text) for text in self.logged),
             ),
             findings=self.findings.known(),
-            keys=footer(self),
+            keys=footer(self, self.page, self.here, self.rate),
             original=debugger.original_view if isinstance(debugger, Branch) else None,
             edits=debugger.edits if isinstance(debugger, Branch) else (),
             lockstep=self.lockstep,
@@ -121,21 +96,10 @@ class Controller:
         self._frame = self.here.fill(frame)
         return self._frame
 
-    def choose(self, **changes: object) -> None:
-        """Other choices of what to look at, by the names of `Selection`."""
-        self.selection = replace(self.selection, **changes)  # pyright: ignore[reportArgumentType]
-
     def turn_to(self, page: PageName) -> None:
         """Another page."""
         self.choose(page=page, asked=(), follow=0)
         self.page.opened()
-
-    def take(self, debugger: Debugger) -> None:
-        """Goes on with another debugger at the same point."""
-        self.session = replace(self.session, debugger=debugger)
-        self.findings.forget()
-        self.writer = writer_for(debugger.plan, self.notation)
-        self.choose(asked=(), follow=0, operand=None)
 
     def click(self, target: object, x: int, y: int) -> bool:
         """What a click on a target, at this place inside it, asks for."""
@@ -150,25 +114,9 @@ class Controller:
                 return self.here.click(target, x, y)
         return True
 
-    # Moves
-
-    def moved(self, moved: bool, *, keep_operand: bool = False) -> bool:
-        """What a move of the debugger does to what is looked at; `moved` again."""
-        operand = self.selection.operand if keep_operand else None
-        self.choose(operand=operand, line=None, asked=(), follow=0)
-        self._log()
-        return moved
-
-    def _log(self) -> None:
-        """What logpoints say on the way here, when it was a way forward."""
-        position = self.debugger.position
-        said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
-        self._logged = [*self._logged, *said][-LOG_LINES:]
-        self._log_from = position
-
-    def go(self, to: Point | int) -> bool:
-        """To a point or a position."""
-        return self.moved(self.debugger.go(to))
+    def search(self, direction: int) -> Search | None:
+        """A search for the next breakpoint (1) or the one before (−1), to be run; None when the page has what is to be looked for."""
+        return self.stops.search(direction) if self.page.seek(direction) is None else None
 
     # Running
 
@@ -205,7 +153,6 @@ class Controller:
         names = list(NOTATIONS)
         self.notation = name if name in NOTATIONS else names[(names.index(self.notation) + 1) % len(names)]
         self.writer = writer_for(self.debugger.plan, self.notation)
-        self.findings.forget()
         self.choose(operand=None)
         self.say(f"Notation: {self.notation}, {NOTATIONS[self.notation].source}")
 

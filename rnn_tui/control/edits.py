@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from engine.debug.edits import ACTIVATION, FLIP, FLOW
 from engine.debug.whatif import Branch, hand_over, what_if
 from engine.errors import InputError
 from engine.language.derive import gradient
 from engine.language.functions import ACTIVATIONS
+from rnn_tui.control.desk import Desk
 from rnn_tui.frame import Frame
-
-if TYPE_CHECKING:
-    from rnn_tui.control.controller import Controller
 
 
 class Edits:
@@ -22,17 +18,17 @@ class Edits:
     `say` was told why it cannot be.
     """
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     def set_cell(self) -> str:
         """A new value of the cell under the cursor."""
-        place = _cell(self._controller.frame)
+        place = _cell(self._desk.frame)
         return f"{place} = " if place else ""
 
     def change_weight(self) -> str:
         """A new value of the weight under the cursor, or of one that leads from step to step."""
-        frame, debugger = self._controller.frame, self._controller.debugger
+        frame, debugger = self._desk.frame, self._desk.debugger
         weights = debugger.program.parameters
         if _name(frame) in weights:
             return f"{_cell(frame)} = "
@@ -41,16 +37,16 @@ class Edits:
 
     def replace_activation(self) -> str | None:
         """Another activation."""
-        network = self._controller.debugger.network
+        network = self._desk.debugger.network
         if not network.table.has_activation:
-            self._controller.say(f"The cell {network.table.name} has its own activations.")
+            self._desk.say(f"The cell {network.table.name} has its own activations.")
             return None
         other = next(each.name for each in ACTIVATIONS if each.name != network.activation)
         return f"{ACTIVATION} = {other}"
 
     def flip_label(self) -> str | None:
         """Another label for the sample under the cursor."""
-        frame, debugger = self._controller.frame, self._controller.debugger
+        frame, debugger = self._desk.frame, self._desk.debugger
         network, t = debugger.network, frame.view.point.t
         step = f"@{t or debugger.program.steps}" if network.predict == "every" else ""
         place = f"y{step}[{_sample(frame)}]"
@@ -60,8 +56,8 @@ class Edits:
 
     def zero_gradient(self) -> None:
         """The gradient under the cursor, or of what is under it, becomes zero at this time step."""
-        frame = self._controller.frame
-        program, t = self._controller.debugger.program, _step(frame)
+        frame = self._desk.frame
+        program, t = self._desk.debugger.program, _step(frame)
         name = _name(frame) or program.output
         backward = {line.name for line in program.lines if line.phase == "backward"}
         name = name if name in backward else gradient(name) if gradient(name) in backward else gradient(program.output)
@@ -70,9 +66,9 @@ class Edits:
 
     def cut_flow(self) -> None:
         """Nothing flows back from this time step to the one before."""
-        t = self._controller.frame.view.point.t
+        t = self._desk.frame.view.point.t
         if not t:
-            self._controller.say("Go to the time step from which nothing shall flow back.")
+            self._desk.say("Go to the time step from which nothing shall flow back.")
             return
         self._try(f"{FLOW}@{t} = 0")
 
@@ -80,31 +76,31 @@ class Edits:
         try:
             self.edit(text)
         except InputError as error:
-            self._controller.say(str(error))
+            self._desk.say(str(error))
 
     def edit(self, text: str) -> None:
         """Runs the present iteration on with an edit; InputError for one that cannot be."""
-        controller = self._controller
-        controller.running = controller.training.on = False
-        debugger, own = controller.debugger, controller.writer.spelling.own(text)
-        controller.take(what_if(debugger, own, iteration=debugger.view.point.iteration))
+        desk = self._desk
+        desk.running = desk.training = False
+        debugger, own = desk.debugger, desk.writer.spelling.own(text)
+        desk.take(what_if(debugger, own, iteration=debugger.view.point.iteration))
 
     def undo(self) -> None:
         """Takes the last edit back."""
-        debugger = self._controller.debugger
+        debugger = self._desk.debugger
         if not isinstance(debugger, Branch):
-            self._controller.say("Nothing is set: e asks what to set.")
+            self._desk.say("Nothing is set: e asks what to set.")
             return
         hand_over(debugger, debugger.undone)
-        self._controller.take(debugger.undone)
-        self._controller.say(f"undone: {debugger.edits[-1].text}")
+        self._desk.take(debugger.undone)
+        self._desk.say(f"undone: {debugger.edits[-1].text}")
 
     def beside(self) -> None:
         """The original and the difference beside the numbers, or no longer."""
-        if not isinstance(self._controller.debugger, Branch):
-            self._controller.say("Nothing is set, so there is only the original: e asks what to set.")
+        if not isinstance(self._desk.debugger, Branch):
+            self._desk.say("Nothing is set, so there is only the original: e asks what to set.")
             return
-        self._controller.choose(beside=not self._controller.selection.beside, operand=None)
+        self._desk.choose(beside=not self._desk.selection.beside, operand=None)
 
 
 def _name(frame: Frame) -> str | None:

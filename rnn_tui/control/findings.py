@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
+from rnn_tui.control.stops import Stops
 from rnn_tui.targets import ToFinding
 
 if TYPE_CHECKING:
     from engine.explain.findings import Finding
-    from rnn_tui.control.controller import Controller
 
 
 class Findings(Page):
@@ -17,9 +18,10 @@ class Findings(Page):
 
     enters = "go there"
 
-    def __init__(self, controller: Controller) -> None:
-        super().__init__(controller)
+    def __init__(self, desk: Desk, stops: Stops) -> None:
+        super().__init__(desk, stops)
         self._known: dict[int, tuple[Finding, ...]] = {}
+        self._known_of = desk.debugger, desk.notation
 
     def panes(self, height: int) -> Heights:
         return {"listing": "1fr", "findings": "1fr"}
@@ -27,44 +29,42 @@ class Findings(Page):
     def works(self, action: str) -> bool:
         return action in ("enter", "cell(0,-1)")
 
-    def forget(self) -> None:
-        """What is known of iterations that are no longer the debugger's, or are written otherwise."""
-        self._known = {}
-
     def known(self) -> tuple[Finding, ...] | None:
         """The present iteration's: looked for when they are asked for, and otherwise where that takes no time; None: not looked for."""
-        controller = self.controller
-        debugger, asked = controller.debugger, controller.selection.page == "findings"
+        desk = self.desk
+        debugger, asked = desk.debugger, desk.selection.page == "findings"
+        if self._known_of != (debugger, desk.notation):
+            self._known, self._known_of = {}, (debugger, desk.notation)
         if debugger.position == 0 and not asked:
             return None  # nothing is computed yet
         from engine.explain.findings import findings, quick  # not before the first picture
 
         iteration = debugger.view.point.iteration
-        busy = controller.running or controller.training.on or not quick(debugger.plan)
+        busy = desk.running or desk.training or not quick(debugger.plan)
         if iteration not in self._known and (asked or not busy):
-            found = tuple(findings(debugger, iteration, controller.writer.spelling.name))
+            found = tuple(findings(debugger, iteration, desk.writer.spelling.name))
             self._known = {**self._known, iteration: found}
         return self._known.get(iteration)
 
     def cursor(self, rows: int, columns: int) -> None:
         """To the next finding, or the one before."""
-        frame = self.controller.frame
+        frame = self.desk.frame
         last = len(frame.findings or ()) - 1
-        self.controller.choose(finding=max(0, min(frame.finding + rows + columns, last)))
+        self.desk.choose(finding=max(0, min(frame.finding + rows + columns, last)))
 
     def enter(self) -> bool:
-        return self._go_to(self.controller.frame.finding)
+        return self._go_to(self.desk.frame.finding)
 
     def click(self, target: object, x: int, y: int) -> bool:
         return self._go_to(target.number) if isinstance(target, ToFinding) else True
 
     def _go_to(self, number: int) -> bool:
         """To the point where a finding can be seen, the cursor at its cell."""
-        found = self.controller.frame.findings
+        found = self.desk.frame.findings
         if found:
             index = found[number].index or (0, 0)
             row = index[0] if index[1:] else 0
-            self.controller.choose(page="program", finding=number, row=row, column=index[-1])
-            self.controller.go(found[number].position)
-            self.controller.say("5 leads back to the findings")
+            self.desk.choose(page="program", finding=number, row=row, column=index[-1])
+            self.desk.go(found[number].position)
+            self.desk.say("5 leads back to the findings")
         return True

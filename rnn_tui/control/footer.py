@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from engine.debug.whatif import Branch
 from rnn_tui.bindings import COMMANDS, EDITED, FOOTER_ORDER
+from rnn_tui.control.desk import Desk
+from rnn_tui.control.pages import Page
 
-if TYPE_CHECKING:
-    from rnn_tui.control.controller import Controller
 
-
-def footer(controller: Controller) -> tuple[tuple[str, str, str], ...]:
-    """(keys, label, action), only of what works."""
+def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, str, str], ...]:
+    """(keys, label, action), only of what works: `page` is the chosen one, `here` what is open over it, `rate` in lines a second."""
     by_action = {command.action: command for command in COMMANDS}
     names = {
-        "enter": controller.here.enters,
-        "run": f"pause (+ − {controller.rate}/s)" if controller.running else "",
-        "train": "pause training" if controller.training.on else "",
+        "enter": here.enters,
+        "run": f"pause (+ − {rate}/s)" if desk.running else "",
+        "train": "pause training" if desk.training else "",
     }
-    working = [by_action[action] for action in (*EDITED, *FOOTER_ORDER) if _works(controller, action)]
+    working = [by_action[action] for action in (*EDITED, *FOOTER_ORDER) if _works(desk, page, action)]
     return tuple((each.footer_keys, names.get(each.action) or each.footer, each.action) for each in working)
 
 
-def _works(controller: Controller, action: str) -> bool:
+def _works(desk: Desk, page: Page, action: str) -> bool:
     match action:
         case "continue":
-            return bool(controller.debugger.breakpoints) or controller.page.works(action)
+            return bool(desk.debugger.breakpoints) or page.works(action)
         case "enter" | "train" | "cell(0,-1)" | "operand(1)" | "examine":
-            return controller.page.works(action)
+            return page.works(action)
         case "undo_edit" | "beside":
-            return isinstance(controller.debugger, Branch)
+            return isinstance(desk.debugger, Branch)
         case "sample(1)":
-            return len(controller.session.data.X) > 1
+            return len(desk.session.data.X) > 1
         case _:
             return True

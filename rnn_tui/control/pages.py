@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from engine.explain.why import Cell
 from engine.language.derive import gradient
+from rnn_tui.control.desk import Desk
+from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame, cell_of_part
 from rnn_tui.panes.ledger import weight_cell
 from rnn_tui.targets import ToCell, ToWeight, cell_at
-
-if TYPE_CHECKING:
-    from rnn_tui.control.controller import Controller
 
 Heights: TypeAlias = dict[str, str | int]
 """Panes by name, and how high each is: in lines (7), or its share of what is left ("2fr")."""
@@ -25,8 +24,9 @@ class Page:
     needs_file: bool = False
     """Whether Enter asks for a file first."""
 
-    def __init__(self, controller: Controller) -> None:
-        self.controller = controller
+    def __init__(self, desk: Desk, stops: Stops) -> None:
+        self.desk = desk
+        self.stops = stops
 
     def panes(self, height: int) -> Heights:
         """The panes in the body of a screen of this height."""
@@ -61,23 +61,23 @@ class Page:
 
     def step(self, lines: int) -> bool:
         """Some lines on, or back when negative."""
-        return self.controller.moved(self.controller.debugger.step(lines))
+        return self.desk.moved(self.desk.debugger.step(lines))
 
     def time_step(self, direction: int) -> bool:
         """One time step on or back; on the same line, the cell cursor stays in its picture."""
-        debugger, stops = self.controller.debugger, self.controller.stops
-        before = stops.present
+        debugger = self.desk.debugger
+        before = self.stops.present
         moved = debugger.next() if direction > 0 else debugger.previous()
-        return self.controller.moved(moved, keep_operand=before == stops.present)
+        return self.desk.moved(moved, keep_operand=before == self.stops.present)
 
     def phase(self, direction: int) -> bool:
         """To the end of the phase, or its start."""
-        debugger = self.controller.debugger
-        return self.controller.moved(debugger.finish() if direction > 0 else debugger.start_of_phase())
+        debugger = self.desk.debugger
+        return self.desk.moved(debugger.finish() if direction > 0 else debugger.start_of_phase())
 
     def tick(self) -> bool:
         """One line on while it is running; False where it shall stop."""
-        return self.step(1) and not self.controller.stops.reached()
+        return self.step(1) and not self.stops.reached()
 
     def seek(self, direction: int) -> bool | None:
         """To the next place that is looked for without breakpoints, or the one before; None where there are only breakpoints."""
@@ -85,13 +85,13 @@ class Page:
 
     def list(self, step: int) -> None:
         """Moves the cursor of the left column."""
-        self.controller.stops.list(step)
+        self.stops.list(step)
 
     # Cursor and questions
 
     def pictured(self) -> Frame:
         """The frame whose parts the cell cursor moves in."""
-        return self.controller.frame
+        return self.desk.frame
 
     def cursor(self, rows: int, columns: int) -> None:
         """Moves the cursor; here the cell cursor inside its picture."""
@@ -102,7 +102,7 @@ class Page:
         assert values is not None
         row = max(0, min(frame.cell[0] + rows, values.shape[0] - 1))
         column = max(0, min(frame.cell[1] + columns, values.shape[1] - 1))
-        self.controller.choose(row=row, column=column)
+        self.desk.choose(row=row, column=column)
 
     def tab(self, step: int) -> None:
         """The cursor into the next picture; here of this line."""
@@ -111,7 +111,7 @@ class Page:
             return
         pictures = [i for i, part in enumerate(frame.parts) if part.values is not None]
         at = pictures.index(frame.inspected)
-        self.controller.choose(operand=pictures[(at + step) % len(pictures)])
+        self.desk.choose(operand=pictures[(at + step) % len(pictures)])
 
     def enter(self) -> bool:
         """Asks about what is under the cursor, or goes there. False when it got nowhere."""
@@ -138,22 +138,22 @@ class Program(Page):
         return {"listing": "1fr", **({"line": "3fr", "flow": "2fr"} if height >= 30 else {"line": "1fr", "flow": 6})}
 
     def works(self, action: str) -> bool:
-        return self.controller.debugger.position > 0 and action in ("enter", "cell(0,-1)", "operand(1)")
+        return self.desk.debugger.position > 0 and action in ("enter", "cell(0,-1)", "operand(1)")
 
     def enter(self) -> bool:
-        frame = self.controller.frame
+        frame = self.desk.frame
         if frame.inspected is not None and frame.cell is not None:
             cell = cell_of_part(frame)
             if cell is None:
-                self.controller.say("This is computed within the line: ask one of its other numbers.")
+                self.desk.say("This is computed within the line: ask one of its other numbers.")
             else:
-                self.controller.why.ask(cell)
+                self.desk.ask(cell)
         return True
 
     def click(self, target: object, x: int, y: int) -> bool:
         if isinstance(target, ToCell):
             row, column = cell_at(target, x, y)
-            self.controller.choose(operand=target.part, row=row, column=column)
+            self.desk.choose(operand=target.part, row=row, column=column)
         return True
 
 
@@ -167,24 +167,24 @@ class Weights(Page):
         return action in ("enter", "cell(0,-1)", "operand(1)")
 
     def cursor(self, rows: int, columns: int) -> None:
-        cell = weight_cell(self.controller.frame)
+        cell = weight_cell(self.desk.frame)
         row, column = cell.place
-        self.controller.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name)
+        self.desk.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name)
 
     def tab(self, step: int) -> None:
-        names = self.controller.debugger.program.parameters
-        at = names.index(weight_cell(self.controller.frame).name)
-        self.controller.choose(parameter=names[(at + step) % len(names)])
+        names = self.desk.debugger.program.parameters
+        at = names.index(weight_cell(self.desk.frame).name)
+        self.desk.choose(parameter=names[(at + step) % len(names)])
 
     def enter(self) -> bool:
-        view, cell = self.controller.frame.view, weight_cell(self.controller.frame)
+        view, cell = self.desk.frame.view, weight_cell(self.desk.frame)
         slope = gradient(cell.name)
         down_to = view.summed_to(slope) or 1
-        self.controller.why.ask(Cell(slope, view.point.iteration, None, cell.cell, down_to=down_to))
+        self.desk.ask(Cell(slope, view.point.iteration, None, cell.cell, down_to=down_to))
         return True
 
     def click(self, target: object, x: int, y: int) -> bool:
         if isinstance(target, ToWeight):
             row, column = cell_at(target, x, y)
-            self.controller.choose(parameter=target.parameter, row=row, column=column)
+            self.desk.choose(parameter=target.parameter, row=row, column=column)
         return True

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from engine.language.derive import gradient
+from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.search import EnoughError
+from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame
 from rnn_tui.targets import ToIteration, moment_at
-
-if TYPE_CHECKING:
-    from rnn_tui.control.controller import Controller
 
 TRAIN_FOR = 0.04
 """Seconds of training between two pictures of it."""
@@ -26,10 +24,8 @@ class Training(Page):
 
     enters = "go there"
 
-    def __init__(self, controller: Controller) -> None:
-        super().__init__(controller)
-        self.on = False
-        """Whether it shall `train`, again and again."""
+    def __init__(self, desk: Desk, stops: Stops) -> None:
+        super().__init__(desk, stops)
         self._trained = 0
 
     def panes(self, height: int) -> Heights:
@@ -39,15 +35,15 @@ class Training(Page):
         return action in ("enter", "train", "cell(0,-1)")
 
     def fill(self, frame: Frame) -> Frame:
-        return replace(frame, history=dict(self.controller.debugger.history))
+        return replace(frame, history=dict(self.desk.debugger.history))
 
     def toggle(self) -> None:
         """Trains on, iteration after iteration; pauses when it does so already."""
-        self.on = not self.on
-        if self.on:
-            self.controller.running = False
-            self.controller.turn_to("training")
-            self._trained = 1 + max(self.controller.debugger.history, default=-1)
+        self.desk.training = not self.desk.training
+        if self.desk.training:
+            self.desk.running = False
+            self.desk.choose(page="training", asked=(), follow=0)
+            self._trained = 1 + max(self.desk.debugger.history, default=-1)
             self.train()
 
     def train(self) -> None:
@@ -58,35 +54,35 @@ class Training(Page):
             if time.monotonic() > until:
                 raise EnoughError
 
-        debugger = self.controller.debugger
+        debugger = self.desk.debugger
         with contextlib.suppress(EnoughError):
             debugger.start(self._trained + TRAIN_AT_MOST, report)
         self._trained = max(debugger.history, default=-1) + 1
-        self.controller.choose(moment=(self._trained - 1, self.controller.frame.moment[1]))
+        self.desk.choose(moment=(self._trained - 1, self.desk.frame.moment[1]))
 
     def cursor(self, rows: int, columns: int) -> None:
         """By one time step or one iteration."""
-        iteration, t = self.controller.frame.moment
-        debugger = self.controller.debugger
+        iteration, t = self.desk.frame.moment
+        debugger = self.desk.debugger
         last, steps = max(debugger.history, default=0), debugger.program.steps
-        self.controller.choose(moment=(max(0, min(iteration + columns, last)), max(1, min(t + rows, steps))))
+        self.desk.choose(moment=(max(0, min(iteration + columns, last)), max(1, min(t + rows, steps))))
 
     def enter(self) -> bool:
         """To the iteration and time step under the cursor: where its error arrives."""
-        self.on = False
-        iteration, t = self.controller.frame.moment
-        program = self.controller.debugger.program
+        self.desk.training = False
+        iteration, t = self.desk.frame.moment
+        program = self.desk.debugger.program
         written = int(program.written(gradient(program.output), t))
-        self.controller.choose(page="program", moment=None)
-        moved = self.controller.go(1 + iteration * program.length + written)
-        self.controller.say("4 leads back to the training view")
+        self.desk.choose(page="program", moment=None)
+        moved = self.desk.go(1 + iteration * program.length + written)
+        self.desk.say("4 leads back to the training view")
         return moved
 
     def click(self, target: object, x: int, y: int) -> bool:
         """Moves the cursor; a second click on the same place goes there."""
         if not isinstance(target, ToIteration):
             return True
-        moment = moment_at(target, x, y, self.controller.debugger.program.steps)
-        again = moment == self.controller.selection.moment
-        self.controller.choose(moment=moment)
+        moment = moment_at(target, x, y, self.desk.debugger.program.steps)
+        again = moment == self.desk.selection.moment
+        self.desk.choose(moment=moment)
         return self.enter() if again else True

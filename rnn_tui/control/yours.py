@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
+from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame
 from rnn_tui.targets import ToCell, ToSource, cell_at
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
-    from rnn_tui.control.controller import Controller
 
 
 class Yours(Page):
     """The user's source beside what its lines made and what the reference has there. Moves are those of the user's program."""
 
-    def __init__(self, controller: Controller) -> None:
-        super().__init__(controller)
-        self.needs_file = controller.lockstep is None
+    def __init__(self, desk: Desk, stops: Stops) -> None:
+        super().__init__(desk, stops)
+        self.needs_file = desk.lockstep is None
         if self.needs_file:
             self.enters = "open"
 
@@ -32,7 +33,7 @@ class Yours(Page):
 
     @property
     def _at(self) -> int:
-        return self.controller.selection.execution
+        return self.desk.selection.execution
 
     def panes(self, height: int) -> Heights:
         return {**self.side(), "beside": "2fr", **({"line": "1fr"} if height >= 24 and not self.needs_file else {})}
@@ -45,76 +46,76 @@ class Yours(Page):
             case "enter":
                 return True
             case "examine":
-                return self.controller.lockstep is not None
+                return self.desk.lockstep is not None
             case "continue":
-                return self.controller.lockstep is not None and self.controller.lockstep.report.verdict == "wrong"
+                return self.desk.lockstep is not None and self.desk.lockstep.report.verdict == "wrong"
             case "cell(0,-1)" | "operand(1)":
-                return self.controller.lockstep is not None and self.controller.lockstep.value(self._at) is not None
+                return self.desk.lockstep is not None and self.desk.lockstep.value(self._at) is not None
             case _:
                 return False
 
     def opened(self) -> None:
         """Follows the debugger."""
-        lockstep, position = self.controller.lockstep, self.controller.debugger.position
+        lockstep, position = self.desk.lockstep, self.desk.debugger.position
         if lockstep is not None and lockstep.position(self._at) != position:
-            self.controller.choose(execution=lockstep.at(position), source=None)
+            self.desk.choose(execution=lockstep.at(position), source=None)
 
     # Moves
 
     def _go(self, lockstep: Lockstep, to: int | None) -> bool:
         """To an execution, the debugger to the same place in the reference, if there is one."""
         if to is None or not 0 <= to < len(lockstep) or to == self._at:
-            return self.controller.moved(False)
+            return self.desk.moved(False)
         position, value = lockstep.position(to), lockstep.value(to)
-        if position is not None and self.controller.debugger.position != position:
-            self.controller.debugger.go(position)
+        if position is not None and self.desk.debugger.position != position:
+            self.desk.debugger.go(position)
         sample = value.entry.sample if value is not None and value.entry is not None else None
-        self.controller.moved(True, keep_operand=True)
-        self.controller.choose(execution=to, source=None, sample=sample)
+        self.desk.moved(True, keep_operand=True)
+        self.desk.choose(execution=to, source=None, sample=sample)
         return True
 
     def step(self, lines: int) -> bool:
-        lockstep = self.controller.lockstep
+        lockstep = self.desk.lockstep
         return super().step(lines) if lockstep is None else self._go(lockstep, self._at + lines)
 
     def time_step(self, direction: int) -> bool:
-        lockstep = self.controller.lockstep
+        lockstep = self.desk.lockstep
         if lockstep is None:
             return super().time_step(direction)
         return self._go(lockstep, lockstep.same_line(self._at, direction))
 
     def phase(self, direction: int) -> bool:
-        lockstep = self.controller.lockstep
+        lockstep = self.desk.lockstep
         return super().phase(direction) if lockstep is None else self._go(lockstep, lockstep.phase(self._at, direction))
 
     def tick(self) -> bool:
-        return self.step(1) if self.controller.lockstep is not None else super().tick()
+        return self.step(1) if self.desk.lockstep is not None else super().tick()
 
     def seek(self, direction: int) -> bool | None:
         """To the next line that makes what the reference does not have, or the one before."""
-        lockstep = self.controller.lockstep
+        lockstep = self.desk.lockstep
         if lockstep is None:
             return None
         moved = self._go(lockstep, lockstep.next_wrong(self._at, direction))
         if not moved:
-            self.controller.say(f"Nothing {'after' if direction > 0 else 'before'} this differs from the reference.")
+            self.desk.say(f"Nothing {'after' if direction > 0 else 'before'} this differs from the reference.")
         return moved
 
     def list(self, step: int) -> None:
-        lockstep = self.controller.lockstep
+        lockstep = self.desk.lockstep
         if lockstep is None:
             return
-        now = self.controller.selection.source or lockstep.executions[self._at].line
-        self.controller.choose(source=max(1, min(now + step, len(lockstep.source.lines))))
+        now = self.desk.selection.source or lockstep.executions[self._at].line
+        self.desk.choose(source=max(1, min(now + step, len(lockstep.source.lines))))
 
     # Cursor and questions
 
     def pictured(self) -> Frame:
-        return self.controller.frame.beside or self.controller.frame
+        return self.desk.frame.beside or self.desk.frame
 
     def enter(self) -> bool:
         """Why the reference has its number there; with another line chosen, goes to where that line runs."""
-        lockstep, frame = self.controller.lockstep, self.controller.frame
+        lockstep, frame = self.desk.lockstep, self.desk.frame
         if lockstep is None:
             return False
         if frame.selection.source is not None:
@@ -122,27 +123,27 @@ class Yours(Page):
         cell = frame.beside.cell if frame.beside is not None else None
         asked = None if cell is None else lockstep.asked(self._at, *cell)
         if asked is None:
-            self.controller.say("The reference has no number here to explain.")
+            self.desk.say("The reference has no number here to explain.")
         else:
-            self.controller.why.ask(asked)
+            self.desk.ask(asked)
         return True
 
     def _to_line(self, lockstep: Lockstep, line: int) -> bool:
         """To where a line runs next; round again at the end."""
         found = lockstep.runs(line, self._at)
         if found is None:
-            self.controller.say("This line makes no number.")
+            self.desk.say("This line makes no number.")
             return True
-        self.controller.choose(source=None)
+        self.desk.choose(source=None)
         return self._go(lockstep, found) or True
 
     def click(self, target: object, x: int, y: int) -> bool:
         match target:
-            case ToSource(line=line) if self.controller.lockstep is not None:
-                return self._to_line(self.controller.lockstep, line)
+            case ToSource(line=line) if self.desk.lockstep is not None:
+                return self._to_line(self.desk.lockstep, line)
             case ToCell():
                 row, column = cell_at(target, x, y)
-                self.controller.choose(operand=target.part, row=row, column=column)
+                self.desk.choose(operand=target.part, row=row, column=column)
             case _:
                 pass
         return True

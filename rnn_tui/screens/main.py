@@ -113,7 +113,7 @@ class MainScreen(Screen[None]):
         self.frame = self.controller.refresh()
         self._arrange()
         self._run.keep(1 / self.controller.rate if self.controller.running else None)
-        self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training.on else None)
+        self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training else None)
         if moved is False:
             self.app.bell()
 
@@ -180,10 +180,10 @@ class MainScreen(Screen[None]):
 
     def action_train(self) -> None:
         """Trains on, iteration after iteration, on the page of training; pauses when it does so already."""
-        self.show(self.controller.training.toggle())
+        self.show(self.controller.trainer.toggle())
 
     def _train_on(self) -> None:
-        self.show(self.controller.training.train())
+        self.show(self.controller.trainer.train())
 
     # Breakpoints, watches and the listing
 
@@ -200,7 +200,7 @@ class MainScreen(Screen[None]):
         if self.search is not None:
             self.search.cancelled = True
             return
-        self.search = search = self.controller.stops.search(direction)
+        self.search = search = self.controller.search(direction)
         if search is None:
             self.show()
         elif search.quick:

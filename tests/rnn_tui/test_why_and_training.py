@@ -92,7 +92,7 @@ async def test_a_number_is_followed_to_what_made_it_and_back() -> None:
 
 async def test_the_chain_reaches_the_loss_and_the_input() -> None:
     async with running() as driven:
-        driven.main.show(driven.controller.why.ask(Cell("dz", 0, 10, (3, 0))))
+        driven.main.show(driven.controller.ask(Cell("dz", 0, 10, (3, 0))))
         for name in ("da", "dlogits", "p", "logits"):
             places = [(n, cell) for term in driven.controller.why.followed() for n, cell in term]
             number = next(n for n, cell in places if cell.name == name)
@@ -112,10 +112,10 @@ async def test_by_mouse_alone() -> None:
 
 async def test_what_nothing_made_says_so_and_a_move_closes_the_explanation() -> None:
     async with running() as driven:
-        driven.main.show(driven.controller.why.ask(Cell("x", 0, 3, (0, 0))))
+        driven.main.show(driven.controller.ask(Cell("x", 0, 3, (0, 0))))
         await driven.pilot.pause()
         assert "given with the data" in driven.text()
-        driven.main.show(driven.controller.why.ask(Cell("Wa", 0, None, (0, 0))))
+        driven.main.show(driven.controller.ask(Cell("Wa", 0, None, (0, 0))))
         await driven.pilot.pause()
         assert "a weight as it was at the start" in driven.text()
         await driven.do("step(1)")
@@ -131,7 +131,7 @@ async def test_explanations_fit(size: tuple[int, int]) -> None:
             Cell("h", 0, 2, (0, 1)),
             Cell("dx", 0, 2, (0, 1)),
         ):
-            driven.main.show(driven.controller.why.ask(cell))
+            driven.main.show(driven.controller.ask(cell))
             await driven.pilot.pause()
             assert all(len(row) <= size[0] for row in driven.rows())
             await driven.do("cell(1,0)", "cell(0,1)")

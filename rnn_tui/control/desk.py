@@ -1,0 +1,91 @@
+"""What pages, stops, edits and explanations share: the session, what the person has chosen to look at, and moving through the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.debug.debugger import Debugger
+from engine.explain.line_parts import writer_for
+from engine.explain.why import Cell
+from engine.model.program import Point
+from engine.session import Session
+from rnn_tui.frame import Frame, Selection
+
+if TYPE_CHECKING:
+    from engine.doctor.report.lockstep import Lockstep
+
+LOG_LINES = 200
+LOGGED_OVER = 1_000_000
+"""Points that a move passes at most for logpoints to be looked up."""
+
+
+class Desk:
+    """One debugger and the person's choices. `say` is told what the person shall read."""
+
+    def __init__(self, session: Session, say: Callable[[str], None], lockstep: Lockstep | None = None) -> None:
+        self.session = session
+        self.lockstep = lockstep
+        """The user's own program, in step with the debugger's."""
+        self.say = say
+        self.selection = Selection()
+        self.notation: str = session.options["notation"]
+        self.writer = writer_for(self.debugger.plan, self.notation)
+        self.running = False
+        """Whether the program is run line by line, `rate` lines a second."""
+        self.training = False
+        """Whether the network is trained on, iteration after iteration."""
+        self.logged: tuple[str, ...] = ()
+        """What logpoints have said, the latest last."""
+        self._log_from = 0
+        self._frame: Frame | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """What was shown last."""
+        return self._frame or self.refresh()
+
+    def refresh(self) -> Frame:
+        """What there is to see now. The controller, which has the pages, makes it."""
+        raise NotImplementedError
+
+    @property
+    def debugger(self) -> Debugger:
+        """The one debugger; `take` puts another in its place."""
+        return self.session.debugger
+
+    def choose(self, **changes: object) -> None:
+        """Other choices of what to look at, by the names of `Selection`."""
+        self.selection = replace(self.selection, **changes)  # pyright: ignore[reportArgumentType]
+
+    def ask(self, *path: Cell) -> None:
+        """Opens the explanation of the last cell of a path; closes it when there is none."""
+        self.running = False
+        self.choose(asked=path, follow=0)
+
+    def take(self, debugger: Debugger) -> None:
+        """Goes on with another debugger at the same point."""
+        self.session = replace(self.session, debugger=debugger)
+        self.writer = writer_for(debugger.plan, self.notation)
+        self.choose(asked=(), follow=0, operand=None)
+
+    # Moves
+
+    def moved(self, moved: bool, *, keep_operand: bool = False) -> bool:
+        """What a move of the debugger does to what is looked at; `moved` again."""
+        operand = self.selection.operand if keep_operand else None
+        self.choose(operand=operand, line=None, asked=(), follow=0)
+        self._log()
+        return moved
+
+    def go(self, to: Point | int) -> bool:
+        """To a point or a position."""
+        return self.moved(self.debugger.go(to))
+
+    def _log(self) -> None:
+        """Adds what logpoints say on the way here, when it was a way forward."""
+        position = self.debugger.position
+        said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
+        self.logged = (*self.logged, *said)[-LOG_LINES:]
+        self._log_from = position
