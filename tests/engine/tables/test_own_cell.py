@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from engine.files.cell import read_cell
 from engine.files.trace import write_trace
 from engine.session import open_session
 from engine.tables.cells import CELLS, Cell
+from engine.tables.check import CellError
+from engine.tables.check import check as check_cell
 
 Array = np.ndarray[Any, Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -297,8 +300,10 @@ def test_an_equation_put_together_is_named_by_its_text(mgu: Path) -> None:
 
 @pytest.mark.parametrize("cell", list(CELLS.values()), ids=list(CELLS))
 def test_the_projects_own_cells_keep_the_same_rules(cell: Cell) -> None:
-    from dataclasses import replace
-
-    from engine.tables.check import check as check_cell
-
-    check_cell(replace(cell, name=f"my {cell.name}"))
+    own = replace(cell, name=f"my {cell.name}")
+    check_cell(own)
+    X, y = np.random.default_rng(0).normal(size=(3, 4, 2)), np.array([0, 1, 1])
+    tape, expected = (record(Network(inputs=2, outputs=2, cell=table), X, y) for table in (own, cell.name))
+    assert all(tape[f"d{name}"].tobytes() == expected[f"d{name}"].tobytes() for name in cell.parameters)
+    with pytest.raises(CellError, match="give it one of its own"):
+        check_cell(cell)

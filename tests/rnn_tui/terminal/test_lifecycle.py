@@ -83,7 +83,8 @@ def test_ctrl_c_is_a_key_and_does_not_quit(tmux):
     terminal = tmux()
     started(terminal)
     terminal.keys("C-c", "c")
-    terminal.wait_for("count 1")
+    assert "[exit" not in terminal.wait_for("count 1")
+    assert terminal.state()["alternate_on"] == 1
 
 
 def test_a_crash_exits_1_with_a_short_traceback_on_the_restored_terminal(tmux):
@@ -221,7 +222,10 @@ def test_closed_input(tmux):
 def test_characters_survive_an_ascii_stderr(tmux, environ):
     terminal = tmux()
     started(terminal, environ=environ)
-    terminal.wait_for("red ▀█ ±")
+    screen = terminal.wait_for("red ▀█ ±")
+    assert READY.search(screen) and "Error" not in screen
+    terminal.keys("q")
+    assert terminal.wait_for_exit() == 0
 
 
 @pytest.mark.parametrize(
