@@ -18,7 +18,7 @@ run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n 2 --durations 10 $(PYTEST_OPTIONS)
 
 check: lint types layers test
 
@@ -40,7 +40,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.installed-dev
-	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -q tests/engine/test_breakpoints.py -k only_its_own
+	$(BIN)/python -m pytest -q tests/engine/debug/test_breakpoints.py -k only_its_own --hypothesis-profile fuzz
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)

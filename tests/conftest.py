@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Nothing is timed. (Under CI Hypothesis has a profile of its own, which also draws the same examples each time.)
-if settings.default is not None and settings.default.deadline is not None:
-    settings.register_profile("untimed", parent=settings.default, deadline=None)
-    settings.load_profile("untimed")
+from tests.examples import WHOLE
+
+# Nothing is timed. How many examples: `thorough` runs as many as each test names, the default half of them (tests/examples.py), `fuzz` a
+# hundred times as many. (Under CI Hypothesis has a profile of its own, which also draws the same examples each time; ours keep that.)
+for profile, count in (("half", WHOLE // 2), ("thorough", WHOLE), ("fuzz", 100 * WHOLE)):
+    settings.register_profile(profile, parent=settings.default, deadline=None, max_examples=count)
+settings.load_profile("half")
 
 GOLDEN = Path(__file__).parent / "golden"
 

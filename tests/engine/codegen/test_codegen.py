@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -26,6 +26,7 @@ from engine.notation import NOTATIONS, Spelling, stored
 from engine.recording.tape import Tape
 from engine.session import Session, open_session
 from tests.engine import pytorch
+from tests.examples import examples
 
 NASTY = ("cat", "a,b", 'say "hi"', "#1", "dog # two", "1;2", "é", "it's", "two words")
 
@@ -136,7 +137,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("notation", list(NOTATIONS))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data_files(), models())
 def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], dict[str, Any]], model: dict[str, Any]):
     arrays, asked = file
@@ -160,7 +161,7 @@ def table(labels: list[str], values: np.ndarray[Any, Any], target: int, header: 
     return "".join(delimiter.join(row) + "\n" for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data())
 def test_any_model_on_any_table(data: st.DataObject) -> None:
     draw = data.draw

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
@@ -17,6 +16,7 @@ from engine.debug.predicates import FUNCTIONS, parse, truth
 from engine.debug.stops import Lines, TapePoints
 from engine.language.expression import ExpressionError
 from engine.session import open_session
+from tests.examples import examples
 
 MODELS: tuple[dict[str, Any], ...] = (
     {"activation": "relu"},
@@ -67,7 +67,7 @@ def condition_texts(debugger: Debugger) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data(), st.sampled_from(DEBUGGERS))
 def test_all_points_at_once_and_one_by_one_are_the_same(data: st.DataObject, debugger: Debugger) -> None:
     condition = condition_of(data.draw(condition_texts(debugger)), debugger.program)
@@ -78,7 +78,7 @@ def test_all_points_at_once_and_one_by_one_are_the_same(data: st.DataObject, deb
         assert alone[0] == found[offset], debugger.program.point(1 + offset)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.data(), st.integers(0, len(MODELS) - 1))
 def test_reverse_continue_is_the_last_hit_of_a_search_forward(data: st.DataObject, number: int) -> None:
     """Over three iterations; stops of every kind together."""
@@ -169,7 +169,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "1000")))
+@examples(1000)
 @given(
     st.one_of(
         st.text(max_size=60), st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES, max_size=40).map("".join)

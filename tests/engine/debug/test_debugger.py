@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.debug.debugger
 from engine import Breakpoint, Debugger, InputError, Line, Point, View, record
 from tests.engine.recording.test_same_bits import assert_same_bytes, shown
 from tests.engine.strategies import Case, case
+from tests.examples import examples
 
 Array = np.ndarray[Any, Any]
 PARAMETERS = ("Wx", "Wa", "ba", "Wy", "by")
@@ -173,7 +174,7 @@ MOVES = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(st.integers(1, 4), st.lists(MOVES, min_size=5, max_size=40))
 def test_every_move_goes_where_the_model_goes(steps: int, moves: list[tuple[Any, ...]]) -> None:
     debug, _ = debugger(steps)
@@ -207,7 +208,7 @@ def toggle_both(debug: Debugger, model: Model, steps: int, number: int, time: in
     assert debug.breakpoints == {Breakpoint(*one) for one in model.stops}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.integers(1, 4),
     st.lists(st.tuples(st.integers(0, 15), st.integers(0, 4)), min_size=1, max_size=4, unique=True),
@@ -291,7 +292,7 @@ def test_no_move_goes_before_the_start() -> None:
 # Every step has its inverse
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(1, 3), st.integers(0, 10**6), st.integers(1, 200))
 def test_back_is_the_exact_inverse_of_forward(steps: int, start: int, far: int) -> None:
     debug, _ = debugger(steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.debug.debugger import Debugger
@@ -12,6 +12,7 @@ from engine.errors import InputError
 from engine.model.program import Point
 from engine.session import open_session
 from engine.text import clean
+from tests.examples import examples
 
 DEBUGGER = open_session(None, {}).debugger
 LENGTH = DEBUGGER.program.length
@@ -123,7 +124,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(max_size=30) | st.lists(WORDS, max_size=5).map(" ".join), st.sampled_from(list(HERE)))
 @example("iteration 999999999 dz@7", "start")
 @example("t", "start")
@@ -140,7 +141,7 @@ def test_anything_typed_is_a_position_or_a_sentence(text: str, here: str) -> Non
     assert debugger.position == HERE[here]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 3 * LENGTH))
 def test_every_line_of_the_loops_can_be_named(number: int) -> None:
     point = DEBUGGER.program.point(number)

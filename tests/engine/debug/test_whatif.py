@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network, Tape, record
@@ -21,6 +21,7 @@ from engine.model.program import Line, Loop, carries_losses
 from engine.recording.plan import update_order
 from engine.session import open_session
 from tests.engine.strategies import Case, all_cases, case
+from tests.examples import examples
 
 Array = np.ndarray[Any, Any]
 
@@ -80,7 +81,7 @@ def test_what_is_no_edit_is_refused_in_one_sentence(text: str, says: str) -> Non
     assert "\n" not in str(refused.value)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.text(max_size=60) | st.text("da@t3[0,5]:=* +-.e\n", max_size=30))
 def test_any_text_is_an_edit_or_refused(text: str) -> None:
     try:
@@ -251,7 +252,7 @@ def naively(tape: Tape, edit: Edit, row: int | None) -> Tape:
     return new
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(all_cases(activations=("tanh", "sigmoid", "identity"), scales=(0.3, 1.0)), st.data())
 def test_random_edits_against_every_line_run_again(c: Case, data: st.DataObject) -> None:
     assume(not carries_losses(c.network))

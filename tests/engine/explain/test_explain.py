@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Network
@@ -17,6 +17,7 @@ from engine.explain.terms import Explanation, Factor, explain, explain_update, w
 from engine.recording.tape import Tape, record
 from engine.session import open_session
 from tests.engine.strategies import Case, case, cases
+from tests.examples import examples
 
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23}
 SUMS = ("dWx", "dWa", "dba")
@@ -79,7 +80,7 @@ def cells_of(draw: st.DrawFn, tape: Tape, name: str) -> tuple[int | None, tuple[
     return t, tuple(draw(st.integers(0, n - 1)) for n in tape[name].shape[1:])
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(st.data(), cases(), st.sampled_from(WRITTEN))
 def test_any_cell(data: st.DataObject, drawn: Case, name: str) -> None:
     tape = tape_of(drawn)
@@ -96,7 +97,7 @@ def test_any_cell(data: st.DataObject, drawn: Case, name: str) -> None:
             assert_factor(tape, factor)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.data(), cases(dtype="float32"), st.sampled_from(WRITTEN))
 def test_any_cell_in_single_precision(data: st.DataObject, drawn: Case, name: str) -> None:
     tape = tape_of(drawn)
@@ -109,7 +110,7 @@ def test_any_cell_in_single_precision(data: st.DataObject, drawn: Case, name: st
             assert_factor(tape, factor)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data(), cases(), st.sampled_from(SUMS))
 def test_a_sum_over_time(data: st.DataObject, drawn: Case, name: str) -> None:
     tape = tape_of(drawn)
@@ -157,7 +158,7 @@ def test_one_samples_share_of_a_whole_sum() -> None:
         assert_adds_up(share)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data(), cases())
 def test_what_no_line_writes_has_no_terms(data: st.DataObject, drawn: Case) -> None:
     tape = tape_of(drawn)

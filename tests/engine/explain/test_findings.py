@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from engine import Debugger, Network
 from engine.explain.findings import Finding, findings, first_seen
@@ -15,6 +15,7 @@ from engine.explain.line_parts import writer_for
 from engine.session import open_session
 from engine.tables.cells import Cell
 from tests.engine.strategies import Case, all_cases
+from tests.examples import examples
 
 HEALTHY = ("many_to_one", "sunspots", "temporal_order", "adding", "reber", "sonnet", "delayed_recall")
 X = np.random.default_rng(0).normal(size=(4, 6, 2))
@@ -173,7 +174,7 @@ def test_truncation_that_cuts_more_than_it_keeps() -> None:
     assert "truncation" not in [each.kind for each in found_in(truncate=5)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(all_cases())
 def test_every_finding_leads_to_a_point_and_its_quantity(drawn: Case) -> None:
     broken = Debugger(drawn.network, drawn.X, drawn.y, initial=drawn.initial, lengths=drawn.lengths)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Network
@@ -15,6 +15,7 @@ from engine.recording.tape import record
 from engine.session import open_session
 from engine.tables.cells import Cell
 from tests.engine.strategies import Case, case, cases
+from tests.examples import examples
 
 TWO_WAYS = Cell(
     name="two ways back",
@@ -43,7 +44,7 @@ LSTM = Cell(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.data(), cases())
 def test_the_gains_are_the_ratios_of_the_norms(data: st.DataObject, drawn: Case) -> None:
     tape = record(drawn.network, drawn.X, drawn.y, initial=drawn.initial)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import InputError, Network
@@ -15,6 +15,7 @@ from engine.explain.terms import explain
 from engine.recording.tape import Tape, record
 from engine.tables.cells import Cell
 from tests.engine.strategies import Case, all_cases, case
+from tests.examples import examples
 
 TIED = Cell(
     name="tied",  # a parameter in two places, one of them a product that is not with a whole state
@@ -29,7 +30,7 @@ def taped(drawn: Case) -> Tape:
     return record(drawn.network, drawn.X, drawn.y, initial=drawn.initial, lengths=drawn.lengths)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.data(), all_cases())
 def test_the_addends_are_the_terms_of_the_explanation_and_add_up(data: st.DataObject, drawn: Case) -> None:
     tape = taped(drawn)
@@ -48,7 +49,7 @@ def test_the_addends_are_the_terms_of_the_explanation_and_add_up(data: st.DataOb
     assert found.value == tape[name][index]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(all_cases())
 def test_the_samples_gradients_are_those_of_each_sample_alone(drawn: Case) -> None:
     tape = taped(drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.debug.debugger import Debugger, View
@@ -12,6 +12,7 @@ from engine.explain.line_parts import Part, anatomy, line_text, writer_for
 from engine.notation import NOTATIONS, Writer
 from engine.session import open_session
 from tests.engine.strategies import Case, case, cases
+from tests.examples import examples
 
 NOTATION = st.sampled_from(list(NOTATIONS))
 
@@ -39,7 +40,7 @@ def stored(view: View, part: Part) -> np.ndarray | None:
     return view.tape.at(part.name, part.t)
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(st.data(), cases(), NOTATION)
 def test_every_cell_of_every_picture_is_the_cell_it_says_it_is(data: st.DataObject, drawn: Case, notation: str) -> None:
     debugger, writer = debugger_of(drawn, notation)
@@ -70,7 +71,7 @@ def test_every_cell_of_every_picture_is_the_cell_it_says_it_is(data: st.DataObje
             assert part.values.size == whole.size
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data(), cases(), NOTATION)
 def test_the_last_picture_is_what_the_line_wrote(data: st.DataObject, drawn: Case, notation: str) -> None:
     debugger, writer = debugger_of(drawn, notation)
@@ -96,7 +97,7 @@ def test_the_last_picture_is_what_the_line_wrote(data: st.DataObject, drawn: Cas
         np.testing.assert_array_equal(np.ravel(term.values), lying.ravel())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data(), cases(), NOTATION)
 def test_one_samples_terms_add_up_to_the_batchs(data: st.DataObject, drawn: Case, notation: str) -> None:
     debugger, writer = debugger_of(drawn, notation)

@@ -8,7 +8,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from engine import InputError
 from engine.explain.reach import reach
@@ -17,6 +17,7 @@ from engine.recording.tape import Tape, record
 from engine.session import open_session
 from tests.engine.reference import QUANTITIES, forward, passes
 from tests.engine.strategies import Case, all_cases, case
+from tests.examples import examples
 
 
 def taped(drawn: Case) -> Tape:
@@ -43,7 +44,7 @@ def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
     return total
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(all_cases(predict="every"))
 def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
     tape = taped(drawn)
@@ -58,7 +59,7 @@ def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
                 np.testing.assert_allclose(found[s - 1], norms, rtol=1e-9, atol=1e-15)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(all_cases(predict="every"))
 def test_the_last_losses_alone_are_the_last_rows_of_all(drawn: Case) -> None:
     tape = taped(drawn)

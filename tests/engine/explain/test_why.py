@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
 from engine.explain.why import Cell, parse_place, to_json, why, zero_reason
 from engine.session import open_session
+from tests.examples import examples
 
 B, T, D, H, C = 3, 4, 2, 3, 2
 EPS = {"float64": np.finfo(np.float64).eps, "float32": np.finfo(np.float32).eps}
@@ -82,7 +83,7 @@ def check_factor(debugger: Debugger, factor: dict[str, Any]) -> None:
         check_factor(debugger, inner)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(st.data(), debuggers())
 def test_terms_add_up_and_factors_are_the_tapes_numbers(data: st.DataObject, debugger: Debugger) -> None:
     cell = drawn_cell(data, debugger)

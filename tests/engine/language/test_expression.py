@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.evaluate import evaluate
@@ -36,6 +36,7 @@ from engine.language.expression import (
 from engine.language.functions import FUNCTIONS
 from engine.notation import Symbols
 from tests.engine.strategies import Source, matrices, trees
+from tests.examples import examples
 
 VALUES: dict[str, Any] = {
     name: np.random.default_rng(number).uniform(0.5, 1.5, (3, 3))
@@ -87,13 +88,13 @@ def read(symbols: str) -> Expression:
 # Round trips
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(trees())
 def test_what_is_printed_as_source_parses_to_the_same_tree(tree: Expression) -> None:
     assert parse(show(tree, Source())) == tree
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(matrices())
 def test_the_printed_source_computes_what_the_tree_computes(tree: Expression) -> None:
     scope = {**VALUES, **{f.name: f.compute for f in FUNCTIONS.values()}}
@@ -102,7 +103,7 @@ def test_the_printed_source_computes_what_the_tree_computes(tree: Expression) ->
     np.testing.assert_array_equal(value(tree), expected)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(matrices())
 def test_symbols_have_just_the_parentheses_that_the_meaning_needs(tree: Expression) -> None:
     text = show(tree, SQUARE)
@@ -299,7 +300,7 @@ GRAMMAR = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(st.text(max_size=30) | GRAMMAR)
 def test_any_text_is_an_expression_or_an_error_of_its_own_kind(text: str) -> None:
     try:
@@ -313,14 +314,14 @@ def test_any_text_is_an_expression_or_an_error_of_its_own_kind(text: str) -> Non
 # Trees taken apart
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(matrices())
 def test_the_addends_of_a_tree_add_up_to_it(tree: Expression) -> None:
     assert not any(isinstance(term, Binary) and term.operator in "+-" for term in addends(tree))
     np.testing.assert_allclose(value(total(addends(tree))), value(tree), rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(matrices())
 def test_the_factors_of_a_tree_multiply_to_it(tree: Expression) -> None:
     assert not any(isinstance(factor, Binary) and factor.operator == "*" for factor in factors(tree))

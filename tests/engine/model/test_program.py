@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import InputError, Network, Point, Program
@@ -14,6 +14,7 @@ from engine.language.functions import FUNCTIONS
 from engine.model.program import START, Loop, build
 from engine.notation import Writer
 from engine.recording.plan import plan
+from tests.examples import examples
 
 PARAMETERS = ("Wx", "Wa", "ba", "Wy", "by")
 Row = tuple[str, int | None, str, str | None]
@@ -56,7 +57,7 @@ def test_every_activation_has_the_same_lines(activation: str) -> None:
     assert rows == contract(2)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(1, 12))
 def test_points_and_positions_are_each_others_inverse(steps: int) -> None:
     prog = program(steps)

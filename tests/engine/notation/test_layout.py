@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Network
@@ -19,6 +19,7 @@ from engine.notation.layout import COLUMN
 from engine.notation.tables import COLUMNS, ROWS, TURNED_WEIGHTS
 from engine.recording.plan import plan
 from tests.engine.strategies import Source
+from tests.examples import examples
 
 SIZES = {"B": 5, "D": 2, "H": 3, "C": 4}
 KNOWN: dict[str, Axes] = {
@@ -136,7 +137,7 @@ _PLACES = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.sampled_from(LAYOUTS), st.lists(_PLACES, min_size=1, max_size=4), st.data())
 def test_any_sum_of_products(layout: Layout, factors: list[str], data: st.DataObject) -> None:
     operators = [data.draw(st.sampled_from([" * ", " + ", " - "])) for _ in factors[1:]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Network
@@ -13,6 +13,7 @@ from engine.explain.line_parts import writer_for
 from engine.notation import NOTATIONS
 from engine.recording.plan import Plan, plan
 from engine.tables.cells import CELLS, Cell
+from tests.examples import examples
 
 Golden = Callable[[str, str], None]
 
@@ -67,7 +68,7 @@ USER = Cell(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.sampled_from([*CELLS.values(), USER]),
     st.sampled_from(["last", "every"]),

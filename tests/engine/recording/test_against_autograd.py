@@ -8,13 +8,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import engine.recording.plan
 from engine import Network, Tape, record
 from tests.engine.reference import reference
 from tests.engine.strategies import ACTIVATION_NAMES, SMOOTH, Case, all_cases, case, cases
+from tests.examples import examples
 
 Array = np.ndarray[Any, Any]
 SMALLEST = 1e-30
@@ -46,13 +47,13 @@ def check(case: Case) -> None:
     }
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60, derandomize=True)
 @given(cases())
 def test_every_quantity_is_autograds(case: Case) -> None:
     check(case)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@examples(150, derandomize=True)
 @given(all_cases(), st.sampled_from([1, 40, engine.recording.plan.BLOCK_VALUES]))
 def test_every_quantity_of_every_network_is_autograds(case: Case, block: int) -> None:
     with mock.patch.object(
@@ -61,7 +62,7 @@ def test_every_quantity_of_every_network_is_autograds(case: Case, block: int) ->
         check(case)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@examples(30, derandomize=True)
 @given(all_cases(truncate=2, truncate_by="window", predict="every"))
 def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case) -> None:
     with mock.patch.object(engine.recording.plan, "BLOCK_VALUES", 40):
@@ -77,7 +78,7 @@ def test_a_case_in_which_nothing_is_alike_or_zero(activation: str, given: bool) 
     assert_close(record(one.network, one.X, one.y, initial=one.initial), expected, 1e-11, 0)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60, derandomize=True)
 @given(cases(SMOOTH, scales=(0.3, 1.0)))
 def test_float32_is_float64_to_its_own_precision(case: Case) -> None:
     check_float32(case)
@@ -119,7 +120,7 @@ def plain_loss(
     return each.sum() if case.network.reduction == "sum" else each.mean()
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@examples(80, derandomize=True)
 @given(cases(SMOOTH))
 def test_the_loss_changes_in_a_random_direction_as_the_complex_step_says(case: Case) -> None:
     g: Callable[[Array], Array] = {
@@ -144,7 +145,7 @@ def test_the_loss_changes_in_a_random_direction_as_the_complex_step_says(case: C
 # What each step and each sample adds
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(cases())
 def test_the_terms_of_the_steps_are_outer_products_and_add_up(case: Case) -> None:
     tape = record(case.network, case.X, case.y, initial=case.initial)
@@ -160,7 +161,7 @@ def test_the_terms_of_the_steps_are_outer_products_and_add_up(case: Case) -> Non
         np.testing.assert_allclose(terms.sum(axis=0), tape[name], rtol=1e-11, atol=1e-13, err_msg=name)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(all_cases())
 def test_terms_of_steps_and_samples_add_up_in_every_network(case: Case) -> None:
     tape = record(case.network, case.X, case.y, initial=case.initial, lengths=case.lengths)

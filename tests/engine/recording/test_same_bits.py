@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.recording.plan
@@ -18,6 +18,7 @@ from engine.model.program import Loop
 from engine.recording.plan import plan
 from engine.recording.tape import record_with, rerun
 from tests.engine.strategies import ACTIVATION_NAMES, Case, case, cases
+from tests.examples import examples
 
 Array = np.ndarray[Any, Any]
 
@@ -68,7 +69,7 @@ def blocked(steps: int = 7, **options: Any) -> Case:
 # The same bits
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(cases())
 def test_recording_twice(case: Case) -> None:
     assert_same_bytes(tape_of(case), tape_of(case))
@@ -122,7 +123,7 @@ def test_running_again_takes_the_blocks_before_from_the_tape(monkeypatch: pytest
     assert tape["a"].tobytes() != edited["a"].tobytes()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(st.data())
 def test_points_visited_in_any_order_show_the_same(data: st.DataObject) -> None:
     one = data.draw(cases())

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network, Tape, record
 from tests.engine.strategies import Case, all_cases, case
+from tests.examples import examples
 
 Array = np.ndarray[Any, Any]
 ITERATIONS = 5
@@ -95,7 +96,7 @@ updates = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(all_cases(), updates, st.none() | st.integers(1, 7))
 def test_updates_are_those_of_the_documentation(case: Case, options: dict[str, Any], batch_size: int | None) -> None:
     network = replace(case.network, **options)
@@ -119,7 +120,7 @@ def test_updates_are_those_of_the_documentation(case: Case, options: dict[str, A
         np.testing.assert_allclose(gradient, again.gradients[name], rtol=1e-9, atol=1e-12, err_msg=f"d{name}")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(0, 5))
 def test_every_epoch_goes_once_through_all_samples(batch: int, size: int, seed: int) -> None:
     one = case(batch=batch, steps=2, seed=seed, ragged=True, predict="every")

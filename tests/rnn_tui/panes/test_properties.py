@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -22,6 +22,7 @@ from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import NOT_YET, PAD
 from rnn_tui.targets import ToPosition
+from tests.examples import examples
 from tests.rnn_tui.panes.scene import PANES, SIZES, scene
 
 WIDE = 30
@@ -66,7 +67,7 @@ def choices(data: st.DataObject, frame: Frame) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.data(), st.sampled_from(sample_names()), st.sampled_from(list(PANES)), st.sampled_from(ColorMode))
 def test_any_pane_anywhere(data: st.DataObject, name: str, pane: str, mode: ColorMode) -> None:
     session = session_of(name)
@@ -244,7 +245,7 @@ def test_hostile_labels_and_titles(tmp_path: Path, text: str) -> None:
         assert f"target {text}" in assert_sound(PANES["inspector"](scene(session, logits), 200, 7), 200, 7)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(max_size=60), st.integers(1, 130), st.sampled_from(["header", "line", "inspector"]))
 @example("\ud800", 120, "header")
 def test_any_name_keeps_the_width(text: str, width: int, pane: str) -> None:
