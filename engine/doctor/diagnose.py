@@ -12,8 +12,9 @@ import numpy as np
 from engine.doctor.read.source import Source, Unreadable, read_source
 from engine.doctor.read.syntax import Function, Program, program
 from engine.doctor.recognise.loaded_program import CannotRun, own_failure
+from engine.doctor.reference.results import Place
 from engine.doctor.report.function_report import examine_function
-from engine.doctor.report.report import Place, Report
+from engine.doctor.report.report import Report
 from engine.doctor.report.script_report import examine_script
 from engine.doctor.run.process import Ended, Process
 from engine.errors import InputError

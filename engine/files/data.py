@@ -12,8 +12,8 @@ from engine.errors import InputError
 from engine.files.locate import resolve
 from engine.files.project import Project, read_project
 from engine.files.raw import shown
-from engine.files.samples import Samples, Wanted
-from engine.files.samples_csv import CsvLayout, read_csv
+from engine.files.samples import CsvLayout, Samples, Wanted
+from engine.files.samples_csv import read_csv
 from engine.files.samples_npz import read_arrays
 from engine.files.samples_txt import read_characters
 from engine.registry import LOSSES, PREDICT

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-
-if TYPE_CHECKING:
-    from engine.files.samples_csv import CsvLayout
 
 Array = NDArray[Any]
 
@@ -26,6 +23,19 @@ class Wanted:
     predict: str | None = None
     loss: str | None = None
     allow_nan: bool = False
+
+
+@dataclass(frozen=True)
+class CsvLayout:
+    """What is needed to read the file again in a few lines of NumPy."""
+
+    header: bool
+    skip: int  # lines before the first row of data, the header and blank lines included
+    target: int  # its column, counted from 0; the first of `targets`
+    targets: tuple[int, ...]  # one column, or y1..yT
+    features: tuple[int, ...]
+    numeric_target: bool
+    delimiter: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import InputError
-from engine.files.samples import Samples, Wanted, time_steps, within
+from engine.files.samples import CsvLayout, Samples, Wanted, time_steps, within
 from engine.files.table import Row, Table, is_number, quoted, read_table
 from engine.files.targets import Array, Targets, from_cells
 
@@ -18,19 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PLAIN = re.compile(r"[0-9+\-.eE]*")  # of these, float() accepts what is_number does
-
-
-@dataclass(frozen=True)
-class CsvLayout:
-    """What is needed to read the file again in a few lines of NumPy."""
-
-    header: bool
-    skip: int  # lines before the first row of data, the header and blank lines included
-    target: int  # its column, counted from 0; the first of `targets`
-    targets: tuple[int, ...]  # one column, or y1..yT
-    features: tuple[int, ...]
-    numeric_target: bool
-    delimiter: str
 
 
 def read_csv(path: Path, wanted: Wanted) -> Samples:

@@ -20,8 +20,8 @@ from rnn_tui.render.numbers import number, shape
 from rnn_tui.targets import ToCell, ToSource
 
 if TYPE_CHECKING:
+    from engine.doctor.reference.results import Finding
     from engine.doctor.report.lockstep import Lockstep, Operand, Value
-    from engine.doctor.report.report import Finding
 
 WRONG, DIFFERS, FIX = "✗", "≠", "↳"
 GAP, LEAST, MOST, LABEL = 3, 8, 11, 24

@@ -12,8 +12,8 @@ import numpy as np
 
 from engine.doctor.compare.references import Reading, arrays_of_trace, readings_in
 from engine.doctor.reference import layouts
+from engine.doctor.reference.results import Comparison
 from engine.doctor.reference.tolerances import compare
-from engine.doctor.report.report import Comparison
 from engine.doctor.vocabulary.packing import SECOND, held, is_role
 from engine.errors import InputError
 from engine.files.arrays import read_npz

@@ -20,8 +20,8 @@ from engine.doctor.mistakes.edited_trace import Step, Trace
 from engine.doctor.mistakes.hypotheses import Comparison, Hypothesis
 from engine.doctor.mistakes.tree_edits import Variation, before_last_step, scaled
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference.values import Entry, Match, same
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.targets import base_name, grad_param

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from engine.doctor.judge.timeline import Seen, Timeline
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference.values import Entry, same
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary.targets import base_name, read_names
 

@@ -12,8 +12,8 @@ import numpy as np
 from engine.doctor.judge.data_flow import feeding
 from engine.doctor.read.kinds import is_array
 from engine.doctor.read.source import Source
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference.values import Match, Reference
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary.packing import OWN, SECOND, Order, is_role, parameters_in
 from engine.doctor.vocabulary.readings import SIMPLE, Names

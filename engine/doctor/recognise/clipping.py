@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.recognise.reduction import scales
-from engine.doctor.recognise.subject import Run, Subject
+from engine.doctor.recognise.subject import Subject
 from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.reductions import scales
+from engine.doctor.run.events import Run
 from engine.language.functions import Array
 
 CLIPPED = "gradients are clipped at the end; they were compared with the reference's, clipped alike"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.recognise.subject import Event
+from engine.doctor.run.events import Event
 from engine.language.functions import Array
 
 Listed = tuple[int, str, Array, Array | None]

@@ -13,12 +13,13 @@ import numpy as np
 
 from engine.doctor.recognise.call_recipes import Recipe
 from engine.doctor.recognise.cell_search import Finder, readings_of
-from engine.doctor.recognise.subject import Run, Subject
+from engine.doctor.recognise.subject import Subject
 from engine.doctor.reference import layouts
 from engine.doctor.reference.layouts import Layout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import Reference
 from engine.doctor.run import clock
+from engine.doctor.run.events import Run
 from engine.doctor.run.instrument import Site
 from engine.doctor.run.process import Process
 from engine.doctor.vocabulary.packing import Order, is_bias, is_role, unstacked

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from engine.doctor.mistakes.naming import is_single
 from engine.doctor.recognise.layout_search import Trial
-from engine.doctor.recognise.reduction import Scale, find_scale, scales
+from engine.doctor.recognise.reduction import Scale, find_scale
 from engine.doctor.recognise.subject import Subject
+from engine.doctor.reference.reductions import scales
 from engine.doctor.reference.values import Reference
 from engine.doctor.run import clock
 

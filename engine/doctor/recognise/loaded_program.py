@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.doctor.judge.expecting import expected
-from engine.doctor.judge.timeline import Seen, Timeline
 from engine.doctor.read.source import Source
 from engine.doctor.read.syntax import Program
 from engine.doctor.recognise.returned import is_loss
-from engine.doctor.report.report import Place
 from engine.doctor.run import clock, failures
 from engine.doctor.run.instrument import Site
 from engine.doctor.run.process import MEMORY, SECONDS, Process
@@ -65,10 +62,3 @@ def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
     """Whether the line that failed computes the loss: part of the forward pass."""
     line = error.get("line") or 0
     return any(s.line <= line <= s.end and s.kind != "part" and is_loss(base_name(s.target)) for s in patient.sites)
-
-
-def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
-    """A wrong value's line, and what it should have been."""
-    quantity, t = expected(line_up, seen)
-    site = seen.event.site
-    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)

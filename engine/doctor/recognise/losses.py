@@ -15,33 +15,16 @@ from engine.doctor.mistakes.naming import constants
 from engine.doctor.mistakes.of_the_readout import consistent
 from engine.doctor.mistakes.tree_edits import Setting, Variation
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.reduction import CLOSE, Scale, scales
+from engine.doctor.recognise.reduction import CLOSE, Scale
 from engine.doctor.recognise.returned import is_loss
-from engine.doctor.recognise.subject import Run
 from engine.doctor.reference import tolerances
 from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.reductions import Penalty, scales
+from engine.doctor.run.events import Run
 from engine.language.functions import Array
 
 EXACT = 1e-9
 _PENALISED = (("Wx", "Wa", "Wy"), ("Wx", "Wa", "ba", "Wy", "by"), ("Wx", "Wa"), ("Wa",), ("Wy",), ("Wx",))
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """`rate` times half of the sum of squares of some parameters, divided by the number of samples with `averaged`."""
-
-    names: tuple[str, ...]
-    rate: float
-    averaged: bool = False
-
-    def gradient(self, problem: Problem, name: str) -> Array | float:
-        """What it adds to a gradient."""
-        rate = self.rate / (len(problem.X) if self.averaged else 1)
-        return rate * np.asarray(problem.parameters[name]) if name in self.names else 0.0
-
-    def loss(self, problem: Problem) -> float:
-        """What it adds to the loss."""
-        return sum(0.5 * float(np.vdot(self.gradient(problem, n), problem.parameters[n])) for n in self.names)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.subject import Event
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary.readings import Names
 from engine.doctor.vocabulary.targets import final_name

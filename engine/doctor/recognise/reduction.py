@@ -10,9 +10,10 @@ import numpy as np
 
 from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.returned import is_loss
-from engine.doctor.recognise.subject import Run
 from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.reductions import scales
 from engine.doctor.reference.values import Reference
+from engine.doctor.run.events import Run
 from engine.language.functions import Array
 from engine.recording.tape import record
 
@@ -30,32 +31,6 @@ class Scale:
     words: str
     source: str
     loss_agrees: bool = True
-
-
-def scales(problem: Problem, single: bool) -> dict[float, str]:
-    """The reductions that people use, by their factor to the mean over all entries, the usual ones first."""
-    B, C = len(problem.X), problem.network.outputs
-    T = problem.X.shape[1] if problem.lengths is None else float(np.mean(problem.lengths))
-    every = problem.network.predict == "every"
-    found: dict[float, str] = {}
-
-    def add(factor: float, words: str) -> None:
-        if not any(abs(factor / known - 1) < 1e-9 for known in found):
-            found[factor] = words
-
-    over_steps = [(1.0, "mean over the steps"), (float(T), "sum over the steps")] if every else [(1.0, "")]
-    over_batch = (
-        [(1.0, "one sample at a time")] if single else [(1.0, "mean over the batch"), (float(B), "sum over the batch")]
-    )
-    over_outputs = [(1.0, "")]
-    if problem.network.loss == "squared":
-        over_outputs = [(1.0, "mean over the outputs"), (0.5, "half of the mean over the outputs")]
-        over_outputs += [(float(C), "sum over the outputs"), (C / 2, "half of the sum over the outputs")]
-    for s, steps in over_steps:
-        for b, batch in over_batch:
-            for o, outputs in over_outputs:
-                add(s * b * o, ", ".join(words for words in (batch, steps, outputs) if words))
-    return found
 
 
 def find_scale(problem: Problem, run: Run, measured: Measurement, reference: Reference, single: bool) -> Scale:

@@ -15,7 +15,7 @@ from engine.doctor.vocabulary.targets import grad_param
 from engine.language.functions import Array
 
 if TYPE_CHECKING:
-    from engine.doctor.recognise.subject import Event
+    from engine.doctor.run.events import Event
 
 
 def gradients_in(

@@ -13,11 +13,11 @@ from engine.doctor.recognise.cell_search import Finder, readings_of
 from engine.doctor.recognise.collected_lists import listed
 from engine.doctor.recognise.per_step_arrays import step_by_step, unnamed_matrices
 from engine.doctor.recognise.script_problem import CANDIDATES, DATA, Found, Known, settled
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference import layouts
 from engine.doctor.reference.layouts import Layout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import MOST_STEPS, Reference
+from engine.doctor.run.events import Event
 from engine.doctor.vocabulary.packing import Order, axes_of, is_matrix, is_role, shape_of, unstacked
 from engine.doctor.vocabulary.readings import Names, has_weights, readings
 from engine.doctor.vocabulary.targets import final_name

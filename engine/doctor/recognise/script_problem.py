@@ -10,11 +10,11 @@ import numpy as np
 
 from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.per_step_arrays import step_by_step
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference import layouts
 from engine.doctor.reference.layouts import Layout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import Reference
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.packing import is_role

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.call_recipes import Recipe
 from engine.doctor.recognise.returned import gradients_in, recorded
 from engine.doctor.reference import layouts
 from engine.doctor.reference.layouts import Layout
 from engine.doctor.reference.problem import Measure, Measurement, Problem, make_problem
+from engine.doctor.reference.reductions import Penalty, scales
+from engine.doctor.run.events import Event, Run, events_of
 from engine.doctor.run.instrument import Site
 from engine.doctor.run.process import Process
 from engine.doctor.vocabulary.packing import is_role
@@ -22,53 +23,7 @@ from engine.language.functions import Array
 from engine.model.network import Network
 from engine.tables.cells import CELLS, Cell
 
-if TYPE_CHECKING:
-    from engine.doctor.recognise.losses import Penalty
-
 CALL_SECONDS, BRIEF_SECONDS = 1.5, 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class Event:
-    """A recorded value: the place, what it was assigned to, the rounds of the loops around it and their variables."""
-
-    site: Site
-    value: Any
-    target: str
-    rounds: tuple[int, ...]
-    number: int
-    sample: int | None = None
-
-    @property
-    def array(self) -> Array | None:
-        """The value where it is an array of more than one number."""
-        return self.value if is_array(self.value) and self.value.size > 1 else None
-
-
-def events_of(
-    sites: Sequence[Site], answer: Mapping[str, Any], *, first: int = 0, sample: int | None = None
-) -> list[Event]:
-    """The events in a worker's answer, numbered from `first`."""
-    recorded: list[tuple[int, Any, str, tuple[int, ...]]] = answer.get("events", [])
-    return [
-        Event(sites[number], value, target, tuple(rounds), first + k, sample)
-        for k, (number, value, target, rounds) in enumerate(recorded)
-    ]
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One call (or one for each sample): what it returned, what was recorded, what went wrong."""
-
-    values: tuple[Any, ...]
-    fields: tuple[Mapping[str, Any], ...]
-    events: tuple[Event, ...]
-    error: Mapping[str, Any] | None = None
-
-    @property
-    def is_single(self) -> bool:
-        """Whether it computed in float32 anywhere."""
-        return any(is_array(e.value) and e.value.dtype.kind == "f" and e.value.dtype.itemsize < 8 for e in self.events)
 
 
 @dataclass
@@ -175,8 +130,6 @@ class Subject:
 
     def _scale(self, problem: Problem) -> float:
         """The scale on a problem: a sum over the batch is another number for another batch."""
-        from engine.doctor.recognise.reduction import scales
-
         found = {words: factor for factor, words in scales(problem, self.layout.single).items()}
         return found.get(self.unit or "", self.scale)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from engine.doctor.reference.problem import Problem
-from engine.doctor.report.report import Comparison
+from engine.doctor.reference.results import Comparison
 from engine.language.functions import Array
 
 RIGHT = 1e-6

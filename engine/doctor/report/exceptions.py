@@ -12,7 +12,8 @@ from engine.doctor.judge.repair import Verify, mend
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.recognise.loaded_program import Patient
 from engine.doctor.reference.problem import Problem
-from engine.doctor.report.report import Finding, Place, Report
+from engine.doctor.reference.results import Finding, Place
+from engine.doctor.report.report import Report
 
 WRONG_AXIS = "loop-over-wrong-axis"
 

@@ -8,15 +8,17 @@ from dataclasses import replace
 from engine.doctor.judge import by_wrong_values
 from engine.doctor.judge.by_edited_values import Locator
 from engine.doctor.judge.inside_calls import refined
+from engine.doctor.judge.place_of import place_of
 from engine.doctor.judge.repair import Verify, mend
 from engine.doctor.judge.timeline import Seen, Timeline
 from engine.doctor.judge.upstream import blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.naming import constants, name
-from engine.doctor.recognise.loaded_program import CannotRun, Patient, own_failure, place_of
+from engine.doctor.recognise.loaded_program import CannotRun, Patient, own_failure
 from engine.doctor.recognise.losses import Loss
 from engine.doctor.reference.problem import Measure, Problem, is_simple
-from engine.doctor.report.report import Finding, Place, Report
+from engine.doctor.reference.results import Finding, Place
+from engine.doctor.report.report import Report
 from engine.doctor.run.process import Ended
 
 

@@ -20,11 +20,12 @@ from engine.doctor.recognise.layout_search import Trial, search
 from engine.doctor.recognise.likeliest_reading import likeliest, scale_of
 from engine.doctor.recognise.loaded_program import CannotRun, Patient, is_of_loss
 from engine.doctor.recognise.losses import Loss, agrees, another_loss
-from engine.doctor.recognise.reduction import Scale, find_scale, scales
+from engine.doctor.recognise.reduction import Scale, find_scale
 from engine.doctor.recognise.subject import BRIEF_SECONDS, Subject
 from engine.doctor.reference import layouts, tolerances
 from engine.doctor.reference.packed_values import Arrays
 from engine.doctor.reference.problem import Problem, is_simple, kind_of
+from engine.doctor.reference.reductions import scales
 from engine.doctor.reference.values import Reference
 from engine.doctor.report.conventions import notes_of, of_call
 from engine.doctor.report.exceptions import raised

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from engine.doctor.judge.expecting import expected, operands
 from engine.doctor.judge.timeline import SAME_SCALE, Compared, Seen
 from engine.doctor.judge.upstream import Step, blamed
-from engine.doctor.recognise.subject import Event
 from engine.doctor.reference.layout_of_value import laid_out
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import SINGLE, TOLERANCE, Entry, Match
 from engine.doctor.report.report import Report
+from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.targets import grad_param, read_names

@@ -10,25 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from engine.doctor.judge.place_of import place_of
 from engine.doctor.judge.timeline import Compared, Scales
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.naming import constants
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.loaded_program import CannotRun, Patient, is_of_loss, place_of
+from engine.doctor.recognise.loaded_program import CannotRun, Patient, is_of_loss
 from engine.doctor.recognise.losses import Loss, agrees, another_loss
-from engine.doctor.recognise.reduction import Scale, find_scale, scales
+from engine.doctor.recognise.reduction import Scale, find_scale
 from engine.doctor.recognise.script_arrays import recognised
 from engine.doctor.recognise.script_gradients import gradients_of
 from engine.doctor.recognise.script_problem import Found, gradient_meant
-from engine.doctor.recognise.subject import Event, Run, events_of
 from engine.doctor.reference import layouts, tolerances
 from engine.doctor.reference.packed_values import Arrays
 from engine.doctor.reference.problem import Measurement, Problem, is_simple, kind_of
+from engine.doctor.reference.reductions import scales
+from engine.doctor.reference.results import Finding
 from engine.doctor.reference.values import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.report.conventions import of_weights, shown_axes
 from engine.doctor.report.exceptions import raised
 from engine.doctor.report.explain import OTHER_LOSS, located, unless_forward_unknown, without_read_out
-from engine.doctor.report.report import Finding, Report
+from engine.doctor.report.report import Report
+from engine.doctor.run.events import Event, Run, events_of
 from engine.doctor.run.instrument import instrument
 from engine.doctor.run.subsample import LONG, Cut, Further, fewer_samples, fewer_steps, in_double
 from engine.doctor.vocabulary.readings import words_in

@@ -1,0 +1,15 @@
+"""The place of a wrong value: its line in the user's file, and the quantity of the reference that it should be."""
+
+from __future__ import annotations
+
+from engine.doctor.judge.expecting import expected
+from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.recognise.loaded_program import Patient
+from engine.doctor.reference.results import Place
+
+
+def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
+    """A wrong value's line, and what it should have been."""
+    quantity, t = expected(line_up, seen)
+    site = seen.event.site
+    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)

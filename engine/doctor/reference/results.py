@@ -1,0 +1,73 @@
+"""Results of an examination: a gradient's comparison, a place in the user's file, a named mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One parameter's gradient against the reference's; numbers are None where there is nothing to compare (no or a misshapen gradient)."""
+
+    ok: bool
+    max_relative_error: float | None = None
+    cosine: float | None = None
+    norm_ratio: float | None = None
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The four figures."""
+        return {
+            "ok": self.ok,
+            "max_relative_error": self.max_relative_error,
+            "cosine": self.cosine,
+            "norm_ratio": self.norm_ratio,
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's file, and what is wrong there: the reference's quantity it should be, at step t of a sample."""
+
+    line: int
+    source: str
+    quantity: str = ""
+    t: int | None = None
+    sample: int | None = None
+    why: str = ""
+    where: str = ""
+    """In a notebook the cell and its line."""
+
+    @property
+    def shown(self) -> str:
+        """`line 12`, in a notebook `cell 3, line 4`."""
+        return self.where or f"line {self.line}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Where, and of what."""
+        return {"quantity": self.quantity, "t": self.t, "sample": self.sample, "line": self.line, "source": self.source}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A named mistake, its line and the line as it should be."""
+
+    id: str
+    title: str
+    parameters: tuple[str, ...]
+    residual: float | None
+    place: Place | None = None
+    fix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's entry."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "parameters": list(self.parameters),
+            "residual": self.residual,
+            "line": self.place.line if self.place else None,
+            "source": self.place.source if self.place else None,
+            "fix": self.fix or None,
+        }
