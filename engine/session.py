@@ -28,8 +28,9 @@ from engine.files.trace import (
 )
 from engine.files.weights import Weights, read_weights
 from engine.language.functions import Array
-from engine.model.network import Network
+from engine.model.network import Network, choose
 from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import HEADS, Head, usual_head
 from engine.text import clean
 
 
@@ -69,24 +70,24 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         allow_nan=given.get("allow-nan", False),
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
-    predict, loss = options["predict"], _loss(data, options["loss"])
+    predict, head = options["predict"], _head(data, options["loss"])
     own = _own_cell(options)
     weights = _weights(data, options, given, own)
     if weights is not None:
-        _check_sizes(weights, data, _outputs(data, predict, loss, None), at_least=loss == "cross-entropy")
+        _check_sizes(weights, data, _outputs(data, predict, head, None), at_least=head.output_a_class)
         options |= _decided(weights)
-    _refuse_one_class(data, loss, options["outputs"])
+    _refuse_one_class(data, head, options["outputs"])
     cell = weights.cell if weights else own or CELLS[options["cell"]]
     if "activation" in given and not cell.has_activation:
         raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
     network = Network(
         inputs=data.X.shape[2],
-        outputs=_outputs(data, predict, loss, options["outputs"]),
+        outputs=_outputs(data, predict, head, options["outputs"]),
         hidden=options["hidden"],
         cell=cell,
         activation=options["activation"],
         predict=predict,
-        loss=loss,
+        loss=head.name,
         reduction=options["reduction"],
         dtype=options["dtype"],
         seed=options["seed"],
@@ -207,27 +208,27 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     return Session(data, options, debugger, from_trace=True)
 
 
-def _loss(data: Data, wanted: str | None) -> str:
-    return wanted or ("cross-entropy" if data.classes else "squared")
+def _head(data: Data, wanted: str | None) -> Head:
+    return choose("loss", wanted, HEADS) if wanted else usual_head(classes=bool(data.classes))
 
 
-def _outputs(data: Data, predict: str, loss: str, wanted: int | None) -> int:
-    """C: what is wanted, else one for the binary loss, the numbers of a target for the squared one, else the classes."""
-    if loss == "cross-entropy":
+def _outputs(data: Data, predict: str, head: Head, wanted: int | None) -> int:
+    """C: of a loss with an output for each class what is wanted or the classes; else what the loss or the targets' numbers say."""
+    if head.output_a_class:
         if wanted is not None and wanted < len(data.classes):
             raise InputError(
                 f"{data.name} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}"
             )
         return wanted or len(data.classes)
-    single = loss == "binary" or data.y.ndim == (2 if predict == "every" else 1)
-    outputs = 1 if single else data.y.shape[-1]
+    single = data.y.ndim == (2 if predict == "every" else 1)
+    outputs = head.outputs or (1 if single else data.y.shape[-1])
     if wanted not in (None, outputs):
-        raise InputError(f"{data.name}: the loss {loss} on these targets needs --outputs {outputs}, not {wanted}")
+        raise InputError(f"{data.name}: the loss {head.name} on these targets needs --outputs {outputs}, not {wanted}")
     return outputs
 
 
-def _refuse_one_class(data: Data, loss: str, outputs: int | None) -> None:
-    if loss == "cross-entropy" and len(data.classes) == 1 and outputs is None:
+def _refuse_one_class(data: Data, head: Head, outputs: int | None) -> None:
+    if head.output_a_class and len(data.classes) == 1 and outputs is None:
         raise InputError(
             f"{data.name}: every sample is of class {data.classes[0]}, so there is nothing to tell apart; "
             "say how many classes there are with --outputs"

@@ -60,7 +60,7 @@ def _heading(session: Session, style: Style) -> str:
     data, network, layout = session.data, style.plan.network, style.spelling.layout
     steps, features = data.X.shape[1:]
     kind = f"{network.activation} " if network.table.has_activation else ""
-    outputs = "classes" if network.loss == "cross-entropy" else "output" if network.outputs == 1 else "outputs"
+    outputs = "classes" if network.head.output_a_class else "output" if network.outputs == 1 else "outputs"
     lying = "Columns are samples" if layout.columns else "Rows are samples"
     weights = ", weights are (out, in)" if layout.turned_weights else ""
     return (

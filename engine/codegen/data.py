@@ -172,9 +172,9 @@ class Inputs:
         return lines
 
     def _as_they_are(self, data: Data) -> bool:
-        """Whether the binary loss takes the file's 0 and 1 themselves, of which one may be missing."""
+        """Whether a loss for two classes takes the file's 0 and 1 themselves, of which one may be missing."""
         numeric = data.csv is None or data.csv.numeric_target
-        return self.style.plan.network.loss == "binary" and numeric and data.classes == ("0", "1")
+        return self.style.plan.network.head.two_classes and numeric and data.classes == ("0", "1")
 
     def _beforehand(self) -> list[str]:
         """Mask, where the flow is cut, how many entries count: what no line computes."""

@@ -186,7 +186,7 @@ def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batc
         raise InputError(f"y holds the numbers of classes; {edit.text} is none")
     if classes and edit.action == "scale":
         raise InputError(f"y holds the numbers of classes; set one, or flip it: {edit.place} = flip")
-    if classes and edit.action == "flip" and network.loss != "binary" and network.outputs != 2:
+    if classes and edit.action == "flip" and network.head.class_count(network.outputs) != 2:
         raise InputError(f"there are {network.outputs} classes; say which, for example {edit.place} = 0")
     if array.dtype.kind in "iub" and not classes:
         array = array.astype(network.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.tables.heads import HEADS, Head
 
 Array = NDArray[Any]
 
@@ -23,6 +24,11 @@ class Wanted:
     predict: str | None = None
     loss: str | None = None
     allow_nan: bool = False
+
+    @property
+    def head(self) -> Head | None:
+        """The head of the loss that was asked for."""
+        return HEADS[self.loss] if self.loss else None
 
 
 @dataclass(frozen=True)

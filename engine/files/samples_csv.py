@@ -141,7 +141,7 @@ def _targets(table: Table, valid: Array, wanted: Wanted) -> tuple[Array, Targets
     if not wanted.allow_nan and all(is_number(cell) for cell in cells):
         for (row, column), cell in zip(places, cells, strict=True):
             _check_finite(table, row, column, float(cell))
-    found = from_cells(cells, place_of, wanted.loss)
+    found = from_cells(cells, place_of, wanted.head)
     y = np.zeros(valid.shape, dtype=found.y.dtype)
     y[valid] = found.y
     return y, found

@@ -11,6 +11,7 @@ from engine.files.arrays import read_npz
 from engine.files.raw import shown
 from engine.files.samples import Array, Samples, Wanted, time_steps, within
 from engine.files.targets import Targets, from_array
+from engine.tables.heads import Head, usual_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
     if not wanted.allow_nan:
         for name, array in {**arrays, "X": X.reshape(arrays["X"].shape)}.items():
             _check_finite(file, name, array)
-    targets = _targets(file, arrays["y"], valid, every, wanted.loss)
+    targets = _targets(file, arrays["y"], valid, every, wanted.head)
     if "a0" in arrays and "h0" in arrays:
         raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
     state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))
@@ -85,10 +86,10 @@ def _is_every(file: str, y: Array, N: int, T: int, wanted: Wanted) -> bool:
     return steps and (wanted.predict == "every" or (wanted.predict is None and (T > 1 or y.ndim == 3)))
 
 
-def _targets(file: str, y: Array, valid: Array, every: bool, loss: str | None) -> Targets:
+def _targets(file: str, y: Array, valid: Array, every: bool, head: Head | None) -> Targets:
     """y as it is shaped; with one a step, only those of `valid` (N, T) make classes, and the others are 0."""
     where = f"{file}: y"
-    found = from_array(y[valid] if every else y, where, loss)
+    found = from_array(y[valid] if every else y, where, head)
     values = found.y
     if found.classes and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -96,7 +97,7 @@ def _targets(file: str, y: Array, valid: Array, every: bool, loss: str | None) -
         N, T = valid.shape
         raise InputError(
             f"{where} has shape {y.shape}; class numbers are one a sample ({N},) or one a step ({N}, {T}) with --predict every: "
-            "make one-hot rows class numbers with y.argmax(axis=-1), or save floats for --loss squared"
+            f"make one-hot rows class numbers with y.argmax(axis=-1), or save floats for --loss {usual_head(classes=False).name}"
         )
     if every:
         values, targets = np.zeros((*valid.shape, *values.shape[1:]), values.dtype), values

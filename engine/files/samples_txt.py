@@ -12,7 +12,7 @@ from engine.files.arrays import MEMORY_LIMIT
 from engine.files.raw import read_text, shown, size
 from engine.files.samples import Array, Samples, Wanted
 from engine.files.targets import of_classes
-from engine.registry import LOSSES
+from engine.tables.heads import usual_head
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -41,16 +41,18 @@ def read_characters(path: Path, wanted: Wanted, *, limit: int = MEMORY_LIMIT) ->
             f"{file}: {len(text)} characters, {V} different ones, would need {size(needed)} of memory as one-hot vectors, more than "
             f"the limit of {size(limit)}; keep the first {limit // (8 * V)} characters"
         )
-    if wanted.loss == "squared":
-        raise InputError(f"{file}: characters are classes, not numbers; choose --loss {LOSSES[0]} instead of squared")
+    if wanted.head is not None and not wanted.head.classes:
+        raise InputError(
+            f"{file}: characters are classes, not numbers; "
+            f"choose --loss {usual_head(classes=True).name} instead of {wanted.loss}"
+        )
     indices = np.searchsorted(_codes("".join(characters)), _codes(text[: N * T + 1]))
     X = np.zeros((N * T, V))
     X[np.arange(N * T), indices[:-1]] = 1
     following = indices[1:].reshape(N, T)
     y = following if predict == "every" else following[:, -1]
-    targets = of_classes(
-        [_name(character) for character in characters], y, numeric=False, binary=wanted.loss == "binary", where=file
-    )
+    names = [_name(character) for character in characters]
+    targets = of_classes(names, y, numeric=False, head=wanted.head, where=file)
     return Samples(X.reshape(N, T, V), targets.y, targets.classes, predict)
 
 

@@ -45,7 +45,7 @@ from engine.model.program import build, carried_over
 from engine.notation import Writer
 from engine.recording.tape import check_batch
 from engine.tables.cells import CELLS, Cell
-from engine.tables.heads import HEADS
+from engine.tables.heads import HEADS, READ_OUT
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -363,7 +363,8 @@ def _cell(trace: Trace, name: str, cell: Cell | None) -> Cell:
 def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
     """The parameters, their shapes compared with the options before a network is made: what fits in the file fits in memory."""
     with _named(trace):
-        axes = {**options["cell"].parameters, **choose("loss", options["loss"], HEADS).parameters}
+        choose("loss", options["loss"], HEADS)
+        axes = {**options["cell"].parameters, **READ_OUT}
     sizes = {"D": options["inputs"], "H": options["hidden"], "C": options["outputs"]}
     weights: dict[str, Array] = {}
     for name, own in axes.items():

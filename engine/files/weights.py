@@ -19,9 +19,10 @@ from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
-from engine.model.parameters import READ_OUT, Recipe
+from engine.model.parameters import Recipe
 from engine.notation import recipe_in
 from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import READ_OUT
 from engine.text import clean
 
 if TYPE_CHECKING:

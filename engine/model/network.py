@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
 from engine.model.pytorch import options_of
 from engine.tables.cells import CELLS, Cell
-from engine.tables.heads import HEADS, Head
+from engine.tables.heads import HEADS, READ_OUT, Head
 from engine.tables.optimizers import OPTIMIZERS, Optimizer
 
 
@@ -62,8 +62,11 @@ class Network:
         for name in ("inputs", "hidden", "outputs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.loss == "binary" and self.outputs != 1:
-            raise InputError(f"the loss binary needs one output, not {self.outputs}; leave the number of outputs away")
+        if self.head.outputs not in (None, self.outputs):
+            wanted = "one output" if self.head.outputs == 1 else f"{self.head.outputs} outputs"
+            raise InputError(
+                f"the loss {self.loss} needs {wanted}, not {self.outputs}; leave the number of outputs away"
+            )
         if self.truncate is not None and self.truncate < 1:
             raise InputError(f"truncate must be at least 1 step, not {self.truncate}")
         for name in ("clip_norm", "clip_value"):
@@ -114,7 +117,7 @@ class Network:
     @property
     def parameter_axes(self) -> dict[str, Axes]:
         """Every parameter's axes, cell first, in the order in which initial weights are drawn."""
-        return {**self.table.parameters, **self.head.parameters}
+        return {**self.table.parameters, **READ_OUT}
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -19,11 +19,8 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array, Axes
 from engine.tables.cells import Cell
-from engine.tables.heads import CROSS_ENTROPY
+from engine.tables.heads import READ_OUT
 from engine.text import clean
-
-READ_OUT: Mapping[str, Axes] = CROSS_ENTROPY.parameters
-"""The parameters of the read-out, the same for every head."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -9,11 +9,12 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array, Axes
 from engine.model.network import Network
-from engine.model.parameters import READ_OUT, Piece, Recipe, Shapes, recipe, refuse_unused
+from engine.model.parameters import Piece, Recipe, Shapes, recipe, refuse_unused
 from engine.model.program import build
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NOTATIONS, Notation
 from engine.tables.cells import CELLS, Cell
+from engine.tables.heads import READ_OUT
 
 TORCH_LINEAR: Mapping[str, tuple[str, ...]] = {"weight": ("Wy",), "bias": ("by",)}
 """The arrays of the read-out, torch.nn.Linear."""

@@ -41,9 +41,8 @@ def accuracy(tape: Tape) -> float | None:
     network = tape.plan.network
     if not network.head.classes:
         return None
-    p = tape["p"]
-    predicted = p[..., 0] > 0.5 if network.loss == "binary" else p.argmax(axis=-1)
-    right = predicted == tape["y"]
+    p = tape[network.head.prediction]
+    right = network.head.predicted(p) == tape["y"]
     counted = tape["mask"] > 0 if "mask" in tape.arrays and right.ndim == 2 else np.ones(right.shape, bool)
     return float(right[counted].mean())
 

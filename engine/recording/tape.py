@@ -378,17 +378,13 @@ def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
                 f"y has shape {targets.shape}, it needs {network.outputs} numbers a {each}: {(*one_each, network.outputs)}"
             )
         if targets.dtype.kind not in "iufb":
-            raise InputError(f"y holds {targets.dtype}, the squared loss needs numbers")
+            raise InputError(f"y holds {targets.dtype}, the {network.loss} loss needs numbers")
         return inputs, targets
     if targets.shape != one_each:
         raise InputError(f"y has shape {targets.shape}, it needs one class a {each}: {one_each}")
     if not np.issubdtype(targets.dtype, np.integer):
         raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {each}'s class")
-    low, high, classes = (
-        targets.min(),
-        targets.max(),
-        max(2, network.outputs) if network.loss == "binary" else network.outputs,
-    )
+    low, high, classes = targets.min(), targets.max(), network.head.class_count(network.outputs)
     if low < 0 or high >= classes:
         raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {classes - 1}")
     return inputs, targets

@@ -14,7 +14,7 @@ from engine.language.equation import Equation, TableError, contributions, equati
 from engine.language.expression import Call, Name, Transpose, walk
 from engine.language.functions import FUNCTIONS, Axes
 from engine.tables.cells import CELLS, Cell
-from engine.tables.heads import HEADS
+from engine.tables.heads import READ_OUT
 from engine.tables.optimizers import OPTIMIZERS, named, update_equations
 from engine.text import clean
 
@@ -128,8 +128,7 @@ def _check_names(cell: Cell, targets: list[str]) -> None:
 
 def _derived_names(cell: Cell, own: list[str]) -> set[str]:
     """Names made from others: gradients and flows, what clipping and optimizers write, their constants, the read-out's parameters."""
-    read_out = {name for head in HEADS.values() for name in head.parameters}
-    found = {gradient(name) + suffix for name in (*own, *read_out, "x") for suffix in ("", *SUFFIXES)} | read_out
+    found = {gradient(name) + suffix for name in (*own, *READ_OUT, "x") for suffix in ("", *SUFFIXES)} | {*READ_OUT}
     for rule in OPTIMIZERS.values():
         targets = [line.target for line in update_equations(rule, 1.0, 1.0) if line.target != "W"]
         found |= {named(target, parameter) for target in targets for parameter in cell.parameters}

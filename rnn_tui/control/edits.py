@@ -50,7 +50,7 @@ class Edits:
         network, t = debugger.network, frame.view.point.t
         step = f"@{t or debugger.program.steps}" if network.predict == "every" else ""
         place = f"y{step}[{_sample(frame)}]"
-        if network.head.classes and (network.loss == "binary" or network.outputs == 2):
+        if network.head.class_count(network.outputs) == 2:
             return self._try(f"{place} = {FLIP}")
         return f"{place if network.head.classes else place[:-1] + ',0]'} = "
 

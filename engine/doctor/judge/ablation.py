@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.reference.problem import Problem
-from engine.model.parameters import READ_OUT
+from engine.tables.heads import READ_OUT
 
 LITTLE = 1e-4
 """How small states are where tanh is as good as linear: its slope is 1 to within 1e-8."""

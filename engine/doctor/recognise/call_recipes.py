@@ -17,7 +17,7 @@ from engine.doctor.reference.layouts import Layout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import ALL, is_role
 from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights
-from engine.model.parameters import READ_OUT
+from engine.tables.heads import READ_OUT
 
 LEARNING_RATE = 0.05
 FAR = 10_000

@@ -96,7 +96,7 @@ def targets(problem: Problem, layout: Layout, sample: int | None) -> Any:
         axes += "C"
     elif not problem.network.head.classes:
         axes += "C"
-    elif problem.network.loss == "binary" and layout.y != "":
+    elif problem.network.head.two_classes and layout.y != "":
         y = y.astype(float) if "l" not in layout.y else y
     value = to_layout(y, axes, layout.y.replace("l", ""))
     if value.ndim == 0:

@@ -11,6 +11,7 @@ from engine.doctor.reference.layouts import Layout, is_turned
 from engine.doctor.reference.problem import Measurement
 from engine.doctor.vocabulary.packing import ALL, JOINED, gates, is_bias, is_matrix, is_role
 from engine.tables.cells import Cell
+from engine.tables.heads import HEADS
 
 _WORDS = {"h": "the state's", "x": "the input's", "1": "the biases"}
 
@@ -73,9 +74,9 @@ def of_call(trial: Trial, scale: Scale) -> dict[str, str]:
     if "y" in given:
         kind = (
             "one-hot"
-            if "C" in layout.y and trial.loss == "cross-entropy"
+            if "C" in layout.y and HEADS[trial.loss].output_a_class
             else "classes"
-            if trial.loss != "squared"
+            if HEADS[trial.loss].classes
             else "numbers"
         )
         found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
@@ -88,11 +89,7 @@ def of_call(trial: Trial, scale: Scale) -> dict[str, str]:
         )
     if "y" in given:
         found["predict"] = "the last step" if trial.predict == "last" else "every step"
-        found["read-out"] = {
-            "cross-entropy": "softmax, cross-entropy",
-            "binary": "single sigmoid, cross-entropy",
-            "squared": "squared error",
-        }[trial.loss]
+        found["read-out"] = HEADS[trial.loss].text
         if scale.words:
             how = {
                 "gradients": " (no loss is computed; all gradients agree on it)",

@@ -304,7 +304,7 @@ def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
 def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
     """Whether the outputs were computed: p, or for a squared loss the logits; in one array, by step, by sample or number by number."""
     problem = reference.problem
-    name = "p" if problem.network.head.classes else "logits"
+    name = problem.network.head.prediction
     numbers = np.ravel(problem.tape[name]) if problem.network.outputs == 1 else np.empty(0)
     for event in events:
         if event.array is None:

@@ -15,11 +15,14 @@ from engine.doctor.report.report import Report
 from engine.doctor.report.script_verdict import Verdict, compared_run, events_in, explained
 from engine.doctor.run import clock
 from engine.doctor.vocabulary import roles
+from engine.tables.heads import HEADS
 
 CALLS = 2.0
 """For calling a function that trains with data in one layout after the other."""
 LAYOUTS = (*layouts.BATCHES, *layouts.FLAT[:2])
-HEADS, TARGETS = (("cross-entropy", 4), ("binary", 1), ("squared", 1)), ("B", "BC", "CB", "B1")
+TARGETS = ("B", "BC", "CB", "B1")
+CLASSES = 4
+"""Outputs where there is one for each class."""
 
 
 def examine_trainer(patient: Patient, trainer: Function) -> Report:
@@ -32,8 +35,11 @@ def examine_trainer(patient: Patient, trainer: Function) -> Report:
     deadline = clock.now() + CALLS
     for layout, y in itertools.product(LAYOUTS, TARGETS):
         tried: list[Verdict] = []
-        for head, outputs in HEADS:
-            data = make_problem(initial=False, loss=head, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2)
+        for head in HEADS.values():
+            outputs = CLASSES if head.output_a_class else 1
+            data = make_problem(
+                initial=False, loss=head.name, outputs=outputs, inputs=1 if layout in layouts.FLAT else 2
+            )
             request = {
                 "function": trainer.node.name,
                 "method": False,

@@ -14,8 +14,8 @@ from itertools import permutations
 import numpy as np
 
 from engine.language.functions import Array, Axes
-from engine.model.parameters import READ_OUT
 from engine.tables.cells import Cell
+from engine.tables.heads import READ_OUT
 
 JOINED, SECOND = "W", "ba2"
 ALL = {"Wx": "weight_ih", "Wa": "weight_hh", "ba": "bias_ih", SECOND: "bias_hh"}

@@ -18,7 +18,7 @@ from engine.language.evaluate import evaluate
 from engine.language.expression import Name, Number, parse, show
 from engine.language.functions import ACTIVATIONS, FUNCTIONS, Axes
 from engine.tables.cells import CELLS, Cell
-from engine.tables.heads import HEADS
+from engine.tables.heads import HEADS, READ_OUT
 from tests.engine.strategies import Source
 
 Array = np.ndarray[Any, Any]
@@ -163,7 +163,7 @@ def lines_of_tables() -> Iterator[Any]:
 def lines_of_heads() -> Iterator[Any]:
     for head in HEADS.values():
         lines = [equation(source.format(output="a")) for source in (*head.equations, f"loss = sum({head.loss})")]
-        known: dict[str, Axes] = {**dict.fromkeys(SIZES, ()), **head.parameters, "a": ("B", "H"), "y": head.target_axes}
+        known: dict[str, Axes] = {**dict.fromkeys(SIZES, ()), **READ_OUT, "a": ("B", "H"), "y": head.target_axes}
         for eq in lines:
             known[eq.target] = infer(eq.expression, known)
             for name in eq.reads:
