@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.language.derive import CUT
 from engine.language.equation import TIME, Equation
-from engine.language.expression import Binary, Call, Expression, Name, Sum, show, walk
+from engine.language.expression import Call, Expression, Name, Sum, walk
 from engine.language.functions import FUNCTIONS
+from engine.language.printing import NumpySyntax, atom, show, upright
 from engine.model.program import Quantity
 from engine.notation import Spelling
 from engine.notation.layout import COLUMN
@@ -47,7 +47,7 @@ IN_COLUMNS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(NumpySyntax):
     """How leaves and operators are written. `time` is the loop's variable, `values` are scalars written as numbers."""
 
     spelling: Spelling
@@ -57,7 +57,6 @@ class Source:
     dtype: str = ""
     local: Mapping[str, str] = field(default_factory=dict[str, str])
     """Quantities that stand in a plain variable here, by its name."""
-    minus: str = "-"
 
     def name(self, name: Name) -> str:
         if name.name in self.local or name.name in self.values:
@@ -68,36 +67,22 @@ class Source:
         step = f"{self.time} {'-' if name.step < 0 else '+'} {abs(name.step)}" if name.step else self.time
         return given(self.spelling, quantity, step) if quantity.given else f"{self.spelling.kept(name.name)}[{step}]"
 
-    def number(self, value: float) -> str:
-        return repr(value)
-
-    def operator(self, node: Binary) -> str:
-        return f" {node.operator} "
-
-    def power(self, base: str, exponent: str) -> str:
-        return f"{base}**{exponent}"
-
-    def indicator(self, condition: str) -> str:
-        return f"({condition})"
-
     def call(self, node: Call, arguments: list[str]) -> str:
         if node.function == COLUMN:
-            return _upright(arguments[0])
+            return upright(arguments[0])
         if node.function == "carried":
             return self._carried(node)
         otherwise = self.spelling.layout.columns and node.function in IN_COLUMNS
         source = IN_COLUMNS[node.function][0] if otherwise else FUNCTIONS[node.function].source
         text = source.format(*arguments, dtype=self.dtype)
-        return _atom(text) if source == "{0}" else text
-
-    def transpose(self, operand: str) -> str:
-        return f"{operand}.T"
+        return atom(text) if source == "{0}" else text
 
     def sum(self, node: Sum, operand: str) -> str:
         if node.axis == TIME:
             return f"sum({operand} for t in range(1, T + 1))"
-        keep = ", keepdims=True" if self.spelling.layout.columns and node.position == 1 else ""
-        return f"{_atom(operand)}.sum(axis={node.position}{keep})"
+        if self.spelling.layout.columns and node.position == 1:
+            return f"{atom(operand)}.sum(axis=1, keepdims=True)"
+        return super().sum(node, operand)
 
     def _carried(self, node: Call) -> str:
         """What the loss just beyond the window adds, see `beyond_window`; nothing where there is no such loss."""
@@ -105,20 +90,6 @@ class Source:
         assert isinstance(loss, Name) and isinstance(cut, Name)
         whole = cut.name.removesuffix(CUT)
         return f'beyond_window(t)["{self.spelling.name(whole)}"] if t + {loss.step} <= T else 0'
-
-
-_ATOM = re.compile(r"\w+(\[[^\[\]]*\])?")
-
-
-def _upright(text: str) -> str:
-    """A vector as a column of numbers."""
-    if _ATOM.fullmatch(text) and text.endswith("]"):
-        return text[:-1] + (", None]" if ":" in text else ", :, None]")
-    return f"{_atom(text)}[:, None]"
-
-
-def _atom(text: str) -> str:
-    return text if _ATOM.fullmatch(text) else f"({text})"
 
 
 def given(spelling: Spelling, quantity: Quantity, step: str) -> str:

@@ -15,15 +15,7 @@ import numpy as np
 from engine.language.equation import TIME, infer, needs_column
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
 from engine.language.functions import FUNCTIONS, Axes
-
-_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "/": lambda left, right: left / right,
-    "**": lambda left, right: left**right,
-    ">": lambda left, right: left > right,
-}
+from engine.language.operators import OPERATORS
 
 
 def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mapping[str, Axes] | None = None) -> Any:
@@ -54,16 +46,15 @@ def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mappin
             return FUNCTIONS[function].compute(*(evaluate(a, lookup, axes) for a in arguments))
         case Binary(operator=symbol, left=left, right=right):
             sides = evaluate(left, lookup, axes), evaluate(right, lookup, axes)
-            if symbol == "@":
-                return sides[0] @ sides[1]
-            if axes is None:
-                return _OPERATIONS[symbol](*sides)
+            combine = OPERATORS[symbol].combine
+            if symbol == "@" or axes is None:
+                return combine(*sides)
             whole = infer(expression, axes)
             columns = (
                 v[:, None] if needs_column(infer(e, axes), whole) else v
                 for e, v in zip((left, right), sides, strict=True)
             )
-            return _OPERATIONS[symbol](*columns)
+            return combine(*columns)
 
 
 def _at_step(lookup: Callable[[Name], Any], t: int, name: Name) -> Any:

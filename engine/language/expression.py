@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
+
+from engine.language.operators import BY_SYNTAX
 
 PREVIOUS = "_prev"
 MAX_SOURCE = 2_000
@@ -94,16 +96,6 @@ class Sum:
 
 Expression: TypeAlias = Name | Number | Negative | Binary | Call | Derivative | Transpose | Sum
 
-_OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Pow: "**",
-    ast.MatMult: "@",
-    ast.Gt: ">",
-}
-
 
 def parse(source: str, functions: frozenset[str] | None = None) -> Expression:
     """The tree of `source`.
@@ -139,8 +131,8 @@ class _Parser:
                 return Number(-value)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Negative(self.convert(operand, depth))
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-                return Binary(_OPERATORS[type(operator)], self.convert(left, depth), self.convert(right, depth))
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in BY_SYNTAX:
+                return Binary(BY_SYNTAX[type(sign)], self.convert(left, depth), self.convert(right, depth))
             case ast.Compare(left=left, ops=[ast.Gt()], comparators=[right]):
                 return Binary(">", self.convert(left, depth), self.convert(right, depth))
             case ast.Attribute(value=value, attr="T") if not isinstance(value, ast.Constant):
@@ -203,6 +195,11 @@ def rewrite(expression: Expression, change: Callable[[Expression], Expression | 
     return replace(expression, **updates)  # pyright: ignore[reportArgumentType]
 
 
+def computed(expression: Expression) -> Expression:
+    """The tree with every derivative as its formula: what is computed, in just that order."""
+    return rewrite(expression, lambda node: computed(node.body) if isinstance(node, Derivative) else None)
+
+
 def substitute(expression: Expression, values: dict[Expression, Expression]) -> Expression:
     """`expression` with every occurrence of a key replaced by its value."""
     return rewrite(expression, values.get)
@@ -245,65 +242,3 @@ def product(terms: list[Expression] | tuple[Expression, ...]) -> Expression:
     for divisor in divisors:
         result = Binary("/", result, divisor)
     return result
-
-
-class Notation(Protocol):
-    """How a printer writes the leaves and the operators; see `engine.notation` for the ones there are."""
-
-    @property
-    def minus(self) -> str: ...
-    def name(self, name: Name) -> str: ...
-    def number(self, value: float) -> str: ...
-    def operator(self, node: Binary) -> str: ...
-    def power(self, base: str, exponent: str) -> str: ...
-    def indicator(self, condition: str) -> str: ...
-    def call(self, node: Call, arguments: list[str]) -> str: ...
-    def transpose(self, operand: str) -> str: ...
-    def sum(self, node: Sum, operand: str) -> str: ...
-
-
-_PRECEDENCE = {">": 1, "+": 2, "-": 2, "*": 3, "/": 3, "@": 3, "**": 5}
-_UNARY, _ATOM = 4, 9
-
-
-def show(expression: Expression, notation: Notation) -> str:
-    """The text of the tree, with just the parentheses that its meaning needs."""
-    return _show(expression, notation)[0]
-
-
-def _show(expression: Expression, notation: Notation) -> tuple[str, int]:
-    match expression:
-        case Name():
-            return notation.name(expression), _ATOM
-        case Number(value=value):
-            return notation.number(value), _UNARY if value < 0 else _ATOM
-        case Negative(operand=operand):
-            return notation.minus + _bracketed(operand, _UNARY, notation), _UNARY
-        case Binary("**", left, right):
-            level = _PRECEDENCE["**"]
-            return notation.power(_bracketed(left, level + 1, notation), _bracketed(right, level, notation)), level
-        case Binary(operator=operator, left=left, right=right):
-            level = _PRECEDENCE[operator]
-            # A derivative that is itself a product is one more factor to a reader: da ⊙ a ⊙ (1 − a).
-            factor = operator == "*" and isinstance(right, Derivative)
-            # Python reads f * h @ W from the left, people read the matrix product first.
-            scaled = operator == "@" and isinstance(left, Binary) and left.operator in ("*", "/")
-            text = (
-                _bracketed(left, level + 1 if scaled else level, notation)
-                + notation.operator(expression)
-                + _bracketed(right, level if factor else level + 1, notation)
-            )
-            return (notation.indicator(text), _ATOM) if operator == ">" else (text, level)
-        case Call(arguments=arguments):
-            return notation.call(expression, [show(a, notation) for a in arguments]), _ATOM
-        case Derivative(body=body):
-            return _show(body, notation)
-        case Transpose(operand=operand):
-            return notation.transpose(_bracketed(operand, _ATOM, notation)), _ATOM
-        case Sum(operand=operand):
-            return notation.sum(expression, _bracketed(operand, _PRECEDENCE["*"], notation)), _ATOM
-
-
-def _bracketed(expression: Expression, level: int, notation: Notation) -> str:
-    text, own = _show(expression, notation)
-    return text if own >= level else f"({text})"

@@ -7,7 +7,7 @@ that value lends its name, so the derivative of `a = tanh(z)` reads `1 − a²`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -197,3 +197,12 @@ FUNCTIONS: dict[str, Function] = {
         Function("carried", _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
     )
 }
+
+
+def compute_name(function: str) -> str:
+    """What compiled source calls a function's `compute`: a name that nothing else there can have."""
+    return f"f_{function}"
+
+
+COMPUTE: Mapping[str, Callable[..., Array]] = {compute_name(f.name): f.compute for f in FUNCTIONS.values()}
+"""What that name stands for."""

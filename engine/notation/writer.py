@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from engine.errors import InputError
 from engine.language.equation import TIME
-from engine.language.expression import Binary, Call, Expression, Name, Sum, children, show, walk
+from engine.language.expression import Binary, Call, Expression, Name, Sum, children, walk
 from engine.language.functions import FUNCTIONS, Axes
+from engine.language.printing import show
 from engine.model.program import Block, Line, Loop, Program
 from engine.notation.spelling import Spelling
 from engine.tables.optimizers import PARAMETER

@@ -33,10 +33,10 @@ from engine.language.expression import (
     total,
     walk,
 )
-from engine.language.functions import FUNCTIONS, Array, Axes
+from engine.language.functions import COMPUTE, FUNCTIONS, Array, Axes, compute_name
+from engine.language.operators import OPERATORS
+from engine.language.printing import transposed, upright
 from engine.model.program import Quantity
-
-_UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", ">": "greater", "@": "matmul"}
 
 Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
 """A compiled part of a plan: works on rows [low, high) of the arrays it is given by name."""
@@ -44,8 +44,9 @@ Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
 _Bound = TypeVar("_Bound")
 _IDENTIFIER = str.maketrans(".-+", "pmp")
 
-_SPREADING = frozenset(_UFUNCS.values()) - {"matmul"}
-_IN_PLACE = _SPREADING | {"negative", "square"} | {f"f_{f.name}" for f in FUNCTIONS.values() if f.elementwise}
+_UFUNCS = frozenset(entry.ufunc for entry in OPERATORS.values())
+_SPREADING = _UFUNCS - {"matmul"}
+_IN_PLACE = _SPREADING | {"negative", "square"} | {compute_name(f.name) for f in FUNCTIONS.values() if f.elementwise}
 
 
 class Emitter:
@@ -90,10 +91,8 @@ class Emitter:
         """The finished function; its scratch arrays are made whenever it runs."""
         head = [f"    {variable} = {source}" for variable, source in self.prologue.items()]
         source = "\n".join(["def run(values, scratch, low, high):", "    n = (high - low) * B", *head, *self.body, ""])
-        namespace: dict[str, Any] = {
-            name: getattr(np, name) for name in (*_UFUNCS.values(), "negative", "square", "copyto")
-        }
-        namespace |= {f"f_{name}": function.compute for name, function in FUNCTIONS.items()}
+        namespace: dict[str, Any] = {name: getattr(np, name) for name in (*_UFUNCS, "negative", "square", "copyto")}
+        namespace |= COMPUTE
         namespace |= {name: np.array(value, dtype) for name, value in self.constants.items()}
         namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, **self.sizes}
         exec(compile(source, "<plan>", "exec"), namespace)
@@ -117,7 +116,9 @@ class Emitter:
         expression = equation.expression
         if operator:
             value = self._value(expression)
-            self._call(_UFUNCS[operator], [target, self._column(value, expression, self.axes[equation.target])], target)
+            self._call(
+                OPERATORS[operator].ufunc, [target, self._column(value, expression, self.axes[equation.target])], target
+            )
             self._release(value)
         else:
             self._into(expression, target)
@@ -136,11 +137,11 @@ class Emitter:
             case Binary("+" | "-") if len(products := self._to_gather(expression)) > 1:
                 self._gathered(products, [term for term in addends(expression) if term not in products], out)
             case Binary(operator=operator, left=left, right=right):
-                self._apply(_UFUNCS[operator], [left, right], out, expression)
+                self._apply(OPERATORS[operator].ufunc, [left, right], out, expression)
             case Call(function=function, arguments=arguments) if kernel := FUNCTIONS[function].kernel:
                 self._into(substitute(kernel, {Name("u"): arguments[0]}), out)
             case Call(function=function, arguments=arguments):
-                self._apply(f"f_{function}", list(arguments), out, expression)
+                self._apply(compute_name(function), list(arguments), out, expression)
             case Sum(operand=operand, position=position):
                 value = self._value(operand)
                 self.body.append(f"{self.indent}reduce_sum({value}, {position}, None, {out})")
@@ -178,7 +179,7 @@ class Emitter:
             case Transpose(operand=Name(name=name)) if self.in_loop and name not in self.quantities:
                 return self._joined((name,), transposed=True)
             case Transpose(operand=operand):
-                return self._value(operand) + ".T"
+                return transposed(self._value(operand))
             case _:
                 scratch = self._scratch(infer(expression, self.axes))
                 self._into(expression, scratch)
@@ -188,7 +189,7 @@ class Emitter:
         self.body.append(f"{self.indent}{function}({', '.join([*arguments, out] if out else arguments)})")
 
     def _column(self, value: str, operand: Expression, result: Axes) -> str:
-        return f"{value}[:, None]" if needs_column(infer(operand, self.axes), result) else value
+        return upright(value) if needs_column(infer(operand, self.axes), result) else value
 
     def _compound(self, expression: Expression) -> bool:
         return not isinstance(expression, Name | Number | Transpose) and expression not in self.families

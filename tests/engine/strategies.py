@@ -9,40 +9,24 @@ import numpy as np
 from hypothesis import strategies as st
 
 from engine import Network
-from engine.language.expression import Binary, Call, Expression, Name, Negative, Number, Sum, Transpose
+from engine.language.expression import Binary, Call, Expression, Name, Negative, Number, Transpose
+from engine.language.printing import NumpySyntax
 
 ACTIVATION_NAMES = ("tanh", "relu", "sigmoid", "identity")
 SMOOTH = ("tanh", "sigmoid", "identity")
 
 
-class Source:
+class Source(NumpySyntax):
     """A tree as NumPy source, which `parse` reads back."""
-
-    minus = "-"
 
     def name(self, name: Name) -> str:
         return name.name + ("_prev" if name.step < 0 else "")
 
-    def number(self, value: float) -> str:
-        return repr(value)
-
-    def operator(self, node: Binary) -> str:
-        return f" {node.operator} "
-
     def power(self, base: str, exponent: str) -> str:
         return f"{base} ** {exponent}"
 
-    def indicator(self, condition: str) -> str:
-        return f"({condition})"
-
     def call(self, node: Call, arguments: list[str]) -> str:
         return f"{node.function}({', '.join(arguments)})"
-
-    def transpose(self, operand: str) -> str:
-        return f"{operand}.T"
-
-    def sum(self, node: Sum, operand: str) -> str:
-        return f"({operand}).sum(0)"
 
 
 NAMES = st.sampled_from([Name("a"), Name("a", -1), Name("Wx"), Name("z"), Name("b2")])

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine.doctor.reference.problem import Problem
-from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.language.functions import FUNCTIONS, Array
+from engine.language.expression import Call, Expression, Name, computed
+from engine.language.functions import COMPUTE, Array, compute_name
+from engine.language.printing import NumpySyntax, show
 from engine.model.program import Loop, Program, Quantity
 
 Values: TypeAlias = dict[str, Any]
@@ -279,29 +280,21 @@ def _values(problem: Problem) -> Values:
     return values
 
 
-def _source(expression: Expression, quantities: Mapping[str, Quantity]) -> str:
-    """Python for a tree's value at step t."""
-    match expression:
-        case Number(value=value):
-            return repr(value)
-        case Name(name=name, step=step):
-            quantity = quantities.get(name)
-            if quantity is None or not quantity.rows or name.startswith("d"):
-                return f"v[{name!r}]"
-            shift = step - (quantity.rows == "T")
-            return f"v[{name!r}][t{shift:+d}]" if shift else f"v[{name!r}][t]"
-        case Negative(operand=operand):
-            return f"(-{_source(operand, quantities)})"
-        case Transpose(operand=operand):
-            return f"{_source(operand, quantities)}.T"
-        case Derivative(body=body):
-            return _source(body, quantities)
-        case Sum(operand=operand, position=position):
-            return f"{_source(operand, quantities)}.sum({position})"
-        case Call(function=function, arguments=arguments):
-            return f"f_{function}({', '.join(_source(a, quantities) for a in arguments)})"
-        case Binary(operator=operator, left=left, right=right):
-            return f"({_source(left, quantities)} {operator} {_source(right, quantities)})"
+@dataclass(frozen=True, eq=False)
+class _AtStep(NumpySyntax):
+    """Python for a line at step t: `v` holds the values by name, those in time a row a step."""
+
+    quantities: Mapping[str, Quantity]
+
+    def name(self, name: Name) -> str:
+        quantity = self.quantities.get(name.name)
+        if quantity is None or not quantity.rows or name.name.startswith("d"):
+            return f"v[{name.name!r}]"
+        shift = name.step - (quantity.rows == "T")
+        return f"v[{name.name!r}][t{shift:+d}]" if shift else f"v[{name.name!r}][t]"
+
+    def call(self, node: Call, arguments: list[str]) -> str:
+        return f"{compute_name(node.function)}({', '.join(arguments)})"
 
 
 def _batch_mean(u: Array) -> Array:
@@ -320,15 +313,15 @@ def _total(u: Array) -> Array:
 
 
 _FUNCTIONS: dict[str, Any] = {
-    **{f"f_{name}": function.compute for name, function in FUNCTIONS.items()},
-    "f_batch_mean": _batch_mean,
-    "f_within_norm": _within_norm,
-    "f_total": _total,
-    "f_row_sum": lambda u: u.sum(axis=-1, keepdims=True),  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
-    "f_not_negative": lambda u: u >= 0,  # pyright: ignore[reportUnknownLambdaType]
+    **COMPUTE,
+    compute_name("batch_mean"): _batch_mean,
+    compute_name("within_norm"): _within_norm,
+    compute_name("total"): _total,
+    compute_name("row_sum"): lambda u: u.sum(axis=-1, keepdims=True),  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+    compute_name("not_negative"): lambda u: u >= 0,  # pyright: ignore[reportUnknownLambdaType]
 }
 
 
 def compile_line(tree: Expression, quantities: Mapping[str, Quantity]) -> Line:
     """A function of the values and t that gives the tree's value."""
-    return eval(f"lambda v, t: {_source(tree, quantities)}", dict(_FUNCTIONS))
+    return eval(f"lambda v, t: {show(computed(tree), _AtStep(quantities))}", dict(_FUNCTIONS))

@@ -15,8 +15,9 @@ from engine.errors import InputError
 from engine.language.derive import backward
 from engine.language.equation import Equation, TableError, contributions, equation, infer
 from engine.language.evaluate import evaluate
-from engine.language.expression import Name, Number, parse, show
+from engine.language.expression import Name, Number, parse
 from engine.language.functions import ACTIVATIONS, FUNCTIONS, Axes
+from engine.language.printing import show
 from engine.tables.cells import CELLS, Cell
 from engine.tables.heads import HEADS, READ_OUT
 from tests.engine.strategies import Source

@@ -28,12 +28,12 @@ from engine.language.expression import (
     names,
     parse,
     product,
-    show,
     substitute,
     total,
     walk,
 )
 from engine.language.functions import FUNCTIONS
+from engine.language.printing import show
 from engine.notation import Symbols
 from tests.engine.strategies import Source, matrices, trees
 from tests.examples import examples

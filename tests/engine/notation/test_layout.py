@@ -14,6 +14,7 @@ from engine.language.equation import Equation, equation, infer
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Expression, Name, Sum, Transpose, parse, walk
 from engine.language.functions import Axes
+from engine.language.printing import show
 from engine.notation import NOTATIONS, Layout
 from engine.notation.layout import COLUMN
 from engine.notation.tables import COLUMNS, ROWS, TURNED_WEIGHTS
@@ -179,7 +180,5 @@ def test_shapes_and_cells() -> None:
 
 
 def show_source(source: str, layout: Layout) -> str:
-    from engine.language.expression import show
-
     line = equation(source)
     return show(layout.equation(line, {**KNOWN, "q": ("B", "H")}), Source())
