@@ -12,6 +12,7 @@ import numpy as np
 from engine.debug.debugger import Debugger
 from engine.doctor.diagnose import diagnose
 from engine.doctor.report.lockstep import Lockstep
+from engine.doctor.report.report import Report
 from engine.errors import InputError
 from engine.files.data import Data
 from engine.files.options import DEFAULTS
@@ -24,7 +25,13 @@ def open_yours(path: Path, function: str | None = None, notation: str | None = N
 
     Raises InputError when the program could not be examined, with the reason.
     """
-    report = diagnose(path, function)
+    return open_beside(diagnose(path, function), path, function, notation)
+
+
+def open_beside(
+    report: Report, path: Path, function: str | None = None, notation: str | None = None
+) -> tuple[Session, Lockstep]:
+    """The same for a program that has been examined already."""
     if report.compared is None:
         raise InputError(f"{report.file}: {report.reason}")
     lockstep = Lockstep(report, report.compared)

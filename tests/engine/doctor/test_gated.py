@@ -14,6 +14,7 @@ from engine.doctor.vocabulary.readings import readings
 from engine.files.cell import read_cell
 from engine.recording.tape import record
 from engine.tables.cells import CELLS, VARIANTS, Cell
+from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.test_printed import DATA, printed
 from tests.engine.doctor.test_specimens import SPECIMENS, changed
 
@@ -77,7 +78,7 @@ def test_names_of_gates_are_read(words: str, cell: str, roles: dict[str, str]) -
     ],
 )
 def test_how_parameters_lie_is_reported(name: str, convention: str, expected: str) -> None:
-    assert diagnose(SPECIMENS / f"{name}.py").conventions[convention] == expected
+    assert report_on(SPECIMENS / f"{name}.py").conventions[convention] == expected
 
 
 @pytest.mark.parametrize(

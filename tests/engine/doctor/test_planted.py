@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.doctor.planted import STYLES
-from tests.engine.doctor.score import Outcome, examined
+from tests.engine.doctor.reports import report_on
+from tests.engine.doctor.score import Outcome
 from tests.engine.doctor.styles.style import Style, plant
 
 SAMPLE = (
@@ -23,9 +24,15 @@ SAMPLE = (
 )
 
 
+def written(folder: Path, source: str) -> Path:
+    path = folder / "mine.py"
+    path.write_text(source)
+    return path
+
+
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_a_correct_program_raises_no_alarm(style: Style, tmp_path: Path) -> None:
-    report, _ = examined(style.source, tmp_path)
+    report = report_on(written(tmp_path, style.source))
     assert (report.verdict, report.diagnoses) == ("correct", ())
 
 
@@ -33,5 +40,5 @@ def test_a_correct_program_raises_no_alarm(style: Style, tmp_path: Path) -> None
 def test_a_planted_mistake_is_found_named_and_placed(name: str, id: str, tmp_path: Path) -> None:
     style = next(style for style in STYLES if style.name == name)
     planted = plant(style, id, style.plants[id][0])
-    outcome = Outcome(planted, *examined(planted.source, tmp_path))
+    outcome = Outcome(planted, report_on(written(tmp_path, planted.source)), 0)
     assert outcome.found and outcome.named and outcome.placed

@@ -10,6 +10,7 @@ import pytest
 from engine.doctor import assert_backward_correct
 from engine.doctor.diagnose import diagnose
 from engine.session import open_session
+from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.specimens import forward_beside, stateful_class
 
 SPECIMENS = Path(__file__).parent / "specimens"
@@ -27,7 +28,7 @@ def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_right_is_called_right(name: str) -> None:
-    report = diagnose(SPECIMENS / f"{name}.py")
+    report = report_on(SPECIMENS / f"{name}.py")
     assert (report.verdict, report.reason) == ("correct", "")
     assert report.diagnoses == ()
     assert report.first_divergence is None
@@ -69,7 +70,7 @@ def test_what_is_right_is_called_right(name: str) -> None:
 )
 def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: str, new: str, ids: set[str]) -> None:
     path = changed(tmp_path, name, old, new)
-    report = diagnose(path)
+    report = report_on(path)
     assert report.verdict == "wrong"
     assert {finding.id for finding in report.diagnoses} == ids
     (line,) = [k for k, text in enumerate(path.read_text().splitlines(), 1) if new in text]
@@ -86,12 +87,12 @@ def test_gradients_that_a_method_keeps_are_seen_in_its_second_call_only(tmp_path
 
 
 def test_the_corrected_line_is_in_the_users_own_names(tmp_path: Path) -> None:
-    report = diagnose(changed(tmp_path, "forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec"))
+    report = report_on(changed(tmp_path, "forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec"))
     assert report.diagnoses[0].fix == "dh = dz @ W_rec.T"
 
 
 def test_every_step_mean_is_a_convention_and_reported() -> None:
-    report = diagnose(SPECIMENS / "every_batch.py")
+    report = report_on(SPECIMENS / "every_batch.py")
     assert report.conventions["reduction"] == "mean over the batch, sum over the steps"
     assert report.conventions["predict"] == "every step"
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import diagnose
 from engine.doctor.judge.ablation import LINEAR
 from engine.doctor.opening import open_yours
 from engine.doctor.report.lockstep import Lockstep
@@ -18,6 +16,7 @@ from engine.errors import InputError
 from engine.explain.why import why
 from engine.session import open_session
 from tests.engine.doctor.planted import STYLES
+from tests.engine.doctor.reports import opened, report_on
 from tests.engine.doctor.styles.style import Style, plant
 
 SPECIMENS = Path(__file__).parents[1] / "specimens"
@@ -26,7 +25,7 @@ SPECIMENS = Path(__file__).parents[1] / "specimens"
 def in_step(source: str, folder: Path) -> Lockstep:
     path = folder / "mine.py"
     path.write_text(source)
-    report = diagnose(path)
+    report = report_on(path)
     assert report.compared is not None
     return Lockstep(report, report.compared)
 
@@ -73,13 +72,14 @@ def test_it_begins_where_it_goes_wrong_with_the_reference_beside_it(style: Style
     assert lockstep.next_wrong(lockstep.first, -1) is None
 
 
-@lru_cache
-def _untransposed(folder: Path) -> Lockstep:
-    return planted(next(style for style in STYLES if style.name == "per-sample lists"), "wa-not-transposed", folder)
+@pytest.fixture(scope="module")
+def untransposed(tmp_path_factory: pytest.TempPathFactory) -> Lockstep:
+    style = next(style for style in STYLES if style.name == "per-sample lists")
+    return planted(style, "wa-not-transposed", tmp_path_factory.mktemp("untransposed"))
 
 
-def test_the_reference_is_where_the_program_is(tmp_path: Path) -> None:
-    lockstep = _untransposed(tmp_path)
+def test_the_reference_is_where_the_program_is(untransposed: Lockstep) -> None:
+    lockstep = untransposed
     program = lockstep.problem.tape.plan.program
     seen = 0
     for i in range(len(lockstep)):
@@ -93,8 +93,8 @@ def test_the_reference_is_where_the_program_is(tmp_path: Path) -> None:
     assert seen > 10
 
 
-def test_the_same_line_and_the_passes(tmp_path: Path) -> None:
-    lockstep = _untransposed(tmp_path)
+def test_the_same_line_and_the_passes(untransposed: Lockstep) -> None:
+    lockstep = untransposed
     at = lockstep.first
     again = lockstep.same_line(at, 1)
     assert again is not None and lockstep.executions[again].line == lockstep.executions[at].line
@@ -108,7 +108,7 @@ def test_why_is_asked_of_the_very_number_beside_the_user_s(tmp_path: Path) -> No
     path = tmp_path / "mine.py"
     style = next(style for style in STYLES if style.name == "per-sample lists")
     path.write_text(plant(style, "wa-not-transposed", style.plants["wa-not-transposed"][0]).source)
-    session, lockstep = open_yours(path)
+    session, lockstep = opened(path)
     checked = set[str]()
     for i in range(len(lockstep)):
         value = lockstep.value(i)
@@ -170,13 +170,13 @@ def test_what_is_right_as_something_else_stands_beside_what_it_should_be(tmp_pat
 
 @pytest.mark.parametrize("name", ["penalty", "squared_sigmoid", "script_adagrad", "lstm_caches"])
 def test_what_is_right_in_its_own_way_can_be_stepped_too(name: str) -> None:
-    lockstep = open_yours(SPECIMENS / f"{name}.py")[1]
+    lockstep = opened(SPECIMENS / f"{name}.py")[1]
     assert lockstep.report.verdict == "correct"
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
 
 
 def test_the_session_speaks_the_program_s_own_names(tmp_path: Path) -> None:
-    session, lockstep = open_yours(SPECIMENS / "characters.py")
+    session, lockstep = opened(SPECIMENS / "characters.py")
     assert session.options["notation"] == "karpathy"
     assert session.debugger.network is lockstep.problem.network
     assert open_yours(SPECIMENS / "characters.py", notation="wildml")[0].options["notation"] == "wildml"
