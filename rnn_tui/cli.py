@@ -32,7 +32,7 @@ PROGRAM = "rnn-tui"
 SMALLEST_TOLERANCE = 1e-10
 
 
-class _Parser(argparse.ArgumentParser):
+class _ArgumentParser(argparse.ArgumentParser):
     """argparse whose errors are one sentence, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -202,9 +202,9 @@ def _tolerance(text: str) -> float:
     return value
 
 
-def _open_parser() -> _Parser:
+def _open_parser() -> _ArgumentParser:
     commands = "\n".join(f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items())
-    parser = _Parser(
+    parser = _ArgumentParser(
         prog=PROGRAM,
         description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
         epilog=f"commands that need no terminal (rnn-tui COMMAND --help):\n{commands}",
@@ -237,7 +237,9 @@ def main(arguments: Sequence[str]) -> int:
         _refuse_misspelt(arguments)
         return _open(_open_parser().parse_args(arguments))
     text, options = COMMANDS[command]
-    parser = _Parser(prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+    parser = _ArgumentParser(
+        prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+    )
     options(parser)
     parsed = parser.parse_args(arguments[1:])
     given = model_options(parsed)

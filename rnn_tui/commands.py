@@ -22,7 +22,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.debug.debugger import Debugger
-    from engine.explain.gradcheck import Report
+    from engine.explain.gradcheck import GradientCheck
     from engine.recording.measures import Measured
 
 
@@ -306,7 +306,7 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
-def _table(report: Report) -> str:
+def _table(report: GradientCheck) -> str:
     """The check's result for people: a line a parameter, the worst entry of each."""
     lines = [
         f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"

@@ -15,7 +15,7 @@ from engine.debug.edits import Edit
 from engine.debug.whatif import differences, minus
 from engine.explain.line_parts import Part, anatomy
 from engine.explain.terms import Explanation
-from engine.explain.why import Cell
+from engine.explain.why import CellAddress
 from engine.language.derive import CUT, gradient, whole
 from engine.language.functions import Array
 from engine.model.program import Quantity
@@ -27,7 +27,7 @@ from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Execution, Lockstep, Value
+    from engine.doctor.report.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
@@ -75,7 +75,7 @@ class Selection:
     quantity: str | None = None
     parameter: str | None = None
     """The parameter in which the cursor of the weights view is (None: the one that the present line is about)."""
-    asked: tuple[Cell, ...] = ()
+    asked: tuple[CellAddress, ...] = ()
     """The cells that were asked about, the last one being explained; none when no explanation is open."""
     follow: int = 0
     """Which number of the explanation would be followed."""
@@ -99,7 +99,7 @@ class Selection:
 class Asked:
     """An explanation that is open: the way to it, its line, why it is 0 if it is, and which of its numbers is chosen."""
 
-    path: tuple[Cell, ...]
+    path: tuple[CellAddress, ...]
     found: Explanation
     equation: str
     reason: str | None
@@ -179,7 +179,7 @@ class Frame:
         return None if self.lockstep is None else self.lockstep.executions[self.selection.execution]
 
     @property
-    def made(self) -> Value | None:
+    def made(self) -> LineValue | None:
         """What that line made, and what the reference has in its place."""
         return None if self.lockstep is None else self.lockstep.value(self.selection.execution)
 
@@ -335,7 +335,7 @@ def result_of(parts: list[Part]) -> int:
     return [i for i, part in enumerate(parts) if part.role in ("result", "term", "total")][-1]
 
 
-def cell_of_part(frame: Frame) -> Cell | None:
+def cell_of_part(frame: Frame) -> CellAddress | None:
     """The cell under the cursor as a place to ask about; None for what is computed within the line."""
     if frame.inspected is None or frame.cell is None:
         return None
@@ -344,9 +344,9 @@ def cell_of_part(frame: Frame) -> Cell | None:
         return None
     iteration, index = view.point.iteration, part.index(*frame.cell)
     if part.role == "result" and part.name in view.tape.parameters:
-        return Cell(part.name, iteration + 1, None, index)  # what the update has just made of it
+        return CellAddress(part.name, iteration + 1, None, index)  # what the update has just made of it
     if part.role == "total":
-        return Cell(part.name, iteration, None, index, down_to=view.summed_to(part.name) or 1)
+        return CellAddress(part.name, iteration, None, index, down_to=view.summed_to(part.name) or 1)
     if part.role == "term":
-        return Cell(part.name, iteration, part.t, index, one_step=True, sample=frame.selection.sample)
-    return Cell(part.name, iteration, part.t, index)
+        return CellAddress(part.name, iteration, part.t, index, one_step=True, sample=frame.selection.sample)
+    return CellAddress(part.name, iteration, part.t, index)

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.explain.ledger import ledger
 from engine.explain.reach import reach
 from engine.explain.terms import Factor
-from engine.explain.why import Cell, derived_flow, equation_text, why, zero_reason
+from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
 from engine.language.functions import Array
 from engine.model.program import Loop
 from engine.recording.tape import Tape
@@ -238,7 +238,7 @@ def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode:
     return lines
 
 
-def explained(debugger: Debugger, cell: Cell, top: int) -> str:
+def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
     """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored."""
     found = why(debugger, cell)
     lines = [f"{cell.text} = {exact(found.value)}   iteration {cell.iteration}"]

@@ -135,7 +135,7 @@ def _parameters_after(tape: Tape) -> dict[str, Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class TrainingState:
     """What an iteration starts from: the parameters, what the optimizer keeps, and how many updates were made."""
 
     parameters: Mapping[str, Array]
@@ -158,11 +158,11 @@ class Batch:
     lengths: Array | None
 
 
-class Starts:
+class Checkpoints:
     """What each iteration starts from: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
 
-    def __init__(self, first: Training, iteration: int = 0) -> None:
-        self.kept: dict[int, Training] = {iteration: first}
+    def __init__(self, first: TrainingState, iteration: int = 0) -> None:
+        self.kept: dict[int, TrainingState] = {iteration: first}
         self.first = iteration
         self.stride = 1
         self.most = 16
@@ -171,7 +171,7 @@ class Starts:
         """The last kept iteration that is not after the one asked for."""
         return max(i for i in self.kept if i <= iteration)
 
-    def keep(self, iteration: int, start: Training) -> None:
+    def keep(self, iteration: int, start: TrainingState) -> None:
         if (iteration - self.first) % self.stride:
             return
         self.kept[iteration] = start
@@ -211,7 +211,7 @@ class Debugger:
         initial: Mapping[str, Array] | None = None,
         lengths: Array | None = None,
         batch_size: int | None = None,
-        start: Training | None = None,
+        start: TrainingState | None = None,
         checkpoints: bool = False,
         memory_limit: int | None = None,
     ) -> None:
@@ -233,7 +233,7 @@ class Debugger:
         self._tapes_kept = (
             TAPES_KEPT if memory_limit is None else max(1, min(TAPES_KEPT, memory_limit // self.plan.nbytes() - 1))
         )
-        self._starts = Starts(start or Training(network.weights))
+        self._starts = Checkpoints(start or TrainingState(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
         self._offsets: OrderedDict[tuple[Breakpoint, int], list[int]] = OrderedDict()
@@ -263,7 +263,7 @@ class Debugger:
         tape = self._tapes[iteration] = self._record(iteration, start)
         return tape
 
-    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> Training:
+    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
         """What an iteration starts from; the iterations before it are trained where that has not been done.
 
         `report` is told of each that had to be run; what it raises ends the training, and what is trained by then stays.
@@ -272,7 +272,7 @@ class Debugger:
         start = self._starts.kept[current]
         while current < iteration:
             tape = self._tapes.get(current) or self._record(current, start, passing=True)
-            start = Training(_parameters_after(tape), tape.kept_after, start.updates + 1)
+            start = TrainingState(_parameters_after(tape), tape.kept_after, start.updates + 1)
             self._starts.keep(current + 1, start)
             if report is not None:
                 report(current, self.history[current])
@@ -501,7 +501,7 @@ class Debugger:
             return self.go(1 + base + end + length)
         return self.go(base + covered.start)
 
-    def _record(self, iteration: int, start: Training, *, passing: bool = False) -> Tape:
+    def _record(self, iteration: int, start: TrainingState, *, passing: bool = False) -> Tape:
         """The tape of an iteration; one that is only passed through is recorded into arrays that the next one will use again."""
         batch = self.batch(iteration)
         size = len(batch.X)
@@ -524,7 +524,7 @@ class Debugger:
         return prepared
 
     def _run(
-        self, iteration: int, prepared: Plan, batch: Batch, start: Training, into: dict[str, Array] | None
+        self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
     ) -> Tape:
         tape = record_with(
             prepared,

@@ -24,7 +24,7 @@ FLOW, ACTIVATION, FLIP = "flow", "activation", "flip"
 """Names of the language's own: all states' flow back from one step to the step before, the activation, the other sign or label."""
 
 Action = Literal["set", "scale", "flip", "activation"]
-Index = tuple[int | None, ...]
+EditIndex = tuple[int | None, ...]
 
 _EDIT = re.compile(
     r"(?P<name>[A-Za-z_]\w{0,79})"
@@ -47,7 +47,7 @@ class Edit:
 
     name: str
     t: int | None
-    index: Index
+    index: EditIndex
     action: Action
     value: float | str
     iteration: int = 0
@@ -100,7 +100,7 @@ def parse_edit(text: str, iteration: int = 0) -> Edit:
     return Edit(name, t, index, "set" if match["sign"] == "=" else "scale", _number(value, text), iteration)
 
 
-def _index(inside: str | None, text: str) -> Index:
+def _index(inside: str | None, text: str) -> EditIndex:
     if inside is None:
         return ()
     parts = [part.strip() for part in inside.split(",")]

@@ -184,11 +184,11 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
         raise ExpressionError("not an expression", source, column) from None
-    parser = _Parser(source, text, lead, quantities)
+    parser = _ConditionParser(source, text, lead, quantities)
     return Predicate(source, parser.convert(body, MAX_DEPTH))
 
 
-class _Parser:
+class _ConditionParser:
     def __init__(self, source: str, text: str, lead: int, quantities: Mapping[str, Any]) -> None:
         self.source, self.text, self.lead = source, text, lead
         self.quantities = quantities

@@ -26,7 +26,7 @@ from engine.recording.tape import Tape
 LIMIT = 3_000_000
 """Line runs of an iteration; more would take minutes."""
 
-Row = tuple[str, int]
+QuantityRow = tuple[str, int]
 """A quantity and its row in time, 0 for what is not in time."""
 
 
@@ -44,7 +44,7 @@ def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
         )
     if program.length > LIMIT:
         raise InputError(f"an iteration of {program.length:,} line runs is too long to be run again line by line")
-    rows: dict[Row, list[Edit]] = {}
+    rows: dict[QuantityRow, list[Edit]] = {}
     updates: dict[str, list[Edit]] = {}
     for edit in edits:
         if edit.name in program.updates:
@@ -59,7 +59,7 @@ def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
     )
 
 
-def places(edit: Edit, plan: Plan) -> list[Row]:
+def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
     """The rows that an edit of what lines write is about; InputError when no line writes them, or the index is not in them."""
     program, network = plan.program, plan.network
     if edit.name == FLOW and FLOW not in program.quantities:
@@ -90,7 +90,7 @@ def places(edit: Edit, plan: Plan) -> list[Row]:
     return rows
 
 
-def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[Row]:
+def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[QuantityRow]:
     """The rows of one quantity, `shift` steps away from the edit's."""
     program, quantity = plan.program, plan.program.quantities[name]
     accumulates = any(line.equation.accumulate for line in program.writers(name))
@@ -134,7 +134,7 @@ def _putter(edits: Mapping[str, list[Edit]]) -> Callable[[str, Array], None]:
 
 
 class _Replay:
-    def __init__(self, tape: Tape, edits: Mapping[Row, list[Edit]]) -> None:
+    def __init__(self, tape: Tape, edits: Mapping[QuantityRow, list[Edit]]) -> None:
         self.tape, self.edits, self.plan = tape, edits, tape.plan
         self.arrays = tape.plan.allocate()
         for name, array in tape.arrays.items():
@@ -206,7 +206,7 @@ class _Replay:
                     for row, values in enumerate(self.arrays[line.name]):
                         self._written((line.name, row), values)
 
-    def _written(self, key: Row, row: Array) -> None:
+    def _written(self, key: QuantityRow, row: Array) -> None:
         """Puts in what is to be put in, and notes whether that or what came before made a change."""
         for edit in self.edits.get(key, ()):
             edit.put(row)

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from engine.debug.debugger import Batch, Debugger, Starts, Training, View
+from engine.debug.debugger import Batch, Checkpoints, Debugger, TrainingState, View
 from engine.debug.edits import ACTIVATION, Edit, parse_edit
 from engine.debug.replay import places, replay, same
 from engine.errors import InputError
@@ -65,14 +65,14 @@ class Branch(Debugger):
         self.progress, self._tapes_kept = original.progress, original._tapes_kept
         self._data_until = lru_cache(maxsize=8)(self._edited_data)
         self._other_plans: dict[tuple[str, int], Plan] = {}
-        self._starts = Starts(original.start(self.first), self.first)
+        self._starts = Checkpoints(original.start(self.first), self.first)
         self.history = {i: figures for i, figures in original.history.items() if i < self.first}
 
     def tape(self, iteration: int) -> Tape:
         """The recording of an iteration, with its edits; before the first edit the original's own."""
         return self.original.tape(iteration) if iteration < self.first else super().tape(iteration)
 
-    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> Training:
+    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
         """What an iteration starts from, see `Debugger.start`; edits of weights come on top."""
         return (self.original if iteration <= self.first else super()).start(iteration, report)
 
@@ -113,7 +113,7 @@ class Branch(Debugger):
         return self._other_plans[key]
 
     def _run(
-        self, iteration: int, prepared: Plan, batch: Batch, start: Training, into: dict[str, Array] | None
+        self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
     ) -> Tape:
         own = [e for e in self.edits if e.iteration == iteration and e.name != ACTIVATION and not self._is_data(e)]
         weights = [edit for edit in own if edit.name in prepared.network.parameter_axes]

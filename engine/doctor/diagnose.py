@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.doctor.read.source import Source, Unreadable, read_source
-from engine.doctor.read.syntax import Function, Program, program
+from engine.doctor.read.source import SourceFile, Unreadable, read_source
+from engine.doctor.read.syntax import UserFunction, UserProgram, program
 from engine.doctor.recognise.loaded_program import CannotRun, own_failure
 from engine.doctor.reference.results import Place
 from engine.doctor.report.function_report import examine_function
@@ -34,7 +34,7 @@ def diagnose(path: Path, function: str | None = None, cells: Sequence[Cell] = ()
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
 
 
-def diagnose_source(source: Source, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
+def diagnose_source(source: SourceFile, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
     """The same for a text that is already read."""
     name = clean(source.path.name)
     try:
@@ -55,7 +55,7 @@ def diagnose_source(source: Source, function: str | None = None, cells: Sequence
             return Report("cannot-run", name, main.name if main else "", reason=own_failure(error))
 
 
-def _in_cells(report: Report, source: Source) -> Report:
+def _in_cells(report: Report, source: SourceFile) -> Report:
     """The report on a notebook, with cells beside the lines."""
 
     def told(place: Place | None) -> Place | None:
@@ -65,7 +65,7 @@ def _in_cells(report: Report, source: Source) -> Report:
     return replace(report, diagnoses=findings, first_divergence=told(report.first_divergence))
 
 
-def _main(found: Program, function: str | None, name: str) -> Function | None:
+def _main(found: UserProgram, function: str | None, name: str) -> UserFunction | None:
     if function is None:
         return found.backward()
     main = found.find(function)
@@ -79,5 +79,5 @@ def _main(found: Program, function: str | None, name: str) -> Function | None:
     return main
 
 
-def _examined(found: Program, main: Function | None, process: Process) -> Report:
+def _examined(found: UserProgram, main: UserFunction | None, process: Process) -> Report:
     return examine_script(found, process) if main is None else examine_function(found, main, process)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.doctor.read.source import Source, read_source
+from engine.doctor.read.source import SourceFile, read_source
 from engine.doctor.report.report import text
 
 _LOCALS = ".<locals>."
@@ -50,7 +50,7 @@ def _plain_values(function: Callable[..., Any] | type) -> Mapping[str, Any]:
     return {name: value for name, value in outside.items() if isinstance(value, _PLAIN)}
 
 
-def _lifted(source: Source, name: str, outside: Mapping[str, Any]) -> Source:
+def _lifted(source: SourceFile, name: str, outside: Mapping[str, Any]) -> SourceFile:
     """The text with a function, and those beside it, at the top level in place of the one that they are defined in; lines keep their
     numbers."""
     tree = source.tree()

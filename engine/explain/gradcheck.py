@@ -54,7 +54,7 @@ DIRECTIONS = 5
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NumericComparison:
     """Analytic against numeric for one parameter or along one direction; index, analytic and numeric are those of the worst entry.
 
     `max_relative_error` is infinite when a value is not finite, and None (like index, analytic and numeric) when nothing was compared.
@@ -81,13 +81,13 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Report:
+class GradientCheck:
     """The result of a gradient check. `notes` are sentences about what could not be tested."""
 
     ok: bool
     max_relative_error: float
-    parameters: Mapping[str, Comparison]
-    direction: Comparison
+    parameters: Mapping[str, NumericComparison]
+    direction: NumericComparison
     tolerance: float
     notes: tuple[str, ...]
 
@@ -115,7 +115,7 @@ def check(
     everything: bool = False,
     seed: int = 0,
     gradients: Mapping[str, Array] | None = None,
-) -> Report:
+) -> GradientCheck:
     """Compares gradients with differences of the loss: `draws` entries of each parameter (or `everything`), and a random direction.
 
     X, y, `initial` and `lengths` are as for `record`. A truncated gradient is not the loss's derivative: what is checked is the whole
@@ -132,7 +132,7 @@ def check(
     tape = record(exact, X, y, initial=initial, lengths=lengths)
     analytic = _analytic(tape, gradients)
     rng = np.random.default_rng(seed)
-    measure = _Measure(_Loss(tape), tolerance, rng)
+    measure = _NumericDerivatives(_LossFunction(tape), tolerance, rng)
     parameters = {
         name: _parameter(measure, name, analytic[name], _drawn(analytic[name], None if everything else draws, rng))
         for name in tape.parameters
@@ -179,7 +179,7 @@ class _Slope:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _CheckedEntry:
     """One analytic value beside its numeric one."""
 
     index: tuple[int, ...]
@@ -199,11 +199,11 @@ class _Entry:
         return not max(abs(self.analytic), abs(self.numeric.value)) <= self.numeric.uncertainty
 
 
-def _compare(entries: list[_Entry], kinks: int, tolerance: float) -> Comparison:
+def _compare(entries: list[_CheckedEntry], kinks: int, tolerance: float) -> NumericComparison:
     if not entries:
-        return Comparison(None, None, None, None, kinks, 0, False)
+        return NumericComparison(None, None, None, None, kinks, 0, False)
     worst = max(entries, key=lambda entry: entry.error(tolerance))
-    return Comparison(
+    return NumericComparison(
         worst.error(tolerance),
         worst.index,
         worst.analytic,
@@ -214,8 +214,10 @@ def _compare(entries: list[_Entry], kinks: int, tolerance: float) -> Comparison:
     )
 
 
-def _parameter(measure: _Measure, name: str, analytic: Array, indices: list[tuple[int, ...]]) -> Comparison:
-    entries: list[_Entry] = []
+def _parameter(
+    measure: _NumericDerivatives, name: str, analytic: Array, indices: list[tuple[int, ...]]
+) -> NumericComparison:
+    entries: list[_CheckedEntry] = []
     for index in indices:
         direction = np.zeros(analytic.shape)
         scale = direction[index] = max(1.0, abs(float(measure.loss.parameters[name][index])))
@@ -225,7 +227,9 @@ def _parameter(measure: _Measure, name: str, analytic: Array, indices: list[tupl
     return _compare(entries, len(indices) - len(entries), measure.tolerance)
 
 
-def _direction(measure: _Measure, analytic: Mapping[str, Array], rng: np.random.Generator) -> Comparison:
+def _direction(
+    measure: _NumericDerivatives, analytic: Mapping[str, Array], rng: np.random.Generator
+) -> NumericComparison:
     """Along a random unit vector over all parameters; along another one where a kink is in the way."""
     for kinks in range(DIRECTIONS):
         vectors = {name: rng.standard_normal(gradient.shape) for name, gradient in analytic.items()}
@@ -240,21 +244,27 @@ def _direction(measure: _Measure, analytic: Mapping[str, Array], rng: np.random.
 
 
 def _entry(
-    measure: _Measure, direction: Mapping[str, Array], index: tuple[int, ...], analytic: float, scale: float = 1.0
-) -> _Entry | None:
+    measure: _NumericDerivatives,
+    direction: Mapping[str, Array],
+    index: tuple[int, ...],
+    analytic: float,
+    scale: float = 1.0,
+) -> _CheckedEntry | None:
     """The analytic value beside the numeric one (that along `direction`, over `scale`); None where a kink is in the way."""
-    entry: _Entry | None = None
+    entry: _CheckedEntry | None = None
     for measured in (measure.slope, measure.careful_slope):
         slope = measured(direction)
         if slope is None:
             return entry
-        entry = _Entry(index, analytic, _Slope(slope.value / scale, slope.uncertainty / scale))
+        entry = _CheckedEntry(index, analytic, _Slope(slope.value / scale, slope.uncertainty / scale))
         if entry.error(measure.tolerance) <= measure.tolerance or not math.isfinite(measure.loss.base):
             break
     return entry
 
 
-def _report(measure: _Measure, parameters: Mapping[str, Comparison], direction: Comparison) -> Report:
+def _report(
+    measure: _NumericDerivatives, parameters: Mapping[str, NumericComparison], direction: NumericComparison
+) -> GradientCheck:
     errors = [c.max_relative_error for c in (*parameters.values(), direction) if c.max_relative_error is not None]
     largest = max(errors, default=0.0)
     looped = [name for name in parameters if name in measure.loss.looped and name in measure.loss.cell_parameters]
@@ -276,10 +286,10 @@ def _report(measure: _Measure, parameters: Mapping[str, Comparison], direction: 
             "take other weights, another seed or another activation"
         )
     ok = largest <= measure.tolerance and through_time
-    return Report(ok, largest, parameters, direction, measure.tolerance, tuple(notes))
+    return GradientCheck(ok, largest, parameters, direction, measure.tolerance, tuple(notes))
 
 
-def _note(name: str, comparison: Comparison) -> str | None:
+def _note(name: str, comparison: NumericComparison) -> str | None:
     if not comparison.checked:
         return f"{name}: every entry crosses a kink within the smallest step; none was compared"
     if comparison.max_relative_error == math.inf:
@@ -294,10 +304,10 @@ def _note(name: str, comparison: Comparison) -> str | None:
 # The numeric side
 
 
-class _Measure:
+class _NumericDerivatives:
     """Derivatives of the loss along directions, with the step chosen by what the loss itself shows."""
 
-    def __init__(self, loss: _Loss, tolerance: float, rng: np.random.Generator) -> None:
+    def __init__(self, loss: _LossFunction, tolerance: float, rng: np.random.Generator) -> None:
         self.loss = loss
         self.tolerance = tolerance
         self.noise = _noise(loss, rng)
@@ -355,7 +365,7 @@ class _Measure:
         return _Slope(value, rounding + fourth, settled)
 
 
-def _noise(loss: _Loss, rng: np.random.Generator) -> float:
+def _noise(loss: _LossFunction, rng: np.random.Generator) -> float:
     """σ, the rounding noise of the loss around its parameters; at least what adding to a number of the loss's size costs."""
     least = np.finfo(np.float64).eps * max(1.0, abs(loss.base))
     direction = {
@@ -369,7 +379,7 @@ def _noise(loss: _Loss, rng: np.random.Generator) -> float:
     return max(least, sigma) if math.isfinite(sigma) else least
 
 
-class _Loss:
+class _LossFunction:
     """The loss as a function of the parameters: forward pass and loss only, into one set of arrays that is used again and again."""
 
     def __init__(self, tape: Tape) -> None:

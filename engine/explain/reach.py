@@ -25,7 +25,7 @@ LIMIT = 100_000_000
 
 _KNOWN: WeakKeyDictionary[Tape, dict[tuple[str, int, int | None], Array]] = WeakKeyDictionary()
 
-Rows = Mapping[str, Array]
+LossRows = Mapping[str, Array]
 """Gradients by name, (S, B, ...): one row for every loss that is still on its way."""
 
 
@@ -74,13 +74,13 @@ def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
     return result
 
 
-def _carried(tape: Tape, first: int) -> Iterator[Rows]:
+def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
     """For the distances 0, 1, ... T the gradients where each loss has come to."""
     plan = tape.plan
     lines = _lines(tape)
     flows = [line.name for line in lines if line.equation.step < 0]
     shape = (plan.steps - first + 1, plan.batch, plan.sizes["H"])
-    arrived: Rows = {name: np.zeros(shape, plan.network.dtype) for name in flows}
+    arrived: LossRows = {name: np.zeros(shape, plan.network.dtype) for name in flows}
     reaches = plan.network.truncate if carries_losses(plan.network) else None
     for distance in range(plan.steps + 1):
         low = max(first, distance) - distance  # the step at which the earliest of these losses is now
@@ -98,7 +98,7 @@ def _carried(tape: Tape, first: int) -> Iterator[Rows]:
             arrived = {name: np.zeros_like(rows) for name, rows in arrived.items()}
 
 
-def _whole(tape: Tape, here: Rows, initial: Rows) -> Rows:
+def _whole(tape: Tape, here: LossRows, initial: LossRows) -> LossRows:
     """The rows of the steps 1, 2, ... with that of t = 0 before them."""
     result: dict[str, Array] = {}
     for state in tape.plan.network.table.states:
@@ -123,8 +123,8 @@ def _lines(tape: Tape) -> list[Line]:
 
 
 def _one_step_back(
-    tape: Tape, lines: list[Line], at: range, arrived: Rows, *, from_losses: bool
-) -> tuple[Rows, dict[str, Array]]:
+    tape: Tape, lines: list[Line], at: range, arrived: LossRows, *, from_losses: bool
+) -> tuple[LossRows, dict[str, Array]]:
     """The gradients at the steps `at`, (S, B, ...), and what they hand to the steps before: many steps are one larger batch."""
     quantities, axes, batch = tape.plan.program.quantities, tape.plan.axes, tape.plan.batch
     here: dict[str, Array] = {name: _flat(rows) for name, rows in arrived.items()}

@@ -25,7 +25,7 @@ from engine.text import clean
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellAddress:
     """A place to ask about: a quantity, its iteration, time step and index; `down_to` is how far a gradient that grows is summed."""
 
     name: str
@@ -43,7 +43,7 @@ class Cell:
         return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
 
 
-def parse_place(text: str, debugger: Debugger, iteration: int) -> Cell:
+def parse_place(text: str, debugger: Debugger, iteration: int) -> CellAddress:
     """The cell that people write as `da@3[0,5]` or `dWa[2,3]`; InputError when there is none."""
     name, t, index = parse_cell(text)
     tape = debugger.tape(iteration)
@@ -57,10 +57,10 @@ def parse_place(text: str, debugger: Debugger, iteration: int) -> Cell:
         raise InputError(f"{name} is in time; name the step too: {name}@3[{','.join('0' * (tape[name].ndim - 1))}]")
     if not in_time and t is not None and not accumulates:
         raise InputError(f"{name} is not in time; leave @{t} away")
-    return Cell(name, iteration, t, index, one_step=accumulates and t is not None)
+    return CellAddress(name, iteration, t, index, one_step=accumulates and t is not None)
 
 
-def why(debugger: Debugger, cell: Cell) -> Explanation:
+def why(debugger: Debugger, cell: CellAddress) -> Explanation:
     """The arithmetic behind a cell; InputError when there is no such cell. An input or a first weight has no terms."""
     if cell.name in debugger.network.parameter_axes:
         # A weight is as the update of the iteration before left it.
@@ -88,7 +88,7 @@ def why(debugger: Debugger, cell: Cell) -> Explanation:
     )
 
 
-def put_in(debugger: Debugger, cell: Cell) -> str | None:
+def put_in(debugger: Debugger, cell: CellAddress) -> str | None:
     """That a cell holds what was put in, where it is so; the arithmetic is then what its line would have made of it."""
     if not isinstance(debugger, Branch) or cell.one_step or cell.down_to > 1:
         return None
@@ -97,24 +97,24 @@ def put_in(debugger: Debugger, cell: Cell) -> str | None:
     return None if edit is None else f"put in, what if {edit.text}; without it the line makes what is below"
 
 
-def derived_flow(tape: Tape, cell: Cell) -> str | None:
+def derived_flow(tape: Tape, cell: CellAddress) -> str | None:
     """The gradient of which a flow without a line of its own (da_out, da_next) is the whole, or nothing; None for all else."""
     if cell.name in tape.arrays or cell.name in tape.plan.program.updates or cell.name not in tape:
         return None
     return next((cell.name.removesuffix(s) for s in (OUT, NEXT) if cell.name.endswith(s)), None)
 
 
-def _nothing(cell: Cell) -> Explanation:
+def _nothing(cell: CellAddress) -> Explanation:
     return Explanation(cell.name, cell.t, cell.index, 0.0, None, np.zeros(0))
 
 
-def _check_index(tape: Tape, cell: Cell) -> None:
+def _check_index(tape: Tape, cell: CellAddress) -> None:
     shape = tape[cell.name].shape
     if len(cell.index) != len(shape) or any(not 0 <= i < n for i, n in zip(cell.index, shape, strict=True)):
         raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
 
 
-def equation_text(debugger: Debugger, cell: Cell, found: Explanation, notation: str = "ng") -> str:
+def equation_text(debugger: Debugger, cell: CellAddress, found: Explanation, notation: str = "ng") -> str:
     """The line that wrote the cell, its time step or parameter put in; empty for inputs and first weights."""
     if found.line is None or found.equation is None:
         return ""
@@ -132,7 +132,7 @@ def equation_text(debugger: Debugger, cell: Cell, found: Explanation, notation: 
 # JSON
 
 
-def to_json(debugger: Debugger, cell: Cell, *, top: int | None = None) -> dict[str, object]:
+def to_json(debugger: Debugger, cell: CellAddress, *, top: int | None = None) -> dict[str, object]:
     """What `rnn-tui explain --json` prints; with `top` only the largest terms and the sum of the rest."""
     found = why(debugger, cell)
     if top is None or len(found.values) <= top:
@@ -174,7 +174,7 @@ def plain(value: float) -> float | str:
 # Zero, in words
 
 
-def zero_reason(debugger: Debugger, cell: Cell, found: Explanation) -> str | None:
+def zero_reason(debugger: Debugger, cell: CellAddress, found: Explanation) -> str | None:
     """Why a cell is 0, None when it is not, or when nothing more can be said than its terms show."""
     if found.value != 0 or found.line is None or not len(found.values):
         return None
@@ -208,7 +208,7 @@ def _text(factor: Factor) -> str:
     return f"{factor.name}{when}[{','.join(map(str, factor.index or ()))}]"
 
 
-def _whole_unit(tape: Tape, cell: Cell, found: Explanation) -> str | None:
+def _whole_unit(tape: Tape, cell: CellAddress, found: Explanation) -> str | None:
     """A sum in which the same unit of one quantity is 0 throughout: because its ReLU was off everywhere, or it simply is."""
     assert found.equation is not None
     for name in _summed_names(found.equation.expression):
@@ -231,7 +231,7 @@ def _summed_names(expression: Expression) -> list[Name]:
     return [node for node in walk(expression) if isinstance(node, Name)]
 
 
-def _rows(tape: Tape, name: Name, cell: Cell, found: Explanation) -> Array:
+def _rows(tape: Tape, name: Name, cell: CellAddress, found: Explanation) -> Array:
     """The rows of a quantity that a sum reads, (steps, B, H)."""
     quantity = tape.plan.program.quantities[name.name]
     assert found.line is not None
@@ -259,16 +259,16 @@ def _relu_argument(tape: Tape, name: str) -> str | None:
     return None
 
 
-def cell_of(factor: Factor) -> Cell | None:
+def cell_of(factor: Factor) -> CellAddress | None:
     """The cell that a factor is, to be followed; None for constants and functions."""
     if factor.index is None or factor.of or factor.iteration is None:
         return None
-    return Cell(factor.name, factor.iteration, factor.t, factor.index)
+    return CellAddress(factor.name, factor.iteration, factor.t, factor.index)
 
 
-def operands(term: Term) -> list[Cell]:
+def operands(term: Term) -> list[CellAddress]:
     """The cells in a term, those inside functions too."""
-    found: list[Cell] = []
+    found: list[CellAddress] = []
     for factor in term.factors:
         for each in (factor, *factor.of):
             cell = cell_of(each)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from engine.debug.debugger import Training
+from engine.debug.debugger import TrainingState
 from engine.debug.edits import parse_edit
 from engine.debug.whatif import is_start
 from engine.errors import InputError
@@ -257,7 +257,7 @@ def lengths_of(trace: Trace) -> Array | None:
     return lengths
 
 
-def start_of(trace: Trace, network: Network) -> Training:
+def start_of(trace: Trace, network: Network) -> TrainingState:
     """What the recorded iteration started from."""
     done = trace.meta.get("updates_before", 0)
     kept = {name.removesuffix(BEFORE): value for name, value in trace.arrays.items() if name.endswith(BEFORE)}
@@ -266,7 +266,7 @@ def start_of(trace: Trace, network: Network) -> Training:
         shape = next(network.weights[p].shape for p in network.weights if name.endswith(p))
         if name not in kept or kept[name].shape != shape:
             raise InputError(f"{trace.file}: {name}{BEFORE} is missing or not of shape {shape}")
-    return Training(network.weights, {name: kept[name] for name in needed}, done if isinstance(done, int) else 0)
+    return TrainingState(network.weights, {name: kept[name] for name in needed}, done if isinstance(done, int) else 0)
 
 
 def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:

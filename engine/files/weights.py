@@ -19,7 +19,7 @@ from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
-from engine.model.parameters import Recipe
+from engine.model.parameters import WeightsRecipe
 from engine.notation import recipe_in
 from engine.tables.cells import CELLS, Cell
 from engine.tables.heads import READ_OUT
@@ -40,7 +40,7 @@ class Weights:
 
     path: Path
     arrays: Mapping[str, Array]
-    recipe: Recipe
+    recipe: WeightsRecipe
 
     @property
     def cell(self) -> Cell:

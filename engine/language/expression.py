@@ -110,10 +110,10 @@ def parse(source: str, functions: frozenset[str] | None = None) -> Expression:
         body = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError("not an expression", source, lead + (getattr(error, "offset", None) or 1)) from None
-    return _Parser(source, functions).convert(body, MAX_DEPTH)
+    return _ExpressionParser(source, functions).convert(body, MAX_DEPTH)
 
 
-class _Parser:
+class _ExpressionParser:
     def __init__(self, source: str, functions: frozenset[str] | None) -> None:
         self.source = source
         self.functions = functions

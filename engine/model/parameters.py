@@ -42,7 +42,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WeightsRecipe:
     """How the parameters of a cell and of the read-out come from arrays: each is the sum of its pieces, zero when there is none."""
 
     cell: Cell
@@ -70,7 +70,7 @@ def _cut(arrays: Mapping[str, Array], piece: Piece) -> Array:
     return rows.T if piece.transposed else rows[:, 0] if piece.column else rows
 
 
-def recipe(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     """How arrays of these shapes are the parameters of one of the cells; InputError when they are not."""
     is_pytorch = any(_RECURRENT.fullmatch(name) for name in shapes)
     return _from_pytorch(shapes, cells) if is_pytorch else _from_ours(shapes, cells)
@@ -79,7 +79,7 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
 # Our own names
 
 
-def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     cell = max(cells, key=lambda each: len(shapes.keys() & each.parameters.keys()))
     axes = {**cell.parameters, **READ_OUT}
     if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
@@ -91,7 +91,7 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
     sizes = _sizes(shapes, axes)
     for name, own in axes.items():
         _check(shapes, name, own, sizes, f"the cell {cell.name}")
-    return Recipe(cell, {name: (Piece(name),) for name in axes}, sizes)
+    return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes)
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
@@ -108,7 +108,7 @@ def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
 # PyTorch's names
 
 
-def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     recurrent = _recurrent(shapes)
     cell, hidden = _recognised(shapes, recurrent, cells)
     gates = len(cell.torch["weight_hh"])
@@ -129,7 +129,7 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
         pieces["by"] = (Piece(bias),)
     held = {name for kind, name in recurrent.items() if kind in cell.torch}
     refuse_unused(shapes, {*held, weight, bias})
-    return Recipe(cell, pieces, sizes)
+    return WeightsRecipe(cell, pieces, sizes)
 
 
 def _recurrent(shapes: Shapes) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array, Axes
 from engine.model.network import Network
-from engine.model.parameters import Piece, Recipe, Shapes, recipe, refuse_unused
+from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
 from engine.model.program import build
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NOTATIONS, Notation
@@ -37,7 +37,7 @@ def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) 
     return recipe_in(notation, {name: array.shape for name, array in found.items()}, (table,)).parameters(found)
 
 
-def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> Recipe:
+def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     """How arrays of these shapes, by a notation's names and as they lie in it, are the parameters of one of the cells.
 
     Arrays under the engine's own names or PyTorch's are taken as what they are in any notation. Biases that are not there are zero; of
@@ -69,7 +69,7 @@ def _matrices(spelling: Spelling, cell: Cell) -> list[str]:
     return [spelling.name(name) for name in axes if len(axes[name]) > 1]
 
 
-def _recipe(spelling: Spelling, cell: Cell, shapes: Shapes) -> Recipe:
+def _recipe(spelling: Spelling, cell: Cell, shapes: Shapes) -> WeightsRecipe:
     layout, sizes = spelling.layout, dict[str, int]()
     axes: dict[str, Axes] = {**cell.parameters, **READ_OUT}
     refuse_unused(shapes, (spelling.name(name) for name in axes))
@@ -83,7 +83,7 @@ def _recipe(spelling: Spelling, cell: Cell, shapes: Shapes) -> Recipe:
         column = lying[1:] == ("1",) and len(shape) == 2
         _check(name, shape, lying if column or len(own) == 2 else own, sizes, spelling.notation.name)
         pieces[parameter] = (Piece(name, None, layout.turns(own) and len(own) == 2, column),)
-    return Recipe(cell, {name: pieces[name] for name in axes}, sizes)
+    return WeightsRecipe(cell, {name: pieces[name] for name in axes}, sizes)
 
 
 def _check(name: str, shape: tuple[int, ...], lying: tuple[str, ...], sizes: dict[str, int], notation: str) -> None:

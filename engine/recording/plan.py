@@ -43,7 +43,7 @@ _THROUGH_TIME = (Loop.UP, Loop.DOWN)
 
 
 @dataclass(frozen=True)
-class _Place:
+class _RowPlace:
     """Where a recorded array lies: all of them share one piece of memory, which the system hands out in large pages."""
 
     shape: tuple[int, ...]
@@ -131,16 +131,16 @@ class Plan:
         return arrays
 
     @cached_property
-    def _places(self) -> dict[str, _Place]:
-        places: dict[str, _Place] = {}
+    def _places(self) -> dict[str, _RowPlace]:
+        places: dict[str, _RowPlace] = {}
         carried = self.carried(Loop.UP) | self.carried(Loop.DOWN) if self.checkpoints else frozenset[str]()
         for name, quantity in self.program.quantities.items():
             classes = name == "y" and self.network.head.classes
             dtype = np.dtype(np.int64 if classes else self.network.dtype)
             if self.whole(quantity):
-                places[name] = _Place(self.shape(quantity), dtype)
+                places[name] = _RowPlace(self.shape(quantity), dtype)
             elif name in carried:
-                places[name] = _Place((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
+                places[name] = _RowPlace((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
         return places
 
     def looped(self, loop: Loop) -> Block:

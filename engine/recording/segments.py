@@ -23,7 +23,7 @@ from engine.recording.plan import Plan, Progress
 SEGMENTS_KEPT = 4
 
 
-class Rows:
+class LazyArray:
     """What stands for an array, (rows, ...), whose rows are read when they are asked for.
 
     One row or a slice of rows reads just these; everything else that an array can do is done on all of them put together.
@@ -83,7 +83,7 @@ class _Figures:
 
 
 class Segments(Mapping[str, Array]):
-    """The arrays of a recording by name: what is in time and not kept whole comes as `Rows`, which stand for an array."""
+    """The arrays of a recording by name: what is in time and not kept whole comes as `LazyArray`, which stand for an array."""
 
     def __init__(self, plan: Plan, arrays: dict[str, Array], parameters: Mapping[str, Array]) -> None:
         self.plan = plan
@@ -103,7 +103,7 @@ class Segments(Mapping[str, Array]):
         if quantity is None:
             return self.kept[name]
         shape, dtype = self.plan.shape(quantity), np.dtype(self.plan.network.dtype)
-        return cast(Array, Rows(shape, dtype, lambda low, high: self._rows(quantity, low, high)))
+        return cast(Array, LazyArray(shape, dtype, lambda low, high: self._rows(quantity, low, high)))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.plan.program.quantities)
@@ -120,7 +120,7 @@ class Segments(Mapping[str, Array]):
             rows.flags.writeable = False
             return rows
 
-        return cast(Array, Rows(whole.shape, whole.dtype, read))
+        return cast(Array, LazyArray(whole.shape, whole.dtype, read))
 
     def norms(self, name: str, sample: int | None = None) -> Array | None:
         """`Tape.norms` of a quantity that is not kept whole; None for others."""

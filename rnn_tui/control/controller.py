@@ -11,14 +11,14 @@ from engine.notation import NOTATIONS
 from engine.session import Session
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.edits import Edits
-from rnn_tui.control.findings import Findings
+from rnn_tui.control.findings import FindingsPage
 from rnn_tui.control.footer import footer
-from rnn_tui.control.pages import Flow, Page, Program, Weights
+from rnn_tui.control.pages import FlowPage, Page, ProgramPage, WeightsPage
 from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
-from rnn_tui.control.training import Training
-from rnn_tui.control.why import Why
-from rnn_tui.control.yours import Yours
+from rnn_tui.control.training import TrainingPage
+from rnn_tui.control.why import WhyPage
+from rnn_tui.control.yours import YoursPage
 from rnn_tui.frame import Frame, PageName
 from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
@@ -43,15 +43,15 @@ class Controller(Desk):
         self._look = look
         self._speed = 3
         self.stops, self.edits = Stops(self), Edits(self)
-        self.why = Why(self, self.stops, lambda: self.page)
-        self.trainer, self.findings = Training(self, self.stops), Findings(self, self.stops)
+        self.why = WhyPage(self, self.stops, lambda: self.page)
+        self.trainer, self.findings = TrainingPage(self, self.stops), FindingsPage(self, self.stops)
         self.pages: dict[PageName, Page] = {
-            "program": Program(self, self.stops),
-            "flow": Flow(self, self.stops),
-            "weights": Weights(self, self.stops),
+            "program": ProgramPage(self, self.stops),
+            "flow": FlowPage(self, self.stops),
+            "weights": WeightsPage(self, self.stops),
             "training": self.trainer,
             "findings": self.findings,
-            "yours": Yours(self, self.stops),
+            "yours": YoursPage(self, self.stops),
         }
         if lockstep is not None:
             self.choose(page="yours")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.debug.debugger import Debugger
 from engine.explain.line_parts import writer_for
-from engine.explain.why import Cell
+from engine.explain.why import CellAddress
 from engine.model.program import Point
 from engine.session import Session
 from rnn_tui.frame import Frame, Selection
@@ -59,7 +59,7 @@ class Desk:
         """Other choices of what to look at, by the names of `Selection`."""
         self.selection = replace(self.selection, **changes)  # pyright: ignore[reportArgumentType]
 
-    def ask(self, *path: Cell) -> None:
+    def ask(self, *path: CellAddress) -> None:
         """Opens the explanation of the last cell of a path; closes it when there is none."""
         self.running = False
         self.choose(asked=path, follow=0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.explain.findings import Finding
 
 
-class Findings(Page):
+class FindingsPage(Page):
     """What is wrong with this iteration."""
 
     enters = "go there"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from engine.explain.why import Cell
+from engine.explain.why import CellAddress
 from engine.language.derive import gradient
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
@@ -122,14 +122,14 @@ class Page:
         return True
 
 
-class Flow(Page):
+class FlowPage(Page):
     """The flow of as many quantities as fit."""
 
     def panes(self, height: int) -> Heights:
         return {"listing": "1fr", "flow": "1fr"}
 
 
-class Program(Page):
+class ProgramPage(Page):
     """This line as pictures, and the flow below it."""
 
     def panes(self, height: int) -> Heights:
@@ -157,7 +157,7 @@ class Program(Page):
         return True
 
 
-class Weights(Page):
+class WeightsPage(Page):
     """The parameters with their gradients."""
 
     def panes(self, height: int) -> Heights:
@@ -180,7 +180,7 @@ class Weights(Page):
         view, cell = self.desk.frame.view, weight_cell(self.desk.frame)
         slope = gradient(cell.name)
         down_to = view.summed_to(slope) or 1
-        self.desk.ask(Cell(slope, view.point.iteration, None, cell.cell, down_to=down_to))
+        self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, down_to=down_to))
         return True
 
     def click(self, target: object, x: int, y: int) -> bool:

@@ -19,7 +19,7 @@ TRAIN_FOR = 0.04
 TRAIN_AT_MOST = 1000
 
 
-class Training(Page):
+class TrainingPage(Page):
     """Loss, accuracy and gradient by iteration and time step."""
 
     enters = "go there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.explain.why import Cell, equation_text, put_in, why, zero_reason
+from engine.explain.why import CellAddress, equation_text, put_in, why, zero_reason
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
@@ -14,7 +14,7 @@ from rnn_tui.panes.why import TERMS, numbered
 from rnn_tui.targets import ToCrumb, ToOperand
 
 
-class Why(Page):
+class WhyPage(Page):
     """An explanation, open over the page that it was asked from as long as `Selection.asked` is a way to a cell."""
 
     def __init__(self, desk: Desk, stops: Stops, page: Callable[[], Page]) -> None:
@@ -23,7 +23,7 @@ class Why(Page):
         """The page below: the chosen one."""
 
     @property
-    def _path(self) -> tuple[Cell, ...]:
+    def _path(self) -> tuple[CellAddress, ...]:
         return self.desk.selection.asked
 
     def back(self) -> None:
@@ -57,7 +57,7 @@ class Why(Page):
         follow = self.desk.selection.follow
         return replace(frame, asked=Asked(self._path, found, equation, reason, follow, edited=edited is not None))
 
-    def followed(self) -> list[list[tuple[int, Cell]]]:
+    def followed(self) -> list[list[tuple[int, CellAddress]]]:
         """The numbers that can be followed in what is shown, term by term."""
         asked = self.desk.frame.asked
         return list(numbered(asked.found.largest(TERMS)[0])) if asked is not None else []

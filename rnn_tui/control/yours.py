@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
 
 
-class Yours(Page):
+class YoursPage(Page):
     """The user's source beside what its lines made and what the reference has there. Moves are those of the user's program."""
 
     def __init__(self, desk: Desk, stops: Stops) -> None:

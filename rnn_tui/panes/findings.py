@@ -23,7 +23,7 @@ NOTHING = "nothing: all numbers are finite, units are alive, gradients reach the
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _ListedFinding:
     """A finding with its sentence broken into lines."""
 
     number: int
@@ -49,7 +49,7 @@ def draw_findings(frame: Frame, width: int, height: int) -> Canvas:
         for y, line in enumerate(textwrap.wrap(NOTHING, room), 1):
             canvas.text(2, y, line, look.dim)
         return canvas
-    entries = [_Entry(number, each, textwrap.wrap(each.text, room)) for number, each in enumerate(found)]
+    entries = [_ListedFinding(number, each, textwrap.wrap(each.text, room)) for number, each in enumerate(found)]
     first = _first(entries, frame.finding, height - 2)
     y = 1
     for entry in entries[first:]:
@@ -62,7 +62,7 @@ def draw_findings(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _first(entries: list[_Entry], chosen: int, lines: int) -> int:
+def _first(entries: list[_ListedFinding], chosen: int, lines: int) -> int:
     """The entry to begin with so that the chosen one fits."""
     gap = 1 if lines >= 28 else 0
     first = 0
@@ -71,7 +71,7 @@ def _first(entries: list[_Entry], chosen: int, lines: int) -> int:
     return first
 
 
-def _entry(frame: Frame, canvas: Canvas, entry: _Entry, y: int) -> int:
+def _entry(frame: Frame, canvas: Canvas, entry: _ListedFinding, y: int) -> int:
     """An entry at line y; how many lines it takes."""
     look, finding = frame.look, entry.finding
     chosen = entry.number == frame.finding

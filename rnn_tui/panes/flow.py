@@ -34,7 +34,7 @@ LEAST = 3
 
 
 @dataclass(frozen=True)
-class _Grid:
+class _FlowGrid:
     """The time axis: columns of `pitch` characters for the rows t = 0..T, grouped when there are more rows than columns."""
 
     pitch: int
@@ -69,7 +69,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
-    grid = _Grid(max(1, min(8, room // steps)), min(steps, room), steps)
+    grid = _FlowGrid(max(1, min(8, room // steps)), min(steps, room), steps)
     if compared:
         _beside(frame, canvas, name, grid, room)
         end = height
@@ -95,7 +95,7 @@ def _several(
     canvas: Canvas,
     names: list[str],
     scales: dict[str, frozenset[str]],
-    grid: _Grid,
+    grid: _FlowGrid,
     room: int,
     height: int,
 ) -> int:
@@ -122,7 +122,7 @@ def _several(
     return y + 1
 
 
-def _beside(frame: Frame, canvas: Canvas, name: str, grid: _Grid, room: int) -> None:
+def _beside(frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, room: int) -> None:
     """One quantity as edited, as it was and the difference, one below the other; the difference alone where there is no room."""
     frames = [("edited", frame), (ORIGINAL, frame.as_original), (DIFFERENCE, frame.as_difference)]
     shown = [(words, each) for words, each in frames if each is not None]
@@ -168,7 +168,7 @@ def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[st
     return shown, {each: frozenset(group) for group in groups for each in group}
 
 
-def _ended(frame: Frame, grid: _Grid) -> Array:
+def _ended(frame: Frame, grid: _FlowGrid) -> Array:
     """For each row t = 0..T whether it lies beyond the chosen sample's length (beyond that of all)."""
     padding = frame.view.tape.padding
     if padding is None:
@@ -176,7 +176,9 @@ def _ended(frame: Frame, grid: _Grid) -> Array:
     return np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])
 
 
-def _picture(frame: Frame, canvas: Canvas, name: str, grid: _Grid, top: int, lines: int, among: frozenset[str]) -> int:
+def _picture(
+    frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, top: int, lines: int, among: frozenset[str]
+) -> int:
     """One quantity in at most `lines` lines from line `top`; how many lines that took."""
     look, view = frame.look, frame.view
     there, written = view.computed(name), view.written(name)
@@ -203,7 +205,7 @@ def _starts(frame: Frame, name: str) -> bool:
     return frame.view.program.quantities[name].given or not name.startswith("d")
 
 
-def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, grid: _Grid) -> None:
+def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, grid: _FlowGrid) -> None:
     """A click on a column goes to the point where that row was written."""
     view = frame.view
     written = view.written(name)
@@ -214,7 +216,7 @@ def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, gr
             canvas.hit(LEFT + column * grid.pitch, top, grid.pitch, lines, ToPosition(position))
 
 
-def _axis(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid) -> None:
+def _axis(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid) -> None:
     look = frame.look
     now = _now(frame, name)
     current = None if now is None else block_of(now, grid.steps, grid.columns)
@@ -237,7 +239,7 @@ def _now(frame: Frame, name: str) -> int | None:
     return view.point.t + (view.line.equation.step if view.line.name == name else 0)
 
 
-def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: int) -> None:
+def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, room: int) -> None:
     look, view = frame.look, frame.view
     written, norms = view.written(name), view.tape.norms(name, frame.sample)
     there = view.computed(name) & (written >= 0)
@@ -257,7 +259,7 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _Grid, room: i
         canvas.text(LEFT, y, text[:room], style)
 
 
-def _curve(frame: Frame, canvas: Canvas, grid: _Grid, y: int) -> None:
+def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     """The norm of the output's gradient by step on a logarithmic scale, as far as it is computed: below its pictures, on their axis."""
     look, view = frame.look, frame.view
     name = gradient(view.program.output)

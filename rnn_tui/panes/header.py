@@ -7,7 +7,7 @@ from rich.style import Style
 
 from rnn_tui.frame import Frame
 from rnn_tui.panes.words import clipping_words
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.targets import Press
 
@@ -42,7 +42,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _wrong(frame: Frame) -> list[tuple[str, Style]]:
+def _wrong(frame: Frame) -> StyledText:
     """How many serious things were found in this iteration."""
     serious = sum(each.serious for each in frame.findings or ())
     return [(f"{WRONG}{serious}", frame.look.error), ("   ", frame.look.dim)] if serious else []
@@ -56,7 +56,7 @@ def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
     canvas.text(x, y, text, frame.look.error + Style(reverse=True), Press("undo_edit"))
 
 
-def _place(frame: Frame, *, roomy: bool, short: bool = False) -> list[tuple[str, Style]]:
+def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     look, view = frame.look, frame.view
     point = view.point
     loss = view.value("loss")

@@ -17,7 +17,7 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
 
@@ -54,19 +54,20 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-Line = list[tuple[str, Style]]
-
-
-def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[Line]:
+def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[StyledText]:
     look = frame.look
     assert part.values is not None and frame.cell is not None
     value = float(part.values[frame.cell])
     label = _label(frame, part, index)
     where = _where(frame, part, index)
-    head: Line = [(label, look.accent), (f" = {exact(value, part.values.dtype)}", look.bold), (f"   {where}", look.dim)]
+    head: StyledText = [
+        (label, look.accent),
+        (f" = {exact(value, part.values.dtype)}", look.bold),
+        (f"   {where}", look.dim),
+    ]
     if part.role == "difference":
         return [head, [("edited − original, on a scale of its own", look.dim)]]
-    notes: list[Line] = [[(note, look.accent)] for note in _notes(frame, part, index) if note]
+    notes: list[StyledText] = [[(note, look.accent)] for note in _notes(frame, part, index) if note]
     if edited := _edited(frame, part, index):
         notes.insert(0, [(edited, look.error)])
     if part.name == NORM:
@@ -101,7 +102,7 @@ def _is_padding(frame: Frame, part: Part) -> bool:
     return part.padding is not None and frame.cell is not None and bool(part.padding[frame.cell])
 
 
-def _norms(frame: Frame, room: int, height: int) -> list[Line]:
+def _norms(frame: Frame, room: int, height: int) -> list[StyledText]:
     """The norms of all gradients, which make the one that is clipped; the last ones are left out where there is no room."""
     tape, look = frame.view.tape, frame.look
     cells = [
@@ -114,7 +115,7 @@ def _norms(frame: Frame, room: int, height: int) -> list[Line]:
     return lines
 
 
-def _table(cells: list[str], room: int, style: Style) -> list[Line]:
+def _table(cells: list[str], room: int, style: Style) -> list[StyledText]:
     wide = max(map(cell_len, cells)) + 3
     per_line = max(1, room // wide)
     return [
@@ -205,7 +206,7 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
     )
 
 
-def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -> list[Line]:
+def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -> list[StyledText]:
     """One product as symbols and numbers; a sum as its largest terms and the rest as one number."""
     look = frame.look
     count = len(explanation.values)
@@ -214,7 +215,7 @@ def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) 
         return [[(carried_words(frame), look.text)]]
     if count == 1:
         factors = first[0].factors
-        lines: list[Line] = [[(f"= {' × '.join(_factor(frame, f) for f in factors)}", look.text)]]
+        lines: list[StyledText] = [[(f"= {' × '.join(_factor(frame, f) for f in factors)}", look.text)]]
         lines.append([(f"= {' × '.join(number(f.value, 10, 5, trim=True) for f in factors)}", look.text)])
         note = _note(frame, first[0])
         return lines + ([[(note, look.dim)]] if note else [])

@@ -13,7 +13,7 @@ from rich.style import Style
 from engine.explain.line_parts import Part, line_text
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
@@ -280,7 +280,7 @@ def _welcome(frame: Frame, canvas: Canvas) -> None:
         ("", look.dim),
         (f"Look for: {frame.look_for}" if frame.look_for else "", look.dim),
     ]
-    wrapped: list[tuple[str, Style]] = []
+    wrapped: StyledText = []
     for text, style in lines:
         wrapped += [(part, style) for part in _fold(text, canvas.width - 6)]
     top = max(1, (canvas.height - len(wrapped)) // 2)

@@ -16,7 +16,7 @@ BREAK, HERE, DONE = "●", "▶", "✓"
 
 
 @dataclass(frozen=True)
-class _Row:
+class _ListingRow:
     text: str
     line: Line | None = None
     phase: str = ""
@@ -42,19 +42,19 @@ def draw_listing(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _rows(frame: Frame, room: int) -> list[_Row]:
+def _rows(frame: Frame, room: int) -> list[_ListingRow]:
     """The listing's rows, with blank ones between blocks when there is room for them."""
     blocks = frame.view.program.blocks
     titled = [block for block in blocks if block.loop is not Loop.ONCE]
     needed = len(titled) + sum(len(block.lines) for block in blocks)
     airy = needed + len(blocks) - 1 <= room
-    rows: list[_Row] = []
+    rows: list[_ListingRow] = []
     for block in blocks:
         if rows and airy:
-            rows.append(_Row(""))
+            rows.append(_ListingRow(""))
         if block in titled:
-            rows.append(_Row(_title(frame, block), phase=block.phase))
-        rows += [_Row(frame.writer.line(line), line) for line in block.lines]
+            rows.append(_ListingRow(_title(frame, block), phase=block.phase))
+        rows += [_ListingRow(frame.writer.line(line), line) for line in block.lines]
     return rows
 
 
@@ -67,7 +67,7 @@ def _title(frame: Frame, block: Block) -> str:
     return title
 
 
-def _first(frame: Frame, rows: list[_Row], room: int) -> int:
+def _first(frame: Frame, rows: list[_ListingRow], room: int) -> int:
     chosen = frame.selection.line
     current = frame.view.line
     wanted = chosen or ((current.block, current.index) if current else (0, 0))

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.explain.terms import Factor, Term
-from engine.explain.why import Cell, cell_of
+from engine.explain.why import CellAddress, cell_of
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import exact, number
@@ -48,7 +48,7 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _given(frame: Frame, cell: Cell) -> str:
+def _given(frame: Frame, cell: CellAddress) -> str:
     if cell.name in frame.view.tape.parameters:
         return "a weight as it was at the start: nothing made it"
     if cell.name in frame.view.program.quantities and not frame.view.program.quantities[cell.name].given:
@@ -58,7 +58,7 @@ def _given(frame: Frame, cell: Cell) -> str:
     return "given with the data: nothing made it"
 
 
-def name_of(frame: Frame, cell: Cell) -> str:
+def name_of(frame: Frame, cell: CellAddress) -> str:
     """A cell as people write it, in the notation on the screen."""
     return frame.writer.spelling.name(cell.name) + cell.text.removeprefix(cell.name)
 
@@ -128,7 +128,7 @@ def _against(total: float, stored: float, *, edited: bool) -> str:
     return f"stored differs by {number(stored - total, 9, 1, trim=True)} ({cause})"
 
 
-def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, Cell]]]:
+def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, CellAddress]]]:
     """For each term the cells in it that can be followed, numbered through all terms."""
     count = 0
     for term in terms:
@@ -137,7 +137,7 @@ def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, Cell]]]:
         count += len(cells)
 
 
-def cells_in(term: Term) -> Iterator[Cell]:
+def cells_in(term: Term) -> Iterator[CellAddress]:
     """The cells of a term, those inside functions too, as they stand in it."""
     for factor in term.factors:
         for each in factor.of or (factor,):
@@ -146,7 +146,9 @@ def cells_in(term: Term) -> Iterator[Cell]:
                 yield cell
 
 
-def _term(frame: Frame, canvas: Canvas, term: Term, marked: dict[int, Cell], chosen: int, y: int, room: int) -> None:
+def _term(
+    frame: Frame, canvas: Canvas, term: Term, marked: dict[int, CellAddress], chosen: int, y: int, room: int
+) -> None:
     """`−0.0019 = a@8[2,2] 0.457 × dz@9[2,3] −0.0042`: each number can be followed."""
     look = frame.look
     x = canvas.text(2, y, f"{number(term.value, VALUE - 1, 5):>{VALUE}}", look.text)
@@ -165,7 +167,7 @@ def _factor(
     frame: Frame,
     canvas: Canvas,
     factor: Factor,
-    places: Iterator[tuple[int, Cell]],
+    places: Iterator[tuple[int, CellAddress]],
     chosen: int,
     x: int,
     y: int,
@@ -192,7 +194,7 @@ def _cell(
     frame: Frame,
     canvas: Canvas,
     factor: Factor,
-    places: Iterator[tuple[int, Cell]],
+    places: Iterator[tuple[int, CellAddress]],
     chosen: int,
     x: int,
     y: int,
@@ -208,7 +210,7 @@ def _cell(
     return end
 
 
-def _color(frame: Frame, cell: Cell) -> Style:
+def _color(frame: Frame, cell: CellAddress) -> Style:
     return frame.look.backward if cell.name.startswith("d") else frame.look.forward
 
 

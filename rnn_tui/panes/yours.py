@@ -14,14 +14,14 @@ from rnn_tui.frame import Frame
 from rnn_tui.panes.line import draw_parts
 from rnn_tui.panes.listing import DONE, HERE
 from rnn_tui.panes.why import name_of
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.targets import ToCell, ToSource
 
 if TYPE_CHECKING:
-    from engine.doctor.reference.results import Finding
-    from engine.doctor.report.lockstep import Lockstep, Operand, Value
+    from engine.doctor.reference.results import NamedMistake
+    from engine.doctor.report.lockstep import LineValue, Lockstep, Operand
 
 WRONG, DIFFERS, FIX = "✗", "≠", "↳"
 GAP, LEAST, MOST, LABEL = 3, 8, 11, 24
@@ -61,7 +61,7 @@ def draw_source(frame: Frame, width: int, height: int) -> Canvas:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _SourceRow:
     """A line of the source, or what is said below one."""
 
     line: int
@@ -69,22 +69,22 @@ class _Row:
     said: bool = False
 
 
-def _rows(lockstep: Lockstep, width: int) -> list[_Row]:
+def _rows(lockstep: Lockstep, width: int) -> list[_SourceRow]:
     """The source, with what a wrong line should be below it."""
-    fixes: dict[int, list[Finding]] = {}
+    fixes: dict[int, list[NamedMistake]] = {}
     for finding in lockstep.report.diagnoses:
         if finding.place is not None and finding.fix:
             fixes.setdefault(finding.place.line, []).append(finding)
-    rows: list[_Row] = []
+    rows: list[_SourceRow] = []
     for line, text in enumerate(lockstep.source.lines, 1):
-        rows.append(_Row(line, text.expandtabs(4).rstrip()))
+        rows.append(_SourceRow(line, text.expandtabs(4).rstrip()))
         for finding in fixes.get(line, []):
             wrapped = textwrap.wrap(finding.fix, max(10, width - 2), break_long_words=True)
-            rows += [_Row(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
+            rows += [_SourceRow(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
     return rows
 
 
-def _row(frame: Frame, canvas: Canvas, y: int, row: _Row) -> None:
+def _row(frame: Frame, canvas: Canvas, y: int, row: _SourceRow) -> None:
     look, lockstep, execution = frame.look, frame.lockstep, frame.execution
     assert lockstep is not None
     width = canvas.width
@@ -179,7 +179,7 @@ def _when(frame: Frame) -> str:
     return " · ".join([*([f"t = {t}"] if t is not None else []), *([f"sample {sample}"] if sample is not None else [])])
 
 
-def _judged(made: Value, frame: Frame) -> tuple[str, Style]:
+def _judged(made: LineValue, frame: Frame) -> tuple[str, Style]:
     match made.state:
         case "right":
             return f"{DONE} the same", frame.look.forward
@@ -207,10 +207,7 @@ def draw_told(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-Line = list[tuple[str, Style]]
-
-
-def _number(frame: Frame) -> Line:
+def _number(frame: Frame) -> StyledText:
     """The cell at the cursor: yours, the reference's, by how much they differ."""
     look, lockstep, made, beside = frame.look, frame.lockstep, frame.made, frame.beside
     if lockstep is None or made is None or beside is None or beside.cell is None:
@@ -218,7 +215,7 @@ def _number(frame: Frame) -> Line:
     row, column = beside.cell
     place = f"{made.target}[{row},{column}]" if made.theirs.ndim > 1 else f"{made.target}[{column}]"
     yours, *others = (float(picture[row, column]) for picture in made.pictures)
-    line: Line = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
+    line: StyledText = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
     if not others:
         other = f"it should be {frame.meant}, of another shape" if made.entry else "the reference has no such array"
         return [*line, (f"   {other}", look.dim)]
@@ -234,14 +231,14 @@ def _number(frame: Frame) -> Line:
     ]
 
 
-def _operands(frame: Frame) -> Line:
+def _operands(frame: Frame) -> StyledText:
     """What the line reads, and whether that is right already: then the mistake is in this line."""
     look, lockstep = frame.look, frame.lockstep
     assert lockstep is not None
     operands = lockstep.operands(frame.selection.execution)
     differs = frame.made is not None and frame.made.state == "wrong"
     inherited = any(operand.state == "wrong" for operand in operands)
-    line: Line = [("reads ", look.dim)] if operands else []
+    line: StyledText = [("reads ", look.dim)] if operands else []
     if differs and operands:
         line = (
             [("it reads what is wrong already: ", look.dim)]
@@ -267,17 +264,17 @@ def _meaning(frame: Frame, operand: Operand) -> str:
     return f" = {meaning}" if meaning != operand.name else ""
 
 
-def _verdict(frame: Frame, width: int) -> list[Line]:
+def _verdict(frame: Frame, width: int) -> list[StyledText]:
     """What the doctor says."""
     look, lockstep = frame.look, frame.lockstep
     assert lockstep is not None
     report = lockstep.report
     conventions = " · ".join(f"{name}: {text}" for name, text in report.conventions.items())
-    found: list[Line] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
+    found: list[StyledText] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
     if report.verdict == "correct":
         right = "every gradient is the reference's."
         return [[("The backward pass is right: ", look.forward), (right, look.text)], *found]
-    lines: list[Line] = []
+    lines: list[StyledText] = []
     for finding in report.diagnoses:
         place = f"line {finding.place.line}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])

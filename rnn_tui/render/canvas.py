@@ -18,8 +18,11 @@ from textual.strip import Strip
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Piece = tuple[int, int, int, list[Segment]]
-"""Column, number of the piece, width, content."""
+Fragment = tuple[int, int, int, list[Segment]]
+"""Column, order in which it was drawn, width, content."""
+
+StyledText = list[tuple[str, Style]]
+"""Pieces of text, one after the other on a line, each with its style."""
 
 SQUARE = "┌─┐│└┘"
 ROUNDED = "╭─╮│╰╯"
@@ -33,7 +36,7 @@ class Canvas:
         self.width = width
         self.height = height
         self.style = style or Style()
-        self._lines: list[list[Piece]] = [[] for _ in range(height)]
+        self._lines: list[list[Fragment]] = [[] for _ in range(height)]
         self._count = 0
         self._regions: list[tuple[int, int, int, int, object]] = []
 
@@ -117,7 +120,7 @@ class Canvas:
         self._count += 1
         insort(self._lines[y], (x, self._count, width, segments), key=_order)
 
-    def _strip(self, pieces: list[Piece]) -> Strip:
+    def _strip(self, pieces: list[Fragment]) -> Strip:
         result: list[Segment] = []
         end = 0
         for x, _, width, segments in _uncovered(pieces):
@@ -145,15 +148,15 @@ def shortened(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else ""
 
 
-def _order(piece: Piece) -> tuple[int, int]:
+def _order(piece: Fragment) -> tuple[int, int]:
     return piece[:2]
 
 
-def _uncovered(pieces: list[Piece]) -> list[Piece]:
+def _uncovered(pieces: list[Fragment]) -> list[Fragment]:
     """Pieces sorted by column without overlaps: of two on one cell the younger stays."""
     if all(left[0] + left[2] <= right[0] for left, right in pairwise(pieces)):
         return pieces
-    visible: list[Piece] = []
+    visible: list[Fragment] = []
     for new in sorted(pieces, key=lambda piece: piece[1]):
         x, end = new[0], new[0] + new[2]
         visible = [part for old in visible for part in _outside(old, x, end)]
@@ -161,12 +164,12 @@ def _uncovered(pieces: list[Piece]) -> list[Piece]:
     return sorted(visible, key=_order)
 
 
-def _outside(piece: Piece, begin: int, end: int) -> list[Piece]:
+def _outside(piece: Fragment, begin: int, end: int) -> list[Fragment]:
     """What of a piece lies outside of the columns begin..end: itself, or none, one or two parts of it."""
     x, number, width, segments = piece
     if x + width <= begin or end <= x:
         return [piece]
-    parts: list[Piece] = []
+    parts: list[Fragment] = []
     if x < begin:
         parts.append((x, number, begin - x, _crop(segments, width, 0, begin - x)))
     if end < x + width:

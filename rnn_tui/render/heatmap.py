@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.segment import Segment
 
-Rows = list[list["Segment"]]
+SegmentRows = list[list["Segment"]]
 Cursor = tuple[int, int]
 
 
@@ -44,7 +44,7 @@ def heatmap(
     cursor: Cursor | None = None,
     gap: int = 0,
     ascii_only: bool = False,
-) -> Rows:
+) -> SegmentRows:
     """The picture of codes (rows, cols).
 
     `cell_height` "half" packs two value rows into a terminal line ('▀'), a number n gives each n lines. `gap` is the

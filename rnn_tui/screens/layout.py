@@ -34,7 +34,7 @@ RIGHT: dict[str, Draw] = {
 BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "footer": draw_footer}
 
 
-class Layout(NamedTuple):
+class ScreenLayout(NamedTuple):
     """Whether the window is too small, the width of the left column, and the heights of the panes that are shown."""
 
     small: bool
@@ -43,7 +43,7 @@ class Layout(NamedTuple):
     body: Heights
 
 
-def layout(page: Page, notes: int, width: int, height: int) -> Layout:
+def layout(page: Page, notes: int, width: int, height: int) -> ScreenLayout:
     """The layout of a screen of width × height with so many lines of notes."""
     around: Heights = {
         "header": 1 if height < 38 else 2,
@@ -53,4 +53,4 @@ def layout(page: Page, notes: int, width: int, height: int) -> Layout:
     }
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}
     left = width // 2 if page.halved else 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
-    return Layout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**page.panes(height), **noted})
+    return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**page.panes(height), **noted})

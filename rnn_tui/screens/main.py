@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,9 +26,9 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, Frame, PageName
 from rnn_tui.look import Look
-from rnn_tui.screens.dialogs import BreakpointsScreen, Dialog, FindScreen, GotoScreen, HelpScreen, WatchScreen
+from rnn_tui.screens.dialogs import BreakpointsScreen, Dialog, FindScreen, GotoScreen, HelpScreen, Result, WatchScreen
 from rnn_tui.screens.examine import ExamineScreen
-from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, SMALLEST, Layout, layout
+from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, SMALLEST, ScreenLayout, layout
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.targets import Press
@@ -37,7 +37,6 @@ from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
 
-Result = TypeVar("Result")
 
 PICTURES_OF_TRAINING = 20
 """A second."""
@@ -63,7 +62,7 @@ class MainScreen(Screen[None]):
         self.search: Search | None = None
         """The search for a breakpoint that is under way."""
         self._run, self._train = Ticker(self, self._run_on), Ticker(self, self._train_on)
-        self._layout: Layout | None = None
+        self._layout: ScreenLayout | None = None
         self._blank: dict[int, Strip] = {}
 
     def _controller(self, session: Session, lockstep: Lockstep | None) -> Controller:

@@ -7,7 +7,7 @@ import re
 import pytest
 from textual.command import CommandPalette
 
-from engine.explain.why import Cell
+from engine.explain.why import CellAddress
 from engine.model.program import Point
 from engine.session import open_session
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
@@ -70,7 +70,7 @@ async def test_a_number_is_followed_to_what_made_it_and_back() -> None:
     async with running() as driven:
         await driven.go(Point(0, "backward", 1, "dWa"))
         await driven.do("cell(2,3)", "enter")
-        assert driven.controller.selection.asked == (Cell("dWa", 0, None, (2, 3)),)
+        assert driven.controller.selection.asked == (CellAddress("dWa", 0, None, (2, 3)),)
         text = driven.text()
         assert "why · dWa[2,3]" in text
         assert "100 terms, largest first" in text
@@ -92,7 +92,7 @@ async def test_a_number_is_followed_to_what_made_it_and_back() -> None:
 
 async def test_the_chain_reaches_the_loss_and_the_input() -> None:
     async with running() as driven:
-        driven.main.show(driven.controller.ask(Cell("dz", 0, 10, (3, 0))))
+        driven.main.show(driven.controller.ask(CellAddress("dz", 0, 10, (3, 0))))
         for name in ("da", "dlogits", "p", "logits"):
             places = [(n, cell) for term in driven.controller.why.followed() for n, cell in term]
             number = next(n for n, cell in places if cell.name == name)
@@ -112,10 +112,10 @@ async def test_by_mouse_alone() -> None:
 
 async def test_what_nothing_made_says_so_and_a_move_closes_the_explanation() -> None:
     async with running() as driven:
-        driven.main.show(driven.controller.ask(Cell("x", 0, 3, (0, 0))))
+        driven.main.show(driven.controller.ask(CellAddress("x", 0, 3, (0, 0))))
         await driven.pilot.pause()
         assert "given with the data" in driven.text()
-        driven.main.show(driven.controller.ask(Cell("Wa", 0, None, (0, 0))))
+        driven.main.show(driven.controller.ask(CellAddress("Wa", 0, None, (0, 0))))
         await driven.pilot.pause()
         assert "a weight as it was at the start" in driven.text()
         await driven.do("step(1)")
@@ -126,10 +126,10 @@ async def test_what_nothing_made_says_so_and_a_move_closes_the_explanation() -> 
 async def test_explanations_fit(size: tuple[int, int]) -> None:
     async with running(open_session("reber", {"cell": "lstm"}), size=size) as driven:
         for cell in (
-            Cell("dWhi", 0, None, (0, 1)),
-            Cell("loss", 0, None, ()),
-            Cell("h", 0, 2, (0, 1)),
-            Cell("dx", 0, 2, (0, 1)),
+            CellAddress("dWhi", 0, None, (0, 1)),
+            CellAddress("loss", 0, None, ()),
+            CellAddress("h", 0, 2, (0, 1)),
+            CellAddress("dx", 0, 2, (0, 1)),
         ):
             driven.main.show(driven.controller.ask(cell))
             await driven.pilot.pause()

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.compare.references import Reading, arrays_of_trace, readings_in
+from engine.doctor.compare.references import FileReading, arrays_of_trace, readings_in
 from engine.doctor.reference import layouts
-from engine.doctor.reference.results import Comparison
+from engine.doctor.reference.results import GradientComparison
 from engine.doctor.reference.tolerances import compare
 from engine.doctor.vocabulary.packing import SECOND, held, is_role
 from engine.errors import InputError
@@ -30,12 +30,12 @@ TRIED = 300
 
 
 @dataclass(frozen=True)
-class Row:
+class ArrayComparison:
     """One array: its name in the file, the reference's quantity, the comparison, and the step at which it first diverges."""
 
     name: str
     quantity: str
-    comparison: Comparison
+    comparison: GradientComparison
     t: int | None = None
 
 
@@ -44,7 +44,7 @@ class ArrayReport:
     """All arrays in the order in which their quantities are computed; `unknown` are names that mean nothing here."""
 
     file: str
-    rows: tuple[Row, ...]
+    rows: tuple[ArrayComparison, ...]
     unknown: tuple[str, ...]
     weights: str
 
@@ -54,7 +54,7 @@ class ArrayReport:
         return all(row.comparison.ok for row in self.rows)
 
     @property
-    def first(self) -> Row | None:
+    def first(self) -> ArrayComparison | None:
         """The first divergence."""
         return next((row for row in self.rows if not row.comparison.ok), None)
 
@@ -79,7 +79,7 @@ def compare_arrays(path: Path, data: str | None, options: Mapping[str, Any]) -> 
     step or the last, ...) is found by trying. Raises InputError when nothing in it can be compared.
     """
     mine = read_npz(path, arrays_of_trace(path) if is_trace(path) else None)
-    best: tuple[list[Row], Reading] | None = None
+    best: tuple[list[ArrayComparison], FileReading] | None = None
     for reading in itertools.islice(readings_in(path, mine, data, options), TRIED):
         lines = [line.name for line in reading.tape.plan.program.lines]
         rows = sorted(_rows(mine, reading), key=lambda row: _order(lines, row.quantity))
@@ -98,7 +98,7 @@ def compare_arrays(path: Path, data: str | None, options: Mapping[str, Any]) -> 
     return ArrayReport(clean(path.name), tuple(rows), unknown, reading.words)
 
 
-def _rank(rows: Sequence[Row]) -> tuple[int, int]:
+def _rank(rows: Sequence[ArrayComparison]) -> tuple[int, int]:
     return sum(row.comparison.ok for row in rows), len(rows)
 
 
@@ -125,7 +125,7 @@ _WORDS = {
 }
 
 
-def _quantities(name: str, reading: Reading) -> tuple[str, list[Array]] | None:
+def _quantities(name: str, reading: FileReading) -> tuple[str, list[Array]] | None:
     """What a name means in the reference, and the arrays that it may be; None for nothing known, and for what was given to it."""
     tape, cell = reading.tape, reading.tape.plan.network.table
     if name in reading.used:
@@ -147,7 +147,7 @@ def _quantities(name: str, reading: Reading) -> tuple[str, list[Array]] | None:
     return meant, [whole, whole[1:]] if whole.ndim > 1 and len(whole) == tape.plan.steps + 1 else [whole]
 
 
-def _gradient(role: str, reading: Reading) -> tuple[str, list[Array]]:
+def _gradient(role: str, reading: FileReading) -> tuple[str, list[Array]]:
     """The gradient of an array of parameters; of PyTorch's second bias it is that of the first where one would do."""
     cell, gradients = reading.tape.plan.network.table, reading.tape.gradients
     grid = held(role, cell, reading.layout.order)
@@ -163,7 +163,7 @@ def _gradient(role: str, reading: Reading) -> tuple[str, list[Array]]:
     return ", ".join(f"d{name}" for row in grid for name in row), [own]
 
 
-def _rows(mine: Mapping[str, Array], reading: Reading) -> Iterator[Row]:
+def _rows(mine: Mapping[str, Array], reading: FileReading) -> Iterator[ArrayComparison]:
     for name, own in mine.items():
         found = _quantities(name, reading)
         if found is None:
@@ -180,11 +180,15 @@ def _rows(mine: Mapping[str, Array], reading: Reading) -> Iterator[Row]:
         ]
         if not choices:
             shape = tuple(wanted[0].shape)
-            yield Row(name, quantity, Comparison(False, note=f"its shape is {array.shape}, the reference's is {shape}"))
+            yield ArrayComparison(
+                name,
+                quantity,
+                GradientComparison(False, note=f"its shape is {array.shape}, the reference's is {shape}"),
+            )
             continue
         best = min(choices, key=lambda c: _error(c[0]))
         step = None if best[0].ok else _step(quantity, best[1], best[2], reading.tape, tolerance)
-        yield Row(name, quantity, best[0], step)
+        yield ArrayComparison(name, quantity, best[0], step)
 
 
 def _is_square(quantity: str, ours: Array) -> bool:
@@ -192,7 +196,7 @@ def _is_square(quantity: str, ours: Array) -> bool:
     return quantity.startswith("dW") and ours.ndim == 2 and ours.shape[0] == ours.shape[1]
 
 
-def _error(comparison: Comparison) -> float:
+def _error(comparison: GradientComparison) -> float:
     return float("inf") if comparison.max_relative_error is None else comparison.max_relative_error
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from engine.doctor.recognise.cell_search import readings_of
 from engine.doctor.recognise.script_arrays import ways
-from engine.doctor.recognise.script_problem import Found, Known, with_targets
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.recognise.script_problem import Known, ScriptProblem, with_targets
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import OWN, SECOND, axes_of, held, is_matrix, is_role
 from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights, readings
@@ -33,19 +33,19 @@ _CHOSEN = ("activation", "loss", "predict", "reduction")
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class FileReading:
     """A reference for a file: `used` are the names of the arrays it is made from, `words` say what was used."""
 
     tape: Tape
     meaning: Names
-    layout: Layout
+    layout: ArrayLayout
     used: frozenset[str]
     words: str
 
 
 def readings_in(
     path: Path, mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]
-) -> Iterator[Reading]:
+) -> Iterator[FileReading]:
     """The references that a file's arrays may belong to, the likeliest first. Raises InputError for weights that are not all there."""
     own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
     lacking = misfit = ""
@@ -84,8 +84,8 @@ def readings_in(
     again = record(tape.plan.network, *_arrays(tape), parameters=tape.parameters, lengths=tape.lengths)
     used = frozenset(name for own in _known(path, mine, meaning).values() for _, _, name in own)
     turned = _are_turned(mine, meaning, tape)
-    layout = Layout(wx=turned, wa=turned, wy=turned)
-    yield Reading(again, meaning, layout, used, "the file has no weights; the options' own were used")
+    layout = ArrayLayout(wx=turned, wa=turned, wy=turned)
+    yield FileReading(again, meaning, layout, used, "the file has no weights; the options' own were used")
 
 
 def arrays_of_trace(path: Path) -> frozenset[str]:
@@ -167,7 +167,9 @@ def _given(data: str | None, options: Mapping[str, Any]) -> Tape:
     return session.debugger.tape(session.options["iteration"])
 
 
-def _with_weights(known: Known, meaning: Names, given: Tape | None, options: Mapping[str, Any]) -> Iterator[Reading]:
+def _with_weights(
+    known: Known, meaning: Names, given: Tape | None, options: Mapping[str, Any]
+) -> Iterator[FileReading]:
     """The references on the file's own weights, and on its own data or, with `given`, on those."""
     if given is not None:
         known = {**{r: own for r, own in known.items() if r not in _DATA}, "X": [(0, _arrays(given)[0], "X")]}
@@ -184,7 +186,7 @@ def _with_weights(known: Known, meaning: Names, given: Tape | None, options: Map
                 _given_problem(own, given) if given is not None else _own(own, arrays, layout, meaning, known, options)
             ):
                 tape = record(whole.network, whole.X, whole.y, initial=whole.initial, lengths=whole.lengths)
-                yield Reading(
+                yield FileReading(
                     tape,
                     meaning,
                     replace(layout, order=reading.order),
@@ -208,12 +210,12 @@ def _given_problem(problem: Problem, given: Tape) -> Iterator[Problem]:
 def _own(
     problem: Problem,
     arrays: Mapping[str, str],
-    layout: Layout,
+    layout: ArrayLayout,
     meaning: Names,
     known: Known,
     options: Mapping[str, Any],
 ) -> Iterator[Problem]:
-    found = Found(problem, (), arrays, layout, meaning, 1.0)
+    found = ScriptProblem(problem, (), arrays, layout, meaning, 1.0)
     for whole, _ in with_targets(found, known):
         for reduction in ("mean", "sum"):
             network = replace(whole.network, reduction=reduction)

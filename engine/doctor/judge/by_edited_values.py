@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.mistakes.edited_backward import BACK, Edits, LineEdit, OrderEdit, SumEdit
-from engine.doctor.mistakes.edited_trace import Step, Trace
-from engine.doctor.mistakes.hypotheses import Comparison, Hypothesis
+from engine.doctor.mistakes.edited_trace import EditedTrace, TracedLine
+from engine.doctor.mistakes.hypotheses import Hypothesis, VariantComparison
 from engine.doctor.mistakes.tree_edits import Variation, before_last_step, scaled
 from engine.doctor.read.kinds import is_array
 from engine.doctor.reference.values import Entry, Match, same
@@ -52,7 +52,7 @@ class Locator:
         loops: Sequence[tuple[int, str]],
         sites: Sequence[Site],
         main: str,
-        comparison: Comparison,
+        comparison: VariantComparison,
         found: Hypothesis,
     ) -> None:
         self.base, self.loops, self.sites, self.main = line_up.base, loops, sites, main
@@ -80,11 +80,11 @@ class Locator:
         self.extra: Edits = ()
 
     @cached_property
-    def trace(self) -> Trace:
+    def trace(self) -> EditedTrace:
         """What the hypothesis computes."""
         return self._trace(())
 
-    def _trace(self, without: Iterable[Variation]) -> Trace:
+    def _trace(self, without: Iterable[Variation]) -> EditedTrace:
         left_out = {id(edit) for variation in without for edit in variation.edits}
         chosen = {
             name: tuple(edit for edit in edits if id(edit) not in left_out)
@@ -92,7 +92,7 @@ class Locator:
         }
         common = tuple(e for v in self.hypothesis.variations if not v.each and v not in without for e in v.edits)
         chosen = {name: (*edits, *self.extra) for name, edits in chosen.items()}
-        return Trace(self.executor, chosen, (*common, *self.extra))
+        return EditedTrace(self.executor, chosen, (*common, *self.extra))
 
     def _of_last_loss(self) -> Locator | None:
         """The same for what the last step's loss alone sends back, where that is what the program computes; else None."""
@@ -123,7 +123,7 @@ class Locator:
 
     # Values
 
-    def hits(self, step: Step, events: Iterable[Event], *, exact: bool = True, parts: bool = False) -> list[Hit]:
+    def hits(self, step: TracedLine, events: Iterable[Event], *, exact: bool = True, parts: bool = False) -> list[Hit]:
         """The recorded values that are a step's, or one of its samples': to the user's scale if `exact`, else to any positive one."""
         return self._hits((step.value, *step.rows), events, self.base if exact else None, parts=parts)
 
@@ -181,12 +181,12 @@ class Locator:
         hits = self._wanted(step, alone, exact=True) if step is not None and np.any(step.value) else []
         return hits[0].event.site.line if hits else None
 
-    def _is_changed(self, stage: str, before: Trace) -> bool:
+    def _is_changed(self, stage: str, before: EditedTrace) -> bool:
         """Whether a gradient is another without the mistake."""
         own, other = list(self.trace.of(f"sum {stage}")), list(before.of(f"sum {stage}"))
         return bool(own) and bool(other) and not np.allclose(own[-1].value, other[-1].value, rtol=CLOSE, atol=1e-12)
 
-    def _scaled_delta(self, changed: list[str], before: Trace) -> int | None:
+    def _scaled_delta(self, changed: list[str], before: EditedTrace) -> int | None:
         """Gradients that are all wrong by one factor: where the delta first has it."""
         ratios: list[float] = []
         for stage in changed:
@@ -196,13 +196,13 @@ class Locator:
             ratios.append(float(np.vdot(other, own) / np.vdot(other, other)))
         if len(changed) < 3 or not np.allclose(ratios, ratios[0], rtol=CLOSE):
             return None
-        steps = [Step(step.stage, step.t, step.value * ratios[0]) for step in before.of("dlogits")]
+        steps = [TracedLine(step.stage, step.t, step.value * ratios[0]) for step in before.of("dlogits")]
         right = [h for step in before.of("dlogits") for h in self._wanted(step, before, exact=True)]
         wrong = [h for step in steps for h in self._wanted(step, before, exact=True, factor=ratios[0])]
         last = right[-1].event.number if right else -1
         return wrong[0].event.site.line if wrong and wrong[0].event.number > last else None
 
-    def _wanted(self, step: Step, trace: Trace, *, exact: bool, factor: float = 1.0) -> list[Hit]:
+    def _wanted(self, step: TracedLine, trace: EditedTrace, *, exact: bool, factor: float = 1.0) -> list[Hit]:
         """Recorded values on the way back that are a step's: of all samples, of one, or of all steps in one array."""
         whole = [other.value * factor for other in trace.of(step.stage)]
         stacked = [np.array(whole[::-1]), np.array(whole[::-1]).swapaxes(0, 1)] if len(whole) > 1 else []
@@ -214,7 +214,7 @@ class Locator:
             own = [*(e for e in self.events if e.number == self.first_output), *own]
         return self._hits([step.value, *rows, *stacked], own, self.base if exact else None)
 
-    def _slope(self, before: Trace) -> int | None:
+    def _slope(self, before: EditedTrace) -> int | None:
         """Where a wrong derivative is computed by itself."""
         step = self._first_changed("dz", before)
         da = self.trace.get("da", step.t) if step else None
@@ -229,11 +229,11 @@ class Locator:
         hits = self._hits([factor, *rows], (e for e in self.backward if e.number < end), 1.0)
         return hits[-1].event.site.line if hits else None
 
-    def _first_changed(self, stage: str, before: Trace) -> Step | None:
+    def _first_changed(self, stage: str, before: EditedTrace) -> TracedLine | None:
         """The first value of a line that is another without the mistake."""
         return _first_difference(stage, self.trace, before)
 
-    def _in_flow(self, stages: Sequence[str], before: Trace, *, averaging: bool) -> int | None:
+    def _in_flow(self, stages: Sequence[str], before: EditedTrace, *, averaging: bool) -> int | None:
         """Of a line on the way back; where its value is never assigned, the next line's."""
         for later in stages:
             step = self._first_changed(later, before)
@@ -257,12 +257,12 @@ class Locator:
         calls = [s.line for s in self.sites if self._in_main(s) and f"{name}(" in s.source]
         return calls[-1] if calls and not self._in_main(site) else None
 
-    def _is_source(self, stage: str, step: Step, hits: list[Hit]) -> bool:
+    def _is_source(self, stage: str, step: TracedLine, hits: list[Hit]) -> bool:
         """Whether what is handed back is never assigned, and the hits are only what it is equal to, the step's dz."""
         own = self.trace.get("dz", step.t) if stage == BACK else None
         return own is not None and _parallel(own.value, step.value) and len({h.event.site.line for h in hits}) == 1
 
-    def _chosen(self, stage: str, step: Step, hits: list[Hit]) -> Event:
+    def _chosen(self, stage: str, step: TracedLine, hits: list[Hit]) -> Event:
         """Which of several equal values is the line's own: equal ones before it are what it was copied from."""
         same_as = {"dz": ("da",), BACK: ("dz", "da"), "da": ("da_out",), "dlogits": ()}.get(stage, ())
         sources = [s for name in same_as if (s := self.trace.get(name, step.t)) and _parallel(s.value, step.value)]
@@ -281,13 +281,13 @@ class Locator:
         wanted = lines[min(len(sources) > 0, len(lines) - 1)]
         return next(h.event for h in hits if h.event.site.line == wanted)
 
-    def _delta(self, step: Step, hits: list[Hit]) -> Event:
+    def _delta(self, step: TracedLine, hits: list[Hit]) -> Event:
         """Of values that are the wrong delta, up to scale, the first under the name under which it is used: p may be one of them."""
         end = self._downstream("dlogits", step, hits[0].event)
         used = [h.event for h in hits if h.event.number < end][-1]
         return next(h.event for h in hits if base_name(h.event.target) == base_name(used.target))
 
-    def _downstream(self, stage: str, step: Step, first: Event) -> float:
+    def _downstream(self, stage: str, step: TracedLine, first: Event) -> float:
         """When what is made from a value comes."""
         ends = [first.number + 1.0] if stage == "da" else []
         names = {"dz": (BACK, "dWx", "dWa", "dba"), "da": ("dz",), "dlogits": ("dWy", "da_out", "da")}[stage]
@@ -302,7 +302,7 @@ class Locator:
         found = [end for end in ends if end > first.number + 1] or ends
         return min(found, default=first.number + 1.0)
 
-    def _zero(self, step: Step) -> int | None:
+    def _zero(self, step: TracedLine) -> int | None:
         """A value that is nothing but zeros, made inside the loop."""
         sizes = {step.value.size, *(row.size for row in step.rows)}
         for event in self.backward:
@@ -311,7 +311,7 @@ class Locator:
         looped = [event for event in self.backward if event.site.loops]
         return looped[-1].site.line if looped else None
 
-    def _in_sum(self, stage: str, before: Trace) -> int | None:
+    def _in_sum(self, stage: str, before: EditedTrace) -> int | None:
         """Of a gradient's own line: its term, the sum on the way, what is returned, or the line by its name."""
         step = self._first_changed(stage, before)
         if step is not None and np.any(step.value):
@@ -335,7 +335,7 @@ class Locator:
             return self._added_to(stage)
         return self._returned() or self._added_to(stage)
 
-    def _differs(self, stage: str, step: Step, before: Trace) -> bool:
+    def _differs(self, stage: str, step: TracedLine, before: EditedTrace) -> bool:
         """Whether a term is not only scaled."""
         other = before.get(stage, step.t)
         return other is None or not _parallel(step.value, other.value)
@@ -431,7 +431,7 @@ class Locator:
     def overwritten_probabilities(self, variation: Variation) -> int | None:
         """Where p becomes p − y."""
         del variation
-        step = next(Trace(self.executor, {}, ()).of("dlogits"))
+        step = next(EditedTrace(self.executor, {}, ()).of("dlogits"))
         for event in self.events:
             if event.site.kind in ("after", "increment") and self.hits(step, [event], exact=False):
                 return event.site.line
@@ -459,7 +459,7 @@ class Locator:
     def dropped_outputs(self, variation: Variation) -> int | None:
         """Where only the last step's output still passes something on: all steps at once, zeros but for the last, or in the loop."""
         for stage in ("da_out", "dlogits"):
-            steps = sorted(Trace(self.executor, {}, ()).of(stage), key=lambda step: step.t)
+            steps = sorted(EditedTrace(self.executor, {}, ()).of(stage), key=lambda step: step.t)
             if not steps:
                 continue
             rows = np.array([step.value for step in steps])
@@ -519,7 +519,7 @@ def gradient_of(event: Event) -> str | None:
     return grad_param(event.target) if event.target else None
 
 
-def _first_difference(stage: str, trace: Trace, other: Trace) -> Step | None:
+def _first_difference(stage: str, trace: EditedTrace, other: EditedTrace) -> TracedLine | None:
     """The first value of a line that another trace does not have."""
     for step in trace.of(stage):
         beside = other.get(stage, step.t)
@@ -528,7 +528,7 @@ def _first_difference(stage: str, trace: Trace, other: Trace) -> Step | None:
     return None
 
 
-def _is_slope(seen: Seen) -> bool:
+def _is_slope(seen: ComparedValue) -> bool:
     return seen.right and any(m.entry.kind == "derivative" for m in seen.matches)
 
 

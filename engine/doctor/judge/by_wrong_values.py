@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.targets import final_name, read_names
 
@@ -30,7 +30,7 @@ _SUMMED = {"initial-state-ignored", "overwritten-not-accumulated", "averaged-ove
 
 def place(
     line_up: Timeline, id_: str, quantity: str, kind: str, parameters: Sequence[str], loop_line: int | None
-) -> Seen | int | None:
+) -> ComparedValue | int | None:
     """Where a named mistake is: at a value, or at the line of a loop. `kind` is line, loop, missing or forward."""
     first = line_up.first_wrong()
     if kind == "loop" and loop_line is not None:
@@ -63,9 +63,9 @@ def place(
     return first
 
 
-def in_helper(line_up: Timeline, found: Seen | int | None) -> Seen | int | None:
+def in_helper(line_up: Timeline, found: ComparedValue | int | None) -> ComparedValue | int | None:
     """The line of the helper that a line calls for the derivative, where what that helper returns is never right."""
-    line = found.line if isinstance(found, Seen) else found
+    line = found.line if isinstance(found, ComparedValue) else found
     own = [s for s in line_up.seen if s.line == line]
     if not own:
         return found
@@ -85,7 +85,7 @@ def in_helper(line_up: Timeline, found: Seen | int | None) -> Seen | int | None:
     return results[0] if np.asarray(results[0].event.value).size in sizes else found
 
 
-def _second_product(line_up: Timeline, first: Seen) -> Seen:
+def _second_product(line_up: Timeline, first: ComparedValue) -> ComparedValue:
     """Of the lines that multiply by the recurrent weights and are wrong, the second one, or the only one."""
     products = [
         s
@@ -103,7 +103,7 @@ def _is_product(source: str) -> bool:
     return any(sign in source for sign in ("@", "dot(", "matmul(", "einsum("))
 
 
-def _forward(line_up: Timeline, id_: str) -> Seen | None:
+def _forward(line_up: Timeline, id_: str) -> ComparedValue | None:
     """The line between the logits, which are right, and the outputs, which are not."""
     tape = line_up.reference.problem.tape
     size = int(np.asarray(tape["logits"]).size)
@@ -115,7 +115,7 @@ def _forward(line_up: Timeline, id_: str) -> Seen | None:
     return next((s for s in after if "/" in s.event.site.source and not s.is_part), None) or next(iter(after), None)
 
 
-def _stored(line_up: Timeline) -> Seen | None:
+def _stored(line_up: Timeline) -> ComparedValue | None:
     """The line that stores the states."""
     output = line_up.reference.problem.network.table.output
     states = [s for s in line_up.seen if s.of(output) and not s.is_part]
@@ -123,7 +123,7 @@ def _stored(line_up: Timeline) -> Seen | None:
     return forward[0] if forward else None
 
 
-def _updated(line_up: Timeline) -> Seen | None:
+def _updated(line_up: Timeline) -> ComparedValue | None:
     """The line that changes the recurrent weights."""
     weight = np.asarray(line_up.reference.problem.parameters["Wa"])
     for seen in line_up.seen[line_up.start :]:
@@ -141,7 +141,7 @@ def _updated(line_up: Timeline) -> Seen | None:
     return None
 
 
-def _of_weight(line_up: Timeline, parameter: str, id_: str) -> Seen | None:
+def _of_weight(line_up: Timeline, parameter: str, id_: str) -> ComparedValue | None:
     """The line that makes a parameter's gradient, or adds to it."""
     named = [s for s in line_up.sites_of(parameter) if not s.is_part]
     if id_ == "overwritten-not-accumulated":
@@ -160,7 +160,7 @@ def _of_weight(line_up: Timeline, parameter: str, id_: str) -> Seen | None:
     return next(iter(own), None) or next(iter(computed), None)
 
 
-def _before(line_up: Timeline, first: Seen) -> Seen:
+def _before(line_up: Timeline, first: ComparedValue) -> ComparedValue:
     """The value from which the first wrong one was made: the last of a state's size before it."""
     if first.event.array is not None and not first.event.array.any():
         return first

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.reference.values import Entry
 from engine.doctor.vocabulary.targets import base_name, read_names
 from engine.language.functions import Array
 
 
-def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
+def expected(line_up: Timeline, seen: ComparedValue) -> tuple[str, int | None]:
     """What a wrong value should have been: the quantity and its step, as far as the place's other values and its loop tell."""
     site = seen.event.site
     own = [s for s in line_up.by_site[site] if s.event.sample == seen.event.sample]
@@ -41,7 +41,7 @@ def expected(line_up: Timeline, seen: Seen) -> tuple[str, int | None]:
     return name, steps - count if looped and name != "dlogits" and count < steps else None
 
 
-def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
+def operands(line_up: Timeline, seen: ComparedValue) -> Iterator[tuple[str, ComparedValue]]:
     """The names that a value's line reads, each with the value it holds there, where that was recorded."""
     event = seen.event
     before = [s for s in line_up.seen if s.event.number < event.number and not s.is_part]
@@ -57,7 +57,7 @@ def operands(line_up: Timeline, seen: Seen) -> Iterator[tuple[str, Seen]]:
                 break
 
 
-def _made_from(line_up: Timeline, seen: Seen) -> Entry | None:
+def _made_from(line_up: Timeline, seen: ComparedValue) -> Entry | None:
     """What the reference makes of the gradients that a line reads, where they are right; of several the one most like the value."""
     reference = line_up.reference
     program = reference.problem.tape.plan.program
@@ -84,7 +84,7 @@ def _cosine(one: Array, other: Array) -> float:
     return float(np.vdot(a, b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
 
 
-def _made_before(line_up: Timeline, seen: Seen, output: str, steps: int) -> bool:
+def _made_before(line_up: Timeline, seen: ComparedValue, output: str, steps: int) -> bool:
     """Whether the last step's gradient of the state was there before a value, at another line."""
     earlier = line_up.seen[: line_up.index(seen)]
     return any(
@@ -92,7 +92,7 @@ def _made_before(line_up: Timeline, seen: Seen, output: str, steps: int) -> bool
     )
 
 
-def _by_shape(line_up: Timeline, seen: Seen) -> str:
+def _by_shape(line_up: Timeline, seen: ComparedValue) -> str:
     """The quantity of the backward pass that such a shape is."""
     shape = sorted(np.asarray(seen.event.value).squeeze().shape)
     for name, t in (

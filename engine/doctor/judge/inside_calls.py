@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.reference.values import Entry, same
 from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
@@ -152,7 +152,7 @@ def _is_given_wrong(line_up: Timeline, event: Event, function: str) -> bool:
     return False
 
 
-def _value_of(line_up: Timeline, event: Event, text: str) -> Seen | None:
+def _value_of(line_up: Timeline, event: Event, text: str) -> ComparedValue | None:
     """What was last assigned to a variable or an entry, as it is written."""
     own = (s for s in reversed(line_up.seen) if s.event.number < event.number and s.event.target == text)
     return next((s for s in own if base_name(text) and s.event.site.function == event.site.function), None)

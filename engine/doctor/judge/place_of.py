@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.doctor.judge.expecting import expected
-from engine.doctor.judge.timeline import Seen, Timeline
-from engine.doctor.recognise.loaded_program import Patient
+from engine.doctor.judge.timeline import ComparedValue, Timeline
+from engine.doctor.recognise.loaded_program import LoadedProgram
 from engine.doctor.reference.results import Place
 
 
-def place_of(patient: Patient, line_up: Timeline, seen: Seen) -> Place:
+def place_of(loaded: LoadedProgram, line_up: Timeline, seen: ComparedValue) -> Place:
     """A wrong value's line, and what it should have been."""
     quantity, t = expected(line_up, seen)
     site = seen.event.site
-    return Place(site.line, patient.source.line(site.line), quantity, t, seen.event.sample)
+    return Place(site.line, loaded.source.line(site.line), quantity, t, seen.event.sample)

@@ -7,7 +7,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.doctor.read.source import Source
+from engine.doctor.read.source import SourceFile
 from engine.doctor.run import clock
 from engine.doctor.vocabulary import roles
 
@@ -18,7 +18,7 @@ Verify = Callable[[str], bool]
 
 
 def mend(
-    source: Source, tree: ast.Module, lines: Sequence[int], verify: Verify, *, seconds: float = SECONDS
+    source: SourceFile, tree: ast.Module, lines: Sequence[int], verify: Verify, *, seconds: float = SECONDS
 ) -> tuple[str, ...] | None:
     """For each of the lines (one or two) its corrected text, where a small change of all of them makes the gradients right."""
     deadline = clock.now() + seconds
@@ -63,7 +63,7 @@ def _statement(tree: ast.Module, line: int) -> ast.stmt | None:
     return best
 
 
-def _replaced(source: Source, changes: Sequence[tuple[ast.stmt, str]]) -> str | None:
+def _replaced(source: SourceFile, changes: Sequence[tuple[ast.stmt, str]]) -> str | None:
     lines = source.lines
     for node, new in sorted(changes, key=lambda change: -change[0].lineno):
         start, end = node.lineno - 1, (node.end_lineno or node.lineno) - 1

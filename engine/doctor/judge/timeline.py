@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.doctor.judge.data_flow import feeding
 from engine.doctor.read.kinds import is_array
-from engine.doctor.read.source import Source
+from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.values import Match, Reference
 from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
@@ -26,7 +26,7 @@ _BLANK = re.compile(r"(?:\w+\.)?empty(?:_like)?\(")
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class ComparedValue:
     """An event and what it is of the reference: all its matches, whether it is right in its place, and whether also in scale."""
 
     event: Event
@@ -65,9 +65,9 @@ class Scales:
 class Timeline:
     """All recorded arrays in order, each compared with the reference; `start` is where the backward pass begins."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[ComparedValue, ...]
     start: int
-    by_site: Mapping[Site, tuple[Seen, ...]]
+    by_site: Mapping[Site, tuple[ComparedValue, ...]]
     reference: Reference
     events: Sequence[Event] = ()
     scales: Scales = field(default_factory=lambda: Scales(1.0, frozenset()))
@@ -81,7 +81,7 @@ class Timeline:
         """The parameters (or the initial state) whose gradients a target is called."""
         return meant_by(target, self.scales, self.reference)
 
-    def first_wrong(self) -> Seen | None:
+    def first_wrong(self) -> ComparedValue | None:
         """The first value of the backward pass that is not the reference's and that no right value is made from."""
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
@@ -97,7 +97,7 @@ class Timeline:
                     return self._in_caller(k)
         return None
 
-    def _feeds(self, seen: Seen) -> bool:
+    def _feeds(self, seen: ComparedValue) -> bool:
         """Whether a value may have a part in the gradients that are wrong: those of a loss that is only printed have none."""
         if not self._feeding:
             return True
@@ -126,11 +126,11 @@ class Timeline:
         ]
         return feeding(lines, gradients) if gradients else frozenset()
 
-    def index(self, seen: Seen) -> int:
+    def index(self, seen: ComparedValue) -> int:
         """Its place in the order."""
         return self.seen.index(seen)
 
-    def _in_caller(self, k: int) -> Seen:
+    def _in_caller(self, k: int) -> ComparedValue:
         """A wrong value of a helper that is right elsewhere was given something wrong: it is the caller's line that counts."""
         seen = self.seen[k]
         site = seen.event.site
@@ -193,7 +193,7 @@ class Timeline:
                 return later.right
         return False
 
-    def sites_of(self, parameter: str) -> Iterator[Seen]:
+    def sites_of(self, parameter: str) -> Iterator[ComparedValue]:
         """What is called the gradient of a parameter."""
         return (s for s in self.seen if s.event.target and parameter in self.meant(s.event.target))
 
@@ -202,7 +202,7 @@ class Timeline:
 class Compared:
     """A run of a program and the reference it was compared with; compared value by value only where that is asked for."""
 
-    source: Source
+    source: SourceFile
     events: Sequence[Event]
     reference: Reference
     scales: Scales
@@ -229,7 +229,7 @@ def _is_gradient_of(match: Match, called: frozenset[str], reference: Reference) 
 
 def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> Timeline:
     """The events compared with the reference."""
-    seen: list[Seen] = []
+    seen: list[ComparedValue] = []
     baseline: dict[str, float] = {}
     made: dict[Site, frozenset[str]] = {}
     outputs = {"logits": 0, "p": 0}
@@ -254,7 +254,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
             started = event.site.loops and event.site.kind == "assign" and "zeros" not in event.site.source
             if started and not is_start and outputs["logits"] and event.site not in forward:
                 right = bool(reference.zeros & named)
-                seen.append(Seen(event, (), right, right))
+                seen.append(ComparedValue(event, (), right, right))
             continue
         matches = [
             m for m in reference.matches(value) if m.entry.sample is None or event.sample in (None, m.entry.sample)
@@ -265,12 +265,12 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
         strict = any(_is_right(m, scales, reference) for m in matches)
         right = strict or any(_keeps_scale(m, scales, baseline, reference) for m in matches)
         made[event.site] = made.get(event.site, frozenset()) | {m.entry.name for m in matches}
-        seen.append(Seen(event, tuple(matches), right, strict))
+        seen.append(ComparedValue(event, tuple(matches), right, strict))
         for name, first in outputs.items():
             if not first and any(m.entry.name == name and abs(m.scale - 1) < SAME_SCALE for m in matches):
                 outputs[name] = len(seen)
     outputs = {name: min(first, len(seen) - 1) for name, first in outputs.items()}
-    by_site: dict[Site, list[Seen]] = {}
+    by_site: dict[Site, list[ComparedValue]] = {}
     for each in seen:
         by_site.setdefault(each.event.site, []).append(each)
     start = outputs["p"] or outputs["logits"] or _last_state(seen, reference)
@@ -278,7 +278,7 @@ def timeline(events: Sequence[Event], reference: Reference, scales: Scales) -> T
     return Timeline(tuple(seen), start, sites, reference, events, scales)
 
 
-def _last_state(seen: Sequence[Seen], reference: Reference) -> int:
+def _last_state(seen: Sequence[ComparedValue], reference: Reference) -> int:
     """Where the forward pass ends that has no outputs: after the last step's state."""
     output, steps = reference.problem.network.table.output, reference.problem.X.shape[1]
     return next(

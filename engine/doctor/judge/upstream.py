@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.doctor.judge.expecting import expected, operands
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.vocabulary.targets import read_names
 from engine.language.equation import Equation
 
-Step = tuple[str, int | None]
+GradientAt = tuple[str, int | None]
 """A gradient by its name, at a step (None: outside time)."""
 
 
@@ -25,14 +25,14 @@ Step = tuple[str, int | None]
 class _Available:
     """What a line has: gradients with their steps, other quantities by name; `anything` where it reads what was not recognised."""
 
-    gradients: set[Step]
+    gradients: set[GradientAt]
     others: set[str]
     anything: bool = False
-    replaced: Step = ("", None)
-    used: set[Step] = field(default_factory=set[Step])
+    replaced: GradientAt = ("", None)
+    used: set[GradientAt] = field(default_factory=set[GradientAt])
 
 
-def blamed(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
+def blamed(line_up: Timeline, first: ComparedValue) -> tuple[ComparedValue, GradientAt] | None:
     """The value whose line is to blame for the first wrong one, and what it should be; None where that is the line itself."""
     if (found := _handed_on(line_up, first)) is not None:
         return found
@@ -55,7 +55,7 @@ def blamed(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
     return None
 
 
-def _handed_on(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
+def _handed_on(line_up: Timeline, first: ComparedValue) -> tuple[ComparedValue, GradientAt] | None:
     """An operand that a line has only handed on, though the reference makes something of it before it is read here."""
     name, t = expected(line_up, first)
     needed = {
@@ -73,7 +73,7 @@ def _handed_on(line_up: Timeline, first: Seen) -> tuple[Seen, Step] | None:
 
 
 def _replaced(
-    line_up: Timeline, own: Seen, rest: _Available, received: list[Seen], asked: set[Step]
+    line_up: Timeline, own: ComparedValue, rest: _Available, received: list[ComparedValue], asked: set[GradientAt]
 ) -> Iterator[_Available]:
     """What there would be if one of the gradients that an operand is were another one of the step."""
     theirs = _gradients(own)
@@ -85,11 +85,11 @@ def _replaced(
                 yield _Available({*kept, other}, rest.others, rest.anything, other)
 
 
-def _title(seen: Seen) -> str:
+def _title(seen: ComparedValue) -> str:
     return next((m.entry.name for m in seen.matches if m.entry.is_gradient), "")
 
 
-def _reads(line_up: Timeline, first: Seen) -> list[tuple[str, Seen]]:
+def _reads(line_up: Timeline, first: ComparedValue) -> list[tuple[str, ComparedValue]]:
     """The operands of a line, as they were assigned in the same call of its function, and the arguments of that call."""
     k, function = line_up.index(first), first.event.site.function
     arguments = list(_arguments(line_up, first))
@@ -103,12 +103,12 @@ def _reads(line_up: Timeline, first: Seen) -> list[tuple[str, Seen]]:
     return [*((n, o) for n, o in found if not _is_stale(line_up, first, n, o)), *arguments]
 
 
-def _inner(seen: Seen, function: str) -> bool:
+def _inner(seen: ComparedValue, function: str) -> bool:
     """Whether a value was made in what the function may call itself: a place that reads none of what a caller has."""
     return seen.event.site.kind == "return" or (seen.is_part and seen.event.site.function == function)
 
 
-def _is_stale(line_up: Timeline, first: Seen, name: str, own: Seen) -> bool:
+def _is_stale(line_up: Timeline, first: ComparedValue, name: str, own: ComparedValue) -> bool:
     """Whether the name stands for something else by then, such as a number."""
     between = (e for e in line_up.events if own.event.number < e.number < first.event.number)
     return any(
@@ -117,7 +117,7 @@ def _is_stale(line_up: Timeline, first: Seen, name: str, own: Seen) -> bool:
     )
 
 
-def _is_right_elsewhere(line_up: Timeline, first: Seen, name: str, own: Seen) -> bool:
+def _is_right_elsewhere(line_up: Timeline, first: ComparedValue, name: str, own: ComparedValue) -> bool:
     """Whether another line makes a right gradient of the same operand."""
     for later in line_up.seen[line_up.index(own) + 1 :]:
         site = later.event.site
@@ -130,7 +130,7 @@ def _is_right_elsewhere(line_up: Timeline, first: Seen, name: str, own: Seen) ->
     return False
 
 
-def _arguments(line_up: Timeline, first: Seen) -> Iterator[tuple[str, Seen]]:
+def _arguments(line_up: Timeline, first: ComparedValue) -> Iterator[tuple[str, ComparedValue]]:
     """Of a line in a helper the arguments of its call, where they were recorded: the gradients among them are all that it is given."""
     k, function = line_up.index(first), first.event.site.function
     after = next((s for s in line_up.seen[k:] if _calls(s, function) and s.event.site.function != function), None)
@@ -146,18 +146,18 @@ def _arguments(line_up: Timeline, first: Seen) -> Iterator[tuple[str, Seen]]:
             yield text, found
 
 
-def _calls(seen: Seen, function: str) -> bool:
+def _calls(seen: ComparedValue, function: str) -> bool:
     source = seen.event.site.source
     return not seen.is_part and f"{function.rpartition('.')[2]}(" in source
 
 
-def _gradients(seen: Seen) -> set[Step]:
+def _gradients(seen: ComparedValue) -> set[GradientAt]:
     """The gradients that a value is."""
     own = (m.entry for m in seen.matches if m.entry.is_gradient and m.entry.kind == "value")
     return {(name, entry.t) for entry in own for name in entry.quantities}
 
 
-def _available(line_up: Timeline, first: Seen, reads: list[tuple[str, Seen]]) -> _Available:
+def _available(line_up: Timeline, first: ComparedValue, reads: list[tuple[str, ComparedValue]]) -> _Available:
     known = {name for name, _ in reads}
     others = {name for _, own in reads for m in own.matches if not m.entry.is_gradient for name in m.entry.quantities}
     derived = {m.entry.name for _, own in reads for m in own.matches if m.entry.kind == "derivative"}
@@ -169,7 +169,7 @@ def _available(line_up: Timeline, first: Seen, reads: list[tuple[str, Seen]]) ->
     return _Available({step for _, own in reads for step in _gradients(own)}, others | derived, bool(loose))
 
 
-def _wanted(line_up: Timeline, first: Seen) -> Iterator[tuple[Step, ...]]:
+def _wanted(line_up: Timeline, first: ComparedValue) -> Iterator[tuple[GradientAt, ...]]:
     """What the line should make there: what it makes where it is right, else the gradients that its target is called."""
     own = [s for s in line_up.by_site[first.event.site] if s.event.sample == first.event.sample]
     k = own.index(first)
@@ -185,7 +185,7 @@ def _wanted(line_up: Timeline, first: Seen) -> Iterator[tuple[Step, ...]]:
         yield tuple((f"d{name}", t) for name in sorted(meant))
 
 
-def _of_step(line_up: Timeline, received: list[Seen]) -> Iterator[Step]:
+def _of_step(line_up: Timeline, received: list[ComparedValue]) -> Iterator[GradientAt]:
     """The gradients that have samples, at the steps of what is received and at the one before."""
     times = {t for seen in received for _, t in _gradients(seen) if t is not None}
     quantities = line_up.reference.problem.tape.plan.program.quantities
@@ -195,13 +195,13 @@ def _of_step(line_up: Timeline, received: list[Seen]) -> Iterator[Step]:
                 yield name, t
 
 
-def _all_from(line_up: Timeline, steps: tuple[Step, ...], has: _Available) -> bool:
+def _all_from(line_up: Timeline, steps: tuple[GradientAt, ...], has: _Available) -> bool:
     """Whether gradients can be computed from what there is, by the reference's equations."""
     has.used.clear()
     return all(_from(line_up, step, has, top=True) for step in steps)
 
 
-def _from(line_up: Timeline, target: Step, has: _Available, *, depth: int = 8, top: bool = False) -> bool:
+def _from(line_up: Timeline, target: GradientAt, has: _Available, *, depth: int = 8, top: bool = False) -> bool:
     name, t = target
     if target in has.gradients and not (top and has.replaced == target):
         has.used.add(target)
@@ -227,7 +227,7 @@ def _have(line_up: Timeline, name: str, shift: int, t: int | None, has: _Availab
     return any(all(n.name in has.others for n in equation.reads) for equation in made)
 
 
-def _uses_all(line_up: Timeline, target: Step, has: _Available) -> bool:
+def _uses_all(line_up: Timeline, target: GradientAt, has: _Available) -> bool:
     return target not in has.gradients and _all_from(line_up, (target,), has) and has.used >= has.gradients
 
 
@@ -238,7 +238,7 @@ def _lines(line_up: Timeline) -> Mapping[str, list[Equation]]:
     return found
 
 
-def _origin(line_up: Timeline, seen: Seen) -> Seen:
+def _origin(line_up: Timeline, seen: ComparedValue) -> ComparedValue:
     """Where a value was given its name: of what a function returned the line inside it."""
     k, value = line_up.index(seen), np.asarray(seen.event.value)
     function = seen.event.site.function

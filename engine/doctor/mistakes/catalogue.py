@@ -15,7 +15,7 @@ from engine.doctor.mistakes.tree_edits import Setting, Variation
 from engine.language.equation import Equation
 from engine.model.program import Line, Program
 
-Place = Literal["line", "loop", "missing", "forward"]
+MistakePlace = Literal["line", "loop", "missing", "forward"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Mistake:
     id: str
     title: str
     quantity: str = ""
-    place: Place = "line"
+    place: MistakePlace = "line"
 
 
 CATALOGUE: dict[str, Mistake] = {

@@ -52,7 +52,7 @@ class Hypothesis:
         return variation.each and names <= {"ba", "by"}
 
 
-class Comparison:
+class VariantComparison:
     """A measurement beside the reference and its variants on one problem."""
 
     def __init__(self, problem: Problem, measured: Measurement) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.doctor.mistakes.catalogue import CATALOGUE, concerned, variations
 from engine.doctor.mistakes.edited_backward import PARAMETERS
-from engine.doctor.mistakes.hypotheses import TOLERANCE, Comparison, Hypothesis, choices
+from engine.doctor.mistakes.hypotheses import TOLERANCE, Hypothesis, VariantComparison, choices
 from engine.doctor.mistakes.tree_edits import Setting, Variation, derivative, scaled
 from engine.doctor.reference.problem import Diagnosis, Measure, Measurement, Problem, is_simple, make_problem
 from engine.language.functions import Array
@@ -35,7 +35,7 @@ class Naming:
     alternatives: tuple[Diagnosis, ...] = ()
     notes: tuple[str, ...] = ()
     hypothesis: Hypothesis | None = None
-    comparison: Comparison | None = None
+    comparison: VariantComparison | None = None
     """What computes the diagnosis' gradients, and on what: for finding its lines."""
 
 
@@ -45,7 +45,7 @@ def name(measure: Measure, problem: Problem, constants: Iterable[float] = ()) ->
     `constants` are numbers that stand in the user's code: learning rates and limits are looked for among them.
     """
     measured, kept = once(measure, problem)
-    comparison = Comparison(problem, measured)
+    comparison = VariantComparison(problem, measured)
     if not comparison.names:
         return Naming()
     found = [] if comparison.right else explained(comparison, measure, constants)
@@ -91,7 +91,7 @@ def _is_doubled(first: Array, change: Array) -> bool:
     return bool(np.abs(first - change).max() <= 1e-6 * np.abs(first).max())
 
 
-def explained(comparison: Comparison, measure: Measure, constants: Iterable[float]) -> list[Hypothesis]:
+def explained(comparison: VariantComparison, measure: Measure, constants: Iterable[float]) -> list[Hypothesis]:
     """The hypotheses that hold on every problem tried, the loss left out of account only when otherwise none does."""
     own = variations(Setting.of(comparison.problem, constants))
     found = candidates(comparison, own)
@@ -111,7 +111,7 @@ def notes(measure: Measure, problem: Problem) -> tuple[str, ...]:
     measured = measure(at_zero)
     if measured.error or not measured.gradients:
         return ()
-    comparison = Comparison(at_zero, measured)
+    comparison = VariantComparison(at_zero, measured)
     counted = Variation("relu-mask-at-zero", (derivative("not_negative(z)"),))
     if comparison.right or not comparison.fit((counted,)):
         return ()
@@ -122,12 +122,12 @@ def is_single(measured: Measurement, problem: Problem) -> bool:
     """Whether one mistake, or none, explains a measurement."""
     if not is_simple(problem):
         return False
-    comparison = Comparison(problem, measured)
+    comparison = VariantComparison(problem, measured)
     own = variations(Setting.of(problem))
     return bool(comparison.names) and (comparison.right or any(comparison.fit((v,)) for v in own))
 
 
-def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool = True) -> list[Hypothesis]:
+def candidates(comparison: VariantComparison, own: tuple[Variation, ...], *, loss: bool = True) -> list[Hypothesis]:
     """Every single mistake that fits, if none every one times a learning rate, if none every pair."""
     active = [v for v in own if not _harmless(comparison, v)]
     fits = (comparison.fit((variation,), loss=loss) for variation in active)
@@ -144,7 +144,7 @@ def candidates(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool
     return [hypothesis for hypothesis in rates if hypothesis]
 
 
-def _harmless(comparison: Comparison, variation: Variation) -> bool:
+def _harmless(comparison: VariantComparison, variation: Variation) -> bool:
     """Whether a variation computes what the reference does on this problem."""
     executor = comparison.executor
     if not np.isclose(executor.loss(variation.edits), executor.loss(), rtol=1e-10, equal_nan=False):
@@ -155,7 +155,7 @@ def _harmless(comparison: Comparison, variation: Variation) -> bool:
     )
 
 
-def _pairs(comparison: Comparison, pool: list[Variation], unusual: int, *, loss: bool) -> Iterator[Hypothesis]:
+def _pairs(comparison: VariantComparison, pool: list[Variation], unusual: int, *, loss: bool) -> Iterator[Hypothesis]:
     """Every pair that fits of those that are unusual to that degree."""
     for first, second in combinations(pool, 2):
         if first.id == second.id or first.rank + second.rank != unusual:
@@ -170,7 +170,7 @@ def _pairs(comparison: Comparison, pool: list[Variation], unusual: int, *, loss:
                 break
 
 
-def _rate(comparison: Comparison, own: tuple[Variation, ...], *, loss: bool) -> Hypothesis | None:
+def _rate(comparison: VariantComparison, own: tuple[Variation, ...], *, loss: bool) -> Hypothesis | None:
     """All gradients times one positive number, a learning rate: found from the first gradient, tried on all."""
     edits = tuple(edit for variation in own for edit in variation.edits)
     if loss and not comparison.agrees_in_loss(edits):
@@ -214,13 +214,13 @@ def separate(found: list[Hypothesis], measure: Measure, problem: Problem) -> lis
         measured = measure(other)
         if measured.error or not measured.gradients:
             continue
-        comparison = Comparison(other, measured)
+        comparison = VariantComparison(other, measured)
         kept = [hypothesis for hypothesis in found if comparison.fit(hypothesis.variations)]
         found = kept or found
     return found
 
 
-def diagnosis(hypothesis: Hypothesis, comparison: Comparison) -> Diagnosis:
+def diagnosis(hypothesis: Hypothesis, comparison: VariantComparison) -> Diagnosis:
     """The words for a hypothesis: its mistakes, the largest effect first."""
     affected = {v.id: _affected(comparison, v, hypothesis) for v in hypothesis.variations}
     if hypothesis.kept:
@@ -239,7 +239,9 @@ def diagnosis(hypothesis: Hypothesis, comparison: Comparison) -> Diagnosis:
     )
 
 
-def _affected(comparison: Comparison, variation: Variation, hypothesis: Hypothesis) -> tuple[tuple[str, ...], float]:
+def _affected(
+    comparison: VariantComparison, variation: Variation, hypothesis: Hypothesis
+) -> tuple[tuple[str, ...], float]:
     """The gradients that a mistake alone makes wrong, and by how much altogether."""
     executor, names, size = comparison.executor, list[str](), 0.0
     for name in comparison.names:

@@ -13,7 +13,7 @@ from engine.language.expression import Binary, Call, Derivative, Expression, Nam
 from engine.language.functions import Array
 
 When = Callable[[int, int], bool]
-Change = Callable[[Expression], Expression]
+TreeChange = Callable[[Expression], Expression]
 
 WEIGHTS = ("dWx", "dWa", "dWy")
 

@@ -94,7 +94,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SourceFile:
     """A program's text. For a notebook `cells` are the first lines of its code cells in the joined text."""
 
     path: Path
@@ -153,7 +153,7 @@ class Source:
         return also + (f"; write {' and '.join(renamed)}" if renamed else "")
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> SourceFile:
     """The program at `path`. Raises InputError when there is no such file, Unreadable when it is no text or no notebook."""
     try:
         if path.is_dir():
@@ -180,7 +180,7 @@ def read_source(path: Path) -> Source:
         ) from None
     if not text.strip("\ufeff \t\r\n"):
         raise Unreadable("it is empty")
-    return Source(path, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"))
+    return SourceFile(path, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"))
 
 
 def _encoding(raw: bytes) -> str:
@@ -193,7 +193,7 @@ def _encoding(raw: bytes) -> str:
         return "utf-8"
 
 
-def _notebook(path: Path, raw: bytes) -> Source:
+def _notebook(path: Path, raw: bytes) -> SourceFile:
     try:
         document: Any = json.loads(raw)
         cells = cast("list[Any]", document["cells"] if "cells" in document else document["worksheets"][0]["cells"])
@@ -210,7 +210,7 @@ def _notebook(path: Path, raw: bytes) -> Source:
         starts.append(len(lines) + 1)
         foreign = next((line for line in cell if line.strip()), "").startswith(_LANGUAGES)
         lines += [_without_magic(line, cell) if not foreign else "pass" for line in cell]
-    return Source(path, "\n".join(lines) + "\n", tuple(starts))
+    return SourceFile(path, "\n".join(lines) + "\n", tuple(starts))
 
 
 def _cell(cell: Any) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from engine.doctor.read.source import Source
+from engine.doctor.read.source import SourceFile
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.readings import SIMPLE, Names, words_in
 from engine.tables.cells import Cell
@@ -30,7 +30,7 @@ _TRAIN = re.compile(r"train|fit|learn|^rnn|^main$|^run|sgd|optimi[sz]e|model", r
 
 
 @dataclass(frozen=True, eq=False)
-class Function:
+class UserFunction:
     """A function of the program; `owner` is its class, if it is a method."""
 
     node: ast.FunctionDef
@@ -105,12 +105,12 @@ def _name_in(element: ast.expr, function: ast.FunctionDef) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class UserProgram:
     """A program's functions, and what its text says about names."""
 
-    source: Source
+    source: SourceFile
     tree: ast.Module
-    functions: tuple[Function, ...] = field(default=())
+    functions: tuple[UserFunction, ...] = field(default=())
     names: Names = SIMPLE
     """What its names mean."""
     cells: tuple[Cell, ...] = ()
@@ -170,7 +170,7 @@ class Program:
                     found[node.attr] = meant
         return found
 
-    def maker(self, function: Function, name: str) -> str:
+    def maker(self, function: UserFunction, name: str) -> str:
         """The class of the program that a parameter is annotated with, or else the one whose fields are used of it; "" for none."""
         classes = [n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)]
         annotated = next((a.annotation for a in function.node.args.args if a.arg == name), None)
@@ -181,7 +181,7 @@ class Program:
                 return node.name
         return ""
 
-    def is_container(self, function: Function, name: str) -> str | None:
+    def is_container(self, function: UserFunction, name: str) -> str | None:
         """`dict`, `list` or `object` when the function uses that parameter as a container of weights, else None."""
         if len(self.fields(name)) > 1 and name != "self":
             return "object"
@@ -208,7 +208,7 @@ class Program:
                         return tuple(m for m in meant if m)
         return (*roles.PARAMETERS[:2], "Wy", "ba", "by")
 
-    def free_names(self, function: Function) -> frozenset[str]:
+    def free_names(self, function: UserFunction) -> frozenset[str]:
         """The module's variables that a function reads, itself or through the functions of the program that it calls."""
         seen: set[str] = set()
         found: set[str] = set()
@@ -225,7 +225,7 @@ class Program:
             queue += [f for f in self.functions if f.node.name in current.called]
         return frozenset(found & self.assigned)
 
-    def words_around(self, function: Function) -> frozenset[str]:
+    def words_around(self, function: UserFunction) -> frozenset[str]:
         """The names in a function, its class, its forward pass and whatever of the program they call."""
         forward, found, seen = self.forward(function), frozenset[str](), set[str]()
         queue = [function, *([forward] if forward is not None else [])]
@@ -238,7 +238,7 @@ class Program:
             queue += [f for f in self.functions if f.node.name in current.called]
         return found
 
-    def calls(self, function: Function, other: Function) -> bool:
+    def calls(self, function: UserFunction, other: UserFunction) -> bool:
         """Whether a function calls another one, itself or through others."""
         seen: set[str] = set()
         queue = [function]
@@ -263,7 +263,7 @@ class Program:
             )
         )
 
-    def resets(self, main: Function) -> bool:
+    def resets(self, main: UserFunction) -> bool:
         """Whether another method of its class, which the backward pass does not call, is there to reset the gradients."""
         others = [f for f in self.functions if f.owner is main.owner and f is not main and f.node.name != "__init__"]
         named = {f.name for f in others if re.search("(zero|reset|clear|init).*grad", f.node.name, re.I)}
@@ -275,21 +275,21 @@ class Program:
         }
         return any(not self.calls(main, f) for f in others if f.name in named)
 
-    def find(self, name: str) -> Function | None:
+    def find(self, name: str) -> UserFunction | None:
         """The function called so; of a class as `Class.method` or by the method's name alone."""
         return next((f for f in self.functions if name in (f.name, f.node.name)), None)
 
-    def backward(self) -> Function | None:
+    def backward(self) -> UserFunction | None:
         """The function that is the backward pass by its name and its parameters; None when there is none."""
         best = max(self.functions, key=self._rank, default=None)
         return best if best is not None and self._rank(best) > 0 else None
 
-    def _rank(self, function: Function) -> float:
+    def _rank(self, function: UserFunction) -> float:
         """How likely a function is the whole backward pass: one of a part, such as a step or a layer, is less so."""
         is_part = function.owner is not None and self._is_part(function.owner)
         return self._backwardness(function) * (0.3 if is_part else 1.0)
 
-    def rivals(self, main: Function) -> tuple[str, ...]:
+    def rivals(self, main: UserFunction) -> tuple[str, ...]:
         """Other functions that are backward passes by their names, and have nothing to do with this one."""
         others = (f for f in self.functions if f is not main and not _STEP.search(f.node.name))
         return tuple(
@@ -303,7 +303,7 @@ class Program:
         others = {f.owner for f in self.functions if f.owner not in (None, owner) and self._backwardness(f)}
         return any(isinstance(n, ast.Name) and n.id == owner.name for o in others if o for n in ast.walk(o))
 
-    def _backwardness(self, function: Function) -> float:
+    def _backwardness(self, function: UserFunction) -> float:
         name = function.node.name
         rank = next((3.0 - k for k, pattern in enumerate(_BACKWARD) if re.search(pattern, name, re.I)), 0.0)
         meant = {roles.role(parameter) for parameter, _ in function.parameters}
@@ -313,7 +313,7 @@ class Program:
             rank *= 0.2
         return rank + ("X" in meant) + ("y" in meant) * 0.5 + ("params" in meant or "Wa" in meant) * 0.3
 
-    def forward(self, backward: Function) -> Function | None:
+    def forward(self, backward: UserFunction) -> UserFunction | None:
         """The forward pass that goes with a backward pass."""
         candidates = [
             f
@@ -327,7 +327,7 @@ class Program:
             candidates, key=lambda f: (f.node.name not in ("forward", "rnn_forward"), f.node.lineno), default=None
         )
 
-    def trainer(self) -> Function | None:
+    def trainer(self) -> UserFunction | None:
         """A function that makes its own weights and trains on X and y."""
         for function in self.functions:
             meant = [roles.role(parameter) for parameter, _ in function.parameters]
@@ -338,29 +338,29 @@ class Program:
         return None
 
 
-def program(source: Source, tree: ast.Module) -> Program:
+def program(source: SourceFile, tree: ast.Module) -> UserProgram:
     """The program of a source text."""
-    functions: list[Function] = []
+    functions: list[UserFunction] = []
     classes: dict[str, ast.ClassDef] = {}
     for node in tree.body:
         inside = [node] if not isinstance(node, ast.If | ast.Try) else ast.walk(node)
         for each in inside:
             if isinstance(each, ast.FunctionDef):
-                functions.append(Function(each))
+                functions.append(UserFunction(each))
             elif isinstance(each, ast.ClassDef):
                 classes[each.name] = each
-                functions += [Function(m, each) for m in each.body if isinstance(m, ast.FunctionDef)]
+                functions += [UserFunction(m, each) for m in each.body if isinstance(m, ast.FunctionDef)]
             elif isinstance(each, ast.Assign):
                 functions = [_owned(f, each, classes) for f in functions]
-    return Program(source, tree, tuple(functions))
+    return UserProgram(source, tree, tuple(functions))
 
 
-def _owned(function: Function, node: ast.Assign, classes: dict[str, ast.ClassDef]) -> Function:
+def _owned(function: UserFunction, node: ast.Assign, classes: dict[str, ast.ClassDef]) -> UserFunction:
     """A function that a statement makes a method, as in `RNN.bptt = bptt`, which notebooks do."""
     match node:
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner), attr=name)], value=ast.Name(id=own)):
             if own == name == function.node.name and owner in classes and function.owner is None:
-                return Function(function.node, classes[owner])
+                return UserFunction(function.node, classes[owner])
         case _:
             pass
     return function

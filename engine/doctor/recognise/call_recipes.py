@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor.read.syntax import Function, Program
+from engine.doctor.read.syntax import UserFunction, UserProgram
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import ALL, is_role
 from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights
@@ -40,18 +40,18 @@ class Argument:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class FunctionCall:
     """A call of one function."""
 
-    function: Function
+    function: UserFunction
     arguments: tuple[Argument, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class CallRecipe:
     """Everything that is set and called for one problem: module globals, an instance with its attributes, calls in order."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[FunctionCall, ...]
     globals: tuple[Argument, ...] = ()
     owner: ast.ClassDef | None = None
     construct: tuple[Argument, ...] = ()
@@ -61,7 +61,7 @@ class Recipe:
     """Whether an argument has its role by elimination only."""
 
     @property
-    def main(self) -> Function:
+    def main(self) -> UserFunction:
         """The backward pass itself."""
         return self.calls[-1].function
 
@@ -88,7 +88,7 @@ class Recipe:
             a.role for a in self.arguments
         }
 
-    def request(self, problem: Problem, layout: Layout, sample: int | None) -> dict[str, Any]:
+    def request(self, problem: Problem, layout: ArrayLayout, sample: int | None) -> dict[str, Any]:
         """The request to the worker."""
 
         def value(argument: Argument) -> Any:
@@ -112,7 +112,7 @@ class Recipe:
         return request
 
 
-def _value(argument: Argument, problem: Problem, layout: Layout, sample: int | None) -> Any:
+def _value(argument: Argument, problem: Problem, layout: ArrayLayout, sample: int | None) -> Any:
     network = problem.network
     match argument.role:
         case "X":
@@ -160,7 +160,7 @@ class Unknown(Exception):
     """A function that cannot be called: one sentence that says which argument nobody can supply."""
 
 
-def recipes(program: Program, main: Function) -> list[Recipe]:
+def recipes(program: UserProgram, main: UserFunction) -> list[CallRecipe]:
     """The ways in which a backward pass may be called, the likeliest first. Raises Unknown."""
     plain = _recipes(program, main, frozenset())
     if plain and all(_is_whole(recipe) for recipe in plain):
@@ -183,15 +183,15 @@ _DOUBTFUL = ("B", "T", "D", "H", "C", "params", "a0", "lengths", "mask")
 _UPSTREAM = {"da": "dlogits", "dlogits": "da"}
 
 
-def _is_whole(recipe: Recipe) -> bool:
+def _is_whole(recipe: CallRecipe) -> bool:
     """Whether what every backward pass needs is handed over: inputs, weights, and targets or a gradient."""
     given = recipe.given
     return "X" in given and has_weights(recipe.names, given) and bool({"y", "da", "dlogits"} & given)
 
 
-def _either_upstream(found: list[Recipe]) -> list[Recipe]:
+def _either_upstream(found: list[CallRecipe]) -> list[CallRecipe]:
     """The recipes, and those in which the gradient that the caller supplies is of the outputs instead of the states, or the reverse."""
-    others: list[Recipe] = []
+    others: list[CallRecipe] = []
     for recipe in found[:8]:
         last = recipe.calls[-1]
         if any(a.role in _UPSTREAM for a in last.arguments) and "Wy" in recipe.given and "y" not in recipe.given:
@@ -200,11 +200,11 @@ def _either_upstream(found: list[Recipe]) -> list[Recipe]:
     return found + others
 
 
-def _calls_of(program: Program, main: Function) -> Iterator[tuple[Argument, ...]]:
+def _calls_of(program: UserProgram, main: UserFunction) -> Iterator[tuple[Argument, ...]]:
     yield _arguments(program, main, [], frozenset())
 
 
-def _recipes(program: Program, main: Function, doubtful: frozenset[str]) -> list[Recipe]:
+def _recipes(program: UserProgram, main: UserFunction, doubtful: frozenset[str]) -> list[CallRecipe]:
     """The ways to call, the arguments of doubtful names among those that are told by elimination."""
     forward = program.forward(main)
     needs_forward = forward is not None and not program.calls(main, forward)
@@ -212,17 +212,17 @@ def _recipes(program: Program, main: Function, doubtful: frozenset[str]) -> list
     arguments = _arguments(program, main, unresolved, doubtful)
     if unresolved and forward is not None and forward.owner is main.owner:
         needs_forward = True
-    calls: list[Call] = []
+    calls: list[FunctionCall] = []
     if forward is not None and needs_forward and (unresolved or main.owner is not None):
         missing: list[str] = []
         before = _arguments(program, forward, missing, doubtful)
         if not missing:
-            calls.append(Call(forward, before))
+            calls.append(FunctionCall(forward, before))
             arguments, unresolved = _from_forward(arguments, unresolved, forward, main)
     base = replace(_surroundings(program, main, calls), guessed=bool(unresolved))
     given = base.given | {a.role for a in arguments}
     choices = _by_elimination(arguments, unresolved, given, program.names)
-    return [replace(base, calls=(*calls, Call(main, choice))) for choice in choices]
+    return [replace(base, calls=(*calls, FunctionCall(main, choice))) for choice in choices]
 
 
 def _examples(names: Names) -> str:
@@ -234,7 +234,7 @@ def _examples(names: Names) -> str:
 
 
 def _arguments(
-    program: Program, function: Function, unresolved: list[str], doubtful: frozenset[str]
+    program: UserProgram, function: UserFunction, unresolved: list[str], doubtful: frozenset[str]
 ) -> tuple[Argument, ...]:
     result: list[Argument] = []
     taken: set[str] = set()
@@ -249,7 +249,9 @@ def _arguments(
     return tuple(result)
 
 
-def _argument(program: Program, function: Function, name: str, default: ast.expr | None, taken: set[str]) -> Argument:
+def _argument(
+    program: UserProgram, function: UserFunction, name: str, default: ast.expr | None, taken: set[str]
+) -> Argument:
     container, meant = program.is_container(function, name), program.names.role(name)
     if container == "object":
         return Argument(name, "params", keys=program.fields(name), made=program.maker(function, name))
@@ -273,7 +275,7 @@ def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int
 
 
-def _is_list(program: Program, name: str) -> bool:
+def _is_list(program: UserProgram, name: str) -> bool:
     return any(
         isinstance(n, ast.Assign)
         and isinstance(n.value, ast.Name)
@@ -284,7 +286,7 @@ def _is_list(program: Program, name: str) -> bool:
 
 
 def _from_forward(
-    arguments: tuple[Argument, ...], unresolved: list[str], forward: Function, main: Function
+    arguments: tuple[Argument, ...], unresolved: list[str], forward: UserFunction, main: UserFunction
 ) -> tuple[tuple[Argument, ...], list[str]]:
     """What a forward pass returns put in where the backward pass asks for it: by name, else in order."""
     returned = forward.returned
@@ -393,7 +395,7 @@ _SUPPLIED = re.compile(r"d_?[A-Z]|d_?(?:h|s|out|y|a(?!ta))|grad|upstream")
 """What the gradient is called that the caller of a backward pass supplies."""
 
 
-def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe:
+def _surroundings(program: UserProgram, main: UserFunction, calls: list[FunctionCall]) -> CallRecipe:
     """The module globals and the instance that the calls need."""
     functions = [*(c.function for c in calls), main]
     named = {name for f in functions for name, _ in f.parameters}
@@ -414,7 +416,7 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
         ):
             settable.append(Argument(name, cast("str", meant)))
     if main.owner is None:
-        return Recipe((), tuple(settable), names=program.names)
+        return CallRecipe((), tuple(settable), names=program.names)
     constructor = next((f for f in program.functions if f.owner is main.owner and f.node.name == "__init__"), None)
     construct: list[Argument] = []
     parameters = constructor.parameters if constructor else ()
@@ -443,9 +445,9 @@ def _surroundings(program: Program, main: Function, calls: list[Call]) -> Recipe
             taken.add(cast("str", meant))
         elif meant == "far":
             attributes.append(Argument(name, "far"))
-    return Recipe((), tuple(settable), main.owner, tuple(construct), tuple(attributes), program.names)
+    return CallRecipe((), tuple(settable), main.owner, tuple(construct), tuple(attributes), program.names)
 
 
-def _is_weight(program: Program, role: str | None) -> bool:
+def _is_weight(program: UserProgram, role: str | None) -> bool:
     """Whether a role is that of an array of parameters."""
     return role is not None and is_role(role, program.names.cell)

@@ -20,7 +20,7 @@ ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class CellReading:
     """What arrays may mean: of which cell, with which activation, they are, in which order they hold its parameters, and these."""
 
     cell: Cell
@@ -29,12 +29,12 @@ class Reading:
     parameters: Mapping[str, Array]
 
 
-def readings_of(problem: Problem, roles: frozenset[str], cells: Sequence[Cell], order: Order) -> list[Reading]:
+def readings_of(problem: Problem, roles: frozenset[str], cells: Sequence[Cell], order: Order) -> list[CellReading]:
     """The readings of the problem's arrays, which hold its parameters in `order`."""
     network = problem.network
     own = [role for role in roles if is_role(role, network.table)]
     arrays = {role: pack(role, problem.parameters, network.table, order) for role in own}
-    found: list[Reading] = []
+    found: list[CellReading] = []
     for cell in cells:
         if not all(is_role(role, cell) for role in own):
             continue
@@ -44,14 +44,14 @@ def readings_of(problem: Problem, roles: frozenset[str], cells: Sequence[Cell], 
             for role, array in arrays.items():
                 parameters |= unpack(role, array, network.sizes, cell, other)
             for activation in ACTIVATIONS if cell.has_activation else ACTIVATIONS[:1]:
-                found.append(Reading(cell, activation, other, parameters))
+                found.append(CellReading(cell, activation, other, parameters))
     return found
 
 
-class Finder:
+class StateFinder:
     """Finds states of several readings among recorded values, quickly: by the sum of their magnitudes."""
 
-    def __init__(self, problem: Problem, readings: Sequence[Reading]) -> None:
+    def __init__(self, problem: Problem, readings: Sequence[CellReading]) -> None:
         self.steps = problem.X.shape[1]
         self.readings = readings
         sums: list[float] = []
@@ -69,7 +69,7 @@ class Finder:
         self.sums = np.array(sums)[order]
         self.labels = [self.labels[int(k)] for k in order]
 
-    def found(self, values: Sequence[Array | None]) -> tuple[Reading, float]:
+    def found(self, values: Sequence[Array | None]) -> tuple[CellReading, float]:
         """The reading whose states are among the values, and the share of time steps at which they are."""
         seen: dict[int, set[int]] = {}
         times: dict[int, int] = {}
@@ -86,7 +86,7 @@ class Finder:
         return self.readings[best], len(seen.get(best, ())) / self.steps
 
 
-def _states(problem: Problem, readings: Sequence[Reading]) -> list[tuple[Array, bool]]:
+def _states(problem: Problem, readings: Sequence[CellReading]) -> list[tuple[Array, bool]]:
     """The output's rows (T+1, B, H) in each reading, and whether the initial one is given."""
     found: dict[int, tuple[Array, bool]] = {}
     groups: dict[tuple[Cell, str], list[int]] = {}

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.recognise.subject import Subject
+from engine.doctor.recognise.program_under_test import ProgramUnderTest
 from engine.doctor.reference.problem import Measurement, Problem
 from engine.doctor.reference.reductions import scales
 from engine.doctor.run.events import Run
@@ -22,19 +22,19 @@ _EXACT, _NORM = 1e-9, 1e-5
 """Relative; a norm is often clipped with a small number added below the line."""
 
 
-def parts(subject: Subject, problem: Problem, run: Run) -> Iterator[tuple[Problem, Measurement, float]]:
+def parts(tested: ProgramUnderTest, problem: Problem, run: Run) -> Iterator[tuple[Problem, Measurement, float]]:
     """What one call of the program computed: its problem, its gradients in units of the reference's, and that unit."""
-    single = subject.layout.single
+    single = tested.layout.single
     for sample, (value, fields) in enumerate(zip(run.values, run.fields, strict=True)):
         own = _alone(problem, sample) if single else problem
-        unit = {words: factor for factor, words in scales(own, single).items()}.get(subject.unit or "", subject.scale)
+        unit = {words: factor for factor, words in scales(own, single).items()}.get(tested.unit or "", tested.scale)
         events = tuple(replace(e, sample=0 if single else None) for e in run.events if e.sample in (None, sample))
-        yield own, subject.measurement(own, Run((value,), (fields,), events)), unit
+        yield own, tested.measurement(own, Run((value,), (fields,), events)), unit
 
 
-def is_at_limit(subject: Subject, problem: Problem, run: Run, limits: Collection[float]) -> bool:
+def is_at_limit(tested: ProgramUnderTest, problem: Problem, run: Run, limits: Collection[float]) -> bool:
     """Whether entries of a gradient, or a norm, are exactly at one of the limits."""
-    for _, measured, unit in parts(subject, problem, run):
+    for _, measured, unit in parts(tested, problem, run):
         arrays = [value * unit for value in measured.gradients.values() if value.size]
         highest = [float(np.abs(value).max()) for value in arrays]
         norms = [float(np.linalg.norm(value)) for value in arrays]
@@ -47,11 +47,13 @@ def is_at_limit(subject: Subject, problem: Problem, run: Run, limits: Collection
     return False
 
 
-def expected(subject: Subject, problem: Problem, run: Run, limits: Collection[float]) -> dict[str, Array] | None:
+def expected(
+    tested: ProgramUnderTest, problem: Problem, run: Run, limits: Collection[float]
+) -> dict[str, Array] | None:
     """The reference's gradients clipped as the program's are, samples added up; None where these are no clipped gradients of it."""
     total: dict[str, Array] = {}
-    count = len(run.values) if subject.layout.single and problem.network.reduction == "mean" else 1
-    for own, measured, unit in parts(subject, problem, run):
+    count = len(run.values) if tested.layout.single and problem.network.reduction == "mean" else 1
+    for own, measured, unit in parts(tested, problem, run):
         ours = {
             name: np.asarray(own.tape.gradients[name]) * unit for name in measured.gradients if name in own.parameters
         }

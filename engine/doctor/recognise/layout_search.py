@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.doctor.recognise.call_recipes import Recipe
-from engine.doctor.recognise.cell_search import Finder, readings_of
-from engine.doctor.recognise.subject import Subject
+from engine.doctor.recognise.call_recipes import CallRecipe
+from engine.doctor.recognise.cell_search import StateFinder, readings_of
+from engine.doctor.recognise.program_under_test import ProgramUnderTest
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import Reference
 from engine.doctor.run import clock
@@ -35,12 +35,12 @@ HEADS = (("cross-entropy", 4), ("binary", 1), ("squared", 3), ("squared", 1), ("
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class CallAttempt:
     """What came of one way of calling: `states` is the share of time steps whose state was found among what it computed, `outputs`
     how well outputs and loss were, `done` whether it returned."""
 
-    recipe: Recipe
-    layout: Layout
+    recipe: CallRecipe
+    layout: ArrayLayout
     cell: Cell = CELLS["rnn"]
     activation: str = "tanh"
     predict: str = "last"
@@ -53,7 +53,7 @@ class Trial:
     """Whether every gradient is the reference's, up to one factor."""
     run: Run | None = None
     problem: Problem | None = None
-    others: tuple[Trial, ...] = ()
+    others: tuple[CallAttempt, ...] = ()
     """Other readings of the program that it completed; where no reading's outputs are right, one of them may be what is meant."""
 
     @property
@@ -64,12 +64,12 @@ class Trial:
 
 
 def search(
-    process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], *, seconds: float = SEARCH_SECONDS
-) -> Trial:
+    process: Process, sites: Sequence[Site], recipes: Sequence[CallRecipe], *, seconds: float = SEARCH_SECONDS
+) -> CallAttempt:
     """The way of calling whose forward pass is the reference's; the nearest one where none is."""
     end = clock.now() + seconds
     readings = [list(own) for _, own in itertools.groupby(recipes, key=lambda recipe: recipe.names)]
-    best: Trial | None = None
+    best: CallAttempt | None = None
     for k, own in enumerate(readings):  # each reading of the names gets its share of the time that is left
         now = clock.now()
         found = _searched(process, sites, own, now + max((end - now) / (len(readings) - k), LEAST))
@@ -81,24 +81,24 @@ def search(
     return best
 
 
-def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe], deadline: float) -> Trial:
+def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[CallRecipe], deadline: float) -> CallAttempt:
     """The same for one reading of the names."""
-    nearest: Trial | None = None
-    best: Trial | None = None
+    nearest: CallAttempt | None = None
+    best: CallAttempt | None = None
     for recipe, layout in _ways(recipes):
         if layout.single and best is not None and best.done and best.outputs >= 2.0 and not best.layout.single:
             continue  # what takes batches is not tried on one sample, where mistakes about batches hide
         if nearest is not None and clock.now() > deadline:
             break
-        trial = _states(process, sites, recipe, layout)
-        if 0.0 < trial.states < 1.0 and trial.run is not None and trial.run.error is not None:
-            trial = _with_other_targets(process, sites, trial)
-        if _ran_out(trial):
-            return trial
-        if nearest is None or trial.rank > nearest.rank:
-            nearest = trial
-        if trial.states == 1.0 and not _is_known(best, trial):
-            found = _read_out(process, sites, trial, clock.now() + READING_SECONDS, best)
+        attempt = _states(process, sites, recipe, layout)
+        if 0.0 < attempt.states < 1.0 and attempt.run is not None and attempt.run.error is not None:
+            attempt = _with_other_targets(process, sites, attempt)
+        if _ran_out(attempt):
+            return attempt
+        if nearest is None or attempt.rank > nearest.rank:
+            nearest = attempt
+        if attempt.states == 1.0 and not _is_known(best, attempt):
+            found = _read_out(process, sites, attempt, clock.now() + READING_SECONDS, best)
             if best is None or found.rank > best.rank:
                 best = found
             if best.agrees:
@@ -109,12 +109,12 @@ def _searched(process: Process, sites: Sequence[Site], recipes: Sequence[Recipe]
     return best or nearest
 
 
-def _is_settled(trial: Trial) -> bool:
+def _is_settled(attempt: CallAttempt) -> bool:
     """Whether no other read-out need be tried: the gradients agree, or outputs and loss do and the program fails afterwards."""
-    return trial.agrees or (trial.outputs >= PERFECT and not trial.done)
+    return attempt.agrees or (attempt.outputs >= PERFECT and not attempt.done)
 
 
-def _ways(recipes: Sequence[Recipe]) -> Iterator[tuple[Recipe, Layout]]:
+def _ways(recipes: Sequence[CallRecipe]) -> Iterator[tuple[CallRecipe, ArrayLayout]]:
     """Every way to call in every layout; where it is not known what arguments are, the usual layouts of all ways come first."""
     rest = [(recipe, _first_layouts(recipe)) for recipe in recipes]
     at_once = USUAL_LAYOUTS if any(recipe.guessed for recipe in recipes) else None
@@ -127,25 +127,25 @@ def _ways(recipes: Sequence[Recipe]) -> Iterator[tuple[Recipe, Layout]]:
 USUAL_LAYOUTS = 14
 
 
-def _with_other_targets(process: Process, sites: Sequence[Site], trial: Trial) -> Trial:
+def _with_other_targets(process: Process, sites: Sequence[Site], attempt: CallAttempt) -> CallAttempt:
     """A forward pass that stopped on its way, most likely at the targets: the same layout with others."""
     for y in (
         ("T", "TC", "C", "C1", "TC1", "1")
-        if trial.layout.single
+        if attempt.layout.single
         else ("BT", "TB", "BTC", "TBC", "CBT", "BC", "CB", "B1")
     ):
-        other = _states(process, sites, trial.recipe, replace(trial.layout, y=y))
-        if other.rank > trial.rank:
-            trial = other
-        if trial.states == 1.0:
+        other = _states(process, sites, attempt.recipe, replace(attempt.layout, y=y))
+        if other.rank > attempt.rank:
+            attempt = other
+        if attempt.states == 1.0:
             break
-    return trial
+    return attempt
 
 
-def _is_known(best: Trial | None, trial: Trial) -> bool:
+def _is_known(best: CallAttempt | None, attempt: CallAttempt) -> bool:
     """Whether a layout is one that was looked at, but for what the read-out decides."""
     return best is not None and replace(best.layout, y="", wy=False, out_bias="") == replace(
-        trial.layout, y="", wy=False, out_bias=""
+        attempt.layout, y="", wy=False, out_bias=""
     )
 
 
@@ -153,31 +153,31 @@ READING_SECONDS, DOUBT_SECONDS = 1.2, 0.3
 """For the read-out of one layout; for other layouts when one explains the forward pass, but the gradients are wrong."""
 
 
-def _ran_out(trial: Trial) -> bool:
+def _ran_out(attempt: CallAttempt) -> bool:
     """Whether the code did not end in its time: it is not tried again."""
-    return trial.run is not None and trial.run.error is not None and trial.run.error["kind"] == "Stopped"
+    return attempt.run is not None and attempt.run.error is not None and attempt.run.error["kind"] == "Stopped"
 
 
-def _first_layouts(recipe: Recipe) -> Iterator[Layout]:
+def _first_layouts(recipe: CallRecipe) -> Iterator[ArrayLayout]:
     """Layouts that the forward pass up to the states tells apart, the usual combinations first."""
     kinds = [Order(joined=joined) for joined in unstacked(recipe.given)]
     return (replace(layout, order=order) for layout in _plain_layouts(recipe) for order in kinds)
 
 
-def _plain_layouts(recipe: Recipe) -> Iterator[Layout]:
+def _plain_layouts(recipe: CallRecipe) -> Iterator[ArrayLayout]:
     """The same but for what lies in one array."""
     names = {a.name for a in recipe.arguments}
     tokens = layouts.TOKENS if recipe.one_vocabulary or {"vocab_size"} & names else ()
     inputs = (*tokens, *layouts.BATCHES, *layouts.SINGLES, *layouts.FLAT, *(layouts.TOKENS if not tokens else ()))
     has_state, has_bias = "a0" in recipe.given, any(is_bias(role, recipe.names.cell) for role in recipe.given)
     has_params = has_weights(recipe.names, recipe.given)
-    seen: set[Layout] = set()
+    seen: set[ArrayLayout] = set()
 
-    def family(x: str, columns: bool, wa: bool, bias: str, state: str, y: str) -> Layout:
+    def family(x: str, columns: bool, wa: bool, bias: str, state: str, y: str) -> ArrayLayout:
         single = "B" not in x.upper()
         out = bias.replace("H", "C")
         every_upstream = "HBT" if columns else "TBH"
-        return Layout(x, columns, wa, columns, bias, out, state, y, every_upstream if not single else "TH")
+        return ArrayLayout(x, columns, wa, columns, bias, out, state, y, every_upstream if not single else "TH")
 
     for y_batch, y_single in (("B", ""), ("BC", "T"), ("CB", "C1"), ("BT", "C")):
         for x, (columns, bias, rows) in itertools.product(inputs, _FAMILIES):
@@ -214,27 +214,27 @@ _FAMILIES = (
 _STATES = {"H": "H", "1H": "1H", "H1": "H1"}
 
 
-def _subject(process: Process, sites: Sequence[Site], trial: Trial) -> Subject:
-    return Subject(
+def _subject(process: Process, sites: Sequence[Site], attempt: CallAttempt) -> ProgramUnderTest:
+    return ProgramUnderTest(
         process,
         sites,
-        trial.recipe,
-        trial.layout,
-        trial.cell,
-        trial.activation,
-        trial.predict,
-        trial.loss,
-        trial.outputs_count,
+        attempt.recipe,
+        attempt.layout,
+        attempt.cell,
+        attempt.activation,
+        attempt.predict,
+        attempt.loss,
+        attempt.outputs_count,
     )
 
 
-def _problem(process: Process, sites: Sequence[Site], trial: Trial, **changes: Any) -> Problem:
-    return _subject(process, sites, trial).another(**changes)
+def _problem(process: Process, sites: Sequence[Site], attempt: CallAttempt, **changes: Any) -> Problem:
+    return _subject(process, sites, attempt).another(**changes)
 
 
 @lru_cache(maxsize=64)
-def _finder(problem: Problem, roles: frozenset[str], cells: tuple[Cell, ...], order: Order) -> Finder:
-    return Finder(problem, readings_of(problem, roles, cells, order))
+def _finder(problem: Problem, roles: frozenset[str], cells: tuple[Cell, ...], order: Order) -> StateFinder:
+    return StateFinder(problem, readings_of(problem, roles, cells, order))
 
 
 @lru_cache(maxsize=64)
@@ -242,19 +242,19 @@ def _reference(problem: Problem) -> Reference:
     return Reference(problem)
 
 
-def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Layout) -> Trial:
+def _states(process: Process, sites: Sequence[Site], recipe: CallRecipe, layout: ArrayLayout) -> CallAttempt:
     """A trial for the states only: whatever the read-out makes of a random target."""
     every = "T" in layout.y or bool({"da", "dlogits"} & recipe.given)
-    trial = Trial(recipe, layout, recipe.names.cell, predict="every" if every else "last")
+    attempt = CallAttempt(recipe, layout, recipe.names.cell, predict="every" if every else "last")
     # of a ReLU's problems no unit is dead, whatever the activation
-    activation = "relu" if trial.cell.has_activation else trial.activation
-    problem = _problem(process, sites, replace(trial, activation=activation))
-    run = _subject(process, sites, trial).run(problem, record=True)
+    activation = "relu" if attempt.cell.has_activation else attempt.activation
+    problem = _problem(process, sites, replace(attempt, activation=activation))
+    run = _subject(process, sites, attempt).run(problem, record=True)
     values = [e.array for e in run.events if e.sample in (None, 0)]
     held = frozenset(role for role in recipe.given if is_role(role, recipe.names.cell))
     reading, share = _finder(problem, held, recipe.names.cells, layout.order).found(values)
     return replace(
-        trial,
+        attempt,
         cell=reading.cell,
         activation=reading.activation,
         layout=replace(layout, order=reading.order),
@@ -266,13 +266,13 @@ def _states(process: Process, sites: Sequence[Site], recipe: Recipe, layout: Lay
 
 
 def _read_out(
-    process: Process, sites: Sequence[Site], start: Trial, deadline: float, known: Trial | None = None
-) -> Trial:
+    process: Process, sites: Sequence[Site], start: CallAttempt, deadline: float, known: CallAttempt | None = None
+) -> CallAttempt:
     """Which read-out, which targets, last or every step, which way round Wy: the best of all, that of a known trial first."""
     if _ran_out(start):
         return start
     best = replace(start, outputs=-1.0)
-    completed: list[Trial] = []
+    completed: list[CallAttempt] = []
     heads = HEADS if "y" in start.recipe.given else HEADS[:1]
     # A gradient that the caller supplies comes at every step, where most shows.
     predicts = ("last", "every") if "y" in start.recipe.given else ("every", "last")
@@ -282,15 +282,15 @@ def _read_out(
     for (head, count), predict in choices:
         if count < best.outputs_count and head == best.loss and best.done and best.outputs >= 2.0:
             continue  # fewer outputs hide more
-        trial = replace(start, loss=head, outputs_count=count, predict=predict)
+        attempt = replace(start, loss=head, outputs_count=count, predict=predict)
         try:
-            problem = _problem(process, sites, trial)
+            problem = _problem(process, sites, attempt)
         except ValueError:
             continue
         reference = _reference(problem)
-        base = _weights_first(process, sites, trial, problem, reference)
+        base = _weights_first(process, sites, attempt, problem, reference)
         for layout in _target_layouts(replace(start, layout=base), problem):
-            own = _tried(process, sites, replace(trial, layout=layout), problem, reference)
+            own = _tried(process, sites, replace(attempt, layout=layout), problem, reference)
             if own.rank > best.rank:
                 best = own
             if own.done:
@@ -300,11 +300,11 @@ def _read_out(
         if clock.now() > deadline or _is_settled(best):
             break
     best = _most_general(best, completed)
-    completed.sort(key=lambda trial: -trial.outputs)
-    return replace(best, others=tuple(trial for trial in completed if trial is not best))
+    completed.sort(key=lambda attempt: -attempt.outputs)
+    return replace(best, others=tuple(attempt for attempt in completed if attempt is not best))
 
 
-def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
+def _most_general(best: CallAttempt, others: Sequence[CallAttempt]) -> CallAttempt:
     """A program that is right for one output only, but whose outputs are right for several too, is judged by several."""
     wider = [
         other
@@ -318,18 +318,20 @@ def _most_general(best: Trial, others: Sequence[Trial]) -> Trial:
     return max(wider, key=lambda other: other.rank, default=best)
 
 
-def _tried(process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference) -> Trial:
-    run = _subject(process, sites, trial).run(problem, record=True)
+def _tried(
+    process: Process, sites: Sequence[Site], attempt: CallAttempt, problem: Problem, reference: Reference
+) -> CallAttempt:
+    run = _subject(process, sites, attempt).run(problem, record=True)
     own = replace(
-        trial, run=run, problem=problem, done=run.error is None, outputs=_outputs(trial, problem, reference, run)
+        attempt, run=run, problem=problem, done=run.error is None, outputs=_outputs(attempt, problem, reference, run)
     )
     return replace(own, agrees=own.done and own.outputs >= 2.0 and _agrees(_subject(process, sites, own), problem, run))
 
 
-def _agrees(subject: Subject, problem: Problem, run: Run) -> bool:
+def _agrees(tested: ProgramUnderTest, problem: Problem, run: Run) -> bool:
     """Whether all gradients are the reference's times one positive factor."""
     ratios: list[float] = []
-    for name, value in subject.measurement(problem, run).gradients.items():
+    for name, value in tested.measurement(problem, run).gradients.items():
         wanted = problem.tape.gradients.get(name)
         if wanted is None:
             continue
@@ -343,18 +345,18 @@ def _agrees(subject: Subject, problem: Problem, run: Run) -> bool:
 
 
 def _weights_first(
-    process: Process, sites: Sequence[Site], trial: Trial, problem: Problem, reference: Reference
-) -> Layout:
+    process: Process, sites: Sequence[Site], attempt: CallAttempt, problem: Problem, reference: Reference
+) -> ArrayLayout:
     """The way round of Wy and the shape of by with which the outputs are computed, whatever becomes of the targets."""
-    given, base = trial.recipe.given, trial.layout
+    given, base = attempt.recipe.given, attempt.layout
     turns = ((base.wy, False), (not base.wy, False)) if "Wy" in given else ((base.wy, False),)
     biases = tuple(dict.fromkeys((base.out_bias, "C", "C1", "1C"))) if "by" in given else (base.out_bias,)
-    if trial.outputs_count == 1:  # no axis for the one output
+    if attempt.outputs_count == 1:  # no axis for the one output
         turns, biases = (*turns, (base.wy, True)), (*biases, "") if "by" in given else biases
     targets = layouts.target_layouts(problem, base.single) if "y" in given else (base.y,)
     for (turned, flat), bias in itertools.product(turns, biases):
         layout = replace(base, wy=turned, flat=flat, out_bias=bias, y=targets[0])
-        run = _subject(process, sites, replace(trial, layout=layout)).run(problem, record=True)
+        run = _subject(process, sites, replace(attempt, layout=layout)).run(problem, record=True)
         if run.error is None or _has_outputs(problem, reference, run):
             return layout
     return base
@@ -376,7 +378,7 @@ def _has_outputs(problem: Problem, reference: Reference, run: Run) -> bool:
 PERFECT = 3.0
 
 
-def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
+def _target_layouts(start: CallAttempt, problem: Problem) -> Iterator[ArrayLayout]:
     given, base = start.recipe.given, start.layout
     if {"da", "dlogits"} & given and "y" not in given:
         flows = ("TBH", "HBT", "BTH", "BHT", "HTB", "THB", "BH", "HB")
@@ -389,9 +391,9 @@ def _target_layouts(start: Trial, problem: Problem) -> Iterator[Layout]:
         yield replace(base, y=y)
 
 
-def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> float:
+def _outputs(attempt: CallAttempt, problem: Problem, reference: Reference, run: Run) -> float:
     """How well the outputs are the reference's: 2 for outputs, 1 for the loss or its gradient, 1 for outputs at all steps."""
-    if "y" not in trial.recipe.given:
+    if "y" not in attempt.recipe.given:
         return PERFECT if run.error is None else 0.0
     network = problem.network
     seen: set[tuple[str, int | None]] = set()
@@ -410,7 +412,7 @@ def _outputs(trial: Trial, problem: Problem, reference: Reference, run: Run) -> 
                 seen.add((name, match.entry.t))
     from engine.doctor.recognise.reduction import has_loss
 
-    if has_loss(problem, run, trial.layout.single):
+    if has_loss(problem, run, attempt.layout.single):
         seen.add(("loss", None))
     every, T = network.predict == "every", problem.X.shape[1]
     main = "p" if network.head.classes else "logits"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.doctor.mistakes.naming import is_single
-from engine.doctor.recognise.layout_search import Trial
+from engine.doctor.recognise.layout_search import CallAttempt
+from engine.doctor.recognise.program_under_test import ProgramUnderTest
 from engine.doctor.recognise.reduction import Scale, find_scale
-from engine.doctor.recognise.subject import Subject
 from engine.doctor.reference.reductions import scales
 from engine.doctor.reference.values import Reference
 from engine.doctor.run import clock
@@ -16,45 +16,47 @@ from engine.doctor.run import clock
 SECONDS = 1.2
 
 
-def likeliest(trial: Trial, subject_of: Callable[[Trial], Subject]) -> tuple[Trial, bool]:
+def likeliest(
+    attempt: CallAttempt, under_test_of: Callable[[CallAttempt], ProgramUnderTest]
+) -> tuple[CallAttempt, bool]:
     """The trial itself when its gradients are right or a single mistake explains them, else the next best that one explains; and whether
     there is such a one."""
-    if trial.agrees or not trial.others:
-        return trial, trial.agrees
+    if attempt.agrees or not attempt.others:
+        return attempt, attempt.agrees
     deadline = clock.now() + SECONDS
-    for other in sorted((trial, *trial.others), key=lambda each: each.rank, reverse=True):
+    for other in sorted((attempt, *attempt.others), key=lambda each: each.rank, reverse=True):
         if clock.now() > deadline:
             break
-        if other.done and _is_explained(other, subject_of(other)):
+        if other.done and _is_explained(other, under_test_of(other)):
             return other, True
-    return trial, False
+    return attempt, False
 
 
-def _is_explained(trial: Trial, subject: Subject) -> bool:
-    problem, run = trial.problem, trial.run
-    if problem is None or run is None or "y" not in trial.recipe.given:
+def _is_explained(attempt: CallAttempt, tested: ProgramUnderTest) -> bool:
+    problem, run = attempt.problem, attempt.run
+    if problem is None or run is None or "y" not in attempt.recipe.given:
         return False
-    measured = subject.measurement(problem, run)
-    scale = find_scale(problem, run, measured, Reference(problem), trial.layout.single)
-    return _explaining(trial, subject, scale) is not None
+    measured = tested.measurement(problem, run)
+    scale = find_scale(problem, run, measured, Reference(problem), attempt.layout.single)
+    return _explaining(attempt, tested, scale) is not None
 
 
-def scale_of(trial: Trial, subject: Subject, found: Scale) -> Scale:
+def scale_of(attempt: CallAttempt, tested: ProgramUnderTest, found: Scale) -> Scale:
     """The scale found by the loss; where none is found, or the loss is none of the right ones, the one with which a single mistake explains
     all."""
-    return _explaining(trial, subject, found) or found
+    return _explaining(attempt, tested, found) or found
 
 
-def _explaining(trial: Trial, subject: Subject, found: Scale) -> Scale | None:
-    problem, run = trial.problem, trial.run
+def _explaining(attempt: CallAttempt, tested: ProgramUnderTest, found: Scale) -> Scale | None:
+    problem, run = attempt.problem, attempt.run
     assert problem is not None and run is not None
     is_known = found.loss_agrees and found.source != "nothing"
-    others = {} if is_known else scales(problem, trial.layout.single)
+    others = {} if is_known else scales(problem, attempt.layout.single)
     for scale in (
         found,
         *(replace(found, factor=factor, words=words, source="loss") for factor, words in others.items()),
     ):
-        subject.scale, subject.unit = scale.factor, scale.words
-        if is_single(subject.measurement(problem, run), problem):
+        tested.scale, tested.unit = scale.factor, scale.words
+        if is_single(tested.measurement(problem, run), problem):
             return scale
     return None

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.doctor.read.source import Source
-from engine.doctor.read.syntax import Program
+from engine.doctor.read.source import SourceFile
+from engine.doctor.read.syntax import UserProgram
 from engine.doctor.recognise.returned import is_loss
 from engine.doctor.run import clock, failures
 from engine.doctor.run.instrument import Site
@@ -28,17 +28,17 @@ class CannotRun(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Patient:
+class LoadedProgram:
     """A program, loaded in its process."""
 
-    program: Program
+    program: UserProgram
     process: Process
     sites: Sequence[Site]
     loops: Sequence[tuple[int, str]] = ()
     notes: tuple[str, ...] = ()
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SourceFile:
         """Its text."""
         return self.program.source
 
@@ -58,7 +58,7 @@ def own_failure(error: Exception) -> str:
     )
 
 
-def is_of_loss(patient: Patient, error: Mapping[str, Any]) -> bool:
+def is_of_loss(loaded: LoadedProgram, error: Mapping[str, Any]) -> bool:
     """Whether the line that failed computes the loss: part of the forward pass."""
     line = error.get("line") or 0
-    return any(s.line <= line <= s.end and s.kind != "part" and is_loss(base_name(s.target)) for s in patient.sites)
+    return any(s.line <= line <= s.end and s.kind != "part" and is_loss(base_name(s.target)) for s in loaded.sites)

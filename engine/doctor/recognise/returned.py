@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from engine.doctor.read.kinds import is_array
-from engine.doctor.read.syntax import Function
-from engine.doctor.recognise.call_recipes import Recipe
+from engine.doctor.read.syntax import UserFunction
+from engine.doctor.recognise.call_recipes import CallRecipe
 from engine.doctor.vocabulary.readings import Names
 from engine.doctor.vocabulary.targets import grad_param
 from engine.language.functions import Array
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def gradients_in(
-    value: Any, fields: Mapping[str, Any], recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]
+    value: Any, fields: Mapping[str, Any], recipe: CallRecipe, shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, Array], float | None]:
     """The gradients by the roles of arrays (in the user's layout) and the loss, from what a call returned or left on its instance.
 
@@ -121,7 +121,7 @@ def is_loss(name: str) -> bool:
     )
 
 
-def _names_of(name: str, main: Function, count: int) -> list[str]:
+def _names_of(name: str, main: UserFunction, count: int) -> list[str]:
     if name.startswith("[") and len(name.strip("[]").split(" ")) == count:
         return name.strip("[]").split(" ")
     prefix = f"{name}|"

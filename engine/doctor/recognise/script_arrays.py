@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.cell_search import Finder, readings_of
+from engine.doctor.recognise.cell_search import StateFinder, readings_of
 from engine.doctor.recognise.collected_lists import listed
 from engine.doctor.recognise.per_step_arrays import step_by_step, unnamed_matrices
-from engine.doctor.recognise.script_problem import CANDIDATES, DATA, Found, Known, settled
+from engine.doctor.recognise.script_problem import CANDIDATES, DATA, Known, ScriptProblem, settled
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import MOST_STEPS, Reference
 from engine.doctor.run.events import Event
@@ -31,13 +31,13 @@ TRIED, FEW = 200, 4
 
 def recognised(
     events: tuple[Event, ...], given: Mapping[str, Array], words: frozenset[str], own: Sequence[Cell] = ()
-) -> Found | None:
+) -> ScriptProblem | None:
     """The problem that these events solve; None where no array could be it. `words` are those of the program's text,
     `own` cells of the user's own.
 
     Where no reading's states were all computed, it is the nearest one.
     """
-    best: Found | None = None
+    best: ScriptProblem | None = None
     named = frozenset(final_name(e.target) for e in events if e.target and is_array(e.value))
     said = {word for word in words if any(name in word.lower() for name in CELLS)}
     for meaning in readings(named | said, own):
@@ -77,27 +77,27 @@ def _is_data(target: str, meaning: Names) -> bool:
     return meaning.role(final_name(target)) in ("X", "y")
 
 
-Way = tuple[Problem, dict[str, str], Layout]
+Way = tuple[Problem, dict[str, str], ArrayLayout]
 """A problem (targets aside), the user's names by role, and how the arrays lie."""
 
 
-def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> Found | None:
+def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> ScriptProblem | None:
     """Of all ways to read the arrays the one whose states were computed."""
-    best: Found | None = None
+    best: ScriptProblem | None = None
     values = [event.array for event in events]
     for tried, (problem, arrays, layout) in enumerate(ways):
         choice = readings_of(problem, frozenset(arrays), meaning.cells, layout.order)
         if len(choice) > FEW:  # the first steps tell them apart
             first = replace(problem, X=problem.X[:, :FEW], lengths=None)
-            choice = [Finder(first, choice).found(values)[0]]
-        reading, share = Finder(problem, choice).found(values)
+            choice = [StateFinder(first, choice).found(values)[0]]
+        reading, share = StateFinder(problem, choice).found(values)
         steps = problem.X.shape[1]
         if best is None or (share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
             weights = {**problem.parameters, **reading.parameters}
             weights = {n: w for n, w in weights.items() if n in axes_of(reading.cell)}
             network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
             own = replace(layout, order=reading.order)
-            found = _checked(Found(replace(problem, network=network), events, arrays, own, meaning, share))
+            found = _checked(ScriptProblem(replace(problem, network=network), events, arrays, own, meaning, share))
             if best is None or (found.share, steps > 1) > (best.share, best.problem.X.shape[1] > 1):
                 best = found
         if (best.share == 1.0 and best.problem.X.shape[1] > 1) or tried > TRIED:
@@ -105,7 +105,7 @@ def _nearest(ways: Iterator[Way], events: tuple[Event, ...], meaning: Names) -> 
     return best
 
 
-def _checked(found: Found) -> Found:
+def _checked(found: ScriptProblem) -> ScriptProblem:
     """Numbers of the same sum need not be the states: those of other samples, or of the same ones in another order."""
     short = found.share > 0.0 and found.problem.X.shape[1] <= MOST_STEPS
     return replace(found, share=0.0) if short and _share(found.problem, found.events) == 0.0 else found
@@ -173,7 +173,7 @@ def _with_unnamed(weights: Known, others: list[tuple[int, Array, str]]) -> Known
     return {**found, **{role: own or unnamed for role, own in named.items()}}
 
 
-def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int, int, int, Layout]]:
+def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int, int, int, ArrayLayout]]:
     """D, H, C and the way round of weights with which all arrays have the shapes they should have, all alike first."""
     cell, gates = meaning.cell, len(meaning.cell.torch.get("weight_ih", ())) or 1
     dimensions = {size for array in arrays.values() for size in array.shape}
@@ -182,7 +182,7 @@ def _fitting(arrays: Mapping[str, Array], meaning: Names) -> Iterator[tuple[int,
         for wx, wa, wy in sorted(itertools.product((False, True), repeat=3), key=lambda flags: len(set(flags))):
             outputs = arrays["Wy"].shape[0 if wy else 1]
             for joined, inputs in itertools.product(unstacked(frozenset(arrays)), features):
-                layout = Layout(wx=wx, wa=wa, wy=wy, order=Order(joined=joined))
+                layout = ArrayLayout(wx=wx, wa=wa, wy=wy, order=Order(joined=joined))
                 sizes = {"D": inputs, "H": hidden, "C": outputs}
                 if all(array.shape == layouts.shape_in(role, cell, sizes, layout) for role, array in arrays.items()):
                     yield inputs, hidden, outputs, layout

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.script_problem import Found, gradient_meant
+from engine.doctor.recognise.script_problem import ScriptProblem, gradient_meant
 from engine.doctor.reference import layouts
 from engine.doctor.reference.values import Reference
 from engine.doctor.vocabulary.packing import is_role
@@ -15,7 +15,7 @@ from engine.doctor.vocabulary.targets import final_name
 from engine.language.functions import Array
 
 
-def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
+def gradients_of(found: ScriptProblem, reference: Reference) -> dict[str, Array]:
     """The last value of each gradient before the first update, in our layout."""
     result: dict[str, Array] = {}
     problem, cell = found.problem, found.problem.network.table
@@ -41,7 +41,7 @@ def gradients_of(found: Found, reference: Reference) -> dict[str, Array]:
     return {name: -value for name, value in result.items()} if _is_added(found, result) else result
 
 
-def _is_added(found: Found, gradients: Mapping[str, Array]) -> bool:
+def _is_added(found: ScriptProblem, gradients: Mapping[str, Array]) -> bool:
     """Whether the first update adds what is called the gradient: then it is the direction of descent."""
     problem, cell = found.problem, found.problem.network.table
     value = found.update.value if found.update is not None else None

@@ -11,7 +11,7 @@ import numpy as np
 from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.per_step_arrays import step_by_step
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import Reference
 from engine.doctor.run.events import Event
@@ -33,7 +33,7 @@ DATA = ("X", "y", "a0", "c0", "lengths", "mask")
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ScriptProblem:
     """The problem that a run solved: the reference's, the events up to the first update, and how the arrays lie.
 
     `arrays` are the user's names by role, `meaning` what names mean, `share` the share of time steps whose state was computed.
@@ -42,7 +42,7 @@ class Found:
     problem: Problem
     events: tuple[Event, ...]
     arrays: Mapping[str, str]
-    layout: Layout
+    layout: ArrayLayout
     meaning: Names
     share: float
     samples: tuple[int, ...] = ()
@@ -61,7 +61,7 @@ class Found:
         return frozenset(self.problem.parameters) - self.held
 
 
-def settled(found: Found, known: Known) -> Found:
+def settled(found: ScriptProblem, known: Known) -> ScriptProblem:
     """With its targets and read-out, the samples that were really run, and only what came before the first update."""
     update = _first_update(found)
     events = tuple(e for e in found.events if update is None or e.number < update.number)
@@ -83,7 +83,7 @@ def settled(found: Found, known: Known) -> Found:
     return replace(found, problem=problem, events=events, arrays=names, samples=samples)
 
 
-def _first_update(found: Found) -> Event | None:
+def _first_update(found: ScriptProblem) -> Event | None:
     """The first event in which a weight takes a new value, where the backward pass is done; if it is not done yet then, the next such
     event, or the one with which the next forward pass begins."""
     roles_of = [role for role in found.arrays if is_role(role, found.problem.network.table)]
@@ -106,7 +106,7 @@ def _first_update(found: Found) -> Event | None:
     return None
 
 
-def _is_changed(found: Found, event: Event, before: Event, role: str, weight: Array) -> bool:
+def _is_changed(found: ScriptProblem, event: Event, before: Event, role: str, weight: Array) -> bool:
     """Whether an event gives a weight another value: under its name, by adding to it under any name, or one near it."""
     value = np.asarray(event.value)
     if value.size != weight.size or (weight.ndim == 2 and value.shape != weight.shape):
@@ -121,7 +121,7 @@ def _is_changed(found: Found, event: Event, before: Event, role: str, weight: Ar
     return added.size == change.size and np.allclose(np.abs(change), added.ravel(), rtol=1e-6, atol=1e-9 * size)
 
 
-def _forward_sites(found: Found) -> set[Site]:
+def _forward_sites(found: ScriptProblem) -> set[Site]:
     """Where states of the forward pass are computed."""
     states = np.asarray(found.problem.tape[found.problem.network.table.output])[1:]
     sums = np.sort([float(np.abs(part).sum()) for state in states for part in (state, *state)])
@@ -138,7 +138,7 @@ def _forward_sites(found: Found) -> set[Site]:
     return sites
 
 
-def _may_be_update(found: Found, event: Event) -> bool:
+def _may_be_update(found: ScriptProblem, event: Event) -> bool:
     """Whether a weight may be what an event changes: it is called like one, or something is changed in place."""
     name = final_name(event.target)
     meant = found.meaning.role(name) if name else None
@@ -146,7 +146,7 @@ def _may_be_update(found: Found, event: Event) -> bool:
     return event.site.kind == "after" or (event.site.kind == "assign" and named and meant not in DATA)
 
 
-def with_targets(found: Found, known: Known) -> Iterator[tuple[Problem, str]]:
+def with_targets(found: ScriptProblem, known: Known) -> Iterator[tuple[Problem, str]]:
     B, T = found.problem.X.shape[:2]
     C = found.problem.network.outputs
     seen, fits = list[Array](), False
@@ -228,7 +228,7 @@ def _samples_run(problem: Problem, events: Sequence[Event]) -> tuple[int, ...]:
     return tuple(int(b) for b in np.flatnonzero(seen)) or tuple(range(len(a)))
 
 
-def gradient_meant(found: Found, target: str) -> str | None:
+def gradient_meant(found: ScriptProblem, target: str) -> str | None:
     """The array of parameters whose gradient a target is called."""
     name = final_name(target)
     if name in found.arrays.values():

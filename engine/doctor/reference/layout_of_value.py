@@ -52,22 +52,22 @@ def _cells(tape: Tape, entry: Entry) -> NDArray[np.int64] | None:
     return cells.reshape(entry.value.shape) if cells.size == entry.value.size else None
 
 
-def _ways(value: Array, shape: tuple[int, ...]) -> list[_Way]:
+def _ways(value: Array, shape: tuple[int, ...]) -> list[_AxisOrder]:
     """The orders of axes in which an array has a shape, as it is first; those of length one do not count."""
     if value.size != int(np.prod(shape)):
         return []
     wanted = tuple(n for n in shape if n != 1)
     squeezed = value.squeeze()
     ways = [
-        _Way(order, shape)
+        _AxisOrder(order, shape)
         for order in itertools.permutations(range(squeezed.ndim))
         if squeezed.transpose(order).shape == wanted
     ]
-    return ways or [_Way(tuple(range(squeezed.ndim)), shape)]
+    return ways or [_AxisOrder(tuple(range(squeezed.ndim)), shape)]
 
 
 @dataclass(frozen=True)
-class _Way:
+class _AxisOrder:
     order: tuple[int, ...]
     shape: tuple[int, ...]
 

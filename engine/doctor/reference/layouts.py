@@ -35,7 +35,7 @@ TOKENS = ("t", "bt", "tb")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ArrayLayout:
     """One way of handing over a problem. `wx`, `wa`, `wy` say whether that weight is transposed (outputs first), `flat` that Wy of one
     output has no axis for it; `order` how parameters lie together in one array."""
 
@@ -76,7 +76,7 @@ def to_layout(value: Array, axes: str, layout: str) -> Array:
     return np.array(value, order="C")
 
 
-def inputs(problem: Problem, layout: Layout, sample: int | None) -> Any:
+def inputs(problem: Problem, layout: ArrayLayout, sample: int | None) -> Any:
     """X as the layout wants it, of one sample or all."""
     X = problem.X if sample is None else problem.X[sample : sample + 1]
     if layout.tokens:
@@ -87,7 +87,7 @@ def inputs(problem: Problem, layout: Layout, sample: int | None) -> Any:
     return to_layout(X, "BTD", layout.x)
 
 
-def targets(problem: Problem, layout: Layout, sample: int | None) -> Any:
+def targets(problem: Problem, layout: ArrayLayout, sample: int | None) -> Any:
     """y as the layout wants it: one-hot where it has the axis C and targets are classes."""
     y = problem.y if sample is None else problem.y[sample : sample + 1]
     axes = "BT" if problem.network.predict == "every" else "B"
@@ -129,7 +129,7 @@ def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
     return ("BC", "CB", "B") if one else ("BC", "CB")
 
 
-def weight(role: str, problem: Problem, layout: Layout) -> Array:
+def weight(role: str, problem: Problem, layout: ArrayLayout) -> Array:
     """The array of a role, made of the problem's parameters, as the layout wants it."""
     cell = problem.network.table
     value = pack(role, problem.parameters, cell, layout.order)
@@ -140,29 +140,29 @@ def weight(role: str, problem: Problem, layout: Layout) -> Array:
     return to_layout(value, "C", layout.out_bias) if role == "by" else to_layout(value, "H", layout.bias)
 
 
-def is_turned(role: str, cell: Cell, layout: Layout) -> bool:
+def is_turned(role: str, cell: Cell, layout: ArrayLayout) -> bool:
     """Whether an array of weights is transposed."""
     axes = axes_of(cell).get(role, ("H", "H") if role == "Wa" else ("D", "H"))
     return layout.wy if axes[1] == "C" else layout.wa if axes[0] == "H" else layout.wx
 
 
-def turned(cell: Cell, layout: Layout) -> frozenset[str]:
+def turned(cell: Cell, layout: ArrayLayout) -> frozenset[str]:
     """The weights that are transposed."""
     return frozenset(n for n, axes in axes_of(cell).items() if len(axes) == 2 and is_turned(n, cell, layout))
 
 
-def shape_in(role: str, cell: Cell, sizes: Mapping[str, int], layout: Layout) -> tuple[int, ...]:
+def shape_in(role: str, cell: Cell, sizes: Mapping[str, int], layout: ArrayLayout) -> tuple[int, ...]:
     """The shape of an array of weights in the layout."""
     shape = shape_of(role, cell, sizes, layout.order)
     return shape[::-1] if is_turned(role, cell, layout) else shape
 
 
-def parameters_held(roles: Iterable[str], cell: Cell, layout: Layout) -> frozenset[str]:
+def parameters_held(roles: Iterable[str], cell: Cell, layout: ArrayLayout) -> frozenset[str]:
     """The parameters that lie in arrays of these roles."""
     return frozenset(n for role in roles if is_role(role, cell) for n in parameters_in(role, cell, layout.order))
 
 
-def weight_back(role: str, value: Array, problem: Problem, layout: Layout) -> dict[str, Array]:
+def weight_back(role: str, value: Array, problem: Problem, layout: ArrayLayout) -> dict[str, Array]:
     """The gradients of parameters in an array of a role, in our layout; as it is where its shape is not what it should be."""
     network = problem.network
     wanted = pack(role, problem.parameters, network.table, layout.order).shape
@@ -179,7 +179,7 @@ def weight_back(role: str, value: Array, problem: Problem, layout: Layout) -> di
     return unpack(role, value, network.sizes, network.table, layout.order)
 
 
-def state(problem: Problem, layout: Layout, sample: int | None, name: str = "") -> Array:
+def state(problem: Problem, layout: ArrayLayout, sample: int | None, name: str = "") -> Array:
     """An initial state (the output's, unless another is named) as the layout wants it, zeros where the problem gives none."""
     B, H = len(problem.X), problem.network.hidden
     value = np.asarray(problem.initial.get(name or problem.network.table.output, np.zeros((B, H))))
@@ -191,7 +191,7 @@ def state_layouts(single: bool) -> tuple[str, ...]:
     return ("H", "H1", "1H") if single else ("BH", "HB")
 
 
-def upstream(problem: Problem, layout: Layout, sample: int | None, *, of_outputs: bool = False) -> Array:
+def upstream(problem: Problem, layout: ArrayLayout, sample: int | None, *, of_outputs: bool = False) -> Array:
     """The gradient that the caller of a backward pass supplies: dL/da through each step's own output, or dL/dlogits.
 
     Of one sample it is that of its own loss, of which the loss of all is the mean.
@@ -211,7 +211,7 @@ def upstream(problem: Problem, layout: Layout, sample: int | None, *, of_outputs
     return to_layout(value, axes, wanted)
 
 
-def mask(problem: Problem, layout: Layout, sample: int | None) -> Array:
+def mask(problem: Problem, layout: ArrayLayout, sample: int | None) -> Array:
     """1 for every step of every sample, in the order of the axes of X."""
     axes = "".join(letter for letter in layout.x.upper() if letter in "BT")
     X = problem.X if sample is None else problem.X[sample : sample + 1]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GradientComparison:
     """One parameter's gradient against the reference's; numbers are None where there is nothing to compare (no or a misshapen gradient)."""
 
     ok: bool
@@ -50,7 +50,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Finding:
+class NamedMistake:
     """A named mistake, its line and the line as it should be."""
 
     id: str

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from engine.doctor.reference.problem import Problem
-from engine.doctor.reference.results import Comparison
+from engine.doctor.reference.results import GradientComparison
 from engine.language.functions import Array
 
 RIGHT = 1e-6
@@ -15,12 +15,12 @@ RIGHT_SINGLE = 1e-3
 NOTHING = 1e-14
 
 
-def compare(theirs: Array, ours: Array, *, tolerance: float = RIGHT) -> Comparison:
+def compare(theirs: Array, ours: Array, *, tolerance: float = RIGHT) -> GradientComparison:
     """`theirs` against `ours`, of one parameter."""
     if theirs.shape != ours.shape:
-        return Comparison(False, note=f"its shape is {theirs.shape}, it should be {ours.shape}")
+        return GradientComparison(False, note=f"its shape is {theirs.shape}, it should be {ours.shape}")
     if not np.isfinite(theirs).all():
-        return Comparison(False, note="it holds NaN or infinite numbers")
+        return GradientComparison(False, note="it holds NaN or infinite numbers")
     largest = float(np.abs(ours).max(initial=0.0))
     error = float(np.abs(theirs - ours).max(initial=0.0))
     norms = float(np.linalg.norm(theirs)), float(np.linalg.norm(ours))
@@ -28,12 +28,12 @@ def compare(theirs: Array, ours: Array, *, tolerance: float = RIGHT) -> Comparis
     both = norms[0] > 0 and norms[1] > 0
     cosine = float(np.vdot(theirs / norms[0], ours / norms[1])) if both else None
     ratio = norms[0] / norms[1] if norms[1] > 0 else None
-    return Comparison(relative <= tolerance, relative, cosine, ratio)
+    return GradientComparison(relative <= tolerance, relative, cosine, ratio)
 
 
 def compare_all(
     problem: Problem, gradients: Mapping[str, Array], missing: frozenset[str], *, tolerance: float = RIGHT
-) -> dict[str, Comparison]:
+) -> dict[str, GradientComparison]:
     """Every parameter of the problem that the program has, and the initial state where its gradient is returned."""
     wanted = {**problem.tape.gradients}
     cell = problem.network.table
@@ -41,10 +41,10 @@ def compare_all(
         role, flow = ("a0", f"d{state}") if state == cell.output else (f"{state}0", f"d{state}_next")
         if role in gradients and flow in problem.tape:
             wanted[role] = np.asarray(problem.tape[flow])[0]
-    result: dict[str, Comparison] = {}
+    result: dict[str, GradientComparison] = {}
     for name, ours in wanted.items():
         if name in gradients:
             result[name] = compare(np.asarray(gradients[name]), np.asarray(ours), tolerance=tolerance)
         elif name not in missing:
-            result[name] = Comparison(False, note="no gradient is returned")
+            result[name] = GradientComparison(False, note="no gradient is returned")
     return result

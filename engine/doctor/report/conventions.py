@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.doctor.recognise.call_recipes import FAR
-from engine.doctor.recognise.layout_search import Trial
+from engine.doctor.recognise.layout_search import CallAttempt
 from engine.doctor.recognise.reduction import Scale
-from engine.doctor.reference.layouts import Layout, is_turned
+from engine.doctor.reference.layouts import ArrayLayout, is_turned
 from engine.doctor.reference.problem import Measurement
 from engine.doctor.vocabulary.packing import ALL, JOINED, gates, is_bias, is_matrix, is_role
 from engine.tables.cells import Cell
@@ -16,7 +16,7 @@ from engine.tables.heads import HEADS
 _WORDS = {"h": "the state's", "x": "the input's", "1": "the biases"}
 
 
-def of_weights(cell: Cell, activation: str, roles: Iterable[str], layout: Layout) -> dict[str, str]:
+def of_weights(cell: Cell, activation: str, roles: Iterable[str], layout: ArrayLayout) -> dict[str, str]:
     """The cell or activation, which weights are transposed, and how they lie together in one array."""
     own = [role for role in roles if is_role(role, cell)]
     matrices = [role for role in own if is_matrix(role, cell)]
@@ -33,17 +33,17 @@ def of_weights(cell: Cell, activation: str, roles: Iterable[str], layout: Layout
     return {**found, "activation": activation} if cell.has_activation else found
 
 
-def notes_of(trial: Trial, measured: Measurement) -> list[str]:
+def notes_of(attempt: CallAttempt, measured: Measurement) -> list[str]:
     """What there is to know of how a function was called."""
     notes: list[str] = []
-    if "a0" in trial.recipe.given and "a0" not in measured.gradients:
+    if "a0" in attempt.recipe.given and "a0" not in measured.gradients:
         notes.append(
             "the initial state's gradient is not returned; it is needed only where that state is learned or handed on"
         )
-    far = [a.name for a in trial.recipe.arguments if a.role == "far"]
+    far = [a.name for a in attempt.recipe.arguments if a.role == "far"]
     if far:
         notes.append(f"{', '.join(far)} was set to {FAR}, so that nothing is cut")
-    off = [a.name for a in trial.recipe.arguments if a.role == "off"]
+    off = [a.name for a in attempt.recipe.arguments if a.role == "off"]
     if off:
         notes.append(f"{', '.join(off)} was set to 0")
     return notes
@@ -58,25 +58,25 @@ def shown_axes(layout: str) -> str:
     return f"({inside}{',' if len(layout) == 1 else ''})" if layout else "a number"
 
 
-def of_call(trial: Trial, scale: Scale) -> dict[str, str]:
+def of_call(attempt: CallAttempt, scale: Scale) -> dict[str, str]:
     """All that was found out about how a function is called and what it computes."""
-    layout, given = trial.layout, trial.recipe.given
+    layout, given = attempt.layout, attempt.recipe.given
     found: dict[str, str] = {}
     if "X" in given:
         how = "whole numbers, made one-hot inside" if layout.tokens else ""
         one = ", one sample at a time" if layout.single else ""
         found["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
-    found |= of_weights(trial.cell, trial.activation, (a for a in sorted(given)), layout)
-    if any(is_bias(role, trial.cell) for role in given):
+    found |= of_weights(attempt.cell, attempt.activation, (a for a in sorted(given)), layout)
+    if any(is_bias(role, attempt.cell) for role in given):
         found["biases"] = shown_axes(layout.bias)
     if "a0" in given:
         found["initial state"] = shown_axes(layout.state)
     if "y" in given:
         kind = (
             "one-hot"
-            if "C" in layout.y and HEADS[trial.loss].output_a_class
+            if "C" in layout.y and HEADS[attempt.loss].output_a_class
             else "classes"
-            if HEADS[trial.loss].classes
+            if HEADS[attempt.loss].classes
             else "numbers"
         )
         found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
@@ -85,18 +85,20 @@ def of_call(trial: Trial, scale: Scale) -> dict[str, str]:
     if "dlogits" in given:
         axes = layout.upstream.replace("H", "C")
         found["dlogits"] = (
-            f"supplied by the caller, {shown_axes(axes if trial.predict == 'every' else axes.replace('T', ''))}"
+            f"supplied by the caller, {shown_axes(axes if attempt.predict == 'every' else axes.replace('T', ''))}"
         )
     if "y" in given:
-        found["predict"] = "the last step" if trial.predict == "last" else "every step"
-        found["read-out"] = HEADS[trial.loss].text
+        found["predict"] = "the last step" if attempt.predict == "last" else "every step"
+        found["read-out"] = HEADS[attempt.loss].text
         if scale.words:
             how = {
                 "gradients": " (no loss is computed; all gradients agree on it)",
                 "delta": " (no loss is computed; the output's delta says so)",
             }
             found["reduction"] = scale.words + how.get(scale.source, "")
-    names = ", ".join(f"{a.name} is {a.role}" for a in trial.recipe.arguments if a.role in _SHOWN and a.name != a.role)
+    names = ", ".join(
+        f"{a.name} is {a.role}" for a in attempt.recipe.arguments if a.role in _SHOWN and a.name != a.role
+    )
     if names:
         found["names"] = names
     return found

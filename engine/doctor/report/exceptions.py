@@ -10,25 +10,27 @@ from typing import Any
 
 from engine.doctor.judge.repair import Verify, mend
 from engine.doctor.mistakes.catalogue import CATALOGUE
-from engine.doctor.recognise.loaded_program import Patient
+from engine.doctor.recognise.loaded_program import LoadedProgram
 from engine.doctor.reference.problem import Problem
-from engine.doctor.reference.results import Finding, Place
+from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.report import Report
 
 WRONG_AXIS = "loop-over-wrong-axis"
 
 
-def raised(patient: Patient, error: Mapping[str, Any], base: Report, problem: Problem, verify: Verify) -> Report:
+def raised(loaded: LoadedProgram, error: Mapping[str, Any], base: Report, problem: Problem, verify: Verify) -> Report:
     """The report on an exception; `verify` tries a corrected text."""
     line = error.get("line") or 1
-    place = Place(line, patient.source.line(line), why=str(error["message"])[:200])
-    reason = f"the forward pass is right; in the backward pass {patient.failed(error, 1.5)}"
+    place = Place(line, loaded.source.line(line), why=str(error["message"])[:200])
+    reason = f"the forward pass is right; in the backward pass {loaded.failed(error, 1.5)}"
     report = replace(base, reason=reason, reason_line=line, first_divergence=place, loss_matches=True)
-    loop = _too_long(patient.program.tree, error, problem)
-    texts = mend(patient.source, patient.program.tree, [loop or line], verify, seconds=patient.time_left())
+    loop = _too_long(loaded.program.tree, error, problem)
+    texts = mend(loaded.source, loaded.program.tree, [loop or line], verify, seconds=loaded.time_left())
     if loop is not None:
-        at = Place(loop, patient.source.line(loop))
-        finding = Finding(WRONG_AXIS, CATALOGUE[WRONG_AXIS].title, _wrong(problem), None, at, texts[0] if texts else "")
+        at = Place(loop, loaded.source.line(loop))
+        finding = NamedMistake(
+            WRONG_AXIS, CATALOGUE[WRONG_AXIS].title, _wrong(problem), None, at, texts[0] if texts else ""
+        )
         return replace(report, diagnoses=(finding,))
     return replace(report, reason=f"{reason}; it should be: {texts[0]}") if texts else report
 

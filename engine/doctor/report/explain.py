@@ -10,14 +10,14 @@ from engine.doctor.judge.by_edited_values import Locator
 from engine.doctor.judge.inside_calls import refined
 from engine.doctor.judge.place_of import place_of
 from engine.doctor.judge.repair import Verify, mend
-from engine.doctor.judge.timeline import Seen, Timeline
+from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.judge.upstream import blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.naming import constants, name
-from engine.doctor.recognise.loaded_program import CannotRun, Patient, own_failure
+from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, own_failure
 from engine.doctor.recognise.losses import Loss
 from engine.doctor.reference.problem import Measure, Problem, is_simple
-from engine.doctor.reference.results import Finding, Place
+from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.report import Report
 from engine.doctor.run.process import Ended
 
@@ -49,7 +49,7 @@ FORWARD = ("softmax-wrong-axis", "output-activation-twice", "state-aliased", "la
 
 
 def located(
-    patient: Patient,
+    loaded: LoadedProgram,
     report: Report,
     line_up: Timeline,
     measure: Measure,
@@ -59,12 +59,12 @@ def located(
     """The report with names, places and corrected lines; `verify` tries a corrected text."""
     first = line_up.first_wrong()
     if first is not None:
-        report = replace(report, first_divergence=place_of(patient, line_up, first))
+        report = replace(report, first_divergence=place_of(loaded, line_up, first))
     try:
-        found = _named(patient, report, line_up, measure, problem)
+        found = _named(loaded, report, line_up, measure, problem)
         if not found.diagnoses and not found.loss_matches:
             return found  # not even the forward pass is understood: nothing to mend
-        corrected = _mended(patient, found, verify)
+        corrected = _mended(loaded, found, verify)
         if found.diagnoses or first is None or corrected is not found:
             return corrected
         elsewhere = blamed(line_up, first)
@@ -75,8 +75,8 @@ def located(
     if elsewhere is None:
         return found
     other, (quantity, t) = elsewhere
-    place = replace(place_of(patient, line_up, other), quantity=quantity, t=t)
-    return _mended(patient, replace(found, first_divergence=place), verify)
+    place = replace(place_of(loaded, line_up, other), quantity=quantity, t=t)
+    return _mended(loaded, replace(found, first_divergence=place), verify)
 
 
 INSTEAD: Mapping[str, str] = {
@@ -96,20 +96,20 @@ INSTEAD: Mapping[str, str] = {
 """What to do where no single changed line says it."""
 
 
-def _named(patient: Patient, report: Report, line_up: Timeline, measure: Measure, problem: Problem) -> Report:
+def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Measure, problem: Problem) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line."""
     if not is_simple(problem):
         return replace(
             report, notes=(*report.notes, "mistakes are named for the simple RNN; this cell is compared and placed")
         )
-    numbers = constants(patient.source.tree())
+    numbers = constants(loaded.source.tree())
     scaled = [number * factor for factor in _factors(line_up.base, measure) for number in numbers]
     naming = name(measure, problem, (*numbers, *scaled))
     locator = None
     if naming.hypothesis is not None and naming.comparison is not None:
-        locator = Locator(line_up, patient.loops, patient.sites, report.function, naming.comparison, naming.hypothesis)
-    findings: list[Finding] = []
-    loop = by_wrong_values.backward_loop(line_up, patient.loops)
+        locator = Locator(line_up, loaded.loops, loaded.sites, report.function, naming.comparison, naming.hypothesis)
+    findings: list[NamedMistake] = []
+    loop = by_wrong_values.backward_loop(line_up, loaded.loops)
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = locator.line(id_) if locator else None
@@ -118,7 +118,7 @@ def _named(patient: Patient, report: Report, line_up: Timeline, measure: Measure
             )
             if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
                 found = by_wrong_values.in_helper(line_up, found)
-            line = found.line if isinstance(found, Seen) else found
+            line = found.line if isinstance(found, ComparedValue) else found
             if (
                 line is not None
                 and CATALOGUE[id_].place in ("line", "missing")
@@ -127,10 +127,12 @@ def _named(patient: Patient, report: Report, line_up: Timeline, measure: Measure
                 found = better
             place: Place | None = None
             if isinstance(found, int):
-                place = Place(found, patient.source.line(found), quantity)
+                place = Place(found, loaded.source.line(found), quantity)
             elif found is not None:
-                place = place_of(patient, line_up, found)
-            findings.append(Finding(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, "")))
+                place = place_of(loaded, line_up, found)
+            findings.append(
+                NamedMistake(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, ""))
+            )
     alternatives = tuple(other.ids for other in naming.alternatives)
     return replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))
 
@@ -141,14 +143,14 @@ def _factors(base: float, measure: Measure) -> tuple[float, ...]:
     return tuple(f for factor in factors for f in (1 / factor, factor))
 
 
-def _mended(patient: Patient, report: Report, verify: Verify) -> Report:
+def _mended(loaded: LoadedProgram, report: Report, verify: Verify) -> Report:
     """The report with the corrected lines, where a small change of the lines makes every gradient right."""
     places = [finding.place for finding in report.diagnoses] or [report.first_divergence]
     lines = list(dict.fromkeys(place.line for place in places if place is not None))
     if not 0 < len(lines) <= 2 or len(places) > 2:
         return report
     try:
-        texts = mend(patient.source, patient.program.tree, lines, verify, seconds=patient.time_left())
+        texts = mend(loaded.source, loaded.program.tree, lines, verify, seconds=loaded.time_left())
     except Ended:  # a changed line may do anything; what was found stands
         texts = None
     if texts is None:

@@ -13,15 +13,15 @@ from engine.doctor.judge.repair import Verify
 from engine.doctor.judge.timeline import Compared, Scales
 from engine.doctor.mistakes.naming import constants, kept_between_calls
 from engine.doctor.mistakes.naming import notes as harmless
-from engine.doctor.read.syntax import Function, Program
+from engine.doctor.read.syntax import UserFunction, UserProgram
 from engine.doctor.recognise import clipping
-from engine.doctor.recognise.call_recipes import Recipe, Unknown, recipes
-from engine.doctor.recognise.layout_search import Trial, search
+from engine.doctor.recognise.call_recipes import CallRecipe, Unknown, recipes
+from engine.doctor.recognise.layout_search import CallAttempt, search
 from engine.doctor.recognise.likeliest_reading import likeliest, scale_of
-from engine.doctor.recognise.loaded_program import CannotRun, Patient, is_of_loss
+from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, is_of_loss
 from engine.doctor.recognise.losses import Loss, agrees, another_loss
+from engine.doctor.recognise.program_under_test import BRIEF_SECONDS, ProgramUnderTest
 from engine.doctor.recognise.reduction import Scale, find_scale
-from engine.doctor.recognise.subject import BRIEF_SECONDS, Subject
 from engine.doctor.reference import layouts, tolerances
 from engine.doctor.reference.packed_values import Arrays
 from engine.doctor.reference.problem import Problem, is_simple, kind_of
@@ -36,9 +36,9 @@ from engine.doctor.run.process import Ended, Process
 from engine.doctor.vocabulary.readings import has_weights, readings
 
 
-def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
+def readings_of_arguments(found: UserProgram, main: UserFunction) -> list[CallRecipe]:
     """The ways to call the function in every reading of its names. Raises Unknown where there is none."""
-    ways: list[Recipe] = []
+    ways: list[CallRecipe] = []
     unknown: Unknown | None = None
     for names in readings(found.words_around(main), found.cells):
         try:
@@ -52,21 +52,21 @@ def readings_of_arguments(found: Program, main: Function) -> list[Recipe]:
     return ways
 
 
-def loaded(found: Program, main: Function, process: Process) -> Patient:
+def load_program(found: UserProgram, main: UserFunction, process: Process) -> LoadedProgram:
     """The module run in its process, up to where its functions exist; CannotRun when it fails."""
     made = instrument(found.source.tree())
-    patient = Patient(found, process, made.sites, made.loops)
-    answer = load(patient, main, found.source.text)
+    loaded = LoadedProgram(found, process, made.sites, made.loops)
+    answer = load(loaded, main, found.source.text)
     if "error" in answer:
-        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+        raise CannotRun(loaded.failed(answer["error"]), answer["error"].get("line"))
     skipped = answer["result"]["skipped"]
-    notes = [f"{found.source.place(s['line'])} was left out: {patient.failed(s, 1.0)}" for s in skipped[:2]]
+    notes = [f"{found.source.place(s['line'])} was left out: {loaded.failed(s, 1.0)}" for s in skipped[:2]]
     if others := found.rivals(main):
         notes.append(f"{main.name} was examined; there is {', '.join(others[:4])} too: name it with --function")
-    return replace(patient, notes=tuple(notes))
+    return replace(loaded, notes=tuple(notes))
 
 
-def _demonstrations(found: Program, main: Function) -> list[int]:
+def _demonstrations(found: UserProgram, main: UserFunction) -> list[int]:
     """The lines of top-level statements that only use the function that is examined: they may fail or take too long."""
     lines: list[int] = []
     users = {f.node.name for f in found.functions if found.calls(f, main) or f is main}
@@ -83,59 +83,59 @@ def _demonstrations(found: Program, main: Function) -> list[int]:
     return lines
 
 
-def examine_function(found: Program, main: Function, process: Process) -> Report:
+def examine_function(found: UserProgram, main: UserFunction, process: Process) -> Report:
     """The report on a function, called in the way whose forward pass is the reference's."""
-    patient = loaded(found, main, process)
+    loaded = load_program(found, main, process)
     try:
         ways = readings_of_arguments(found, main)
     except Unknown as error:
         raise CannotRun(str(error), main.node.lineno) from None
-    return _examined(patient, search(process, patient.sites, ways))
+    return _examined(loaded, search(process, loaded.sites, ways))
 
 
-def _examined(patient: Patient, trial: Trial) -> Report:
+def _examined(loaded: LoadedProgram, attempt: CallAttempt) -> Report:
     """The report on the best way of calling that was found."""
-    assert trial.run is not None and trial.problem is not None
-    trial, explained = likeliest(trial, lambda other: _subject_of(patient, other))
-    assert trial.run is not None
-    base = Report("wrong", "", trial.recipe.main.name, notes=patient.notes)
-    if trial.states == 0.0:
-        _refuse_unrecognised(patient, trial)
-    error = trial.run.error
-    if error is not None and (not _in_backward(patient, trial) or is_of_loss(patient, error)):
-        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
-    subject = _subject_of(patient, trial)
+    assert attempt.run is not None and attempt.problem is not None
+    attempt, explained = likeliest(attempt, lambda other: _program_under_test(loaded, other))
+    assert attempt.run is not None
+    base = Report("wrong", "", attempt.recipe.main.name, notes=loaded.notes)
+    if attempt.states == 0.0:
+        _refuse_unrecognised(loaded, attempt)
+    error = attempt.run.error
+    if error is not None and (not _in_backward(loaded, attempt) or is_of_loss(loaded, error)):
+        raise CannotRun(loaded.failed(error, 1.5), error.get("line"))
+    tested = _program_under_test(loaded, attempt)
     if error is not None:
-        assert trial.problem is not None
+        assert attempt.problem is not None
         unknown = Scale(1.0, "", "nothing")
-        compared = Compared(patient.source, trial.run.events, Reference(trial.problem), _scales(trial, unknown))
-        base = replace(base, compared=compared, conventions=of_call(trial, unknown))
-        return raised(patient, error, base, trial.problem, _verifier(patient, trial, subject))
-    if trial.outputs < 2.0 and "y" in trial.recipe.given and not explained:
-        return _of_some_reading(patient, trial, base)
-    return _compared(patient, trial, subject, base)
+        compared = Compared(loaded.source, attempt.run.events, Reference(attempt.problem), _scales(attempt, unknown))
+        base = replace(base, compared=compared, conventions=of_call(attempt, unknown))
+        return raised(loaded, error, base, attempt.problem, _verifier(loaded, attempt, tested))
+    if attempt.outputs < 2.0 and "y" in attempt.recipe.given and not explained:
+        return _of_some_reading(loaded, attempt, base)
+    return _compared(loaded, attempt, tested, base)
 
 
-def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
+def _of_some_reading(loaded: LoadedProgram, attempt: CallAttempt, base: Report) -> Report:
     """No reading of the program has right outputs: the one of which a mistake of the catalogue says why, in as few ids as may be."""
     first: CannotRun | None = None
     best: Report | None = None
-    for reading in (trial, *trial.others[:10]):
+    for reading in (attempt, *attempt.others[:10]):
         assert reading.problem is not None
         for factor, words in scales(reading.problem, reading.layout.single).items():
-            if best is not None and patient.time_left() == 0.0:
+            if best is not None and loaded.time_left() == 0.0:
                 return best
             try:
-                load(patient, reading.recipe.main, patient.source.text)
-                subject = _subject_of(patient, reading)
-                report = _compared(patient, reading, subject, base, Scale(factor, words, "loss"))
+                load(loaded, reading.recipe.main, loaded.source.text)
+                tested = _program_under_test(loaded, reading)
+                report = _compared(loaded, reading, tested, base, Scale(factor, words, "loss"))
             except CannotRun as error:
                 first = first or error
                 continue
             if len(report.diagnoses) == 1:
                 return report
             best = best if best is not None and len(best.diagnoses) <= len(report.diagnoses) else report
-        if best is not None or patient.time_left() == 0.0:
+        if best is not None or loaded.time_left() == 0.0:
             break
     if best is None:
         assert first is not None
@@ -143,204 +143,208 @@ def _of_some_reading(patient: Patient, trial: Trial, base: Report) -> Report:
     return best
 
 
-def load(patient: Patient, main: Function, text: str) -> Mapping[str, Any]:
+def load(loaded: LoadedProgram, main: UserFunction, text: str) -> Mapping[str, Any]:
     """Runs a text of the program in its process, for the sake of one function."""
-    return patient.process.ask(
+    return loaded.process.ask(
         "load",
-        file=str(patient.process.file),
+        file=str(loaded.process.file),
         name="program",
         text=text,
         lenient=True,
-        demonstrations=_demonstrations(patient.program, main),
+        demonstrations=_demonstrations(loaded.program, main),
         after=main.node.end_lineno,
     )
 
 
-def _subject_of(patient: Patient, trial: Trial) -> Subject:
-    return Subject(
-        patient.process,
-        patient.sites,
-        trial.recipe,
-        trial.layout,
-        trial.cell,
-        trial.activation,
-        trial.predict,
-        trial.loss,
-        trial.outputs_count,
+def _program_under_test(loaded: LoadedProgram, attempt: CallAttempt) -> ProgramUnderTest:
+    return ProgramUnderTest(
+        loaded.process,
+        loaded.sites,
+        attempt.recipe,
+        attempt.layout,
+        attempt.cell,
+        attempt.activation,
+        attempt.predict,
+        attempt.loss,
+        attempt.outputs_count,
     )
 
 
-def _refuse_unrecognised(patient: Patient, trial: Trial) -> None:
-    assert trial.run is not None
-    error = trial.run.error
+def _refuse_unrecognised(loaded: LoadedProgram, attempt: CallAttempt) -> None:
+    assert attempt.run is not None
+    error = attempt.run.error
     if error is not None:
-        raise CannotRun(patient.failed(error, 1.5), error.get("line"))
+        raise CannotRun(loaded.failed(error, 1.5), error.get("line"))
     raise CannotRun(
-        f"{trial.recipe.main.name} runs, but in no layout does its forward pass compute the states of {trial.recipe.names}; "
+        f"{attempt.recipe.main.name} runs, but in no layout does its forward pass compute the states of {attempt.recipe.names}; "
         "check its arguments' names or give the function with --function",
-        trial.recipe.main.node.lineno,
+        attempt.recipe.main.node.lineno,
     )
 
 
-def _in_backward(patient: Patient, trial: Trial) -> bool:
+def _in_backward(loaded: LoadedProgram, attempt: CallAttempt) -> bool:
     """Whether an exception came after the forward pass was done: then it is a finding."""
-    assert trial.run is not None and trial.run.error is not None
-    error = trial.run.error
+    assert attempt.run is not None and attempt.run.error is not None
+    error = attempt.run.error
     if error["kind"] in ("Stopped", "MemoryError", "_ArrayMemoryError", "SystemExit", "RecursionError", "EOFError"):
         return False
-    own = "y" not in trial.recipe.given and len(trial.recipe.calls) > 1 and not trial.recipe.guessed
-    return trial.states == 1.0 and (trial.outputs >= 2.0 or own)
+    own = "y" not in attempt.recipe.given and len(attempt.recipe.calls) > 1 and not attempt.recipe.guessed
+    return attempt.states == 1.0 and (attempt.outputs >= 2.0 or own)
 
 
-def _compared(patient: Patient, trial: Trial, subject: Subject, base: Report, supposed: Scale | None = None) -> Report:
-    problem, run = trial.problem, trial.run
+def _compared(
+    loaded: LoadedProgram, attempt: CallAttempt, tested: ProgramUnderTest, base: Report, supposed: Scale | None = None
+) -> Report:
+    problem, run = attempt.problem, attempt.run
     assert problem is not None and run is not None
-    reference = Reference(problem, Arrays(trial.recipe.given, trial.layout.order))
+    reference = Reference(problem, Arrays(attempt.recipe.given, attempt.layout.order))
     scale = supposed or Scale(1.0, "", "nothing")
     other = None
-    if "y" in trial.recipe.given and supposed is None:
-        scale, other = _scale_of(patient, trial, subject, reference)
-    subject.scale, subject.unit = scale.factor, scale.words
-    measured = subject.measurement(problem, run)
+    if "y" in attempt.recipe.given and supposed is None:
+        scale, other = _scale_of(loaded, attempt, tested, reference)
+    tested.scale, tested.unit = scale.factor, scale.words
+    measured = tested.measurement(problem, run)
     if other is not None and agrees(other, measured):
         parameters = {n: tolerances.compare(value, other.gradients[n]) for n, value in measured.gradients.items()}
         return replace(
             base,
             verdict="correct",
-            conventions=of_call(trial, scale),
+            conventions=of_call(attempt, scale),
             loss_matches=True,
             parameters=parameters,
-            compared=Compared(patient.source, run.events, reference, _scales(trial, scale)),
+            compared=Compared(loaded.source, run.events, reference, _scales(attempt, scale)),
         )
-    main = trial.recipe.main
+    main = attempt.recipe.main
     if (
-        (second := subject.second) is not None
-        and not patient.program.resets(main)
-        and kept_between_calls(subject, problem)
+        (second := tested.second) is not None
+        and not loaded.program.resets(main)
+        and kept_between_calls(tested, problem)
     ):
         measured = second(problem)
     tolerance = tolerances.RIGHT_SINGLE if run.is_single else tolerances.RIGHT
-    missing = measured.missing - trial.recipe.given if "y" in trial.recipe.given else measured.missing
+    missing = measured.missing - attempt.recipe.given if "y" in attempt.recipe.given else measured.missing
     parameters = tolerances.compare_all(problem, measured.gradients, frozenset(missing), tolerance=tolerance)
     if not measured.gradients:
         raise CannotRun(
-            f"{trial.recipe.main.name} returns no gradients that could be told by name or shape; return them as a dict or tuple",
-            trial.recipe.main.node.lineno,
+            f"{attempt.recipe.main.name} returns no gradients that could be told by name or shape; return them as a dict or tuple",
+            attempt.recipe.main.node.lineno,
         )
-    if trial.states < 1.0:
+    if attempt.states < 1.0:
         raise CannotRun(
-            f"{trial.recipe.main.name} computes the states of {kind_of(problem)} at some steps only; is it another cell?",
-            trial.recipe.main.node.lineno,
+            f"{attempt.recipe.main.name} computes the states of {kind_of(problem)} at some steps only; is it another cell?",
+            attempt.recipe.main.node.lineno,
         )
-    forward_ok = trial.outputs >= 2.0 or "y" not in trial.recipe.given
+    forward_ok = attempt.outputs >= 2.0 or "y" not in attempt.recipe.given
     if forward_ok and not all(each.ok for each in parameters.values()):
-        limits = frozenset(constants(patient.program.tree)) - {0.0}
-        clipped = clipping.expected(subject, problem, run, limits)
+        limits = frozenset(constants(loaded.program.tree)) - {0.0}
+        clipped = clipping.expected(tested, problem, run, limits)
         if clipped is not None:
             parameters = {n: tolerances.compare(measured.gradients[n], own) for n, own in clipped.items()}
             base = replace(base, notes=(*base.notes, clipping.CLIPPED))
-        elif clipping.CALM not in base.notes and clipping.is_at_limit(subject, problem, run, limits):
-            calm = clipping.calm(problem, trial.recipe.given)
-            again = replace(trial, problem=calm, run=subject.run(calm, record=True))
-            found = _compared(patient, again, subject, replace(base, notes=(*base.notes, clipping.CALM)), scale)
+        elif clipping.CALM not in base.notes and clipping.is_at_limit(tested, problem, run, limits):
+            calm = clipping.calm(problem, attempt.recipe.given)
+            again = replace(attempt, problem=calm, run=tested.run(calm, record=True))
+            found = _compared(loaded, again, tested, replace(base, notes=(*base.notes, clipping.CALM)), scale)
             if found.verdict == "wrong":
                 return found
     wrong = frozenset(name for name, each in parameters.items() if not each.ok)
-    notes = [*base.notes, *notes_of(trial, measured)]
+    notes = [*base.notes, *notes_of(attempt, measured)]
     report = replace(
         base,
         verdict="wrong" if wrong or not forward_ok else "correct",
-        conventions=of_call(trial, scale),
+        conventions=of_call(attempt, scale),
         loss_matches=forward_ok and scale.loss_agrees,
         parameters=parameters,
         notes=(*notes, *([] if scale.loss_agrees else [OTHER_LOSS])),
-        compared=Compared(patient.source, run.events, reference, _scales(trial, scale, wrong)),
+        compared=Compared(loaded.source, run.events, reference, _scales(attempt, scale, wrong)),
     )
     assert report.compared is not None
     loss_is_wrong = not scale.loss_agrees and measured.loss is not None
     if report.verdict == "correct" and not loss_is_wrong:
-        return replace(report, notes=(*report.notes, *harmless(subject, problem)))
+        return replace(report, notes=(*report.notes, *harmless(tested, problem)))
     line_up = report.compared.timeline
 
-    verify = _verifier(patient, trial, subject, tolerance=tolerance, returned=measured.gradients.keys())
-    found = located(patient, report, line_up, subject, problem, verify)
+    verify = _verifier(loaded, attempt, tested, tolerance=tolerance, returned=measured.gradients.keys())
+    found = located(loaded, report, line_up, tested, problem, verify)
     if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
         return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
     found = without_read_out(found, other)
-    if forward_ok and not found.diagnoses and "y" in trial.recipe.given:
+    if forward_ok and not found.diagnoses and "y" in attempt.recipe.given:
         with contextlib.suppress(Ended):
-            found = replace(found, pattern=_pattern(patient, trial, subject))
+            found = replace(found, pattern=_pattern(loaded, attempt, tested))
     return unless_forward_unknown(found, forward_ok)
 
 
 def _verifier(
-    patient: Patient,
-    trial: Trial,
-    subject: Subject,
+    loaded: LoadedProgram,
+    attempt: CallAttempt,
+    tested: ProgramUnderTest,
     *,
     tolerance: float = tolerances.RIGHT,
     returned: Set[str] | None = None,
 ) -> Verify:
     """Tells whether a changed text of the program gives right gradients: those that it `returned` before, if it did."""
-    problem = trial.problem
+    problem = attempt.problem
     assert problem is not None
 
     def verify(text: str) -> bool:
-        if "error" in load(patient, trial.recipe.main, text):
+        if "error" in load(loaded, attempt.recipe.main, text):
             return False
-        changed = replace(subject, sites=instrument(ast.parse(text)).sites, seconds=BRIEF_SECONDS)(problem)
+        changed = replace(tested, sites=instrument(ast.parse(text)).sites, seconds=BRIEF_SECONDS)(problem)
         if (
             changed.error is not None
             or not changed.gradients
             or changed.gradients.keys() != (returned or changed.gradients.keys())
         ):
             return False
-        needed = trial.recipe.given if returned is None or "y" in trial.recipe.given else frozenset[str]()
+        needed = attempt.recipe.given if returned is None or "y" in attempt.recipe.given else frozenset[str]()
         right = tolerances.compare_all(problem, changed.gradients, changed.missing - needed, tolerance=tolerance)
         return all(each.ok for each in right.values())
 
     return verify
 
 
-def _scales(trial: Trial, scale: Scale, wrong: frozenset[str] = frozenset()) -> Scales:
+def _scales(attempt: CallAttempt, scale: Scale, wrong: frozenset[str] = frozenset()) -> Scales:
     """What the right scales and the ways round are in the user's code."""
-    assert trial.problem is not None
-    layout = trial.layout
-    base = scale.factor * (len(trial.problem.X) if layout.single else 1)
-    return Scales(base, wrong, layouts.turned(trial.cell, layout), trial.recipe.names, layout.order)
+    assert attempt.problem is not None
+    layout = attempt.layout
+    base = scale.factor * (len(attempt.problem.X) if layout.single else 1)
+    return Scales(base, wrong, layouts.turned(attempt.cell, layout), attempt.recipe.names, layout.order)
 
 
-def _scale_of(patient: Patient, trial: Trial, subject: Subject, reference: Reference) -> tuple[Scale, Loss | None]:
+def _scale_of(
+    loaded: LoadedProgram, attempt: CallAttempt, tested: ProgramUnderTest, reference: Reference
+) -> tuple[Scale, Loss | None]:
     """The scale of the user's loss, and what that loss is besides the read-out's own, if it is another."""
-    problem, run, single = trial.problem, trial.run, trial.layout.single
+    problem, run, single = attempt.problem, attempt.run, attempt.layout.single
     assert problem is not None and run is not None
-    measured = subject.measurement(problem, run)
+    measured = tested.measurement(problem, run)
     scale = find_scale(problem, run, measured, reference, single)
     if scale.loss_agrees and scale.source in ("loss", "gradients"):
         return scale, None
-    other = another_loss(problem, run, measured, single, patient.program.tree) if is_simple(problem) else None
+    other = another_loss(problem, run, measured, single, loaded.program.tree) if is_simple(problem) else None
     if other is not None:
-        subject.penalty = other.penalty
+        tested.penalty = other.penalty
         return other.scale, other
     if scale.loss_agrees and scale.source != "nothing":
         return scale, None
-    return scale_of(trial, subject, scale), None
+    return scale_of(attempt, tested, scale), None
 
 
-def _pattern(patient: Patient, trial: Trial, subject: Subject) -> dict[str, bool]:
+def _pattern(loaded: LoadedProgram, attempt: CallAttempt, tested: ProgramUnderTest) -> dict[str, bool]:
     """Whether the gradients are right on problems that leave one part out: what has no name lies in the part that matters."""
     problems: dict[str, Problem | None] = {
-        "T = 1": subject.another(steps=1),
-        "B = 1": subject.another(batch=1),
-        "H = 1": subject.another(hidden=1),
-        "a0 = 0": subject.another(initial=False) if "a0" in trial.recipe.given else None,
-        ablation.LINEAR: ablation.linear(subject.another()),
+        "T = 1": tested.another(steps=1),
+        "B = 1": tested.another(batch=1),
+        "H = 1": tested.another(hidden=1),
+        "a0 = 0": tested.another(initial=False) if "a0" in attempt.recipe.given else None,
+        ablation.LINEAR: ablation.linear(tested.another()),
     }
-    load(patient, trial.recipe.main, patient.source.text)
+    load(loaded, attempt.recipe.main, loaded.source.text)
     result: dict[str, bool] = {}
     for name, problem in problems.items():
-        measured = subject(problem) if problem is not None else None
+        measured = tested(problem) if problem is not None else None
         if problem is not None and measured is not None and measured.error is None:
-            compared = tolerances.compare_all(problem, measured.gradients, measured.missing - trial.recipe.given)
+            compared = tolerances.compare_all(problem, measured.gradients, measured.missing - attempt.recipe.given)
             result[name] = all(each.ok for each in compared.values())
     return result

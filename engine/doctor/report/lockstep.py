@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.judge.expecting import expected, operands
-from engine.doctor.judge.timeline import SAME_SCALE, Compared, Seen
-from engine.doctor.judge.upstream import Step, blamed
+from engine.doctor.judge.timeline import SAME_SCALE, Compared, ComparedValue
+from engine.doctor.judge.upstream import GradientAt, blamed
 from engine.doctor.reference.layout_of_value import laid_out
 from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.values import SINGLE, TOLERANCE, Entry, Match
@@ -23,7 +23,7 @@ from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.targets import grad_param, read_names
-from engine.explain.why import Cell
+from engine.explain.why import CellAddress
 from engine.language.derive import gradient
 from engine.language.functions import Array
 
@@ -37,7 +37,7 @@ LOOKED_AT = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class LineValue:
     """What a line made: `theirs` as it lies in the user's code, and `ours`, the reference's in that layout and scale.
 
     `entry` says which value of the reference that is; `cells` where each of its numbers is found in the reference's recorded array
@@ -130,13 +130,13 @@ class Lockstep:
         return {seen.event.number: k for k, seen in enumerate(self.compared.timeline.seen)}
 
     @cached_property
-    def _first(self) -> Seen | None:
+    def _first(self) -> ComparedValue | None:
         """Where it goes wrong; None where nothing is wrong but that it fails in the end."""
         differs = self.report.verdict == "wrong" and not self.report.reason
         return self.compared.timeline.first_wrong() if differs else None
 
     @cached_property
-    def _blamed(self) -> tuple[Seen, Step] | None:
+    def _blamed(self) -> tuple[ComparedValue, GradientAt] | None:
         """What that is to be blamed on, where no mistake has a name: a value that is right as something else, and what it should be."""
         if self._first is None or self.report.diagnoses:
             return None
@@ -240,7 +240,7 @@ class Lockstep:
 
     # What an execution made
 
-    def _value(self, i: int) -> Value | None:
+    def _value(self, i: int) -> LineValue | None:
         """The array that an execution made last, wrong ones first; None where it made none."""
         events = [event for event in self.executions[i].events if event.array is not None]
         if not events:
@@ -253,7 +253,7 @@ class Lockstep:
         assert event.array is not None
         theirs, target = np.asarray(event.array), event.target or "result"
         if event.number not in self._seen:
-            return Value(target, theirs, "own")
+            return LineValue(target, theirs, "own")
         k = self._seen[event.number]
         state, seen = self._state(k), self.compared.timeline.seen[k]
         match self._right_match(seen) if state == "right" else None:
@@ -264,13 +264,13 @@ class Lockstep:
             case Match(entry=entry, scale=scale):
                 pass
         if entry is None:
-            return Value(target, theirs, state)
+            return LineValue(target, theirs, state)
         own_scale = scale if state == "right" or (entry.is_gradient and entry.kind != "derivative") else 1.0
         ours, cells = laid_out(
             self._tape, entry, theirs, turned=None if state == "right" else self.compared.scales.turned
         )
         shown = own_scale / self._unit if entry.is_gradient and entry.kind != "derivative" else own_scale
-        return Value(target, theirs, state, entry, None if ours is None else own_scale * ours, cells, shown)
+        return LineValue(target, theirs, state, entry, None if ours is None else own_scale * ours, cells, shown)
 
     def _state_of(self, k: int) -> State:
         """Of a compared value."""
@@ -285,7 +285,7 @@ class Lockstep:
             return "right"
         return "own" if seen.is_part or line_up.is_harmless(k, strict=strict) else "wrong"
 
-    def _right_match(self, seen: Seen) -> Match | None:
+    def _right_match(self, seen: ComparedValue) -> Match | None:
         """What a value is of the reference, of several: what its name says, in the right scale, what its line most often makes."""
         base, meant = self.compared.scales.base, grad_param(seen.event.target) if seen.event.target else None
         often = self._often(seen.event.site)
@@ -361,7 +361,7 @@ class Lockstep:
             return 1 + max(program.written(name, t) for t in range(1, program.steps + 1))
         return 1 + max(program.written(name, t) for t in (None, 1))
 
-    def asked(self, i: int, row: int, column: int) -> Cell | None:
+    def asked(self, i: int, row: int, column: int) -> CellAddress | None:
         """The reference's number at a cell of an execution's value, as a place to ask why."""
         value = self.value(i)
         if value is None or value.entry is None or value.cells is None:
@@ -371,13 +371,13 @@ class Lockstep:
         index = tuple(int(k) for k in np.unravel_index(flat, np.asarray(tape[entry.name]).shape))
         quantity = tape.plan.program.quantities.get(entry.name)
         if quantity is not None and quantity.rows:
-            return Cell(entry.name, 0, index[0] + (quantity.rows != "T+1"), index[1:])
+            return CellAddress(entry.name, 0, index[0] + (quantity.rows != "T+1"), index[1:])
         if entry.kind == "term":
-            return Cell(entry.name, 0, entry.t, index, one_step=True, sample=entry.sample)
+            return CellAddress(entry.name, 0, entry.t, index, one_step=True, sample=entry.sample)
         down_to = entry.t if entry.kind == "partial" and entry.sample is None and entry.t is not None else 1
-        return Cell(entry.name, 0, None, index, down_to=down_to)
+        return CellAddress(entry.name, 0, None, index, down_to=down_to)
 
-    def _wrong_in(self, function: str, caller: Seen) -> int | None:
+    def _wrong_in(self, function: str, caller: ComparedValue) -> int | None:
         """The first wrong line of a function of the user's in the call from which a value comes."""
         line: int | None = None
         for k in reversed(range(self._seen[caller.event.number])):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.doctor.judge.ablation import words
-from engine.doctor.reference.results import Comparison, Finding, Place
+from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 
 if TYPE_CHECKING:
     from engine.doctor.judge.timeline import Compared
@@ -25,9 +25,9 @@ class Report:
     function: str = ""
     conventions: Mapping[str, str] = field(default_factory=dict[str, str])
     loss_matches: bool = False
-    parameters: Mapping[str, Comparison] = field(default_factory=dict[str, Comparison])
+    parameters: Mapping[str, GradientComparison] = field(default_factory=dict[str, GradientComparison])
     first_divergence: Place | None = None
-    diagnoses: tuple[Finding, ...] = ()
+    diagnoses: tuple[NamedMistake, ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
@@ -93,7 +93,7 @@ def text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _placed(finding: Finding) -> list[str]:
+def _placed(finding: NamedMistake) -> list[str]:
     if finding.place is None:
         return []
     lines = [f"    {finding.place.shown}:  {finding.place.source}"]
@@ -112,7 +112,7 @@ def _divergence(place: Place) -> list[str]:
     return lines
 
 
-def _table(parameters: Mapping[str, Comparison]) -> list[str]:
+def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
     lines = ["  gradient      relative error   cosine   norm ratio"]
     for name, each in parameters.items():
         mark = "ok   " if each.ok else "WRONG"

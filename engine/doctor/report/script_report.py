@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.doctor.read.syntax import Function, Program
-from engine.doctor.recognise.loaded_program import CannotRun, Patient
+from engine.doctor.read.syntax import UserFunction, UserProgram
+from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram
 from engine.doctor.report.report import Report
 from engine.doctor.report.script_verdict import (
     AGAIN,
     SECONDS,
     WHOLE,
-    Verdict,
+    ScriptVerdict,
     compared_run,
     events_in,
     explained,
@@ -25,61 +25,61 @@ from engine.doctor.report.script_verdict import (
 from engine.doctor.report.trainer_report import examine_trainer
 from engine.doctor.run.instrument import instrument
 from engine.doctor.run.process import Process
-from engine.doctor.run.subsample import Cut, Shapes, data_targets, fewer_samples, fewer_steps, in_double
+from engine.doctor.run.subsample import DataShapes, Subsample, data_targets, fewer_samples, fewer_steps, in_double
 
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
-def examine_script(found: Program, process: Process) -> Report:
+def examine_script(found: UserProgram, process: Process) -> Report:
     """The report on a script, or on the function of it that trains."""
     trainer = found.trainer()
     made = instrument(found.source.tree())
-    patient = Patient(found, process, made.sites, made.loops)
+    loaded = LoadedProgram(found, process, made.sites, made.loops)
     if trainer is not None and not _is_called(found, trainer):
-        return examine_trainer(patient, trainer)
-    return explained(patient, _verdict_on(patient))
+        return examine_trainer(loaded, trainer)
+    return explained(loaded, _verdict_on(loaded))
 
 
-def _verdict_on(patient: Patient) -> Verdict:
+def _verdict_on(loaded: LoadedProgram) -> ScriptVerdict:
     """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
-    targets = data_targets([name for site in patient.sites for name in (site.target, *site.names)])
-    answer = run_script(patient, patient.source.text, Cut(targets, double=False))
-    shapes: Shapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
+    targets = data_targets([name for site in loaded.sites for name in (site.target, *site.names)])
+    answer = run_script(loaded, loaded.source.text, Subsample(targets, double=False))
+    shapes: DataShapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
     too_much = answer.get("error", {}).get("kind") in TOO_MUCH
     is_part = too_much and not answer["updated"]  # not even one backward pass
-    best: Verdict | CannotRun | None = None
+    best: ScriptVerdict | CannotRun | None = None
     if not is_part or fewer_samples(shapes, None) is None:
-        best = _tried(patient, answer)
+        best = _tried(loaded, answer)
         if isinstance(best, CannotRun) and not too_much:
             raise best
-    done: Cut | None = None
+    done: Subsample | None = None
     for further in (fewer_samples, fewer_steps, in_double):
-        gains = best.gains_from(further) if isinstance(best, Verdict) else further is not in_double
+        gains = best.gains_from(further) if isinstance(best, ScriptVerdict) else further is not in_double
         cut = further(shapes, done) if gains else None
         if cut is None:
             continue
-        again = run_script(patient, patient.source.text, cut)
-        smaller = _tried(patient, again, cut)
+        again = run_script(loaded, loaded.source.text, cut)
+        smaller = _tried(loaded, again, cut)
         if again.get("error", {}).get("kind", "Stopped") in TOO_MUCH:
             done = cut  # text and data were cut alike
-        if isinstance(smaller, Verdict):
-            replaced = not isinstance(best, Verdict) or best.is_single or smaller.report.verdict == "wrong"
+        if isinstance(smaller, ScriptVerdict):
+            replaced = not isinstance(best, ScriptVerdict) or best.is_single or smaller.report.verdict == "wrong"
             best = smaller if replaced else best
-        elif not isinstance(best, Verdict) and "error" not in again:
+        elif not isinstance(best, ScriptVerdict) and "error" not in again:
             best = smaller  # it ran to its end: what is said of it holds for the whole
-    if isinstance(best, Verdict):
+    if isinstance(best, ScriptVerdict):
         return best
-    raise best or CannotRun(patient.failed(answer["error"], SECONDS), answer["error"].get("line"))
+    raise best or CannotRun(loaded.failed(answer["error"], SECONDS), answer["error"].get("line"))
 
 
-def _tried(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict | CannotRun:
+def _tried(loaded: LoadedProgram, answer: Mapping[str, Any], cut: Subsample = WHOLE) -> ScriptVerdict | CannotRun:
     try:
-        return _verdict(patient, answer, cut)
+        return _verdict(loaded, answer, cut)
     except CannotRun as refused:
         return refused
 
 
-def _is_called(found: Program, function: Function) -> bool:
+def _is_called(found: UserProgram, function: UserFunction) -> bool:
     """Whether the script itself calls a function, directly or through others."""
     names = {f.node.name for f in found.functions if f is function or found.calls(f, function)}
     for statement in found.tree.body:
@@ -92,17 +92,17 @@ def _is_called(found: Program, function: Function) -> bool:
     return False
 
 
-def _verdict(patient: Patient, answer: Mapping[str, Any], cut: Cut = WHOLE) -> Verdict:
+def _verdict(loaded: LoadedProgram, answer: Mapping[str, Any], cut: Subsample = WHOLE) -> ScriptVerdict:
     """The verdict on a run of the script."""
     error = answer.get("error")
     if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
-        raise CannotRun(patient.failed(error, AGAIN), error.get("line"))
-    found = compared_run(patient, events_in(patient, answer), error, {}, "", cut)
+        raise CannotRun(loaded.failed(error, AGAIN), error.get("line"))
+    found = compared_run(loaded, events_in(loaded, answer), error, {}, "", cut)
     notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
     return replace(found, report=replace(found.report, notes=notes))
 
 
-def _is_its_own(error: Mapping[str, Any], cut: Cut) -> bool:
+def _is_its_own(error: Mapping[str, Any], cut: Subsample) -> bool:
     """Whether a program would fail so on all of its data too: no size is left in it that was cut."""
     sizes = {int(number) for number in re.findall(r"\d+", str(error["message"]))}
     about_shapes = error["kind"] == "ValueError" and re.search("aligned|matmul|broadcast", str(error["message"]))

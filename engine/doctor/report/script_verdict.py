@@ -15,17 +15,17 @@ from engine.doctor.judge.timeline import Compared, Scales
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.naming import constants
 from engine.doctor.read.kinds import is_array
-from engine.doctor.recognise.loaded_program import CannotRun, Patient, is_of_loss
+from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, is_of_loss
 from engine.doctor.recognise.losses import Loss, agrees, another_loss
 from engine.doctor.recognise.reduction import Scale, find_scale
 from engine.doctor.recognise.script_arrays import recognised
 from engine.doctor.recognise.script_gradients import gradients_of
-from engine.doctor.recognise.script_problem import Found, gradient_meant
+from engine.doctor.recognise.script_problem import ScriptProblem, gradient_meant
 from engine.doctor.reference import layouts, tolerances
 from engine.doctor.reference.packed_values import Arrays
 from engine.doctor.reference.problem import Measurement, Problem, is_simple, kind_of
 from engine.doctor.reference.reductions import scales
-from engine.doctor.reference.results import Finding
+from engine.doctor.reference.results import NamedMistake
 from engine.doctor.reference.values import MOST_SAMPLES, SINGLE, Reference
 from engine.doctor.report.conventions import of_weights, shown_axes
 from engine.doctor.report.exceptions import raised
@@ -33,7 +33,7 @@ from engine.doctor.report.explain import OTHER_LOSS, located, unless_forward_unk
 from engine.doctor.report.report import Report
 from engine.doctor.run.events import Event, Run, events_of
 from engine.doctor.run.instrument import instrument
-from engine.doctor.run.subsample import LONG, Cut, Further, fewer_samples, fewer_steps, in_double
+from engine.doctor.run.subsample import LONG, Further, Subsample, fewer_samples, fewer_steps, in_double
 from engine.doctor.vocabulary.readings import words_in
 from engine.doctor.vocabulary.targets import final_name
 from engine.language.functions import Array
@@ -45,19 +45,19 @@ ROOM = 48 << 20
 """Bytes recorded of the script's own run; of a smaller one four times as many."""
 LARGEST = 500_000
 """Samples times steps times units for which every mistake can be tried in time."""
-WHOLE = Cut(frozenset(), double=False)
+WHOLE = Subsample(frozenset(), double=False)
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class ScriptVerdict:
     """A run's gradients compared: a report that names no mistakes yet, and what it takes to name them. `given` are data that were handed
     over, `cut` how the script's own were made fewer, `other` the loss that is computed where it is not the read-out's own."""
 
     report: Report
-    found: Found
+    found: ScriptProblem
     gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    cut: Cut = WHOLE
+    cut: Subsample = WHOLE
     outputs: bool = True
     tolerance: float = tolerances.RIGHT
     other: Loss | None = None
@@ -78,13 +78,13 @@ class Verdict:
         return self.report.verdict == "wrong" and not self.report.reason and large[further]
 
 
-def run_script(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
+def run_script(loaded: LoadedProgram, text: str, cut: Subsample) -> Mapping[str, Any]:
     """What the worker says of the whole script."""
-    return patient.process.ask(
+    return loaded.process.ask(
         "load",
         seconds=AGAIN if cut.double else SECONDS,
         room=4 * ROOM if cut.double else ROOM,
-        file=str(patient.process.file),
+        file=str(loaded.process.file),
         name="__main__",
         text=text,
         record=True,
@@ -93,49 +93,49 @@ def run_script(patient: Patient, text: str, cut: Cut) -> Mapping[str, Any]:
     )
 
 
-def events_in(patient: Patient, answer: Mapping[str, Any]) -> tuple[Event, ...]:
-    return tuple(events_of(patient.sites, answer))
+def events_in(loaded: LoadedProgram, answer: Mapping[str, Any]) -> tuple[Event, ...]:
+    return tuple(events_of(loaded.sites, answer))
 
 
 def compared_run(
-    patient: Patient,
+    loaded: LoadedProgram,
     events: tuple[Event, ...],
     error: Mapping[str, Any] | None,
     given: Mapping[str, Array],
     function: str,
-    cut: Cut = WHOLE,
-) -> Verdict:
+    cut: Subsample = WHOLE,
+) -> ScriptVerdict:
     """The gradients that a run computed, compared with the reference's."""
-    found = recognised(events, given, words_in(patient.program.tree), patient.program.cells)
+    found = recognised(events, given, words_in(loaded.program.tree), loaded.program.cells)
     harmless = error is not None and error["kind"] == "Stopped" and found is not None and found.share == 1.0
     if found is None or found.share < 1.0:
         if error is not None:
-            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
+            raise CannotRun(loaded.failed(error, SECONDS), error.get("line"))
         raise CannotRun(_unrecognised(events, found))
     reference = Reference(found.problem, Arrays(frozenset(found.arrays), found.layout.order))
     run = Run((), (), found.events)
     gradients = gradients_of(found, reference)
     conventions = _conventions(found)
     right = _scales(found, 1.0)
-    base = Report("wrong", "", function, conventions, compared=Compared(patient.source, found.events, reference, right))
-    if error is not None and not harmless and _is_unfinished(patient, found, events, error):
+    base = Report("wrong", "", function, conventions, compared=Compared(loaded.source, found.events, reference, right))
+    if error is not None and not harmless and _is_unfinished(loaded, found, events, error):
         ends = error["kind"] in ("SystemExit", "EOFError", "MemoryError", "_ArrayMemoryError", "RecursionError")
-        if ends or not _outputs_seen(reference, found.events) or is_of_loss(patient, error):
-            raise CannotRun(patient.failed(error, SECONDS), error.get("line"))
-        report = raised(patient, error, base, found.problem, lambda text: not given and _is_right(patient, text, cut))
-        return Verdict(report, found)
+        if ends or not _outputs_seen(reference, found.events) or is_of_loss(loaded, error):
+            raise CannotRun(loaded.failed(error, SECONDS), error.get("line"))
+        report = raised(loaded, error, base, found.problem, lambda text: not given and _is_right(loaded, text, cut))
+        return ScriptVerdict(report, found)
     if not gradients:
         raise CannotRun(
             f"its forward pass is that of {kind_of(found.problem)}, but nothing in it is called a gradient of the weights "
             "(dWx, grad_Wa, ...)"
         )
-    scale, other = _scale(patient, found, gradients, reference)
+    scale, other = _scale(loaded, found, gradients, reference)
     gradients = _without_penalty(found.problem, gradients, other, scale)
     conventions["reduction"] = scale.words
     if other is not None and agrees(other, Measurement(None, gradients)):
         parameters = {n: tolerances.compare(value, other.gradients[n]) for n, value in gradients.items()}
         right_for_it = replace(base, verdict="correct", loss_matches=True, parameters=parameters)
-        return Verdict(replace(right_for_it, conventions=conventions), found)
+        return ScriptVerdict(replace(right_for_it, conventions=conventions), found)
     tolerance = tolerances.RIGHT_SINGLE if run.is_single else tolerances.RIGHT
     parameters = tolerances.compare_all(found.problem, gradients, found.missing, tolerance=tolerance)
     if not all(each.ok for each in parameters.values()) and (own := _in_other_words(found, gradients, scale, cut)):
@@ -161,20 +161,20 @@ def compared_run(
         loss_matches=outputs and scale.loss_agrees,
         parameters=parameters,
         notes=tuple(notes),
-        compared=Compared(patient.source, found.events, reference, _scales(found, scale.factor, wrong)),
+        compared=Compared(loaded.source, found.events, reference, _scales(found, scale.factor, wrong)),
     )
-    return Verdict(report, found, gradients, given, cut, outputs, tolerance, other)
+    return ScriptVerdict(report, found, gradients, given, cut, outputs, tolerance, other)
 
 
 def _scale(
-    patient: Patient, found: Found, gradients: Mapping[str, Array], reference: Reference
+    loaded: LoadedProgram, found: ScriptProblem, gradients: Mapping[str, Array], reference: Reference
 ) -> tuple[Scale, Loss | None]:
     """The scale of the program's loss, and what that loss is where it is not the read-out's own."""
     run, measured = Run((), (), found.events), Measurement(None, gradients)
     scale, other = find_scale(found.problem, run, measured, reference, single=False), None
     computed = scale.loss_agrees and scale.source in ("loss", "gradients")
     if not computed and is_simple(found.problem):
-        other = another_loss(found.problem, run, measured, False, patient.program.tree)
+        other = another_loss(found.problem, run, measured, False, loaded.program.tree)
         scale = other.scale if other is not None else scale
     if len(found.samples) == 1:
         scale = replace(scale, words=scale.words.replace("mean over the batch", "one sample at a time"))
@@ -193,7 +193,7 @@ def _without_penalty(
 
 
 def _in_other_words(
-    found: Found, gradients: Mapping[str, Array], scale: Scale, cut: Cut
+    found: ScriptProblem, gradients: Mapping[str, Array], scale: Scale, cut: Subsample
 ) -> tuple[Scale, dict[str, Array]] | None:
     """The gradients where the number of all samples stands in the text as something else, as in a mean taken by times 0.001."""
     for ratio, (factor, words) in itertools.product(cut.ratios, scales(found.problem, single=False).items()):
@@ -203,7 +203,7 @@ def _in_other_words(
     return None
 
 
-def explained(patient: Patient, verdict: Verdict) -> Report:
+def explained(loaded: LoadedProgram, verdict: ScriptVerdict) -> Report:
     """The report with the mistakes, their places and corrected lines."""
     report, found, gradients = verdict.report, verdict.found, verdict.gradients
     if report.verdict == "correct" or report.reason:
@@ -219,65 +219,67 @@ def explained(patient: Patient, verdict: Verdict) -> Report:
         )
 
     def verify(text: str) -> bool:
-        return not verdict.given and _is_right(patient, text, verdict.cut)
+        return not verdict.given and _is_right(loaded, text, verdict.cut)
 
     if found.problem.X.shape[0] * found.problem.X.shape[1] * found.problem.network.hidden > LARGEST:
         first = report.compared.timeline.first_wrong()
-        place = place_of(patient, report.compared.timeline, first) if first is not None else None
+        place = place_of(loaded, report.compared.timeline, first) if first is not None else None
         words = "it is too large for its mistakes to be looked for by name; examine it on fewer samples or time steps"
         report = replace(report, first_divergence=place, notes=(*report.notes, words))
         return unless_forward_unknown(report, verdict.outputs)
-    report = located(patient, report, report.compared.timeline, measure, found.problem, verify)
+    report = located(loaded, report, report.compared.timeline, measure, found.problem, verify)
     report = without_read_out(report, verdict.other)
-    if verdict.outputs and not report.diagnoses and (steps := _truncation(patient, verdict)):
+    if verdict.outputs and not report.diagnoses and (steps := _truncation(loaded, verdict)):
         mistake = CATALOGUE["truncated-early"]
         wrong = tuple(sorted(name for name, each in report.parameters.items() if not each.ok))
-        finding = Finding("truncated-early", mistake.title, wrong, 0.0, report.first_divergence)
+        finding = NamedMistake("truncated-early", mistake.title, wrong, 0.0, report.first_divergence)
         words = f"the gradients are those of truncated backpropagation with K = {steps}"
         report = replace(report, diagnoses=(finding,), notes=(*report.notes, words))
     return unless_forward_unknown(report, verdict.outputs)
 
 
-def _scales(found: Found, factor: float, wrong: frozenset[str] = frozenset()) -> Scales:
+def _scales(found: ScriptProblem, factor: float, wrong: frozenset[str] = frozenset()) -> Scales:
     turned = layouts.turned(found.problem.network.table, found.layout)
     return Scales(factor, wrong, turned, found.meaning, found.layout.order)
 
 
-def _is_unfinished(patient: Patient, found: Found, events: Sequence[Event], error: Mapping[str, Any]) -> bool:
+def _is_unfinished(
+    loaded: LoadedProgram, found: ScriptProblem, events: Sequence[Event], error: Mapping[str, Any]
+) -> bool:
     """Whether an exception came before the gradients were complete: no weight is updated yet, and gradients come on that line or later,
     or are added to in the loop that it is in."""
     if len(found.events) < len(events):
         return False
     line = error.get("line") or 0
-    own = [site for site in patient.sites if site.target and gradient_meant(found, site.target)]
-    loops = {site.loops[-1:] for site in patient.sites if site.line <= line <= site.end} - {()}
+    own = [site for site in loaded.sites if site.target and gradient_meant(found, site.target)]
+    loops = {site.loops[-1:] for site in loaded.sites if site.line <= line <= site.end} - {()}
     added = any(site.kind == "increment" and site.loops[-1:] in loops for site in own)
     return not own or added or line <= max(site.end for site in own)
 
 
-def _truncation(patient: Patient, verdict: Verdict) -> int | None:
+def _truncation(loaded: LoadedProgram, verdict: ScriptVerdict) -> int | None:
     """The number of steps to which backpropagation was cut short, where that alone explains the gradients; None otherwise.
 
     Numbers that stand in the program are tried first, the others as long as there is time.
     """
     found, problem = verdict.found, verdict.found.problem
     steps = problem.X.shape[1]
-    written = [int(n) for n in constants(patient.program.tree) if n == int(n) and 1 <= n < steps]
+    written = [int(n) for n in constants(loaded.program.tree) if n == int(n) and 1 <= n < steps]
     for reach in dict.fromkeys((*written, *range(1, steps))):
         for how in TRUNCATIONS:
             cut = replace(problem, network=replace(problem.network, truncate=reach, truncate_by=how))
             compared = tolerances.compare_all(cut, verdict.gradients, found.missing, tolerance=verdict.tolerance)
             if all(each.ok for each in compared.values()):
                 return reach
-        if patient.time_left() == 0.0:
+        if loaded.time_left() == 0.0:
             break
     return None
 
 
-def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
+def _is_right(loaded: LoadedProgram, text: str, cut: Subsample) -> bool:
     """Whether a changed script's gradients are right."""
     made = instrument(ast.parse(text))
-    changed = replace(patient, sites=made.sites, loops=made.loops)
+    changed = replace(loaded, sites=made.sites, loops=made.loops)
     try:
         verdict = compared_run(changed, events_in(changed, run_script(changed, text, cut)), None, {}, "")
     except CannotRun:
@@ -285,7 +287,7 @@ def _is_right(patient: Patient, text: str, cut: Cut) -> bool:
     return all(each.ok for each in verdict.report.parameters.values())
 
 
-def _unrecognised(events: Sequence[Event], found: Found | None) -> str:
+def _unrecognised(events: Sequence[Event], found: ScriptProblem | None) -> str:
     if found is None:
         names = sorted({final_name(e.target) for e in events if e.array is not None and e.target})[:12]
         return (
@@ -319,7 +321,7 @@ def _outputs_seen(reference: Reference, events: Sequence[Event]) -> bool:
     return False
 
 
-def _conventions(found: Found) -> dict[str, str]:
+def _conventions(found: ScriptProblem) -> dict[str, str]:
     problem = found.problem
     result = {
         "input": shown_axes(found.layout.x),
@@ -335,7 +337,7 @@ def _conventions(found: Found) -> dict[str, str]:
     return {**result, "names": names} if names else result
 
 
-def _script_notes(found: Found, stopped: Mapping[str, Any] | None) -> list[str]:
+def _script_notes(found: ScriptProblem, stopped: Mapping[str, Any] | None) -> list[str]:
     notes = ["the script's own data and weights were used, up to the first update of the weights"]
     if 0 < len(found.samples) < 2:
         notes.append("the weights change after each sample: the first one was examined")

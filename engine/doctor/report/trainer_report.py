@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from engine.doctor.read.syntax import Function
+from engine.doctor.read.syntax import UserFunction
 from engine.doctor.recognise.call_recipes import LEARNING_RATE
-from engine.doctor.recognise.loaded_program import CannotRun, Patient
+from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem, make_problem
 from engine.doctor.report.report import Report
-from engine.doctor.report.script_verdict import Verdict, compared_run, events_in, explained
+from engine.doctor.report.script_verdict import ScriptVerdict, compared_run, events_in, explained
 from engine.doctor.run import clock
 from engine.doctor.vocabulary import roles
 from engine.tables.heads import HEADS
@@ -25,16 +25,16 @@ CLASSES = 4
 """Outputs where there is one for each class."""
 
 
-def examine_trainer(patient: Patient, trainer: Function) -> Report:
+def examine_trainer(loaded: LoadedProgram, trainer: UserFunction) -> Report:
     """Calls the function with our data, in one layout after the other."""
-    answer = patient.process.ask("load", file=str(patient.process.file), name="program", text=patient.source.text)
+    answer = loaded.process.ask("load", file=str(loaded.process.file), name="program", text=loaded.source.text)
     if "error" in answer:
-        raise CannotRun(patient.failed(answer["error"]), answer["error"].get("line"))
+        raise CannotRun(loaded.failed(answer["error"]), answer["error"].get("line"))
     refused: CannotRun | None = None
-    broken: Verdict | None = None
+    broken: ScriptVerdict | None = None
     deadline = clock.now() + CALLS
     for layout, y in itertools.product(LAYOUTS, TARGETS):
-        tried: list[Verdict] = []
+        tried: list[ScriptVerdict] = []
         for head in HEADS.values():
             outputs = CLASSES if head.output_a_class else 1
             data = make_problem(
@@ -43,12 +43,12 @@ def examine_trainer(patient: Patient, trainer: Function) -> Report:
             request = {
                 "function": trainer.node.name,
                 "method": False,
-                "named": _trainer_arguments(trainer, data, Layout(layout, y=y)),
+                "named": _trainer_arguments(trainer, data, ArrayLayout(layout, y=y)),
             }
-            result = patient.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
+            result = loaded.process.ask("call", seconds=1.0, record=True, stops=True, calls=[request])
             given = {"X": data.X, "y": data.y}
             try:
-                verdict = compared_run(patient, events_in(patient, result), result.get("error"), given, trainer.name)
+                verdict = compared_run(loaded, events_in(loaded, result), result.get("error"), given, trainer.name)
             except CannotRun as error:
                 refused = refused or error
                 continue
@@ -59,22 +59,22 @@ def examine_trainer(patient: Patient, trainer: Function) -> Report:
             if verdict.report.verdict == "correct" and verdict.report.loss_matches:
                 break
         if tried:  # of one layout only: in another one a mistake may hide
-            return explained(patient, max(tried, key=_rightness))
+            return explained(loaded, max(tried, key=_rightness))
         if clock.now() > deadline:
             break
     if broken is not None:
-        return explained(patient, broken)
+        return explained(loaded, broken)
     assert refused is not None
     raise refused
 
 
-def _rightness(verdict: Verdict) -> tuple[float, ...]:
+def _rightness(verdict: ScriptVerdict) -> tuple[float, ...]:
     """Of verdicts with targets of several kinds the likelier ones come later."""
     right = sum(each.ok for each in verdict.report.parameters.values())
     return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
 
 
-def _trainer_arguments(trainer: Function, problem: Problem, layout: Layout) -> dict[str, Any]:
+def _trainer_arguments(trainer: UserFunction, problem: Problem, layout: ArrayLayout) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for name, default in trainer.parameters:
         meant = roles.role(name)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from engine.doctor.read.source import MOVED, RENAMED, Source
+from engine.doctor.read.source import MOVED, RENAMED, SourceFile
 from engine.text import clean
 
 Failure = Mapping[str, Any]
@@ -17,7 +17,7 @@ _NO_ATTRIBUTE = re.compile(
 )
 
 
-def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float, memory: int) -> str:
+def sentence(failure: Failure, source: SourceFile, tree: ast.Module, seconds: float, memory: int) -> str:
     """The sentence for a failure as the worker reports it."""
     kind, message, line = str(failure["kind"]), clean(str(failure["message"]), 200), failure.get("line")
     at = f"{source.place(line)} ({source.line(line)})" if isinstance(line, int) else "the program"
@@ -69,7 +69,7 @@ def sentence(failure: Failure, source: Source, tree: ast.Module, seconds: float,
 _MISFIT = re.compile(r"core dimension|not aligned|could not be broadcast|same-kind")
 
 
-def _name(failure: Failure, at: str, source: Source, tree: ast.Module) -> str:
+def _name(failure: Failure, at: str, source: SourceFile, tree: ast.Module) -> str:
     found = re.search(r"['‘](\w+)['’]", str(failure["message"]))
     name = clean(str(failure.get("name") or (found[1] if found else "a name")), 40)
     if name in RENAMED:
@@ -114,7 +114,7 @@ def _moved(message: str, text: str) -> str | None:
     return name if name in MOVED else None
 
 
-def _shapes(failure: Failure, source: Source, tree: ast.Module) -> str:
+def _shapes(failure: Failure, source: SourceFile, tree: ast.Module) -> str:
     """The operands' shapes, and the transpose that would make them fit."""
     shapes: dict[str, tuple[int, ...]] = {
         text: tuple(cast("list[int]", shape))

@@ -62,13 +62,13 @@ class Instrumented:
 def instrument(tree: ast.Module) -> Instrumented:
     """`tree` rewritten (it is changed in place)."""
     result = Instrumented(tree)
-    writer = _Writer(result, frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)))
+    writer = _Instrumenter(result, frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)))
     tree.body = writer.block(tree.body)
     ast.fix_missing_locations(tree)
     return result
 
 
-class _Writer:
+class _Instrumenter:
     def __init__(self, result: Instrumented, defined: frozenset[str]) -> None:
         self.result = result
         self.defined = defined

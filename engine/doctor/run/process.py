@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from engine.doctor.read.kinds import is_dict
-from engine.doctor.read.source import Source
+from engine.doctor.read.source import SourceFile
 from engine.doctor.run import clock, wire
 from engine.text import clean
 
@@ -45,7 +45,7 @@ class Ended(Exception):
 class Process:
     """A worker for one program. Use it in a `with` block."""
 
-    def __init__(self, source: Source, *, memory: int = MEMORY) -> None:
+    def __init__(self, source: SourceFile, *, memory: int = MEMORY) -> None:
         self.started = clock.now()
         self.folder = Path(tempfile.mkdtemp(prefix="rnn-tui-doctor-"))
         self.file = self.folder / f"{source.path.stem}.py"
@@ -171,7 +171,7 @@ def _end_marked(mark: str) -> None:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
-def _furnish(source: Source, folder: Path) -> None:
+def _furnish(source: SourceFile, folder: Path) -> None:
     """What lies beside the file is there too, small files as copies, the rest as links: code finds its data and harms no copy of it."""
     copied = 0
     neighbours = sorted(source.path.resolve().parent.iterdir())[:NEIGHBOURS]

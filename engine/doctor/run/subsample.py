@@ -24,12 +24,12 @@ SAMPLES, STEPS = 7, 11
 TOGETHER = 800
 """Samples times time steps whose values can all be recorded."""
 
-Shapes = Mapping[str, Sequence[tuple[int, ...]]]
+DataShapes = Mapping[str, Sequence[tuple[int, ...]]]
 """The shapes that were assigned to each target that means data."""
 
 
 @dataclass(frozen=True)
-class Cut:
+class Subsample:
     """What becomes of lengths of data, the new ones by the old: numbers of samples, and of time steps; `double` makes single precision
     double. `targets` mean data."""
 
@@ -68,23 +68,25 @@ def _role(target: str) -> str | None:
     return roles.role(key.removeprefix("self."))
 
 
-Further = Callable[[Shapes, Cut | None], Cut | None]
+Further = Callable[[DataShapes, Subsample | None], Subsample | None]
 """From the data's shapes and the cut that worked before to another one; None where there is nothing to cut."""
 
 
-def fewer_samples(shapes: Shapes, cut: Cut | None) -> Cut | None:
+def fewer_samples(shapes: DataShapes, cut: Subsample | None) -> Subsample | None:
     """The cut to a few samples: along the lengths that inputs and targets share; None where they are short."""
     shared = _shared(shapes)
     if not shared:
         return None
     longest = max((n for own in shapes.values() for s in own for n in s[1:] if n not in shared), default=1)
     samples = _free(max(3, min(SAMPLES, TOGETHER // longest)), shapes)
-    return replace(cut or Cut(frozenset(shapes)), samples={n: samples + 2 * k for k, n in enumerate(sorted(shared))})
+    return replace(
+        cut or Subsample(frozenset(shapes)), samples={n: samples + 2 * k for k, n in enumerate(sorted(shared))}
+    )
 
 
-def fewer_steps(shapes: Shapes, cut: Cut | None) -> Cut | None:
+def fewer_steps(shapes: DataShapes, cut: Subsample | None) -> Subsample | None:
     """The same cut along all other long axes too; None where there are none. A multiple of a length stays one."""
-    known = cut or Cut(frozenset(shapes))
+    known = cut or Subsample(frozenset(shapes))
     found = {size for own in shapes.values() for shape in own for size in shape}
     lengths: dict[int, int] = {}
     for size in sorted(size for size in found - _shared(shapes) if size > LONG):
@@ -93,12 +95,12 @@ def fewer_steps(shapes: Shapes, cut: Cut | None) -> Cut | None:
     return replace(known, steps=lengths) if lengths else None
 
 
-def in_double(shapes: Shapes, cut: Cut | None) -> Cut | None:
+def in_double(shapes: DataShapes, cut: Subsample | None) -> Subsample | None:
     """The same script in double precision: every smaller run is in double precision."""
-    return None if cut is not None else Cut(frozenset(shapes))
+    return None if cut is not None else Subsample(frozenset(shapes))
 
 
-def _shared(shapes: Shapes) -> set[int]:
+def _shared(shapes: DataShapes) -> set[int]:
     """The lengths that inputs and targets share: numbers of samples, with a target at every step those of steps too."""
     sizes: dict[str, set[int]] = {"X": set(), "y": set()}
     for target, own in shapes.items():
@@ -106,7 +108,7 @@ def _shared(shapes: Shapes) -> set[int]:
     return {size for size in sizes["X"] & sizes["y"] if size > MANY}
 
 
-def _free(size: int, shapes: Shapes) -> int:
+def _free(size: int, shapes: DataShapes) -> int:
     """The size itself, or one near it that no axis of the data has."""
     taken = {n for own in shapes.values() for shape in own for n in shape}
     return next(n for n in range(size, size + 99, 2) if n not in taken)

@@ -467,7 +467,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGALRM, _time_is_up)
     sys.path[0] = folder
     sys.argv = [os.path.join(folder, "program.py")]  # noqa: PTH118 - no Path before NumPy's own import of it
-    sys.meta_path.append(stub_modules.Finder())
+    sys.meta_path.append(stub_modules.StubFinder())
     sys.setrecursionlimit(1500)
     np.seterr(all="ignore")
     assert math.isfinite(memory)

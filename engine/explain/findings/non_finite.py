@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.explain.findings.base import Finding, Scene, cell_text, short
 from engine.explain.terms import Explanation, Factor, Term, writer
-from engine.explain.why import Cell, operands, why
+from engine.explain.why import CellAddress, operands, why
 from engine.language.functions import Array
 from engine.model.program import Program, when_written
 
@@ -51,7 +51,7 @@ def _finite_start(scene: Scene, iteration: int) -> bool:
     return all(np.isfinite(array).all() for array in scene.debugger.start(iteration).parameters.values())
 
 
-def _first(scene: Scene) -> Cell | None:
+def _first(scene: Scene) -> CellAddress | None:
     """The cell that is the first to be written and not finite."""
     tape, program = scene.tape, scene.program
     best: tuple[int, str, int] | None = None
@@ -72,20 +72,20 @@ def _first(scene: Scene) -> Cell | None:
     _, name, row = best
     quantity = program.quantities[name]
     if not quantity.rows:
-        return Cell(name, scene.iteration, None, _cell(tape[name]))
+        return CellAddress(name, scene.iteration, None, _cell(tape[name]))
     t = row if quantity.rows == "T+1" else row + 1
-    return Cell(name, scene.iteration, t, _cell(tape[name][row]))
+    return CellAddress(name, scene.iteration, t, _cell(tape[name][row]))
 
 
-def _first_of_update(scene: Scene) -> Cell | None:
+def _first_of_update(scene: Scene) -> CellAddress | None:
     updates = scene.tape.updates
     bad = [name for name, array in updates.items() if not np.isfinite(array).all()]
     if not bad:
         return None
     name = min(bad, key=scene.program.update_offset)
     if name in scene.program.parameters:  # a parameter is explained as what the next iteration starts from
-        return Cell(name, scene.iteration + 1, None, _cell(updates[name]))
-    return Cell(name, scene.iteration, None, _cell(updates[name]))
+        return CellAddress(name, scene.iteration + 1, None, _cell(updates[name]))
+    return CellAddress(name, scene.iteration, None, _cell(updates[name]))
 
 
 def _cell(array: Array) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ def _cell(array: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
 
 
-def _origin(scene: Scene, cell: Cell) -> tuple[Cell, Explanation]:
+def _origin(scene: Scene, cell: CellAddress) -> tuple[CellAddress, Explanation]:
     """Back along the arithmetic, from operand to operand, while there is one that is not finite."""
     for _ in range(LONGEST):
         found = why(scene.debugger, cell)
@@ -107,12 +107,12 @@ def _origin(scene: Scene, cell: Cell) -> tuple[Cell, Explanation]:
     return cell, why(scene.debugger, cell)
 
 
-def _value(scene: Scene, cell: Cell) -> float:
+def _value(scene: Scene, cell: CellAddress) -> float:
     tape = scene.debugger.tape(cell.iteration)
     return float(np.asarray(tape.at(cell.name, cell.t))[cell.index])
 
 
-def _reason(scene: Scene, cell: Cell, found: Explanation) -> str:
+def _reason(scene: Scene, cell: CellAddress, found: Explanation) -> str:
     """What the operation did with finite numbers: overflowed, or took one infinity from another."""
     dtype = np.dtype(scene.tape.plan.network.dtype)
     largest = float(np.finfo(dtype).max)
@@ -150,7 +150,7 @@ def _factor(scene: Scene, factor: Factor) -> str:
     return f"{cell_text(scene.spell(factor.name), factor.t, factor.index)} = {short(factor.value)}"
 
 
-def _line_text(scene: Scene, cell: Cell) -> str:
+def _line_text(scene: Scene, cell: CellAddress) -> str:
     name = cell.name if cell.name in scene.program.updates or cell.name in scene.program.parameters else None
     if name is not None:
         return f"the update's line {scene.spell(name)}"
@@ -159,17 +159,17 @@ def _line_text(scene: Scene, cell: Cell) -> str:
     return f"the {line.phase} line {scene.spell(line.name)}"
 
 
-def _text(scene: Scene, cell: Cell) -> str:
+def _text(scene: Scene, cell: CellAddress) -> str:
     return cell_text(scene.spell(cell.name), cell.t, cell.index)
 
 
-def _given(scene: Scene, cell: Cell) -> str:
+def _given(scene: Scene, cell: CellAddress) -> str:
     if cell.name in scene.program.parameters:
         return "weights"
     return "data" if scene.program.quantities[cell.name].given else "initial state"
 
 
-def _position(scene: Scene, cell: Cell) -> int:
+def _position(scene: Scene, cell: CellAddress) -> int:
     """The point at which a cell is written; of a sum over time, where it is complete."""
     program = scene.program
     if cell.name in program.updates or cell.name in program.parameters:
@@ -178,7 +178,7 @@ def _position(scene: Scene, cell: Cell) -> int:
     return scene.position(_offset(program, cell))
 
 
-def _offset(program: Program, cell: Cell) -> int:
+def _offset(program: Program, cell: CellAddress) -> int:
     summed = any(line.equation.accumulate for line in program.writers(cell.name))
     if cell.name not in program.quantities:
         raise InputError(f"there is no quantity {cell.name}")

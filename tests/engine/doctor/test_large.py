@@ -11,7 +11,7 @@ import pytest
 from engine.doctor.diagnose import diagnose
 from engine.doctor.reference.problem import make_problem
 from engine.doctor.reference.values import SUMS, Reference
-from engine.doctor.run.subsample import Cut, Shortener, fewer_samples, fewer_steps
+from engine.doctor.run.subsample import Shortener, Subsample, fewer_samples, fewer_steps
 
 EACH = """
 import numpy as np
@@ -175,8 +175,8 @@ def test_data_and_numbers_of_the_text_are_cut_alike() -> None:
 
 
 def test_a_cut_says_what_was_examined() -> None:
-    assert "7 of its 1000 samples" in Cut(frozenset(), {1000: 7}).words
-    assert "double precision" in Cut(frozenset()).words
+    assert "7 of its 1000 samples" in Subsample(frozenset(), {1000: 7}).words
+    assert "double precision" in Subsample(frozenset()).words
 
 
 def test_partial_sums_of_long_recordings_stay_small() -> None:

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.explain.gradcheck import Comparison, Report, check, forward_only
-from engine.explain.terms import gradcheck
+from engine.explain import gradcheck
+from engine.explain.gradcheck import GradientCheck, NumericComparison, check, forward_only
 from engine.language.functions import ACTIVATIONS
 from engine.model.network import Network
 from engine.recording.tape import Tape, record
@@ -99,7 +99,7 @@ def by_hand(tape: Tape, mistake: str = "") -> dict[str, Floats]:
     return {"Wx": dWx, "Wa": dWa, "ba": dba, "Wy": dWy, "by": dby}
 
 
-def checked(made: Network, mistake: str | None = None, **options: object) -> Report:
+def checked(made: Network, mistake: str | None = None, **options: object) -> GradientCheck:
     """The report on the engine's gradients, or (mistake not None) on those by hand."""
     X, y, initial = batch()
     gradients = None if mistake is None else by_hand(record(made, X, y, initial=initial), mistake)
@@ -226,7 +226,7 @@ def test_entries_at_a_kink_are_left_out_and_counted(cell: Cell | str) -> None:
     counts = {name: (c.kinks, c.checked) for name, c in report.parameters.items()}
     # a_0 = 0, so no entry of Wa moves z at all
     assert counts == {"Wx": (1, 1), "Wa": (0, 4), "ba": (1, 1), "Wy": (0, 4), "by": (0, 2)}
-    assert report.direction == Comparison(None, None, None, None, 5, 0, False)
+    assert report.direction == NumericComparison(None, None, None, None, 5, 0, False)
     assert any("direction" in note for note in report.notes)
     assert report.ok
 
@@ -433,7 +433,7 @@ def test_json_says_nan_and_infinities_as_strings() -> None:
     plain(json.dumps(result))
     assert result["max_relative_error"] == "Infinity"
     assert result["parameters"]["Wa"]["analytic"] == "-Infinity"
-    assert Comparison(math.inf, (0,), math.nan, 1.0, 0, 1, False).to_json()["analytic"] == "NaN"
+    assert NumericComparison(math.inf, (0,), math.nan, 1.0, 0, 1, False).to_json()["analytic"] == "NaN"
 
 
 def test_the_forward_pass_alone_gives_the_same_bits() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
-from engine.explain.why import Cell, parse_place, to_json, why, zero_reason
+from engine.explain.why import CellAddress, parse_place, to_json, why, zero_reason
 from engine.session import open_session
 from tests.examples import examples
 
@@ -55,7 +55,7 @@ def debuggers(draw: st.DrawFn) -> Debugger:
     return Debugger(network, rng.normal(size=(B, T, D)), y, lengths=lengths, initial=initial)
 
 
-def drawn_cell(data: st.DataObject, debugger: Debugger) -> Cell:
+def drawn_cell(data: st.DataObject, debugger: Debugger) -> CellAddress:
     """Any cell of iteration 0 or 1: of a quantity, a gradient or one step's term of it, a weight, the update's own."""
     iteration = data.draw(st.integers(0, 1))
     program = debugger.program
@@ -67,7 +67,7 @@ def drawn_cell(data: st.DataObject, debugger: Debugger) -> Cell:
         t = data.draw(st.integers(0 if quantity.rows == "T+1" else 1, T))
         array = array[0]
     index = tuple(data.draw(st.integers(0, n - 1)) for n in array.shape)
-    return Cell(name, iteration, t, index)
+    return CellAddress(name, iteration, t, index)
 
 
 def value_of(debugger: Debugger, place: dict[str, Any]) -> float:
@@ -143,22 +143,22 @@ def test_there_are_as_many_terms_as_the_mathematics_has(options: dict[str, Any],
 
 def test_a_weight_is_explained_by_the_update_before() -> None:
     debugger = open_session(None, {"optimizer": "adam"}).debugger
-    assert not len(why(debugger, Cell("Wa", 0, None, (0, 1))).values)
-    answer: Any = to_json(debugger, Cell("Wa", 2, None, (0, 1)))
+    assert not len(why(debugger, CellAddress("Wa", 0, None, (0, 1))).values)
+    answer: Any = to_json(debugger, CellAddress("Wa", 2, None, (0, 1)))
     (old, step) = answer["terms"]
     assert old["factors"] == [
         {"quantity": "Wa", "iteration": 1, "t": None, "index": [0, 1], "value": float(debugger.tape(1)["Wa"][0, 1])}
     ]
     assert any("function" in factor for factor in step["factors"])
-    moment: Any = to_json(debugger, Cell("mWa", 2, None, (0, 1)))
+    moment: Any = to_json(debugger, CellAddress("mWa", 2, None, (0, 1)))
     earlier = [f for term in moment["terms"] for f in term["factors"] if f.get("quantity") == "mWa"]
     assert [factor["iteration"] for factor in earlier] == [1]
 
 
 def test_the_rest_is_one_sum() -> None:
     debugger = open_session(None, {}).debugger
-    whole: Any = to_json(debugger, Cell("dWa", 0, None, (2, 3)))
-    short: Any = to_json(debugger, Cell("dWa", 0, None, (2, 3)), top=4)
+    whole: Any = to_json(debugger, CellAddress("dWa", 0, None, (2, 3)))
+    short: Any = to_json(debugger, CellAddress("dWa", 0, None, (2, 3)), top=4)
     assert len(short["terms"]) == 5
     assert short["terms"][-1]["rest"] == len(whole["terms"]) - 4
     assert short["terms"][-1]["factors"] == []
@@ -172,15 +172,15 @@ def test_zero_in_words() -> None:
     tape = debugger.tape(0)
     z, da = tape["z"], tape["da"]
     t, b, h = map(int, np.argwhere((z < 0) & (da[1:] != 0))[0])
-    cell = Cell("dz", 0, t + 1, (b, h))
+    cell = CellAddress("dz", 0, t + 1, (b, h))
     assert zero_reason(debugger, cell, why(debugger, cell)) == f"0 because z@{t + 1}[{b},{h}] ≤ 0 (ReLU off)"
     dead = int(np.flatnonzero((z <= 0).all(axis=(0, 1)))[0])
-    cell = Cell("dWa", 0, None, (0, dead))
+    cell = CellAddress("dWa", 0, None, (0, dead))
     assert (
         zero_reason(debugger, cell, why(debugger, cell))
         == f"0 because unit {dead} was off at every t for every sample (ReLU)"
     )
-    alive = Cell("loss", 0, None, ())
+    alive = CellAddress("loss", 0, None, ())
     assert zero_reason(debugger, alive, why(debugger, alive)) is None
 
 

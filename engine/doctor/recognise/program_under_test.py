@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.recognise.call_recipes import Recipe
+from engine.doctor.recognise.call_recipes import CallRecipe
 from engine.doctor.recognise.returned import gradients_in, recorded
 from engine.doctor.reference import layouts
-from engine.doctor.reference.layouts import Layout
+from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Measure, Measurement, Problem, make_problem
 from engine.doctor.reference.reductions import Penalty, scales
 from engine.doctor.run.events import Event, Run, events_of
@@ -27,13 +27,13 @@ CALL_SECONDS, BRIEF_SECONDS = 1.5, 0.3
 
 
 @dataclass
-class Subject:
+class ProgramUnderTest:
     """A program under test: its process, its recipe, and the conventions found so far."""
 
     process: Process
     sites: Sequence[Site]
-    recipe: Recipe
-    layout: Layout = field(default_factory=Layout)
+    recipe: CallRecipe
+    layout: ArrayLayout = field(default_factory=ArrayLayout)
     cell: Cell = CELLS["rnn"]
     activation: str = "tanh"
     predict: str = "last"
@@ -47,7 +47,7 @@ class Subject:
     seconds: float = CALL_SECONDS
     """For one call."""
 
-    def run(self, problem: Problem, *, layout: Layout | None = None, record: bool = False, times: int = 1) -> Run:
+    def run(self, problem: Problem, *, layout: ArrayLayout | None = None, record: bool = False, times: int = 1) -> Run:
         """Calls the program on a problem, one sample at a time where it wants that; stops at the first error. With `times` it is called
         that often on the same instance."""
         own = layout or self.layout
