@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from engine import InputError
+from engine.explain import reach as reach_module
 from engine.explain.reach import reach
-from engine.explain.terms import reach as reach_module
 from engine.recording.tape import Tape, record
 from engine.session import open_session
 from tests.engine.reference import QUANTITIES, forward, passes
@@ -44,7 +44,7 @@ def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
     return total
 
 
-@examples(60)
+@examples(60, dear=True)
 @given(all_cases(predict="every"))
 def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
     tape = taped(drawn)
