@@ -17,33 +17,10 @@ from engine.recording.plan import Plan
 
 _WORDS = (
     "np t k X trace data table text file cells codes classes known valid steps lengths chosen order epoch number rng bound weights "
-    "load_file batch beyond_window iteration gradients name value print float int len range sum sorted sigmoid softmax cross_entropy "
-    "binary_cross_entropy"
+    "load_file batch beyond_window iteration gradients name value print float int len range sum sorted"
 )
-RESERVED = frozenset(_WORDS.split())
+RESERVED = frozenset({*_WORDS.split(), *(name for name, function in FUNCTIONS.items() if function.definition)})
 """What the program itself calls something: a cell's quantity of that name gets a line under it."""
-
-SOFTMAX = """\
-def softmax(u):
-    e = np.exp(u - u.max(axis=0))  # the maximum is taken off so that nothing overflows
-    return e / e.sum(axis=0)"""
-
-CROSS_ENTROPY = """\
-def cross_entropy(logits, y):
-    shifted = logits - logits.max(axis=0)
-    return np.log(np.exp(shifted).sum(axis=0)) - shifted[y, np.arange(len(y))]"""
-
-BINARY_CROSS_ENTROPY = """\
-def binary_cross_entropy(logits, y):
-    return np.logaddexp(0, logits[0]) - y * logits[0]"""
-
-IN_COLUMNS: Mapping[str, tuple[str, str]] = {
-    "softmax": (FUNCTIONS["softmax"].source, SOFTMAX),
-    "cross_entropy": (FUNCTIONS["cross_entropy"].source, CROSS_ENTROPY),
-    "binary_cross_entropy": (FUNCTIONS["binary_cross_entropy"].source, BINARY_CROSS_ENTROPY),
-    "onehot": ("np.eye({1}{dtype})[:, {0}]", ""),
-}
-"""What is written otherwise where a sample is a column: the call, and what must stand above it."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +49,7 @@ class Source(NumpySyntax):
             return upright(arguments[0])
         if node.function == "carried":
             return self._carried(node)
-        otherwise = self.spelling.layout.columns and node.function in IN_COLUMNS
-        source = IN_COLUMNS[node.function][0] if otherwise else FUNCTIONS[node.function].source
+        source, _ = FUNCTIONS[node.function].printed(columns=self.spelling.layout.columns)
         text = source.format(*arguments, dtype=self.dtype)
         return atom(text) if source == "{0}" else text
 
@@ -147,8 +123,7 @@ class Style:
         used = {node.function for line in self.plan.program.lines for node in _calls(line.equation.expression)}
         found: list[str] = []
         for name in (name for name in FUNCTIONS if name in used):
-            columns = self.spelling.layout.columns and name in IN_COLUMNS
-            definition = IN_COLUMNS[name][1] if columns else FUNCTIONS[name].definition
+            _, definition = FUNCTIONS[name].printed(columns=self.spelling.layout.columns)
             found += ["", *definition.splitlines(), ""] if definition else []
         return [*found, ""] if found else []
 

@@ -156,7 +156,7 @@ def _with_activation(network: Network, edits: tuple[Edit, ...]) -> Network:
         if edit.name == ACTIVATION:
             if not network.table.has_activation:
                 raise InputError(f"the cell {network.table.name} has its own activations; they cannot be replaced")
-            choose(ACTIVATION, str(edit.value), {each.name: each for each in ACTIVATIONS})
+            choose(ACTIVATION, str(edit.value), ACTIVATIONS)
             network = replace(network, activation=str(edit.value))
     return network
 

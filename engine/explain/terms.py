@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from itertools import product as pairs
@@ -53,6 +53,8 @@ class Factor:
     index: Index | None = None
     of: tuple[Factor, ...] = ()
     body: Expression | None = None
+    derivative: str = ""
+    """The function whose derivative it is."""
     iteration: int | None = None
 
 
@@ -358,7 +360,8 @@ class _Reader:
                 yield [self._function(function, expression, index)]
             case Derivative(function=function, body=body):
                 if FUNCTIONS[function].elementwise:
-                    yield [self._function(function + "'", expression, index, body)]
+                    factor = self._function(f"{function}'", expression, index, body)
+                    yield [replace(factor, derivative=function)]
                 else:
                     yield from self.terms(body, index)
 

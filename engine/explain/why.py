@@ -17,7 +17,7 @@ from engine.errors import InputError
 from engine.explain.line_parts import writer_for
 from engine.explain.terms import Explanation, Factor, Index, Term, explain, explain_update
 from engine.language.derive import NEXT, OUT
-from engine.language.expression import Binary, Call, Derivative, Expression, Name, walk
+from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
 from engine.language.functions import FUNCTIONS, Array
 from engine.notation import assignment, parse_cell
 from engine.recording.tape import Tape
@@ -197,8 +197,9 @@ def _factor_zero(tape: Tape, factor: Factor) -> str | None:
         return f"step {factor.t} is padding: sample {factor.index[0]} has ended"
     if factor.of:
         inner = factor.of[0]
-        if factor.name == "relu'":
-            return f"{_text(inner)} ≤ 0 (ReLU off)"
+        function = FUNCTIONS.get(factor.derivative)
+        if function is not None and function.off:
+            return f"{_text(inner)} ≤ 0 ({function.label} off)"
         return f"{factor.name} of {_text(inner)} is 0"
     return f"{_text(factor)} is 0" if factor.index is not None else None
 
@@ -209,7 +210,7 @@ def _text(factor: Factor) -> str:
 
 
 def _whole_unit(tape: Tape, cell: CellAddress, found: Explanation) -> str | None:
-    """A sum in which the same unit of one quantity is 0 throughout: because its ReLU was off everywhere, or it simply is."""
+    """A sum in which the same unit of one quantity is 0 throughout: because its function was off everywhere, or it simply is."""
     assert found.equation is not None
     for name in _summed_names(found.equation.expression):
         quantity = tape.plan.program.quantities.get(name.name)
@@ -219,10 +220,10 @@ def _whole_unit(tape: Tape, cell: CellAddress, found: Explanation) -> str | None
         for unit in dict.fromkeys((cell.index[-1], cell.index[0])):
             if unit >= values.shape[2] or values[:, :, unit].any():
                 continue
-            argument = _relu_argument(tape, name.name)
+            argument, label = _switch(tape, name.name)
             where = "at every t" if len(values) > 1 else f"at t = {cell.t}"
             if argument and (_rows(tape, Name(argument, name.step), cell, found)[:, :, unit] <= 0).all():
-                return f"unit {unit} was off {where} for every sample (ReLU)"
+                return f"unit {unit} was off {where} for every sample ({label})"
             return f"{name.name}[·,{unit}] is 0 {where} for every sample"
     return None
 
@@ -246,17 +247,22 @@ def _rows(tape: Tape, name: Name, cell: CellAddress, found: Explanation) -> Arra
     return tape[name.name][[quantity.row(t + name.step) for t in steps]]
 
 
-def _relu_argument(tape: Tape, name: str) -> str | None:
-    """The pre-activation whose ReLU decides whether a quantity is 0: of a state, or of a gradient that passed through it."""
+def _switch(tape: Tape, name: str) -> tuple[str | None, str]:
+    """What decides by its sign whether a quantity is 0, and of which function: of a state, or of a gradient that passed through it."""
     for line in tape.plan.program.writers(name):
-        for node in walk(line.equation.expression):
-            if isinstance(node, Call | Derivative) and FUNCTIONS[node.function].kink:
+        for node in walk(rewrite(line.equation.expression, _as_call)):
+            if isinstance(node, Call) and FUNCTIONS[node.function].off:
                 argument = node.arguments[0]
                 if isinstance(argument, Name):
-                    return argument.name
+                    return argument.name, FUNCTIONS[node.function].label
             if isinstance(node, Binary) and node.operator == ">" and isinstance(node.left, Name):
-                return node.left.name
-    return None
+                return node.left.name, f"{node.left.name} > 0"
+    return None, ""
+
+
+def _as_call(node: Expression) -> Expression | None:
+    """f'(u) as f(u), which is off at the same places."""
+    return Call(node.function, node.arguments) if isinstance(node, Derivative) else None
 
 
 def cell_of(factor: Factor) -> CellAddress | None:

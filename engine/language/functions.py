@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.language.expression import Expression, parse
+from engine.language.expression import Expression, Number, parse
 
 Array: TypeAlias = npt.NDArray[Any]
 Axes: TypeAlias = tuple[str, ...]
@@ -25,9 +25,12 @@ class Function:
     """A function of equations.
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
-    the derivative jumps where u changes sign. `text` is the call on the screen (`{p}` the probabilities), `source` the call in a generated
-    NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there. `kernel` is the function in terms of
-    simpler ones, call by call as `compute` does it, for the compiled plan.
+    the derivative jumps where u changes sign, `off` that the value and the derivative are 0 where u ≤ 0. `text` is the call on the screen
+    (`{p}` the probabilities), `label` what sentences call the function.
+
+    `source` is the call in a generated NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there; `columns`
+    are these two where samples are columns, if they differ. `kernel` is the function in terms of simpler ones, call by call as `compute`
+    does it, for the compiled plan.
     """
 
     name: str
@@ -37,9 +40,21 @@ class Function:
     text: str
     derivative: Expression | None = None
     kink: bool = False
+    off: bool = False
     elementwise: bool = False
     definition: str = ""
+    columns: tuple[str, str] | None = None
     kernel: Expression | None = None
+    label: str = ""
+
+    @property
+    def linear(self) -> bool:
+        """Whether its derivative is the same everywhere."""
+        return isinstance(self.derivative, Number)
+
+    def printed(self, *, columns: bool) -> tuple[str, str]:
+        """The call in a generated program whose samples are rows or columns, and what must stand above it."""
+        return self.columns if columns and self.columns else (self.source, self.definition)
 
 
 def _sigmoid(u: Array, out: Array | None = None) -> Array:
@@ -123,11 +138,25 @@ def _activation(
     derivative: str,
     *,
     kink: bool = False,
+    off: bool = False,
     definition: str = "",
     kernel: str = "",
+    label: str = "",
 ) -> Function:
-    in_calls = parse(kernel) if kernel else None
-    return Function(name, compute, _same, source, f"{name}({{0}})", parse(derivative), kink, True, definition, in_calls)
+    return Function(
+        name,
+        compute,
+        _same,
+        source,
+        f"{name}({{0}})",
+        parse(derivative),
+        kink=kink,
+        off=off,
+        elementwise=True,
+        definition=definition,
+        kernel=parse(kernel) if kernel else None,
+        label=label or name,
+    )
 
 
 _SIGMOID = """\
@@ -139,35 +168,60 @@ def softmax(u):
     e = np.exp(u - u.max(axis=1, keepdims=True))  # the maximum is taken off so that nothing overflows
     return e / e.sum(axis=1, keepdims=True)"""
 
+_SOFTMAX_COLUMNS = """\
+def softmax(u):
+    e = np.exp(u - u.max(axis=0))  # the maximum is taken off so that nothing overflows
+    return e / e.sum(axis=0)"""
+
 _CROSS_ENTROPY = """\
 def cross_entropy(logits, y):
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]"""
 
+_CROSS_ENTROPY_COLUMNS = """\
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(axis=0)
+    return np.log(np.exp(shifted).sum(axis=0)) - shifted[y, np.arange(len(y))]"""
+
 _BINARY_CROSS_ENTROPY = """\
 def binary_cross_entropy(logits, y):
     return np.logaddexp(0, logits[:, 0]) - y * logits[:, 0]"""
 
-ACTIVATIONS = (
-    _activation("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
-    _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True),
-    _activation(
-        "sigmoid",
-        _sigmoid,
-        "sigmoid({0})",
-        "sigmoid(u) * (1 - sigmoid(u))",
-        definition=_SIGMOID,
-        kernel="tanh(u * 0.5) * 0.5 + 0.5",
-    ),
-    _activation("identity", _identity, "{0}", "1"),
-)
+_BINARY_CROSS_ENTROPY_COLUMNS = """\
+def binary_cross_entropy(logits, y):
+    return np.logaddexp(0, logits[0]) - y * logits[0]"""
+
+ACTIVATIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        _activation("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
+        _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True, off=True, label="ReLU"),
+        _activation(
+            "sigmoid",
+            _sigmoid,
+            "sigmoid({0})",
+            "sigmoid(u) * (1 - sigmoid(u))",
+            definition=_SIGMOID,
+            kernel="tanh(u * 0.5) * 0.5 + 0.5",
+        ),
+        _activation("identity", _identity, "{0}", "1"),
+    )
+}
 
 FUNCTIONS: dict[str, Function] = {
     function.name: function
     for function in (
-        *ACTIVATIONS,
+        *ACTIVATIONS.values(),
         # The probabilities are shown; the gradient goes from the loss to the logits in one step, so that log 0 cannot happen.
-        Function("softmax", _softmax, _same, "softmax({0})", "softmax({0})", definition=_SOFTMAX),
+        Function(
+            "softmax",
+            _softmax,
+            _same,
+            "softmax({0})",
+            "softmax({0})",
+            definition=_SOFTMAX,
+            columns=("softmax({0})", _SOFTMAX_COLUMNS),
+        ),
         Function(
             "cross_entropy",
             _cross_entropy,
@@ -176,6 +230,7 @@ FUNCTIONS: dict[str, Function] = {
             "−log {p}[{1}]",
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
+            columns=("cross_entropy({0}, {1})", _CROSS_ENTROPY_COLUMNS),
         ),
         Function(
             "binary_cross_entropy",
@@ -185,8 +240,16 @@ FUNCTIONS: dict[str, Function] = {
             "BCE({p}, {1})",
             parse("sigmoid(u) - v"),
             definition=_BINARY_CROSS_ENTROPY,
+            columns=("binary_cross_entropy({0}, {1})", _BINARY_CROSS_ENTROPY_COLUMNS),
         ),
-        Function("onehot", _onehot, lambda axes: (*axes[0], "C"), "np.eye({1}{dtype})[{0}]", "onehot({0})"),
+        Function(
+            "onehot",
+            _onehot,
+            lambda axes: (*axes[0], "C"),
+            "np.eye({1}{dtype})[{0}]",
+            "onehot({0})",
+            columns=("np.eye({1}{dtype})[:, {0}]", ""),
+        ),
         Function("ones", _ones, _same, "np.ones_like({0})", "1"),
         Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
         # Of updates only, through which nothing flows back.

@@ -49,7 +49,7 @@ class Network:
     def __post_init__(self) -> None:
         if isinstance(self.cell, str):
             object.__setattr__(self, "cell", choose("cell", self.cell, CELLS))
-        choose("activation", self.activation, {a.name: a for a in ACTIVATIONS})
+        choose("activation", self.activation, ACTIVATIONS)
         choose("loss", self.loss, HEADS)
         choose("optimizer", self.optimizer, OPTIMIZERS)
         for name, value, allowed in (

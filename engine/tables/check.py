@@ -12,7 +12,7 @@ from typing import Any, cast
 from engine.language.derive import SUFFIXES, gradient
 from engine.language.equation import Equation, TableError, contributions, equation, infer
 from engine.language.expression import Call, Name, Transpose, walk
-from engine.language.functions import FUNCTIONS, Axes
+from engine.language.functions import ACTIVATIONS, FUNCTIONS, Axes
 from engine.tables.cells import CELLS, Cell
 from engine.tables.heads import READ_OUT
 from engine.tables.optimizers import OPTIMIZERS, named, update_equations
@@ -49,7 +49,7 @@ def check(cell: Cell) -> None:
     lines: list[tuple[str, Equation]] = []
     for source in cell.equations:
         with _at(source):
-            lines.append((source, equation(source.replace(_ACTIVATION, "tanh"))))
+            lines.append((source, equation(source.replace(_ACTIVATION, next(iter(ACTIVATIONS))))))
     _check_names(cell, [line.target for _, line in lines])
     known = _checked_axes(cell, lines)
     _check_use(cell, [line for _, line in lines])

@@ -41,7 +41,7 @@ class Edits:
         if not network.table.has_activation:
             self._desk.say(f"The cell {network.table.name} has its own activations.")
             return None
-        other = next(each.name for each in ACTIVATIONS if each.name != network.activation)
+        other = next(name for name in ACTIVATIONS if name != network.activation)
         return f"{ACTIVATION} = {other}"
 
     def flip_label(self) -> str | None:

@@ -16,14 +16,14 @@ from engine.tables.optimizers import OPTIMIZERS
 
 def test_the_registry_names_what_the_tables_hold_in_their_order() -> None:
     assert tuple(CELLS) == registry.CELLS
-    assert tuple(function.name for function in ACTIVATIONS) == registry.ACTIVATIONS
+    assert tuple(ACTIVATIONS) == registry.ACTIVATIONS
     assert tuple(HEADS) == registry.LOSSES
     assert tuple(OPTIMIZERS) == registry.OPTIMIZERS
     assert tuple(NOTATIONS) == registry.NOTATIONS
 
 
 def test_entries_are_filed_under_their_own_names() -> None:
-    for table in (CELLS, HEADS, OPTIMIZERS, NOTATIONS):
+    for table in (CELLS, ACTIVATIONS, HEADS, OPTIMIZERS, NOTATIONS):
         assert all(entry.name == name for name, entry in table.items())
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.reference.problem import Problem
+from engine.language.functions import ACTIVATIONS
 from engine.tables.heads import READ_OUT
 
 LITTLE = 1e-4
 """How small states are where tanh is as good as linear: its slope is 1 to within 1e-8."""
+_NEAR_ZERO = np.array([-LITTLE, LITTLE])
 LINEAR = "a linear activation"
 MEANING: Mapping[str, str] = {
     "T = 1": "what goes from one time step to another",
@@ -26,12 +28,13 @@ MEANING: Mapping[str, str] = {
 def linear(problem: Problem) -> Problem | None:
     """The same problem where the activation changes nothing: a ReLU's pre-activations all positive, a tanh's near 0; else None."""
     network = problem.network
+    activation = ACTIVATIONS[network.activation]
     own = {name: value for name, value in network.weights.items() if name not in READ_OUT}
-    if network.activation == "relu":
+    if activation.off:
         weights = {name: np.abs(value) for name, value in own.items()}
         initial = {name: np.abs(value) for name, value in problem.initial.items()}
         changed = replace(problem, X=np.abs(problem.X), initial=initial)
-    elif network.activation == "tanh":
+    elif not activation.linear and np.allclose(activation.compute(_NEAR_ZERO), _NEAR_ZERO, rtol=LITTLE, atol=0):
         square = (network.hidden, network.hidden)
         weights = {name: value if value.shape == square else LITTLE * value for name, value in own.items()}
         changed = replace(problem, initial={name: LITTLE * value for name, value in problem.initial.items()})

@@ -18,7 +18,7 @@ from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.mistakes.edited_backward import BACK, Edits, LineEdit, OrderEdit, SumEdit
 from engine.doctor.mistakes.edited_trace import EditedTrace, TracedLine
 from engine.doctor.mistakes.hypotheses import Hypothesis, VariantComparison
-from engine.doctor.mistakes.tree_edits import Variation, before_last_step, scaled
+from engine.doctor.mistakes.tree_edits import CURVED, Variation, before_last_step, scaled
 from engine.doctor.read.kinds import is_array
 from engine.doctor.reference.values import Entry, Match, same
 from engine.doctor.run.events import Event
@@ -405,7 +405,7 @@ class Locator:
     def activated(self, variation: Variation) -> int | None:
         """Logits that have gone through another function."""
         values = self.executor.stored(variation.edits)
-        for function in ("relu", "tanh", "sigmoid", "softmax"):
+        for function in (*CURVED, "softmax"):
             scores = FUNCTIONS[function].compute(values["logits"])
             if not any(
                 np.allclose(FUNCTIONS[f].compute(scores), values["p"]) for f in ("softmax", "sigmoid", "identity")

@@ -17,7 +17,7 @@ from engine.doctor.mistakes.edited_backward import PARAMETERS
 from engine.doctor.mistakes.hypotheses import TOLERANCE, Hypothesis, VariantComparison, choices
 from engine.doctor.mistakes.tree_edits import Setting, Variation, derivative, scaled
 from engine.doctor.reference.problem import Diagnosis, Measure, Measurement, Problem, is_simple, make_problem
-from engine.language.functions import Array
+from engine.language.functions import ACTIVATIONS, Array
 
 MOST_TUNED = 24
 """Variations that differ in a number only which are tried in pairs: a program may hold many numbers."""
@@ -102,7 +102,7 @@ def explained(comparison: VariantComparison, measure: Measure, constants: Iterab
 
 def notes(measure: Measure, problem: Problem) -> tuple[str, ...]:
     """What is harmless, but worth saying: of ReLU, whose derivative at exactly 0 is a matter of choice."""
-    if problem.network.activation != "relu":
+    if not ACTIVATIONS[problem.network.activation].off:
         return ()
     weights = {n: np.array(value) for n, value in problem.parameters.items()}
     for n in ("Wx", "Wa", "ba"):

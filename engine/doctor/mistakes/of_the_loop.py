@@ -20,6 +20,7 @@ from engine.doctor.mistakes.edited_backward import (
 )
 from engine.doctor.mistakes.of_the_readout import read_out
 from engine.doctor.mistakes.tree_edits import (
+    CURVED,
     Setting,
     Variation,
     after_first_step,
@@ -33,14 +34,12 @@ from engine.doctor.mistakes.tree_edits import (
     no_derivative,
     order,
     scaled,
+    slope,
     swapped,
 )
-from engine.language.expression import Expression, Name, parse, rewrite
-from engine.language.functions import Array
+from engine.language.expression import Binary, Call, Expression, Name, Number, parse, substitute
+from engine.language.functions import ACTIVATIONS, Array
 
-_OF_ACTIVATION = {"tanh": "1 - a ** 2", "sigmoid": "a * (1 - a)", "relu": "a > 0"}
-"""The derivative by the activation's own value."""
-_OF_PREACTIVATION = {"tanh": "1 - tanh(z) ** 2", "sigmoid": "sigmoid(z) * (1 - sigmoid(z))", "relu": "z > 0"}
 RATES = (0.1, 0.01, 0.001, 0.05, 0.5, 1.0, 0.005, 0.02, 0.2, 0.0001)
 """Learning rates tried beside the numbers in the user's code."""
 LIMITS = (5.0, 1.0, 10.0, 0.1, 0.5, 2.0, 0.01, 0.05, 0.25, 3.0, 0.001)
@@ -57,37 +56,47 @@ def variations(setting: Setting) -> Iterator[Variation]:
     yield from _states(setting)
 
 
+def _by_value(activation: str) -> Expression:
+    """g'(z) by the activation's own value a, as programs written by hand have it; by z where the value does not say it."""
+    function = ACTIVATIONS[activation]
+    tree = substitute(slope(activation, "z"), {Call(activation, (Name("z"),)): Name("a")})
+    return substitute(tree, {Name("z"): Name("a")}) if function.off else tree  # off: a is above 0 where z is
+
+
 def _derivatives(setting: Setting) -> Iterator[Variation]:
     own = setting.activation
-    for other, source in _OF_ACTIVATION.items():
+    for other in CURVED:
         if other != own:
-            yield Variation("activation-derivative-of-another", (derivative(source),))
-            yield Variation("activation-derivative-of-another", (derivative(_OF_PREACTIVATION[other]),))
-    if own == "identity":
+            for tree in dict.fromkeys((_by_value(other), slope(other, "z"))):
+                yield Variation("activation-derivative-of-another", (derivative(tree),))
+    if ACTIVATIONS[own].linear:
         return
     yield Variation("activation-derivative-missing", (no_derivative(),))
-    if own == "relu":
+    if ACTIVATIONS[own].off:
         yield Variation("relu-mask-from-gradient", (line("dz", "da * (da > 0)"),))
         yield Variation("relu-value-for-mask", (line("dz", "da * a"),))
         return
-    yield Variation("tanh-derivative-of-activation", (derivative(_OF_PREACTIVATION[own].replace("z", "a")),))
-    yield Variation("tanh-derivative-of-activation", (derivative(_OF_ACTIVATION[own].replace("a", "z")),), rank=1)
-    if own == "tanh":
+    yield Variation("tanh-derivative-of-activation", (derivative(slope(own, "a")),))
+    by_value = _by_value(own)
+    if by_value != slope(own, "z"):
+        by_argument = substitute(by_value, {Name("a"): Name("z")})
+        yield Variation("tanh-derivative-of-activation", (derivative(by_argument),), rank=1)
+    if by_value == parse("1 - a ** 2"):
         yield Variation("tanh-derivative-misplaced-square", (derivative("(1 - a) ** 2"),))
         yield Variation("tanh-derivative-misplaced-square", (derivative("1 - a"),), rank=1)
 
 
 def _misplaced_derivatives(setting: Setting) -> Iterator[Variation]:
-    if setting.activation == "identity":
+    if ACTIVATIONS[setting.activation].linear:
         return
-    source = _OF_ACTIVATION[setting.activation]
+    right = _by_value(setting.activation)
+    last = substitute(right, {Name("a"): Name("a_T"), Name("z"): Name("z_T")})
     for step, when in ((-1, None), (1, before_last_step)):
-        yield Variation("activation-derivative-wrong-step", (derivative(_shifted(source, step), when),))
-    at_last = derivative(source.replace("a", "a_T"))
-    yield Variation("activation-derivative-wrong-step", (at_last,))
-    wrapped = derivative(source.replace("a", "a_T"), first_step)
-    yield Variation("activation-derivative-wrong-step", (derivative(_shifted(source, -1)), wrapped), rank=1)
-    early = derivative(_shifted(source, -1), after_first_step)
+        yield Variation("activation-derivative-wrong-step", (derivative(_shifted(right, step), when),))
+    yield Variation("activation-derivative-wrong-step", (derivative(last),))
+    wrapped = derivative(last, first_step)
+    yield Variation("activation-derivative-wrong-step", (derivative(_shifted(right, -1)), wrapped), rank=1)
+    early = derivative(_shifted(right, -1), after_first_step)
     yield Variation("activation-derivative-wrong-step", (early,), rank=1)
     for rank, when in enumerate((before_last_step, last_step, first_step, after_first_step)):
         yield Variation("activation-derivative-some-steps", (no_derivative(when),), rank=int(rank > 1))
@@ -95,20 +104,19 @@ def _misplaced_derivatives(setting: Setting) -> Iterator[Variation]:
 
 def _apart(setting: Setting) -> Iterator[Variation]:
     """Where every step's loss is carried back on its own, its first derivative and those after it are two lines."""
-    if not setting.every or setting.activation == "identity":
+    activation = ACTIVATIONS[setting.activation]
+    if not setting.every or activation.linear:
         return
-    right = _OF_ACTIVATION[setting.activation]
-    twice = _OF_PREACTIVATION[setting.activation].replace("z", "a")
-    later = right.replace("a", "a_later")
+    one, right, twice = Number(1), _by_value(activation.name), slope(activation.name, "a")
+    later = _shifted(right, 1)
     for id, first, rest in (
-        ("activation-derivative-some-steps", right, "1"),
-        ("activation-derivative-some-steps", "1", right),
+        ("activation-derivative-some-steps", right, one),
+        ("activation-derivative-some-steps", one, right),
         ("activation-derivative-wrong-step", right, later),
-        *([] if setting.activation == "relu" else [("tanh-derivative-of-activation", right, twice)]),
-        *([] if setting.activation == "relu" else [("tanh-derivative-of-activation", twice, right)]),
+        *([] if activation.off else [("tanh-derivative-of-activation", right, twice)]),
+        *([] if activation.off else [("tanh-derivative-of-activation", twice, right)]),
     ):
-        tree = parse(f"da_out * ({first}) + da_next * ({rest})")
-        tree = rewrite(tree, lambda node: Name("a", 1) if node == Name("a_later") else None)
+        tree = Binary("+", Binary("*", Name("da_out"), first), Binary("*", Name("da_next"), rest))
         when = before_last_step if rest == later else None
         yield Variation(id, (LineEdit("dz", partial(_put, tree), when),), rank=2)
 
@@ -117,8 +125,8 @@ def _put(tree: Expression, old: Expression) -> Expression:
     return tree
 
 
-def _shifted(source: str, step: int) -> Expression:
-    return rewrite(parse(source), lambda node: Name("a", step) if node == Name("a") else None)
+def _shifted(tree: Expression, step: int) -> Expression:
+    return substitute(tree, {Name(name): Name(name, step) for name in ("a", "z")})
 
 
 def _flows(setting: Setting) -> Iterator[Variation]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.doctor.mistakes.edited_backward import PARAMETERS, Edit, ForwardEdit, LineEdit, Values
 from engine.doctor.mistakes.tree_edits import (
+    CURVED,
     Setting,
     Variation,
     added,
@@ -17,13 +18,11 @@ from engine.doctor.mistakes.tree_edits import (
     line,
     operand,
     scaled,
+    slope,
     swapped,
 )
 from engine.language.expression import Binary, Call, Expression, Name, rewrite
-from engine.language.functions import ACTIVATIONS, FUNCTIONS, Array
-
-_SLOPES = {"relu": "logits > 0", "tanh": "1 - tanh(logits) ** 2", "sigmoid": "sigmoid(logits) * (1 - sigmoid(logits))"}
-
+from engine.language.functions import FUNCTIONS, Array
 
 _FLAT = "(prediction - target) * prediction * (1 - prediction)"
 _CENTRED = "prediction * ((prediction - target) - row_sum((prediction - target) * prediction))"
@@ -61,9 +60,9 @@ def _deltas(setting: Setting) -> Iterator[Variation]:
 def consistent(setting: Setting) -> Iterator[Variation]:
     """Read-outs that are mistakes for the loss in question, and right for the squared error of the activated outputs."""
     if setting.loss == "squared":
-        for activation in _SLOPES:
-            slope = scaled("dlogits", "*", _SLOPES[activation])
-            yield Variation("output-activation-twice", (*_activated(activation, setting), slope))
+        for activation in CURVED:
+            through = scaled("dlogits", "*", slope(activation, "logits"))
+            yield Variation("output-activation-twice", (*_activated(activation, setting), through))
         forward = _activated("softmax", setting)
         yield Variation("output-activation-twice", (*forward, _through_softmax()), rank=1)
         return
@@ -110,13 +109,11 @@ def _forward(setting: Setting) -> Iterator[Variation]:
                     "softmax-wrong-axis", (ForwardEdit(_normalised_over(axis, setting, shifted)),), rank=int(rank > 0)
                 )
         yield Variation("output-activation-twice", _activated("softmax", setting), rank=1)
-    for activation in ACTIVATIONS:
-        if activation.name not in _SLOPES:
-            continue
-        rank = int(activation.name != setting.activation)
-        forward = _activated(activation.name, setting)
-        slope = scaled("dlogits", "*", _SLOPES[activation.name])
-        yield Variation("output-activation-twice", (*forward, slope), rank=rank)
+    for activation in CURVED:
+        rank = int(activation != setting.activation)
+        forward = _activated(activation, setting)
+        through = scaled("dlogits", "*", slope(activation, "logits"))
+        yield Variation("output-activation-twice", (*forward, through), rank=rank)
         yield Variation("output-activation-twice", forward, rank=rank)
 
 

@@ -9,12 +9,27 @@ import numpy as np
 
 from engine.doctor.mistakes.edited_backward import BACK, Edit, LineEdit, OrderEdit, StoredEdit, SumEdit, Values
 from engine.doctor.reference.problem import Problem
-from engine.language.expression import Binary, Call, Derivative, Expression, Name, Number, Transpose, parse, rewrite
-from engine.language.functions import Array
+from engine.language.expression import (
+    Binary,
+    Call,
+    Derivative,
+    Expression,
+    Name,
+    Number,
+    Transpose,
+    parse,
+    rewrite,
+    substitute,
+)
+from engine.language.functions import ACTIVATIONS, FUNCTIONS, Array
 
 When = Callable[[int, int], bool]
 TreeChange = Callable[[Expression], Expression]
 
+CURVED = tuple(
+    sorted((name for name, f in ACTIVATIONS.items() if not f.linear), key=lambda name: ACTIVATIONS[name].kink)
+)
+"""The activations whose derivative is not the same everywhere, the smooth ones first."""
 WEIGHTS = ("dWx", "dWa", "dWy")
 
 
@@ -97,9 +112,9 @@ def swapped(stage: str, old: str | Expression, new: str | Expression, when: When
     return LineEdit(stage, lambda tree: rewrite(tree, lambda node: after if node == before else None), when)
 
 
-def scaled(stage: str, operator: str, by: str, when: When | None = None) -> LineEdit:
+def scaled(stage: str, operator: str, by: str | Expression, when: When | None = None) -> LineEdit:
     """A line's value times or divided by something."""
-    factor = parse(by)
+    factor = parse(by) if isinstance(by, str) else by
     return LineEdit(stage, lambda tree: Binary(operator, tree, factor), when)
 
 
@@ -107,6 +122,13 @@ def called(stage: str, function: str, *arguments: float) -> LineEdit:
     """A function around a line's value."""
     numbers = tuple(Number(argument) for argument in arguments)
     return LineEdit(stage, lambda tree: Call(function, (tree, *numbers)))
+
+
+def slope(function: str, argument: str) -> Expression:
+    """A function's derivative at a quantity, as the table of functions has it."""
+    tree = FUNCTIONS[function].derivative
+    assert tree is not None
+    return substitute(tree, {Name("u"): Name(argument)})
 
 
 def derivative(source: str | Expression, when: When | None = None) -> LineEdit:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from engine.doctor.reference.forward import forward
 from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import Order, is_role, orders, pack, unpack
-from engine.language.equation import Equation, equation
-from engine.language.evaluate import evaluate
 from engine.language.expression import Name
-from engine.language.functions import Array
+from engine.language.functions import ACTIVATIONS, Array
 from engine.tables.cells import Cell
-
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +39,7 @@ def readings_of(problem: Problem, roles: frozenset[str], cells: Sequence[Cell], 
             parameters: dict[str, Array] = dict(rest)
             for role, array in arrays.items():
                 parameters |= unpack(role, array, network.sizes, cell, other)
-            for activation in ACTIVATIONS if cell.has_activation else ACTIVATIONS[:1]:
+            for activation in ACTIVATIONS if cell.has_activation else (next(iter(ACTIVATIONS)),):
                 found.append(CellReading(cell, activation, other, parameters))
     return found
 
@@ -106,28 +102,8 @@ def _states(problem: Problem, readings: Sequence[CellReading]) -> list[tuple[Arr
 
 def _outputs(problem: Problem, cell: Cell, activation: str, parameters: Mapping[str, Array], count: int) -> Array:
     """The output at every step, the initial one first, for several sets of parameters at once: (sets, T+1, B, H)."""
-    B, T = problem.X.shape[:2]
-    zero = np.zeros((B, problem.network.hidden))
+    zero = np.zeros((len(problem.X), problem.network.hidden))
     states = {name: np.asarray(problem.initial.get(name, zero))[None].repeat(count, axis=0) for name in cell.states}
     rows = [states[cell.output]]
-    for t in range(T):
-        values = {**parameters, "x": problem.X[:, t]}
-
-        def look_up(name: Name, values: Mapping[str, Array] = values, states: Mapping[str, Array] = states) -> Array:
-            return states[name.name] if name.step < 0 else values[name.name]
-
-        kept = states
-        for line in _equations(cell, activation):
-            value = evaluate(line.expression, look_up)
-            if problem.lengths is not None and line.target in cell.states:
-                within = (t < np.asarray(problem.lengths))[:, None]
-                value = np.where(within, value, states[line.target])
-            values[line.target] = value
-        states = {name: values[name] for name in kept}
-        rows.append(states[cell.output])
-    return np.stack(rows, axis=1)
-
-
-@lru_cache(maxsize=64)
-def _equations(cell: Cell, activation: str) -> tuple[Equation, ...]:
-    return tuple(equation(source.format(activation=activation)) for source in cell.equations)
+    steps = forward(cell, activation, parameters, problem.X, states, problem.lengths)
+    return np.stack([*rows, *(look_up(Name(cell.output)) for look_up in steps)], axis=1)

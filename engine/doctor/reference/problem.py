@@ -11,7 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.language.functions import Array
+from engine.doctor.reference.forward import equations_of, forward
+from engine.language.evaluate import evaluate
+from engine.language.expression import Call, walk
+from engine.language.functions import ACTIVATIONS, Array
 from engine.model.network import Network
 from engine.recording.tape import Tape, record
 from engine.tables.cells import Cell
@@ -112,7 +115,7 @@ def make_problem(
         inputs, outputs, hidden, cell=cell, activation=activation, predict=predict, loss=loss, reduction=reduction
     )
     best, best_score = _draw(network, batch, steps, initial, (seed, 0)), -1.0
-    for attempt in range(DRAWS if activation == "relu" else 1):
+    for attempt in range(DRAWS if _has_kink(network) else 1):
         problem = _draw(network, batch, steps, initial, (seed, attempt))
         score = _openness(problem)
         if score > best_score:
@@ -120,6 +123,11 @@ def make_problem(
         if score >= 1.0:
             break
     return best
+
+
+def _has_kink(network: Network) -> bool:
+    """Whether the network's activation has one."""
+    return network.table.has_activation and ACTIVATIONS[network.activation].kink
 
 
 def _draw(network: Network, batch: int, steps: int, initial: bool, seed: tuple[int, int]) -> Problem:
@@ -142,13 +150,15 @@ def _draw(network: Network, batch: int, steps: int, initial: bool, seed: tuple[i
 
 def _openness(problem: Problem) -> float:
     """1 when the problem hides nothing; below, how near it comes. The forward pass alone: recording is for the one that is taken."""
-    if problem.network.activation != "relu":
+    network, cell = problem.network, problem.network.table
+    if not _has_kink(network):
         return 1.0
-    weights, a, rows = problem.parameters, problem.initial.get("a", 0.0), list[Array]()
-    for x in np.moveaxis(problem.X, 1, 0):
-        rows.append(x @ weights["Wx"] + (a @ weights["Wa"] if rows or problem.initial else 0.0) + weights["ba"])
-        a = np.maximum(rows[-1], 0.0)
-    z = np.array(rows)
+    lines = equations_of(cell, network.activation)
+    calls = [node for line in lines for node in walk(line.expression) if isinstance(node, Call)]
+    arguments = [node.arguments[0] for node in calls if node.function == network.activation]
+    states = {name: problem.initial.get(name, np.zeros((len(problem.X), network.hidden))) for name in cell.states}
+    steps = forward(cell, network.activation, problem.parameters, problem.X, states)
+    z = np.array([evaluate(argument, look_up) for look_up in steps for argument in arguments])
     on = z > 0
     last = on[-1].any() and on[-1].sum(axis=1).min() > 0
     shares = (on.any(axis=(0, 1)).mean(), (~on).any(axis=(0, 1)).mean(), min(float(np.abs(z).min()) / KINK, 1.0), last)

@@ -32,9 +32,9 @@ class _Applied:
 
 
 def dead(scene: Scene) -> Iterator[Finding]:
-    """Units of a function with a kink (ReLU) whose argument is never above 0: nothing flows back through them."""
+    """Units of a function that is off below 0 (ReLU) whose argument is never above 0: nothing flows back through them."""
     counted = scene.counted()
-    for each in _applied(scene, kink=True):
+    for each in _applied(scene, off=True):
         argument = scene.over_time(each.argument)
         off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
         units = np.flatnonzero(off).tolist()
@@ -54,7 +54,7 @@ def saturated(scene: Scene) -> Iterator[Finding]:
     open or closed, which may be just what it has learnt.
     """
     counted = scene.counted()
-    for each in _applied(scene, kink=False):
+    for each in _applied(scene, off=False):
         ends = _range(each.function)
         if ends is None:
             continue
@@ -86,17 +86,13 @@ def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float
     )
 
 
-def _applied(scene: Scene, *, kink: bool) -> Iterator[_Applied]:
-    """The elementwise functions in the lines of a step that write units, with a kink or without one."""
+def _applied(scene: Scene, *, off: bool) -> Iterator[_Applied]:
+    """The elementwise functions in the lines of a step that write units: those that are off below 0, or the others."""
     for line in scene.cell_lines():
         if scene.program.quantities[line.name].axes != ("B", "H"):
             continue
         for node in walk(line.equation.expression):
-            if (
-                isinstance(node, Call)
-                and FUNCTIONS[node.function].elementwise
-                and FUNCTIONS[node.function].kink == kink
-            ):
+            if isinstance(node, Call) and FUNCTIONS[node.function].elementwise and FUNCTIONS[node.function].off == off:
                 yield _Applied(line, node.function, node.arguments[0])
 
 

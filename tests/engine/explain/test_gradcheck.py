@@ -107,7 +107,7 @@ def checked(made: Network, mistake: str | None = None, **options: object) -> Gra
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("activation", [a.name for a in ACTIVATIONS])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("mistake", [None, ""], ids=["engine", "by hand"])
 def test_right_gradients_pass(activation: str, reduction: str, mistake: str | None) -> None:
     report = checked(network(activation=activation, reduction=reduction), mistake, everything=True)

@@ -152,12 +152,12 @@ def scope_of(
 
 def lines_of_tables() -> Iterator[Any]:
     for table in TABLES:
-        for activation in ACTIVATIONS if table.has_activation else ACTIVATIONS[:1]:
-            equations = [equation(source.format(activation=activation.name)) for source in table.equations]
+        for activation in ACTIVATIONS if table.has_activation else [next(iter(ACTIVATIONS))]:
+            equations = [equation(source.format(activation=activation)) for source in table.equations]
             known = axes_of(table, equations)
             for eq in equations:
                 for name in eq.reads:
-                    label = f"{table.name} {activation.name}" if table.has_activation else table.name
+                    label = f"{table.name} {activation}" if table.has_activation else table.name
                     yield pytest.param(eq, name, known, id=f"{label}: {eq.target} wrt {Source().name(name)}")
 
 
