@@ -10,6 +10,7 @@ from engine.files.data import CsvLayout, Data
 from engine.model.program import Quantity
 from engine.notation.layout import Layout
 from engine.session import Session
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK
 
 WHOLE = "all_"
 """Before the names of all the data, where an iteration takes some samples of them."""
@@ -98,7 +99,7 @@ class Inputs:
         lines = [f"trace = np.load({str(self.session.data.path)!r})", 'X = np.moveaxis(trace["x"], 0, 1)']
         lines.append(f"{self.style.spelling.name('y')} = {y}")
         if self.masked:
-            lines.append('lengths = trace["mask"].sum(axis=0).astype(int)')
+            lines.append(f'lengths = trace["{MASK}"].sum(axis=0).astype(int)')
         return lines + [f"{variable} = trace[{name!r}][0]" for name, variable in self.states.items()]
 
     def _arrays(self, data: Data) -> list[str]:
@@ -181,18 +182,18 @@ class Inputs:
         quantities, network = self.style.plan.program.quantities, self.style.plan.network
         kind = network.dtype if network.dtype != "float64" else "float"
         lines: list[str] = []
-        if "mask" in quantities or "cut" in quantities:
+        if MASK in quantities or FLOW_CUT in quantities:
             lines.append("steps = np.arange(1, T + 1)")
         as_numbers = f".astype({'np.' if kind != 'float' else ''}{kind})"
-        if "mask" in quantities:
+        if MASK in quantities:
             lines.append(f"mask = (steps <= lengths[:, None]){as_numbers}  # (B, T): 1 within the sample's length")
-        if "cut" in quantities:
+        if FLOW_CUT in quantities:
             reach = network.truncate
             ends = "lengths[:, None]" if self.masked else "T"
             chunks = f"((steps - 1) % {reach} == 0) & (steps > 1) & (steps <= {ends})"
             where = chunks if network.truncate_by == "chunk" else f"steps <= {ends} - {reach}"
             lines.append(f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1")
-        if "N" in quantities:
+        if ENTRIES in quantities:
             lines.append(f"N = {'lengths.sum()' if self.masked else 'B * T'}  # entries that count")
         return lines
 

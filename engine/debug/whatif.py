@@ -25,6 +25,7 @@ from engine.model.program import Line, Point, when_written
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
 from engine.recording.tape import Tape, check_batch, check_initial
+from engine.tables.given import MASK
 
 
 def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
@@ -108,7 +109,7 @@ class Branch(Debugger):
         key = str(activations[-1]), size
         if key not in self._other_plans:
             network = replace(self.original.network, activation=key[0])
-            masked, checkpoints = "mask" in self.program.quantities, self.plan.checkpoints
+            masked, checkpoints = MASK in self.program.quantities, self.plan.checkpoints
             self._other_plans[key] = plan(network, size, self.program.steps, masked=masked, checkpoints=checkpoints)
         return self._other_plans[key]
 

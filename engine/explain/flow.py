@@ -9,6 +9,7 @@ import numpy as np
 from engine.language.derive import gradient
 from engine.model.program import Loop
 from engine.recording.tape import Tape
+from engine.tables.given import FLOW_CUT
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ class Cut:
 
 def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
     """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
-    if "cut" not in tape:
+    if FLOW_CUT not in tape:
         return []
-    cut = tape["cut"] > 0
+    cut = tape[FLOW_CUT] > 0
     chosen = slice(None) if sample is None else slice(sample, sample + 1)
     own = cut[:, chosen]
     ended = np.zeros_like(own) if tape.padding is None else tape.padding[1:, chosen]

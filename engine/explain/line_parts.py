@@ -21,11 +21,12 @@ from engine.language.functions import FUNCTIONS, Array, Axes
 from engine.model.program import Loop
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
+from engine.tables.given import FLOW_CUT, MASK
 
 Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
 """The last two are never a line's own: what a result was before something was edited, and by how much it differs."""
 _PRODUCTS = ("*", "/", "@")
-_MARKS = frozenset({"mask", "cut"})
+_MARKS = frozenset({MASK, FLOW_CUT})
 """They say themselves what counts at a step, so they are shown beyond a sample's length too."""
 
 

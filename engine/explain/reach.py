@@ -19,6 +19,7 @@ from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.program import Line, Loop, carries_losses
 from engine.recording.tape import Tape
+from engine.tables.heads import LOGITS
 
 LIMIT = 100_000_000
 """T·T·B·H up to which all losses are carried back: about a second of work."""
@@ -143,7 +144,7 @@ def _one_step_back(
         return _flat(tape[name.name][start : start + len(at)])
 
     for line in lines:
-        if line.name == gradient("logits") and not from_losses:
+        if line.name == gradient(LOGITS) and not from_losses:
             shape = (len(at) * batch, tape.plan.sizes["C"])
             here[line.name] = np.zeros(shape, tape.plan.network.dtype)
             continue

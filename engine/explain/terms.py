@@ -35,6 +35,7 @@ from engine.language.expression import (
 from engine.language.functions import FUNCTIONS, Array, Axes
 from engine.model.program import Line, Loop
 from engine.recording.tape import Tape
+from engine.tables.given import MASK
 from engine.tables.optimizers import UPDATE_NUMBER
 
 Index = tuple[int, ...]
@@ -396,7 +397,7 @@ class _Reader:
     def _is_mark(self, expression: Expression) -> bool:
         """Whether it is one number by its meaning: of scalars that are set, or of what counts at this step (`1 − mask`)."""
         tape = self.tape
-        known = {"mask", UPDATE_NUMBER, *tape.plan.sizes, *tape.plan.network.hyperparameters}
+        known = {MASK, UPDATE_NUMBER, *tape.plan.sizes, *tape.plan.network.hyperparameters}
         return {name.name for name in names(expression)} <= known
 
     def _reciprocal(self, divisor: Expression, index: Index) -> Factor:

@@ -21,6 +21,7 @@ from engine.language.expression import Binary, Call, Derivative, Expression, Nam
 from engine.language.functions import FUNCTIONS, Array
 from engine.notation import assignment, parse_cell
 from engine.recording.tape import Tape
+from engine.tables.given import MASK
 from engine.text import clean
 
 
@@ -193,7 +194,7 @@ def _factor_zero(tape: Tape, factor: Factor) -> str | None:
     """Why one factor is 0."""
     if factor.value != 0:
         return None
-    if factor.name == "mask" and factor.index is not None:
+    if factor.name == MASK and factor.index is not None:
         return f"step {factor.t} is padding: sample {factor.index[0]} has ended"
     if factor.of:
         inner = factor.of[0]

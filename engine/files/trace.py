@@ -45,6 +45,7 @@ from engine.model.program import build, carried_over
 from engine.notation import Writer
 from engine.recording.tape import check_batch
 from engine.tables.cells import CELLS, Cell
+from engine.tables.given import MASK
 from engine.tables.heads import HEADS, READ_OUT
 from engine.text import clean
 
@@ -248,9 +249,9 @@ def network_of(trace: Trace, *, cell: Cell | None = None) -> tuple[Network, Arra
 
 def lengths_of(trace: Trace) -> Array | None:
     """(B,) the time steps of each sample, None where all have the same."""
-    if "mask" not in trace.arrays:
+    if MASK not in trace.arrays:
         return None
-    mask, x = trace.arrays["mask"], _array(trace, "x")
+    mask, x = trace.arrays[MASK], _array(trace, "x")
     lengths = mask.sum(axis=0).astype(np.int64)
     if mask.shape != x.shape[:2] or not (mask == (np.arange(1, len(mask) + 1)[:, None] <= lengths)).all():
         raise InputError(f"{trace.file}: mask must be {x.shape[:2]} and 1 up to each sample's end, 0 beyond it")

@@ -22,6 +22,8 @@ from engine.language.equation import TIME, Equation, TableError, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
 from engine.language.functions import Axes
 from engine.model.network import Network
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK
+from engine.tables.heads import LOGITS
 from engine.tables.optimizers import PARAMETER, UPDATE_NUMBER, for_parameter, named, norm_equations, update_equations
 
 Phase = Literal["forward", "loss", "backward", "update"]
@@ -365,20 +367,20 @@ def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
 
 def _kept_when_padded(line: Equation) -> Equation:
     """A state's line by which it stays what it was at steps beyond the sample's length."""
-    padded = Binary("-", Number(1), Name("mask"))
+    padded = Binary("-", Number(1), Name(MASK))
     kept = Binary("*", padded, Name(line.target, -1))
-    return Equation(line.target, Binary("+", Binary("*", Name("mask"), line.expression), kept))
+    return Equation(line.target, Binary("+", Binary("*", Name(MASK), line.expression), kept))
 
 
 def _loss(network: Network, *, masked: bool) -> Equation:
     """The head's loss summed over all that counts, and averaged over it unless the sum is wanted."""
     entry = parse(network.head.loss)
-    whole: Expression = Call("sum", (Binary("*", Name("mask"), entry) if masked else entry,))
+    whole: Expression = Call("sum", (Binary("*", Name(MASK), entry) if masked else entry,))
     every = network.predict == "every"
     if every:
         whole = Sum(TIME, whole)
     if network.reduction == "mean":
-        entries: Expression = Name("N" if every else "B")
+        entries: Expression = Name(ENTRIES if every else "B")
         if network.head.over_outputs:
             entries = Binary("*", entries, Name("C"))
         whole = Binary("/", whole, entries)
@@ -393,11 +395,11 @@ def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
     every = network.predict == "every"
     found = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
     if masked:
-        found.append(Quantity("mask", ("B",), "T", True))
+        found.append(Quantity(MASK, ("B",), "T", True))
     if every and network.reduction == "mean":
-        found.append(Quantity("N", (), "", True))
+        found.append(Quantity(ENTRIES, (), "", True))
     if cuts_flow(network):
-        found.append(Quantity("cut", ("B",), "T", True))
+        found.append(Quantity(FLOW_CUT, ("B",), "T", True))
     return {quantity.name: quantity for quantity in found}
 
 
@@ -416,8 +418,8 @@ def _cut(network: Network) -> Expression | None:
     if network.truncate is None:
         return None
     if cuts_flow(network):
-        return Binary("*", Name("cut"), Name("flow", -1))
-    return Call("carried", (Name(gradient("logits"), network.truncate), Name("cut_off", -1)))
+        return Binary("*", Name(FLOW_CUT), Name("flow", -1))
+    return Call("carried", (Name(gradient(LOGITS), network.truncate), Name("cut_off", -1)))
 
 
 def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:

@@ -9,6 +9,7 @@ import numpy as np
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.recording.tape import Tape
+from engine.tables.given import MASK
 
 COLUMNS = 512
 """Time steps kept apart at most; of more, the largest norm of each group is kept."""
@@ -43,7 +44,7 @@ def accuracy(tape: Tape) -> float | None:
         return None
     p = tape[network.head.prediction]
     right = network.head.predicted(p) == tape["y"]
-    counted = tape["mask"] > 0 if "mask" in tape.arrays and right.ndim == 2 else np.ones(right.shape, bool)
+    counted = tape[MASK] > 0 if MASK in tape.arrays and right.ndim == 2 else np.ones(right.shape, bool)
     return float(right[counted].mean())
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine.errors import InputError
-from engine.language.derive import CUT, FULL, NEXT
+from engine.language.derive import CUT, FULL, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array, Axes
@@ -26,6 +26,7 @@ from engine.model.program import Block, Line, Loop, Program, Quantity, build, ca
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.size import Size
+from engine.tables.heads import LOGITS
 from engine.tables.optimizers import UPDATE_NUMBER
 
 BLOCK_VALUES = 1 << 18
@@ -227,7 +228,7 @@ class Plan:
         By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.
         """
         first, onward = self._carriers
-        carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == "dlogits"}
+        carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
         alone = {**values, **{name: np.zeros_like(values[name]) for name in adjoints(block)}}
         for distance in range((self.network.truncate or 0) + 1):
             for low, high in self.bounds:
@@ -237,7 +238,7 @@ class Plan:
                 if base != name:
                     arrives = alone[base + NEXT] if base + NEXT in alone else alone[base]
                     arrives[...] = alone[name]
-            alone["dlogits"][...] = 0
+            alone[gradient(LOGITS)][...] = 0
         for name in [name for name in carried if name.endswith(CUT)]:
             values[name][...] = alone[name.removesuffix(CUT) + FULL]
 
@@ -254,7 +255,7 @@ class Plan:
             and (line.equation.step == 0 or line.name.endswith(FULL))
         ]
         return self._assemble(Parts(after=lines)), self._assemble(
-            Parts(after=[e for e in lines if e.target != "dlogits"])
+            Parts(after=[e for e in lines if e.target != gradient(LOGITS)])
         )
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:

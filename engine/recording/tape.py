@@ -20,6 +20,7 @@ from engine.model.program import Line, Loop, carried_over
 from engine.recording.plan import Plan, Progress, plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK
 from engine.tables.optimizers import UPDATE_NUMBER
 
 POOLED_KEPT = 128
@@ -103,7 +104,7 @@ class Tape:
     @property
     def lengths(self) -> Array | None:
         """(B,) the time steps of each sample where they differ, else None."""
-        return self.arrays["mask"].sum(axis=0).astype(np.int64) if "mask" in self.arrays else None
+        return self.arrays[MASK].sum(axis=0).astype(np.int64) if MASK in self.arrays else None
 
     @cached_property
     def clipped_entries(self) -> tuple[int, int]:
@@ -115,9 +116,9 @@ class Tape:
     @cached_property
     def padding(self) -> Array | None:
         """(T+1, B) True where step t is beyond the sample's length (row 0 never is); None when no sample is short."""
-        if "mask" not in self.arrays:
+        if MASK not in self.arrays:
             return None
-        mask = self.arrays["mask"]
+        mask = self.arrays[MASK]
         return np.concatenate([np.zeros_like(mask[:1], dtype=bool), mask == 0])
 
     def norms(self, name: str, sample: int | None = None) -> Array:
@@ -182,7 +183,7 @@ class Tape:
                 late = rows - len(source)  # no row for t = 0
                 block = source[low + 1 - late : high + 1 - late] if low + 1 >= late else np.zeros_like(source[:1])
                 block = block if block.ndim > 2 else block[..., None]
-                if padding is not None and name not in ("mask", "cut"):
+                if padding is not None and name not in (MASK, FLOW_CUT):
                     block = np.where(padding[low + 1 : high + 1, :, None], 0, block)
                 pools[name].add(block if sample is None else block[:, sample : sample + 1], low + 1)
         for name, pool in pools.items():
@@ -347,16 +348,16 @@ def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Arr
     arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
     ends = np.full(batch, steps) if lengths is None else lengths
     t = np.arange(1, steps + 1)[:, None]
-    if "mask" in arrays:
-        arrays["mask"][...] = t <= ends
-    if "N" in arrays:
-        arrays["N"][...] = ends.sum()
-    if "cut" in arrays:
+    if MASK in arrays:
+        arrays[MASK][...] = t <= ends
+    if ENTRIES in arrays:
+        arrays[ENTRIES][...] = ends.sum()
+    if FLOW_CUT in arrays:
         # From step t to t−1: between runs of K steps; or K steps before the one loss there is, at the sample's end.
         reach = network.truncate or steps
         # Padded steps only hand the state on to that loss, so nothing is cut there.
         chunks = ((t - 1) % reach == 0) & (t > 1) & (t <= ends)
-        arrays["cut"][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
+        arrays[FLOW_CUT][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
 
 
 def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:

@@ -25,7 +25,6 @@ STATISTICS = 42
 MOST = 24
 """No more terms than this are ever shown."""
 CARRIED, MINUS_ONE = "carried", "−1"
-GIVEN = ("x", "y", "mask", "cut", "N")
 WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
 
 
@@ -75,7 +74,8 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
         return [head, *_norms(frame, room, height - 1 - len(notes)), *notes]
     explanation = _explanation(frame, part, index)
     if explanation is None or not len(explanation.values):
-        origin = "an input" if part.name in GIVEN else "a weight, drawn at the start or made by the last update"
+        is_weight = part.name in frame.view.tape.parameters
+        origin = "a weight, drawn at the start or made by the last update" if is_weight else "an input"
         return [head, *notes, [(origin if part.name else "computed within this line", look.dim)]]
     lines = _arithmetic(frame, explanation, room, height - 1 - len(notes))
     if part.name is not None and part.name.endswith(NEXT):  # its flows say it too

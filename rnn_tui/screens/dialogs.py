@@ -19,6 +19,8 @@ from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
 from engine.notation import Spelling
+from engine.tables.given import FLOW_CUT, MASK
+from engine.tables.heads import LOGITS, PROBABILITIES
 from rnn_tui.bindings import COMMANDS
 
 CONCEPTS = """\
@@ -254,10 +256,10 @@ class WatchScreen(ListScreen):
 MEANINGS = {
     "x": "input",
     "y": "target",
-    "mask": "1 where a sample has not ended",
-    "cut": "1 where truncation cuts the flow",
-    "logits": "read-out",
-    "p": "what the read-out predicts",
+    MASK: "1 where a sample has not ended",
+    FLOW_CUT: "1 where truncation cuts the flow",
+    LOGITS: "read-out",
+    PROBABILITIES: "what the read-out predicts",
 }
 FLOWS = {
     OUT: "through this step's own lines",

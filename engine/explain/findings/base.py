@@ -16,6 +16,7 @@ from engine.language.expression import Expression, Name
 from engine.language.functions import Array
 from engine.model.program import Line, Loop, Program
 from engine.recording.tape import Tape
+from engine.tables.given import MASK
 
 Kind = Literal[
     "non-finite",
@@ -85,7 +86,7 @@ class Scene:
     def counted(self) -> Array:
         """(T, B) booleans: the steps that samples have."""
         sizes = self.tape.plan.sizes
-        return self.tape["mask"] > 0 if "mask" in self.tape.arrays else np.ones((sizes["T"], sizes["B"]), bool)
+        return self.tape[MASK] > 0 if MASK in self.tape.arrays else np.ones((sizes["T"], sizes["B"]), bool)
 
     def over_time(self, expression: Expression) -> Array:
         """The value of an expression of a forward line at every step, (T, ...)."""
