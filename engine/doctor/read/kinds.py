@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 
-from engine.language.functions import Array
+if TYPE_CHECKING:
+    from engine.language.functions import Array  # the worker, which starts once for each program, needs no expressions
 
 
 def is_array(value: Any) -> TypeGuard[Array]:

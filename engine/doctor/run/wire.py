@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import struct
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from engine.doctor.read.kinds import is_array, is_dict, is_sequence, named_entries
-from engine.language.functions import Array
+
+if TYPE_CHECKING:
+    from engine.language.functions import Array
 
 HEADER = struct.Struct("<QQ")
 LARGEST = 1 << 29
