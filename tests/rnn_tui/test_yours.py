@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.opening import open_yours
 from engine.doctor.report.lockstep import Lockstep
 from engine.errors import InputError
 from engine.session import Session
@@ -17,6 +16,7 @@ from rnn_tui.cli import main
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.targets import ToCell, ToSource
+from tests.engine.doctor.reports import opened as examined
 from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -34,7 +34,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(file: Path) -> Opened:
-    return open_yours(file)
+    """New each time, for the app moves the debugger; the file is examined once."""
+    return examined(file)
 
 
 @asynccontextmanager

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.doctor.opening import open_yours
 from engine.doctor.report.lockstep import Lockstep
 from rnn_tui.frame import Frame
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.render.inks import ColorMode
+from tests.engine.doctor.reports import opened
 from tests.rnn_tui.panes.scene import scene
 
 SPECIMENS = Path(__file__).parents[2] / "engine/doctor/specimens"
@@ -29,11 +29,11 @@ Golden = Callable[[str, str], None]
 def wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Lockstep]:
     path = tmp_path_factory.mktemp("yours") / "mine.py"
     path.write_text((SPECIMENS / "forward_beside.py").read_text().replace("dh = dz @ W_rec.T", "dh = dz @ W_rec"))
-    return open_yours(path)
+    return opened(path)
 
 
-def frame(opened: tuple[Any, Lockstep], execution: int | None = None, **choices: Any) -> Frame:
-    session, lockstep = opened
+def frame(beside: tuple[Any, Lockstep], execution: int | None = None, **choices: Any) -> Frame:
+    session, lockstep = beside
     at = lockstep.first if execution is None else execution
     choices = {"page": "yours", "execution": at, **choices}
     mode = choices.pop("mode", ColorMode.TRUECOLOR)
