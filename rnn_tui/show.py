@@ -14,6 +14,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.whatif import difference, differences
 from engine.errors import InputError
 from engine.explain.ledger import ledger
+from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.terms import Factor
 from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
@@ -242,7 +243,7 @@ def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
     """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored."""
     found = why(debugger, cell)
     lines = [f"{cell.text} = {exact(found.value)}   iteration {cell.iteration}"]
-    text = equation_text(debugger, cell, found)
+    text = equation_text(writer_for(debugger.plan), cell, found)
     if not text and derived_flow(debugger.tape(cell.iteration), cell):
         return "\n".join([*lines, "0 because nothing flows this way at this time step"])
     if not text:

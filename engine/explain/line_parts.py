@@ -7,27 +7,22 @@ as its arrays lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from engine.debug.debugger import View
-from engine.language.equation import TIME, infer
+from engine.explain.line_outline import MARKS, ShownAs, LinePiece, outline
 from engine.language.evaluate import evaluate
-from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Sum, Transpose, walk
-from engine.language.functions import FUNCTIONS, Array, Axes
+from engine.language.expression import Expression, Name, Transpose
+from engine.language.functions import Array, Axes
 from engine.model.program import Loop
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
-from engine.tables.given import FLOW_CUT, MASK
 
 Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
 """The last two are never a line's own: what a result was before something was edited, and by how much it differs."""
-_PRODUCTS = ("*", "/", "@")
-_MARKS = frozenset({MASK, FLOW_CUT})
-"""They say themselves what counts at a step, so they are shown beyond a sample's length too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +97,8 @@ class _Anatomist:
 
     def parts(self) -> list[Part]:
         target = self.equation.target
-        parts = list(self._flatten(self.equation.expression, 0, self.layout.turns(self.axes[target])))
+        parameter = self.view.point.parameter if self.update else None
+        parts = [self._part(piece) for piece in outline(self.writer, self.line.block, self.line.index, parameter)]
         sign = assignment(self.line)
         if sign == "←":
             return [self._result(), Part("operator", sign), *parts]
@@ -127,7 +123,7 @@ class _Anatomist:
             turned = self._turns(axes)
         first = self.sample or 0 if axes[:1] == ("B",) else 0
         matrix = _matrix(value, turned)
-        padding = None if name in _MARKS else self._padding(axes, t, matrix, turned)
+        padding = None if name in MARKS else self._padding(axes, t, matrix, turned)
         return Part(role, label, matrix, shape, name, t, len(axes), turned, first, padding)
 
     def _padding(self, axes: Axes, t: int | None, matrix: Array, turned: bool) -> Array | None:
@@ -157,87 +153,51 @@ class _Anatomist:
             return self._array("term", f"{label}, sample {number}", value, name, t)
         return self._array("result", label, self._lookup(Name(name, self.line.equation.step)), name, t)
 
-    def _flatten(self, expression: Expression, level: int, flip: bool) -> Iterator[Part]:
-        """The parts of a tree; with `flip` those of its transpose, in which the factors of a matrix product change places."""
-        match expression:
-            case Binary() if all(not self.axes.get(name) for name in _names(expression)):
-                yield Part("operator", self._scalar(expression))
-            case Binary() if _names(expression) <= _MARKS and infer(expression, self.axes):
-                yield self._operand(expression, flip)  # what counts at this step, as one picture
-            case Call(function="sqrt", arguments=(argument,)) if not infer(argument, self.axes):
-                yield Part("operator", "√(")
-                yield from self._flatten(argument, 0, flip)
-                yield Part("operator", ")")
-            case Call(function="sum") if self.update:
-                yield Part("operator", self._scalar(expression))
-            case Binary(operator=operator, left=left, right=right) if operator in ("+", "-", *_PRODUCTS):
-                first, second = (right, left) if operator == "@" and flip else (left, right)
-                own = 2 if operator in _PRODUCTS else 1
-                if own < level:
-                    yield Part("operator", "(")
-                yield from self._flatten(first, own, flip)
-                yield Part("operator", self.writer.symbols(self.block).operator(expression).strip())
-                yield from self._flatten(second, own + 1, flip)
-                if own < level:
-                    yield Part("operator", ")")
-            case Negative(operand=operand):
-                yield Part("operator", "−")
-                yield from self._flatten(operand, 2, flip)
-            case Sum(axis=axis, operand=Call(arguments=(operand,))) if axis == TIME:
-                yield Part("operator", "Σ_t Σ_b")
-                yield self._over_time(operand)
-            case Sum() | Call(function="sum"):
-                operand = expression.operand if isinstance(expression, Sum) else expression.arguments[0]
-                yield Part("operator", "Σ_b")
-                yield from self._flatten(operand, 2, self.layout.columns)
-            case Call(function=function, arguments=(argument,)) if isinstance(argument, Name):
-                yield Part("operator", "√" if function == "sqrt" else function)
-                yield from self._flatten(argument, 2, flip)
-            case Derivative(function=function, body=body) if not FUNCTIONS[function].elementwise:
-                yield from self._flatten(body, level, flip)
-            case _ if not infer(expression, self.axes):
-                yield Part("operator", self._scalar(expression))
-            case _:
-                yield self._operand(expression, flip)
+    def _part(self, piece: LinePiece) -> Part:
+        match piece.shown_as:
+            case ShownAs.SIGN:
+                return Part("operator", piece.text)
+            case ShownAs.NUMBER:
+                return Part("operator", self._scalar(piece.tree))
+            case ShownAs.PICTURE:
+                return self._operand(piece)
+            case ShownAs.STEPS:
+                return self._over_time(piece)
 
     def _scalar(self, expression: Expression) -> str:
         value = float(self._evaluate(expression))
         return (f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.3g}").replace("-", "−")
 
-    def _operand(self, expression: Expression, flip: bool) -> Part:
-        label = self.writer.expression(self._written(expression, flip), self.block, self.t)
-        transposed = isinstance(expression, Transpose)
-        inner = expression.operand if isinstance(expression, Transpose) else expression
+    def _operand(self, piece: LinePiece) -> Part:
+        label = self.writer.expression(piece.written, self.block, self.t)
+        transposed = isinstance(piece.tree, Transpose)
+        inner = piece.tree.operand if isinstance(piece.tree, Transpose) else piece.tree
         before = self.update and isinstance(inner, Name) and inner.step < 0 and inner.name in self.view.program.updates
         if not isinstance(inner, Name) or before:  # a function of quantities, or one of the iteration before
-            axes, value = infer(expression, self.axes), self._evaluate(expression)
-            turned = flip if len(axes) == 2 else self._turns(axes)
+            axes, value = piece.axes, self._evaluate(piece.tree)
+            turned = piece.flip if len(axes) == 2 else self._turns(axes)
             matrix = _matrix(value, turned)
-            padding = None if _names(expression) <= _MARKS else self._padding(axes, self.t, matrix, turned)
+            padding = None if piece.marks else self._padding(axes, self.t, matrix, turned)
             shape = matrix.shape if len(axes) == 2 else np.shape(value)
             return Part("operand", label, matrix, shape, padding=padding)
         quantity = self.view.program.quantities.get(inner.name)
         t = self.t + inner.step if self.t is not None and quantity is not None and quantity.rows else None
-        return self._array("operand", label, self._lookup(inner), inner.name, t, turned=flip != transposed)
+        return self._array("operand", label, self._lookup(inner), inner.name, t, turned=piece.flip != transposed)
 
-    def _written(self, expression: Expression, flip: bool) -> Expression:
-        return expression if self.update else self.layout.turned(expression, self.axes, flip=flip)
-
-    def _over_time(self, expression: Expression) -> Part:
+    def _over_time(self, piece: LinePiece) -> Part:
         """What every step adds to a sum over time: a row a sample, a column a step, outputs added up."""
         tape = self.view.tape
 
         def at(t: int) -> Array:
             with np.errstate(all="ignore"):
-                value = np.asarray(evaluate(expression, lambda name: tape.lookup(name, t, self.sample), self.axes))
+                value = np.asarray(evaluate(piece.tree, lambda name: tape.lookup(name, t, self.sample), self.axes))
             return value if value.ndim == 1 else value.sum(axis=1)
 
         values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
-        written = self._written(expression, self.layout.columns)
         ended = tape.padding
         own = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
         padding = None if ended is None else ended[1:, own].T
-        label = self.writer.expression(written, self.block)
+        label = self.writer.expression(piece.written, self.block)
         return Part("operand", label, values, values.shape, over_time=True, first=self.sample or 0, padding=padding)
 
     def _evaluate(self, expression: Expression) -> Any:
@@ -247,10 +207,6 @@ class _Anatomist:
     def _lookup(self, name: Name) -> Any:
         tape = self.view.tape
         return tape.update_lookup(name) if self.update else tape.lookup(name, self.t, self.sample)
-
-
-def _names(expression: Expression) -> set[str]:
-    return {node.name for node in walk(expression) if isinstance(node, Name)}
 
 
 def _matrix(value: Any, turned: bool) -> Array:

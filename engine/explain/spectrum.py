@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from engine.kept import kept
 from engine.language.expression import Binary, Name, names, walk
 from engine.model.program import Loop, Program
 from engine.recording.tape import Tape
-
-_KNOWN: WeakKeyDictionary[Tape, dict[str, Spectrum]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,8 @@ class Spectrum:
     radius: float
 
 
-def recurrent(program: Program) -> list[str]:
+@kept
+def recurrent(program: Program) -> tuple[str, ...]:
     """The parameters (H, H) that a product takes with what comes from the step before, in the order of their lines."""
     lines = [line for block in program.blocks if block.loop is Loop.UP for line in block.lines]
     carried: set[str] = set()
@@ -39,20 +38,18 @@ def recurrent(program: Program) -> list[str]:
                     found.append(node.right.name)
         if any(name.step < 0 or name.name in carried for name in line.equation.reads):
             carried.add(line.name)
-    return found
+    return tuple(found)
 
 
+@kept
 def spectrum(tape: Tape, name: str) -> Spectrum:
     """The spectrum of a square parameter as it is in this iteration."""
-    known = _KNOWN.setdefault(tape, {})
-    if name not in known:
-        matrix = tape.parameters[name].astype(np.float64)
-        if not np.isfinite(matrix).all():
-            return Spectrum(float("nan"), float("nan"), float("nan"))
-        values = np.linalg.svd(matrix, compute_uv=False)
-        radius = np.abs(np.linalg.eigvals(matrix)).max()
-        known[name] = Spectrum(float(values[0]), float(values[-1]), float(radius))
-    return known[name]
+    matrix = tape.parameters[name].astype(np.float64)
+    if not np.isfinite(matrix).all():
+        return Spectrum(float("nan"), float("nan"), float("nan"))
+    values = np.linalg.svd(matrix, compute_uv=False)
+    radius = np.abs(np.linalg.eigvals(matrix)).max()
+    return Spectrum(float(values[0]), float(values[-1]), float(radius))
 
 
 def spectra(tape: Tape) -> dict[str, Spectrum]:

@@ -19,7 +19,7 @@ from engine.explain.terms import Explanation, Factor, Index, Term, explain, expl
 from engine.language.derive import NEXT, OUT
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
 from engine.language.functions import FUNCTIONS, Array
-from engine.notation import assignment, parse_cell
+from engine.notation import Writer, assignment, parse_cell
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 from engine.text import clean
@@ -115,12 +115,11 @@ def _check_index(tape: Tape, cell: CellAddress) -> None:
         raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
 
 
-def equation_text(debugger: Debugger, cell: CellAddress, found: Explanation, notation: str = "ng") -> str:
+def equation_text(writer: Writer, cell: CellAddress, found: Explanation) -> str:
     """The line that wrote the cell, its time step or parameter put in; empty for inputs and first weights."""
     if found.line is None or found.equation is None:
         return ""
-    writer = writer_for(debugger.plan, notation)
-    block = debugger.program.blocks[found.line.block]
+    block = writer.program.blocks[found.line.block]
     if found.line.phase == "update":
         whole = found.line.equation if block.lines[0].name == "gnorm_squared" else found.equation
         target = writer.spelling.name(found.equation.target)
@@ -147,7 +146,7 @@ def to_json(debugger: Debugger, cell: CellAddress, *, top: int | None = None) ->
         "t": cell.t,
         "index": list(cell.index),
         "value": plain(found.value),
-        "equation": equation_text(debugger, cell, found),
+        "equation": equation_text(writer_for(debugger.plan), cell, found),
         "terms": terms,
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.language.expression import (
     Binary,
@@ -47,7 +48,7 @@ class Equation:
     step: int = 0
     accumulate: bool = False
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Name, ...]:
         """The names on the right, in order of appearance."""
         return names(self.expression)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
+from engine.kept import kept
 from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
 from engine.language.equation import TIME, Equation, TableError, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
@@ -221,7 +222,7 @@ class Program:
 
     def at_parameter(self, line: Line, parameter: str | None) -> Equation:
         """An update's line with the names of one parameter put in and sums over parameters written out."""
-        return for_parameter(line.equation, parameter, self.parameters)
+        return _at_parameter(self, line.block, line.index, parameter)
 
     def written(self, name: str, row_t: int | None) -> int:
         """The offset after which the row of a quantity that belongs to step `row_t` is there; −1 when it is there from the start.
@@ -269,7 +270,12 @@ class Program:
                 return None
 
 
-@lru_cache(maxsize=256)
+@kept
+def _at_parameter(program: Program, block: int, index: int, parameter: str | None) -> Equation:
+    return for_parameter(program.blocks[block].lines[index].equation, parameter, program.parameters)
+
+
+@kept
 def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
     """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) is there; −1: from the start."""
     quantity = program.quantities.get(name)
@@ -349,6 +355,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
 
 
+@kept
 def carried_over(program: Program) -> frozenset[str]:
     """The update's quantities that the next iteration reads, but for the parameters themselves."""
     read: set[str] = set()

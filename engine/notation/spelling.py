@@ -39,6 +39,7 @@ class Spelling:
         rest = [name for name in primal if name not in mine]
         self._names = _distinct([*mine, *rest], self._given, reserved)
         self._names[PARAMETER] = notation.parameter
+        self._shown: dict[str, str] = {}
 
     @property
     def layout(self) -> Layout:
@@ -47,6 +48,11 @@ class Spelling:
 
     def name(self, name: str) -> str:
         """What the notation calls a quantity, a parameter, a gradient or a flow."""
+        if name not in self._shown:
+            self._shown[name] = self._spelt(name)
+        return self._shown[name]
+
+    def _spelt(self, name: str) -> str:
         if name in self._names:
             return self._names[name]
         if name in self._given:

@@ -98,15 +98,13 @@ class Writer:
         self.axes = {**axes, "W": (), "dW": (), **dict.fromkeys(values or {}, ())}
         self.timed_names = frozenset(name for name, quantity in program.quantities.items() if quantity.rows)
         self.values = dict(values or {})
+        self._times = {block.lines[0].block: _time(block) for block in program.blocks}
         self._lines: dict[tuple[int, int, int | None], str] = {}
+        self._turned: dict[tuple[int, int], Expression] = {}
 
     def symbols(self, block: Block, t: int | None = None) -> Symbols:
         """The symbols for a block; with `t` given, times are numbers."""
-        time = {Loop.UP: "t", Loop.DOWN: "t", Loop.AT_T: "T"}.get(block.loop)
-        if any(
-            isinstance(node, Sum) and node.axis == TIME for e in block.lines for node in walk(e.equation.expression)
-        ):
-            time = "t"
+        time = self._times[block.lines[0].block]
         return Symbols(
             self.axes, self.timed_names, str(t) if time and t is not None else time, self.values, self.spelling
         )
@@ -119,10 +117,12 @@ class Writer:
         return self._lines[key]
 
     def _line(self, line: Line, t: int | None) -> str:
-        right = line.equation.expression
-        if line.phase != "update":  # where every operation is element by element
-            right = self.spelling.layout.equation(line.equation, self.axes)
-        text = self.expression(right, self.program.blocks[line.block], t)
+        key = line.block, line.index
+        if key not in self._turned:
+            update = line.phase == "update"  # where every operation is element by element
+            layout, equation = self.spelling.layout, line.equation
+            self._turned[key] = equation.expression if update else layout.equation(equation, self.axes)
+        text = self.expression(self._turned[key], self.program.blocks[line.block], t)
         return f"{self.target(line, t)} {assignment(line)} {text}"
 
     def target(self, line: Line, t: int | None = None) -> str:
@@ -146,6 +146,14 @@ class Writer:
     def for_each(self) -> str:
         """The heading of what is done for each parameter."""
         return Loop.PARAMETERS.value.removesuffix(PARAMETER) + self.spelling.name(PARAMETER)
+
+
+def _time(block: Block) -> str | None:
+    """What the step is called in a block; None outside time."""
+    trees = (line.equation.expression for line in block.lines)
+    if any(isinstance(node, Sum) and node.axis == TIME for tree in trees for node in walk(tree)):
+        return "t"
+    return {Loop.UP: "t", Loop.DOWN: "t", Loop.AT_T: "T"}.get(block.loop)
 
 
 def assignment(line: Line) -> str:

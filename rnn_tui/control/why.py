@@ -51,7 +51,7 @@ class WhyPage(Page):
     def fill(self, frame: Frame) -> Frame:
         debugger, cell = self.desk.debugger, self._path[-1]
         found = why(debugger, cell)
-        equation = equation_text(debugger, cell, found, self.desk.notation)
+        equation = equation_text(self.desk.writer, cell, found)
         edited = put_in(debugger, cell)
         reason = edited or zero_reason(debugger, cell, found)
         follow = self.desk.selection.follow

@@ -32,7 +32,7 @@ PROJECTED = Cell(
 def test_what_is_on_the_way_from_step_to_step_is_recurrent(cell: str | Cell, names: list[str]) -> None:
     rng = np.random.default_rng(0)
     tape = record(Network(inputs=2, outputs=2, hidden=4, cell=cell), rng.normal(size=(3, 4, 2)), np.array([0, 1, 1]))
-    assert recurrent(tape.plan.program) == names
+    assert list(recurrent(tape.plan.program)) == names
     assert list(spectra(tape)) == names
 
 
