@@ -1,4 +1,4 @@
-"""From objects of a program (a network or PyTorch's modules, arrays or tensors) to a debugger ready to step."""
+"""Debugging objects in memory: from a network (or PyTorch modules) and arrays (or tensors) to a debugger ready to step."""
 
 from __future__ import annotations
 

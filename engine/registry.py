@@ -1,8 +1,9 @@
 """The names that options choose from, in the order in which help and messages list them; the first one is the default.
 
-What stands under a name is in its table: `engine.tables.cells.CELLS`, `engine.language.functions.ACTIVATIONS`, `engine.tables.heads.HEADS`,
-`engine.tables.optimizers.OPTIMIZERS`, `engine.notation.tables.NOTATIONS`. The names stand here as well because the command line answers
-wrong use and `--help` before NumPy, which the tables need, is loaded. A test compares the two. Standard library only.
+What stands under a name is in its table: `engine.tables.cells.CELLS`, `engine.language.functions.ACTIVATIONS`,
+`engine.tables.heads.HEADS`, `engine.tables.optimizers.OPTIMIZERS`, `engine.notation.tables.NOTATIONS`. The names are
+repeated here because the command line answers wrong use and `--help` before NumPy, which the tables need, is loaded. A
+test compares the two. Standard library only.
 """
 
 from __future__ import annotations

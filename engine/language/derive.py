@@ -1,7 +1,8 @@
-"""From the equations of the forward pass to those of the backward pass, by the chain rule, line by line.
+"""Automatic differentiation of equations: from the lines of the forward pass to those of the backward pass, by the chain rule.
 
-The order is a textbook's: the equations of a step in reverse, each with the gradient of what it wrote; then the input's gradient,
-the parameters', and last what flows to the step before (written into row t−1).
+The order is that of a textbook: for each equation of a step, last one first, the gradient of the quantity it writes;
+then the gradients of the input and of the parameters; last the gradient that flows to the step before (written into row
+t−1).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SUFFIXES = (OUT, NEXT, FULL, CUT)
 
 def whole(name: str) -> str:
     """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut); a name itself when it is no flow."""
-    suffix = next((each for each in SUFFIXES if name.startswith("d") and name.endswith(each)), "")
+    suffix = next((ending for ending in SUFFIXES if name.startswith("d") and name.endswith(ending)), "")
     return name.removesuffix(suffix)
 
 
@@ -33,7 +34,7 @@ def gradient(name: str) -> str:
 
 @dataclass
 class _Received:
-    """What every name has received so far, path by path."""
+    """The gradient contributions that every quantity has received so far, one for each path."""
 
     same_step: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
     from_next: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
@@ -55,14 +56,14 @@ def backward(
     accumulate: bool = False,
     cut: Expression | None = None,
 ) -> list[Equation]:
-    """The backward equations of one block of forward equations, which comes in sections: a step's own lines, its read-out's.
+    """The backward equations of one block of forward equations, given in sections: the lines of a step, those of its read-out.
 
-    `states` are carried from step to step; `outer` are quantities of another block that this one reads (their gradient is written
-    here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs once a time step, so that
-    its parameter gradients are sums. A quantity whose gradient comes both from its own step and from the next gets both flows and
-    their sum as lines; with one source only, that line writes the gradient itself. With `cut`, what flows to the step before is
-    written whole, then the part that truncation takes away (`cut`, in which `flow_prev` stands for the whole and `cut_off_prev` for that
-    part), then the rest.
+    `states` are carried from step to step; `outer` are quantities of another block that this one reads (their gradient
+    is written here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs
+    once a time step, so that its parameter gradients are sums. Where a gradient comes both from the same step and from
+    the next, both flows and their sum are lines; with one source only, that line writes the gradient itself. With
+    `cut`, what flows to the step before is written whole, then the part that truncation takes away (`cut`, in which
+    `flow_prev` stands for the whole and `cut_off_prev` for that part), then the rest.
     """
     states, inputs, parameters = tuple(states), tuple(inputs), tuple(parameters)
     forward = [equation for section in sections for equation in section]
@@ -84,7 +85,7 @@ def backward(
             elif paths:
                 lines.append(Equation(gradient(target), total(paths)))
             elif target not in states and target != root:
-                continue  # nothing reads it on the way to the loss: it is only shown
+                continue  # the loss does not depend on it: it is only shown
             start: Expression = Number(1) if target == root else Name(gradient(target))
             for name, path in contributions(current.expression, start, adjoint_axes):
                 received.add(name, substitute(path, aliases))
@@ -102,16 +103,16 @@ def backward(
 
 
 def _handed_back(adjoint: str, flow: str, expression: Expression, cut: Expression | None) -> list[Equation]:
-    """The lines that write what a state's gradient receives from this step, in the row of the step before."""
+    """The lines that write what this step sends back to a state's gradient, in the row of the step before."""
     if cut is None:
         return [Equation(flow, expression, step=-1)]
-    own: dict[Expression, Expression] = {
+    named: dict[Expression, Expression] = {
         Name("flow", -1): Name(adjoint + FULL, -1),
         Name("cut_off", -1): Name(adjoint + CUT, -1),
     }
     rest = Binary("-", Name(adjoint + FULL, -1), Name(adjoint + CUT, -1))
     return [
         Equation(adjoint + FULL, expression, step=-1),
-        Equation(adjoint + CUT, substitute(cut, own), step=-1),
+        Equation(adjoint + CUT, substitute(cut, named), step=-1),
         Equation(flow, rest, step=-1),
     ]

@@ -1,4 +1,4 @@
-"""Equations: what a line computes, over which axes, and what its derivative contributes to everything it reads.
+"""Equations: the shapes of a line's values, and its derivative with respect to every name that it reads.
 
 The rules for sums, products and matrix products are the chain rule for row vectors: with G = dL/d(left side),
 d(A + B) gives G to both, d(A ⊙ B) gives G ⊙ B and G ⊙ A, d(A·B) gives G·Bᵀ and Aᵀ·G (Goodfellow, Bengio, Courville: Deep Learning,
@@ -114,9 +114,9 @@ def needs_column(operand: Axes, result: Axes) -> bool:
 def contributions(
     expression: Expression, adjoint: Expression, known: Mapping[str, Axes]
 ) -> Iterator[tuple[Name, Expression]]:
-    """What each name in `expression` receives when its value receives `adjoint`: one pair for every path.
+    """The gradient that each name in `expression` receives when dL/d(expression) is `adjoint`: one pair for every path.
 
-    Two paths into one name come as two pairs, in the order in which they stand; adding them up is the caller's business.
+    Two paths into one name give two pairs, in the order in which they stand; the caller adds them up.
     """
     adjoint = _reduced(adjoint, infer(expression, known), known)
     match expression:

@@ -1,6 +1,6 @@
-"""The value of a tree, node by node in the plainest way.
+"""Evaluates an expression node by node, in the plainest way.
 
-It serves pictures and explanations of single lines, and it is the reference that the compiled plan is tested against.
+Pictures and explanations of single lines are computed this way; the compiled plan is tested against it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from engine.language.operators import OPERATORS
 def evaluate(expression: Expression, lookup: Callable[[Name], Any], axes: Mapping[str, Axes] | None = None) -> Any:
     """The value of `expression`, names looked up by `lookup` (arrays at one time step, batch first; or numbers).
 
-    Under a sum over all time steps, what `lookup` is asked for is a name with the step itself in place of a distance.
+    Inside a sum over all time steps `lookup` gets names whose `step` is the step itself, not a distance.
 
-    `axes` are those of every name: a value a sample (B,) beside a row a sample (B, H) needs `[:, None]`, which shapes alone cannot tell;
-    without `axes` operands must fit as NumPy has it.
+    `axes` are those of every name: one value per sample, (B,), beside one row per sample, (B, H), needs `[:, None]`,
+    which shapes alone cannot tell; without `axes` operands must broadcast as NumPy does it.
     """
     match expression:
         case Number(value=value):

@@ -1,8 +1,8 @@
-"""The functions an equation may call: their numbers, and, written by hand as in a textbook, their derivatives.
+"""The functions that an equation may call, with derivatives written by hand as in a textbook.
 
-Each works on arrays whose first axis is the batch and takes `out`, so that the compiled plan can write in place. A derivative is an
-expression in `u` (the first argument) and `v` (the second); where the function's own value appears in it, the equation that computes
-that value lends its name, so the derivative of `a = tanh(z)` reads `1 − a²`.
+Each works on arrays whose first axis is the batch and takes `out`, so that the compiled plan can write in place. A
+derivative is an expression in `u` (the first argument) and `v` (the second); where the function's value appears in it,
+the name of the quantity that holds that value is used, so the derivative of `a = tanh(z)` reads `1 − a²`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Function:
 
 
 def _sigmoid(u: Array, out: Array | None = None) -> Array:
-    # 1/(1+exp(−u)) overflows for large −u; this is the same function and does not.
+    # 1/(1+exp(−u)) overflows for large −u; this is the same function without overflow.
     result = np.multiply(u, 0.5, out=out)
     np.tanh(result, out=result)
     result *= 0.5
@@ -252,20 +252,20 @@ FUNCTIONS: dict[str, Function] = {
         ),
         Function("ones", _ones, _same, "np.ones_like({0})", "1"),
         Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
-        # Of updates only, through which nothing flows back.
+        # Used in updates only, through which nothing flows back.
         Function("sqrt", _sqrt, _same, "np.sqrt({0})", "√({0})"),
         Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
         Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),
-        # What a loss further on than the window reaches would add to a flow: its own gradient, carried back step by step.
+        # With a truncation window: what a loss just out of reach would add to a flow, its gradient carried back step by step.
         Function("carried", _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
     )
 }
 
 
 def compute_name(function: str) -> str:
-    """What compiled source calls a function's `compute`: a name that nothing else there can have."""
+    """The name of a function's `compute` in compiled source; no quantity can have it."""
     return f"f_{function}"
 
 
 COMPUTE: Mapping[str, Callable[..., Array]] = {compute_name(f.name): f.compute for f in FUNCTIONS.values()}
-"""What that name stands for."""
+"""What compiled source may call, by these names."""

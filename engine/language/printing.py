@@ -1,8 +1,10 @@
-"""The writer of trees: one walk that knows which parentheses the meaning needs, and a `Syntax` for what is written.
+"""Writes an expression as text: one function that knows where parentheses are needed, and a `Syntax` that says how
+leaves and operators look.
 
-There are three: symbols of a textbook (`engine.notation.Symbols`), a NumPy program that people read (`engine.codegen.source`), and
-Python for one line of a backward pass that a mistake has altered (`engine.doctor.mistakes`). The last two share `NumpySyntax`. The
-compiled plan writes calls into arrays and no expressions (`engine.recording.emit`); of this file it needs only NumPy's words.
+There are three syntaxes: symbols of a textbook (`engine.notation.Symbols`), a NumPy program that people read
+(`engine.codegen.source`), and Python for one line of a backward pass that a mistake has altered
+(`engine.doctor.mistakes`). The last two share `NumpySyntax`. The compiled plan writes calls into arrays and no
+expressions (`engine.recording.emit`); of this file it needs only NumPy's words.
 """
 
 from __future__ import annotations
@@ -78,8 +80,8 @@ def _show(expression: Expression, syntax: Syntax) -> tuple[str, int]:
 
 
 def _bracketed(expression: Expression, level: int, syntax: Syntax) -> str:
-    text, own = _show(expression, syntax)
-    return text if own >= level else f"({text})"
+    text, binding = _show(expression, syntax)
+    return text if binding >= level else f"({text})"
 
 
 _NAME = re.compile(r"\w+(\[[^\[\]]*\])?")
@@ -87,7 +89,7 @@ _NAME = re.compile(r"\w+(\[[^\[\]]*\])?")
 
 
 class NumpySyntax:
-    """NumPy's words. What a name stands for and how a function is called is each program's own matter."""
+    """Operators as NumPy writes them; names and function calls are left to subclasses."""
 
     minus = "-"
 
@@ -123,5 +125,5 @@ def upright(text: str) -> str:
 
 
 def atom(text: str) -> str:
-    """A text as something that an index or an attribute may follow."""
+    """A text that an index or an attribute may follow: in parentheses where it needs them."""
     return text if _NAME.fullmatch(text) else f"({text})"

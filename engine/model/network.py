@@ -86,11 +86,11 @@ class Network:
         Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
         InputError for several layers, two directions and projections. The modules are copied: training here does not train them.
         """
-        found = options_of(rnn, linear)
-        twice = next((name for name in options if name in found and name != "dtype"), None)
+        arguments = options_of(rnn, linear)
+        twice = next((name for name in options if name in arguments and name != "dtype"), None)
         if twice is not None:
             raise InputError(f"{twice} is the modules'; leave it away")
-        return cls(**{**found, **options})
+        return cls(**{**arguments, **options})
 
     @property
     def table(self) -> Cell:
@@ -148,7 +148,9 @@ def initial_parameters(
     """
     rng = np.random.default_rng(seed)
     bound = scale / np.sqrt(sizes["H"])
-    return {name: rng.uniform(-bound, bound, size=tuple(sizes[axis] for axis in own)) for name, own in axes.items()}
+    return {
+        name: rng.uniform(-bound, bound, size=tuple(sizes[axis] for axis in letters)) for name, letters in axes.items()
+    }
 
 
 def choose(option: str, value: str, allowed: Mapping[str, Any]) -> Any:

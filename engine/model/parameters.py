@@ -1,8 +1,9 @@
-"""From arrays by name to a cell's parameters: which array holds which of them, in which shape, and how it is turned round.
+"""From arrays in a file to a cell's parameters: which array holds which parameter, in which shape, and whether it is transposed.
 
-Arrays carry our own names, or those of PyTorch's state_dict: `weight_ih` (gates·H, D), `weight_hh` (gates·H, H), `bias_ih` and `bias_hh`
-(gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors are columns there; and one linear layer's
-`weight` (C, H) and `bias` (C,). The names and shapes alone say which cell it is; every refusal is an InputError about one array.
+Arrays carry the engine's names, or those of PyTorch's state_dict: `weight_ih` (gates·H, D), `weight_hh` (gates·H, H),
+`bias_ih` and `bias_hh` (gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors
+are columns there; and one linear layer's `weight` (C, H) and `bias` (C,). The names and shapes alone say which cell it
+is; every refusal is an InputError about one array.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _WEIGHT, _BIAS = "weight", "bias"
 
 @dataclass(frozen=True)
 class Piece:
-    """Where a parameter lies: an array, of it the rows [low, high) or all, and whether it is transposed, or a vector as a column."""
+    """Where a parameter is stored: the array, its rows [low, high) or all of them; transposed or not; as a column, for a vector."""
 
     array: str
     rows: tuple[int, int] | None = None
@@ -80,7 +81,7 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
 
 
 def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    cell = max(cells, key=lambda each: len(shapes.keys() & each.parameters.keys()))
+    cell = max(cells, key=lambda candidate: len(shapes.keys() & candidate.parameters.keys()))
     axes = {**cell.parameters, **READ_OUT}
     if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
         raise InputError(
@@ -89,17 +90,17 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
         )
     refuse_unused(shapes, axes)
     sizes = _sizes(shapes, axes)
-    for name, own in axes.items():
-        _check(shapes, name, own, sizes, f"the cell {cell.name}")
+    for name, letters in axes.items():
+        _check(shapes, name, letters, sizes, f"the cell {cell.name}")
     return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes)
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
-    """The length of every axis, as most arrays have it: the odd one out is the one to complain about."""
+    """The length of every axis, as most arrays have it: the array that differs from the rest is reported."""
     votes: dict[str, Counter[int]] = {}
-    for name, own in axes.items():
-        if len(shapes.get(name, ())) == len(own):
-            for axis, length in zip(own, shapes.get(name, ()), strict=True):
+    for name, letters in axes.items():
+        if len(shapes.get(name, ())) == len(letters):
+            for axis, length in zip(letters, shapes.get(name, ()), strict=True):
                 if length:
                     votes.setdefault(axis, Counter())[length] += 1
     return {axis: counted.most_common(1)[0][0] for axis, counted in votes.items()}
@@ -133,8 +134,8 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
 
 
 def _recurrent(shapes: Shapes) -> dict[str, str]:
-    """The recurrent layer's arrays by what they hold; what is more than one layer in one direction is refused."""
-    found: dict[str, str] = {}
+    """The recurrent layer's arrays by what they hold; more than one layer or direction is refused."""
+    arrays: dict[str, str] = {}
     for name in shapes:
         match = _RECURRENT.fullmatch(name)
         if match is None:
@@ -148,19 +149,19 @@ def _recurrent(shapes: Shapes) -> dict[str, str]:
                 raise InputError(
                     f"{word} ({clean(name, 60)}); take a network of one layer in one direction, without projections"
                 )
-        if match["kind"] in found:
-            both = f"{clean(found[match['kind']], 60)} and {clean(name, 60)}"
+        if match["kind"] in arrays:
+            both = f"{clean(arrays[match['kind']], 60)} and {clean(name, 60)}"
             raise InputError(f"it has two recurrent networks ({both}); save one of them, with its linear layer")
-        found[match["kind"]] = name
-    return found
+        arrays[match["kind"]] = name
+    return arrays
 
 
 def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Cell]) -> tuple[Cell, int]:
     """The cell that has as many gates, and its H; the square blocks of weight_hh tell both."""
     for kind in ("weight_ih", "weight_hh"):
         if kind not in recurrent:
-            there = clean(next(iter(recurrent.values())), 60)
-            raise InputError(f"beside {there} an array {kind}_l0 is missing; save the whole state_dict")
+            array = clean(next(iter(recurrent.values())), 60)
+            raise InputError(f"beside {array} an array {kind}_l0 is missing; save the whole state_dict")
     name = recurrent["weight_hh"]
     shape = shapes[name]
     known = [cell for cell in cells if cell.torch]
@@ -176,7 +177,7 @@ def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Ce
 
 
 def _linear(shapes: Shapes, recurrent: Iterable[str], hidden: int) -> tuple[str, str]:
-    """The names of the one linear layer's weight and bias (which need not be there)."""
+    """The names of the one linear layer's weight and bias (which may be missing)."""
     weights = [name for name in shapes if name.endswith(_WEIGHT) and name not in set(recurrent)]
     fitting = [name for name in weights if len(shapes[name]) == 2 and shapes[name][1] == hidden]
     if len(fitting) > 1:
@@ -184,8 +185,8 @@ def _linear(shapes: Shapes, recurrent: Iterable[str], hidden: int) -> tuple[str,
             f"it has two linear layers ({clean(fitting[0], 60)} and {clean(fitting[1], 60)}); save one of them"
         )
     if not fitting:
-        there = f" ({clean(weights[0], 60)} has shape {shapes[weights[0]]})" if weights else ""
-        raise InputError(f"the linear layer is missing: its weight needs the shape (C, {hidden}){there}")
+        place = f" ({clean(weights[0], 60)} has shape {shapes[weights[0]]})" if weights else ""
+        raise InputError(f"the linear layer is missing: its weight needs the shape (C, {hidden}){place}")
     return fitting[0], fitting[0].removesuffix(_WEIGHT) + _BIAS
 
 
@@ -196,8 +197,8 @@ def _check(shapes: Shapes, name: str, axes: Axes, sizes: Mapping[str, int], need
     expected = tuple(sizes.get(axis, axis) for axis in axes)
     if shapes.get(name) == expected:
         return
-    found = f"has shape {shapes[name]}" if name in shapes else "is missing"
-    raise InputError(f"{clean(name, 60)} {found}; {needed_by} needs it in shape {_text(expected)}")
+    problem = f"has shape {shapes[name]}" if name in shapes else "is missing"
+    raise InputError(f"{clean(name, 60)} {problem}; {needed_by} needs it in shape {_text(expected)}")
 
 
 def refuse_unused(shapes: Shapes, used: Iterable[str]) -> None:

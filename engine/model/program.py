@@ -108,7 +108,7 @@ class Point:
 class Program:
     """All lines of one iteration for a network and a number of time steps T.
 
-    `quantities` are what forward, loss and backward record; `updates` are the update's own, with the parameters' names put in.
+    `quantities` are what forward, loss and backward record; `updates` what the update writes, with the parameters' names put in.
     """
 
     blocks: tuple[Block, ...]
@@ -225,7 +225,7 @@ class Program:
         return _at_parameter(self, line.block, line.index, parameter)
 
     def written(self, name: str, row_t: int | None) -> int:
-        """The offset after which the row of a quantity that belongs to step `row_t` is there; −1 when it is there from the start.
+        """The offset after which the row of a quantity that belongs to step `row_t` has been written; −1 when it is known from the start.
 
         For a gradient that accumulates over time, `row_t` asks for the term of that step; None for the first one.
         """
@@ -237,7 +237,7 @@ class Program:
                     return self.offset(line, t)
             elif row_t in (None, self.steps):
                 return self.offset(line)
-        # The initial state has no step of its own: its gradient is the flow alone.
+        # The initial state is written by no step: its gradient is the flow from step 1 alone.
         return self.written(name + NEXT, 0) if row_t == 0 and name + NEXT in self.quantities else -1
 
     def _locate(self, offset: int) -> tuple[int, int, int]:
@@ -277,9 +277,9 @@ def _at_parameter(program: Program, block: int, index: int, parameter: str | Non
 
 @kept
 def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
-    """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) is there; −1: from the start."""
+    """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) has been written; −1: known from the start."""
     quantity = program.quantities.get(name)
-    if quantity is None:  # a flow that is the whole gradient, or nothing
+    if quantity is None:  # a flow without a line: it is the whole gradient, or zero
         return when_written(program, next(name.removesuffix(s) for s in (OUT, NEXT) if name.endswith(s)))
     if not quantity.rows:
         return np.asarray(program.written(name, None))
@@ -357,7 +357,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
 
 @kept
 def carried_over(program: Program) -> frozenset[str]:
-    """The update's quantities that the next iteration reads, but for the parameters themselves."""
+    """The update's quantities that the next iteration reads, without the parameters."""
     read: set[str] = set()
     for line in program.lines:
         if line.phase == "update":
@@ -373,14 +373,14 @@ def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
 
 
 def _kept_when_padded(line: Equation) -> Equation:
-    """A state's line by which it stays what it was at steps beyond the sample's length."""
+    """A state's line, changed so that the state stays as it was beyond the sample's length."""
     padded = Binary("-", Number(1), Name(MASK))
     kept = Binary("*", padded, Name(line.target, -1))
     return Equation(line.target, Binary("+", Binary("*", Name(MASK), line.expression), kept))
 
 
 def _loss(network: Network, *, masked: bool) -> Equation:
-    """The head's loss summed over all that counts, and averaged over it unless the sum is wanted."""
+    """The head's loss summed over all entries that count, and divided by their number unless the sum is wanted."""
     entry = parse(network.head.loss)
     whole: Expression = Call("sum", (Binary("*", Name(MASK), entry) if masked else entry,))
     every = network.predict == "every"
@@ -400,28 +400,28 @@ def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
     N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before.
     """
     every = network.predict == "every"
-    found = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
+    given = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
     if masked:
-        found.append(Quantity(MASK, ("B",), "T", True))
+        given.append(Quantity(MASK, ("B",), "T", True))
     if every and network.reduction == "mean":
-        found.append(Quantity(ENTRIES, (), "", True))
+        given.append(Quantity(ENTRIES, (), "", True))
     if cuts_flow(network):
-        found.append(Quantity(FLOW_CUT, ("B",), "T", True))
-    return {quantity.name: quantity for quantity in found}
+        given.append(Quantity(FLOW_CUT, ("B",), "T", True))
+    return {quantity.name: quantity for quantity in given}
 
 
 def cuts_flow(network: Network) -> bool:
-    """Whether truncation cuts the whole flow at some steps, rather than each loss's own flow at another place."""
+    """Whether truncation cuts the whole flow at some steps, rather than the flow of each loss at a different one."""
     return network.truncate is not None and (network.truncate_by == "chunk" or network.predict == "last")
 
 
 def carries_losses(network: Network) -> bool:
-    """Whether truncation ends each loss's flow at a place of its own: a window, and a loss at every step."""
+    """Whether truncation ends the flow of each loss at a different step: a window, and a loss at every step."""
     return network.truncate is not None and not cuts_flow(network)
 
 
 def _cut(network: Network) -> Expression | None:
-    """What truncation takes from a flow, which is called `flow_prev`, itself `cut_off_prev`."""
+    """The part of a flow that truncation removes; in this expression the flow is `flow_prev` and that part `cut_off_prev`."""
     if network.truncate is None:
         return None
     if cuts_flow(network):
@@ -447,7 +447,7 @@ def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tu
 
 
 def _updates(blocks: tuple[Block, ...], network: Network) -> dict[str, Quantity]:
-    """What the update's lines write, but for the parameters: for each of them the quantities named after it."""
+    """What the update's lines write besides the parameters: the quantities named after each of them."""
     result: dict[str, Quantity] = {}
     for block in blocks:
         for line in block.lines if block.phase == "update" else ():
@@ -461,7 +461,7 @@ def _updates(blocks: tuple[Block, ...], network: Network) -> dict[str, Quantity]
 
 
 def _primal(name: str, known: Mapping[str, Axes]) -> str:
-    """The quantity whose gradient (or flow) `name` is; itself when it is none."""
+    """The quantity that `name` is the gradient (or a flow) of; `name` itself when it is neither."""
     if name in known:
         return name
     base = name.removeprefix("d")

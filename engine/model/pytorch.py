@@ -1,4 +1,4 @@
-"""PyTorch's modules and tensors by what they can do: torch itself is never imported, and need not be installed."""
+"""Reads PyTorch's modules and tensors by their attributes: torch is never imported and need not be installed."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def as_array(value: Any) -> Array:
 
 
 def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
-    """What torch.nn.RNN, LSTM or GRU and its Linear say of an `engine.Network`: its sizes, cell, activation, dtype and weights.
+    """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU and its Linear stand for: sizes, cell, activation, dtype, weights.
 
-    Raises InputError for what is no such module, and for several layers, two directions and projections.
+    Raises InputError for any other object, and for several layers, two directions and projections.
     """
     arrays = {**_arrays("rnn", rnn), **_arrays("linear", linear)}
-    found = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
     options: dict[str, Any] = {
-        "inputs": found.sizes["D"],
-        "hidden": found.sizes["H"],
-        "outputs": found.sizes["C"],
-        "cell": found.cell,
+        "inputs": weights.sizes["D"],
+        "hidden": weights.sizes["H"],
+        "outputs": weights.sizes["C"],
+        "cell": weights.cell,
         "dtype": str(np.result_type(*arrays.values())),
-        "weights": found.parameters(arrays),
+        "weights": weights.parameters(arrays),
     }
-    if found.cell.has_activation:
+    if weights.cell.has_activation:
         options["activation"] = getattr(rnn, "nonlinearity", "tanh")
     return options
 

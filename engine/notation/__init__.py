@@ -1,4 +1,4 @@
-"""Notations: names and layout. How equations are written on the screen, in generated programs and in files of weights."""
+"""Notations: the names and the array layout of a source, for equations on the screen, generated programs and files of weights."""
 
 from engine.notation.layout import Layout
 from engine.notation.spelling import Spelling

@@ -1,7 +1,8 @@
-"""How arrays lie: samples in rows or in columns, weights as (in, out) or (out, in); and equations rewritten from one into the other.
+"""The layout of arrays: samples in rows or in columns, weights as (in, out) or (out, in); and equations rewritten for a layout.
 
-The engine's own layout is rows: a quantity is (B, n), a weight (in, out), a bias (n,). In columns a quantity is (n, B), a weight
-(out, in), a bias (n, 1). To turn an equation round is to transpose it: (A·B)ᵀ = Bᵀ·Aᵀ, and what is stored turned needs no ᵀ of its own.
+The engine's own layout is rows: a quantity is (B, n), a weight (in, out), a bias (n,). In columns a quantity is (n, B),
+a weight (out, in), a bias (n, 1). An equation is rewritten by transposing it: (A·B)ᵀ = Bᵀ·Aᵀ; an array that is stored
+transposed then needs no ᵀ.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from engine.language.expression import Binary, Call, Derivative, Expression, Nam
 from engine.language.functions import Array, Axes
 
 COLUMN = "column"
-"""The call that a program in rows needs where a value a sample, (B,), stands beside a row a sample: `[:, None]`."""
+"""The call that a program in rows needs where one value per sample, (B,), meets one row per sample: `[:, None]`."""
 
 OF_ROWS = frozenset({"softmax", "cross_entropy", "binary_cross_entropy", "onehot", "sum"})
-"""Functions of a whole row (in columns: column) a sample; all others work element by element."""
+"""Functions of a sample's whole row (in columns: column); all others work element by element."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Layout:
     turned_weights: bool = False
 
     def turns(self, axes: Axes) -> bool:
-        """Whether what has these axes in the engine lies the other way round here."""
+        """Whether an array with these axes in the engine is stored transposed in this layout."""
         return self.turned_weights if len(axes) == 2 and "B" not in axes else self.columns
 
     def shape(self, axes: Axes) -> tuple[str, ...]:
-        """The axes as they lie here, by letter; "1" for the second one of a column."""
+        """The axes in this layout, by letter; "1" for the second one of a column."""
         if len(axes) == 2:
             return axes[::-1] if self.turns(axes) else axes
         return (*axes, "1") if self._is_column(axes) else axes
@@ -44,19 +45,19 @@ class Layout:
         return tuple(1 if letter == "1" else sizes[letter] for letter in self.shape(axes))
 
     def array(self, array: Array, axes: Axes) -> Array:
-        """One of the engine's arrays as it lies here (a view); a time axis in front stays there."""
+        """One of the engine's arrays in this layout (a view); a time axis stays in front."""
         if len(axes) == 2 and self.turns(axes):
             return np.swapaxes(array, -1, -2)
         return array[..., None] if self._is_column(axes) else array
 
     def index(self, index: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
-        """Where a cell of one of the engine's arrays lies here."""
+        """The index in this layout of an entry of one of the engine's arrays."""
         if len(axes) == 2 and self.turns(axes):
             return index[::-1]
         return (*index, 0) if self._is_column(axes) and index else index
 
     def equation(self, equation: Equation, known: Mapping[str, Axes], *, spread: bool = False) -> Expression:
-        """The right-hand side as it is written here; `known` are the axes of every name in the engine.
+        """The right-hand side in this layout; `known` are the axes of every name in the engine.
 
         `spread` adds what NumPy needs, and a textbook does not, where a vector stands beside a matrix.
         """
@@ -66,7 +67,7 @@ class Layout:
     def turned(
         self, expression: Expression, known: Mapping[str, Axes], *, flip: bool, spread: bool = False
     ) -> Expression:
-        """A tree as it is written here; with `flip` its value is the transpose of the engine's."""
+        """A tree in this layout; with `flip` its value is the transpose of the engine's."""
         if self == Layout() and not spread:
             return expression
         return _Turner(self, known, spread).turn(expression, flip)
@@ -83,7 +84,7 @@ class _Turner:
 
     @property
     def native(self) -> bool:
-        """Whether batches lie turned: the way in which a vector fits beside one, and in which functions of rows are applied."""
+        """Whether a batch is stored transposed: that decides how a vector broadcasts beside it, and along which axis softmax works."""
         return self.layout.columns
 
     def turn(self, expression: Expression, flip: bool) -> Expression:
@@ -123,7 +124,7 @@ class _Turner:
         return Binary(node.operator, left, right)
 
     def _beside(self, side: Expression, axes: Axes, whole: Axes) -> Expression:
-        """One side of an element-wise operation; a vector along the first axis of the whole must be laid along it."""
+        """One side of an element-wise operation; a vector along the first axis of the result becomes a column."""
         if not self.spread or not needs_column(axes, whole):
             return side
         if self.layout.columns:
@@ -131,9 +132,11 @@ class _Turner:
         return self._upright(side)
 
     def _upright(self, side: Expression) -> Expression:
-        """A vector as a column of one number a row: its own vectors are, numbers stay."""
+        """A vector as a column, (n, 1); so are the vectors inside it, numbers stay as they are."""
         if isinstance(side, Binary) and side.operator != "@":
-            sides = [self._upright(each) if infer(each, self.known) else each for each in (side.left, side.right)]
+            sides = [
+                self._upright(operand) if infer(operand, self.known) else operand for operand in (side.left, side.right)
+            ]
             return Binary(side.operator, *sides)
         return Call(COLUMN, (side,))
 
@@ -143,6 +146,6 @@ class _Turner:
             return Call("sum", (self.turn(node.operand, self.native),))
         if len(axes) != 2 or not self.layout.columns:
             return Sum(node.axis, self.turn(node.operand, self.native), node.position)
-        # What stays of a batch is (n, 1) or (B,); of a weight it must become a column, so the axis that goes is the last.
+        # A sum of a batch leaves (n, 1) or (B,); one of a weight must leave a column, so the axis summed over is the last.
         flip = True if "B" in axes else node.position == 0
         return Sum(node.axis, self.turn(node.operand, flip), 1 - node.position if flip else node.position)

@@ -1,4 +1,4 @@
-"""A notation applied to one program: the name of every quantity and parameter in it, and back."""
+"""A notation applied to one program: from the engine's names to the notation's, and back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _DERIVED = ("d", "m", "v")  # a gradient, and the optimizers' moments
 class Spelling:
     """The names of a notation for the quantities of a program (none: the engine's own).
 
-    The cell's names go before those of the read-out: where a source uses one letter for both, the read-out keeps the engine's. What is
-    `reserved` names nothing.
+    The cell's names go before those of the read-out: where a source uses one letter for both, the read-out keeps the
+    engine's. `reserved` names are not given to anything.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class Spelling:
         reserved: frozenset[str] = frozenset(),
     ) -> None:
         self.notation = notation
-        own = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
-        self._given: Mapping[str, str] = {**notation.names, **own}
+        cell_names = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
+        self._given: Mapping[str, str] = {**notation.names, **cell_names}
         self._all = _names(program)
         primal = primal_names(program) if program is not None else ()
-        mine = [name for name in primal if name not in notation.names or name in own]
+        mine = [name for name in primal if name not in notation.names or name in cell_names]
         rest = [name for name in primal if name not in mine]
         self._names = _distinct([*mine, *rest], self._given, reserved)
         self._names[PARAMETER] = notation.parameter
@@ -43,7 +43,7 @@ class Spelling:
 
     @property
     def layout(self) -> Layout:
-        """How the arrays lie."""
+        """The layout of the arrays."""
         return self.notation.layout
 
     def name(self, name: str) -> str:
@@ -71,7 +71,7 @@ class Spelling:
         return self.notation.kept.get(shown, shown)
 
     def own(self, text: str) -> str:
-        """A text that people typed with the notation's names, in the engine's; other words stay as they are."""
+        """A text typed with the notation's names, rewritten with the engine's; other words stay as they are."""
         return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), text)
 
     @cached_property
@@ -89,7 +89,7 @@ class Spelling:
 
 
 def primal_names(program: Program) -> tuple[str, ...]:
-    """What the forward pass reads and writes, and the parameters: everything that others are gradients and flows of."""
+    """What the forward pass reads and writes, and the parameters: everything that has a gradient."""
     later = {line.name for line in program.lines if line.phase in ("backward", "update")}
     return (*(name for name in program.quantities if name not in later), *program.parameters)
 
@@ -99,7 +99,7 @@ def _names(program: Program | None) -> Iterable[str]:
 
 
 def _distinct(names: Iterable[str], given: Mapping[str, str], reserved: frozenset[str]) -> dict[str, str]:
-    """A name each, no two alike: the given one, else its own, else that with a line under it."""
+    """A name for each, no two alike: the given one, else the engine's, else that followed by an underscore."""
     result: dict[str, str] = {}
     for name in names:
         choices = (given.get(name, name), name, name + "_")

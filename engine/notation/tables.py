@@ -1,4 +1,4 @@
-"""The notations: what each source calls things, and how its arrays lie. A cell's own names stand in the cell's file.
+"""The notations: the names and the array layout of each source. The names of a cell's quantities stand in the cell's file.
 
 * ng: Andrew Ng's letters (Deep Learning Specialization, course 5), one sample a row: the engine's own names.
 * pytorch: the symbols of torch.nn.RNN, LSTM, GRU and Linear; weights are (out, in), samples are rows, arrays have state_dict's names.

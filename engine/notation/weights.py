@@ -1,4 +1,4 @@
-"""Weights in a notation's names and layout: which arrays there are, and how a network's parameters come from them."""
+"""Weights in a notation's names and layout: which arrays a file holds, and how a network's parameters are made from them."""
 
 from __future__ import annotations
 
@@ -33,24 +33,23 @@ def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) 
     Raises InputError as `recipe_in` does.
     """
     table = CELLS[cell] if isinstance(cell, str) else cell
-    found = {name: np.asarray(array) for name, array in arrays.items()}
-    return recipe_in(notation, {name: array.shape for name, array in found.items()}, (table,)).parameters(found)
+    given = {name: np.asarray(array) for name, array in arrays.items()}
+    return recipe_in(notation, {name: array.shape for name, array in given.items()}, (table,)).parameters(given)
 
 
 def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    """How arrays of these shapes, by a notation's names and as they lie in it, are the parameters of one of the cells.
-
-    Arrays under the engine's own names or PyTorch's are taken as what they are in any notation. Biases that are not there are zero; of
-    several cells whose weights are all there it is the one that has most.
-    Raises InputError, one sentence about one array, when they are neither.
+    """How arrays of these shapes, in a notation's names and layout, are the parameters of one of the cells. Arrays
+    under the engine's or PyTorch's names are accepted in any notation. Missing biases are zero; where the weights of
+    several cells are complete, the cell with most weights is taken. Raises InputError, one sentence about one array,
+    when nothing fits.
     """
-    own = NOTATIONS[notation]
-    if not own.layout.columns:  # the names are the engine's own, or PyTorch's
+    chosen = NOTATIONS[notation]
+    if not chosen.layout.columns:  # the names are the engine's, or PyTorch's
         return recipe(shapes, cells)
-    spelled = [(_spelling(own, cell), cell) for cell in cells]
-    there = [each for each in spelled if all(name in shapes for name in _matrices(*each))]
-    if there:
-        return _recipe(*max(there, key=lambda each: len(_matrices(*each))), shapes)
+    spelled = [(_spelling(chosen, cell), cell) for cell in cells]
+    complete = [pair for pair in spelled if all(name in shapes for name in _matrices(*pair))]
+    if complete:
+        return _recipe(*max(complete, key=lambda pair: len(_matrices(*pair))), shapes)
     try:
         return recipe(shapes, cells)
     except InputError as error:
@@ -64,7 +63,7 @@ def _spelling(notation: Notation, cell: Cell) -> Spelling:
 
 
 def _matrices(spelling: Spelling, cell: Cell) -> list[str]:
-    """The arrays that must be there: biases need not."""
+    """The arrays that must be given: all but the biases."""
     axes = {**cell.parameters, **READ_OUT}
     return [spelling.name(name) for name in axes if len(axes[name]) > 1]
 
@@ -74,20 +73,20 @@ def _recipe(spelling: Spelling, cell: Cell, shapes: Shapes) -> WeightsRecipe:
     axes: dict[str, Axes] = {**cell.parameters, **READ_OUT}
     refuse_unused(shapes, (spelling.name(name) for name in axes))
     pieces: dict[str, tuple[Piece, ...]] = {}
-    for parameter, own in sorted(axes.items(), key=lambda entry: -len(entry[1])):
-        name, lying = spelling.name(parameter), layout.shape(own)
-        if name not in shapes:  # a bias: the weights are all there
+    for parameter, letters in sorted(axes.items(), key=lambda entry: -len(entry[1])):
+        name, lying = spelling.name(parameter), layout.shape(letters)
+        if name not in shapes:  # a bias: the weights are complete
             pieces[parameter] = ()
             continue
         shape = shapes[name]
         column = lying[1:] == ("1",) and len(shape) == 2
-        _check(name, shape, lying if column or len(own) == 2 else own, sizes, spelling.notation.name)
-        pieces[parameter] = (Piece(name, None, layout.turns(own) and len(own) == 2, column),)
+        _check(name, shape, lying if column or len(letters) == 2 else letters, sizes, spelling.notation.name)
+        pieces[parameter] = (Piece(name, None, layout.turns(letters) and len(letters) == 2, column),)
     return WeightsRecipe(cell, {name: pieces[name] for name in axes}, sizes)
 
 
 def _check(name: str, shape: tuple[int, ...], lying: tuple[str, ...], sizes: dict[str, int], notation: str) -> None:
-    """The array has the axes it should, in sizes that agree with those before; `sizes` learns from it."""
+    """Checks that the array has the axes it should, in sizes that agree with `sizes`, which is extended by its own."""
     fits = len(shape) == len(lying)
     for size, letter in zip(shape, lying, strict=False):
         fits = fits and size > 0 and size == (1 if letter == "1" else sizes.setdefault(letter, size))

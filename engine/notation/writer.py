@@ -1,4 +1,4 @@
-"""How equations are written on the screen: symbols and subscripts, in the names and the layout of a notation."""
+"""Writes equations for the screen: symbols and subscripts, in the names and the layout of a notation."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Writer:
         return Symbols(self.axes, self.timed_names, "t", spelling=self.spelling).name(Name(name))
 
     def expression(self, expression: Expression, block: Block, t: int | None = None) -> str:
-        """A tree as text, in a block; the tree is written as it stands, see `Layout.turned`."""
+        """A tree as text, in a block; the tree is not rewritten for the layout, see `Layout.turned`."""
         return show(expression, self.symbols(block, t))
 
     def title(self, block: Block) -> str:

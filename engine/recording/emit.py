@@ -1,11 +1,12 @@
-"""Writes the Python source of a plan: one NumPy call a node, results in place, scratch arrays where a node needs one.
+"""Writes the Python source of a plan: one NumPy call per node, results written in place, scratch arrays where a node needs one.
 
 A line is emitted in one of two settings that differ only in what a name stands for: one step (`z[t]`), or a block of consecutive
 steps seen as one bigger batch (`z[low:high]` with its first two axes joined).
 
-Small products are slow, so at one step those that belong together are made at once. Products with the same left side
-(`h_prev @ Whi`, `h_prev @ Whf`, …) are one product with the matrices side by side, of which each line takes its columns. The products
-that a line adds up (`dzi @ Whi.T + dzf @ Whf.T + …`) are one product of the left sides side by side with the matrices one upon another.
+Many small matrix products are slow, so at one step those that share a side are computed as one. Products with the same
+left side (`h_prev @ Whi`, `h_prev @ Whf`, …) become one product with the matrices side by side; each line takes its
+columns. The products that a line adds up (`dzi @ Whi.T + dzf @ Whf.T + …`) become one product of the left sides, side
+by side, with the matrices stacked.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class Emitter:
             self._line(equation, operator)
         backwards = "[::-1]" if reverse else ""
         sources = ", ".join(f"{source}{backwards}" for source in self.rows.values())
-        each = f"{', '.join(self.rows)}, in zip({sources})" if self.rows else "_ in range(low, high)"
-        self.body.insert(position, f"    for {each}:")
+        variables = f"{', '.join(self.rows)}, in zip({sources})" if self.rows else "_ in range(low, high)"
+        self.body.insert(position, f"    for {variables}:")
         self.indent, self.in_loop, self.families, self.made = "    ", False, {}, {}
 
     def compile(self, dtype: str, block_steps: int) -> Runner:
@@ -150,7 +151,7 @@ class Emitter:
                 self._call("copyto", [out, self._value(expression)])
 
     def _apply(self, function: str, operands: list[Expression], out: str, whole: Expression) -> None:
-        """function(*operands, out=out); the first compound operand of the result's own shape is computed in `out` itself."""
+        """function(*operands, out=out); the first compound operand that has the shape of the result is computed in `out` itself."""
         shape = infer(whole, self.axes)
         in_place = function in _IN_PLACE
         values: list[str] = []
@@ -164,7 +165,7 @@ class Emitter:
         columns = [self._column(v, o, shape) if spread else v for v, o in zip(values, operands, strict=True)]
         self._call(function, columns, out)
         for value in values:
-            if value != out:  # what was computed in place belongs to the caller
+            if value != out:  # what was computed in `out` is not scratch
                 self._release(value)
 
     def _value(self, expression: Expression) -> str:
@@ -194,10 +195,10 @@ class Emitter:
     def _compound(self, expression: Expression) -> bool:
         return not isinstance(expression, Name | Number | Transpose) and expression not in self.families
 
-    # Products that are made together
+    # Products that are computed together
 
     def _shared(self, expression: Expression) -> str:
-        """The columns of one product that belong to one of its family; the first one asked for makes them all."""
+        """The columns of the joined product that belong to one product of its family; the first one asked for computes it."""
         if expression not in self.made:
             family = self.families[expression]
             left = family[0].left
@@ -209,7 +210,7 @@ class Emitter:
         return self.made[expression]
 
     def _to_gather(self, expression: Expression) -> list[Binary]:
-        """The addends at one step that are products of rows with a weight matrix, all of them upright or all transposed."""
+        """The addends at one step that are products of rows with a weight matrix, none of them transposed or all of them."""
         products = [p for p in addends(expression) if self._is_product(p) and p not in self.families]
         kinds = {isinstance(p.right, Transpose) for p in products}
         return products if self.in_loop and len(kinds) == 1 else []
@@ -241,7 +242,7 @@ class Emitter:
                 return False
 
     def _families(self, lines: Iterable[Expression]) -> dict[Expression, list[Binary]]:
-        """The products at one step that share their left side, by each of them."""
+        """The products at one step that share their left side: for each of them, the whole family."""
         together: dict[tuple[Expression, bool], list[Binary]] = {}
         for node in dict.fromkeys(node for line in lines for node in walk(line)):
             if self._is_product(node):
@@ -313,7 +314,7 @@ def _matrix(product: Binary) -> str:
 
 
 def _joined(values: dict[str, Array], matrices: tuple[str, ...], transposed: bool, axis: int) -> Array:
-    """Weight matrices side by side (axis 1) or one upon another (0), contiguous; kept among the values, so made once a run."""
+    """Weight matrices side by side (axis 1) or stacked (0), contiguous; kept among the values, so made once a run."""
     key = f"{' | '.join(matrices)} {transposed} {axis}"
     if key not in values:
         parts = [values[name].T if transposed else values[name] for name in matrices]

@@ -1,4 +1,4 @@
-"""What training did, iteration by iteration: loss, accuracy, and how large the gradient was at each time step."""
+"""Figures of each training iteration: loss, accuracy, and the gradient's norm at each time step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.recording.tape import Tape
 from engine.tables.given import MASK
 
 COLUMNS = 512
-"""Time steps kept apart at most; of more, the largest norm of each group is kept."""
+"""The most columns kept for the time steps; of longer sequences the largest norm of each group of steps is kept."""
 
 
 @dataclass(frozen=True, eq=False)

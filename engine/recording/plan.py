@@ -1,9 +1,9 @@
 """The compiler: from the lines of a program to NumPy calls that write into one set of arrays, made once per model, shape and dtype.
 
-Of a loop over time only what depends on the step before runs step by step; the rest runs over many steps at once (`schedule.py`).
-"Many steps at once" means a block of consecutive steps whose bounds belong to the plan. Because the time axis is the first one,
-a block is just a bigger batch: the same emitter serves both. Equal bounds mean equal products, hence equal bits however often a
-block is computed.
+In a loop over time only what depends on the step before runs step by step; the rest runs over many steps at once
+(`schedule.py`). "Many steps at once" means a block of consecutive steps whose bounds belong to the plan. Because the
+time axis is the first one, a block is just a bigger batch: the same emitter serves both. Equal bounds mean equal
+products, hence equal bits however often a block is computed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BLOCK_VALUES = 1 << 18
 
 
 Progress: TypeAlias = Callable[[float], None]
-"""Told what share of a recording is done, block by block; what it raises ends the recording."""
+"""Called after each block with the share of the recording that is done; an exception from it ends the recording."""
 
 ALIGNMENT = 64
 """Bytes: a line of the cache."""
@@ -45,7 +45,7 @@ _THROUGH_TIME = (Loop.UP, Loop.DOWN)
 
 @dataclass(frozen=True)
 class _RowPlace:
-    """Where a recorded array lies: all of them share one piece of memory, which the system hands out in large pages."""
+    """The place of a recorded array in the one piece of memory that all of them share (so that the system uses large pages)."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -153,7 +153,7 @@ class Plan:
         return frozenset(carried(self.looped(loop)))
 
     def writes_step(self, name: str) -> int:
-        """Into which row a loop's line writes a quantity: 0 for that of its own step, −1 for the one before."""
+        """The row into which a loop's line writes a quantity: 0 for that of the same step, −1 for the one before."""
         lines = [line for line in self.program.writers(name) if self.program.blocks[line.block].loop in _THROUGH_TIME]
         return lines[0].equation.step
 
@@ -165,7 +165,7 @@ class Plan:
         forward_from: int = 1,
         progress: Progress | None = None,
     ) -> None:
-        """Runs forward, loss and backward; `forward_from` is the first step to compute, what comes before being there already.
+        """Runs forward, loss and backward; `forward_from` is the first step to compute; the rows before it must be filled already.
 
         Whole blocks are computed, so the rows of the block before that step are computed again, to the same bits. `progress` is told
         the share that is done.
@@ -188,7 +188,9 @@ class Plan:
                     self.run_block(block, values, low, high)
                     report(2)
                 for flow in [name for name in arrays if name.endswith(NEXT)]:
-                    arrays[flow.removesuffix(NEXT)][0] = arrays[flow][0]  # no step of its own, so no other flow
+                    arrays[flow.removesuffix(NEXT)][0] = arrays[flow][
+                        0
+                    ]  # row 0 belongs to no step, so there is no other flow
             elif block.phase == "loss" and self.network.predict == "every":
                 arrays["loss"][...] = 0
                 for low, high in self.bounds:
@@ -213,19 +215,19 @@ class Plan:
             return before[name.name] if name.step < 0 or name.name not in result else result[name.name]
 
         for line, parameter in update_order(self.program):
-            own = self.program.at_parameter(line, parameter)
+            line_here = self.program.at_parameter(line, parameter)
             with np.errstate(all="ignore"):
-                new = np.array(evaluate(own.expression, lookup, self.axes), dtype=self.network.dtype)
+                new = np.array(evaluate(line_here.expression, lookup, self.axes), dtype=self.network.dtype)
             if change is not None:
-                change(own.target, new)
+                change(line_here.target, new)
             new.flags.writeable = False
-            result[own.target] = new
+            result[line_here.target] = new
         return result
 
     def carry_losses(self, block: Block, values: dict[str, Array]) -> None:
         """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
 
-        By linearity one pass over all steps carries the gradient of every loss one step further back, each from its own step.
+        Because this is linear, one pass over all steps carries the gradient of every loss back by one step.
         """
         first, onward = self._carriers
         carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
@@ -244,7 +246,8 @@ class Plan:
 
     @cached_property
     def _carriers(self) -> tuple[Runner, Runner]:
-        """One step back of gradients alone, for all steps at once: first from the logits of each step, then from what arrived."""
+        """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
+        then from what arrived."""
         (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
         needed = closure(carried(block), block.lines, forward=False)
         lines = [
@@ -311,7 +314,7 @@ class Plan:
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
     """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length.
 
-    Raises InputError for checkpoints together with a window of truncation that each step's own loss has.
+    Raises InputError for checkpoints together with a truncation window over a loss at every step.
     """
     if checkpoints and carries_losses(network):
         raise InputError(
@@ -343,7 +346,7 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
 
 
 def _reporter(progress: Progress | None, whole: int) -> Callable[[int], None]:
-    """Counts what is done and tells the share of the whole."""
+    """A function that adds up the steps done and reports the share of the whole."""
     done = 0
 
     def report(more: int) -> None:

@@ -1,4 +1,4 @@
-"""Many time steps in few columns: of each unit the value of largest magnitude among the steps and samples of a column."""
+"""Pools many time steps into few columns: for each unit the value of largest magnitude among the steps and samples of a column."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Pooled:
             int(np.searchsorted(self._starts, first + len(block) - 1, "right")),
         )
         edges = np.maximum(self._starts[columns] - first, 0)
-        for extreme, found in ((np.maximum, self._high), (np.minimum, self._low)):
+        for extreme, extremes in ((np.maximum, self._high), (np.minimum, self._low)):
             of_samples = block[:, 0] if block.shape[1] == 1 else extreme.reduce(block, axis=1)
-            extreme(found[columns], extreme.reduceat(of_samples, edges, axis=0), out=found[columns])
+            extreme(extremes[columns], extreme.reduceat(of_samples, edges, axis=0), out=extremes[columns])
 
     @property
     def values(self) -> Array:

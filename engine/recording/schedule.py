@@ -1,10 +1,10 @@
-"""The lines of a loop over time, taken apart: what runs before the loop, inside it and after it.
+"""Splits the lines of a loop over time into what runs before the loop, inside it and after it.
 
-From the trees alone:
+The expressions alone decide:
 
 * a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
-* of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many steps
-  at once, into the line's own rows (x_t·Wx + ba; the activation's derivative);
+* of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many
+  steps at once, into the rows that the line writes (x_t·Wx + ba; the activation's derivative);
 * the rest runs step by step, written in place.
 """
 
@@ -32,7 +32,7 @@ from engine.model.program import Block, Line, Loop
 
 @dataclass(frozen=True)
 class Parts:
-    """A looped block taken apart: equations before, inside and after the loop over its steps."""
+    """A looped block split into equations before, inside and after the loop over its steps."""
 
     before: list[Equation] = field(default_factory=list[Equation])
     inside: list[tuple[Equation, str]] = field(default_factory=list[tuple[Equation, str]])
@@ -40,7 +40,7 @@ class Parts:
 
 
 def take_apart(block: Block) -> Parts:
-    """Sorts the lines of a looped block by what the carried values need, and hoists what does not change inside the loop."""
+    """Splits a looped block by which lines the carried values need, and moves what does not depend on them out of the loop."""
     handed_on = carried(block)
     depends = closure(handed_on, block.lines, forward=True)
     needed = closure(handed_on, block.lines, forward=False)
@@ -72,18 +72,18 @@ def carried(block: Block) -> set[str]:
 
 def closure(carried: set[str], lines: tuple[Line, ...], *, forward: bool) -> set[str]:
     """Everything in the block that depends on a carried value (forward), or that a carried value depends on."""
-    found = set(carried)
+    needed = set(carried)
     while True:
         more: set[str] = set()
         for line in lines:
             reads = {name.name for name in line.equation.reads}
-            if forward and reads & found:
+            if forward and reads & needed:
                 more.add(line.name)
-            elif not forward and line.name in found:
+            elif not forward and line.name in needed:
                 more |= reads
-        if more <= found:
-            return found
-        found |= more
+        if more <= needed:
+            return needed
+        needed |= more
 
 
 def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equation, str]:
@@ -101,7 +101,7 @@ def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equa
 
 
 def step_by_step(line: Equation) -> Equation:
-    """A line that sums over all steps as one that adds one step's term, or a block's."""
+    """A line that sums over all steps, rewritten to add the term of one step, or of a block."""
 
     def inner(node: Expression) -> Expression | None:
         return node.operand if isinstance(node, Sum) and node.axis == TIME else None

@@ -1,9 +1,10 @@
 """A recording that keeps checkpoints only, and computes a segment of steps again when one of its rows is asked for.
 
-Kept are, at about every √T-th step, the rows that one step hands to the next: states going forward, their gradients going backward, and
-each parameter's gradient as far as it is summed there; further what has no time axis, the read-out's small arrays, and the figures of
-every row that pictures over all steps need (Chen, Xu, Zhang, Guestrin 2016: Training deep nets with sublinear memory cost). A segment is
-a block of the plan, so its rows have the same bits whenever they are computed.
+Kept at about every √T-th step are the rows that one step hands to the next: states going forward, their gradients going
+backward, and each parameter's gradient as far as it is summed there; besides them what has no time axis, the read-out's
+small arrays, and the norms of every row that pictures over all steps need (Chen, Xu, Zhang, Guestrin 2016: Training
+deep nets with sublinear memory cost). A segment is a block of the plan, so its rows have the same bits whenever they
+are computed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ SEGMENTS_KEPT = 4
 
 
 class LazyArray:
-    """What stands for an array, (rows, ...), whose rows are read when they are asked for.
+    """Stands for an array, (rows, ...); its rows are computed again when they are read.
 
-    One row or a slice of rows reads just these; everything else that an array can do is done on all of them put together.
+    Reading one row or a slice of rows computes just these; everything else that an array can do computes all of them.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int, int], Array]) -> None:
@@ -62,7 +63,8 @@ class LazyArray:
 
 @dataclass
 class _Figures:
-    """Of one quantity: every row's norm, each sample's row's norm (rows, B), the largest magnitude, the largest of the smallest row."""
+    """Figures of one quantity: the norm of every row, that of every sample's row (rows, B), the largest magnitude, and
+    that of the smallest row."""
 
     norms: Array
     by_sample: Array
@@ -83,7 +85,7 @@ class _Figures:
 
 
 class Segments(Mapping[str, Array]):
-    """The arrays of a recording by name: what is in time and not kept whole comes as `LazyArray`, which stand for an array."""
+    """The arrays of a recording by name: a quantity in time that is not kept whole is a `LazyArray`."""
 
     def __init__(self, plan: Plan, arrays: dict[str, Array], parameters: Mapping[str, Array]) -> None:
         self.plan = plan
@@ -111,12 +113,12 @@ class Segments(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.plan.program.quantities)
 
-    def where(self, there: Array, name: str) -> Array:
-        """A quantity in time where `there` (rows,), else zero."""
+    def where(self, present: Array, name: str) -> Array:
+        """A quantity in time where `present` (rows,), else zero."""
         whole = self[name]
 
         def read(low: int, high: int) -> Array:
-            rows = np.where(there[low:high, None, None], whole[low:high], 0)
+            rows = np.where(present[low:high, None, None], whole[low:high], 0)
             rows.flags.writeable = False
             return rows
 
@@ -218,7 +220,7 @@ class Segments(Mapping[str, Array]):
         return 0, high - low
 
     def _values(self, number: int, *, again: bool = False) -> dict[str, Array]:
-        """A segment's arrays, filled where they begin; `again`: what is kept already is not written into a second time."""
+        """The arrays of a segment with its initial rows filled; with `again` what is kept already is not written a second time."""
         low, high = self.plan.bounds[number]
         values = dict(self.parameters)
         for name, quantity in self.plan.program.quantities.items():
@@ -288,7 +290,7 @@ def row_norms(rows: Array) -> Array:
     """‖row‖ over all but the first axis, for each row."""
     flat = np.abs(rows.reshape(len(rows), -1)).astype(np.float64, copy=False)
     largest = flat.max(axis=1, initial=0.0)
-    # Squares of large numbers overflow, of small ones vanish: the row's own scale is taken out first.
+    # Squares of large numbers overflow and those of small ones vanish: each row is divided by its largest magnitude first.
     unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
     with np.errstate(all="ignore"):
         scaled = flat / unit[:, None]

@@ -1,4 +1,4 @@
-"""The tape: everything one iteration computed, one read-only array a quantity, time first."""
+"""The tape: everything that one iteration computed, one read-only array per quantity, time first."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ class Tape:
 
     @cached_property
     def updates(self) -> Mapping[str, Array]:
-        """What the update's lines write: the new parameters by their names, and their own quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
+        """What the update's lines write: the new parameters by their names, and the update's quantities (`dWa_clipped`, `vWa`, `gnorm`)."""
         kept = {name: self.before(name) for name in carried_over(self.plan.program)}
         gradients = {gradient(name): value for name, value in self.gradients.items()}
         before = {**self.parameters, **gradients, **kept}
         return MappingProxyType(self.plan.update(before, self.updates_before + 1, self.change_update))
 
     def before(self, name: str) -> Array:
-        """A parameter or a quantity of the optimizer's as the iteration before left it; zero before the first."""
+        """A parameter or an optimizer's quantity as the iteration before left it; zero before the first."""
         if name in self.parameters:
             return self.parameters[name]
         if name in self.kept:
@@ -111,7 +111,7 @@ class Tape:
         """How many entries of all gradients are at the limit of clipping by value, and how many there are."""
         limit = self.plan.network.clip_value
         clipped = [self.updates[f"{gradient(name)}_clipped"] for name in self.parameters] if limit is not None else []
-        return sum(int((np.abs(each) >= limit).sum()) for each in clipped), sum(each.size for each in clipped)
+        return sum(int((np.abs(array) >= limit).sum()) for array in clipped), sum(array.size for array in clipped)
 
     @cached_property
     def padding(self) -> Array | None:
@@ -125,16 +125,16 @@ class Tape:
         """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
         key = name, sample
         if key not in self._norms:
-            found = self.arrays.norms(name, sample) if isinstance(self.arrays, Segments) else None
+            norms_kept = self.arrays.norms(name, sample) if isinstance(self.arrays, Segments) else None
             self._norms[key] = (
-                row_norms(self[name] if sample is None else self[name][:, sample]) if found is None else found
+                row_norms(self[name] if sample is None else self[name][:, sample]) if norms_kept is None else norms_kept
             )
         return self._norms[key]
 
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
-        if name not in self._scales and isinstance(self.arrays, Segments) and (found := self.arrays.scale(name)):
-            self._scales[name] = found
+        if name not in self._scales and isinstance(self.arrays, Segments) and (kept := self.arrays.scale(name)):
+            self._scales[name] = kept
         if name not in self._scales:
             magnitude = np.abs(self[name])
             largest = float(magnitude.max(initial=0.0))
@@ -144,9 +144,10 @@ class Tape:
         return self._scales[name]
 
     def depth(self, name: str) -> float:
-        """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: how far down colours must reach."""
-        if name not in self._depths and isinstance(self.arrays, Segments) and (found := self.arrays.depth(name)):
-            self._depths[name] = found
+        """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: the range that a
+        logarithmic colour scale must cover."""
+        if name not in self._depths and isinstance(self.arrays, Segments) and (kept := self.arrays.depth(name)):
+            self._depths[name] = kept
         if name not in self._depths:
             array = (
                 np.abs(self[name]).reshape(len(self[name]), -1)
@@ -170,7 +171,10 @@ class Tape:
             recorded = [n for n, q in self.plan.program.quantities.items() if q.rows]
             together = recorded if isinstance(self.arrays, Segments) and name in recorded else [name]
             self._pooled.update(
-                {(each, columns, sample): found for each, found in self._pool(together, columns, sample)}
+                {
+                    (quantity, columns, sample): columns_of
+                    for quantity, columns_of in self._pool(together, columns, sample)
+                }
             )
         return self._pooled[key]
 
@@ -209,7 +213,7 @@ class Tape:
         return self._partials[name, t]
 
     def _summed(self, name: str, t: int) -> Array:
-        """`Plan.gradient`, going on from the blocks that were summed the last time: steps are mostly asked for one after another."""
+        """`Plan.gradient`, continued from the sum of the last call: steps are mostly asked for one after another."""
         prepared = self.plan
         values = {**self.arrays, **self.parameters}
         number = (t - 1) // prepared.block_steps
@@ -259,21 +263,21 @@ class Tape:
             )
 
     def _flow(self, name: str) -> Array | None:
-        """A flow that has no line of its own because it is the whole gradient or nothing: da_out, da_next."""
+        """A flow that no line writes because it is the whole gradient or zero: da_out, da_next."""
         for suffix in (OUT, NEXT):
             base = name.removesuffix(suffix)
             if base == name or base not in self.arrays:
                 continue
-            there = np.zeros(len(self.arrays[base]), bool)
+            written = np.zeros(len(self.arrays[base]), bool)
             for line in self.plan.program.writers(base):
                 looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
                 if looped and suffix == NEXT:
-                    there[:-1] = True
+                    written[:-1] = True
                 elif not looped and suffix == OUT:
-                    there[-1] = True
+                    written[-1] = True
             if isinstance(self.arrays, Segments):
-                return self.arrays.where(there, base)
-            result = np.where(there[:, None, None], self.arrays[base], 0)
+                return self.arrays.where(written, base)
+            result = np.where(written[:, None, None], self.arrays[base], 0)
             result.flags.writeable = False
             return result
         return None
@@ -296,9 +300,9 @@ def record(
     """
     inputs, targets = check_batch(network, X, y)
     states = check_initial(network, len(inputs), initial)
-    own = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
+    with_parameters = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
     short = check_lengths(inputs, lengths)
-    prepared = plan(own, *inputs.shape[:2], masked=short is not None)
+    prepared = plan(with_parameters, *inputs.shape[:2], masked=short is not None)
     return record_with(prepared, inputs, targets, initial=states, lengths=short)
 
 
@@ -315,7 +319,8 @@ def record_with(
 ) -> Tape:
     """`record` with a plan made before; X, y and lengths are taken as they are.
 
-    `into` are arrays of the plan's, used again: whatever tape they belonged to is lost. `progress` is told the share that is done.
+    `into` are arrays made by the plan that are used again: the tape that they belonged to is lost. `progress` is told
+    the share that is done.
     """
     arrays = prepared.allocate() if into is None else into
     for array in arrays.values():
@@ -325,7 +330,7 @@ def record_with(
     for name, value in (initial or {}).items():
         arrays[name][0] = value
     values = dict(parameters or prepared.network.weights)
-    with np.errstate(all="ignore"):  # overflow and NaN are what people come to look at
+    with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
         if prepared.checkpoints:
             segments = Segments(prepared, arrays, MappingProxyType(values))
             segments.record(progress)
@@ -370,21 +375,21 @@ def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
         raise InputError(f"X has shape {inputs.shape}, this network needs (samples, time steps, {network.inputs})")
     every = network.predict == "every"
     one_each = inputs.shape[:2] if every else inputs.shape[:1]
-    each = "step of each sample" if every else "sample"
+    unit = "step of each sample" if every else "sample"
     if not network.head.classes:
         if network.outputs == 1 and targets.shape == one_each:
             targets = targets[..., None]
         if targets.shape != (*one_each, network.outputs):
             raise InputError(
-                f"y has shape {targets.shape}, it needs {network.outputs} numbers a {each}: {(*one_each, network.outputs)}"
+                f"y has shape {targets.shape}, it needs {network.outputs} numbers a {unit}: {(*one_each, network.outputs)}"
             )
         if targets.dtype.kind not in "iufb":
             raise InputError(f"y holds {targets.dtype}, the {network.loss} loss needs numbers")
         return inputs, targets
     if targets.shape != one_each:
-        raise InputError(f"y has shape {targets.shape}, it needs one class a {each}: {one_each}")
+        raise InputError(f"y has shape {targets.shape}, it needs one class a {unit}: {one_each}")
     if not np.issubdtype(targets.dtype, np.integer):
-        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {each}'s class")
+        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {unit}'s class")
     low, high, classes = targets.min(), targets.max(), network.head.class_count(network.outputs)
     if low < 0 or high >= classes:
         raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {classes - 1}")

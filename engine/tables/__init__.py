@@ -1,1 +1,1 @@
-"""The equations themselves: cells, heads and optimizers, and the checks that a table of one's own must pass."""
+"""The equations themselves: cells, heads and optimizers, and the checks that a user's cell must pass."""

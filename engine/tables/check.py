@@ -1,4 +1,4 @@
-"""Whether a cell's table holds together: what the project's own cells keep to, said in a sentence where a cell of one's own does not."""
+"""Checks a cell's table of equations, above all that of a cell written by a user: what is wrong is said in one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.tables.optimizers import OPTIMIZERS, named, update_equations
 from engine.text import clean
 
 _DIMENSIONS = "BTDHC"
-_WORDS = (  # of the program and its points, of printed programs, and of files
+_WORDS = (  # names that the program, printed programs or files already use
     "x y t loss logits p mask N cut flow cut_off gnorm count W dW lr clip_norm clip_value start forward backward update "
     "X np rng bound data table classes trace weights gradients name value iteration load_file lengths meta"
 )
@@ -36,7 +36,7 @@ _STACKED: Mapping[str, Axes] = {
 
 
 class CellError(TableError):
-    """What is wrong with a cell; `equation` is the one that is wrong, as it was written, if it is one."""
+    """What is wrong with a cell; `equation` is the equation at fault as it was written, if one is."""
 
     def __init__(self, message: str, equation: str = "") -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ def check(cell: Cell) -> None:
 
 @contextlib.contextmanager
 def _at(source: str) -> Generator[None]:
-    """Errors of equations, told of one."""
+    """Turns errors about equations into a `CellError` about this one."""
     try:
         yield
     except TableError as error:
@@ -75,7 +75,7 @@ def _at(source: str) -> Generator[None]:
 
 
 def _check_fields(cell: Cell) -> None:
-    """The types of the fields, which Python does not look at."""
+    """The types of the fields, which Python itself does not check."""
     if not _is_text(cell.name) or clean(cell.name, 40) != cell.name or cell.name in CELLS:
         raise CellError(f"the cell's name cannot be {clean(repr(cell.name), 40)}; give it one of its own")
     for field in ("equations", "states"):
@@ -115,32 +115,32 @@ def _is_name(value: object) -> bool:
 
 
 def _check_names(cell: Cell, targets: list[str]) -> None:
-    own = [*cell.parameters, *targets]
-    taken = _USED_ELSEWHERE | _derived_names(cell, own)
-    for name in own:
+    names = [*cell.parameters, *targets]
+    taken = _USED_ELSEWHERE | _derived_names(cell, names)
+    for name in names:
         if not _NAME.fullmatch(name) or name.endswith("_prev"):
             raise CellError(f"{clean(name, 40)} cannot be a name; use letters, digits and underscores, without _prev")
         if name in taken:
             raise CellError(f"the name {name} means something else in the program or in Python; rename it")
-        if own.count(name) > 1:
+        if names.count(name) > 1:
             raise CellError(f"two things are called {name}; each parameter and each equation needs a name of its own")
 
 
-def _derived_names(cell: Cell, own: list[str]) -> set[str]:
+def _derived_names(cell: Cell, names: list[str]) -> set[str]:
     """Names made from others: gradients and flows, what clipping and optimizers write, their constants, the read-out's parameters."""
-    found = {gradient(name) + suffix for name in (*own, *READ_OUT, "x") for suffix in ("", *SUFFIXES)} | {*READ_OUT}
+    derived = {gradient(name) + suffix for name in (*names, *READ_OUT, "x") for suffix in ("", *SUFFIXES)} | {*READ_OUT}
     for rule in OPTIMIZERS.values():
         targets = [line.target for line in update_equations(rule, 1.0, 1.0) if line.target != "W"]
-        found |= {named(target, parameter) for target in targets for parameter in cell.parameters}
-        found |= set(rule.constants)
-    return found
+        derived |= {named(target, parameter) for target in targets for parameter in cell.parameters}
+        derived |= set(rule.constants)
+    return derived
 
 
 # Equations
 
 
 def _checked_axes(cell: Cell, lines: list[tuple[str, Equation]]) -> dict[str, Axes]:
-    """The axes of every name; each line reads what is there when it runs, and writes a row a sample."""
+    """The axes of every name; each line must read only what was computed before it, and write one row per sample."""
     states: dict[str, Axes] = dict.fromkeys(cell.states, ("B", "H"))
     known: dict[str, Axes] = {**dict.fromkeys(_DIMENSIONS, ()), **cell.parameters, "x": ("B", "D")}
     for source, line in lines:
@@ -172,7 +172,7 @@ def _check_reads(cell: Cell, line: Equation, known: Mapping[str, Axes]) -> None:
 
 
 def _check_nodes(line: Equation, known: Mapping[str, Axes]) -> None:
-    """Functions of one argument, element by element, and no transposed batch: samples must not mix."""
+    """Allows only element-wise functions of one argument and no transposed batch: samples must not mix."""
     for node in walk(line.expression):
         if isinstance(node, Call) and (node.function not in _ELEMENTWISE or len(node.arguments) != 1):
             raise TableError(
@@ -197,12 +197,12 @@ def _check_use(cell: Cell, lines: list[Equation]) -> None:
 
 def _needed(cell: Cell, lines: list[Equation]) -> set[str]:
     """Everything that the output depends on, at the same step or at earlier ones."""
-    found = {cell.output}
+    needed = {cell.output}
     while True:
-        more = {name.name for line in lines if line.target in found for name in line.reads}
-        if more <= found:
-            return found
-        found |= more
+        more = {name.name for line in lines if line.target in needed for name in line.reads}
+        if more <= needed:
+            return needed
+        needed |= more
 
 
 def _check_torch(cell: Cell) -> None:

@@ -1,7 +1,8 @@
 """Optimizers and clipping: equations that run once for each parameter W, in PyTorch's formulas.
 
-In a name W stands for the parameter: `dW` is its gradient, `vW` a quantity of the optimizer's own. `_prev` is the iteration before (zero
-before the first), `count` counts the updates from 1. The optimizer reads `dW`, or `dW_clipped` where gradients are clipped.
+In a name W stands for the parameter: `dW` is its gradient, `vW` a quantity that the optimizer keeps. `_prev` is the
+iteration before (zero before the first), `count` counts the updates from 1. The optimizer reads `dW`, or `dW_clipped`
+where gradients are clipped.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def update_equations(optimizer: Optimizer, clip_norm: float | None, clip_value: 
 
 
 def named(name: str, parameter: str) -> str:
-    """A name of an update's line for one parameter: `vW` of Wa is vWa."""
+    """A name in an update's line with one parameter put in: `vW` of Wa is vWa."""
     return name.replace(PARAMETER, parameter)
 
 
@@ -80,7 +81,7 @@ def for_parameter(line: Equation, parameter: str | None, parameters: tuple[str, 
     def change(node: Expression) -> Expression | None:
         if isinstance(node, Sum) and node.axis == PARAMETER:
             return total(
-                [for_parameter(Equation("", node.operand), each, parameters).expression for each in parameters]
+                [for_parameter(Equation("", node.operand), other, parameters).expression for other in parameters]
             )
         if isinstance(node, Name) and parameter is not None:
             return Name(named(node.name, parameter), node.step)

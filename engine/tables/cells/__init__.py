@@ -1,4 +1,4 @@
-"""The cells that come with the project, by name; and what else goes by these names, which only the doctor knows."""
+"""The cells that come with the project, by name; and other cells that people call by these names, which only the doctor uses."""
 
 from engine.tables.cells import gru, lstm
 from engine.tables.cells.base import Cell

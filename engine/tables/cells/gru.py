@@ -1,7 +1,7 @@
 """The gated recurrent unit (Cho et al. 2014) in PyTorch's variant: the reset gate acts on hn, after the product with Whn.
 
-`VARIANTS` are the other cells that go by its name: with the reset gate before the product, as in the paper, and with what the update
-gate keeps and replaces exchanged (Chung et al. 2014).
+`VARIANTS` are other cells that are called GRU: with the reset gate before the product, as in the paper, and with what
+the update gate keeps and replaces exchanged (Chung et al. 2014).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), in PyTorch's equations.
 
-`VARIANTS` are other cells that go by its name: of many programs written by hand the output is o ⊙ c, without tanh.
+`VARIANTS` are other cells that are called LSTM: in many programs written by hand the output is o ⊙ c, without tanh.
 """
 
 from __future__ import annotations
