@@ -1,4 +1,4 @@
-"""From what was asked for (data and options) to a debugger ready to step: what every command and the app start with."""
+"""From data and options to a debugger ready to step: every command and the app start here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Session:
 def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session:
     """The session for a data file or a trace (None: the built-in example) and options under their command-line names.
 
-    What is given comes before a project's own options, these before the defaults; a trace brings its own. Raises InputError.
+    Given options come before those of a project, these before the defaults; a trace brings its own options. Raises InputError.
     """
     path = resolve(source)
     if is_trace(path):
@@ -71,13 +71,13 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     )
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
     predict, head = options["predict"], _head(data, options["loss"])
-    own = _own_cell(options)
-    weights = _weights(data, options, given, own)
+    user_cell = _user_cell(options)
+    weights = _weights(data, options, given, user_cell)
     if weights is not None:
         _check_sizes(weights, data, _outputs(data, predict, head, None), at_least=head.output_a_class)
         options |= _decided(weights)
     _refuse_one_class(data, head, options["outputs"])
-    cell = weights.cell if weights else own or CELLS[options["cell"]]
+    cell = weights.cell if weights else user_cell or CELLS[options["cell"]]
     if "activation" in given and not cell.has_activation:
         raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
     network = Network(
@@ -119,18 +119,22 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     return Session(data, options, debugger, weights=weights)
 
 
-def _own_cell(options: Mapping[str, Any]) -> Cell | None:
-    """The cell of one's own that the command line names; a project can name none."""
+def _user_cell(options: Mapping[str, Any]) -> Cell | None:
+    """The user's cell that the command line names, read from its file; a project cannot name one."""
     return read_cell(options["cell"]) if isinstance(options.get("cell"), Path) else None
 
 
-def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any], own: Cell | None) -> Weights | None:
-    """The weights to start from; they say the cell, H and C, and what was said otherwise beside them is refused."""
+def _weights(
+    data: Data, options: Mapping[str, Any], given: Mapping[str, Any], user_cell: Cell | None
+) -> Weights | None:
+    """The weights to start from; they decide the cell, H and C, and options that say otherwise are refused."""
     if options["weights"] is None:
         return None
-    weights = read_weights(options["weights"], cell=own, notation=options["notation"], allow_nan=options["allow-nan"])
+    weights = read_weights(
+        options["weights"], cell=user_cell, notation=options["notation"], allow_nan=options["allow-nan"]
+    )
     file = shown(weights.path)
-    said = {**({} if "weights" in given else data.options), **given, **({"cell": own.name} if own else {})}
+    said = {**({} if "weights" in given else data.options), **given, **({"cell": user_cell.name} if user_cell else {})}
     for name, value in _decided(weights).items():
         if said.get(name, value) != value:
             raise InputError(f"{file}: its weights are of {name} {value}, not {said[name]}; leave --{name} away")
@@ -138,7 +142,7 @@ def _weights(data: Data, options: Mapping[str, Any], given: Mapping[str, Any], o
 
 
 def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) -> None:
-    """Refuses weights for other data: of another D, or whose C is not what the targets need."""
+    """Refuses weights that do not fit the data: another D, or another C than the targets need."""
     inputs, given = weights.sizes["D"], weights.sizes["C"]
     if inputs != data.X.shape[2]:
         raise InputError(
@@ -159,7 +163,7 @@ def _decided(weights: Weights) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _of_project(data: Data) -> Generator[None]:
-    """Names the file in what is wrong with the breakpoints, watches and edits that it brings."""
+    """Puts the project file's name before errors in its breakpoints, watches and edits."""
     try:
         yield
     except InputError as error:
@@ -185,12 +189,12 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
 
 def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     """A trace opens as the iteration it recorded, numbered 0, with its own options; a user's cell and the notation are given."""
-    own = _own_cell(given)
-    further = [name for name in given if name != "notation" and (name != "cell" or own is None)]
+    user_cell = _user_cell(given)
+    further = [name for name in given if name != "notation" and (name != "cell" or user_cell is None)]
     if further:
         raise InputError(f"{shown(path)} is a trace, which has its own options; leave --{further[0]} away")
     trace = read_trace(path)
-    network, X, y = network_of(trace, cell=own)
+    network, X, y = network_of(trace, cell=user_cell)
     lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -198,9 +202,9 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     notation = {"notation": given["notation"]} if "notation" in given else {}
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
     debugger = Debugger(
-        network, X, y, initial=initial_of(trace, cell=own), lengths=lengths, start=start_of(trace, network)
+        network, X, y, initial=initial_of(trace, cell=user_cell), lengths=lengths, start=start_of(trace, network)
     )
-    if own is not None:
+    if user_cell is not None:
         check_equations(trace, debugger.tape(0))
     if edits := what_if_of(trace, network):
         with _of_project(data):

@@ -1,4 +1,4 @@
-"""Breakpoints: where the program stops, as people write it, and at which points of an iteration that is.
+"""Breakpoints: how people write them, and the points of an iteration at which they stop.
 
 dz                       on a line            dz@7                 on a line at one time step        @7   on a time step
 dz if norm(dz) < 1e-3    with a condition     if any(isnan(z))     wherever what it reads changes
@@ -65,7 +65,7 @@ class Breakpoint:
         parts += [] if self.sample is None else [f"sample {self.sample}"]
         parts += [] if self.condition is None else [f"if {self.condition.source}"]
         parts += [] if self.hit is None else [f"hit {self.hit}"]
-        parts += [f"log {', '.join(each.source for each in self.log)}"] if self.log else []
+        parts += [f"log {', '.join(logged.source for logged in self.log)}"] if self.log else []
         return " ".join(part for part in parts if part)
 
 
@@ -94,8 +94,8 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     hit = _whole(clauses["hit"], "the hit count", 1, 10**9) if "hit" in clauses else None
     names = names_of(program)
     condition = _expression(clauses["if"].strip(), names) if "if" in clauses else None
-    log = tuple(_expression(each.strip(), names) for each in _separated(clauses["log"])) if "log" in clauses else ()
-    if set(place) & set("<>=(") and "if" not in clauses:  # a condition on its own
+    log = tuple(_expression(part.strip(), names) for part in _separated(clauses["log"])) if "log" in clauses else ()
+    if set(place) & set("<>=(") and "if" not in clauses:  # a condition without a line
         return parse_breakpoint(f"if {text.strip()}", program, samples)
     if not name.strip():
         if t is None and condition is None and sample is None:
@@ -124,7 +124,7 @@ def _watch(text: str, program: Program) -> Breakpoint:
 
 
 def condition_of(text: str, program: Program) -> Predicate:
-    """A condition on its own; InputError when it is none."""
+    """A condition without a line; InputError when the text is not one."""
     return _expression(text, names_of(program))
 
 
@@ -184,8 +184,8 @@ def _row_of(sample: int | None, tape: Tape) -> int | None:
     """The row of a sample of the data in the batch."""
     if sample is None or tape.samples is None:
         return sample
-    found = np.flatnonzero(tape.samples == sample)
-    return int(found[0]) if found.size else None
+    rows = np.flatnonzero(tape.samples == sample)
+    return int(rows[0]) if rows.size else None
 
 
 def _candidates(stop: Breakpoint, lines: Lines) -> Array:
@@ -193,50 +193,50 @@ def _candidates(stop: Breakpoint, lines: Lines) -> Array:
     line = stop.line(program)
     if line is not None:
         block = program.block_range(line.block)
-        own = np.arange(block.start + line.index, block.stop, program.run_length(line))
-        return own if stop.t is None else own[lines.t[own] == stop.t]
+        runs = np.arange(block.start + line.index, block.stop, program.run_length(line))
+        return runs if stop.t is None else runs[lines.t[runs] == stop.t]
     if stop.t is not None:  # the first line of that step, in every block
         at = np.flatnonzero(lines.t == stop.t)
         first = np.ones(len(at), bool)
         first[1:] = lines.block[at[1:]] != lines.block[at[:-1]]
         return at if stop.condition is not None else at[first]
     if stop.condition is None:
-        return np.array([0])  # a sample alone: where its iteration begins
-    found = states(stop.condition, lines)
-    return found[found >= 0]
+        return np.array([0])  # only a sample is given: the start of each of its iterations
+    changed = states(stop.condition, lines)
+    return changed[changed >= 0]
 
 
 def _watched(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
     assert stop.watch is not None
     predicate, change = stop.watch
     at = states(predicate, lines)
-    values, there = _numbers(predicate, tape, iteration, at, lines)
+    values, exists = _numbers(predicate, tape, iteration, at, lines)
     with np.errstate(all="ignore"):
         before, after = values[:-1], values[1:]
-        known = there[:-1] & there[1:]
-        found = {
+        known = exists[:-1] & exists[1:]
+        changed = {
             "sign": known & (np.sign(before) * np.sign(after) < 0),
-            "zero": there[1:] & (after == 0) & ~(there[:-1] & (before == 0)),
-            "nan": there[1:] & np.isnan(after) & ~(there[:-1] & np.isnan(before)),
+            "zero": exists[1:] & (after == 0) & ~(exists[:-1] & (before == 0)),
+            "nan": exists[1:] & np.isnan(after) & ~(exists[:-1] & np.isnan(before)),
         }[change]
-    return at[1:][found]
+    return at[1:][changed]
 
 
 def _numbers(predicate: Predicate, tape: Tape, iteration: int, at: Array, lines: Lines) -> tuple[Array, Array]:
     size = 1 if any(read.all_rows for read in predicate.reads) else 4096
     arrays: list[Array] = []
-    there: list[Array] = []
+    exists: list[Array] = []
     for start in range(0, len(at), size):
-        found = evaluate(predicate, TapePoints(tape, iteration, at[start : start + size], lines))
-        if found.array.ndim != 1 or found.array.dtype.kind not in "fiu":
+        value = evaluate(predicate, TapePoints(tape, iteration, at[start : start + size], lines))
+        if value.array.ndim != 1 or value.array.dtype.kind not in "fiu":
             raise ExpressionError("a watchpoint needs one number, a cell for example", predicate.source, 1)
-        arrays.append(found.array.astype(np.float64))
-        there.append(found.there)
-    return np.concatenate(arrays), np.concatenate(there)
+        arrays.append(value.array.astype(np.float64))
+        exists.append(value.exists)
+    return np.concatenate(arrays), np.concatenate(exists)
 
 
 def everywhere(condition: Predicate, tape: Tape, iteration: int, lines: Lines) -> Array:
-    """(points of an iteration,) whether a condition holds there, between changes too. Raises InputError when it makes no sense."""
+    """(points of an iteration,) booleans: whether a condition holds at each point. Raises InputError when it does not fit the shapes."""
     try:
         at = states(condition, lines)
         return spread(holds(condition, tape, iteration, at, lines), at, lines.program.length)
@@ -250,18 +250,18 @@ def value_at(expression: Predicate, tape: Tape, iteration: int, offset: int, lin
     A text where the expression makes no sense there.
     """
     try:
-        found = evaluate(expression, TapePoints(tape, iteration, np.array([offset]), lines))
+        value = evaluate(expression, TapePoints(tape, iteration, np.array([offset]), lines))
     except ExpressionError as error:
         return clean(str(error), 200)
-    return np.asarray(found.array[0]) if found.there[0] else None
+    return np.asarray(value.array[0]) if value.exists[0] else None
 
 
 def messages(stop: Breakpoint, tape: Tape, iteration: int, offset: int, lines: Lines) -> list[str]:
-    """What a logpoint prints at a point: one `expression = value` each."""
+    """What a logpoint prints at a point: `expression = value` for each of its expressions."""
     result: list[str] = []
-    for each in stop.log:
-        value = value_at(each, tape, iteration, offset, lines)
-        result.append(f"{each.source} = {shown(value)}")
+    for logged in stop.log:
+        value = value_at(logged, tape, iteration, offset, lines)
+        result.append(f"{logged.source} = {shown(value)}")
     return result
 
 

@@ -1,4 +1,4 @@
-"""The debugger's core, free of any screen: where we are, how to move, and what can be seen from there.
+"""The debugger without a screen: the present position, the moves, and what can be seen at a point.
 
 Moving is arithmetic on positions; an iteration is recorded when it is first entered, and what a point shows is a view of that recording.
 So every move has its exact inverse, across updates too.
@@ -65,17 +65,17 @@ class View:
         return self.offset >= self.program.offset(line) + (runs - 1) * len(block.lines)
 
     def computed(self, name: str) -> Array:
-        """For a quantity in time: (rows,) booleans, which rows are there at this point. Else a single boolean (a 0-d array)."""
+        """For a quantity in time: (rows,) booleans, which rows are computed at this point. Else a single boolean (a 0-d array)."""
         return np.asarray(self.offset >= self.written(name))
 
     def written(self, name: str) -> Array:
-        """After which line of the iteration each row of a quantity (or the whole of it) is there; −1: from the start."""
+        """After which line of the iteration each row of a quantity (or the whole of it) is computed; −1: known from the start."""
         return when_written(self.program, name)
 
     def value(self, name: str, t: int | None = None) -> Array | None:
         """A quantity at step t as it is at this point: None while it is not computed, gradients as far as they are summed.
 
-        For a quantity in time, t must be given; all its rows are `tape[name]`, of which `computed(name)` says what is there.
+        For a quantity in time, t must be given; all its rows are `tape[name]`, of which `computed(name)` says which are computed.
         """
         quantity = self.program.quantities.get(name)
         if t is not None and not 0 <= t <= self.program.steps:
@@ -159,7 +159,8 @@ class Batch:
 
 
 class Checkpoints:
-    """What each iteration starts from: all of them while they fit, then every 2nd, 4th, ..., and again from there."""
+    """The training states at the start of iterations: of all iterations while they fit into memory, then of every 2nd,
+    4th, ...; the others are trained again from there."""
 
     def __init__(self, first: TrainingState, iteration: int = 0) -> None:
         self.kept: dict[int, TrainingState] = {iteration: first}
@@ -182,7 +183,7 @@ class Checkpoints:
 
 
 def short_place(point: Point) -> str:
-    """A point in as few characters: `3 · t=7 dz`."""
+    """A point in few characters: `3 · t=7 dz`."""
     when = "" if point.t is None else f"t={point.t} "
     return START if point.line == START else f"{point.iteration} · {when}{point.parameter or point.line}"
 
@@ -198,8 +199,9 @@ def place_text(point: Point) -> str:
 class Debugger:
     """Steps through the forward pass, the loss, the backward pass and the update, iteration after iteration, and back.
 
-    X is (N, T, D); y, `initial` and `lengths` are as for `record`, a row a sample. `batch_size` samples make an iteration, all of them when
-    it is None: see `Batches`. Moves return whether anything changed; `view` is what the present point shows.
+    X is (N, T, D); y, `initial` and `lengths` are as for `record`, one row per sample. `batch_size` samples make an
+    iteration, all of them when it is None: see `Batches`. Moves return whether anything changed; `view` is what the
+    present point shows.
     """
 
     def __init__(
@@ -225,7 +227,8 @@ class Debugger:
         self.plan: Plan = plan(network, size, self._X.shape[1], masked=masked, checkpoints=checkpoints)
         refuse_too_large(self.plan, memory_limit)
         self.progress: Progress | None = None
-        """Told the share of a recording that is done; what it raises ends the recording, and the debugger stays where it was."""
+        """Called with the share of a recording that is done; an exception from it ends the recording, and the debugger
+        stays where it was."""
         self.position = 0
         self.breakpoints: frozenset[Breakpoint] = frozenset()
         self.watches: tuple[Predicate, ...] = ()
@@ -253,20 +256,19 @@ class Debugger:
         return View(self.position, point, self.program.line_at(self.position), tape, self.breakpoints)
 
     def tape(self, iteration: int) -> Tape:
-        """The recording of an iteration; made when it is not among the ones kept."""
+        """The recording of an iteration; computed when it is not kept."""
         if iteration in self._tapes:
             self._tapes.move_to_end(iteration)
             return self._tapes[iteration]
         start = self.start(iteration)
-        while len(self._tapes) >= self._tapes_kept:  # before the next one takes its memory
+        while len(self._tapes) >= self._tapes_kept:  # free its memory before the next one is recorded
             self._tapes.popitem(last=False)
         tape = self._tapes[iteration] = self._record(iteration, start)
         return tape
 
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
-        """What an iteration starts from; the iterations before it are trained where that has not been done.
-
-        `report` is told of each that had to be run; what it raises ends the training, and what is trained by then stays.
+        """What an iteration starts from; iterations before it that have not been run are trained now. `report` is
+        called for each of these; an exception from it ends the training, and the iterations trained by then are kept.
         """
         current = self._starts.nearest(iteration)
         start = self._starts.kept[current]
@@ -299,13 +301,13 @@ class Debugger:
     # Moves
 
     def go(self, to: Point | int) -> bool:
-        """To a point, or to a position; InputError when there is no such point."""
+        """Goes to a point or a position; InputError when there is no such point."""
         position = self.program.position(to) if isinstance(to, Point) else max(0, to)
         moved, self.position = position != self.position, position
         return moved
 
     def step(self, lines: int = 1) -> bool:
-        """Some lines on, or back when negative."""
+        """Moves by a number of lines, back when it is negative."""
         return self.go(self.position + lines)
 
     def next(self) -> bool:
@@ -317,7 +319,7 @@ class Debugger:
         return self._time_step(-1)
 
     def finish(self) -> bool:
-        """To the end of the phase; from there to the end of the next phase."""
+        """Goes to the end of the phase; from there to the end of the next phase."""
         if self.position == 0:
             return self.go(self.program.phase_range("forward").stop)
         base, offset = self._split()
@@ -326,7 +328,7 @@ class Debugger:
         return self.go(1 + base + (later[0] if later else self.program.length + ends[0]))
 
     def start_of_phase(self) -> bool:
-        """To the first point of the phase; from there to the first point of the phase before."""
+        """Goes to the first point of the phase; from there to the first point of the phase before."""
         if self.position == 0:
             return False
         base, offset = self._split()
@@ -337,14 +339,14 @@ class Debugger:
         return self.go(1 + base - self.program.length + starts[-1] if base else 0)
 
     def continue_(self, tick: Tick | None = None) -> bool:
-        """On to the next breakpoint; stays where it is when there is none."""
-        found = self.search(1, tick)
-        return found is not None and self.go(found)
+        """Goes on to the next breakpoint; stays where it is when there is none."""
+        position = self.search(1, tick)
+        return position is not None and self.go(position)
 
     def reverse_continue(self, tick: Tick | None = None) -> bool:
-        """Back to the previous breakpoint; stays where it is when there is none."""
-        found = self.search(-1, tick)
-        return found is not None and self.go(found)
+        """Goes back to the previous breakpoint; stays where it is when there is none."""
+        position = self.search(-1, tick)
+        return position is not None and self.go(position)
 
     # Breakpoints
 
@@ -366,7 +368,7 @@ class Debugger:
     def add(self, text: str) -> list[Breakpoint]:
         """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`; InputError when it means none."""
         stops = parse_breakpoint(text, self.program, len(self._X))
-        for stop in stops:  # what makes no sense on these shapes is refused now
+        for stop in stops:  # refuse now what does not fit these shapes
             hits(stop, self.tape(self._iteration()), self._iteration(), self.lines)
         self.breakpoints |= set(stops)
         return stops
@@ -374,14 +376,14 @@ class Debugger:
     def watch(self, text: str) -> Predicate:
         """Adds a watch expression, to be evaluated at every stop; InputError when it is none."""
         try:
-            found = parse(text, names_of(self.program))
+            watched = parse(text, names_of(self.program))
         except ExpressionError as error:
             raise InputError(clean(str(error), 400)) from None
-        self.watches = (*(each for each in self.watches if each != found), found)
-        return found
+        self.watches = (*(kept for kept in self.watches if kept != watched), watched)
+        return watched
 
     def watched(self, expression: Predicate) -> str:
-        """What a watch expression is at the present point, in a few characters."""
+        """The value of a watch expression at the present point, in a few characters."""
         iteration = self._iteration()
         offset = -1 if self.position == 0 else (self.position - 1) % self.program.length
         return shown(value_at(expression, self.tape(iteration), iteration, offset, self.lines))
@@ -389,8 +391,8 @@ class Debugger:
     def search(self, direction: int, tick: Tick | None = None, *, iterations: int = SEARCHED) -> int | None:
         """The nearest position after the present one (before it when `direction` is negative) at which a breakpoint stops.
 
-        Looks through at most `iterations` further iterations. `tick` is told now and then which iteration is looked at; what it raises
-        ends the search. None when nothing was found.
+        Looks through at most `iterations` further iterations. `tick` is called now and then with the iteration that is
+        searched; an exception from it ends the search. None when nothing was found.
         """
         if not any(not stop.log for stop in self.breakpoints):
             return None
@@ -400,30 +402,30 @@ class Debugger:
         for iteration in range(first, last + (1 if direction > 0 else -1), 1 if direction > 0 else -1):
             if tick is not None:
                 tick(iteration)
-            found = self.stops_in(iteration)
+            stops = self.stops_in(iteration)
             if iteration == first:
-                found = found[bisect_right(found, offset) :] if direction > 0 else found[: bisect_left(found, offset)]
-            if found:
-                return 1 + iteration * self.program.length + found[0 if direction > 0 else -1]
+                stops = stops[bisect_right(stops, offset) :] if direction > 0 else stops[: bisect_left(stops, offset)]
+            if stops:
+                return 1 + iteration * self.program.length + stops[0 if direction > 0 else -1]
         return None
 
     def stops_in(self, iteration: int) -> list[int]:
         """The offsets at which an iteration stops, in order."""
         stops = [stop for stop in self.breakpoints if not stop.log]
-        found = {offset for stop in stops for offset in self.offsets(stop, iteration)}
-        return sorted(found)
+        stopped = {offset for stop in stops for offset in self.offsets(stop, iteration)}
+        return sorted(stopped)
 
     def offsets(self, stop: Breakpoint, iteration: int) -> list[int]:
         """The offsets of an iteration at which one breakpoint applies, its hit count included."""
-        found = self._all_offsets(stop, iteration)
+        applying = self._all_offsets(stop, iteration)
         if stop.hit is None:
-            return found
+            return applying
         before = 0
         for earlier in range(iteration):
             before += len(self._all_offsets(stop, earlier))
             if before >= stop.hit:
                 return []
-        return found[stop.hit - before - 1 : stop.hit - before]
+        return applying[stop.hit - before - 1 : stop.hit - before]
 
     def _all_offsets(self, stop: Breakpoint, iteration: int) -> list[int]:
         if stop.fixed:
@@ -440,18 +442,20 @@ class Debugger:
 
     def logged(self, start: int, stop: int) -> list[str]:
         """What logpoints print on the way from one position to a later one, the later one included; the last ones when there are many."""
-        points = [each for each in self.breakpoints if each.log]
+        points = [logpoint for logpoint in self.breakpoints if logpoint.log]
         if not points or stop <= start:
             return []
         length = self.program.length
         result: list[str] = []
         for iteration in range(max(0, stop - 1) // length, max(0, start - 1) // length - 1, -1):
-            found = sorted(
-                (offset, each.text(self.program), each) for each in points for offset in self.offsets(each, iteration)
+            passed = sorted(
+                (offset, logpoint.text(self.program), logpoint)
+                for logpoint in points
+                for offset in self.offsets(logpoint, iteration)
             )
-            for offset, _, each in reversed(found):
+            for offset, _, logpoint in reversed(passed):
                 if start < 1 + iteration * length + offset <= stop:
-                    said = messages(each, self.tape(iteration), iteration, offset, self.lines)
+                    said = messages(logpoint, self.tape(iteration), iteration, offset, self.lines)
                     result.append(
                         f"{short_place(self.program.point(1 + iteration * length + offset))}: {', '.join(said)}"
                     )
@@ -461,7 +465,7 @@ class Debugger:
 
     @cached_property
     def lines(self) -> Lines:
-        """What every offset of an iteration is."""
+        """The line, phase and time step of every offset of an iteration."""
         return Lines(self.program)
 
     def _iteration(self) -> int:
@@ -477,9 +481,9 @@ class Debugger:
         if line is not None:
             block = self.program.blocks[line.block]
             base, offset = self._split()
-            there = offset + direction * len(block.lines)
-            if block.loop in (Loop.UP, Loop.DOWN) and there in self.program.block_range(line.block):
-                return self.go(1 + base + there)
+            target = offset + direction * len(block.lines)
+            if block.loop in (Loop.UP, Loop.DOWN) and target in self.program.block_range(line.block):
+                return self.go(1 + base + target)
         return self._group(direction)
 
     def _group(self, direction: int) -> bool:
@@ -502,7 +506,7 @@ class Debugger:
         return self.go(base + covered.start)
 
     def _record(self, iteration: int, start: TrainingState, *, passing: bool = False) -> Tape:
-        """The tape of an iteration; one that is only passed through is recorded into arrays that the next one will use again."""
+        """The tape of an iteration; an iteration that is only passed through is recorded into arrays that the next one uses again."""
         batch = self.batch(iteration)
         size = len(batch.X)
         prepared = self._plan(iteration, size)
@@ -536,5 +540,5 @@ class Debugger:
             into=into,
             progress=self.progress,
         )
-        own = None if self.batches.whole else self.batches.indices(iteration)
-        return replace(tape, updates_before=start.updates, kept=start.kept, samples=own)
+        chosen = None if self.batches.whole else self.batches.indices(iteration)
+        return replace(tape, updates_before=start.updates, kept=start.kept, samples=chosen)

@@ -1,4 +1,4 @@
-"""What can be set to see what would happen: one small language, for the command line and the screen alike.
+"""What-if edits: the small language in which a number is set, scaled or flipped, on the command line and on the screen.
 
     da@3 = 0            a row            da@3[0,5] = 0     a cell             da@3[0,:] *= 0.5   all of sample 0, scaled
     da = 0              every row        Wa[2,3] = 0.5     a weight           x@2[0,1] = 1       an input
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from engine.language.functions import Array
 
 FLOW, ACTIVATION, FLIP = "flow", "activation", "flip"
-"""Names of the language's own: all states' flow back from one step to the step before, the activation, the other sign or label."""
+"""Names that are no quantities: the flow of all states from one step back to the step before; the activation; the
+opposite sign or label."""
 
 Action = Literal["set", "scale", "flip", "activation"]
 EditIndex = tuple[int | None, ...]
@@ -75,7 +76,7 @@ class Edit:
         return tuple(slice(None) if i is None else i for i in self.index)
 
     def put(self, array: Array) -> None:
-        """Sets the place in an array."""
+        """Makes the edit in an array."""
         where = self.within(array.shape)
         if self.action == "set":
             array[where] = self.value

@@ -33,9 +33,9 @@ def parse_place(text: str, debugger: Debugger) -> int:
         line = "loss"
     if t is not None and not 1 <= t <= program.steps:
         raise InputError(f"there are the time steps 1 to {program.steps}, not {t}")
-    if line is not None and line not in {each.name for each in program.lines}:
+    if line is not None and line not in {other.name for other in program.lines}:
         raise InputError(
-            f"there is no line {line}; there are {', '.join(dict.fromkeys(each.name for each in program.lines))}"
+            f"there is no line {line}; there are {', '.join(dict.fromkeys(other.name for other in program.lines))}"
         )
     if iteration is not None and iteration > point.iteration + FURTHEST:
         raise InputError(
@@ -49,9 +49,9 @@ def parse_place(text: str, debugger: Debugger) -> int:
     wanted = phase or (None if line else point.phase if point.phase in ("forward", "backward") else "forward")
     offsets = [
         offset
-        for each in program.lines
-        if wanted in (None, each.phase) and line in (None, each.name)
-        for offset in [program.offset(each, t)]
+        for other in program.lines
+        if wanted in (None, other.phase) and line in (None, other.name)
+        for offset in [program.offset(other, t)]
         if t is None or program.point(1 + offset).t == t
     ]
     if not offsets:

@@ -1,4 +1,4 @@
-"""Conditions and watches: the equations' own parser with fewer names and a few words more, evaluated at one point or at many at once.
+"""Conditions and watch expressions: parsed like equations, with a few words more, and evaluated at one point or at many at once.
 
     norm(da) < 1e-3        any(isnan(z))        norm(da@t) / norm(da@(t+1)) > 2        t == 3 and phase == 'backward'
 
@@ -26,7 +26,7 @@ MAX_SOURCE = 500
 MAX_NODES = 120
 MAX_DEPTH = 40
 WORDS = ("t", "iteration", "phase", "line")
-"""What a condition may ask of the point itself."""
+"""What a condition may ask about the point."""
 
 
 def _norm(value: Array, axes: tuple[int, ...]) -> Array:
@@ -121,7 +121,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Apply:
-    """A function of the list, or `not`, or a minus sign."""
+    """A function of this language, or `not`, or a minus sign."""
 
     function: str
     operand: Condition
@@ -164,7 +164,7 @@ class Predicate:
 
     @property
     def words(self) -> frozenset[str]:
-        """What it asks of the point itself."""
+        """What it asks about the point."""
         return frozenset(node.name for node in _walk(self.tree) if isinstance(node, Word))
 
 
@@ -179,7 +179,7 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
     lead = len(source) - len(source.lstrip())
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about texts that mean nothing here anyway
+            warnings.simplefilter("ignore")  # warnings about texts that are refused anyway
             body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
@@ -248,7 +248,7 @@ class _ConditionParser:
         return Read(name, self.column(node))
 
     def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:
-        """`@` takes the row of the name before it, whatever stands further left: `-da@t`, `2 * da@t`; Python binds it less tightly."""
+        """`@` applies to the name just before it, whatever stands further left: `-da@t`, `2 * da@t`; Python's `@` binds less tightly."""
         if depth == 0:
             raise self.error(f"nested more than {MAX_DEPTH} deep", left)
         column = self.column(left)
@@ -325,7 +325,7 @@ def _walk(node: Condition) -> list[Condition]:
 
 
 def _reads(node: Condition) -> list[Read]:
-    return [each for each in _walk(node) if isinstance(each, Read)]
+    return [part for part in _walk(node) if isinstance(part, Read)]
 
 
 # Evaluation
@@ -333,14 +333,14 @@ def _reads(node: Condition) -> list[Read]:
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """The value at many points: the points are the first axis of `array`; `there` says at which of them it exists."""
+    """The value at many points: the points are the first axis of `array`; `exists` says at which of them it is computed."""
 
     array: Array
-    there: Array
+    exists: Array
 
 
 class Points(Protocol):
-    """Where an expression is evaluated: what knows which values exist at which point. See `engine.debug.stops`."""
+    """The points at which an expression is evaluated, and the values that exist there. See `engine.debug.stops`."""
 
     count: int
 
@@ -362,20 +362,20 @@ class Points(Protocol):
 
 
 def evaluate(predicate: Predicate, points: Points) -> Value:
-    """The value of an expression at every one of `points`; ExpressionError where it makes no sense."""
+    """The value of an expression at every one of `points`; ExpressionError where it does not fit the shapes."""
     with np.errstate(all="ignore"):
         return _Evaluator(predicate, points).value(predicate.tree)
 
 
 def truth(predicate: Predicate, points: Points) -> Array:
     """(points,) booleans: whether a condition holds; false where something is not computed yet."""
-    found = evaluate(predicate, points)
-    if found.array.ndim != 1 or found.array.dtype.kind != "b":
-        kind = "text" if found.array.dtype.kind == "U" else "a number" if found.array.ndim == 1 else "an array"
+    value = evaluate(predicate, points)
+    if value.array.ndim != 1 or value.array.dtype.kind != "b":
+        kind = "text" if value.array.dtype.kind == "U" else "a number" if value.array.ndim == 1 else "an array"
         raise ExpressionError(
             f"this gives {kind}, not true or false; compare it, or use any or all", predicate.source, 1
         )
-    return found.array & found.there
+    return value.array & value.exists
 
 
 class _Evaluator:
@@ -399,7 +399,7 @@ class _Evaluator:
             case Junction(every=every, operands=operands, column=column):
                 values = [self._truth(operand, column) for operand in operands]
                 join = np.logical_and if every else np.logical_or
-                return Value(join.reduce([v.array for v in values]), np.logical_and.reduce([v.there for v in values]))
+                return Value(join.reduce([v.array for v in values]), np.logical_and.reduce([v.exists for v in values]))
 
     def _everywhere(self, array: Array) -> Value:
         return Value(array, np.ones(self.points.count, bool))
@@ -413,8 +413,8 @@ class _Evaluator:
         if row.array.ndim != 1 or row.array.dtype.kind not in "fiu":
             raise self._error("a time step is a number", node.column)
         whole = np.nan_to_num(row.array, nan=-1.0, posinf=-1.0, neginf=-1.0)
-        found = self.points.rows(node.name, np.where(np.abs(whole) < 1e15, whole, -1).astype(np.int64))
-        return Value(found.array, found.there & row.there & (whole == np.floor(whole)))
+        read = self.points.rows(node.name, np.where(np.abs(whole) < 1e15, whole, -1).astype(np.int64))
+        return Value(read.array, read.exists & row.exists & (whole == np.floor(whole)))
 
     def _cells(self, node: Cells) -> Value:
         value = self.value(node.operand)
@@ -425,24 +425,24 @@ class _Evaluator:
             if place is not None and not 0 <= place < length:
                 raise self._error(f"the index {place} lies outside the axes {shape}", node.column)
         chosen = tuple(slice(None) if place is None else place for place in node.index)
-        return Value(value.array[(slice(None), *chosen)], value.there)
+        return Value(value.array[(slice(None), *chosen)], value.exists)
 
     def _apply(self, node: Apply) -> Value:
         if node.function == "not":
             value = self._truth(node.operand, node.column)
-            return Value(~value.array, value.there)
+            return Value(~value.array, value.exists)
         value = self.value(node.operand)
         array = value.array
         if array.dtype.kind == "U" or (array.dtype.kind == "b" and node.function not in ("all", "any", "sum", "mean")):
             raise self._error(f"{node.function} takes numbers", node.column)
         if node.function == "-":
-            return Value(-array, value.there)
+            return Value(-array, value.exists)
         if node.function in ELEMENTWISE:
-            return Value(ELEMENTWISE[node.function](array.astype(np.float64, copy=False)), value.there)
+            return Value(ELEMENTWISE[node.function](array.astype(np.float64, copy=False)), value.exists)
         axes = tuple(range(1, array.ndim))
         if array.ndim == 1 and node.function == "argmax":
-            return Value(np.zeros(len(array), np.int64), value.there)
-        return Value(np.asarray(REDUCTIONS[node.function](array, axes)), value.there)
+            return Value(np.zeros(len(array), np.int64), value.exists)
+        return Value(np.asarray(REDUCTIONS[node.function](array, axes)), value.exists)
 
     def _operation(self, node: Operation) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -460,7 +460,7 @@ class _Evaluator:
         except ValueError:
             shapes = " and ".join(str(side.shape[1:]) for side in sides)
             raise self._error(f"{shapes} do not fit", node.column) from None
-        return Value(np.asarray(result), left.there & right.there)
+        return Value(np.asarray(result), left.exists & right.exists)
 
     def _truth(self, node: Condition, column: int) -> Value:
         value = self.value(node)

@@ -1,8 +1,9 @@
-"""One iteration run again with numbers put in: a recording in, a second one out.
+"""Runs one iteration again with edited numbers: from one recording to a second one.
 
-Line by line in the order of the program, each quantity is changed as soon as its line has written it, so what runs later follows from
-it. A line runs again only where something it reads has changed, once with the numbers as they were and once with the new ones; where both
-agree, what was recorded stays. So everything that an edit does not reach keeps its bits.
+Line by line in the order of the program, each quantity is changed as soon as its line has written it, so what runs
+later follows from it. A line runs again only where something it reads has changed, once with the old numbers and once
+with the new ones; where both agree, the recorded numbers stay. So everything that an edit does not reach keeps its
+bits.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
         return [(name, row) for name, row in flows if row < plan.steps]
     name, hidden = edit.name, 0
     for suffix in (OUT, NEXT):
-        # A flow that has no line of its own is the whole gradient, at the last step or before it.
+        # A flow that no line writes is the whole gradient, at the last step or before it.
         base = edit.name.removesuffix(suffix)
         if edit.name not in program.quantities and base != edit.name and base in program.quantities:
             name, hidden = base, 1 if suffix == OUT else 2
@@ -91,7 +92,7 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
 
 
 def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[QuantityRow]:
-    """The rows of one quantity, `shift` steps away from the edit's."""
+    """The rows of one quantity, `shift` steps away from those of the edit."""
     program, quantity = plan.program, plan.program.quantities[name]
     accumulates = any(line.equation.accumulate for line in program.writers(name))
     backward = all(line.phase == "backward" for line in program.writers(name))
@@ -124,7 +125,7 @@ def _flows_back(program: Program, states: tuple[str, ...]) -> list[str]:
 
 
 def _putter(edits: Mapping[str, list[Edit]]) -> Callable[[str, Array], None]:
-    """What changes the quantities of the update by their names."""
+    """A function that makes the edits in the update's quantities, by their names."""
 
     def put(name: str, value: Array) -> None:
         for edit in edits.get(name, ()):
@@ -183,7 +184,7 @@ class _Replay:
         self._written(key, row)
 
     def _sum(self, line: Line) -> None:
-        """A gradient that accumulates: added up anew in the plan's own blocks, as it was recorded."""
+        """A gradient that accumulates, summed again in the blocks in which it was recorded."""
         row, key = self.arrays[line.name], (line.name, 0)
         if any(name.name in self.changed for name in line.equation.reads):
             row[...] = self.plan.gradient({**self.arrays, **self.tape.parameters}, line.name, 1)
@@ -198,7 +199,7 @@ class _Replay:
         self._written((whole, 0), self.arrays[whole][0])
 
     def _carry(self, block: Block) -> None:
-        """What truncation cuts of each loss's own flow, which is recorded before the loop."""
+        """What truncation cuts off the flow of each loss, which is computed before the loop."""
         if self.changed:
             self.plan.carry_losses(block, {**self.arrays, **self.tape.parameters})
             for line in block.lines:
@@ -207,7 +208,7 @@ class _Replay:
                         self._written((line.name, row), values)
 
     def _written(self, key: QuantityRow, row: Array) -> None:
-        """Puts in what is to be put in, and notes whether that or what came before made a change."""
+        """Makes the edits of one row, and notes whether they, or a change in what the row was computed from, changed it."""
         for edit in self.edits.get(key, ()):
             edit.put(row)
         name, number = key

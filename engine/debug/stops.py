@@ -1,7 +1,7 @@
-"""Conditions over a whole iteration at once.
+"""Evaluates conditions over a whole iteration at once.
 
-A condition can change only where something that it reads does: between two such points all points are one state. So the states
-of an iteration are evaluated, many at a time, and not its points.
+A condition can change only where something that it reads changes; all points between two such changes are called one
+state. So the states of an iteration are evaluated, many at a time, instead of its points.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from engine.model.program import Loop, Program, when_written
 from engine.recording.tape import Tape
 
 CHUNK = 1 << 20
-"""About how many values of one quantity are looked at together."""
+"""About how many values of one quantity are evaluated together."""
 
 
 class Lines:
-    """What every offset of an iteration is: its block, time step, line and phase, as arrays."""
+    """The block, time step, line and phase of every offset of an iteration, as arrays."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -65,22 +65,22 @@ class Lines:
         return np.array([block.phase for block in self.program.blocks])[self.block]
 
     def changes(self, name: str) -> Array:
-        """The offsets at which a quantity gets another value or row; −1 for what is there from the start."""
+        """The offsets at which a quantity gets another value or row; −1 for what is known from the start."""
         program = self.program
         if name in program.updates or name in program.parameters:
             return np.array([-1, program.update_offset(name)])
-        found = np.asarray(when_written(program, name))
-        if not found.ndim and program.quantities[name].rows == "" and self._accumulates(name):
+        offsets = np.asarray(when_written(program, name))
+        if not offsets.ndim and program.quantities[name].rows == "" and self._accumulates(name):
             (line,) = program.writers(name)
-            return np.arange(int(found), program.block_range(line.block).stop, program.run_length(line))
-        return np.unique(found)
+            return np.arange(int(offsets), program.block_range(line.block).stop, program.run_length(line))
+        return np.unique(offsets)
 
     def _accumulates(self, name: str) -> bool:
         return any(line.equation.accumulate for line in self.program.writers(name))
 
 
 class TapePoints:
-    """Some points of one iteration, as `engine.debug.predicates` looks at them; with `sample`, one sample's rows."""
+    """Some points of one iteration, for evaluating conditions (`predicates.Points`); with `sample`, only that sample's rows."""
 
     def __init__(self, tape: Tape, iteration: int, offsets: Array, lines: Lines, sample: int | None = None) -> None:
         self.tape = tape
@@ -99,11 +99,11 @@ class TapePoints:
         if name == "iteration":
             return np.full(self.count, float(self.iteration))
         start = self.offsets < 0
-        found = getattr(self.lines, name)[np.maximum(self.offsets, 0)]
+        values = getattr(self.lines, name)[np.maximum(self.offsets, 0)]
         if not start.any():
-            return found
+            return values
         at_start = {"t": 0.0, "phase": "forward", "line": "start"}[name]
-        return np.where(start, at_start, found)
+        return np.where(start, at_start, values)
 
     def latest(self, name: str) -> Value:
         program = self.program
@@ -140,22 +140,22 @@ class TapePoints:
             return self.latest(name)
         if self.count != 1:
             raise AssertionError("all rows are looked at one point at a time")
-        there = when <= self.offsets[0]
-        if not there.any():  # something of the right shape, which does not count
+        exists = when <= self.offsets[0]
+        if not exists.any():  # any value of the right shape: it does not exist at that point
             return Value(np.zeros_like(self.tape[name][None, :1]), np.array([False]))
-        return Value(self._of_sample(name, self.tape[name][there])[None], np.array([True]))
+        return Value(self._of_sample(name, self.tape[name][exists])[None], np.array([True]))
 
-    def _gathered(self, name: str, rows: Array, there: Array) -> Value:
-        return Value(self._of_sample(name, self.tape[name][rows]), there)
+    def _gathered(self, name: str, rows: Array, exists: Array) -> Value:
+        return Value(self._of_sample(name, self.tape[name][rows]), exists)
 
     def _of_sample(self, name: str, values: Array) -> Array:
         batched = self.tape.plan.axes.get(name, ("B",))[:1] == ("B",)
         return values[:, self.sample : self.sample + 1] if self.sample is not None and batched else values
 
-    def _constant(self, array: Array, there: Array) -> Value:
+    def _constant(self, array: Array, exists: Array) -> Value:
         if self.sample is not None and array.ndim and len(array) == self.tape.plan.batch:
             array = self._of_sample("", array[None])[0]
-        return Value(np.broadcast_to(array, (self.count, *array.shape)), there)
+        return Value(np.broadcast_to(array, (self.count, *array.shape)), exists)
 
     def _parameter(self, name: str) -> Value:
         after = self.offsets >= self.program.update_offset(name)
@@ -171,37 +171,37 @@ class TapePoints:
         first, length = program.offset(line), program.run_length(line)
         runs = (self.offsets - first) // length
         reached = np.clip(program.steps - runs, 1, program.steps)
-        there = self.offsets >= first
+        exists = self.offsets >= first
         if self.count == 1:
-            found = self.tape.partial(name, int(reached[0])) if there[0] else np.zeros_like(self.tape[name])
-            return self._constant_of(found, there)
+            summed = self.tape.partial(name, int(reached[0])) if exists[0] else np.zeros_like(self.tape[name])
+            return self._constant_of(summed, exists)
         result = np.zeros((self.count, *self.tape[name].shape), self.tape[name].dtype)
-        if not there.any():
-            return Value(result, there)
-        wanted = np.unique(reached[there])[::-1]
+        if not exists.any():
+            return Value(result, exists)
+        wanted = np.unique(reached[exists])[::-1]
         total = self.tape.partial(name, int(wanted[0]))
         for t in range(int(wanted[0]), int(wanted[-1]) - 1, -1):
             if t != wanted[0]:
                 total = total + self.tape.term(line, t)
-            result[there & (reached == t)] = total
-        return Value(result, there)
+            result[exists & (reached == t)] = total
+        return Value(result, exists)
 
-    def _constant_of(self, array: Array, there: Array) -> Value:
-        return Value(np.broadcast_to(array, (self.count, *array.shape)), there)
+    def _constant_of(self, array: Array, exists: Array) -> Value:
+        return Value(np.broadcast_to(array, (self.count, *array.shape)), exists)
 
 
 def states(predicate: Predicate, lines: Lines) -> Array:
     """The offsets within an iteration, from −1 (its beginning), at which something that the predicate reads changes, in order."""
-    found = [np.array([-1])]
+    offsets = [np.array([-1])]
     for read in predicate.reads:
-        found.append(lines.changes(read.name))
+        offsets.append(lines.changes(read.name))
         quantity = lines.program.quantities.get(read.name)
         if quantity is not None and quantity.given and quantity.rows:
-            found.append(_where_changed(np.nan_to_num(lines.t)))
+            offsets.append(_where_changed(np.nan_to_num(lines.t)))
     for word in predicate.words - {"iteration"}:
         values = np.nan_to_num(lines.t) if word == "t" else getattr(lines, word)
-        found.append(_where_changed(values))
-    return np.unique(np.concatenate(found))
+        offsets.append(_where_changed(values))
+    return np.unique(np.concatenate(offsets))
 
 
 def _where_changed(values: Array) -> Array:
@@ -221,7 +221,7 @@ def holds(
 
 
 def _chunk(predicate: Predicate, tape: Tape) -> int:
-    """How many points at a time: the largest row read, times that many, stays within bounds."""
+    """How many points to evaluate at a time, so that this many of the largest rows read stay within `CHUNK`."""
     largest = max((_row_size(read, tape) for read in predicate.reads), default=1)
     return max(1, CHUNK // largest)
 

@@ -1,10 +1,11 @@
-"""What if: numbers put in, the program run on, and the difference to what really happened. The original is never touched.
+"""What if: the program run with edited numbers, and the difference from the original run, which is never changed.
 
     branch = what_if(debugger, "da@3[0,5] = 0", iteration=2)   a debugger in which it is so; `branch.undone` is the one before
     difference(debugger.tape(0), branch.tape(0), "dWa")      by how much a quantity differs, and where first
 
-A row or a weight is set in its own iteration, a weight before the iteration begins; later iterations follow from the update that it
-leads to. Inputs, labels, initial states and the activation stay as they are set. See `engine.debug.edits` for the language.
+A row or a weight is set in one iteration (a weight before it begins); later iterations follow from the update that
+results. Inputs, labels, initial states and the activation stay as they are set. See `engine.debug.edits` for the
+language.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from engine.tables.given import MASK
 
 
 def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
-    """A debugger at the same point in which the edits hold, on top of what was set before; InputError for one that means nothing here."""
+    """A debugger at the same point with the edits made, on top of earlier ones; InputError for an edit that does not fit."""
     new = [parse_edit(text, iteration) for text in texts]
     edits = (*debugger.edits, *new) if isinstance(debugger, Branch) else tuple(new)
     original = debugger.original if isinstance(debugger, Branch) else debugger
     branch = Branch(original, edits, debugger)
-    branch.tape(iteration)  # what cannot be is refused now
+    branch.tape(iteration)  # refuse now what cannot be edited
     hand_over(debugger, branch)
     return branch
 
 
 def hand_over(source: Debugger, target: Debugger) -> None:
-    """Takes the place in the program, the breakpoints and the watches over to another debugger of the same program."""
+    """Copies position, breakpoints and watches to another debugger of the same program."""
     target.position, target.breakpoints, target.watches = source.position, source.breakpoints, source.watches
 
 
@@ -70,7 +71,7 @@ class Branch(Debugger):
         self.history = {i: figures for i, figures in original.history.items() if i < self.first}
 
     def tape(self, iteration: int) -> Tape:
-        """The recording of an iteration, with its edits; before the first edit the original's own."""
+        """The recording of an iteration, with its edits; before the first edit it is the original's."""
         return self.original.tape(iteration) if iteration < self.first else super().tape(iteration)
 
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
@@ -116,22 +117,24 @@ class Branch(Debugger):
     def _run(
         self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
     ) -> Tape:
-        own = [e for e in self.edits if e.iteration == iteration and e.name != ACTIVATION and not self._is_data(e)]
-        weights = [edit for edit in own if edit.name in prepared.network.parameter_axes]
+        edits_here = [
+            e for e in self.edits if e.iteration == iteration and e.name != ACTIVATION and not self._is_data(e)
+        ]
+        weights = [edit for edit in edits_here if edit.name in prepared.network.parameter_axes]
         begin = replace(start, parameters=_set_weights(start.parameters, weights))
         tape = super()._run(iteration, prepared, batch, begin, into)
-        return replay(tape, [edit for edit in own if edit not in weights])
+        return replay(tape, [edit for edit in edits_here if edit not in weights])
 
 
 def is_data(edit: Edit, network: Network) -> bool:
-    """Whether it is about inputs, targets or initial states, which stay as they are set in later iterations too."""
+    """Whether it edits inputs, targets or initial states, which keep their edits in later iterations."""
     return edit.name in ("x", "y") or (edit.t == 0 and edit.name in network.table.states)
 
 
 def edit_of(
     edits: tuple[Edit, ...], plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]
 ) -> Edit | None:
-    """The edit by which a cell holds what it holds; None where its line, the data or the last update made it."""
+    """The edit that set a cell's value; None where its line, the data or the last update made it."""
     return next((edit for edit in reversed(edits) if _covers(edit, plan, name, iteration, t, index)), None)
 
 
@@ -147,7 +150,7 @@ def _covers(edit: Edit, plan: Plan, name: str, iteration: int, t: int | None, in
 
 
 def is_start(edit: Edit, network: Network) -> bool:
-    """Whether it is about what an iteration starts from, and not about what its lines write."""
+    """Whether it edits what an iteration starts from, not what its lines write."""
     return edit.name == ACTIVATION or edit.name in network.parameter_axes or is_data(edit, network)
 
 
@@ -248,7 +251,8 @@ def difference(original: Tape, edited: Tape, name: str) -> Difference:
 
 
 class _Minus(Mapping[str, Array]):
-    """The recorded arrays' differences, each made when it is asked for; what lengths and options give stays as it is."""
+    """The differences of recorded arrays, computed when asked for; masks and other arrays that depend on lengths and
+    options alone are left as they are."""
 
     def __init__(self, original: Tape, edited: Tape) -> None:
         self._original, self._edited = original, edited
@@ -271,29 +275,29 @@ class _Minus(Mapping[str, Array]):
 
 @dataclass(frozen=True, eq=False)
 class Differences(Tape):
-    """By how much everything differs in two recordings, edited − original, as a tape of its own."""
+    """The differences of two recordings, edited − original, in the shape of a tape."""
 
     both: tuple[Tape, ...] = ()
 
     @cached_property
     def updates(self) -> Mapping[str, Array]:
-        """Those of what the update writes."""
+        """The differences of what the update writes."""
         original, edited = self.both
         return {name: minus(value, original.updates[name]) for name, value in edited.updates.items()}
 
     def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
-        """That of the term which a run of a line adds."""
+        """The difference of the term that a run of a line adds."""
         original, edited = self.both
         return minus(edited.term(line, t, sample), original.term(line, t, sample))
 
     def partial(self, name: str, t: int) -> Array:
-        """That of a gradient as far as it is summed."""
+        """The difference of a gradient as far as it is summed."""
         original, edited = self.both
         return minus(edited.partial(name, t), original.partial(name, t))
 
 
 def differences(original: Tape, edited: Tape) -> Differences:
-    """By how much everything differs in two recordings, see `Differences`."""
+    """The differences of two recordings, see `Differences`."""
     parameters = {name: minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
     return Differences(
         edited.plan,
@@ -306,8 +310,8 @@ def differences(original: Tape, edited: Tape) -> Differences:
 
 
 def minus(edited: Array, original: Array) -> Array:
-    """edited − original, 0 where both hold the same, be it infinite."""
-    before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they only stand for arrays
+    """edited − original, 0 where both are equal, infinite or not."""
+    before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they are no NumPy arrays yet
     with np.errstate(all="ignore"):
         change = np.subtract(after, before, dtype=np.result_type(before, np.float32))
         return np.where(same(before, after), change.dtype.type(0), change)
@@ -334,7 +338,7 @@ def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
 
 
 def _first_term(original: Tape, edited: Tape, line: Line) -> int:
-    """The time step, going back, from which on what a gradient adds up differs; 1 where only the finished sum does."""
+    """The first time step, from T down, whose term of a gradient differs; 1 where only the finished sum does."""
     steps, quantities = original.plan.steps, original.plan.program.quantities
     last = 1
     for read in line.equation.reads:
@@ -352,7 +356,7 @@ def first_difference(original: Tape, edited: Tape) -> tuple[str, int] | None:
     """The quantity that differs first in the order of execution, and the line after which it does; None when nothing differs."""
     names = (*original.parameters, *original.arrays, *original.plan.program.updates)
     names = [name for name in dict.fromkeys(names) if name in edited and original[name].shape == edited[name].shape]
-    found = [
+    differences_found = [
         (offset, n) for n, name in enumerate(names) if (offset := first_offset(original, edited, name)) is not None
     ]
-    return (names[min(found)[1]], min(found)[0]) if found else None
+    return (names[min(differences_found)[1]], min(differences_found)[0]) if differences_found else None

@@ -1,4 +1,4 @@
-"""How the error flows back: the gain of each time step, split into the factors that make it."""
+"""How the gradient flows back through time: the gain of each time step, and the factors that it is the product of."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def gain(tape: Tape, t: int, sample: int | None = None) -> Gain:
 
 
 def bottleneck(tape: Tape) -> str | None:
-    """The one quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
+    """The single quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
     program = tape.plan.program
     state = gradient(program.output)
     block = next(block for block in program.blocks if block.loop is Loop.DOWN)
@@ -66,7 +66,7 @@ def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
 
 @dataclass(frozen=True)
 class Cut:
-    """Where truncation cuts the flow: between steps t and t−1, for all the samples looked at or for some of them."""
+    """Where truncation cuts the flow: between steps t and t−1, for all samples considered or only some of them."""
 
     t: int
     all: bool
@@ -78,12 +78,14 @@ def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
         return []
     cut = tape[FLOW_CUT] > 0
     chosen = slice(None) if sample is None else slice(sample, sample + 1)
-    own = cut[:, chosen]
-    ended = np.zeros_like(own) if tape.padding is None else tape.padding[1:, chosen]
-    if tape.plan.network.truncate_by == "window":  # what was cut further on does not come again
-        own = own & ~np.concatenate([own[1:], np.zeros_like(own[:1])])
+    cut_here = cut[:, chosen]
+    ended = np.zeros_like(cut_here) if tape.padding is None else tape.padding[1:, chosen]
+    if tape.plan.network.truncate_by == "window":  # samples that were cut at a later step have no flow left
+        cut_here = cut_here & ~np.concatenate([cut_here[1:], np.zeros_like(cut_here[:1])])
     return [
-        Cut(t, bool((row | over).all())) for t, (row, over) in enumerate(zip(own, ended, strict=True), 1) if row.any()
+        Cut(t, bool((row | over).all()))
+        for t, (row, over) in enumerate(zip(cut_here, ended, strict=True), 1)
+        if row.any()
     ]
 
 

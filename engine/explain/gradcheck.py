@@ -1,11 +1,12 @@
-"""The gradient check: the engine's derivatives (or somebody's) against differences of the loss, always in float64.
+"""The gradient check: the engine's gradients (or given ones) against finite differences of the loss, always in float64.
 
-The numeric side knows nothing of the backward pass: it runs the forward pass and the loss alone, and how far its own numbers can be
-trusted is measured on the loss, never taken from the gradients under test. What cannot be tested is said, never passed in silence.
+The numeric side knows nothing of the backward pass: it runs only the forward pass and the loss, and estimates its own
+error from the loss, never from the gradients under test. What cannot be tested is reported, never passed in silence.
 
-Relative errors as in Karpathy's notes for Stanford's CS231n, "Gradient checks": |a − n| / max(|a|, |n|) for an analytic value a and a
-numeric one n, with a floor under the denominator: max(|a|, |n|, u / tolerance), where u is the numeric value's own uncertainty. So an
-entry passes when |a − n| ≤ max(tolerance · max(|a|, |n|), u), and nothing smaller than rounding can see is demanded.
+Relative errors as in Karpathy's notes for Stanford's CS231n, "Gradient checks": |a − n| / max(|a|, |n|) for an analytic
+value a and a numeric one n, with a floor under the denominator: max(|a|, |n|, u / tolerance), where u is the
+uncertainty of the numeric value. So an entry passes when |a − n| ≤ max(tolerance · max(|a|, |n|), u): nothing finer
+than rounding is demanded.
 
     n = (8·[L(+h) − L(−h)] − [L(+2h) − L(−2h)]) / 12h      error h⁴·L⁽⁵⁾/30 (Abramowitz, Stegun: Handbook, 25.3.6)
     u = 10·σ/h + e² / |n|, e = n − [L(+h) − L(−h)] / 2h      rounding, and what is left of the h⁴ term where e is that of h²
@@ -38,10 +39,10 @@ STEPS = tuple(2.0**-exponent for exponent in (8, 11, 14, 17, 20, 23))
 """The steps h that are tried, largest first, in units of max(1, |w|)."""
 
 SMALLER_STEPS = tuple(2.0**-exponent for exponent in (26, 29, 32, 35, 38, 41))
-"""The ones that are tried besides where the values disagree: exploding gradients bend the loss within 2⁻²³."""
+"""Further steps, tried where the values disagree: exploding gradients bend the loss within 2⁻²³."""
 
 ROUGH = 1e-10
-"""From which σ / max(1, |L|) on the loss is called too rough for differences."""
+"""The σ / max(1, |L|) above which the loss is too noisy for differences."""
 
 NOISE_MARGIN = 10.0
 """How many σ/h a numeric value may be off: its standard deviation is 0.95 of them, and the worst of thousands of entries counts."""
@@ -118,11 +119,12 @@ def check(
 ) -> GradientCheck:
     """Compares gradients with differences of the loss: `draws` entries of each parameter (or `everything`), and a random direction.
 
-    X, y, `initial` and `lengths` are as for `record`. A truncated gradient is not the loss's derivative: what is checked is the whole
-    one, and a note says so. `gradients` by parameter name, shapes as the
-    parameters', are checked in place of the engine's own. Of each parameter the entry largest in size is always among the drawn ones.
-    `ok` says that no relative error exceeds the tolerance, and that something inside the loop over time was really tested: a network
-    in which every unit is dead agrees with anything that returns 0. Raises InputError when shapes or options do not fit.
+    X, y, `initial` and `lengths` are as for `record`. A truncated gradient is not the loss's derivative: what is
+    checked is the whole one, and a note says so. `gradients` by parameter name, shapes as the parameters', are checked
+    instead of the engine's. The entry of largest magnitude of each parameter is always among those drawn. `ok` says
+    that no relative error exceeds the tolerance, and that something inside the loop over time was really tested: a
+    network in which every unit is dead agrees with anything that returns 0. Raises InputError when shapes or options do
+    not fit.
     """
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
@@ -305,7 +307,7 @@ def _note(name: str, comparison: NumericComparison) -> str | None:
 
 
 class _NumericDerivatives:
-    """Derivatives of the loss along directions, with the step chosen by what the loss itself shows."""
+    """Numeric derivatives of the loss along directions; the step is chosen by looking at the loss alone."""
 
     def __init__(self, loss: _LossFunction, tolerance: float, rng: np.random.Generator) -> None:
         self.loss = loss
@@ -316,36 +318,36 @@ class _NumericDerivatives:
     def slope(self, direction: Mapping[str, Array]) -> _Slope | None:
         """dL/ds of L(parameters + s · direction) at 0; None where a kink lies within every step.
 
-        The first step tried is the one before that which served last time: neighbours have their kinks at similar distances.
+        The first step tried is one larger than the step that worked last time: neighbouring entries have kinks at similar distances.
         """
         if not math.isfinite(self.loss.base):
             return _Slope(math.nan, math.inf)
         best: _Slope | None = None
         for number in range(self._first, len(STEPS)):
-            found = self._at(direction, STEPS[number])
-            if found is None:
+            value = self._at(direction, STEPS[number])
+            if value is None:
                 continue
-            if best is None or found.uncertainty < best.uncertainty:
-                best = found
-            if found.settled:
+            if best is None or value.uncertainty < best.uncertainty:
+                best = value
+            if value.settled:
                 self._first = max(0, number - 1)
                 break
         return best
 
     def careful_slope(self, direction: Mapping[str, Array]) -> _Slope | None:
-        """The same from all steps: the one that differs least from the next smaller one, and by how much.
+        """The derivative from all steps: the one that differs least from that of the next smaller step, and by how much.
 
         Ten times the work, for where `slope` and the analytic value disagree: the loss may bend within the larger steps in a way
         that four points do not show. Which step is taken does not depend on the analytic value.
         """
-        found = [slope for h in (*STEPS, *SMALLER_STEPS) if (slope := self._at(direction, h)) is not None]
-        if len(found) < 2:
-            return found[0] if found else None
+        slopes = [slope for h in (*STEPS, *SMALLER_STEPS) if (slope := self._at(direction, h)) is not None]
+        if len(slopes) < 2:
+            return slopes[0] if slopes else None
         differing = [
-            replace(s, uncertainty=s.uncertainty + abs(s.value - smaller.value)) for s, smaller in pairwise(found)
+            replace(s, uncertainty=s.uncertainty + abs(s.value - smaller.value)) for s, smaller in pairwise(slopes)
         ]
         finite = [slope for slope in differing if math.isfinite(slope.uncertainty)]
-        return min(finite, key=lambda slope: slope.uncertainty) if finite else found[-1]
+        return min(finite, key=lambda slope: slope.uncertainty) if finite else slopes[-1]
 
     def _at(self, direction: Mapping[str, Array], h: float) -> _Slope | None:
         """The derivative with step h; None where a kink lies within it."""
@@ -380,7 +382,7 @@ def _noise(loss: _LossFunction, rng: np.random.Generator) -> float:
 
 
 class _LossFunction:
-    """The loss as a function of the parameters: forward pass and loss only, into one set of arrays that is used again and again."""
+    """The loss as a function of the parameters: forward pass and loss only, in one set of arrays that every evaluation uses."""
 
     def __init__(self, tape: Tape) -> None:
         self.parameters = tape.parameters

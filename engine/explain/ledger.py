@@ -1,4 +1,4 @@
-"""The ledger of a weight gradient: dWa = Σ_t Σ_b dWa@t,b, every addend of a cell, and every sample's own gradient."""
+"""The ledger of a weight gradient: dWa = Σ_t Σ_b dWa@t,b, all addends of one cell, and the gradient of each sample."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def gradients(tape: Tape) -> dict[str, str]:
 
 
 def by_sample(tape: Tape, name: str) -> Array:
-    """Each sample's own part of a parameter's gradient, (B, *shape); they add up to it."""
+    """The part of each sample in a parameter's gradient, (B, *shape); the parts add up to it."""
     line, steps = _written(tape, name)
     result = np.zeros((tape.plan.batch, *tape[name].shape), tape.plan.network.dtype)
     with np.errstate(all="ignore"):
@@ -100,7 +100,7 @@ def _by_sample(tape: Tape, line: Line, t: int) -> Array:
 
 
 def _sides(tape: Tape, part: Expression, t: int) -> tuple[Array | None, Array] | None:
-    """The two sides of a product over the batch, or the one that is summed over it; None for what is neither."""
+    """The two sides of a product over the batch, or the operand of a sum over the batch; None for anything else."""
     value = partial(evaluate, lookup=lambda name: tape.lookup(name, t), axes=tape.plan.axes)
     match part:
         case Binary("@", Transpose(left), right):

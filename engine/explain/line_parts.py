@@ -1,8 +1,8 @@
-"""A line taken apart for a picture: operand, operator, operand, equals, result, each operand with its numbers.
+"""A line split into the parts of a picture: operand, operator, operand, equals, result, each operand with its numbers.
 
-With a sample chosen, everything that has a batch axis shows that sample only, and a sum over the batch shows the sample's own term.
-Numbers are the engine's; in a notation that has samples in columns or weights as (out, in), operands stand in its order, each picture
-as its arrays lie.
+With a sample chosen, everything that has a batch axis shows that sample only, and a sum over the batch shows the
+sample's own term. Numbers are the engine's; in a notation that has samples in columns or weights as (out, in), operands
+stand in its order and each picture has its layout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.debug.debugger import View
-from engine.explain.line_outline import MARKS, ShownAs, LinePiece, outline
+from engine.explain.line_outline import MARKS, LinePiece, ShownAs, outline
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name, Transpose
 from engine.language.functions import Array, Axes
@@ -22,7 +22,7 @@ from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
 
 Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
-"""The last two are never a line's own: what a result was before something was edited, and by how much it differs."""
+"""The last two are used by what-if only: a result before something was edited, and by how much it differs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class _Anatomist:
     def _array(
         self, role: Role, label: str, value: Any, name: str, t: int | None = None, *, turned: bool | None = None
     ) -> Part:
-        """A quantity with its numbers, as it lies in the notation unless `turned` says whether it is the other way round."""
+        """A quantity with its numbers, in the notation's layout, unless `turned` says whether it is transposed."""
         axes = self.axes[name]
         shape = self.layout.sizes(axes, self.view.tape.plan.sizes)
         if len(axes) < 2 or turned is None:
@@ -127,7 +127,7 @@ class _Anatomist:
         return Part(role, label, matrix, shape, name, t, len(axes), turned, first, padding)
 
     def _padding(self, axes: Axes, t: int | None, matrix: Array, turned: bool) -> Array | None:
-        """Which cells of a picture of what has these axes at step t are padding; a read-out of the last state has none."""
+        """Which cells are padding in a picture of a quantity with these axes at step t; a read-out of the last state has none."""
         ended, looped = self.view.tape.padding, self.block.loop in (Loop.UP, Loop.DOWN)
         if ended is None or not looped or t is None or not 0 <= t < len(ended) or axes[:1] != ("B",):
             return None
@@ -136,7 +136,7 @@ class _Anatomist:
         return np.broadcast_to(row[:, None] if upright else row, matrix.shape) if row.any() else None
 
     def _turns(self, axes: Axes) -> bool:
-        """Whether a matrix lies turned, whether a vector stands upright: one number a sample, or in columns all others."""
+        """Whether a matrix is drawn transposed, a vector as a column (one number per sample; in a notation with columns all others)."""
         return self.layout.turns(axes) if len(axes) == 2 else len(axes) == 1 and self.layout.columns != (axes == ("B",))
 
     def _result(self) -> Part:
@@ -185,7 +185,7 @@ class _Anatomist:
         return self._array("operand", label, self._lookup(inner), inner.name, t, turned=piece.flip != transposed)
 
     def _over_time(self, piece: LinePiece) -> Part:
-        """What every step adds to a sum over time: a row a sample, a column a step, outputs added up."""
+        """What every step adds to a sum over time: one row per sample, one column per step, outputs added up."""
         tape = self.view.tape
 
         def at(t: int) -> Array:

@@ -1,7 +1,7 @@
-"""Which loss reaches which step: the gradient of each time step's own loss, carried back alone.
+"""Which loss reaches which step: the gradient of the loss of each time step, carried back separately.
 
-The backward pass is linear in what comes from the losses, so the losses can be carried apart from each other: all of them at once, one
-step further back each time, each from its own step. Truncation cuts these flows where it cuts theirs sum.
+The backward pass is linear in the gradients that come from the losses, so each loss can be carried back alone; all of
+them are carried at once, one step further back each time. Truncation cuts these flows where it cuts their sum.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int |
         )
     known = _KNOWN.setdefault(tape, {})
     if (name, first, sample) not in known:
-        for each, norms in _norms(tape, first, sample).items():
-            known[each, first, sample] = norms
+        for state_gradient, norms in _norms(tape, first, sample).items():
+            known[state_gradient, first, sample] = norms
     return known[name, first, sample]
 
 
@@ -68,15 +68,15 @@ def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
             # The losses s = first..T have come to t = s − distance; those that have passed t = 0 are gone.
             losses = np.arange(max(first, distance), steps + 1)
             for name, norms in result.items():
-                own = rows[name] if sample is None else rows[name][:, sample : sample + 1]
-                norms[losses - first, losses - distance] = np.linalg.norm(own.reshape(len(own), -1), axis=1)
+                chosen = rows[name] if sample is None else rows[name][:, sample : sample + 1]
+                norms[losses - first, losses - distance] = np.linalg.norm(chosen.reshape(len(chosen), -1), axis=1)
     for norms in result.values():
         norms.flags.writeable = False
     return result
 
 
 def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
-    """For the distances 0, 1, ... T the gradients where each loss has come to."""
+    """For each distance 0, 1, ... T the gradients of every loss, that many steps back."""
     plan = tape.plan
     lines = _lines(tape)
     flows = [line.name for line in lines if line.equation.step < 0]
@@ -84,9 +84,9 @@ def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
     arrived: LossRows = {name: np.zeros(shape, plan.network.dtype) for name in flows}
     reaches = plan.network.truncate if carries_losses(plan.network) else None
     for distance in range(plan.steps + 1):
-        low = max(first, distance) - distance  # the step at which the earliest of these losses is now
+        low = max(first, distance) - distance  # the step that the earliest of these losses has reached
         at = range(low, plan.steps - distance + 1)
-        if low == 0:  # beyond the first step, there is no line: what has arrived is the gradient
+        if low == 0:  # before the first step no line runs: what has arrived is the gradient
             initial = {name: rows[:1] for name, rows in arrived.items()}
             at = range(1, at.stop)
             arrived = {name: rows[1:] for name, rows in arrived.items()}
@@ -100,7 +100,7 @@ def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
 
 
 def _whole(tape: Tape, here: LossRows, initial: LossRows) -> LossRows:
-    """The rows of the steps 1, 2, ... with that of t = 0 before them."""
+    """The row of t = 0, then those of the steps 1, 2, ..."""
     result: dict[str, Array] = {}
     for state in tape.plan.network.table.states:
         name = gradient(state)

@@ -1,4 +1,4 @@
-"""The recurrent weights: by how much they can lengthen or shorten what they carry from step to step."""
+"""The singular values and eigenvalues of recurrent weights: by how much a step can lengthen or shorten a vector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.recording.tape import Tape
 class Spectrum:
     """A square matrix W: ‖v·Wᵀ‖/‖v‖ lies between its smallest and its largest singular value for every v.
 
-    `radius` is the largest |eigenvalue|: what many steps through W alone come to, a step. NaN where W is not finite.
+    `radius` is the largest |eigenvalue|: the factor per step over many steps through W alone. NaN where W is not finite.
     """
 
     largest: float
@@ -26,19 +26,19 @@ class Spectrum:
 
 @kept
 def recurrent(program: Program) -> tuple[str, ...]:
-    """The parameters (H, H) that a product takes with what comes from the step before, in the order of their lines."""
+    """The parameters (H, H) that multiply a quantity of the step before, in the order of their lines."""
     lines = [line for block in program.blocks if block.loop is Loop.UP for line in block.lines]
     carried: set[str] = set()
-    found: list[str] = []
+    weights: list[str] = []
     for line in lines:
         for node in walk(line.equation.expression):
             if isinstance(node, Binary) and node.operator == "@" and isinstance(node.right, Name):
                 before = any(name.step < 0 or name.name in carried for name in names(node.left))
-                if before and node.right.name in program.parameters and node.right.name not in found:
-                    found.append(node.right.name)
+                if before and node.right.name in program.parameters and node.right.name not in weights:
+                    weights.append(node.right.name)
         if any(name.step < 0 or name.name in carried for name in line.equation.reads):
             carried.add(line.name)
-    return tuple(found)
+    return tuple(weights)
 
 
 @kept
@@ -53,6 +53,6 @@ def spectrum(tape: Tape, name: str) -> Spectrum:
 
 
 def spectra(tape: Tape) -> dict[str, Spectrum]:
-    """Those of all recurrent weights."""
+    """The spectra of all recurrent weights."""
     square = [n for n in recurrent(tape.plan.program) if tape.plan.network.parameter_axes[n] == ("H", "H")]
     return {name: spectrum(tape, name) for name in square}

@@ -1,7 +1,8 @@
-"""Why a number is what it is: the products that add up to it, each factor a number of the tape.
+"""Explains a number by its arithmetic: the products that add up to it, each factor a number of the tape.
 
-The terms are read off the equation's tree: a matrix product gives one product for every inner index, a product multiplies the terms of
-its sides, a gradient that accumulates gives the terms of every step, and a function (or its derivative) is one factor.
+The terms follow from the equation's tree: a matrix product gives one product for every inner index, a product
+multiplies the terms of its sides, a gradient that accumulates gives the terms of every step, and a function (or its
+derivative) is one factor.
 """
 
 from __future__ import annotations
@@ -71,8 +72,7 @@ class Term:
 class Explanation:
     """A cell, its value, the line that wrote it and the terms that add up to it (none for an input or a weight).
 
-    `values` are the terms' values, in the order of `terms`; long sums are looked at through `largest`, which builds no more terms
-    than it is asked for.
+    `values` are the terms' values, in the order of `terms`; of long sums use `largest`, which builds only the terms asked for.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Explanation:
     equation: Equation | None = None
     """The line's equation, in the update with the parameter's name put in."""
     _readers: tuple[tuple[_Reader, int], ...] = ()
-    """For each step the reader of its terms, and how many there are."""
+    """For each step the reader of its terms, and their number."""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -125,8 +125,8 @@ def explain(
     """The arithmetic behind a cell of a quantity at step t.
 
     For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t;
-    with `sample` only what that sample adds to a sum over the batch. `iteration` is the tape's number, which the factors are given.
-    Raises InputError when there is no such cell.
+    with `sample` only what that sample adds to a sum over the batch. `iteration` is the tape's number; factors carry
+    it. Raises InputError when there is no such cell.
     """
     program = tape.plan.program
     _check_step(tape, name, t)
@@ -141,12 +141,12 @@ def explain(
     at = program.steps if program.blocks[line.block].loop is Loop.AT_T else t if t is None else t - line.equation.step
     steps = list(range(program.steps, down_to - 1, -1)) if summed and not one_step else [at]
     if sample is not None or (summed and one_step):
-        own = sum(tape.term(line, step, sample) for step in steps)
+        array = sum(tape.term(line, step, sample) for step in steps)
     elif summed and down_to > 1:
-        own = tape.partial(name, down_to)
+        array = tape.partial(name, down_to)
     else:
-        own = tape.at(name, t)
-    value = _cell(own, index, name)
+        array = tape.at(name, t)
+    value = _cell(array, index, name)
     return _explained(
         name, t, index, value, line, line.equation, [_Reader(tape, step, sample, iteration) for step in steps]
     )
@@ -226,7 +226,7 @@ def _cell(array: Any, index: Index, name: str) -> float:
 
 
 def _is_one(expression: Expression) -> bool:
-    """Whether a cell of it is a single number of the tape."""
+    """Whether a cell of the expression is a single number of the tape."""
     return isinstance(expression.operand if isinstance(expression, Transpose) else expression, Name)
 
 
@@ -256,7 +256,7 @@ def _is_product(expression: Expression) -> bool:
 
 
 class _Reader:
-    """Reads terms off a tree at one time step."""
+    """The terms of an expression at one time step."""
 
     def __init__(
         self, tape: Tape, t: int | None, sample: int | None, iteration: int = 0, *, update: bool = False
@@ -391,11 +391,11 @@ class _Reader:
         return _Reader(self.tape, t, self.sample, self.iteration)
 
     def _sums_products(self, operand: Expression) -> bool:
-        """Whether every entry of an operand with a row a sample is one product: then long sums need no tree for each."""
+        """Whether every entry of a batch operand is a single product: long sums are then computed in one operation."""
         return self._axes(operand)[:1] == ("B",) and _is_product(operand)
 
     def _is_mark(self, expression: Expression) -> bool:
-        """Whether it is one number by its meaning: of scalars that are set, or of what counts at this step (`1 − mask`)."""
+        """Whether the expression is one number to a reader: made of options, or of what counts at this step (`1 − mask`)."""
         tape = self.tape
         known = {MASK, UPDATE_NUMBER, *tape.plan.sizes, *tape.plan.network.hyperparameters}
         return {name.name for name in names(expression)} <= known
@@ -416,7 +416,7 @@ class _Reader:
 
     def _cells_in(self, expression: Expression, index: Index) -> tuple[Factor, ...]:
         """The cells that a cell of an expression depends on: for a function of a whole row (softmax) all of that row's."""
-        found: list[Factor] = []
+        cells: list[Factor] = []
         whole = self._axes(expression)
         # f'(z) is a function of z, also where its formula is written with f(z).
         inside = expression.arguments if isinstance(expression, Derivative) else (expression,)
@@ -430,10 +430,10 @@ class _Reader:
             if row_wise and len(axes) == 2:
                 columns = range(self.tape.plan.sizes["C"])
                 if 0 < (self.t or 1) + name.step <= self.tape.plan.steps or name.step <= 0:
-                    found += [self._factor(name, (index[0], column)) for column in columns]
+                    cells += [self._factor(name, (index[0], column)) for column in columns]
             elif whole[: len(axes)] == axes or axes == whole[len(whole) - len(axes) :]:
-                found.append(self._factor(name, index))
-        return tuple(found)
+                cells.append(self._factor(name, index))
+        return tuple(cells)
 
     def _factor(self, name: Name, index: Index) -> Factor:
         array = np.asarray(self._lookup(name))

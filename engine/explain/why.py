@@ -1,4 +1,4 @@
-"""Why a cell of any iteration is what it is, followed from number to number: for the command line's JSON and for the screen.
+"""Explains a cell of any iteration, and follows its factors from number to number, for the command line's JSON and the screen.
 
 why(debugger, "dWa", 0, None, (2, 3))      the cell, the line that wrote it, the terms that add up to it
 zero_reason(debugger, found)               why a number is 0, in words
@@ -27,7 +27,8 @@ from engine.text import clean
 
 @dataclass(frozen=True)
 class CellAddress:
-    """A place to ask about: a quantity, its iteration, time step and index; `down_to` is how far a gradient that grows is summed."""
+    """A cell to explain: a quantity, its iteration, time step and index; `down_to` is the step down to which an
+    accumulating gradient is summed."""
 
     name: str
     iteration: int
@@ -64,7 +65,7 @@ def parse_place(text: str, debugger: Debugger, iteration: int) -> CellAddress:
 def why(debugger: Debugger, cell: CellAddress) -> Explanation:
     """The arithmetic behind a cell; InputError when there is no such cell. An input or a first weight has no terms."""
     if cell.name in debugger.network.parameter_axes:
-        # A weight is as the update of the iteration before left it.
+        # A weight was written by the update of the iteration before.
         before = debugger.tape(max(0, cell.iteration - 1))
         _check_index(before, cell)
         if cell.iteration == 0:
@@ -74,9 +75,9 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
     source = derived_flow(tape, cell)
     if source is not None:
         value = float(tape.at(cell.name, cell.t)[cell.index])
-        found = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
+        explanation = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
         # The one flow there is at this step is the whole gradient; the other is 0.
-        return replace(found, name=cell.name) if value or not found.value else _nothing(cell)
+        return replace(explanation, name=cell.name) if value or not explanation.value else _nothing(cell)
     return explain(
         tape,
         cell.name,
@@ -90,7 +91,7 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
 
 
 def put_in(debugger: Debugger, cell: CellAddress) -> str | None:
-    """That a cell holds what was put in, where it is so; the arithmetic is then what its line would have made of it."""
+    """A sentence that a cell holds an edited value, where it does; its arithmetic is then what its line computed."""
     if not isinstance(debugger, Branch) or cell.one_step or cell.down_to > 1:
         return None
     plan = debugger.tape(cell.iteration).plan
@@ -99,7 +100,7 @@ def put_in(debugger: Debugger, cell: CellAddress) -> str | None:
 
 
 def derived_flow(tape: Tape, cell: CellAddress) -> str | None:
-    """The gradient of which a flow without a line of its own (da_out, da_next) is the whole, or nothing; None for all else."""
+    """For a flow that no line writes (da_out, da_next): the gradient that it is all of, or no part of; None for everything else."""
     if cell.name in tape.arrays or cell.name in tape.plan.program.updates or cell.name not in tape:
         return None
     return next((cell.name.removesuffix(s) for s in (OUT, NEXT) if cell.name.endswith(s)), None)
@@ -115,18 +116,18 @@ def _check_index(tape: Tape, cell: CellAddress) -> None:
         raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
 
 
-def equation_text(writer: Writer, cell: CellAddress, found: Explanation) -> str:
+def equation_text(writer: Writer, cell: CellAddress, explanation: Explanation) -> str:
     """The line that wrote the cell, its time step or parameter put in; empty for inputs and first weights."""
-    if found.line is None or found.equation is None:
+    if explanation.line is None or explanation.equation is None:
         return ""
-    block = writer.program.blocks[found.line.block]
-    if found.line.phase == "update":
-        whole = found.line.equation if block.lines[0].name == "gnorm_squared" else found.equation
-        target = writer.spelling.name(found.equation.target)
-        return f"{target} {assignment(found.line)} {writer.expression(whole.expression, block)}"
-    if cell.t is None or (found.line.equation.accumulate and not cell.one_step):
-        return writer.line(found.line)
-    return writer.line(found.line, cell.t - found.line.equation.step)
+    block = writer.program.blocks[explanation.line.block]
+    if explanation.line.phase == "update":
+        whole = explanation.line.equation if block.lines[0].name == "gnorm_squared" else explanation.equation
+        target = writer.spelling.name(explanation.equation.target)
+        return f"{target} {assignment(explanation.line)} {writer.expression(whole.expression, block)}"
+    if cell.t is None or (explanation.line.equation.accumulate and not cell.one_step):
+        return writer.line(explanation.line)
+    return writer.line(explanation.line, cell.t - explanation.line.equation.step)
 
 
 # JSON
@@ -134,19 +135,21 @@ def equation_text(writer: Writer, cell: CellAddress, found: Explanation) -> str:
 
 def to_json(debugger: Debugger, cell: CellAddress, *, top: int | None = None) -> dict[str, object]:
     """What `rnn-tui explain --json` prints; with `top` only the largest terms and the sum of the rest."""
-    found = why(debugger, cell)
-    if top is None or len(found.values) <= top:
-        terms: list[dict[str, object]] = [_term(term) for term in found.terms] if found.line is not None else []
+    explanation = why(debugger, cell)
+    if top is None or len(explanation.values) <= top:
+        terms: list[dict[str, object]] = (
+            [_term(term) for term in explanation.terms] if explanation.line is not None else []
+        )
     else:
-        largest, rest, count = found.largest(top)
+        largest, rest, count = explanation.largest(top)
         terms = [*(_term(term) for term in largest), {"value": plain(rest), "rest": count, "factors": []}]
     return {
         "quantity": cell.name,
         "iteration": cell.iteration,
         "t": cell.t,
         "index": list(cell.index),
-        "value": plain(found.value),
-        "equation": equation_text(writer_for(debugger.plan), cell, found),
+        "value": plain(explanation.value),
+        "equation": equation_text(writer_for(debugger.plan), cell, explanation),
         "terms": terms,
     }
 
@@ -157,7 +160,11 @@ def _term(term: Term) -> dict[str, object]:
 
 def _factor(factor: Factor) -> dict[str, object]:
     if factor.of:
-        return {"function": factor.name, "of": [_factor(each) for each in factor.of], "value": plain(factor.value)}
+        return {
+            "function": factor.name,
+            "of": [_factor(argument) for argument in factor.of],
+            "value": plain(factor.value),
+        }
     if factor.index is None:
         return {"constant": factor.name, "value": plain(factor.value)}
     place = {"iteration": factor.iteration, "t": factor.t, "index": list(factor.index)}
@@ -165,7 +172,7 @@ def _factor(factor: Factor) -> dict[str, object]:
 
 
 def plain(value: float) -> float | str:
-    """A number as JSON can say it: NaN and infinities as strings."""
+    """A number for JSON: NaN and infinities as strings."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -174,18 +181,18 @@ def plain(value: float) -> float | str:
 # Zero, in words
 
 
-def zero_reason(debugger: Debugger, cell: CellAddress, found: Explanation) -> str | None:
+def zero_reason(debugger: Debugger, cell: CellAddress, explanation: Explanation) -> str | None:
     """Why a cell is 0, None when it is not, or when nothing more can be said than its terms show."""
-    if found.value != 0 or found.line is None or not len(found.values):
+    if explanation.value != 0 or explanation.line is None or not len(explanation.values):
         return None
     tape = debugger.tape(cell.iteration)
-    if found.values.any():
-        return f"0 because its {len(found.values)} terms cancel"
-    if found.line.equation.accumulate or len(found.values) > 1:
-        whole = _whole_unit(tape, cell, found)
+    if explanation.values.any():
+        return f"0 because its {len(explanation.values)} terms cancel"
+    if explanation.line.equation.accumulate or len(explanation.values) > 1:
+        whole = _whole_unit(tape, cell, explanation)
         if whole:
             return f"0 because {whole}"
-    (first, *_), _, _ = found.largest(1)
+    (first, *_), _, _ = explanation.largest(1)
     return next((f"0 because {reason}" for factor in first.factors if (reason := _factor_zero(tape, factor))), None)
 
 
@@ -209,20 +216,20 @@ def _text(factor: Factor) -> str:
     return f"{factor.name}{when}[{','.join(map(str, factor.index or ()))}]"
 
 
-def _whole_unit(tape: Tape, cell: CellAddress, found: Explanation) -> str | None:
-    """A sum in which the same unit of one quantity is 0 throughout: because its function was off everywhere, or it simply is."""
-    assert found.equation is not None
-    for name in _summed_names(found.equation.expression):
+def _whole_unit(tape: Tape, cell: CellAddress, explanation: Explanation) -> str | None:
+    """Why a sum is 0 in which one unit of a quantity is 0 at every step and sample: its function was off, or its values are just 0."""
+    assert explanation.equation is not None
+    for name in _summed_names(explanation.equation.expression):
         quantity = tape.plan.program.quantities.get(name.name)
         if quantity is None or quantity.axes != ("B", "H") or not quantity.rows or not cell.index:
             continue
-        values = _rows(tape, name, cell, found)
+        values = _rows(tape, name, cell, explanation)
         for unit in dict.fromkeys((cell.index[-1], cell.index[0])):
             if unit >= values.shape[2] or values[:, :, unit].any():
                 continue
             argument, label = _switch(tape, name.name)
             where = "at every t" if len(values) > 1 else f"at t = {cell.t}"
-            if argument and (_rows(tape, Name(argument, name.step), cell, found)[:, :, unit] <= 0).all():
+            if argument and (_rows(tape, Name(argument, name.step), cell, explanation)[:, :, unit] <= 0).all():
                 return f"unit {unit} was off {where} for every sample ({label})"
             return f"{name.name}[·,{unit}] is 0 {where} for every sample"
     return None
@@ -232,23 +239,23 @@ def _summed_names(expression: Expression) -> list[Name]:
     return [node for node in walk(expression) if isinstance(node, Name)]
 
 
-def _rows(tape: Tape, name: Name, cell: CellAddress, found: Explanation) -> Array:
+def _rows(tape: Tape, name: Name, cell: CellAddress, explanation: Explanation) -> Array:
     """The rows of a quantity that a sum reads, (steps, B, H)."""
     quantity = tape.plan.program.quantities[name.name]
-    assert found.line is not None
+    assert explanation.line is not None
     steps = range(cell.down_to, tape.plan.steps + 1)
-    if not found.line.equation.accumulate or cell.one_step:
+    if not explanation.line.equation.accumulate or cell.one_step:
         at = (
             tape.plan.steps
             if cell.t is None
-            else cell.t - (0 if found.line.equation.accumulate else found.line.equation.step)
+            else cell.t - (0 if explanation.line.equation.accumulate else explanation.line.equation.step)
         )
         steps = range(at, at + 1)
     return tape[name.name][[quantity.row(t + name.step) for t in steps]]
 
 
 def _switch(tape: Tape, name: str) -> tuple[str | None, str]:
-    """What decides by its sign whether a quantity is 0, and of which function: of a state, or of a gradient that passed through it."""
+    """The argument whose sign decides whether a quantity is 0, and the function: of a state, or of a gradient that passed through it."""
     for line in tape.plan.program.writers(name):
         for node in walk(rewrite(line.equation.expression, _as_call)):
             if isinstance(node, Call) and FUNCTIONS[node.function].off:
@@ -266,7 +273,7 @@ def _as_call(node: Expression) -> Expression | None:
 
 
 def cell_of(factor: Factor) -> CellAddress | None:
-    """The cell that a factor is, to be followed; None for constants and functions."""
+    """The address of a factor's cell, to follow it; None for constants and functions."""
     if factor.index is None or factor.of or factor.iteration is None:
         return None
     return CellAddress(factor.name, factor.iteration, factor.t, factor.index)
@@ -274,10 +281,10 @@ def cell_of(factor: Factor) -> CellAddress | None:
 
 def operands(term: Term) -> list[CellAddress]:
     """The cells in a term, those inside functions too."""
-    found: list[CellAddress] = []
+    cells: list[CellAddress] = []
     for factor in term.factors:
-        for each in (factor, *factor.of):
-            cell = cell_of(each)
-            if cell is not None and cell not in found:
-                found.append(cell)
-    return found
+        for inner in (factor, *factor.of):
+            cell = cell_of(inner)
+            if cell is not None and cell not in cells:
+                cells.append(cell)
+    return cells

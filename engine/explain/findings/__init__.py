@@ -1,7 +1,7 @@
-"""What is wrong with an iteration, found without asking: a list of findings, each a sentence and a place to jump to.
+"""Automatic findings: what is wrong with an iteration, each a sentence and a place to jump to.
 
-Everything is read off the tape and the equations, so it holds for every cell. The thresholds stand, with their reasons, in the modules
-that use them.
+Everything follows from the tape and the equations, so it holds for every cell. The thresholds stand, with their
+reasons, in the modules that use them.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ QUICK_STEPS = 50
 _LOOKED_FOR = (
     non_finite, dead, exploding, vanishing, zero_gradients, saturated, update_sizes, clipped, truncated, one_sided
 )  # fmt: skip
-"""In the order in which one follows from another: what is not finite or dead explains what comes after it."""
+"""Causes before effects: what is not finite or dead explains what comes after it."""
 
 
 def findings(debugger: Debugger, iteration: int, spell: Callable[[str], str] = str) -> list[Finding]:
     """What is wrong or worth knowing in an iteration, the serious things first; `spell` writes names in a notation."""
     scene = Scene(debugger, iteration, spell)
-    with np.errstate(all="ignore"):  # what overflows here is what is looked for
-        found = [each for look in _LOOKED_FOR for each in look(scene)]
-    return sorted(found, key=lambda each: not each.serious)
+    with np.errstate(all="ignore"):  # overflow is one of the things looked for
+        results = [finding for look in _LOOKED_FOR for finding in look(scene)]
+    return sorted(results, key=lambda finding: not finding.serious)
 
 
 def quick(plan: Plan) -> bool:
-    """Whether looking for them takes hardly longer than drawing a screen: few numbers, and no loss to carry back through many steps."""
+    """Whether the findings take hardly longer than drawing a screen: few numbers, and no loss to carry back through many steps."""
     return plan.nbytes() <= QUICK_BYTES and (plan.network.predict == "last" or plan.steps <= QUICK_STEPS)
 
 
 def first_seen(debugger: Debugger, iterations: Iterable[int]) -> Iterator[tuple[int, Finding]]:
-    """The findings of several iterations with their iteration, each kind of each quantity where it comes up first."""
+    """The findings of several iterations, with the iteration; each kind for each quantity only where it comes up first."""
     seen: set[tuple[str, str, str]] = set()
     for iteration in iterations:
-        for each in findings(debugger, iteration):
-            key = each.kind, each.quantity, each.severity
+        for finding in findings(debugger, iteration):
+            key = finding.kind, finding.quantity, finding.severity
             if key not in seen:
                 seen.add(key)
-                yield iteration, each
+                yield iteration, finding

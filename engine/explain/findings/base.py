@@ -1,4 +1,4 @@
-"""A finding, and the iteration that it is looked for in."""
+"""What a finding is, and the iteration in which findings are looked for."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The iteration looked at."""
+    """The iteration under examination, with what all findings need of it."""
 
     debugger: Debugger
     iteration: int
@@ -84,7 +84,7 @@ class Scene:
         return [line for block in self.program.blocks if block.loop is Loop.UP for line in block.lines]
 
     def counted(self) -> Array:
-        """(T, B) booleans: the steps that samples have."""
+        """(T, B) booleans: whether a step is within its sample's length."""
         sizes = self.tape.plan.sizes
         return self.tape[MASK] > 0 if MASK in self.tape.arrays else np.ones((sizes["T"], sizes["B"]), bool)
 

@@ -1,4 +1,4 @@
-"""Gradients that vanish or explode on the way back through time, and what truncation takes of them."""
+"""Gradients that vanish or explode on the way back through time, and how much of them truncation removes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GROWN = 1e2
 def vanishing(scene: Scene) -> Iterator[Finding]:
     """The error fades on its way: the t where it falls below a share of what it was at the last step.
 
-    With a loss at every step it is the last loss's own error that is followed, and never serious: every step has a loss near by.
+    With a loss at every step the gradient of the last loss is followed, and it is never serious: every step has a loss near by.
     """
     norms, bottom = _error(scene)
     last = norms[-1]

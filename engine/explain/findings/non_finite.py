@@ -29,19 +29,19 @@ def non_finite(scene: Scene) -> Iterator[Finding]:
     first = _first(source)
     if first is None:
         return
-    cell, found = _origin(source, first)
+    cell, explanation = _origin(source, first)
     since = "" if began == scene.iteration else f"since iteration {began}: "
-    value = f"{since}{_text(scene, cell)} is {short(found.value)}"
-    if found.line is None:
+    value = f"{since}{_text(scene, cell)} is {short(explanation.value)}"
+    if explanation.line is None:
         text = f"{value} in the {_given(source, cell)}; {_text(scene, first)} is the first number that it spoils"
     else:
-        text = f"{value}{_reason(source, cell, found)}"
-    at = first if found.line is None else cell
+        text = f"{value}{_reason(source, cell, explanation)}"
+    at = first if explanation.line is None else cell
     yield Finding("non-finite", text, "serious", _position(source, at), cell.name, cell.t, cell.index)
 
 
 def _began(scene: Scene) -> int:
-    """The iteration itself, or the one whose update made weights NaN or infinite; they stay so, so that can be searched by halves."""
+    """The iteration itself, or the one whose update made weights NaN or infinite. They stay so, so a binary search finds it."""
     if scene.iteration == 0 or _finite_start(scene, scene.iteration):
         return scene.iteration
     return max(0, bisect_left(range(scene.iteration + 1), True, key=lambda i: not _finite_start(scene, i)) - 1)
@@ -62,7 +62,7 @@ def _first(scene: Scene) -> CellAddress | None:
         rows = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if quantity.rows else np.array([True])
         offsets = np.atleast_1d(when_written(program, name)).copy()
         if any(line.equation.accumulate for line in program.writers(name)):
-            offsets[:] = program.written(name, 1)  # as it stands when all terms are added
+            offsets[:] = program.written(name, 1)  # at the point where all terms are added
         offsets = np.where(rows & (offsets >= 0), offsets, np.iinfo(np.int64).max)
         row = int(offsets.argmin())
         if offsets[row] < (best[0] if best else np.iinfo(np.int64).max):
@@ -83,7 +83,7 @@ def _first_of_update(scene: Scene) -> CellAddress | None:
     if not bad:
         return None
     name = min(bad, key=scene.program.update_offset)
-    if name in scene.program.parameters:  # a parameter is explained as what the next iteration starts from
+    if name in scene.program.parameters:  # explain a parameter as the next iteration starts from it
         return CellAddress(name, scene.iteration + 1, None, _cell(updates[name]))
     return CellAddress(name, scene.iteration, None, _cell(updates[name]))
 
@@ -96,13 +96,13 @@ def _cell(array: Array) -> tuple[int, ...]:
 def _origin(scene: Scene, cell: CellAddress) -> tuple[CellAddress, Explanation]:
     """Back along the arithmetic, from operand to operand, while there is one that is not finite."""
     for _ in range(LONGEST):
-        found = why(scene.debugger, cell)
-        if found.line is None:
-            return cell, found
-        terms, _, _ = found.largest(SHOWN)
-        behind = [each for term in terms for each in operands(term) if not isfinite(_value(scene, each))]
+        explanation = why(scene.debugger, cell)
+        if explanation.line is None:
+            return cell, explanation
+        terms, _, _ = explanation.largest(SHOWN)
+        behind = [operand for term in terms for operand in operands(term) if not isfinite(_value(scene, operand))]
         if not behind:
-            return cell, found
+            return cell, explanation
         cell = behind[0]
     return cell, why(scene.debugger, cell)
 
@@ -112,26 +112,28 @@ def _value(scene: Scene, cell: CellAddress) -> float:
     return float(np.asarray(tape.at(cell.name, cell.t))[cell.index])
 
 
-def _reason(scene: Scene, cell: CellAddress, found: Explanation) -> str:
+def _reason(scene: Scene, cell: CellAddress, explanation: Explanation) -> str:
     """What the operation did with finite numbers: overflowed, or took one infinity from another."""
     dtype = np.dtype(scene.tape.plan.network.dtype)
     largest = float(np.finfo(dtype).max)
-    terms, _, _ = found.largest(SHOWN)
+    terms, _, _ = explanation.largest(SHOWN)
     where = f", in {_line_text(scene, cell)}"
     if terms and not isfinite(terms[0].value):
-        if any(isinf(v) and v > 0 for v in found.values) and any(isinf(v) and v < 0 for v in found.values):
+        if any(isinf(v) and v > 0 for v in explanation.values) and any(isinf(v) and v < 0 for v in explanation.values):
             return f": ∞ − ∞{where}"
         return f": {_term_reason(scene, terms[0])}{where}"
     if terms and abs(terms[0].value) > largest:
         return f": {_product(scene, terms[0])} is more than the largest {dtype.name}, {short(largest)}{where}"
-    return f": the sum of {len(found.values)} terms is more than the largest {dtype.name}, {short(largest)}{where}"
+    return (
+        f": the sum of {len(explanation.values)} terms is more than the largest {dtype.name}, {short(largest)}{where}"
+    )
 
 
 def _term_reason(scene: Scene, term: Term) -> str:
     """Why a product of finite numbers is not finite."""
     for factor in term.factors:
         if not isfinite(factor.value) and factor.of:
-            inside = ", ".join(_factor(scene, each) for each in factor.of[:SHOWN])
+            inside = ", ".join(_factor(scene, argument) for argument in factor.of[:SHOWN])
             if factor.name.startswith("1/"):
                 return f"division by {inside}"
             return f"{factor.name} of {inside} {'is NaN' if isnan(factor.value) else 'overflowed'}"
@@ -139,13 +141,15 @@ def _term_reason(scene: Scene, term: Term) -> str:
 
 
 def _product(scene: Scene, term: Term) -> str:
-    return " × ".join(_factor(scene, each) for each in term.factors)
+    return " × ".join(_factor(scene, factor) for factor in term.factors)
 
 
 def _factor(scene: Scene, factor: Factor) -> str:
     if factor.index is None:
         return (
-            factor.name if not factor.of else f"{factor.name}({', '.join(_factor(scene, each) for each in factor.of)})"
+            factor.name
+            if not factor.of
+            else f"{factor.name}({', '.join(_factor(scene, argument) for argument in factor.of)})"
         )
     return f"{cell_text(scene.spell(factor.name), factor.t, factor.index)} = {short(factor.value)}"
 
@@ -173,8 +177,8 @@ def _position(scene: Scene, cell: CellAddress) -> int:
     """The point at which a cell is written; of a sum over time, where it is complete."""
     program = scene.program
     if cell.name in program.updates or cell.name in program.parameters:
-        own = replace(cell, iteration=cell.iteration - (cell.name in program.parameters))
-        return Scene(scene.debugger, own.iteration).position(program.update_offset(cell.name))
+        address = replace(cell, iteration=cell.iteration - (cell.name in program.parameters))
+        return Scene(scene.debugger, address.iteration).position(program.update_offset(cell.name))
     return scene.position(_offset(program, cell))
 
 

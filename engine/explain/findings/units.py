@@ -1,4 +1,4 @@
-"""Units that are switched off or at the end of their range."""
+"""Units that are switched off (dead) or saturated."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class _Applied:
 def dead(scene: Scene) -> Iterator[Finding]:
     """Units of a function that is off below 0 (ReLU) whose argument is never above 0: nothing flows back through them."""
     counted = scene.counted()
-    for each in _applied(scene, off=True):
-        argument = scene.over_time(each.argument)
+    for applied in _applied(scene, off=True):
+        argument = scene.over_time(applied.argument)
         off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
         units = np.flatnonzero(off).tolist()
         if units:
-            name, total = scene.spell(each.line.name), off.size
+            name, total = scene.spell(applied.line.name), off.size
             text = (
-                f"{len(units)} of {total} units of {name} are off ({_shown(scene, each)} ≤ 0) at every t for every sample: "
+                f"{len(units)} of {total} units of {name} are off ({_shown(scene, applied)} ≤ 0) at every t for every sample: "
                 f"{listed(units)}; no gradient passes through them"
             )
-            yield _finding(scene, "dead units", each.line, units, len(units) / total, text)
+            yield _finding(scene, "dead units", applied.line, units, len(units) / total, text)
 
 
 def saturated(scene: Scene) -> Iterator[Finding]:
@@ -54,24 +54,24 @@ def saturated(scene: Scene) -> Iterator[Finding]:
     open or closed, which may be just what it has learnt.
     """
     counted = scene.counted()
-    for each in _applied(scene, off=False):
-        ends = _range(each.function)
+    for applied in _applied(scene, off=False):
+        ends = _range(applied.function)
         if ends is None:
             continue
         low, high = ends
         with np.errstate(all="ignore"):
-            share = (FUNCTIONS[each.function].compute(scene.over_time(each.argument)) - low) / (high - low)
+            share = (FUNCTIONS[applied.function].compute(scene.over_time(applied.argument)) - low) / (high - low)
             at_end = (share < END) | (share > 1 - END)
         often = _share(at_end, counted)
         units = np.flatnonzero(often >= MOST).tolist()
         if units:
-            name, total = scene.spell(each.line.name), len(often)
+            name, total = scene.spell(applied.line.name), len(often)
             text = (
-                f"{len(units)} of {total} units of {name} are saturated ({each.function} within {END:.1%} of an end of its range) "
+                f"{len(units)} of {total} units of {name} are saturated ({applied.function} within {END:.1%} of an end of its range) "
                 f"at {MOST:.0%} or more of all steps: {listed(units)}; next to nothing passes through them"
             )
-            of_state = each.line.name in scene.tape.plan.network.table.states
-            yield _finding(scene, "saturated", each.line, units, len(units) / total if of_state else 0.0, text)
+            of_state = applied.line.name in scene.tape.plan.network.table.states
+            yield _finding(scene, "saturated", applied.line, units, len(units) / total if of_state else 0.0, text)
 
 
 def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float, text: str) -> Finding:
@@ -87,7 +87,7 @@ def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float
 
 
 def _applied(scene: Scene, *, off: bool) -> Iterator[_Applied]:
-    """The elementwise functions in the lines of a step that write units: those that are off below 0, or the others."""
+    """The element-wise functions applied to units in the lines of a step: those with a kink (off below 0), or the others."""
     for line in scene.cell_lines():
         if scene.program.quantities[line.name].axes != ("B", "H"):
             continue
@@ -96,9 +96,13 @@ def _applied(scene: Scene, *, off: bool) -> Iterator[_Applied]:
                 yield _Applied(line, node.function, node.arguments[0])
 
 
-def _shown(scene: Scene, each: _Applied) -> str:
-    """The argument by its name, where it has one."""
-    return scene.spell(each.argument.name) if isinstance(each.argument, Name) else f"the argument of {each.function}"
+def _shown(scene: Scene, applied: _Applied) -> str:
+    """How the argument is called in the sentence."""
+    return (
+        scene.spell(applied.argument.name)
+        if isinstance(applied.argument, Name)
+        else f"the argument of {applied.function}"
+    )
 
 
 def _range(function: str) -> tuple[float, float] | None:

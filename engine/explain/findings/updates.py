@@ -1,4 +1,4 @@
-"""The parameters' gradients, and what the update makes of them."""
+"""Parameters without a gradient, gradients of one sign, and updates that are too large, too small or clipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def zero_gradients(scene: Scene) -> Iterator[Finding]:
     if not zero:
         return
     name = gradient(zero[0])
-    text = f"{_and_others(scene, [name, *(gradient(each) for each in zero[1:])], 'are', 'is')} 0 in all entries: nothing is learnt there"
+    text = f"{_and_others(scene, [name, *(gradient(other) for other in zero[1:])], 'are', 'is')} 0 in all entries: nothing is learnt there"
     severity = "serious" if scene.program.steps > 1 else "note"
     yield Finding("zero gradient", text, severity, _complete(scene, name), name)
 
@@ -35,19 +35,19 @@ def one_sided(scene: Scene) -> Iterator[Finding]:
     batch = scene.tape.plan.batch
     if batch < 2:
         return
-    found: list[str] = []
+    names: list[str] = []
     for name, array in scene.tape.gradients.items():
         if array.size < 2 or not array.any() or (array.max() > 0) == (array.min() < 0):
             continue
         if batch * array.size > SAMPLES_LIMIT:
             continue
-        own = by_sample(scene.tape, gradient(name))
-        if (own >= 0).all() or (own <= 0).all():
-            found.append(gradient(name))
-    if found:
-        name = found[0]
+        samples = by_sample(scene.tape, gradient(name))
+        if (samples >= 0).all() or (samples <= 0).all():
+            names.append(gradient(name))
+    if names:
+        name = names[0]
         text = (
-            f"{_and_others(scene, found, 'have', 'has')} one sign in all entries, for every sample: "
+            f"{_and_others(scene, names, 'have', 'has')} one sign in all entries, for every sample: "
             "the update can only push all these weights the same way"
         )
         yield Finding("one-sided gradient", text, "note", _complete(scene, name), name)
@@ -66,13 +66,13 @@ def update_sizes(scene: Scene) -> Iterator[Finding]:
     for names, word in ((large, "large"), (small, "small")):
         if names:
             name, ratio = names[0], ratios[names[0]]
-            own = scene.spell(name)
+            label = scene.spell(name)
             others = (
                 f"; so are those of {', '.join(map(scene.spell, names[1:4]))}{', …' if len(names) > 4 else ''}"
                 if names[1:]
                 else ""
             )
-            text = f"the update of {own} is {word}: ‖Δ{own}‖/‖{own}‖ is {short(ratio)}, usual is {LEAST:g} to {MOST:g}{others}"
+            text = f"the update of {label} is {word}: ‖Δ{label}‖/‖{label}‖ is {short(ratio)}, usual is {LEAST:g} to {MOST:g}{others}"
             position = scene.position(scene.program.update_offset(name))
             yield Finding("update size", text, "serious" if ratio > TOO_MUCH else "note", position, name)
 
