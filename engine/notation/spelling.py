@@ -11,9 +11,7 @@ from engine.model.program import Program
 from engine.notation.layout import Layout
 from engine.notation.tables import NG, Notation
 from engine.tables.cells import Cell
-from engine.tables.optimizers import PARAMETER
-
-_DERIVED = ("d", "m", "v")  # a gradient, and the optimizers' moments
+from engine.tables.optimizers import PARAMETER, prefixes
 
 
 class Spelling:
@@ -34,6 +32,7 @@ class Spelling:
         cell_names = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
         self._given: Mapping[str, str] = {**notation.names, **cell_names}
         self._all = _names(program)
+        self._prefixes = ("", gradient(""), *prefixes())
         primal = primal_names(program) if program is not None else ()
         mine = [name for name in primal if name not in notation.names or name in cell_names]
         rest = [name for name in primal if name not in mine]
@@ -80,7 +79,7 @@ class Spelling:
 
     def _taken_apart(self, name: str) -> tuple[str, str, str]:
         """Prefix, the quantity it is about, suffix: ("d", "a", "_next")."""
-        for prefix in ("", *_DERIVED):
+        for prefix in self._prefixes:
             rest = name.removeprefix(prefix)
             for base in (rest, *(rest[: at.start()] for at in re.finditer("_", rest))):
                 if base in self._names and name.startswith(prefix):

@@ -12,7 +12,7 @@ from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
 from engine.model.program import build
 from engine.notation.spelling import Spelling
-from engine.notation.tables import NOTATIONS, Notation
+from engine.notation.tables import NG, NOTATIONS, Notation
 from engine.tables.cells import CELLS, Cell
 from engine.tables.heads import READ_OUT
 
@@ -44,17 +44,20 @@ def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> WeightsRe
     when nothing fits.
     """
     chosen = NOTATIONS[notation]
-    if not chosen.layout.columns:  # the names are the engine's, or PyTorch's
-        return recipe(shapes, cells)
-    spelled = [(_spelling(chosen, cell), cell) for cell in cells]
+    # The engine's names, and PyTorch's for a cell that says how its arrays are stacked, are accepted in any notation.
+    apart = [cell for cell in cells if chosen is not NG and not (chosen.stacked and cell.torch)]
+    spelled = [(_spelling(chosen, cell), cell) for cell in apart]
     complete = [pair for pair in spelled if all(name in shapes for name in _matrices(*pair))]
     if complete:
         return _recipe(*max(complete, key=lambda pair: len(_matrices(*pair))), shapes)
     try:
         return recipe(shapes, cells)
     except InputError as error:
-        names = ", ".join(spelled[0][0].name(name) for name in (*cells[0].parameters, *READ_OUT))
-        raise InputError(f"{error} (in the notation {notation} the weights of {cells[0].name} are {names})") from None
+        if not spelled:
+            raise
+        spelling, cell = spelled[0]
+        names = ", ".join(spelling.name(name) for name in (*cell.parameters, *READ_OUT))
+        raise InputError(f"{error} (in the notation {notation} the weights of {cell.name} are {names})") from None
 
 
 def _spelling(notation: Notation, cell: Cell) -> Spelling:

@@ -48,6 +48,13 @@ OPTIMIZERS: dict[str, Optimizer] = {optimizer.name: optimizer for optimizer in (
 
 PARAMETER = "W"
 
+
+def prefixes() -> tuple[str, ...]:
+    """What stands before a parameter in the names of the optimizers' own quantities: m and v of mWa and vWa."""
+    targets = (source.partition(" = ")[0] for rule in OPTIMIZERS.values() for source in rule.equations)
+    return tuple(dict.fromkeys(before for target in targets if (before := target.partition(PARAMETER)[0])))
+
+
 UPDATE_NUMBER = "count"
 """The number of the update, from 1, as the optimizers' equations call it."""
 

@@ -14,6 +14,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
 
+from engine.language.functions import FUNCTIONS
 from tests.engine.strategies import Case
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +26,17 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "identity": lambda z: z,
 }
 sigmoid = ACTIVATIONS["sigmoid"]
+
+
+def activation(name: str) -> Callable[[Any], Any]:
+    """One of those above; for any other the call as printed programs have it, in autograd's NumPy."""
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    scope: dict[str, Any] = {"np": anp}
+    exec(FUNCTIONS[name].definition, scope)
+    return eval(f"lambda u: {FUNCTIONS[name].source.format('u')}", scope)
+
+
 OUTPUT = {"rnn": "a", "lstm": "h", "gru": "h"}
 
 
@@ -98,7 +110,7 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
             out[name] = states[name][-1] + probe[f"{name}_out"][t]
             return out[name]
 
-        CELLS[case.cell](values["x"][t], prev, values, put, hold, ACTIVATIONS[case.network.activation])
+        CELLS[case.cell](values["x"][t], prev, values, put, hold, activation(case.network.activation))
         if every or t == len(mask) - 1:
             row = t if every else 0
             logits = out[OUTPUT[case.cell]] @ values["Wy"] + values["by"] + probe["logits"][row]

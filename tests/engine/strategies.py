@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from engine import Network
 from engine.language.expression import Binary, Call, Expression, Name, Negative, Number, Transpose
+from engine.language.functions import ACTIVATIONS
 from engine.language.printing import NumpySyntax
 
-ACTIVATION_NAMES = ("tanh", "relu", "sigmoid", "identity")
+ACTIVATION_NAMES = tuple(ACTIVATIONS)
 SMOOTH = ("tanh", "sigmoid", "identity")
 
 

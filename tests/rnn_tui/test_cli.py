@@ -20,6 +20,7 @@ from engine.debug.whatif import what_if
 from engine.explain.gradcheck import check
 from engine.files.locate import sample_names
 from engine.files.project import samples
+from engine.registry import CELLS
 from engine.session import open_session
 from rnn_tui import cli
 from rnn_tui.cli import COMMANDS
@@ -120,7 +121,7 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("code", "--lr", "inf"), ("--lr inf is not possible",)),
     (("code", "--init-scale=-1"), ("--init-scale -1 is not possible",)),
     (("code", "--activation", "gelu"), ("--activation gelu is not possible; it must be one of tanh, relu, sigmoid",)),
-    (("code", "--cell", "mgu"), ("--cell mgu is not possible; it must be one of rnn, lstm, gru",)),
+    (("code", "--cell", "elman"), (f"--cell elman is not possible; it must be one of {', '.join(CELLS)}",)),
     (("code", "--cell", "mgu"), ("or a file that ends in .py",)),
     (("code", "--cell", "nowhere.py"), ("there is no cell file named nowhere.py; check its name",)),
     (("code", "--weights", "sample_data"), ("sample_data is a folder, not a weights file",)),

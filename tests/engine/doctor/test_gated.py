@@ -135,7 +135,7 @@ def test_a_printed_program_made_wrong_is_found_out(
 def test_a_cell_of_one_s_own_is_examined_where_its_file_is_given(tmp_path: Path) -> None:
     cell = tmp_path / "own.py"
     own = CONTRIBUTING.read_text().partition("```python\n")[2].partition("```")[0]
-    cell.write_text(own)
+    cell.write_text(own.replace('name="mgu"', 'name="my_mgu"'))
     data = tmp_path / "data.csv"
     data.write_text(DATA["squared"])
     text = printed(str(data), "--timesteps", "3", "--cell", str(cell), "--hidden", "3", "--notation", "goodfellow")

@@ -29,7 +29,7 @@ def listing(prepared: Plan, notation: str) -> list[str]:
 
 
 @pytest.mark.parametrize("notation", list(NOTATIONS))
-@pytest.mark.parametrize("cell", list(CELLS))
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_the_listing_of_each_cell_in_each_notation(golden: Golden, cell: str, notation: str) -> None:
     prepared = model(cell=cell)
     layout = NOTATIONS[notation].layout

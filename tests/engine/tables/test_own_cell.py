@@ -27,7 +27,8 @@ from engine.tables.check import check as check_cell
 Array = np.ndarray[Any, Any]
 ROOT = Path(__file__).resolve().parents[3]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-EXAMPLE = next(block for block in re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL) if 'name="mgu"' in block)
+WORKED = next(block for block in re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL) if 'name="mgu"' in block)
+EXAMPLE = WORKED.replace('name="mgu"', 'name="my_mgu"')  # a name that no cell of the project will ever have
 INLINE = (  # the same with pre-activations that have no names
     "f = sigmoid(x @ Wxf + h_prev @ Whf + bf)",
     "n = tanh(x @ Wxn + (f * h_prev) @ Whn + bn)",
@@ -114,7 +115,7 @@ def test_checked_printed_and_shown(mgu: Path) -> None:
     exec(compile(program_text(session).replace("print(", "str("), "<program>", "exec"), names)
     for name, expected in debugger.tape(0).gradients.items():
         np.testing.assert_allclose(names["gradients"][f"d{name}"], expected, rtol=1e-11, atol=1e-14, err_msg=name)
-    assert session.description == "mgu 1→3→2 · 10 samples · float64"
+    assert session.description == "my_mgu 1→3→2 · 10 samples · float64"
 
 
 def test_a_product_of_values_before_a_matrix_product_is_written_in_brackets(mgu: Path) -> None:
@@ -128,7 +129,7 @@ def test_its_weights_are_written_and_read(mgu: Path, tmp_path: Path) -> None:
     again = open_session(None, {"cell": mgu, "weights": tmp_path / "w.npz"}).debugger.tape(0)
     assert again.loss == tape.loss
     np.savez(tmp_path / "t.npz", weight_ih_l0=np.zeros((6, 1)), weight_hh_l0=np.zeros((6, 3)), weight=np.zeros((2, 3)))
-    with pytest.raises(InputError, match=r"t\.npz: the cell mgu does not say what PyTorch's weight_hh_l0 holds"):
+    with pytest.raises(InputError, match=r"t\.npz: the cell my_mgu does not say what PyTorch's weight_hh_l0 holds"):
         open_session(None, {"cell": mgu, "weights": tmp_path / "t.npz"})
     with pytest.raises(
         InputError, match=r"w\.npz: its arrays \(Wxf, Whf, bf, .*\) are not the weights of a known cell; .*--cell"
@@ -175,8 +176,8 @@ def test_a_trace_opens_again_with_the_file(mgu: Path, trace: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('name="mgu"', 'name="other"', "run.npz was recorded with the cell mgu, not other; leave --cell away"),
-        ("(1 - f) * h_prev + f * n", "f * h_prev + (1 - f) * n", "run.npz was recorded with other equations of the cell mgu;"),
+        ('name="my_mgu"', 'name="other"', "run.npz was recorded with the cell my_mgu, not other; leave --cell away"),
+        ("(1 - f) * h_prev + f * n", "f * h_prev + (1 - f) * n", "run.npz was recorded with other equations of the cell my_mgu;"),
     ],
 )  # fmt: skip
 def test_a_trace_with_another_cell_is_refused(mgu: Path, trace: Path, old: str, new: str, sentence: str) -> None:
@@ -198,9 +199,11 @@ def test_a_trace_takes_nothing_but_the_file(mgu: Path, trace: Path) -> None:
 def test_a_project_runs_no_code(mgu: Path) -> None:
     (mgu.parent / "d.csv").write_text("1,2,0\n3,4,1\n")
     (mgu.parent / "p.toml").write_text('data = "d.csv"\n[options]\ncell = "mgu.py"\n')
-    with pytest.raises(InputError, match=r"option cell = 'mgu\.py' under \[options\] must be one of rnn, lstm, gru"):
+    with pytest.raises(
+        InputError, match=rf"option cell = 'mgu\.py' under \[options\] must be one of {', '.join(CELLS)}"
+    ):
         open_session(mgu.parent / "p.toml", {})
-    assert open_session(mgu.parent / "d.csv", {"cell": mgu}).debugger.network.table.name == "mgu"
+    assert open_session(mgu.parent / "d.csv", {"cell": mgu}).debugger.network.table.name == "my_mgu"
 
 
 # Mistakes
@@ -233,8 +236,8 @@ def refusal(path: Path) -> str:
 
 
 MISTAKES: list[tuple[str, str, str]] = [
-    ('name="mgu"', 'name="gru"', "mgu.py: the cell's name cannot be 'gru'; give it one of its own"),
-    ('name="mgu"', 'name="\\x1b[2J"', "mgu.py: the cell's name cannot be"),
+    ('name="my_mgu"', 'name="gru"', "mgu.py: the cell's name cannot be 'gru'; give it one of its own"),
+    ('name="my_mgu"', 'name="\\x1b[2J"', "mgu.py: the cell's name cannot be"),
     ('("h",),  #', '("h"),  #', 'mgu.py: states must be a tuple of texts: states=("...",)'),
     ('output="h"', 'output="n"', "mgu.py: the output n must be one of the states: h"),
     ('output="h"', 'has_activation=True, output="h"', "mgu.py: has_activation must be True exactly when an equation reads"),
