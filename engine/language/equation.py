@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from engine.language.expression import (
     Binary,
@@ -54,8 +54,9 @@ class Equation:
         return names(self.expression)
 
 
+@lru_cache(maxsize=512)
 def equation(source: str) -> Equation:
-    """Parses `target = expression`."""
+    """Parses `target = expression`; the same text is parsed once."""
     target, sign, right = source.partition("=")
     if not sign or not target.strip().isidentifier():
         raise TableError(f"{source!r} is not of the form 'name = expression'")

@@ -12,7 +12,9 @@ by side, with the matrices stacked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
+from types import CodeType
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -48,6 +50,12 @@ _IDENTIFIER = str.maketrans(".-+", "pmp")
 _UFUNCS = frozenset(entry.ufunc for entry in OPERATORS.values())
 _SPREADING = _UFUNCS - {"matmul"}
 _IN_PLACE = _SPREADING | {"negative", "square"} | {compute_name(f.name) for f in FUNCTIONS.values() if f.elementwise}
+
+
+@lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    """A function's text compiled: networks that differ in sizes alone have the same."""
+    return compile(source, "<plan>", "exec")
 
 
 class Emitter:
@@ -96,7 +104,7 @@ class Emitter:
         namespace |= COMPUTE
         namespace |= {name: np.array(value, dtype) for name, value in self.constants.items()}
         namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, **self.sizes}
-        exec(compile(source, "<plan>", "exec"), namespace)
+        exec(_code(source), namespace)
         shapes = {name: self._shape(axes, block, block_steps) for name, (axes, block) in self.temporaries.items()}
         shapes |= self.wide
 
