@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.explain.ledger import ledger
 from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
-from engine.explain.terms import Factor
+from engine.explain.term_reader import Factor
 from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
 from engine.language.functions import Array
 from engine.model.program import Loop

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.debug.predicates import Predicate, evaluate, parse
+from engine.debug.predicate_values import evaluate
+from engine.debug.predicates import Predicate, parse
 from engine.debug.stops import Lines, TapePoints, holds, spread, states
 from engine.errors import InputError
 from engine.language.expression import ExpressionError

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from engine.errors import InputError
-from engine.explain.terms import Index
+from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Expression, Sum, Transpose, addends
 from engine.language.functions import Array

@@ -15,7 +15,8 @@ from engine.debug.debugger import Debugger
 from engine.debug.whatif import Branch, edit_of
 from engine.errors import InputError
 from engine.explain.line_parts import writer_for
-from engine.explain.terms import Explanation, Factor, Index, Term, explain, explain_update
+from engine.explain.term_reader import Factor, Index, Term
+from engine.explain.terms import Explanation, explain, explain_update
 from engine.language.derive import NEXT, OUT
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
 from engine.language.functions import FUNCTIONS, Array

@@ -40,8 +40,9 @@ from engine.files.raw import shown
 from engine.files.writing import write_npz
 from engine.language.derive import NEXT, OUT, gradient
 from engine.language.functions import Array
+from engine.model.build import build
 from engine.model.network import Network, choose
-from engine.model.program import build, carried_over
+from engine.model.program import carried_over
 from engine.notation import Writer
 from engine.recording.tape import check_batch
 from engine.tables.cells import CELLS, Cell

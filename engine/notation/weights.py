@@ -8,9 +8,9 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.language.functions import Array, Axes
+from engine.model.build import build
 from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
-from engine.model.program import build
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NG, NOTATIONS, Notation
 from engine.tables.cells import CELLS, Cell

@@ -21,8 +21,9 @@ from engine.language.derive import CUT, FULL, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array, Axes
+from engine.model.build import build
 from engine.model.network import Network
-from engine.model.program import Block, Line, Loop, Program, Quantity, build, carries_losses
+from engine.model.program import Block, Line, Loop, Program, Quantity, carries_losses
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.size import Size

@@ -12,7 +12,8 @@ from rich.style import Style
 
 from engine.debug.whatif import edit_of
 from engine.explain.line_parts import Part
-from engine.explain.terms import Explanation, Factor, Term, explain, explain_update
+from engine.explain.term_reader import Factor, Term
+from engine.explain.terms import Explanation, explain, explain_update
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Frame, result_of

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.explain.ledger import Ledger, ledger
-from engine.explain.terms import Index
+from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Frame

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.explain.terms import Factor, Term
+from engine.explain.term_reader import Factor, Term
 from engine.explain.why import CellAddress, cell_of
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened

@@ -15,8 +15,8 @@ from functools import cached_property, lru_cache
 
 from engine.doctor.vocabulary import roles
 from engine.doctor.vocabulary.packing import ALL, JOINED, OWN, axes_of, gates, is_matrix, is_role, parameters_in
+from engine.model.build import build
 from engine.model.network import Network
-from engine.model.program import build
 from engine.notation import NOTATIONS, Spelling
 from engine.tables.cells import CELLS, VARIANTS, Cell
 

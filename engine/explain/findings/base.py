@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from engine.debug.debugger import Debugger
-from engine.explain.terms import Index
+from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name
 from engine.language.functions import Array

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.explain.findings.base import Finding, Scene, cell_text, short
-from engine.explain.terms import Explanation, Factor, Term, writer
+from engine.explain.term_reader import Factor, Term
+from engine.explain.terms import Explanation, writer
 from engine.explain.why import CellAddress, operands, why
 from engine.language.functions import Array
 from engine.model.program import Program, when_written

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
 from engine.debug.breakpoints import condition_of, everywhere, hits, names_of, parse_breakpoint
-from engine.debug.predicates import FUNCTIONS, parse, truth
+from engine.debug.predicate_values import truth
+from engine.debug.predicates import FUNCTIONS, parse
 from engine.debug.stops import Lines, TapePoints
 from engine.language.expression import ExpressionError
 from engine.session import open_session

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from engine import Network
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
-from engine.explain.terms import Explanation, Factor, explain, explain_update, writer
+from engine.explain.term_reader import Factor
+from engine.explain.terms import Explanation, explain, explain_update, writer
 from engine.recording.tape import Tape, record
 from engine.session import open_session
 from tests.engine.strategies import Case, case, cases

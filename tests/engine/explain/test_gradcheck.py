@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.explain import gradcheck
-from engine.explain.gradcheck import GradientCheck, NumericComparison, check, forward_only
+from engine.explain import gradcheck, numeric_derivatives
+from engine.explain.gradcheck import GradientCheck, NumericComparison, check
+from engine.explain.numeric_derivatives import forward_only
 from engine.language.functions import ACTIVATIONS
 from engine.model.network import Network
 from engine.recording.tape import Tape, record
@@ -326,14 +327,14 @@ class Stub:
         self.rng = np.random.default_rng(0)
 
     def along(self, direction: object, distance: float) -> float:
-        s = distance / gradcheck.NOISE_STEP
+        s = distance / numeric_derivatives.NOISE_STEP
         return 1 + 1e-6 * s**3 - 1e-5 * s + self.noise * self.rng.standard_normal()
 
 
 def test_the_noise_of_the_loss_is_measured_apart_from_its_slope() -> None:
     rng = np.random.default_rng(1)
-    assert gradcheck._noise(Stub(1e-9), rng) == pytest.approx(1e-9, rel=0.6)
-    assert gradcheck._noise(Stub(0.0), rng) < 1e-15
+    assert numeric_derivatives.rounding_noise(Stub(1e-9), rng) == pytest.approx(1e-9, rel=0.6)
+    assert numeric_derivatives.rounding_noise(Stub(0.0), rng) < 1e-15
 
 
 # Options

@@ -1,0 +1,171 @@
+"""The program of a network: its tables of equations put together, differentiated, and laid out in blocks of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
+from engine.language.equation import TIME, Equation, TableError, equation, infer
+from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
+from engine.language.functions import Axes
+from engine.model.network import Network
+from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, cuts_flow
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK
+from engine.tables.heads import LOGITS
+from engine.tables.optimizers import PARAMETER, UPDATE_NUMBER, named, norm_equations, update_equations
+
+
+def build(network: Network, steps: int, *, masked: bool = False) -> Program:
+    """The program of a network over `steps` time steps, `masked` where samples differ in length.
+
+    Raises TableError when a table's shapes do not fit.
+    """
+    cell, head = network.table, network.head
+    every = network.predict == "every"
+    step = [equation(source.format(activation=network.activation)) for source in cell.equations]
+    if masked:
+        step = [_kept_when_padded(line) if line.target in cell.states else line for line in step]
+    read_out = [equation(source.format(output=cell.output)) for source in head.equations]
+    loss = _loss(network, masked=masked and every)
+    given = _given(network, masked=masked)
+    known: dict[str, Axes] = {
+        **dict.fromkeys("BTDHC", ()),
+        **network.parameter_axes,
+        **dict.fromkeys(cell.states, ("B", "H")),
+        **{name: quantity.axes for name, quantity in given.items()},
+    }
+    reserved = {*known, *network.hyperparameters, UPDATE_NUMBER, "loss"} - {*network.parameter_axes, *cell.states}
+    for line in step:
+        if line.target in reserved:
+            raise TableError(
+                f"the cell {cell.name} calls a quantity {line.target}, which means something else; rename it"
+            )
+    for line in (*step, *read_out, loss):
+        if early := next((n.name for n in line.reads if n.step < 0 and n.name not in cell.states), None):
+            raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
+        known[line.target] = _inferred(line, known)
+    parameters = tuple(network.parameter_axes)
+    head_back = [*read_out, loss]
+    back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
+    back_loop = backward(
+        [step, head_back] if every else [step],
+        known,
+        states=cell.states,
+        inputs=("x",),
+        parameters=parameters,
+        root="loss" if every else None,
+        accumulate=True,
+        cut=_cut(network),
+    )
+    update = update_equations(network.rule, network.clip_norm, network.clip_value)
+    plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
+        ("", "forward", Loop.UP, [*step, *read_out] if every else step),
+        ("read-out", "forward", Loop.AT_T, [] if every else read_out),
+        ("loss", "loss", Loop.ONCE, [loss]),
+        ("read-out", "backward", Loop.AT_T, back_out),
+        ("", "backward", Loop.DOWN, back_loop),
+        ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
+        ("update", "update", Loop.PARAMETERS, update),
+    ]
+    filled = [entry for entry in plan if entry[3]]
+    blocks = tuple(
+        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)))
+        for n, (title, phase, loop, equations) in enumerate(filled)
+    )
+    quantities = given | _quantities(blocks, known, cell.states)
+    return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+
+
+def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:
+    try:
+        return infer(line.expression, known)
+    except TableError as error:
+        raise TableError(f"in the equation of {line.target}: {error}") from None
+
+
+def _kept_when_padded(line: Equation) -> Equation:
+    """A state's line, changed so that the state stays as it was beyond the sample's length."""
+    padded = Binary("-", Number(1), Name(MASK))
+    kept = Binary("*", padded, Name(line.target, -1))
+    return Equation(line.target, Binary("+", Binary("*", Name(MASK), line.expression), kept))
+
+
+def _loss(network: Network, *, masked: bool) -> Equation:
+    """The head's loss summed over all entries that count, and divided by their number unless the sum is wanted."""
+    entry = parse(network.head.loss)
+    whole: Expression = Call("sum", (Binary("*", Name(MASK), entry) if masked else entry,))
+    every = network.predict == "every"
+    if every:
+        whole = Sum(TIME, whole)
+    if network.reduction == "mean":
+        entries: Expression = Name(ENTRIES if every else "B")
+        if network.head.over_outputs:
+            entries = Binary("*", entries, Name("C"))
+        whole = Binary("/", whole, entries)
+    return Equation("loss", whole)
+
+
+def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
+    """What is known before an iteration begins, beside the parameters.
+
+    N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before.
+    """
+    every = network.predict == "every"
+    given = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
+    if masked:
+        given.append(Quantity(MASK, ("B",), "T", True))
+    if every and network.reduction == "mean":
+        given.append(Quantity(ENTRIES, (), "", True))
+    if cuts_flow(network):
+        given.append(Quantity(FLOW_CUT, ("B",), "T", True))
+    return {quantity.name: quantity for quantity in given}
+
+
+def _cut(network: Network) -> Expression | None:
+    """The part of a flow that truncation removes; in this expression the flow is `flow_prev` and that part `cut_off_prev`."""
+    if network.truncate is None:
+        return None
+    if cuts_flow(network):
+        return Binary("*", Name(FLOW_CUT), Name("flow", -1))
+    return Call("carried", (Name(gradient(LOGITS), network.truncate), Name("cut_off", -1)))
+
+
+def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
+    """What the lines of forward, loss and backward write."""
+    looped = {line.name for block in blocks if block.loop in (Loop.UP, Loop.DOWN) for line in block.lines}
+    result: dict[str, Quantity] = {}
+    extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT, FULL, CUT))}
+    for block in blocks:
+        if block.phase == "update":
+            continue
+        for line in block.lines:
+            name = line.name
+            axes = known[_primal(name, known)]
+            in_time = name in looped and not line.equation.accumulate
+            rows: Literal["", "T", "T+1"] = ("T+1" if name in extended else "T") if in_time else ""
+            result.setdefault(name, Quantity(name, axes, rows))
+    return result
+
+
+def _updates(blocks: tuple[Block, ...], network: Network) -> dict[str, Quantity]:
+    """What the update's lines write besides the parameters: the quantities named after each of them."""
+    result: dict[str, Quantity] = {}
+    for block in blocks:
+        for line in block.lines if block.phase == "update" else ():
+            if block.loop is not Loop.PARAMETERS:
+                result[line.name] = Quantity(line.name, ())
+            elif line.name != PARAMETER:
+                for parameter, axes in network.parameter_axes.items():
+                    name = named(line.name, parameter)
+                    result[name] = Quantity(name, axes)
+    return result
+
+
+def _primal(name: str, known: Mapping[str, Axes]) -> str:
+    """The quantity that `name` is the gradient (or a flow) of; `name` itself when it is neither."""
+    if name in known:
+        return name
+    base = name.removeprefix("d")
+    suffix = next((s for s in SUFFIXES if base.endswith(s)), "")
+    return base if base in known else base.removesuffix(suffix)
