@@ -18,7 +18,7 @@ run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --durations 10 $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 $(PYTEST_OPTIONS)
 
 check: lint types layers test
 

@@ -13,6 +13,7 @@ from engine.doctor.mistakes.naming import Naming, constants, name, notes
 from engine.doctor.reference.problem import Measurement, Problem, make_problem
 from tests.engine.doctor.planted import STYLES, differs, pairs, problem_of, right, sampled_singles
 from tests.engine.doctor.styles.style import Planted, Style, edit, run
+from tests.examples import number
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::RuntimeWarning"
@@ -21,8 +22,6 @@ pytestmark = pytest.mark.filterwarnings(
 STYLES_BY_NAME = {style.name: style for style in STYLES}
 # All of them, through the whole doctor, are the business of `make doctor-score`.
 SINGLES = sampled_singles()
-PAIRS = 2
-"""Of each style."""
 
 
 def named(planted: Planted) -> Naming:
@@ -50,7 +49,7 @@ def test_a_planted_mistake_is_the_diagnosis(planted: Planted) -> None:
 
 
 def test_most_pairs_are_the_diagnosis() -> None:
-    sampled = [planted for style in STYLES for planted in pairs(style, PAIRS)]
+    sampled = [planted for style in STYLES for planted in pairs(style, number(3))]
     found = [named(planted).diagnoses for planted in sampled]
     hits = [bool(f) and set(f[0].ids) == set(planted.ids) for f, planted in zip(found, sampled, strict=True)]
     assert sum(hits) >= 0.9 * len(hits)
