@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from engine.codegen.source import Style, given_name
 from engine.files.data import CsvLayout, Data
+from engine.language.expression import Call, Name
+from engine.language.printing import NumpySyntax, show
 from engine.model.program import Quantity
 from engine.notation.layout import Layout
 from engine.session import Session
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
 
 WHOLE = "all_"
 """Before the names of all the data, where an iteration takes some samples of them."""
@@ -179,22 +181,26 @@ class Inputs:
 
     def _beforehand(self) -> list[str]:
         """Mask, where the flow is cut, how many entries count: what no line computes."""
-        quantities, network = self.style.plan.program.quantities, self.style.plan.network
-        kind = network.dtype if network.dtype != "float64" else "float"
-        lines: list[str] = []
-        if MASK in quantities or FLOW_CUT in quantities:
-            lines.append("steps = np.arange(1, T + 1)")
-        as_numbers = f".astype({'np.' if kind != 'float' else ''}{kind})"
-        if MASK in quantities:
-            lines.append(f"mask = (steps <= lengths[:, None]){as_numbers}  # (B, T): 1 within the sample's length")
-        if FLOW_CUT in quantities:
-            reach = network.truncate
-            ends = "lengths[:, None]" if self.masked else "T"
-            chunks = f"((steps - 1) % {reach} == 0) & (steps > 1) & (steps <= {ends})"
-            where = chunks if network.truncate_by == "chunk" else f"steps <= {ends} - {reach}"
-            lines.append(f"cut = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1")
-        if ENTRIES in quantities:
-            lines.append(f"N = {'lengths.sum()' if self.masked else 'B * T'}  # entries that count")
+        network = self.style.plan.network
+        syntax = _Beforehand(self.masked, network.truncate)
+        right = {
+            name: show(given_equation(name, network.truncate_by), syntax)
+            for name in (MASK, FLOW_CUT, ENTRIES)
+            if name in self.style.plan.program.quantities
+        }
+        as_numbers = f".astype({'float' if network.dtype == 'float64' else f'np.{network.dtype}'})"
+        lines = ["steps = np.arange(1, T + 1)"] if MASK in right or FLOW_CUT in right else []
+        if MASK in right:
+            lines.append(f"{MASK} = {right[MASK]}{as_numbers}  # (B, T): 1 within the sample's length")
+        if FLOW_CUT in right:
+            where = (
+                right[FLOW_CUT] if "&" in right[FLOW_CUT] else right[FLOW_CUT][1:-1]
+            )  # of one condition no parentheses
+            lines.append(
+                f"{FLOW_CUT} = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1"
+            )
+        if ENTRIES in right:
+            lines.append(f"{ENTRIES} = {right[ENTRIES]}  # entries that count")
         return lines
 
     def _laid_out(self) -> list[str]:
@@ -217,6 +223,25 @@ class Inputs:
                 lines.append(f"{name} = {name}.swapaxes(0, 1)  # (T, {', '.join(quantity.axes)})")
         lines += [f"{name} = {name}.T" for name in _turned(spelling.layout, known, spelling.name("y"))]
         return lines
+
+
+@dataclass(frozen=True)
+class _Beforehand(NumpySyntax):
+    """How what is known beforehand is written: the steps lie along the second axis, each sample's length beside them."""
+
+    masked: bool
+    reach: int | None
+
+    def name(self, name: Name) -> str:
+        ends = "lengths[:, None]" if self.masked else "T"
+        return {"t": "steps", "ends": ends, "K": str(self.reach)}[name.name]
+
+    def number(self, value: float) -> str:
+        return f"{value:g}"
+
+    def call(self, node: Call, arguments: list[str]) -> str:
+        """The one sum: over all samples' lengths."""
+        return "lengths.sum()" if self.masked else "B * T"
 
 
 def _turned(layout: Layout, known: Iterable[Quantity], y: str) -> list[str]:

@@ -8,11 +8,11 @@ comparisons with `>`, the functions it is given, and `.T`. Nothing else is accep
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeAlias
 
-from engine.language.operators import BY_SYNTAX
+from engine.language.operators import by_syntax
 
 PREVIOUS = "_prev"
 MAX_SOURCE = 2_000
@@ -97,10 +97,11 @@ class Sum:
 Expression: TypeAlias = Name | Number | Negative | Binary | Call | Derivative | Transpose | Sum
 
 
-def parse(source: str, functions: frozenset[str] | None = None) -> Expression:
+def parse(source: str, functions: frozenset[str] | None = None, *, masks: bool = False) -> Expression:
     """The tree of `source`.
 
-    `functions` are the names that may be called; None admits any name (their existence is checked where axes are inferred).
+    `functions` are the names that may be called; None admits any name (their existence is checked where axes are inferred). `masks`
+    admits `<= == & %` too, in which masks are written (`engine.tables.given`).
     Raises ExpressionError with the column for everything outside the language.
     """
     if len(source) > MAX_SOURCE:
@@ -110,12 +111,13 @@ def parse(source: str, functions: frozenset[str] | None = None) -> Expression:
         body = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError("not an expression", source, lead + (getattr(error, "offset", None) or 1)) from None
-    return _ExpressionParser(source, functions).convert(body, MAX_DEPTH)
+    return _ExpressionParser(source, functions, by_syntax(masks=masks)).convert(body, MAX_DEPTH)
 
 
 class _ExpressionParser:
-    def __init__(self, source: str, functions: frozenset[str] | None) -> None:
+    def __init__(self, source: str, functions: frozenset[str] | None, symbols: Mapping[type[ast.AST], str]) -> None:
         self.source = source
+        self.symbols = symbols
         self.functions = functions
 
     def convert(self, node: ast.expr, depth: int) -> Expression:
@@ -131,10 +133,10 @@ class _ExpressionParser:
                 return Number(-value)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Negative(self.convert(operand, depth))
-            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in BY_SYNTAX:
-                return Binary(BY_SYNTAX[type(sign)], self.convert(left, depth), self.convert(right, depth))
-            case ast.Compare(left=left, ops=[ast.Gt()], comparators=[right]):
-                return Binary(">", self.convert(left, depth), self.convert(right, depth))
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in self.symbols:
+                return Binary(self.symbols[type(sign)], self.convert(left, depth), self.convert(right, depth))
+            case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in self.symbols:
+                return Binary(self.symbols[type(sign)], self.convert(left, depth), self.convert(right, depth))
             case ast.Attribute(value=value, attr="T") if not isinstance(value, ast.Constant):
                 return Transpose(self.convert(value, depth))
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):

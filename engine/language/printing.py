@@ -68,7 +68,7 @@ def _show(expression: Expression, syntax: Syntax) -> tuple[str, int]:
                 + syntax.operator(expression)
                 + _bracketed(right, level if factor else level + 1, syntax)
             )
-            return (syntax.indicator(text), ATOM) if operator == ">" else (text, level)
+            return (syntax.indicator(text), ATOM) if OPERATORS[operator].compares else (text, level)
         case Call(arguments=arguments):
             return syntax.call(expression, [show(a, syntax) for a in arguments]), ATOM
         case Derivative(body=body):

@@ -20,7 +20,7 @@ from engine.model.program import Line, Loop, carried_over
 from engine.recording.plan import Plan, Progress, plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
 from engine.tables.optimizers import UPDATE_NUMBER
 
 POOLED_KEPT = 128
@@ -351,18 +351,14 @@ def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Arr
     """The target, the mask, where the flow is cut, and the number of entries that count."""
     network, steps, batch = prepared.network, prepared.steps, prepared.batch
     arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
-    ends = np.full(batch, steps) if lengths is None else lengths
-    t = np.arange(1, steps + 1)[:, None]
-    if MASK in arrays:
-        arrays[MASK][...] = t <= ends
-    if ENTRIES in arrays:
-        arrays[ENTRIES][...] = ends.sum()
-    if FLOW_CUT in arrays:
-        # From step t to t−1: between runs of K steps; or K steps before the one loss there is, at the sample's end.
-        reach = network.truncate or steps
-        # Padded steps only hand the state on to that loss, so nothing is cut there.
-        chunks = ((t - 1) % reach == 0) & (t > 1) & (t <= ends)
-        arrays[FLOW_CUT][...] = chunks if network.truncate_by == "chunk" else t <= ends - reach
+    values = {
+        "t": np.arange(1, steps + 1)[:, None],
+        "ends": np.full(batch, steps) if lengths is None else lengths,
+        "K": network.truncate,
+    }
+    for name in (MASK, FLOW_CUT, ENTRIES):
+        if name in arrays:
+            arrays[name][...] = evaluate(given_equation(name, network.truncate_by), lambda read: values[read.name])
 
 
 def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
