@@ -1,4 +1,4 @@
-"""The app: one screen that owns the debugger, and what surrounds it (palette, title, exit)."""
+"""The Textual app: the main screen, and what surrounds it (command palette, title, exit)."""
 
 from __future__ import annotations
 

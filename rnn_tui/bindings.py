@@ -1,4 +1,4 @@
-"""Every key in one list, from which the key map, the footer, the help screen and the command palette are made."""
+"""The list of all keys, from which the key map, the footer, the help screen and the command palette are made."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class _ArgumentParser(argparse.ArgumentParser):
 
 
 def _close(word: str) -> str:
-    own = ("color", "no-mouse", "json", "all", "tolerance", "function", "set", "difference")
-    known = [f"--{name}" for name in (*OPTIONS, *own)]
+    other_options = ("color", "no-mouse", "json", "all", "tolerance", "function", "set", "difference")
+    known = [f"--{name}" for name in (*OPTIONS, *other_options)]
     match = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {match[0]}?)" if match else ""
 
@@ -59,8 +59,8 @@ def _common(parser: argparse.ArgumentParser, text: str = DATA) -> None:
         if option.kind is bool:
             group.add_argument(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=option.help)
             continue
-        own = [f"FILE{option.suffix}"] if option.suffix else []
-        shown = "|".join((*option.choices, *own)) or {int: "N", float: "X", Size: "SIZE"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
+        files = [f"FILE{option.suffix}"] if option.suffix else []
+        shown = "|".join((*option.choices, *files)) or {int: "N", float: "X", Size: "SIZE"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
         default = "" if option.default is None else f" ({option.default})"
         group.add_argument(f"--{name}", metavar=shown, default=argparse.SUPPRESS, help=option.help + default)
 

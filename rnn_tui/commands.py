@@ -147,23 +147,28 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
     condition = condition_of(arguments.condition, debugger.program)
-    found = None
+    stopped_at = None
     iterations = range(first, first + arguments.iterations)
     for iteration in reversed(iterations) if arguments.reverse else iterations:
         holds = everywhere(condition, debugger.tape(iteration), iteration, debugger.lines).nonzero()[0]
         if holds.size:
             offset = int(holds[-1 if arguments.reverse else 0])
-            found = debugger.program.point(1 + iteration * debugger.program.length + offset)
+            stopped_at = debugger.program.point(1 + iteration * debugger.program.length + offset)
             break
     if arguments.json:
-        point = found and {"iteration": found.iteration, "phase": found.phase, "t": found.t, "line": found.line}
-        result = {"stopped": found is not None, "point": point, "expression": arguments.condition}
+        point = stopped_at and {
+            "iteration": stopped_at.iteration,
+            "phase": stopped_at.phase,
+            "t": stopped_at.t,
+            "line": stopped_at.line,
+        }
+        result = {"stopped": stopped_at is not None, "point": point, "expression": arguments.condition}
         print(json.dumps(result, allow_nan=False))
-    elif found is not None:
-        print(place_text(found))
+    elif stopped_at is not None:
+        print(place_text(stopped_at))
     else:
         print(f"{clean(arguments.condition)} holds nowhere in {arguments.iterations} iterations", file=sys.stderr)
-    return 0 if found is not None else 3
+    return 0 if stopped_at is not None else 3
 
 
 def _findings(session: Session, arguments: argparse.Namespace) -> int:
@@ -172,20 +177,22 @@ def _findings(session: Session, arguments: argparse.Namespace) -> int:
     from engine.explain.findings import first_seen
 
     program, first = session.debugger.program, session.options["iteration"]
-    found = [each for _, each in first_seen(session.debugger, range(first, first + arguments.iterations))]
+    results = [finding for _, finding in first_seen(session.debugger, range(first, first + arguments.iterations))]
     if arguments.json:
         result: list[dict[str, Any]] = []
-        for each in found:
-            point = program.point(each.position)
+        for finding in results:
+            point = program.point(finding.position)
             place = {"iteration": point.iteration, "phase": point.phase, "t": point.t, "line": point.line}
-            cell = {"quantity": each.quantity, "index": None if each.index is None else list(each.index)}
-            result.append({"kind": each.kind, "text": each.text, "severity": each.severity, "point": place, **cell})
+            cell = {"quantity": finding.quantity, "index": None if finding.index is None else list(finding.index)}
+            result.append(
+                {"kind": finding.kind, "text": finding.text, "severity": finding.severity, "point": place, **cell}
+            )
         print(json.dumps({"findings": result}, allow_nan=False, ensure_ascii=False))
         return 0
-    for each in found:
-        mark = "!" if each.serious else "·"
-        print(f"{mark} {each.kind}: {each.text} ({place_text(program.point(each.position))})")
-    if not found:
+    for finding in results:
+        mark = "!" if finding.serious else "·"
+        print(f"{mark} {finding.kind}: {finding.text} ({place_text(program.point(finding.position))})")
+    if not results:
         print("nothing is wrong", file=sys.stderr)
     return 0
 
@@ -294,11 +301,11 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     if arguments.data or given:
         raise InputError("examples takes no further arguments")
-    found = samples()
-    indent = max(len(sample.name) for sample in found) + 2
+    listing = samples()
+    indent = max(len(sample.name) for sample in listing) + 2
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     wrapper = textwrap.TextWrapper(max(columns, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False)
-    for sample in found:
+    for sample in listing:
         for start, text in ((sample.name, sample.title), ("", sample.look_for)):
             wrapper.initial_indent = f"{start:<{indent}}"
             print(wrapper.fill(text))
@@ -311,14 +318,19 @@ def _table(report: GradientCheck) -> str:
     lines = [
         f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"
     ]
-    for name, found in report.parameters.items():
-        start = f"{name:<10}{found.checked:>8}{found.kinks:>7}  "
-        if found.index is None or found.analytic is None or found.numeric is None or found.max_relative_error is None:
+    for name, comparison in report.parameters.items():
+        start = f"{name:<10}{comparison.checked:>8}{comparison.kinks:>7}  "
+        if (
+            comparison.index is None
+            or comparison.analytic is None
+            or comparison.numeric is None
+            or comparison.max_relative_error is None
+        ):
             lines.append(f"{start}{'nothing compared':>14}")
             continue
-        entry = f"{name}[{','.join(map(str, found.index))}]"
+        entry = f"{name}[{','.join(map(str, comparison.index))}]"
         lines.append(
-            f"{start}{found.max_relative_error:>14.2e}  {entry:<14}{found.analytic:>15.6e}{found.numeric:>15.6e}"
+            f"{start}{comparison.max_relative_error:>14.2e}  {entry:<14}{comparison.analytic:>15.6e}{comparison.numeric:>15.6e}"
         )
     lines += list(report.notes)
     verdict = "the gradients are right" if report.ok else "the gradients are WRONG"

@@ -1,4 +1,4 @@
-"""What the screen shows, as one immutable value: the debugger's view, and what the person has chosen to look at."""
+"""The frame: all that the screen shows, as one immutable value: the debugger's view, and the user's choices of what to look at."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ ORIGINAL, DIFFERENCE = "original", "edited − original"
 
 
 class Tone(NamedTuple):
-    """A colour scale: the magnitude at its end, whether it is logarithmic, and then the share of the end where it begins."""
+    """A colour scale: the largest magnitude, whether it is logarithmic, and for a logarithmic one the share of the
+    largest at which it begins."""
 
     scale: float
     log: bool
@@ -60,10 +61,9 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Selection:
-    """Choices that survive moving through the program.
-
-    `sample` None is the whole batch. `line` is the listing's own cursor (None: it follows the program). `operand` is which part of this
-    line the cell cursor is in (None: the result). `quantity` is what the flow shows (None: the state, or its gradient going back).
+    """Choices that stay when the position changes. `sample` None is the whole batch. `line` is the listing's cursor
+    (None: it follows the program). `operand` is which part of this line the cell cursor is in (None: the result).
+    `quantity` is what the flow shows (None: the state, or its gradient going back).
     """
 
     page: PageName = "program"
@@ -97,10 +97,10 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """An explanation that is open: the way to it, its line, why it is 0 if it is, and which of its numbers is chosen."""
+    """An open explanation: the path to it, its line, the reason where the number is 0, and which of its numbers is chosen."""
 
     path: tuple[CellAddress, ...]
-    found: Explanation
+    explanation: Explanation
     equation: str
     reason: str | None
     chosen: int
@@ -152,7 +152,7 @@ class Frame:
         parts = anatomy(self.view, self.writer, self.sample)
         if not parts or self.as_original is None or not self.selection.beside:
             return parts
-        edited, original = (each[result_of(each)] for each in (parts, self.as_original.parts))
+        edited, original = (pair[result_of(pair)] for pair in (parts, self.as_original.parts))
         assert edited.values is not None and original.values is not None
         change = replace(edited, role="difference", text="difference", values=minus(edited.values, original.values))
         beside = [Part("operator", "│"), replace(original, role="original", text=ORIGINAL)]
@@ -266,8 +266,8 @@ class Frame:
 
     def number_of(self, sample: int) -> int:
         """The number in the data of a sample of the batch."""
-        own = self.view.tape.samples
-        return sample if own is None else int(own[sample])
+        batch = self.view.tape.samples
+        return sample if batch is None else int(batch[sample])
 
     def rows_of(self, name: str) -> bool:
         """Whether a quantity, or a flow that has no line of its own, is in time."""
@@ -287,15 +287,15 @@ class Frame:
         log = bool(self.selection.log)
         if name is None:
             return Tone(scale_of(values), log, FLOOR)
-        tapes = [each for each in (self.view.tape, self.original and self.original.tape, self.compared) if each]
+        tapes = [one for one in (self.view.tape, self.original and self.original.tape, self.compared) if one]
         if not self.rows_of(name):
-            # A sum that still grows may pass beyond where it ends.
+            # A partial sum may be larger than the finished one.
             return Tone(max(scale_of(values), *(tape.scale(name) for tape in tapes)), log, FLOOR)
         together = self._in_line if in_line and name in self._in_line else among | {name}
-        scale = max(tape.scale(each) for each in together for tape in tapes)
-        # What truncation cut off may be as small as it likes.
-        deep = [each for each in together if not each.endswith(CUT)] or [name]
-        floor = min(tape.scale(each) * tape.depth(each) for each in deep for tape in tapes) / scale
+        scale = max(tape.scale(one) for one in together for tape in tapes)
+        # What truncation cut off may be of any size.
+        deep = [one for one in together if not one.endswith(CUT)] or [name]
+        floor = min(tape.scale(one) * tape.depth(one) for one in deep for tape in tapes) / scale
         if self.selection.log is None:
             log = floor * LOG_FROM < 1
         return Tone(scale, log, min(0.5, max(1e-30, floor)))
@@ -344,7 +344,7 @@ def cell_of_part(frame: Frame) -> CellAddress | None:
         return None
     iteration, index = view.point.iteration, part.index(*frame.cell)
     if part.role == "result" and part.name in view.tape.parameters:
-        return CellAddress(part.name, iteration + 1, None, index)  # what the update has just made of it
+        return CellAddress(part.name, iteration + 1, None, index)  # the value that the update has just written
     if part.role == "total":
         return CellAddress(part.name, iteration, None, index, down_to=view.summed_to(part.name) or 1)
     if part.role == "term":

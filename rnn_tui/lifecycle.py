@@ -300,7 +300,9 @@ class TerminalApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, but no colour at all in place of grey."""
         plain = without_color(self.theme_variables["background"])
-        return [plain if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
+        return [
+            plain if isinstance(line_filter, Monochrome) else line_filter for line_filter in super().get_line_filters()
+        ]
 
     def _on_mount(self, event: Any) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
@@ -323,7 +325,10 @@ class WithoutColor(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments with colourless styles."""
-        return [type(each)(each.text, each.style and self._plain(each.style), each.control) for each in segments]
+        return [
+            type(segment)(segment.text, segment.style and self._plain(segment.style), segment.control)
+            for segment in segments
+        ]
 
     def _plain(self, style: Style) -> Style:
         if style not in self._styles:

@@ -72,15 +72,15 @@ def ledger_text(tape: Tape, name: str, t: int | None, index: tuple[int, ...], mo
     """What `show 'ledger dWa[2,3]'` prints: every addend of the cell, with the sums over samples, over steps and over all."""
     if t is not None:
         raise InputError(f"a ledger is over all steps; leave @{t} away")
-    found = ledger(tape, name, index)
-    table = np.concatenate([found.addends, found.of_steps[:, None]], axis=1)
-    total = np.append(found.of_samples, found.addends.sum())
+    entries = ledger(tape, name, index)
+    table = np.concatenate([entries.addends, entries.of_steps[:, None]], axis=1)
+    total = np.append(entries.of_samples, entries.addends.sum())
     cell = f"{name}[{','.join(map(str, index))}]"
     heading = (
-        f"{cell} = {exact(found.value, tape[name].dtype)}: what each sample (columns) adds at each step (rows); "
+        f"{cell} = {exact(entries.value, tape[name].dtype)}: what each sample (columns) adds at each step (rows); "
         "the last column and the last row are their sums"
     )
-    return _text(np.concatenate([table, total[None]]), heading, "t", "sample", found.steps[0], mode, summed=True)
+    return _text(np.concatenate([table, total[None]]), heading, "t", "sample", entries.steps[0], mode, summed=True)
 
 
 def reach_text(tape: Tape, mode: str) -> str:
@@ -152,13 +152,13 @@ def _text(
 
 def _first(original: Tape, edited: Tape, name: str) -> str:
     """Where a quantity first differs, in words."""
-    found = difference(original, edited, name)
-    if found.point is None:
+    first = difference(original, edited, name)
+    if first.point is None:
         return "nothing differs"
-    if found.offset == -1:
-        return f"{found.count} of {found.values.size} differ, from the start"
-    when = "" if found.point.t is None else f", t = {found.point.t}"
-    return f"{found.count} of {found.values.size} differ, first after {found.point.phase}{when}, {found.point.line}"
+    if first.offset == -1:
+        return f"{first.count} of {first.values.size} differ, from the start"
+    when = "" if first.point.t is None else f", t = {first.point.t}"
+    return f"{first.count} of {first.values.size} differ, first after {first.point.phase}{when}, {first.point.line}"
 
 
 def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]:
@@ -231,7 +231,7 @@ def _statistics(matrix: Array) -> str:
 
 def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode: ColorMode) -> list[list[Segment]]:
     codes = signed_codes(matrix, scale_of(matrix))
-    head = f"{rows[:6]:<7}" + "".join(f"{each:>{CELL}}" for each in columns)
+    head = f"{rows[:6]:<7}" + "".join(f"{column:>{CELL}}" for column in columns)
     body = numbered(matrix, codes, BERLIN, mode, CELL)
     lines = [[Segment(head)]]
     for mark, line in zip(marks, body, strict=True):
@@ -241,34 +241,34 @@ def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode:
 
 def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
     """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored."""
-    found = why(debugger, cell)
-    lines = [f"{cell.text} = {exact(found.value)}   iteration {cell.iteration}"]
-    text = equation_text(writer_for(debugger.plan), cell, found)
+    explanation = why(debugger, cell)
+    lines = [f"{cell.text} = {exact(explanation.value)}   iteration {cell.iteration}"]
+    text = equation_text(writer_for(debugger.plan), cell, explanation)
     if not text and derived_flow(debugger.tape(cell.iteration), cell):
         return "\n".join([*lines, "0 because nothing flows this way at this time step"])
     if not text:
         given = "a weight as it was at the start" if cell.name in debugger.network.parameter_axes else "an input"
         return "\n".join([*lines, f"{given}: nothing made it"])
     lines.append(text)
-    reason = zero_reason(debugger, cell, found)
+    reason = zero_reason(debugger, cell, explanation)
     if reason:
         lines.append(reason)
-    terms, rest, others = found.largest(top)
-    lines.append(f"{len(found.values)} {'term' if len(found.values) == 1 else 'terms, largest first'}:")
+    terms, rest, others = explanation.largest(top)
+    lines.append(f"{len(explanation.values)} {'term' if len(explanation.values) == 1 else 'terms, largest first'}:")
     lines += [
         f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f) for f in term.factors)}" for term in terms
     ]
     if others:
         lines.append(f"{number(rest, 13, 6):>14} = the other {others}")
-    total = math.fsum(found.values.tolist())
-    lines.append(f"{number(total, 13, 6):>14} = their sum; stored is {number(found.value, 13, 6).strip()}")
+    total = math.fsum(explanation.values.tolist())
+    lines.append(f"{number(total, 13, 6):>14} = their sum; stored is {number(explanation.value, 13, 6).strip()}")
     return "\n".join(lines)
 
 
 def _factor_text(factor: Factor) -> str:
     value = number(factor.value, 10, 5, trim=True).strip()
     if factor.of:
-        return f"{factor.name}({', '.join(_cell_text(each) for each in factor.of)}) {value}"
+        return f"{factor.name}({', '.join(_cell_text(argument) for argument in factor.of)}) {value}"
     return value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor)} {value}"
 
 

@@ -1,4 +1,4 @@
-"""What a click on a part of the screen means."""
+"""What a click means, for every part of the screen that can be clicked."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class ToIteration:
 
 @dataclass(frozen=True)
 class ToOperand:
-    """Ask why of a number in an explanation, by its place among those that can be followed."""
+    """Explain a number of the explanation, by its place among those that can be followed."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class ToCrumb:
-    """Back to an earlier question: how many of the way's cells are kept."""
+    """Back to an earlier explanation: how many cells of the path are kept."""
 
     depth: int
 
@@ -86,7 +86,7 @@ class Press:
 
 @dataclass(frozen=True)
 class ToSource:
-    """Go to where a line of the user's own source runs next."""
+    """Go to where a line of the user's source runs next."""
 
     line: int
 

@@ -56,7 +56,7 @@ def color_mode(choice: str, environ: Mapping[str, str]) -> str:
     if environ.get("NO_COLOR"):
         return "none"
     term = environ.get("TERM", "").lower()
-    # GNU screen drops 24-bit colour without a word. It hands COLORTERM down all the same.
+    # GNU screen drops 24-bit colour silently, but passes COLORTERM on.
     if "TMUX" not in environ and ("STY" in environ or term.startswith("screen")):
         return "256"
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit") or term.endswith("-direct"):

@@ -1,4 +1,4 @@
-"""A plain NumPy program for one model and its data: what a person would write by hand, made from the same equations.
+"""Prints a plain NumPy program for one model and its data: what a person would write by hand, made from the same equations.
 
 It reads the data file, draws the same weights, runs forward and backward in loops over time, and prints the loss and every gradient, in
 the names and the layout of a notation. It needs NumPy and nothing of this project.
@@ -19,7 +19,7 @@ from engine.notation import NOTATIONS, Layout, Spelling, stored
 from engine.session import Session
 
 LONGEST = 120
-"""Characters of a line that is better broken."""
+"""Characters beyond which a line is broken."""
 
 
 def program_text(session: Session) -> str:
@@ -77,7 +77,7 @@ def _plain(text: str) -> str:
 
 
 def _weights(session: Session, style: Style) -> list[str]:
-    """The same weights, drawn in the engine's shapes and order, then laid as the notation has it."""
+    """The lines that draw the same weights, in the engine's shapes and order, and bring them into the notation's layout."""
     network, spelling, layout = style.plan.network, style.spelling, style.spelling.layout
     if session.from_trace:
         lines = ["# ---- weights ----"]
@@ -103,12 +103,12 @@ def _weights(session: Session, style: Style) -> list[str]:
 
 
 def _laid(layout: Layout, axes: Axes) -> str:
-    """What turns a weight of the engine's round, or makes a bias a column."""
+    """What to write after an engine's weight to transpose it, or after a bias to make it a column."""
     return _turned(axes, Piece(""), layout)
 
 
 def _turned(axes: Axes, piece: Piece, layout: Layout) -> str:
-    """What makes an array, as it lies in a file, lie as the notation has it."""
+    """What to write after an array of a file to bring it into the notation's layout."""
     if len(axes) == 2:
         return ".T" if piece.transposed != layout.turns(axes) else ""
     column = len(layout.shape(axes)) > len(axes)
@@ -116,7 +116,7 @@ def _turned(axes: Axes, piece: Piece, layout: Layout) -> str:
 
 
 def _read(weights: Weights, style: Style) -> list[str]:
-    """The parameters from their file, each from where it lies there."""
+    """The lines that read the parameters from their file."""
     network, layout, path = style.plan.network, style.spelling.layout, str(weights.path)
     safe = weights.path.suffix.lower() == SAFETENSORS
     lines = ["# ---- weights ----"]

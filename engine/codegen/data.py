@@ -1,4 +1,4 @@
-"""The part of the program that reads the data and lays out what is known before an iteration begins."""
+"""The part of the program that reads the data and computes what is known before an iteration begins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE = "all_"
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """How a session's data come into the program.
+    """How the program gets a session's data.
 
     `source` reads the file into X (N, T, D), y, and where they are needed lengths (N,) and `valid` (N, T); `each` makes of them what an
     iteration works on.
@@ -45,7 +45,7 @@ class Inputs:
         return {name: f"{name}0" for name in self.session.debugger.initial}
 
     def variables(self) -> list[str]:
-        """Of all that the file gives, what an iteration needs, a row a sample."""
+        """The variables read from the file that an iteration needs, one row per sample."""
         return ["X", self.style.spelling.name("y"), *(["lengths"] if self.masked else []), *self.states.values()]
 
     def source(self) -> list[str]:
@@ -155,13 +155,13 @@ class Inputs:
         network, y = self.style.plan.network, self.style.spelling.name("y")
         every = network.predict == "every"
         short = self.masked and every
-        found, result = (f"{values}[valid]{cast}", "known") if short else (f"{values}{cast}", y)
+        known, result = (f"{values}[valid]{cast}", "known") if short else (f"{values}{cast}", y)
         if network.head.classes and self._as_they_are(data):
-            lines = [f"{result} = {found}.astype(int)"]
+            lines = [f"{result} = {known}.astype(int)"]
         elif network.head.classes:
-            lines = [f"classes, {result} = np.unique({found}, return_inverse=True)"]
+            lines = [f"classes, {result} = np.unique({known}, return_inverse=True)"]
         else:
-            lines = [f"{result} = {found}{'' if cast else '.astype(float)'}"]
+            lines = [f"{result} = {known}{'' if cast else '.astype(float)'}"]
         if short:
             shape = "valid.shape" if network.head.classes else "(*valid.shape, *known.shape[1:])"
             lines += [f"{y} = np.zeros({shape}, known.dtype)", f"{y}[valid] = known"]

@@ -73,14 +73,14 @@ def _written(style: Style, equation: Equation, source: Source) -> str:
 
 
 def _beside(text: str, shape: str, note: str) -> str:
-    """A line with its shape, unless it is a number, and a note, where there is room for it."""
+    """A line with its shape (unless it is a number) and a note beside it, where there is room."""
     shape = "" if shape == "()" else shape
     whole = f"{text}{shape} {note}" if shape else text + note
     return whole if note and len(whole) <= LONGEST else (text + shape).removesuffix("  # ").rstrip()
 
 
 def _notes(block: Block) -> list[str]:
-    """For each line what is easily got wrong, said once in a block."""
+    """For each line a note on what is easily got wrong, once in a block."""
     result: list[str] = []
     said: set[str] = set()
     for line in block.lines:
@@ -147,11 +147,11 @@ def _hands_back(line: Line) -> bool:
 
 def _on_the_way(line: Line, block: Block) -> bool:
     """Whether what flows to the step before depends on a line, what truncation does to it left out."""
-    wanted = {each.name for each in block.lines if each.equation.step < 0 and each.name.endswith(FULL)}
-    own = [each for each in block.lines if each.equation.step == 0 and not each.equation.accumulate]
+    wanted = {other.name for other in block.lines if other.equation.step < 0 and other.name.endswith(FULL)}
+    step_lines = [other for other in block.lines if other.equation.step == 0 and not other.equation.accumulate]
     while True:
-        reads = {name.name for each in block.lines if each.name in wanted for name in each.equation.reads}
-        more = wanted | {each.name for each in own if each.name in reads}
+        reads = {name.name for other in block.lines if other.name in wanted for name in other.equation.reads}
+        more = wanted | {other.name for other in step_lines if other.name in reads}
         if more == wanted:
             break
         wanted = more

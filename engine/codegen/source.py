@@ -1,4 +1,4 @@
-"""Trees as NumPy source, in the names and the layout of a notation: `a[t - 1] @ Wa`, `Whh @ hs[t - 1]`."""
+"""Writes expressions as NumPy source, in the names and the layout of a notation: `a[t - 1] @ Wa`, `Whh @ hs[t - 1]`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Source(NumpySyntax):
     time: str = "t"
     dtype: str = ""
     local: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Quantities that stand in a plain variable here, by its name."""
+    """Quantities that are plain variables here, and the variable's name."""
 
     def name(self, name: Name) -> str:
         if name.name in self.local or name.name in self.values:
@@ -83,7 +83,7 @@ def given_name(spelling: Spelling, name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """What the printing of every line of one program needs."""
+    """What every line of one printed program needs: names, layout, shapes, dtype."""
 
     plan: Plan
     spelling: Spelling
@@ -115,7 +115,7 @@ class Style:
         return f"np.zeros(({', '.join(letters)}{',' if len(letters) == 1 else ''}){self.kind(', ')})"
 
     def kind(self, before: str) -> str:
-        """The dtype as an argument, where it is not NumPy's own default."""
+        """The dtype as an argument, where it is not NumPy's default."""
         return "" if self.plan.network.dtype == "float64" else f"{before}np.{self.plan.network.dtype}"
 
     def definitions(self) -> list[str]:
@@ -133,5 +133,5 @@ def _calls(expression: Expression) -> list[Call]:
 
 
 def indented(lines: list[str], by: str = "    ") -> list[str]:
-    """The lines, further to the right."""
+    """The lines, indented."""
     return [by + line if line else "" for line in lines]

@@ -1,7 +1,7 @@
 """The doctor: finds what is wrong in a backward pass that someone wrote by hand.
 
 `engine.doctor.diagnose.diagnose(path)` gives a report; `assert_backward_correct(function)` is for tests. The file is
-run, with the user's rights, in a process of its own.
+run, with the user's rights, in a separate process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The doctor itself: from a file to a report."""
+"""Examines a file: from its text to a report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from engine.text import clean
 
 
 def diagnose(path: Path, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
-    """What is wrong in the backward pass at `path`, where and why, or that it is right. `cells` are cells of one's own that it may be of.
-
-    The file is run, in a process of its own with limits of time and memory. Raises InputError when there is no such file, or no
-    function of the name that is asked for; whatever else goes wrong is part of the report.
+    """What is wrong in the backward pass at `path`, where and why, or that it is right. `cells` are further cells that
+    it may implement. The file is run, in a separate process with limits of time and memory. Raises InputError when
+    there is no such file, or no function of the name that is asked for; whatever else goes wrong is part of the report.
     """
     try:
         return diagnose_source(read_source(path), function, cells)
@@ -51,7 +50,7 @@ def diagnose_source(source: SourceFile, function: str | None = None, cells: Sequ
             return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
         except InputError:
             raise
-        except Exception as error:  # a sentence is better than a traceback
+        except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
             return Report("cannot-run", name, main.name if main else "", reason=own_failure(error))
 
 

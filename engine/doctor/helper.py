@@ -1,4 +1,4 @@
-"""For tests: `assert_backward_correct(fn)`, which says what the doctor says."""
+"""For users' tests: `assert_backward_correct(fn)`, which fails with the doctor's report."""
 
 from __future__ import annotations
 

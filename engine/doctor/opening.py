@@ -1,4 +1,5 @@
-"""A session on the user's own program: the debugger runs the reference on the very problem on which the program was examined."""
+"""Opens the debugger beside the user's program: it runs the reference on the problem (data and weights) on which the
+program was examined."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def open_beside(
 
 
 def likeliest_notation(lockstep: Lockstep) -> str:
-    """The notation of whose names for the matrices the program uses most, two at least; of several the one that lies so."""
+    """The notation whose names for the matrices the program uses most, at least two; of several, the one with the same layout."""
     network = lockstep.problem.network
     program = lockstep.compared.reference.problem.tape.plan.program
     tree = ast.parse(lockstep.source.text)

@@ -1,4 +1,4 @@
-"""NPZ archives read safely: what a file claims is checked by its headers before a single value is unpacked.
+"""NPZ archives read safely: names, types and sizes are checked in the headers before a single value is unpacked.
 
 Nothing is ever unpickled, memory is bounded by `limit`, and every refusal is an InputError. Only the members asked for
 are opened.
@@ -86,8 +86,10 @@ def _members(
         members[name] = info
     for name in required:
         if name not in members:
-            there = ", ".join(clean(name, 40) for name in held[:8]) or "nothing"
-            raise InputError(f"{shown(path)} has no array named {name} (it holds {there}); save it under that name")
+            held_names = ", ".join(clean(name, 40) for name in held[:8]) or "nothing"
+            raise InputError(
+                f"{shown(path)} has no array named {name} (it holds {held_names}); save it under that name"
+            )
     return members
 
 

@@ -1,4 +1,4 @@
-"""A cell of one's own: a Python file that defines one `engine.cells.Cell`. It is run; so only the command line may name it."""
+"""A user's cell: a Python file that defines one `engine.cells.Cell`. The file is run, so only the command line may name it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def read_cell(path: Path) -> Cell:
     The file is run for it; what it prints goes to standard error. Raises InputError, one sentence with the line or the equation.
     """
     text = read_text(path, _SIZE_LIMIT)
-    found = _cells(_run(path, text))
-    if len(found) != 1:
-        names = f" ({', '.join(found)})" if found else ""
-        raise InputError(f"{shown(path)} defines {len(found)} cells{names}; it needs one Cell(...) at its top level")
-    (cell,) = found.values()
+    cells = _cells(_run(path, text))
+    if len(cells) != 1:
+        names = f" ({', '.join(cells)})" if cells else ""
+        raise InputError(f"{shown(path)} defines {len(cells)} cells{names}; it needs one Cell(...) at its top level")
+    (cell,) = cells.values()
     try:
         check(cell)
     except CellError as error:
@@ -58,11 +58,11 @@ def _run(path: Path, text: str) -> ModuleType:
 def _cells(module: ModuleType) -> dict[str, Cell]:
     """The module's own cells by the first of their names."""
     built_in = {id(cell) for cell in CELLS.values()}
-    found: dict[int, str] = {}
+    cells: dict[int, str] = {}
     for name, value in vars(module).items():
         if isinstance(value, Cell) and id(value) not in built_in:
-            found.setdefault(id(value), name)
-    return {name: vars(module)[name] for name in found.values()}
+            cells.setdefault(id(value), name)
+    return {name: vars(module)[name] for name in cells.values()}
 
 
 def _place(path: Path, text: str, equation: str) -> str:

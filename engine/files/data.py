@@ -68,7 +68,7 @@ def load(
 ) -> Data:
     """The data that `source` names: a CSV, NPZ, text or TOML file or an example's bare name; None is the built-in example.
 
-    What is given here goes before what a project's options say; what neither says, the file's targets decide.
+    Arguments override a project's options; what neither says, the file's targets decide.
     """
     if timesteps is not None and timesteps < 1:
         raise InputError(f"{timesteps} time steps are impossible; --timesteps must be 1 or more")

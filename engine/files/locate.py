@@ -1,4 +1,4 @@
-"""From what the user typed to the file that is meant, with the standard library only: quick enough for any start-up."""
+"""Finds the file that the user means by what was typed. Standard library only, so that the command line starts quickly."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def existing(text: str, kind: str) -> Path:
     path = Path(text)
     if _is_file(path):
         return path.absolute()
-    if found := _kind(path):
-        raise InputError(f"{clean(text)} is {found}, not a {kind} file; give the name of a file")
+    if other_kind := _kind(path):
+        raise InputError(f"{clean(text)} is {other_kind}, not a {kind} file; give the name of a file")
     close = difflib.get_close_matches(path.name, _neighbours(path), n=2, cutoff=0.5)
     meant = f"did you mean {' or '.join(clean(name) for name in close)}?" if close else "check its name"
     raise InputError(f"there is no {kind} file named {clean(text)}; {meant}")

@@ -1,6 +1,6 @@
 """The model's options: names, kinds, defaults and help, once for the command line and for project files. Standard library only.
 
-What a choice is made from stands in `engine.registry`; its first name is the default, unless the data decide.
+The names to choose from are in `engine.registry`; the first one is the default, unless the data decide.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.text import clean
 class Option:
     """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), a size, or a file.
 
-    A choice with a `suffix` may on the command line also be a file of one's own that ends so; a project cannot name one.
+    On the command line, a choice with a `suffix` may also be a user's file with that suffix; a project cannot name one.
     """
 
     kind: type[str | bool | int | float | Size | Path]
@@ -73,8 +73,8 @@ class Option:
             except ValueError:
                 value = None
         if value is None or not (self.kind is Size or self.accepts(value)):
-            own = f", or a file that ends in {self.suffix}" if self.suffix else ""
-            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{own}")
+            or_file = f", or a file that ends in {self.suffix}" if self.suffix else ""
+            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{or_file}")
         return value
 
 

@@ -51,12 +51,12 @@ class Sample(NamedTuple):
 def samples() -> list[Sample]:
     """Every built-in example, the default one first; reads the project files only."""
     folder = sample_folder()
-    found: list[Sample] = []
+    listing: list[Sample] = []
     for name in sample_names():
         path = folder / f"{name}.toml"
         table = _table(path)
-        found.append(Sample(clean(name), _text(path, table, "title"), _text(path, table, "look_for")))
-    return found
+        listing.append(Sample(clean(name), _text(path, table, "title"), _text(path, table, "look_for")))
+    return listing
 
 
 def read_project(path: Path) -> Project:
@@ -149,12 +149,12 @@ def _inside(path: Path, key: str, value: object) -> Path:
     if windows.drive or windows.root or ".." in windows.parts:
         raise refusal
     try:
-        found = (folder / value).resolve()
-        is_file = found.is_file()
+        target = (folder / value).resolve()
+        is_file = target.is_file()
     except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle
-        found, is_file = folder, False
-    if not found.is_relative_to(folder):
+        target, is_file = folder, False
+    if not target.is_relative_to(folder):
         raise refusal
     if not is_file:
         raise InputError(f"{shown(path)}: {key} = {clean(value)} is not a file in the project's folder; check its name")
-    return found
+    return target

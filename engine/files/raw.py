@@ -1,4 +1,4 @@
-"""A text file read whole, with every way that can fail told in a sentence."""
+"""Reads a whole text file; every way in which that can fail is one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every data file comes down to, whatever its format: samples as arrays."""
+"""Samples as arrays: what every data file is read into, whatever its format."""
 
 from __future__ import annotations
 

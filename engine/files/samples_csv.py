@@ -27,12 +27,12 @@ def read_csv(path: Path, wanted: Wanted) -> Samples:
     predict = _predict(table, T, wanted.predict)
     values, counts = _values(table, wanted.allow_nan)
     lengths = _lengths(table, counts, D)
-    y, found = _targets(table, within(lengths, len(lengths), T)[:, : len(table.targets)], wanted)
+    y, parsed = _targets(table, within(lengths, len(lengths), T)[:, : len(table.targets)], wanted)
     layout = CsvLayout(
-        bool(table.header), table.skip, table.targets[0], table.targets, table.features, found.numeric, table.delimiter
+        bool(table.header), table.skip, table.targets[0], table.targets, table.features, parsed.numeric, table.delimiter
     )
     X = values.reshape(len(values), T, D)
-    return Samples(X, y if table.per_step else y[:, 0], found.classes, predict, lengths, layout=layout)
+    return Samples(X, y if table.per_step else y[:, 0], parsed.classes, predict, lengths, layout=layout)
 
 
 def _predict(table: Table, T: int, wanted: str | None) -> str:
@@ -141,7 +141,7 @@ def _targets(table: Table, valid: Array, wanted: Wanted) -> tuple[Array, Targets
     if not wanted.allow_nan and all(is_number(cell) for cell in cells):
         for (row, column), cell in zip(places, cells, strict=True):
             _check_finite(table, row, column, float(cell))
-    found = from_cells(cells, place_of, wanted.head)
-    y = np.zeros(valid.shape, dtype=found.y.dtype)
-    y[valid] = found.y
-    return y, found
+    parsed = from_cells(cells, place_of, wanted.head)
+    y = np.zeros(valid.shape, dtype=parsed.y.dtype)
+    y[valid] = parsed.y
+    return y, parsed

@@ -89,11 +89,11 @@ def _is_every(file: str, y: Array, N: int, T: int, wanted: Wanted) -> bool:
 def _targets(file: str, y: Array, valid: Array, every: bool, head: Head | None) -> Targets:
     """y as it is shaped; with one a step, only those of `valid` (N, T) make classes, and the others are 0."""
     where = f"{file}: y"
-    found = from_array(y[valid] if every else y, where, head)
-    values = found.y
-    if found.classes and values.ndim == 2 and values.shape[1] == 1:
+    parsed = from_array(y[valid] if every else y, where, head)
+    values = parsed.y
+    if parsed.classes and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if found.classes and values.ndim > 1:
+    if parsed.classes and values.ndim > 1:
         N, T = valid.shape
         raise InputError(
             f"{where} has shape {y.shape}; class numbers are one a sample ({N},) or one a step ({N}, {T}) with --predict every: "
@@ -102,7 +102,7 @@ def _targets(file: str, y: Array, valid: Array, every: bool, head: Head | None) 
     if every:
         values, targets = np.zeros((*valid.shape, *values.shape[1:]), values.dtype), values
         values[valid] = targets
-    return Targets(values, found.classes, found.numeric)
+    return Targets(values, parsed.classes, parsed.numeric)
 
 
 def _lengths(file: str, lengths: Array, N: int, T: int) -> Array:

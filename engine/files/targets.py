@@ -71,9 +71,9 @@ def of_classes(names: list[str], y: Array, *, numeric: bool, head: Head | None, 
     """Targets that are indices into `names`; InputError where the head is for two classes and there are not two."""
     shown = tuple(clean(name) for name in names)
     if head and head.two_classes and len(shown) != 2:
-        found = ", ".join(clean(name, 20) for name in shown[:5]) + (", ..." if len(shown) > 5 else "")
+        listed = ", ".join(clean(name, 20) for name in shown[:5]) + (", ..." if len(shown) > 5 else "")
         raise InputError(
-            f"{where}: --loss {head.name} needs two classes, or 0 and 1, and the targets have {len(shown)} ({found}); "
+            f"{where}: --loss {head.name} needs two classes, or 0 and 1, and the targets have {len(shown)} ({listed}); "
             f"choose --loss {_or(other.name for other in HEADS.values() if not other.two_classes)}"
         )
     return Targets(y.astype(np.int64), shown, numeric)

@@ -150,9 +150,9 @@ def _matrix_library() -> dict[str, object]:
     # NumPy's annotations say None; with mode="dicts" it returns what the mode says.
     show: Any = np.show_config
     blas: dict[str, Any] = show(mode="dicts").get("Build Dependencies", {}).get("blas", {})
-    found = {name: str(blas[name]) for name in ("name", "version") if name in blas}
+    known = {name: str(blas[name]) for name in ("name", "version") if name in blas}
     threads = {name: int(value) for name in _THREADS if (value := os.environ.get(name, "")).isdecimal()}
-    return {**found, "processors": os.cpu_count(), "threads": threads}
+    return {**known, "processors": os.cpu_count(), "threads": threads}
 
 
 # Reading
@@ -216,8 +216,8 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         raise _damaged(path)
     meta = cast("dict[str, Any]", meta)
     if meta.get("format") != FORMAT:
-        found = clean(str(meta.get("format")), 20)
-        raise InputError(f"{shown(path)} is a trace of format {found}, this version reads format {FORMAT}")
+        format_name = clean(str(meta.get("format")), 20)
+        raise InputError(f"{shown(path)} is a trace of format {format_name}, this version reads format {FORMAT}")
     return meta
 
 
@@ -234,7 +234,7 @@ def network_of(trace: Trace, *, cell: Cell | None = None) -> tuple[Network, Arra
     """The network with the weights of the trace, X (B, T, D) and y: recording them gives the trace's numbers again, bit for bit
     on the same machine (with `initial_of(trace)` as initial states).
 
-    A cell of the user's own must be given as `cell`: a trace holds no code. Raises InputError for options and arrays that do not fit.
+    A user's cell must be given as `cell`: a trace holds no code. Raises InputError for options and arrays that do not fit.
     """
     options = _options(trace)
     options["cell"] = _cell(trace, str(options["cell"]), cell)
@@ -295,7 +295,7 @@ def what_if_of(trace: Trace, network: Network) -> list[str]:
 
 
 def check_equations(trace: Trace, tape: Tape) -> None:
-    """Refuses a cell of one's own whose equations are no longer those of the trace; those of the forward pass, which is all it says."""
+    """Refuses a user's cell whose equations are no longer those of the trace; those of the forward pass, which is all it says."""
     recorded: Any = trace.meta.get("equations")
     forward = [block for block in recorded if block.get("phase") == "forward"] if _is_blocks(recorded) else None
     if forward != [block for block in _equations(tape) if block["phase"] == "forward"]:
@@ -311,7 +311,7 @@ def _is_blocks(recorded: Any) -> bool:
 
 @contextlib.contextmanager
 def _named(trace: Trace) -> Generator[None]:
-    """Puts the file's name before what a network or a batch complains about; NumPy complains of a seed or a scale by ValueError."""
+    """Puts the file's name before errors of a network or a batch; NumPy raises ValueError for a bad seed or scale."""
     try:
         yield
     except (ValueError, OverflowError) as error:
@@ -369,9 +369,9 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
         axes = {**options["cell"].parameters, **READ_OUT}
     sizes = {"D": options["inputs"], "H": options["hidden"], "C": options["outputs"]}
     weights: dict[str, Array] = {}
-    for name, own in axes.items():
+    for name, letters in axes.items():
         weights[name] = _array(trace, name)
-        needed = tuple(sizes[axis] for axis in own)
+        needed = tuple(sizes[axis] for axis in letters)
         if weights[name].shape != needed:
             raise InputError(f"{trace.file}: {name} has shape {weights[name].shape}, its network needs {needed}")
     return weights

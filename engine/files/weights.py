@@ -1,6 +1,7 @@
 """Weights files: NPZ, or safetensors where that package is installed (the extra `safetensors`).
 
-`read_weights` takes our own names or those of PyTorch's state_dict (see `engine.model.parameters`); `write_weights` writes our own.
+`read_weights` takes the engine's names or those of PyTorch's state_dict (see `engine.model.parameters`);
+`write_weights` writes the engine's.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FLOATS = ("F64", "F32", "F16")
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A file's weights: read-only arrays as they are in it, and how the parameters come from them."""
+    """A file's weights: its arrays, read-only, and how the parameters are made from them."""
 
     path: Path
     arrays: Mapping[str, Array]
@@ -82,7 +83,7 @@ def read_weights(
     else:
         arrays = read_npz(path, _parameters_of(cells) if is_trace(path) else None, limit=limit)
     try:
-        found = recipe_in(notation, {name: array.shape for name, array in arrays.items()}, cells)
+        recipe = recipe_in(notation, {name: array.shape for name, array in arrays.items()}, cells)
     except InputError as error:
         raise InputError(f"{shown(path)}: {error}") from None
     for name, array in arrays.items():
@@ -91,7 +92,7 @@ def read_weights(
             value = array[tuple(index)]
             raise InputError(f"{shown(path)}: {clean(name, 60)}{index} is {value}; --allow-nan opens it all the same")
         array.flags.writeable = False
-    return Weights(path, arrays, found)
+    return Weights(path, arrays, recipe)
 
 
 def write_weights(path: Path, parameters: Mapping[str, Array]) -> None:

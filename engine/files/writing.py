@@ -1,4 +1,4 @@
-"""Files written beside and renamed: under the name that was given there is the old file or the whole new one, never a part."""
+"""Writes files under a temporary name and renames them: at the given name is always the old file or the whole new one."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Spelling:
         shown = self.name(name)
         return self.notation.kept.get(shown, shown)
 
-    def own(self, text: str) -> str:
+    def in_engine_names(self, text: str) -> str:
         """A text typed with the notation's names, rewritten with the engine's; other words stay as they are."""
         return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), text)
 

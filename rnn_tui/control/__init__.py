@@ -1,1 +1,1 @@
-"""Between the screen and the debugger: what keys and clicks are calls on, and where the frame comes from. Knows no screen."""
+"""Between the screen and the debugger: keys and clicks call these objects, which make the frame to be drawn. Knows no screen."""

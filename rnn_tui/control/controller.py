@@ -31,9 +31,8 @@ SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 
 
 class Controller(Desk):
-    """A desk with its pages: `refresh` makes the immutable `Frame` of what there is to see after any of the calls.
-
-    It knows no screen. Calls that return a boolean say whether they got anywhere.
+    """A desk with its pages: after any call, `refresh` makes the immutable `Frame` to be drawn. It knows no screen.
+    Calls that return a boolean say whether anything changed.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class Controller(Desk):
             batches=debugger.batches.per_epoch,
             classes=data.classes,
             notes=(
-                *((each.source, debugger.watched(each)) for each in debugger.watches),
+                *((expression.source, debugger.watched(expression)) for expression in debugger.watches),
                 *(("", text) for text in self.logged),
             ),
             findings=self.findings.known(),

@@ -1,4 +1,4 @@
-"""What pages, stops, edits and explanations share: the session, what the person has chosen to look at, and moving through the program."""
+"""What pages, stops, edits and explanations share: the session, the user's choices of what to look at, and moves through the program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOGGED_OVER = 1_000_000
 
 
 class Desk:
-    """One debugger and the person's choices. `say` is told what the person shall read."""
+    """One debugger and the user's choices; `say` shows a message to the user."""
 
     def __init__(self, session: Session, say: Callable[[str], None], lockstep: Lockstep | None = None) -> None:
         self.session = session

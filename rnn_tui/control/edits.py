@@ -1,4 +1,4 @@
-"""What if: numbers put in, the difference to what really happened, and back again."""
+"""What if: makes edits, shows the difference from the original run, and undoes them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rnn_tui.frame import Frame
 class Edits:
     """Edits of what the debugger computes, in the language of `engine.debug.edits`.
 
-    What is under the cursor says what an edit is about: those that return a text leave the value to be typed; with None it is done, or
-    `say` was told why it cannot be.
+    The cell under the cursor is what an edit changes. A method that returns a text leaves the value to be typed; one
+    that returns None has made the edit, or said why it cannot be made.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -82,8 +82,8 @@ class Edits:
         """Runs the present iteration on with an edit; InputError for one that cannot be."""
         desk = self._desk
         desk.running = desk.training = False
-        debugger, own = desk.debugger, desk.writer.spelling.own(text)
-        desk.take(what_if(debugger, own, iteration=debugger.view.point.iteration))
+        debugger, engine_text = desk.debugger, desk.writer.spelling.in_engine_names(text)
+        desk.take(what_if(debugger, engine_text, iteration=debugger.view.point.iteration))
 
     def undo(self) -> None:
         """Takes the last edit back."""

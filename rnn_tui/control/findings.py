@@ -1,4 +1,4 @@
-"""The page of what is wrong, and when that is looked for."""
+"""The page of findings, and when they are looked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FindingsPage(Page):
-    """What is wrong with this iteration."""
+    """The findings about this iteration."""
 
     enters = "go there"
 
@@ -37,13 +37,13 @@ class FindingsPage(Page):
             self._known, self._known_of = {}, (debugger, desk.notation)
         if debugger.position == 0 and not asked:
             return None  # nothing is computed yet
-        from engine.explain.findings import findings, quick  # not before the first picture
+        from engine.explain.findings import findings, quick  # not before the first frame is drawn
 
         iteration = debugger.view.point.iteration
         busy = desk.running or desk.training or not quick(debugger.plan)
         if iteration not in self._known and (asked or not busy):
-            found = tuple(findings(debugger, iteration, desk.writer.spelling.name))
-            self._known = {**self._known, iteration: found}
+            findings_here = tuple(findings(debugger, iteration, desk.writer.spelling.name))
+            self._known = {**self._known, iteration: findings_here}
         return self._known.get(iteration)
 
     def cursor(self, rows: int, columns: int) -> None:
@@ -60,11 +60,11 @@ class FindingsPage(Page):
 
     def _go_to(self, number: int) -> bool:
         """To the point where a finding can be seen, the cursor at its cell."""
-        found = self.desk.frame.findings
-        if found:
-            index = found[number].index or (0, 0)
+        listed = self.desk.frame.findings
+        if listed:
+            index = listed[number].index or (0, 0)
             row = index[0] if index[1:] else 0
             self.desk.choose(page="program", finding=number, row=row, column=index[-1])
-            self.desk.go(found[number].position)
+            self.desk.go(listed[number].position)
             self.desk.say("5 leads back to the findings")
         return True

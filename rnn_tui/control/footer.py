@@ -17,7 +17,7 @@ def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, st
         "train": "pause training" if desk.training else "",
     }
     working = [by_action[action] for action in (*EDITED, *FOOTER_ORDER) if _works(desk, page, action)]
-    return tuple((each.footer_keys, names.get(each.action) or each.footer, each.action) for each in working)
+    return tuple((entry.footer_keys, names.get(entry.action) or entry.footer, entry.action) for entry in working)
 
 
 def _works(desk: Desk, page: Page, action: str) -> bool:

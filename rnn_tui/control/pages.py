@@ -1,4 +1,4 @@
-"""Pages: what the body of the screen shows, and what the keys that depend on it do there."""
+"""Pages: what the body of the screen shows, and what the keys do that depend on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Heights: TypeAlias = dict[str, str | int]
 
 
 class Page:
-    """What one page shows and does; a page overrides what is otherwise there."""
+    """What one page shows and does; the defaults here are overridden by each page."""
 
     enters: str = ""
     """What Enter does, in the footer; empty: it asks why."""
@@ -57,7 +57,7 @@ class Page:
     def opened(self) -> None:
         """What is to be done when the page is turned to."""
 
-    # Moves: one that says False got nowhere
+    # Moves: False means that nothing moved
 
     def step(self, lines: int) -> bool:
         """Some lines on, or back when negative."""

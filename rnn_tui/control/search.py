@@ -1,4 +1,4 @@
-"""A search for a breakpoint, as something that can be looked at and ended while it goes on."""
+"""A running search for a breakpoint, which can be watched and ended from another thread."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from engine.errors import InputError
 
 
 class EnoughError(Exception):
-    """Ends what the debugger is at; what it has done by then stays."""
+    """Raised to end a search or a training; what is done by then is kept."""
 
 
 @dataclass(eq=False)
 class Search:
-    """A search for a breakpoint: where it is, whether it shall end, and what came of it."""
+    """A search for a breakpoint: the iteration it is at, whether it shall end, and its result."""
 
     debugger: Debugger
     direction: int
     iteration: int = 0
     cancelled: bool = False
-    found: int | None = None
-    """The position that was found."""
+    position: int | None = None
+    """The position at which a breakpoint stops; None when none does."""
     wrong: str = ""
 
     def run(self) -> None:
-        """Looks, and notes what came of it. Conditions may have to be looked up through many iterations: for a thread of its own."""
+        """Searches and keeps the result. Conditions may be evaluated over many iterations, so this runs in a thread."""
 
         def tick(iteration: int) -> None:
             self.iteration = iteration
@@ -33,7 +33,7 @@ class Search:
                 raise EnoughError
 
         try:
-            self.found = self.debugger.search(self.direction, tick)
+            self.position = self.debugger.search(self.direction, tick)
         except EnoughError:
             pass
         except InputError as error:
@@ -46,6 +46,6 @@ class Search:
 
     @property
     def failure(self) -> str:
-        """Why it came to no end; "" when it did."""
-        stopped = self.cancelled and self.found is None
+        """Why the search did not finish; "" when it did."""
+        stopped = self.cancelled and self.position is None
         return self.wrong or (f"The search was stopped at iteration {self.iteration}." if stopped else "")

@@ -1,4 +1,4 @@
-"""The listing's own cursor, breakpoints on its lines, and going from one to the next."""
+"""The cursor of the listing, breakpoints on its lines, and moves from one breakpoint to the next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rnn_tui.control.search import Search
 
 
 class Stops:
-    """Where the debugger shall stop. The listing's cursor follows the program until it is moved."""
+    """Breakpoints and the listing's cursor. The cursor follows the program until it is moved."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -72,7 +72,7 @@ class Stops:
         if search.failure:
             self._desk.say(search.failure)
             return True
-        if search.found is None:
+        if search.position is None:
             self._desk.say(f"No breakpoint {'after' if search.direction > 0 else 'before'} this point.")
             return self._desk.moved(False)
-        return self._desk.go(search.found)
+        return self._desk.go(search.position)

@@ -1,4 +1,4 @@
-"""The page on which the network is trained and looked at as it learns."""
+"""The page on which the network is trained while its figures are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The explanation of a number: the way from question to question."""
+"""The explanation of a number, and the path from one number to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rnn_tui.targets import ToCrumb, ToOperand
 
 
 class WhyPage(Page):
-    """An explanation, open over the page that it was asked from as long as `Selection.asked` is a way to a cell."""
+    """An explanation, shown over the page that it was opened from while `Selection.asked` is a path to a cell."""
 
     def __init__(self, desk: Desk, stops: Stops, page: Callable[[], Page]) -> None:
         super().__init__(desk, stops)
@@ -50,17 +50,17 @@ class WhyPage(Page):
 
     def fill(self, frame: Frame) -> Frame:
         debugger, cell = self.desk.debugger, self._path[-1]
-        found = why(debugger, cell)
-        equation = equation_text(self.desk.writer, cell, found)
+        explanation = why(debugger, cell)
+        equation = equation_text(self.desk.writer, cell, explanation)
         edited = put_in(debugger, cell)
-        reason = edited or zero_reason(debugger, cell, found)
+        reason = edited or zero_reason(debugger, cell, explanation)
         follow = self.desk.selection.follow
-        return replace(frame, asked=Asked(self._path, found, equation, reason, follow, edited=edited is not None))
+        return replace(frame, asked=Asked(self._path, explanation, equation, reason, follow, edited=edited is not None))
 
     def followed(self) -> list[list[tuple[int, CellAddress]]]:
         """The numbers that can be followed in what is shown, term by term."""
         asked = self.desk.frame.asked
-        return list(numbered(asked.found.largest(TERMS)[0])) if asked is not None else []
+        return list(numbered(asked.explanation.largest(TERMS)[0])) if asked is not None else []
 
     def cursor(self, rows: int, columns: int) -> None:
         """To the next number of the explanation, or the first of the next term."""

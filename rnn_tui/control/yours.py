@@ -1,4 +1,4 @@
-"""The page of the user's own program: steps through it, the debugger goes along with the reference."""
+"""The page of the user's program: moves step through that program, and the debugger follows in the reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class YoursPage(Page):
-    """The user's source beside what its lines made and what the reference has there. Moves are those of the user's program."""
+    """The user's source beside the values that its lines computed and those of the reference. Moves are those of the user's program."""
 
     def __init__(self, desk: Desk, stops: Stops) -> None:
         super().__init__(desk, stops)
@@ -130,12 +130,12 @@ class YoursPage(Page):
 
     def _to_line(self, lockstep: Lockstep, line: int) -> bool:
         """To where a line runs next; round again at the end."""
-        found = lockstep.runs(line, self._at)
-        if found is None:
+        position = lockstep.runs(line, self._at)
+        if position is None:
             self.desk.say("This line makes no number.")
             return True
         self.desk.choose(source=None)
-        return self._go(lockstep, found) or True
+        return self._go(lockstep, position) or True
 
     def click(self, target: object, x: int, y: int) -> bool:
         match target:

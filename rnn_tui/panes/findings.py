@@ -1,4 +1,4 @@
-"""What is wrong with this iteration: a list of findings, each a jump to the point where it can be seen."""
+"""The findings about this iteration, a list; each jumps to the point where it can be seen."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class _ListedFinding:
 
 def draw_findings(frame: Frame, width: int, height: int) -> Canvas:
     """One entry a finding: its kind and place, its sentence below. The chosen one is always in sight; a click goes there."""
-    look, found = frame.look, frame.findings or ()
+    look, listed = frame.look, frame.findings or ()
     canvas = Canvas(width, height, look.canvas)
-    serious = sum(each.serious for each in found)
-    count = f"{serious} serious, {len(found) - serious} to know" if found else "nothing"
+    serious = sum(each.serious for each in listed)
+    count = f"{serious} serious, {len(listed) - serious} to know" if listed else "nothing"
     about = "what is wrong · " if width >= 60 else ""
     title = f"{about}iteration {frame.view.point.iteration}: {count}"
     canvas.frame(0, 0, width, height, title, look.border, look.bold)
     room = max(10, width - INDENT - 2)
-    if not found:
+    if not listed:
         for y, line in enumerate(textwrap.wrap(NOTHING, room), 1):
             canvas.text(2, y, line, look.dim)
         return canvas
-    entries = [_ListedFinding(number, each, textwrap.wrap(each.text, room)) for number, each in enumerate(found)]
+    entries = [_ListedFinding(number, each, textwrap.wrap(each.text, room)) for number, each in enumerate(listed)]
     first = _first(entries, frame.finding, height - 2)
     y = 1
     for entry in entries[first:]:

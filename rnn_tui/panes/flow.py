@@ -1,4 +1,4 @@
-"""The flow of quantities in time: units × time, filling from left to right going forward and from right to left going back."""
+"""Quantities over time, units × time: they fill from left to right in the forward pass and from right to left in the backward pass."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     names, scales = ([name], {}) if compared else _names(frame, height)
     curved = CURVE if frame.selection.page == "flow" and height >= CURVED_FROM and not compared else 0
     fewer = names if compared else _names(frame, height - curved)[0]
-    if [each for each in names if each in scales] == [each for each in fewer if each in scales]:
+    if [one for one in names if one in scales] == [one for one in fewer if one in scales]:
         names = fewer
     else:  # flows that belong together come first
         curved = 0
@@ -125,18 +125,18 @@ def _several(
 def _beside(frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, room: int) -> None:
     """One quantity as edited, as it was and the difference, one below the other; the difference alone where there is no room."""
     frames = [("edited", frame), (ORIGINAL, frame.as_original), (DIFFERENCE, frame.as_difference)]
-    shown = [(words, each) for words, each in frames if each is not None]
+    shown = [(words, other) for words, other in frames if other is not None]
     shown = shown if canvas.height - 3 >= LEAST * len(shown) else shown[-1:]
     share = (canvas.height - 3) // len(shown)
     each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
     y = 1
-    for words, each in shown:
-        log = ", log" if each.tone(each.view.tape[name], name).log else ""
+    for words, other in shown:
+        log = ", log" if other.tone(other.view.tape[name], name).log else ""
         style = frame.look.error if words == DIFFERENCE else frame.look.text
         canvas.text(LEFT, y, shortened(f"{frame.writer.spelling.name(name)} {words}{log}", room), style)
-        lines = _picture(each, canvas, name, grid, y + 1, share - 1 - each_step, frozenset())
+        lines = _picture(other, canvas, name, grid, y + 1, share - 1 - each_step, frozenset())
         if each_step:
-            _norms(each, canvas, name, y + 1 + lines, grid, room)
+            _norms(other, canvas, name, y + 1 + lines, grid, room)
         y += 1 + lines + each_step
     _axis(frame, canvas, name, y, grid)
 
@@ -147,25 +147,35 @@ def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[st
     The flowing quantity; on a page of its own the flows that add up to it and those of the other states; then as many others as fit.
     """
     quantities, name = frame.view.program.quantities, frame.flowing
-    own = flows_with(frame, name)
+    together = flows_with(frame, name)
     shown = [name]
-    groups: list[list[str]] = [own]
+    groups: list[list[str]] = [together]
     if frame.selection.page == "flow":
         states = [gradient(state) for state in frame.view.tape.plan.network.table.states]
-        groups += [flows_with(frame, state) for state in states if state not in own and state + OUT in quantities]
+        groups += [flows_with(frame, state) for state in states if state not in together and state + OUT in quantities]
         fitting = [groups[:count] for count in range(1, len(groups) + 1)]
-        chosen = [each for each in fitting if sum(map(len, each)) * LEAST <= height - 3]
+        chosen = [quantity_name for quantity_name in fitting if sum(map(len, quantity_name)) * LEAST <= height - 3]
         shown = (
-            [each for group in chosen[-1] for each in group] if chosen else own[: max(1, (height - 3) // (LEAST + 1))]
+            [quantity_name for group in chosen[-1] for quantity_name in group]
+            if chosen
+            else together[: max(1, (height - 3) // (LEAST + 1))]
         )
         shown = shown if name in shown else [name]
-    axes = quantities[own[0]].axes
-    rest = [each for each, quantity in quantities.items() if quantity.rows and each not in (*own, *shown)]
+    axes = quantities[together[0]].axes
+    rest = [
+        quantity_name
+        for quantity_name, quantity in quantities.items()
+        if quantity.rows and quantity_name not in (*together, *shown)
+    ]
     others = sorted(
-        rest, key=lambda each: (quantities[each].axes != axes, each.startswith("d") != name.startswith("d"))
+        rest,
+        key=lambda quantity_name: (
+            quantities[quantity_name].axes != axes,
+            quantity_name.startswith("d") != name.startswith("d"),
+        ),
     )
     shown += others[: max(0, (height - 2) // FULL - len(shown))]
-    return shown, {each: frozenset(group) for group in groups for each in group}
+    return shown, {quantity_name: frozenset(group) for group in groups for quantity_name in group}
 
 
 def _ended(frame: Frame, grid: _FlowGrid) -> Array:
@@ -181,15 +191,15 @@ def _picture(
 ) -> int:
     """One quantity in at most `lines` lines from line `top`; how many lines that took."""
     look, view = frame.look, frame.view
-    there, written = view.computed(name), view.written(name)
+    known, written = view.computed(name), view.written(name)
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
-    if len(there) < grid.steps:  # no row for t = 0
-        there, never = np.concatenate([[False], there]), np.concatenate([[True], never])
+    if len(known) < grid.steps:  # no row for t = 0
+        known, never = np.concatenate([[False], known]), np.concatenate([[True], never])
     values = view.tape.pooled(name, grid.columns, frame.sample)
     picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
     codes = frame.codes(picture, name, among=among)
-    for hidden, code in ((~there, NOT_YET), (_ended(frame, grid), ENDED), (never, PAD)):
+    for hidden, code in ((~known, NOT_YET), (_ended(frame, grid), ENDED), (never, PAD)):
         codes[:, np.logical_and.reduceat(hidden, np.arange(grid.columns) * grid.steps // grid.columns)] = code
     rows = heatmap(codes, look.palettes.signed, look.mode, grid.pitch, size)
     canvas.rows(LEFT, top, rows)
@@ -242,18 +252,18 @@ def _now(frame: Frame, name: str) -> int | None:
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, room: int) -> None:
     look, view = frame.look, frame.view
     written, norms = view.written(name), view.tape.norms(name, frame.sample)
-    there = view.computed(name) & (written >= 0)
-    there = there & ~_ended(frame, grid)[grid.steps - len(there) :]
+    visible = view.computed(name) & (written >= 0)
+    visible = visible & ~_ended(frame, grid)[grid.steps - len(visible) :]
     style = look.backward if name.startswith("d") else look.forward
-    if y >= canvas.height - 1 or not there.any():
+    if y >= canvas.height - 1 or not visible.any():
         return
     if grid.pitch >= 7 and grid.columns == grid.steps:
         canvas.text(1, y, "‖·‖", style)
-        for row in np.flatnonzero(there):
+        for row in np.flatnonzero(visible):
             text = number(float(norms[row]), 9, 2, trim=True)[: grid.pitch]
             canvas.text(LEFT + (int(row) + grid.steps - len(norms)) * grid.pitch, y, text.center(grid.pitch), style)
     else:
-        seen = norms[there]
+        seen = norms[visible]
         label = frame.writer.timed(name)
         text = f"‖{label}‖ {number(float(seen.min()), 8, trim=True)} … {number(float(seen.max()), 8, trim=True)}"
         canvas.text(LEFT, y, text[:room], style)
@@ -263,9 +273,9 @@ def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     """The norm of the output's gradient by step on a logarithmic scale, as far as it is computed: below its pictures, on their axis."""
     look, view = frame.look, frame.view
     name = gradient(view.program.output)
-    norms, there = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
+    norms, visible = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
     with np.errstate(all="ignore"):
-        height = np.where(there & (norms > 0), np.log10(norms), np.nan)
+        height = np.where(visible & (norms > 0), np.log10(norms), np.nan)
     known = norms[np.isfinite(height)]
     label = f"‖{frame.writer.timed(name)}‖, log"
     after = canvas.text(LEFT, y, label, look.backward)

@@ -1,4 +1,4 @@
-"""The gain of each step on the error's way back, and the recurrent weights that it comes from."""
+"""The gain of each step of the backward pass, and the recurrent weights behind it."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
 
 def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
     """Singular values and spectral radius, a line a matrix, at the bottom; how many lines that took."""
-    look, found = frame.look, spectra(frame.view.tape)
-    needed = len(found) + 2
-    if not found or height - 5 - needed < ROWS:
+    look, spectra_found = frame.look, spectra(frame.view.tape)
+    needed = len(spectra_found) + 2
+    if not spectra_found or height - 5 - needed < ROWS:
         return 0
-    y = height - 1 - len(found)
-    names = {name: frame.writer.spelling.name(name) for name in found}
+    y = height - 1 - len(spectra_found)
+    names = {name: frame.writer.spelling.name(name) for name in spectra_found}
     widest = max(map(len, names.values()))
     canvas.text(x + widest + 1, y - 1, "singular values   |λ|max"[: GAINS - 2 - widest], look.dim)
-    for line, (name, each) in enumerate(found.items(), y):
+    for line, (name, spectrum) in enumerate(spectra_found.items(), y):
         after = canvas.text(x, line, f"{names[name]:<{widest}} ", look.text)
-        canvas.text(after, line, shortened(_spectrum(each), GAINS - 2 - widest), look.dim)
+        canvas.text(after, line, shortened(_spectrum(spectrum), GAINS - 2 - widest), look.dim)
     return needed
 
 
-def _spectrum(each: Spectrum) -> str:
-    singular = f"{_short(each.smallest)} … {_short(each.largest)}"
-    return f"{singular:<15}   {_short(each.radius)}"
+def _spectrum(spectrum: Spectrum) -> str:
+    singular = f"{_short(spectrum.smallest)} … {_short(spectrum.largest)}"
+    return f"{singular:<15}   {_short(spectrum.radius)}"
 
 
 def _recurrent(frame: Frame) -> str:
@@ -83,8 +83,8 @@ def _ended_at(frame: Frame, t: int) -> bool:
     return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
 
 
-def _step(each: Gain) -> str:
-    return f"{each.t}→{each.t - 1}"
+def _step(gain: Gain) -> str:
+    return f"{gain.t}→{gain.t - 1}"
 
 
 def _short(value: float) -> str:

@@ -44,7 +44,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
 
 def _wrong(frame: Frame) -> StyledText:
     """How many serious things were found in this iteration."""
-    serious = sum(each.serious for each in frame.findings or ())
+    serious = sum(finding.serious for finding in frame.findings or ())
     return [(f"{WRONG}{serious}", frame.look.error), ("   ", frame.look.dim)] if serious else []
 
 

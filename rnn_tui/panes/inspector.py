@@ -167,8 +167,8 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 def _sample(frame: Frame, row: int) -> str:
     """A sample by its number in the data; in a mini-batch with its row."""
-    own = frame.number_of(row)
-    return f"sample {own}" if frame.view.tape.samples is None else f"sample {own} (row {row})"
+    sample_number = frame.number_of(row)
+    return f"sample {sample_number}" if frame.view.tape.samples is None else f"sample {sample_number} (row {row})"
 
 
 def _edited(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
@@ -189,8 +189,8 @@ def _edited(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanation | None:
     if part.role == "original" and frame.as_original is not None:
-        own = frame.as_original
-        return _explanation(own, own.parts[result_of(own.parts)], index)
+        original = frame.as_original
+        return _explanation(original, original.parts[result_of(original.parts)], index)
     view = frame.view
     if part.role == "result" and part.name is not None and view.point.phase == "update":
         return explain_update(view.tape, part.name, index)
@@ -266,12 +266,14 @@ def _cell(frame: Frame, factor: Factor, index: str) -> str:
 
 def _inside(frame: Frame, factors: tuple[Factor, ...]) -> Iterator[str]:
     """What a function is of; the cells of a whole row as one, `logits@2[3,:]`."""
-    for (name, _, row), group in groupby(factors, lambda each: (each.name, each.t, each.index and each.index[:-1])):
+    for (name, _, row), group in groupby(
+        factors, lambda factor: (factor.name, factor.t, factor.index and factor.index[:-1])
+    ):
         first, *others = group
         if not others or row is None or first.index is None:
-            yield from (_factor(frame, each) for each in (first, *others))
+            yield from (_factor(frame, factor) for factor in (first, *others))
             continue
-        places = (_lying(frame, name, each.index) for each in (first, others[0]) if each.index)
+        places = (_lying(frame, name, factor.index) for factor in (first, others[0]) if factor.index)
         index = ",".join(str(i) if i == j else ":" for i, j in zip(*places, strict=True))
         yield _cell(frame, first, f"[{index}]")
 

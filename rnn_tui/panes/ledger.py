@@ -70,16 +70,16 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
     if reached is None:
         canvas.text(after, y, shortened(" = Σ_t Σ_b, once it is summed", width - after), look.dim)
         return
-    found = ledger(view.tape, slope, index)
-    there = np.array(found.steps) >= reached
+    entries = ledger(view.tape, slope, index)
+    summed = np.array(entries.steps) >= reached
     value = view.gradient(slope)
     assert value is not None
     text = f" {number(float(value[index]), 10, 4, trim=True)}"
     after = canvas.text(after, y, shortened(text, width - after), look.bold)
-    far = "" if there.all() else f" for t ≥ {reached}"
+    far = "" if summed.all() else f" for t ≥ {reached}"
     note = f" = Σ_t Σ_b{far}: a row a sample, a column a step"
     canvas.text(after, y, shortened(note, canvas.width - 2 - after), look.dim)
-    _addends(frame, canvas, found, there, y + 1, lines - 3)
+    _addends(frame, canvas, entries, summed, y + 1, lines - 3)
 
 
 def _addends(frame: Frame, canvas: Canvas, found: Ledger, there: Array, top: int, lines: int) -> None:
@@ -104,9 +104,9 @@ def _addends(frame: Frame, canvas: Canvas, found: Ledger, there: Array, top: int
             text = number(value, pitch - 1, 2, trim=True)[: pitch - 1] if there[column] else "·"
             canvas.text(LEFT + column * pitch, y, text, look.backward)
     else:
-        own = signed_codes(pool(sums[None], 1, columns), scale_of(sums))
-        own[:, hidden] = NOT_YET
-        canvas.rows(LEFT, y, heatmap(own, look.palettes.signed, look.mode, pitch, 1))
+        sum_codes = signed_codes(pool(sums[None], 1, columns), scale_of(sums))
+        sum_codes[:, hidden] = NOT_YET
+        canvas.rows(LEFT, y, heatmap(sum_codes, look.palettes.signed, look.mode, pitch, 1))
     _axis(frame, canvas, found, columns, pitch, y + 1)
     _clickable(frame, canvas, found, columns, pitch, (top, len(drawn) + 1))
 
@@ -123,20 +123,20 @@ def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, 
         canvas.text(x + 3, top, "Σ_t", look.dim)
 
 
-def _axis(frame: Frame, canvas: Canvas, found: Ledger, columns: int, pitch: int, y: int) -> None:
-    look, steps = frame.look, len(found.steps)
-    widest = len(str(found.steps[-1])) + 1
+def _axis(frame: Frame, canvas: Canvas, entries: Ledger, columns: int, pitch: int, y: int) -> None:
+    look, steps = frame.look, len(entries.steps)
+    widest = len(str(entries.steps[-1])) + 1
     stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * pitch >= widest)
     for column in range(0, columns, stride):
-        label = str(found.steps[block_range(column, steps, columns).start])
+        label = str(entries.steps[block_range(column, steps, columns).start])
         canvas.text(LEFT + column * pitch, y, label, look.dim)
     canvas.text(1, y, " t", look.dim)
 
 
-def _clickable(frame: Frame, canvas: Canvas, found: Ledger, columns: int, pitch: int, lines: tuple[int, int]) -> None:
+def _clickable(frame: Frame, canvas: Canvas, entries: Ledger, columns: int, pitch: int, lines: tuple[int, int]) -> None:
     view = frame.view
-    (line,) = view.program.writers(found.name)
+    (line,) = view.program.writers(entries.name)
     base = 1 + view.point.iteration * view.program.length
     for column in range(columns):
-        t = found.steps[block_range(column, len(found.steps), columns).start]
+        t = entries.steps[block_range(column, len(entries.steps), columns).start]
         canvas.hit(LEFT + column * pitch, lines[0], pitch, lines[1], ToPosition(base + view.program.offset(line, t)))

@@ -1,4 +1,4 @@
-"""The key to what is drawn in a way of its own."""
+"""The legend for padding: steps beyond a sample's length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PADDING = 13
 
 
 def padding_key(frame: Frame, canvas: Canvas, x: int, y: int) -> int:
-    """What padding looks like, and the word; the column after it. Nothing where there is no room."""
+    """Draws a cell of padding and the word; returns the column after them. Draws nothing where there is no room."""
     if x + PADDING >= canvas.width:
         return x
     look = frame.look

@@ -151,7 +151,7 @@ def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[l
             def within(n: int) -> Manner:
                 return Manner(SIZES[-1], label, notes, (tall, n))  # noqa: B023
 
-            # The more columns, the wider: the most that still fit are found by halving.
+            # More columns are wider, so a binary search finds the most that still fit.
             columns = (
                 bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, within(n), count)) + 1
             )

@@ -1,4 +1,4 @@
-"""What is watched, and what logpoints said."""
+"""The watches with their values, and the messages of logpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which loss reaches which step: a row a loss, a column a time step, where there is a loss at every step."""
+"""Which loss reaches which step, where there is a loss at every step: one row per loss, one column per time step."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ def _clickable(frame: Frame, canvas: Canvas, columns: int, pitch: int, lines: in
 
 def _words(values: Array) -> str:
     """How far losses reach, in words."""
-    own = np.diagonal(values)
-    text = f"at its own step a loss arrives with {number(float(np.median(own)), 8, 2, trim=True)} (median)"
+    own_steps = np.diagonal(values)
+    text = f"at its own step a loss arrives with {number(float(np.median(own_steps)), 8, 2, trim=True)} (median)"
     gone: list[int] = []
-    for s, start in enumerate(own.tolist()):
+    for s, start in enumerate(own_steps.tolist()):
         below = np.flatnonzero(values[s, s::-1] < FADED * start)
         if below.size:
             gone.append(int(below[0]))

@@ -1,4 +1,4 @@
-"""The time strip: how large the state is at each step, and how far the error has flowed back."""
+"""The time strip: the norm of the state at each step, and how far the gradient has flowed back."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _row(frame: Frame, canvas: Canvas, line: int, label: str, name: str, pitch: 
     style = look.forward if line == 1 else look.backward
     canvas.text(1, line, label, style)
     canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
-    norms, there = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
-    codes, note = _codes(norms, there, columns)
+    norms, known = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
+    codes, note = _codes(norms, known, columns)
     codes[np.logical_and.reduceat(_ended(frame), np.arange(columns) * steps // columns)] = ENDED
     palette = look.palettes.forward if line == 1 else look.palettes.backward
     gap = 1 if pitch >= GAP_FROM else 0
@@ -134,7 +134,7 @@ def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
         current = (point.t - 1) * columns // frame.view.program.steps
         if point.phase == "forward":
             canvas.text(LABELS + current * pitch - 1, 1, "▶", frame.look.accent)
-        else:  # the error comes from the right
+        else:  # the gradient comes from the right
             canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= GAP_FROM else 0), 2, "◀", frame.look.accent)
 
 
@@ -150,16 +150,16 @@ def _loss(frame: Frame, canvas: Canvas, x: int) -> None:
     canvas.hit(x - 1, 0, 3, 3, ToPosition(_position(frame, view.program.phase_range("loss").start)))
 
 
-def _codes(norms: Array, there: Array, columns: int) -> tuple[Array, str]:
+def _codes(norms: Array, computed: Array, columns: int) -> tuple[Array, str]:
     """The codes of at most `columns` steps (the largest norm of each group), and what the colours mean."""
     finite = norms[np.isfinite(norms) & (norms > 0)]
     largest = float(finite.max()) if finite.size else 1.0
     log = bool(finite.size) and largest / float(finite.min()) > LOG_FROM
     starts = np.arange(columns) * len(norms) // columns
-    grouped, any_there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(there, starts)
+    grouped, any_there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(computed, starts)
     floor = max(float(finite.min()) / largest * 0.5, 1e-30) if log else 1e-6
     codes = one_sided_codes(grouped, largest, log, floor)
     codes[~any_there] = NOT_YET
-    seen = norms[there & np.isfinite(norms)]
+    seen = norms[computed & np.isfinite(norms)]
     note = f"max {number(float(seen.max()), 8, trim=True)}" if seen.size else ""
     return codes, f"{'log, ' if log and note else ''}{note}"

@@ -1,4 +1,4 @@
-"""Training: loss, accuracy and gradient norm by iteration, and how large the error was at each time step of each iteration."""
+"""Training: loss, accuracy and gradient norm by iteration, and the gradient's norm at each time step of each iteration."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
     """Loss, accuracy and gradient norm; how many lines that took."""
     look = frame.look
     lines = 5 if height >= 26 else 3 if height >= 14 else 1
-    losses = _figures(frame, axis, lambda each: each.loss)
+    losses = _figures(frame, axis, lambda measured: measured.loss)
     for y, line in enumerate(curve(losses, axis.width, lines)):
         canvas.text(LEFT, 1 + y, line, look.forward)
     finite = losses[np.isfinite(losses)]
@@ -78,13 +78,13 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
             text = number(value, 5, 2, trim=True)
             canvas.text(LEFT - 1 - len(text), y, text, look.dim)
     used = lines
-    right = [each.accuracy for each in frame.history.values() if each.accuracy is not None]
+    right = [measured.accuracy for measured in frame.history.values() if measured.accuracy is not None]
     if right:
         used += 1
         canvas.text(1, used, "accuracy", look.forward)
         canvas.text(LEFT, used, _wide(bars(_figures(frame, axis, _accuracy), 0, 1), axis), look.forward)
     with np.errstate(all="ignore"):
-        norms = np.log10(_figures(frame, axis, lambda each: each.gradient_norm))
+        norms = np.log10(_figures(frame, axis, lambda measured: measured.gradient_norm))
     shown = norms[np.isfinite(norms)]
     used += 1
     canvas.text(1, used, "‖gradient‖", look.backward)
@@ -94,8 +94,8 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
     return used
 
 
-def _accuracy(each: Measured) -> float:
-    return float("nan") if each.accuracy is None else each.accuracy
+def _accuracy(measured: Measured) -> float:
+    return float("nan") if measured.accuracy is None else measured.accuracy
 
 
 def _wide(text: str, axis: _Axis) -> str:

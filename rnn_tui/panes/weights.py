@@ -100,12 +100,12 @@ def _band(
         (shown(name), value, look.accent if active else look.text, name),
         (_summed(frame, slope), total, look.backward, slope),
     ]
-    for each in (named(line, name) for line in made):
-        here = active and view.line is not None and named(view.line.name, name) == each
-        columns.append((shown(each), view.value(each), look.accent if here else look.text, each))
+    for quantity in (named(line, name) for line in made):
+        here = active and view.line is not None and named(view.line.name, name) == quantity
+        columns.append((shown(quantity), view.value(quantity), look.accent if here else look.text, quantity))
     if not made:
         columns.append((label, term, look.backward, None))
-    for index, (text, array, style, own) in enumerate(columns):
+    for index, (text, array, style, tone) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
@@ -123,8 +123,8 @@ def _band(
                 y + 1,
                 column - 2,
                 lines,
-                own,
-                cursor.place if cursor is not None and own == gradient(cursor.name) else None,
+                tone,
+                cursor.place if cursor is not None and tone == gradient(cursor.name) else None,
             )
 
 

@@ -1,4 +1,4 @@
-"""Why a number is what it is: the terms that add up to it, and from each of their numbers on to what made that one."""
+"""The explanation of a number: the terms that add up to it; each number in them can be explained in turn."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     asked = frame.asked
     if asked is None:
         return canvas
-    cell, found = asked.path[-1], asked.found
+    cell, explanation = asked.path[-1], asked.explanation
     canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     room = width - 4
     _crumbs(frame, canvas, asked, room)
     x = canvas.text(2, 2, f"{name_of(frame, cell)} = ", look.accent)
-    x = canvas.text(x, 2, exact(found.value), look.bold)
+    x = canvas.text(x, 2, exact(explanation.value), look.bold)
     canvas.text(x, 2, shortened(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
     y = 3
     for text, style in ((asked.equation, look.text), (asked.reason or "", look.accent)):
         if text:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
-    if not len(found.values):
+    if not len(explanation.values):
         canvas.text(2, y + 1, shortened(_given(frame, cell), room), look.dim)
         canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
         return canvas
@@ -80,9 +80,9 @@ def _crumbs(frame: Frame, canvas: Canvas, asked: Asked, room: int) -> None:
 
 
 def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> None:
-    look, found = frame.look, asked.found
-    count = len(found.values)
-    terms, _, _ = found.largest(TERMS)
+    look, explanation = frame.look, asked.explanation
+    count = len(explanation.values)
+    terms, _, _ = explanation.largest(TERMS)
     places = list(numbered(terms))
     # Where it is narrow each number of a product has a line of its own.
     heights = [1 if room >= NARROW else 1 + len(term.factors) for term in terms]
@@ -96,16 +96,19 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room)
         y += heights[shown]
         shown += 1
-    _, rest, others = found.largest(shown)
+    _, rest, others = explanation.largest(shown)
     if first or others:
         hidden = math.fsum([*(term.value for term in terms[:first]), rest])
         canvas.text(2, y, f"{number(hidden, VALUE - 1, 5):>{VALUE}}", look.text)
         canvas.text(2 + VALUE, y, shortened(f" = the other {first + others}", room - VALUE), look.dim)
         y += 1
-    total = math.fsum(found.values.tolist())
+    total = math.fsum(explanation.values.tolist())
     x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
     canvas.text(
-        x, y, shortened(f" = their sum; {_against(total, found.value, edited=asked.edited)}", room - VALUE), look.dim
+        x,
+        y,
+        shortened(f" = their sum; {_against(total, explanation.value, edited=asked.edited)}", room - VALUE),
+        look.dim,
     )
     hint = "h j k l choose · enter follows · backspace returns · esc closes"
     if room < cell_len(hint):
@@ -140,8 +143,8 @@ def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, CellAddress]]]
 def cells_in(term: Term) -> Iterator[CellAddress]:
     """The cells of a term, those inside functions too, as they stand in it."""
     for factor in term.factors:
-        for each in factor.of or (factor,):
-            cell = cell_of(each)
+        for inner in factor.of or (factor,):
+            cell = cell_of(inner)
             if cell is not None:
                 yield cell
 

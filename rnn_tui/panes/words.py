@@ -1,4 +1,4 @@
-"""What a number means, in a sentence: which way a flow comes, where a sample ended, what truncation and clipping took away."""
+"""Sentences about a number: where a flow comes from, where a sample ended, what truncation and clipping took away."""
 
 from __future__ import annotations
 

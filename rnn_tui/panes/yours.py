@@ -1,4 +1,5 @@
-"""The user's own program beside the reference: the source with its current line, what that line made, and what is wrong with it."""
+"""The user's program beside the reference: the source with its current line, the value that this line computed, and
+what is wrong with it."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ def draw_source(frame: Frame, width: int, height: int) -> Canvas:
 
 @dataclass(frozen=True)
 class _SourceRow:
-    """A line of the source, or what is said below one."""
+    """A line of the source, or of the remark below one."""
 
     line: int
     text: str
@@ -153,7 +154,7 @@ def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
     ways = (
         (True, beside, rows + 1),
         (False, inner, count * (rows + 1)),
-    )  # side by side or not; columns of one, lines of all
+    )  # side by side or not; the columns of one picture, the lines of all
     fitting = [way for way in ways if way[1] // columns >= LEAST and way[2] <= room]
     if not fitting:
         return False
@@ -270,10 +271,10 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     assert lockstep is not None
     report = lockstep.report
     conventions = " · ".join(f"{name}: {text}" for name, text in report.conventions.items())
-    found: list[StyledText] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
+    remarks: list[StyledText] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
     if report.verdict == "correct":
         right = "every gradient is the reference's."
-        return [[("The backward pass is right: ", look.forward), (right, look.text)], *found]
+        return [[("The backward pass is right: ", look.forward), (right, look.text)], *remarks]
     lines: list[StyledText] = []
     for finding in report.diagnoses:
         place = f"line {finding.place.line}: " if finding.place else ""
@@ -289,11 +290,11 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     for text in texts:
         lines += [[(part, look.text)] for part in textwrap.wrap(text, max(20, width))]
     spelt = {name: frame.writer.spelling.name(gradient(name)) for name in report.parameters}
-    wrong = [spelt[name] for name, each in report.parameters.items() if not each.ok]
-    right = [spelt[name] for name, each in report.parameters.items() if each.ok]
+    wrong = [spelt[name] for name, comparison in report.parameters.items() if not comparison.ok]
+    right = [spelt[name] for name, comparison in report.parameters.items() if comparison.ok]
     if wrong or right:
         lines.append([(f"wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}", look.dim)])
-    return [*lines, *found]
+    return [*lines, *remarks]
 
 
 def _paragraphs(frame: Frame, canvas: Canvas, paragraphs: tuple[tuple[str, bool], ...]) -> None:

@@ -1,4 +1,4 @@
-"""The key to a heatmap's colours: a strip and the values at its ends."""
+"""The colour bar of a heatmap: a strip of its colours and the values at its ends."""
 
 from __future__ import annotations
 

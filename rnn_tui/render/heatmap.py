@@ -107,8 +107,8 @@ def _whole_tiles(
     rows, columns = np.nonzero(signed)
     marked[rows, columns, at[rows, columns] - 1] += WHOLE_SIGN - WHOLE
     marked[:, :, :width][codes == NOT_YET] += WHOLE_MARK - WHOLE
-    for each in (marked, plain):
-        each[:, :, :width][codes == ENDED] += WHOLE_MARK - WHOLE
+    for table in (marked, plain):
+        table[:, :, :width][codes == ENDED] += WHOLE_MARK - WHOLE
     stack = np.stack([marked if part == (lines - 1) // 2 else plain for part in range(lines)], axis=1)
     if cursor is not None:
         _frame_cell(stack[cursor[0], :, cursor[1], :width], int(codes[cursor]))

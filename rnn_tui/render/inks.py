@@ -1,4 +1,4 @@
-"""What each code is painted with, for terminals of every colour depth."""
+"""The colour of each code, for terminals of every colour depth."""
 
 from __future__ import annotations
 

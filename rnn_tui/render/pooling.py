@@ -1,4 +1,5 @@
-"""Arrays larger than their place on the screen: blocks that keep what matters, and which cell is in which block."""
+"""Pools arrays that are larger than their place on the screen: blocks that keep the value of largest magnitude, and
+which cell is in which block."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class GotoScreen(Dialog[int]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Goes there, or says why not."""
         try:
-            position = parse_place(self._spelling.own(event.value), self._debugger)
+            position = parse_place(self._spelling.in_engine_names(event.value), self._debugger)
         except InputError as error:
             note = self.query_one(".note", Static)
             note.update(Content(str(error)))
@@ -282,9 +282,9 @@ class FindScreen(Dialog[str]):
         super().__init__()
         self._spelling = spelling
         self._entries = [("", "the state going forward, its gradient going back")]
-        own = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
+        flows = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
         in_time = [name for name, quantity in debugger.program.quantities.items() if quantity.rows]
-        for name in dict.fromkeys((*in_time, *own)):
+        for name in dict.fromkeys((*in_time, *flows)):
             self._entries.append((name, f"{self._meaning(debugger, name)}, {self._shape(debugger, name)} at each t"))
 
     def _meaning(self, debugger: Debugger, name: str) -> str:

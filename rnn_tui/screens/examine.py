@@ -1,4 +1,4 @@
-"""The dialog that asks for a program of the user's own."""
+"""The dialog that asks for the user's program."""
 
 from __future__ import annotations
 

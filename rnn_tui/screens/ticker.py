@@ -1,4 +1,4 @@
-"""Something done again and again."""
+"""A timer whose rate can change: for running and training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.timer import Timer
 
 
 class Ticker:
-    """Does something again and again, as often as it is told to."""
+    """Calls a function again and again, at a rate that can be changed."""
 
     def __init__(self, screen: Screen[None], tick: Callable[[], None]) -> None:
         self._screen, self._tick = screen, tick

@@ -1,4 +1,4 @@
-"""The dialog of what if."""
+"""The what-if dialog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ enter runs on with it, esc closes; the original is kept, u undoes"""
 
 
 class EditScreen(Dialog[None]):
-    """Asks what to set, and does it: `apply` takes the text and raises InputError for what cannot be."""
+    """Asks for an edit and makes it: `apply` takes the text and raises InputError for an edit that does not fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
 

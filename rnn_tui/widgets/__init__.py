@@ -1,1 +1,1 @@
-"""Widgets: a reactive and a click around a drawing."""
+"""Widgets: a reactive and click handling around a drawing function."""

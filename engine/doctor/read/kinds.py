@@ -1,4 +1,4 @@
-"""What kind of value something unknown is."""
+"""What kind of value an unknown object is: array, list, dict, number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program consists of: its functions and classes, which of them is the backward pass, and what its arguments mean."""
+"""The user's program as a syntax tree: its functions and classes, which of them is the backward pass, and what its arguments mean."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _element_names(value: ast.expr | None, function: ast.FunctionDef) -> tuple[s
 
 
 def _name_in(element: ast.expr, function: ast.FunctionDef) -> str:
-    """The name that an element goes by: its own, or the one in it that means a gradient."""
+    """The name of a returned element: a variable's, or the one in the expression that means a gradient."""
     if isinstance(element, ast.Name):
         return element.id
     if isinstance(element, ast.List | ast.Tuple):
@@ -114,11 +114,11 @@ class UserProgram:
     names: Names = SIMPLE
     """What its names mean."""
     cells: tuple[Cell, ...] = ()
-    """Cells of the user's own that it may be of."""
+    """The user's cells that it may implement."""
 
     @cached_property
     def assigned(self) -> frozenset[str]:
-        """The names that the module assigns at its top level, ifs and loops included."""
+        """The names that the module assigns at its top level, also inside `if` and loops."""
         found: set[str] = set()
         stack: list[ast.AST] = list(self.tree.body)
         while stack:

@@ -1,1 +1,1 @@
-"""The user's program run and recorded in a process of its own."""
+"""Runs the user's program in a separate process, and records the values that it computes."""

@@ -1,11 +1,12 @@
-"""The time that a search may take, counted as computing time: on a busy machine the same is found as on an idle one, only later."""
+"""The clock by which searches are limited. It counts computing time, so that a busy machine gives the same results as
+an idle one, only later."""
 
 from __future__ import annotations
 
 import time
 
 WAITING = 0.25
-"""What a second counts in which nothing is computed: code may sleep."""
+"""The part of a second that counts while nothing is computed: code may sleep."""
 
 _others: list[float] = []
 

@@ -13,7 +13,7 @@ from engine.language.functions import Array
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A recorded value: the place, what it was assigned to, the rounds of the loops around it and their variables."""
+    """A recorded value: its place in the text, the target it was assigned to, and the iteration numbers of the loops around it."""
 
     site: Site
     value: Any

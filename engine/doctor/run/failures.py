@@ -1,4 +1,4 @@
-"""What went wrong while the user's code ran, in one sentence with its line and a remedy."""
+"""Turns an exception in the user's code into one sentence, with its line and a remedy."""
 
 from __future__ import annotations
 

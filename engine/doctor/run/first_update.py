@@ -1,4 +1,4 @@
-"""When a recorded program has weights, and when it first changes them: what comes later repeats what came before."""
+"""Notices when a recorded program has weights, and when it first updates them: recording may stop then, for training repeats itself."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The user's source, rewritten so that every assignment is recorded: what it does is unchanged, what it makes is seen.
+"""Rewrites the user's source so that the value of every assignment is recorded; what the program computes is unchanged.
 
-Recorded are the values of assignments, of the increments of `+=` and of what is there after it, of elements appended and returned, and
-of the parts of such expressions; for each the loops around it and their variables. Each place in the text is a `Site`.
+Recorded are the values of assignments, of the increments of `+=` and of the sum after it, of elements appended and
+returned, and of the parts of such expressions; for each the loops around it and their variables. Each place in the text
+is a `Site`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Site:
     plain: bool = False
     """Whether the value is only a name: nothing is computed here."""
     rows: bool = False
-    """Of an array of which only a part is written: whether it is written anew there, not added to."""
+    """For a target that is part of an array: whether that part is replaced, not added to."""
 
 
 @dataclass
@@ -186,7 +187,7 @@ class _Instrumenter:
         return [self._expression(LOOP, [ast.Constant(number)], node), node]
 
     def _after(self, target: ast.expr, node: ast.stmt, *, arrays_only: bool = False) -> list[ast.stmt]:
-        """Records what is there after a statement: the whole array of which a part was written, or the entry of a dict or list."""
+        """Records the target after a statement: the whole array of which a part was written, or the entry of a dict or list."""
         base, key = target, ast.Constant(None)
         if isinstance(target, ast.Subscript):
             base = target.value

@@ -1,4 +1,4 @@
-"""The user's code in a process of its own: limits of time and memory, a private copy of its folder, its output kept apart.
+"""Runs the user's code in a separate process: with limits of time and memory, in a private copy of its folder, its output kept apart.
 
 The code runs with the user's rights; this protects from accidents (a loop without end, memory without end, `exit`, a file that deletes
 itself), not from malice.
@@ -30,12 +30,12 @@ MEMORY = 2 << 30
 SECONDS = 3.0
 STARTING = 20.0
 GRACE = 1.0
-"""Seconds after its time in which code may still be stopped in its own words; then the process is killed."""
+"""Seconds after its time is up in which the worker may still stop the code itself; then the process is killed."""
 COPIED, COPIED_IN_ALL, NEIGHBOURS = 1 << 20, 20 << 20, 500
 
 
 MARK = "RNN_TUI_DOCTOR"
-"""The environment variable by which what the code has started is known, wherever it went."""
+"""The environment variable that marks every process started by the code, so that all of them can be ended."""
 
 
 class Ended(Exception):
@@ -84,7 +84,9 @@ class Process:
         )
         os.close(to_child)
         os.close(from_child)
-        self._receive(time.monotonic() + STARTING)  # it is there: from now on the clock is the user's code's
+        self._receive(
+            time.monotonic() + STARTING
+        )  # the worker is ready: from now on the time counts as that of the user's code
 
     def __enter__(self) -> Process:
         return self
@@ -163,7 +165,7 @@ _BROKEN = "os._exit, or it closed or replaced what the process cannot live witho
 
 
 def _end_marked(mark: str) -> None:
-    """Ends what the code has started in sessions of its own, where the system shows whose environment is whose."""
+    """Ends processes that the code has started in other sessions, where the system lets us read their environment."""
     wanted = f"{MARK}={mark}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -172,7 +174,7 @@ def _end_marked(mark: str) -> None:
 
 
 def _furnish(source: SourceFile, folder: Path) -> None:
-    """What lies beside the file is there too, small files as copies, the rest as links: code finds its data and harms no copy of it."""
+    """Puts the files that lie beside the program into the private folder, small ones as copies, the rest as links: code finds its data."""
     copied = 0
     neighbours = sorted(source.path.resolve().parent.iterdir())[:NEIGHBOURS]
     for neighbour in neighbours:

@@ -1,5 +1,5 @@
-"""What stands for modules that are not installed: those that draw and show progress do nothing, those for data fail only where they are
-used. And double precision for single, in which small mistakes hide."""
+"""Stub modules for packages that are not installed: those for plots and progress bars do nothing, those for data fail
+only where they are used. Also rewrites single precision to double, because rounding in float32 hides small mistakes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ABSENT = (
     "statsmodels xgboost gensim spacy datasets transformers yfinance autograd theano mxnet librosa openpyxl"
 )
 IDLE, ABSENT = frozenset(_IDLE.split()), frozenset(_ABSENT.split())
-"""Modules on which nothing depends that the doctor looks at; modules often imported that the backward pass need not use."""
+"""Packages on which no computed number depends; packages often imported that the backward pass does not need."""
 
 
 class Idle(types.ModuleType):
-    """Takes every call and does nothing."""
+    """A stub that accepts every attribute and call and does nothing."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -71,7 +71,7 @@ class StubFinder:
 
 
 class Missing:
-    """Stands for a module, or something of it, that is not installed: whoever uses it learns that."""
+    """A stub for a package that is not installed, or part of it: using it raises an error that says so."""
 
     def __init__(self, module: str) -> None:
         self.__dict__["module"] = module
@@ -87,7 +87,7 @@ class Missing:
 
 class _Imports(ast.NodeTransformer):
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        return node  # what is tried has its own answer to a missing module
+        return node  # an import inside `try` has its own answer to a missing package
 
     def visit_Import(self, node: ast.Import) -> ast.AST | list[ast.AST]:
         there = [alias for alias in node.names if not _is_absent(alias.name)]
@@ -111,7 +111,7 @@ STAND_IN = "__doctor_missing__"
 
 
 def without_absent(tree: ast.Module) -> ast.Module:
-    """The program with stand-ins for what it imports of well-known modules that are not installed (called by the name STAND_IN)."""
+    """The program with stubs for what it imports from well-known packages that are not installed (made by the function STAND_IN)."""
     return ast.fix_missing_locations(_Imports().visit(tree))
 
 

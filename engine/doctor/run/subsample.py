@@ -1,7 +1,7 @@
-"""A script on fewer samples, or time steps, than it has: where its whole run is more than can be examined.
+"""Runs a script on fewer samples or time steps than it has, where its whole run is more than can be examined.
 
-Its data are cut while they are assigned, and the numbers of the text that say how many there are, so that all that follows from either
-fits. Where the two do not fit together the script fails, and was not examined.
+Data arrays are cut when they are assigned, and numbers in the text that are their lengths are changed too, so that both
+agree. Where they do not, the script fails and is not examined.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.language.functions import Array
 MANY, LONG = 12, 64
 """Samples above which a run of too many is cut; time steps above which mistakes are looked for in fewer."""
 SAMPLES, STEPS = 7, 11
-"""What is left of them: sizes that hardly anything else has."""
+"""The numbers they are reduced to: sizes that hardly any other axis has."""
 TOGETHER = 800
 """Samples times time steps whose values can all be recorded."""
 
@@ -30,8 +30,8 @@ DataShapes = Mapping[str, Sequence[tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Subsample:
-    """What becomes of lengths of data, the new ones by the old: numbers of samples, and of time steps; `double` makes single precision
-    double. `targets` mean data."""
+    """How lengths of data change, the new ones by the old: numbers of samples, and of time steps; `double` makes single
+    precision double. `targets` mean data."""
 
     targets: frozenset[str]
     samples: Mapping[int, int] = field(default_factory=dict[int, int])
@@ -119,7 +119,7 @@ def _free(size: int, shapes: DataShapes) -> int:
 
 @dataclass
 class Shortener:
-    """Notes the shapes of data while they are assigned, and cuts them."""
+    """Notes the shapes of data arrays when they are assigned, and cuts them."""
 
     targets: frozenset[str]
     lengths: Mapping[int, int] = field(default_factory=dict[int, int])

@@ -1,8 +1,9 @@
 """The process that runs the user's code. Started as a program of its own: `python worker.py REQUESTS ANSWERS`.
 
-It reads requests and writes answers (see `engine.doctor.run.wire`) on two pipes of its own; what the user's code prints goes to a
-file. It is told a source text, runs it rewritten by `engine.doctor.run.instrument`, and then calls its functions as often as asked,
-with or without recording. Whatever goes wrong is an answer; what cannot be answered any more (the process ended) is told by the parent.
+It reads requests and writes answers (see `engine.doctor.run.wire`) on two pipes of its own; what the user's code prints
+goes to a file. It is sent a source text, runs it as rewritten by `engine.doctor.run.instrument`, and then calls its
+functions as often as asked, with or without recording. Whatever goes wrong is an answer; what cannot be answered any
+more (the process ended) is told by the parent.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ DEMONSTRATION_SECONDS = 0.5
 
 
 class Stopped(BaseException):
-    """The time is up, or enough is recorded; no `except Exception` of the user's holds it up."""
+    """Raised when the time is up or enough is recorded; a user's `except Exception` does not catch it."""
 
 
 class Recorder:
-    """Keeps what the rewritten code hands it."""
+    """Keeps the values that the rewritten code passes to it."""
 
     def __init__(self) -> None:
         self.on = False

@@ -1,8 +1,9 @@
-"""Which of a cell's parameters lie in one array of a program's: one each, all gates side by side, or state's and input's in one.
+"""How a cell's parameters are packed into a program's arrays: one array each, all gates side by side, or the input's
+and the state's weights in one.
 
-What an array holds is said by its *role*: a parameter's name; `Wx`, `Wa`, `ba`, `ba2` for what multiplies the input, what multiplies the
-state, the bias and PyTorch's second bias, of all gates side by side; `W` for input and state in one, `W.i` for those of the gate i alone.
-In which order, an `Order` says.
+The *role* of an array says what it holds: a parameter's name; `Wx`, `Wa`, `ba`, `ba2` for what multiplies the input,
+what multiplies the state, the bias and PyTorch's second bias, of all gates side by side; `W` for input and state in
+one, `W.i` for those of the gate i alone. In which order, an `Order` says.
 """
 
 from __future__ import annotations

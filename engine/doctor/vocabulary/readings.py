@@ -1,4 +1,4 @@
-"""What a program's names mean in one reading of it: of which cell its weights are, and which array holds which of them.
+"""A *reading* of a program: which cell its weights belong to, and which array holds which weights, judging by the names.
 
 The words of `roles` are those of a simple RNN. A cell with gates has weights of each, which people call by the gate's letter (Wxi, W_if,
 Ui and Wi, Wf over state and input in one), or arrays of all gates side by side. Which reading is right is found by trying.

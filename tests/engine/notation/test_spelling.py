@@ -92,14 +92,14 @@ def test_no_two_names_are_alike(
     shown = [spelling.name(name) for name in names]
     assert sorted(set(shown)) == sorted(shown)
     assert all(name.isidentifier() for name in shown)
-    assert [spelling.own(name) for name in shown] == names
+    assert [spelling.in_engine_names(name) for name in shown] == names
 
 
 def test_what_people_type_in_the_notations_names() -> None:
     spelling = writer_for(model(), "goodfellow").spelling
-    assert spelling.own("backward da@7") == "backward dz@7"
-    assert spelling.own("h@3") == "a@3"
-    assert spelling.own("iteration 3, 7") == "iteration 3, 7"
+    assert spelling.in_engine_names("backward da@7") == "backward dz@7"
+    assert spelling.in_engine_names("h@3") == "a@3"
+    assert spelling.in_engine_names("iteration 3, 7") == "iteration 3, 7"
 
 
 def test_where_the_cell_has_a_letter_the_read_out_keeps_ours() -> None:
