@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.debug.breakpoints import Breakpoint
-    from engine.debug.debugger import Debugger, View
+    from engine.debug.debugger import Debugger
+    from engine.debug.view import View
     from engine.errors import InputError
     from engine.model.network import Network
     from engine.model.program import Line, Point, Program
@@ -20,7 +21,8 @@ __all__ = ["Breakpoint", "Debugger", "InputError", "Line", "Network", "Point", "
 
 _HOMES = {
     "debug.breakpoints": ("Breakpoint",),
-    "debug.debugger": ("Debugger", "View"),
+    "debug.debugger": ("Debugger",),
+    "debug.view": ("View",),
     "errors": ("InputError",),
     "model.network": ("Network",),
     "model.program": ("Line", "Point", "Program"),

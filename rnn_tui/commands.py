@@ -138,7 +138,7 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` what is wrong, exit code 0."""
     from engine.debug.breakpoints import condition_of, everywhere
-    from engine.debug.debugger import place_text
+    from engine.debug.view import place_text
 
     if arguments.findings and arguments.reverse:
         raise InputError("--reverse belongs to --break; leave it away")
@@ -173,7 +173,7 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 def _findings(session: Session, arguments: argparse.Namespace) -> int:
     """What is wrong in some iterations, each thing where it comes up first."""
-    from engine.debug.debugger import place_text
+    from engine.debug.view import place_text
     from engine.explain.findings import first_seen
 
     program, first = session.debugger.program, session.options["iteration"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.debug.debugger import View
 from engine.debug.edits import Edit
+from engine.debug.view import View
 from engine.debug.whatif import differences, minus
 from engine.explain.line_parts import Part, anatomy
 from engine.explain.terms import Explanation

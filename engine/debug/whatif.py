@@ -16,9 +16,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from engine.debug.debugger import Batch, Checkpoints, Debugger, TrainingState, View
+from engine.debug.debugger import Debugger
 from engine.debug.edits import ACTIVATION, Edit, parse_edit
+from engine.debug.recordings import Batch, Checkpoints, TrainingState
 from engine.debug.replay import places, replay, same
+from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array
 from engine.model.network import Network, choose

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.debug.debugger import View
+from engine.debug.view import View
 from engine.explain.line_outline import MARKS, LinePiece, ShownAs, outline
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name, Transpose

@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from engine.debug.debugger import TrainingState
 from engine.debug.edits import parse_edit
+from engine.debug.recordings import TrainingState
 from engine.debug.whatif import is_start
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz

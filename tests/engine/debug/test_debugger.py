@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine.debug.debugger
+import engine.debug.recordings
 from engine import Breakpoint, Debugger, InputError, Line, Point, View, record
 from tests.engine.recording.test_same_bits import assert_same_bytes, shown
 from tests.engine.strategies import Case, case
@@ -491,7 +491,7 @@ def test_a_line_ran_when_its_last_run_is_over() -> None:
 
 
 def test_weights_thinned_out_are_still_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.debug.debugger, "WEIGHTS_LIMIT", 0)
+    monkeypatch.setattr(engine.debug.recordings, "WEIGHTS_LIMIT", 0)
     debug, one = debugger(1)
     expected = [dict(one.network.weights)]
     for _ in range(70):
@@ -522,7 +522,7 @@ def test_the_tapes_used_last_are_kept() -> None:
     again = debug.tape(1)
     assert again is not tapes[1]
     assert_same_bytes(again, tapes[1])
-    assert len(debug._tapes) == engine.debug.debugger.TAPES_KEPT == 4
+    assert len(debug._tapes) == engine.debug.recordings.TAPES_KEPT == 4
 
 
 def test_moving_within_an_iteration_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

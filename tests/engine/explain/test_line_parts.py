@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.debug.debugger import Debugger, View
+from engine.debug.debugger import Debugger
+from engine.debug.view import View
 from engine.explain.line_parts import Part, anatomy, line_text, writer_for
 from engine.notation import NOTATIONS, Writer
 from engine.session import open_session

@@ -1,0 +1,199 @@
+"""The iterations of a training: what each starts from, what it works on, and its recording, made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.model.program import Program
+from engine.recording.batches import Batches
+from engine.recording.measures import Measured, measure
+from engine.recording.plan import Plan, Progress, plan, refuse_too_large
+from engine.recording.tape import Tape, check_batch, check_initial, check_lengths, record_with
+
+TAPES_KEPT = 4
+WEIGHTS_LIMIT = 256 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """What an iteration starts from: the parameters, what the optimizer keeps, and how many updates were made."""
+
+    parameters: Mapping[str, Array]
+    kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    updates: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it holds."""
+        return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Samples: X (B, T, D), y and lengths as for `record`, initial states (B, H) by name."""
+
+    X: Array
+    y: Array
+    initial: Mapping[str, Array]
+    lengths: Array | None
+
+
+class Checkpoints:
+    """The training states at the start of iterations: of all iterations while they fit into memory, then of every 2nd,
+    4th, ...; the others are trained again from there."""
+
+    def __init__(self, first: TrainingState, iteration: int = 0) -> None:
+        self.kept: dict[int, TrainingState] = {iteration: first}
+        self.first = iteration
+        self.stride = 1
+        self.most = 16
+
+    def nearest(self, iteration: int) -> int:
+        """The last kept iteration that is not after the one asked for."""
+        return max(i for i in self.kept if i <= iteration)
+
+    def keep(self, iteration: int, start: TrainingState) -> None:
+        if (iteration - self.first) % self.stride:
+            return
+        self.kept[iteration] = start
+        self.most = max(16, WEIGHTS_LIMIT // max(1, start.nbytes))
+        if len(self.kept) > self.most:
+            self.stride *= 2
+            self.kept = {i: w for i, w in self.kept.items() if (i - self.first) % self.stride == 0}
+
+
+class Recordings:
+    """The iterations of a training, recorded: any of them can be asked for, in any order.
+
+    X is (N, T, D); y, `initial` and `lengths` are as for `record`, one row per sample. `batch_size` samples make an
+    iteration, all of them when it is None: see `Batches`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: Array,
+        y: Array,
+        *,
+        initial: Mapping[str, Array] | None = None,
+        lengths: Array | None = None,
+        batch_size: int | None = None,
+        start: TrainingState | None = None,
+        checkpoints: bool = False,
+        memory_limit: int | None = None,
+    ) -> None:
+        self._X, self._y = (array.copy() for array in check_batch(network, X, y))
+        self.initial = check_initial(network, len(self._X), initial)
+        self.lengths = check_lengths(self._X, lengths)
+        self.network = network
+        self.batches = Batches(len(self._X), batch_size, network.seed)
+        size = len(self.batches.indices(0))
+        masked = self.lengths is not None
+        self.plan: Plan = plan(network, size, self._X.shape[1], masked=masked, checkpoints=checkpoints)
+        refuse_too_large(self.plan, memory_limit)
+        self.progress: Progress | None = None
+        """Called with the share of a recording that is done; an exception from it ends the recording, and the debugger
+        stays where it was."""
+        self._plans = {size: self.plan}
+        self._tapes_kept = (
+            TAPES_KEPT if memory_limit is None else max(1, min(TAPES_KEPT, memory_limit // self.plan.nbytes() - 1))
+        )
+        self._starts = Checkpoints(start or TrainingState(network.weights))
+        self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        self._buffers: dict[int, dict[str, Array]] = {}
+        self.history: dict[int, Measured] = {}
+        """The figures of every iteration that has been run."""
+
+    @property
+    def program(self) -> Program:
+        """The program being stepped through."""
+        return self.plan.program
+
+    def tape(self, iteration: int) -> Tape:
+        """The recording of an iteration; computed when it is not kept."""
+        if iteration in self._tapes:
+            self._tapes.move_to_end(iteration)
+            return self._tapes[iteration]
+        start = self.start(iteration)
+        while len(self._tapes) >= self._tapes_kept:  # free its memory before the next one is recorded
+            self._tapes.popitem(last=False)
+        tape = self._tapes[iteration] = self._record(iteration, start)
+        return tape
+
+    def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
+        """What an iteration starts from; iterations before it that have not been run are trained now. `report` is
+        called for each of these; an exception from it ends the training, and the iterations trained by then are kept.
+        """
+        current = self._starts.nearest(iteration)
+        start = self._starts.kept[current]
+        while current < iteration:
+            tape = self._tapes.get(current) or self._record(current, start, passing=True)
+            start = TrainingState(_parameters_after(tape), tape.kept_after, start.updates + 1)
+            self._starts.keep(current + 1, start)
+            if report is not None:
+                report(current, self.history[current])
+            current += 1
+        return start
+
+    def batch(self, iteration: int) -> Batch:
+        """The samples that an iteration works on."""
+        data = self.data(iteration)
+        if self.batches.whole:
+            return data
+        samples = self.batches.indices(iteration)
+        initial = {name: state[samples] for name, state in data.initial.items()}
+        return Batch(data.X[samples], data.y[samples], initial, None if data.lengths is None else data.lengths[samples])
+
+    def data(self, iteration: int) -> Batch:
+        """All samples, as they are in an iteration."""
+        return Batch(self._X, self._y, self.initial, self.lengths)
+
+    def network_at(self, iteration: int) -> Network:
+        """The network with the weights that it has at the start of an iteration."""
+        return replace(self.network, weights=self.tape(iteration).parameters)
+
+    def _record(self, iteration: int, start: TrainingState, *, passing: bool = False) -> Tape:
+        """The tape of an iteration; an iteration that is only passed through is recorded into arrays that the next one uses again."""
+        batch = self.batch(iteration)
+        size = len(batch.X)
+        prepared = self._plan(iteration, size)
+        if passing and size not in self._buffers:
+            self._buffers = {
+                size: prepared.allocate(),
+                **{s: b for s, b in self._buffers.items() if len(self._buffers) < 2},
+            }
+        tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None)
+        if iteration not in self.history:
+            self.history[iteration] = measure(tape)
+        return tape
+
+    def _plan(self, iteration: int, size: int) -> Plan:
+        """How an iteration on that many samples is recorded."""
+        prepared = self._plans.get(size)
+        if prepared is None:
+            prepared = self._plans[size] = replace(self.plan, batch=size)
+        return prepared
+
+    def _run(
+        self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
+    ) -> Tape:
+        tape = record_with(
+            prepared,
+            batch.X,
+            batch.y,
+            parameters=start.parameters,
+            initial=batch.initial,
+            lengths=batch.lengths,
+            into=into,
+            progress=self.progress,
+        )
+        chosen = None if self.batches.whole else self.batches.indices(iteration)
+        return replace(tape, updates_before=start.updates, kept=start.kept, samples=chosen)
+
+
+def _parameters_after(tape: Tape) -> dict[str, Array]:
+    return {name: tape.updates[name] for name in tape.parameters}
