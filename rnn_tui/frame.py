@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engine.explain.findings import Finding
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
-PAGES: tuple[PageName, ...] = ("program", "flow", "weights", "training", "findings", "yours")
+PAGES: tuple[PageName, ...] = get_args(PageName)
 
 
 LOG_FROM = 30.0
