@@ -9,7 +9,8 @@ from functools import partial
 from benchmarks.measure import Row, milliseconds
 from benchmarks.models import Shape, network, samples
 from engine.recording.plan import plan
-from engine.recording.tape import Tape, record_with
+from engine.recording.record import record_with
+from engine.recording.tape import Tape
 
 LONG = Shape(1, 100_000, 8, 64)
 ROUNDS = 3

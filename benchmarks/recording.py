@@ -11,7 +11,7 @@ from benchmarks.models import Shape, network, samples
 from benchmarks.products import products
 from benchmarks.torch_peer import available, torch_step
 from engine.recording.plan import plan
-from engine.recording.tape import record_with
+from engine.recording.record import record_with
 
 SHAPES = (
     Shape(10, 10, 1, 10),

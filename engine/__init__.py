@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from engine.errors import InputError
     from engine.model.network import Network
     from engine.model.program import Line, Point, Program
-    from engine.recording.tape import Tape, record
+    from engine.recording.record import record
+    from engine.recording.tape import Tape
 
 __all__ = ["Breakpoint", "Debugger", "InputError", "Line", "Network", "Point", "Program", "Tape", "View", "record"]
 
@@ -26,7 +27,8 @@ _HOMES = {
     "errors": ("InputError",),
     "model.network": ("Network",),
     "model.program": ("Line", "Point", "Program"),
-    "recording.tape": ("Tape", "record"),
+    "recording.record": ("record",),
+    "recording.tape": ("Tape",),
 }
 
 

@@ -10,9 +10,11 @@ from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.program import Program
 from engine.recording.batches import Batches
+from engine.recording.checks import check_batch, check_initial, check_lengths, refuse_too_large
 from engine.recording.measures import Measured, measure
-from engine.recording.plan import Plan, Progress, plan, refuse_too_large
-from engine.recording.tape import Tape, check_batch, check_initial, check_lengths, record_with
+from engine.recording.plan import Plan, Progress, plan
+from engine.recording.record import record_with
+from engine.recording.tape import Tape
 
 TAPES_KEPT = 4
 WEIGHTS_LIMIT = 256 << 20

@@ -25,9 +25,10 @@ from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array
 from engine.model.network import Network, choose
 from engine.model.program import Line, Point, when_written
+from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
-from engine.recording.tape import Tape, check_batch, check_initial
+from engine.recording.tape import Tape
 from engine.tables.given import MASK
 
 

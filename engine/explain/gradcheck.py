@@ -29,7 +29,8 @@ from engine.explain.numeric_derivatives import (
 )
 from engine.language.functions import Array
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 
 ROUGH = 1e-10
 """The σ / max(1, |L|) above which the loss is too noisy for differences."""

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.kept import kept
 from engine.language.equation import TIME, infer
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, walk
 from engine.language.functions import FUNCTIONS, Axes
 from engine.notation import Writer
+from engine.remembered import remembered
 from engine.tables.given import FLOW_CUT, MASK
 
 MARKS = frozenset({MASK, FLOW_CUT})
@@ -48,7 +48,7 @@ class LinePiece:
     marks: bool = False
 
 
-@kept
+@remembered
 def outline(writer: Writer, block: int, index: int, parameter: str | None) -> tuple[LinePiece, ...]:
     """The pieces of the right-hand side of a line; of a line of the update, with a parameter's name put in."""
     program = writer.program

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.kept import kept
 from engine.language.expression import Binary, Name, names, walk
 from engine.model.program import Loop, Program
 from engine.recording.tape import Tape
+from engine.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Spectrum:
     radius: float
 
 
-@kept
+@remembered
 def recurrent(program: Program) -> tuple[str, ...]:
     """The parameters (H, H) that multiply a quantity of the step before, in the order of their lines."""
     lines = [line for block in program.blocks if block.loop is Loop.UP for line in block.lines]
@@ -41,7 +41,7 @@ def recurrent(program: Program) -> tuple[str, ...]:
     return tuple(weights)
 
 
-@kept
+@remembered
 def spectrum(tape: Tape, name: str) -> Spectrum:
     """The spectrum of a square parameter as it is in this iteration."""
     matrix = tape.parameters[name].astype(np.float64)

@@ -44,7 +44,7 @@ from engine.model.build import build
 from engine.model.network import Network, choose
 from engine.model.program import carried_over
 from engine.notation import Writer
-from engine.recording.tape import check_batch
+from engine.recording.checks import check_batch
 from engine.tables.cells import CELLS, Cell
 from engine.tables.given import MASK
 from engine.tables.heads import HEADS, READ_OUT

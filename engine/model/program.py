@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
-from engine.kept import kept
 from engine.language.derive import NEXT, OUT
 from engine.language.equation import Equation
 from engine.language.functions import Axes
 from engine.model.network import Network
+from engine.remembered import remembered
 from engine.tables.optimizers import PARAMETER, for_parameter, named
 
 Phase = Literal["forward", "loss", "backward", "update"]
@@ -267,12 +267,12 @@ class Program:
                 return None
 
 
-@kept
+@remembered
 def _at_parameter(program: Program, block: int, index: int, parameter: str | None) -> Equation:
     return for_parameter(program.blocks[block].lines[index].equation, parameter, program.parameters)
 
 
-@kept
+@remembered
 def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
     """After which offset of an iteration each row of a quantity (or the whole of it, 0-d) has been written; −1: known from the start."""
     quantity = program.quantities.get(name)
@@ -291,7 +291,7 @@ def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
     return np.concatenate([low[:2], middle, high[1:]])
 
 
-@kept
+@remembered
 def carried_over(program: Program) -> frozenset[str]:
     """The update's quantities that the next iteration reads, without the parameters."""
     read: set[str] = set()

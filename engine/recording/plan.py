@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -24,9 +24,9 @@ from engine.language.functions import Array, Axes
 from engine.model.build import build
 from engine.model.network import Network
 from engine.model.program import Block, Line, Loop, Program, Quantity, carries_losses
-from engine.recording.emit import Emitter, Runner
-from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
-from engine.size import Size
+from engine.recording.compiled import CompiledProgram
+from engine.recording.memory import RowPlace, allocated
+from engine.recording.schedule import adjoints, carried
 from engine.tables.heads import LOGITS
 from engine.tables.optimizers import UPDATE_NUMBER
 
@@ -37,27 +37,7 @@ BLOCK_VALUES = 1 << 18
 Progress: TypeAlias = Callable[[float], None]
 """Called after each block with the share of the recording that is done; an exception from it ends the recording."""
 
-ALIGNMENT = 64
-"""Bytes: a line of the cache."""
-
-
 _THROUGH_TIME = (Loop.UP, Loop.DOWN)
-
-
-@dataclass(frozen=True)
-class _RowPlace:
-    """The place of a recorded array in the one piece of memory that all of them share (so that the system uses large pages)."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @cached_property
-    def used(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        return -(-self.used // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,27 +102,23 @@ class Plan:
 
         With checkpoints, a carried quantity has a row for each bound of a block, what is not carried none at all.
         """
-        buffer, start = aligned(sum(place.nbytes for place in self._places.values())), 0
-        arrays: dict[str, Array] = {}
-        for name, place in self._places.items():
-            array = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
-            start += place.nbytes
+        arrays = allocated(self._places)
+        for name, array in arrays.items():
             if self.program.quantities[name].rows == "T+1":
                 array[0] = array[-1] = 0
-            arrays[name] = array
         return arrays
 
     @cached_property
-    def _places(self) -> dict[str, _RowPlace]:
-        places: dict[str, _RowPlace] = {}
+    def _places(self) -> dict[str, RowPlace]:
+        places: dict[str, RowPlace] = {}
         carried = self.carried(Loop.UP) | self.carried(Loop.DOWN) if self.checkpoints else frozenset[str]()
         for name, quantity in self.program.quantities.items():
             classes = name == "y" and self.network.head.classes
             dtype = np.dtype(np.int64 if classes else self.network.dtype)
             if self.whole(quantity):
-                places[name] = _RowPlace(self.shape(quantity), dtype)
+                places[name] = RowPlace(self.shape(quantity), dtype)
             elif name in carried:
-                places[name] = _RowPlace((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
+                places[name] = RowPlace((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
         return places
 
     def looped(self, loop: Loop) -> Block:
@@ -230,7 +206,7 @@ class Plan:
 
         Because this is linear, one pass over all steps carries the gradient of every loss back by one step.
         """
-        first, onward = self._carriers
+        first, onward = self._compiled.carriers
         carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
         alone = {**values, **{name: np.zeros_like(values[name]) for name in adjoints(block)}}
         for distance in range((self.network.truncate or 0) + 1):
@@ -244,23 +220,6 @@ class Plan:
             alone[gradient(LOGITS)][...] = 0
         for name in [name for name in carried if name.endswith(CUT)]:
             values[name][...] = alone[name.removesuffix(CUT) + FULL]
-
-    @cached_property
-    def _carriers(self) -> tuple[Runner, Runner]:
-        """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
-        then from what arrived."""
-        (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
-        needed = closure(carried(block), block.lines, forward=False)
-        lines = [
-            line.equation
-            for line in block.lines
-            if line.name in needed
-            and not line.equation.accumulate
-            and (line.equation.step == 0 or line.name.endswith(FULL))
-        ]
-        return self._assemble(Parts(after=lines)), self._assemble(
-            Parts(after=[e for e in lines if e.target != gradient(LOGITS)])
-        )
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
         """The gradient that accumulates over time, summed over steps T down to t; at t = 1 the recorded one, bit for bit."""
@@ -277,39 +236,15 @@ class Plan:
 
     def add_terms(self, values: dict[str, Array], name: str, low: int, high: int) -> None:
         """Adds to a gradient, in `values`, the terms of rows [low, high) of a block."""
-        self._accumulators[name](values, low, high)
+        self._compiled.accumulators[name](values, low, high)
 
     def run_block(self, block: Block, values: dict[str, Array], low: int, high: int) -> None:
         """Runs a block of lines on rows [low, high) of `values`, recorded arrays and parameters by name."""
-        self._compiled[self.program.blocks.index(block)](values, low, high)
+        self._compiled.blocks[self.program.blocks.index(block)](values, low, high)
 
     @cached_property
-    def _compiled(self) -> list[Runner]:
-        return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
-
-    @cached_property
-    def _accumulators(self) -> dict[str, Runner]:
-        result: dict[str, Runner] = {}
-        for line in self.program.lines:
-            if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
-                result[line.name] = self._assemble(Parts(after=[line.equation]))
-        return result
-
-    def _compile(self, block: Block) -> Runner:
-        if block.loop in (Loop.UP, Loop.DOWN):
-            return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
-        if block.phase == "loss" and self.network.predict == "every":
-            return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))
-        return self._assemble(Parts(inside=[(line.equation, "") for line in block.lines]))
-
-    def _assemble(self, parts: Parts, *, reverse: bool = False) -> Runner:
-        emitter = Emitter(self.program.quantities, self.axes, self.sizes)
-        for equation in parts.before:
-            emitter.block_line(equation)
-        emitter.loop(parts.inside, reverse=reverse)
-        for equation in parts.after:
-            emitter.block_line(equation)
-        return emitter.compile(self.network.dtype, self.block_steps)
+    def _compiled(self) -> CompiledProgram:
+        return CompiledProgram(self.network, self.program, self.axes, self.sizes, self.block_steps)
 
 
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
@@ -322,28 +257,6 @@ def plan(network: Network, batch: int, steps: int, *, masked: bool = False, chec
             "checkpoints cannot be kept while each step's loss reaches its own window back; truncate by chunk instead"
         )
     return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
-
-
-def refuse_too_large(prepared: Plan, limit: int | None) -> None:
-    """Raises InputError, with the size and a remedy, when a recording would take more bytes than the limit."""
-    size = prepared.nbytes()
-    if limit is None or size <= limit:
-        return
-    remedy = (
-        "raise the limit"
-        if prepared.batch == 1
-        else "take fewer samples at a time with --batch-size, or raise the limit"
-    )
-    if not prepared.checkpoints and not carries_losses(prepared.network):
-        sparse = replace(prepared, checkpoints=True).nbytes()
-        if sparse <= limit:
-            remedy = (
-                f"with --checkpoints it takes {Size(sparse)} and computes again what is looked at, or raise the limit"
-            )
-    raise InputError(
-        f"recording B = {prepared.batch}, T = {prepared.steps}, H = {prepared.network.hidden} takes {Size(size)}, "
-        f"more than --memory-limit {Size(limit)}; {remedy}"
-    )
 
 
 def _reporter(progress: Progress | None, whole: int) -> Callable[[int], None]:
@@ -365,10 +278,3 @@ def update_order(program: Program) -> Iterator[tuple[Line, str | None]]:
         if block.phase == "update":
             for parameter in program.parameters if block.loop is Loop.PARAMETERS else (None,):
                 yield from ((line, parameter) for line in block.lines)
-
-
-def aligned(size: int) -> Array:
-    """Uninitialised bytes that start at a boundary of `ALIGNMENT`, so that equal recordings take equal code paths."""
-    buffer = np.empty(size + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size]

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
 from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.network import Network
 from engine.model.program import Line, Loop, carried_over
-from engine.recording.plan import Plan, Progress, plan
+from engine.recording.plan import Plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
+from engine.remembered import remembered
+from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.optimizers import UPDATE_NUMBER
 
 POOLED_KEPT = 128
@@ -46,14 +45,13 @@ class Tape:
     """Which samples of the data the batch holds, (B,) indices; None: all of them in order."""
     change_update: Callable[[str, Array], None] | None = None
     """Alters what a line of the update has written: a number put in to see what follows from it."""
-    _norms: dict[tuple[str, int | None], Array] = field(default_factory=dict[tuple[str, int | None], Array], repr=False)
-    _scales: dict[str, float] = field(default_factory=dict[str, float], repr=False)
-    _depths: dict[str, float] = field(default_factory=dict[str, float], repr=False)
-    _sums: dict[str, tuple[int, Array]] = field(default_factory=dict[str, tuple[int, Array]], repr=False)
+    _sums: dict[str, tuple[int, Array]] = field(default_factory=dict[str, tuple[int, Array]], init=False, repr=False)
     _pooled: dict[tuple[str, int, int | None], Array] = field(
-        default_factory=dict[tuple[str, int, int | None], Array], repr=False
+        default_factory=dict[tuple[str, int, int | None], Array], init=False, repr=False
     )
-    _partials: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array], repr=False)
+    _partials: dict[tuple[str, int], Array] = field(
+        default_factory=dict[tuple[str, int], Array], init=False, repr=False
+    )
 
     def __getitem__(self, name: str) -> Array:
         for place in (self.arrays, self.parameters):
@@ -121,43 +119,34 @@ class Tape:
         mask = self.arrays[MASK]
         return np.concatenate([np.zeros_like(mask[:1], dtype=bool), mask == 0])
 
+    @remembered
     def norms(self, name: str, sample: int | None = None) -> Array:
         """‖row‖ over samples and units (or one sample's units) for each row of a quantity in time, (T,) or (T+1,)."""
-        key = name, sample
-        if key not in self._norms:
-            norms_kept = self.arrays.norms(name, sample) if isinstance(self.arrays, Segments) else None
-            self._norms[key] = (
-                row_norms(self[name] if sample is None else self[name][:, sample]) if norms_kept is None else norms_kept
-            )
-        return self._norms[key]
+        if isinstance(self.arrays, Segments) and (norms := self.arrays.norms(name, sample)) is not None:
+            return norms
+        return row_norms(self[name] if sample is None else self[name][:, sample])
 
+    @remembered
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
-        if name not in self._scales and isinstance(self.arrays, Segments) and (kept := self.arrays.scale(name)):
-            self._scales[name] = kept
-        if name not in self._scales:
-            magnitude = np.abs(self[name])
-            largest = float(magnitude.max(initial=0.0))
-            if not np.isfinite(largest):
-                largest = float(magnitude[np.isfinite(magnitude)].max(initial=0.0))
-            self._scales[name] = largest or 1.0
-        return self._scales[name]
+        if isinstance(self.arrays, Segments) and (scale := self.arrays.scale(name)):
+            return scale
+        magnitude = np.abs(self[name])
+        largest = float(magnitude.max(initial=0.0))
+        if not np.isfinite(largest):
+            largest = float(magnitude[np.isfinite(magnitude)].max(initial=0.0))
+        return largest or 1.0
 
+    @remembered
     def depth(self, name: str) -> float:
         """The largest magnitude of the smallest row that is not all zero, as a share of `scale`: the range that a
         logarithmic colour scale must cover."""
-        if name not in self._depths and isinstance(self.arrays, Segments) and (kept := self.arrays.depth(name)):
-            self._depths[name] = kept
-        if name not in self._depths:
-            array = (
-                np.abs(self[name]).reshape(len(self[name]), -1)
-                if self[name].ndim > 1
-                else np.abs(self[name]).reshape(1, -1)
-            )
-            largest = array.max(axis=1, initial=0.0)
-            rows = largest[np.isfinite(largest) & (largest > 0)]
-            self._depths[name] = float(rows.min()) / self.scale(name) if rows.size else 1.0
-        return self._depths[name]
+        if isinstance(self.arrays, Segments) and (depth := self.arrays.depth(name)):
+            return depth
+        magnitude = np.abs(self[name])
+        largest = magnitude.reshape(len(magnitude) if magnitude.ndim > 1 else 1, -1).max(axis=1, initial=0.0)
+        rows = largest[np.isfinite(largest) & (largest > 0)]
+        return float(rows.min()) / self.scale(name) if rows.size else 1.0
 
     def pooled(self, name: str, columns: int, sample: int | None = None) -> Array:
         """(columns, units): the steps 0..T of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as zero.
@@ -281,155 +270,3 @@ class Tape:
             result.flags.writeable = False
             return result
         return None
-
-
-def record(
-    network: Network,
-    X: Array,
-    y: Array,
-    *,
-    parameters: Mapping[str, Array] | None = None,
-    initial: Mapping[str, Array] | None = None,
-    lengths: Array | None = None,
-) -> Tape:
-    """Runs one iteration forward and backward and keeps everything.
-
-    X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
-    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
-    `lengths` (B,) how many steps of each sample count. Raises InputError when shapes do not fit the network.
-    """
-    inputs, targets = check_batch(network, X, y)
-    states = check_initial(network, len(inputs), initial)
-    with_parameters = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
-    short = check_lengths(inputs, lengths)
-    prepared = plan(with_parameters, *inputs.shape[:2], masked=short is not None)
-    return record_with(prepared, inputs, targets, initial=states, lengths=short)
-
-
-def record_with(
-    prepared: Plan,
-    X: Array,
-    y: Array,
-    *,
-    parameters: Mapping[str, Array] | None = None,
-    initial: Mapping[str, Array] | None = None,
-    lengths: Array | None = None,
-    into: dict[str, Array] | None = None,
-    progress: Progress | None = None,
-) -> Tape:
-    """`record` with a plan made before; X, y and lengths are taken as they are.
-
-    `into` are arrays made by the plan that are used again: the tape that they belonged to is lost. `progress` is told
-    the share that is done.
-    """
-    arrays = prepared.allocate() if into is None else into
-    for array in arrays.values():
-        array.flags.writeable = True
-    arrays["x"][...] = np.moveaxis(X, 0, 1)
-    _fill_given(prepared, arrays, y, lengths)
-    for name, value in (initial or {}).items():
-        arrays[name][0] = value
-    values = dict(parameters or prepared.network.weights)
-    with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
-        if prepared.checkpoints:
-            segments = Segments(prepared, arrays, MappingProxyType(values))
-            segments.record(progress)
-            return Tape(prepared, segments, segments.parameters)
-        prepared.run(arrays, values, progress=progress)
-    return _finished(prepared, arrays, values)
-
-
-def rerun(tape: Tape, t: int) -> Tape:
-    """The same iteration computed again from step t on, the rows before taken from `tape`."""
-    arrays = {name: array.copy() for name, array in tape.arrays.items()}
-    with np.errstate(all="ignore"):
-        tape.plan.run(arrays, tape.parameters, forward_from=t)
-    return replace(tape, arrays=_finished(tape.plan, arrays, dict(tape.parameters)).arrays)
-
-
-def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
-    """The target, the mask, where the flow is cut, and the number of entries that count."""
-    network, steps, batch = prepared.network, prepared.steps, prepared.batch
-    arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
-    values = {
-        "t": np.arange(1, steps + 1)[:, None],
-        "ends": np.full(batch, steps) if lengths is None else lengths,
-        "K": network.truncate,
-    }
-    for name in (MASK, FLOW_CUT, ENTRIES):
-        if name in arrays:
-            arrays[name][...] = evaluate(given_equation(name, network.truncate_by), lambda read: values[read.name])
-
-
-def check_batch(network: Network, X: Array, y: Array) -> tuple[Array, Array]:
-    """X (B, T, D) and y as arrays whose shapes and values fit the network; InputError otherwise.
-
-    Numbers as targets get an axis of outputs where there is one output only: (B,) is (B, 1), and (B, T) is (B, T, 1).
-    """
-    inputs, targets = np.asarray(X), np.asarray(y)
-    if inputs.ndim != 3 or inputs.shape[2] != network.inputs or 0 in inputs.shape:
-        raise InputError(f"X has shape {inputs.shape}, this network needs (samples, time steps, {network.inputs})")
-    every = network.predict == "every"
-    one_each = inputs.shape[:2] if every else inputs.shape[:1]
-    unit = "step of each sample" if every else "sample"
-    if not network.head.classes:
-        if network.outputs == 1 and targets.shape == one_each:
-            targets = targets[..., None]
-        if targets.shape != (*one_each, network.outputs):
-            raise InputError(
-                f"y has shape {targets.shape}, it needs {network.outputs} numbers a {unit}: {(*one_each, network.outputs)}"
-            )
-        if targets.dtype.kind not in "iufb":
-            raise InputError(f"y holds {targets.dtype}, the {network.loss} loss needs numbers")
-        return inputs, targets
-    if targets.shape != one_each:
-        raise InputError(f"y has shape {targets.shape}, it needs one class a {unit}: {one_each}")
-    if not np.issubdtype(targets.dtype, np.integer):
-        raise InputError(f"y holds {targets.dtype}, it needs whole numbers: the index of each {unit}'s class")
-    low, high, classes = targets.min(), targets.max(), network.head.class_count(network.outputs)
-    if low < 0 or high >= classes:
-        raise InputError(f"y holds classes {low} to {high}, this network has the classes 0 to {classes - 1}")
-    return inputs, targets
-
-
-def check_lengths(X: Array, lengths: Array | None) -> Array | None:
-    """(B,) lengths of the samples in X (B, T, D) from 1 to T; None when none is short. InputError otherwise."""
-    if lengths is None:
-        return None
-    short = np.asarray(lengths)
-    if short.shape != X.shape[:1] or short.dtype.kind not in "iu":
-        raise InputError(f"lengths has shape {short.shape} and type {short.dtype}, it needs one whole number a sample")
-    if short.min() < 1 or short.max() > X.shape[1]:
-        raise InputError(f"lengths go from {short.min()} to {short.max()}; X has the steps 1 to {X.shape[1]}")
-    return short.astype(np.int64) if (short < X.shape[1]).any() else None
-
-
-def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
-    """The same, when it names every parameter of the network; their shapes are checked by `Network`."""
-    missing = [name for name in network.parameter_axes if name not in parameters]
-    if missing:
-        raise InputError(f"the parameter {missing[0]} is missing; this network has {', '.join(network.parameter_axes)}")
-    return parameters
-
-
-def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
-    """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
-    states: dict[str, Array] = {}
-    for name, value in (initial or {}).items():
-        if name not in network.table.states:
-            raise InputError(
-                f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
-            )
-        states[name] = np.array(value)
-        if states[name].shape != (batch, network.hidden):
-            raise InputError(
-                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {network.hidden}): "
-                f"one row a sample, one column a hidden unit"
-            )
-    return states
-
-
-def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:
-    for array in arrays.values():
-        array.flags.writeable = False
-    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(parameters))

@@ -23,7 +23,8 @@ from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.session import open_session
 from engine.tables.cells import CELLS
 from engine.text import clean

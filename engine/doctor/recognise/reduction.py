@@ -15,7 +15,7 @@ from engine.doctor.reference.reductions import scales
 from engine.doctor.reference.values import Reference
 from engine.doctor.run.events import Run
 from engine.language.functions import Array
-from engine.recording.tape import record
+from engine.recording.record import record
 
 CLOSE = 2e-5
 

@@ -16,7 +16,8 @@ from engine.language.evaluate import evaluate
 from engine.language.expression import Call, walk
 from engine.language.functions import ACTIVATIONS, Array
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.tables.cells import Cell
 
 DRAWS = 400

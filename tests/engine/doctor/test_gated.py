@@ -12,7 +12,7 @@ from engine.doctor.reference.problem import make_problem
 from engine.doctor.vocabulary.packing import Order, pack, unpack
 from engine.doctor.vocabulary.readings import readings
 from engine.files.cell import read_cell
-from engine.recording.tape import record
+from engine.recording.record import record
 from engine.tables.cells import CELLS, VARIANTS, Cell
 from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.test_printed import DATA, printed

@@ -15,7 +15,8 @@ from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.explain.term_reader import Factor
 from engine.explain.terms import Explanation, explain, explain_update, writer
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.session import open_session
 from tests.engine.strategies import Case, case, cases
 from tests.examples import examples

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine import Network
 from engine.explain.flow import Cut, bottleneck, cuts, gain, norm_of
-from engine.recording.tape import record
+from engine.recording.record import record
 from engine.session import open_session
 from engine.tables.cells import Cell
 from tests.engine.strategies import Case, case, cases

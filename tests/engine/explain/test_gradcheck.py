@@ -17,7 +17,8 @@ from engine.explain.gradcheck import GradientCheck, NumericComparison, check
 from engine.explain.numeric_derivatives import forward_only
 from engine.language.functions import ACTIVATIONS
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.registry import REDUCTIONS
 from engine.tables.cells import Cell
 

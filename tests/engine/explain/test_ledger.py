@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from engine import InputError, Network
 from engine.explain.ledger import by_sample, ledger
 from engine.explain.terms import explain
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.tables.cells import Cell
 from tests.engine.strategies import Case, all_cases, case
 from tests.examples import examples

@@ -13,7 +13,8 @@ from hypothesis import given
 from engine import InputError
 from engine.explain import reach as reach_module
 from engine.explain.reach import reach
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.session import open_session
 from tests.engine.reference import QUANTITIES, forward, passes
 from tests.engine.strategies import Case, all_cases, case

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Network
 from engine.explain.spectrum import recurrent, spectra, spectrum
-from engine.recording.tape import record
+from engine.recording.record import record
 from engine.tables.cells import Cell
 from tests.engine.strategies import case
 

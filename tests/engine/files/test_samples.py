@@ -16,7 +16,7 @@ from engine.debug.debugger import Debugger
 from engine.files.data import Data, load
 from engine.files.locate import sample_folder, sample_names
 from engine.files.project import samples
-from engine.recording.tape import record
+from engine.recording.record import record
 from engine.session import open_session
 
 ACTIVATIONS = {

@@ -20,7 +20,8 @@ from engine.files import trace as module
 from engine.files.trace import Trace, initial_of, network_of, read_trace, write_trace
 from engine.files.writing import write_npz
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.tables.cells import CELLS
 
 META = {"iteration": 3, "classes": ["no", "yes ✓", "\x1b[31m"]}

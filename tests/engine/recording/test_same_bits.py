@@ -16,7 +16,7 @@ from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
 from engine.model.program import Loop
 from engine.recording.plan import plan
-from engine.recording.tape import record_with, rerun
+from engine.recording.record import record_with, rerun
 from tests.engine.strategies import ACTIVATION_NAMES, Case, case, cases
 from tests.examples import examples
 

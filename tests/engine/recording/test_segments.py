@@ -12,10 +12,11 @@ import engine.recording.plan
 from engine import Debugger, InputError, Network, Tape
 from engine.language.derive import OUT
 from engine.model.program import Loop
-from engine.recording.plan import plan, refuse_too_large
+from engine.recording.checks import refuse_too_large
+from engine.recording.plan import plan
 from engine.recording.pooling import Pooled
+from engine.recording.record import record_with
 from engine.recording.segments import SEGMENTS_KEPT, Segments
-from engine.recording.tape import record_with
 
 Array = np.ndarray[Any, Any]
 BATCH, INPUTS, HIDDEN = 3, 2, 5

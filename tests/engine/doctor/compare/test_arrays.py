@@ -11,7 +11,8 @@ import pytest
 from engine.doctor.compare.arrays import compare_arrays, text
 from engine.errors import InputError
 from engine.model.network import Network
-from engine.recording.tape import Tape, record
+from engine.recording.record import record
+from engine.recording.tape import Tape
 from engine.session import open_session
 
 

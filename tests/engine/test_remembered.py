@@ -7,7 +7,7 @@ from weakref import ref
 
 from engine.explain.line_outline import outline
 from engine.explain.line_parts import writer_for
-from engine.kept import kept
+from engine.remembered import remembered
 from engine.session import open_session
 
 
@@ -18,7 +18,7 @@ class Source:
 def test_a_result_is_made_once_for_its_arguments_and_goes_with_the_first() -> None:
     made: list[int] = []
 
-    @kept
+    @remembered
     def list_of(source: Source, number: int) -> list[int]:
         made.append(number)
         return [number]

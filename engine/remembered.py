@@ -12,7 +12,7 @@ Rest = ParamSpec("Rest")
 Result = TypeVar("Result")
 
 
-def kept(function: Callable[Concatenate[Origin, Rest], Result]) -> Callable[Concatenate[Origin, Rest], Result]:
+def remembered(function: Callable[Concatenate[Origin, Rest], Result]) -> Callable[Concatenate[Origin, Rest], Result]:
     """A function that computes each result once for its arguments, and forgets all of them when the first argument goes.
 
     The first argument is an immutable object that is compared by identity (a program, a writer, a tape); the others are small values.

@@ -1,0 +1,76 @@
+"""A program compiled: its blocks of lines, taken apart and emitted, as functions that write into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from engine.language.derive import FULL, gradient
+from engine.language.functions import Axes
+from engine.model.network import Network
+from engine.model.program import Block, Loop, Program
+from engine.recording.emit import Emitter, Runner
+from engine.recording.schedule import Parts, carried, closure, step_by_step, take_apart
+from engine.tables.heads import LOGITS
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledProgram:
+    """The parts of a program as functions of arrays by name and of rows [low, high) of them; each is made when it is first run.
+
+    `axes` are those of every name, `sizes` every dimension's, `block_steps` the most rows that a function is given at once.
+    """
+
+    network: Network
+    program: Program
+    axes: Mapping[str, Axes]
+    sizes: Mapping[str, int]
+    block_steps: int
+
+    @cached_property
+    def blocks(self) -> list[Runner]:
+        """Each block of forward, loss and backward."""
+        return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
+
+    @cached_property
+    def accumulators(self) -> dict[str, Runner]:
+        """By a parameter's gradient, its line alone."""
+        result: dict[str, Runner] = {}
+        for line in self.program.lines:
+            if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
+                result[line.name] = self._assemble(Parts(after=[line.equation]))
+        return result
+
+    @cached_property
+    def carriers(self) -> tuple[Runner, Runner]:
+        """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
+        then from what arrived."""
+        (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
+        needed = closure(carried(block), block.lines, forward=False)
+        lines = [
+            line.equation
+            for line in block.lines
+            if line.name in needed
+            and not line.equation.accumulate
+            and (line.equation.step == 0 or line.name.endswith(FULL))
+        ]
+        return self._assemble(Parts(after=lines)), self._assemble(
+            Parts(after=[e for e in lines if e.target != gradient(LOGITS)])
+        )
+
+    def _compile(self, block: Block) -> Runner:
+        if block.loop in (Loop.UP, Loop.DOWN):
+            return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
+        if block.phase == "loss" and self.network.predict == "every":
+            return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))
+        return self._assemble(Parts(inside=[(line.equation, "") for line in block.lines]))
+
+    def _assemble(self, parts: Parts, *, reverse: bool = False) -> Runner:
+        emitter = Emitter(self.program.quantities, self.axes, self.sizes)
+        for equation in parts.before:
+            emitter.block_line(equation)
+        emitter.loop(parts.inside, reverse=reverse)
+        for equation in parts.after:
+            emitter.block_line(equation)
+        return emitter.compile(self.network.dtype, self.block_steps)

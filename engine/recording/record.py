@@ -1,0 +1,102 @@
+"""Recording: one iteration run forward and backward on a batch, everything kept on a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from engine.language.evaluate import evaluate
+from engine.language.functions import Array
+from engine.model.network import Network
+from engine.recording.checks import check_batch, check_initial, check_lengths, check_parameters
+from engine.recording.plan import Plan, Progress, plan
+from engine.recording.segments import Segments
+from engine.recording.tape import Tape
+from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
+
+
+def record(
+    network: Network,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
+) -> Tape:
+    """Runs one iteration forward and backward and keeps everything.
+
+    X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
+    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
+    `lengths` (B,) how many steps of each sample count. Raises InputError when shapes do not fit the network.
+    """
+    inputs, targets = check_batch(network, X, y)
+    states = check_initial(network, len(inputs), initial)
+    with_parameters = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
+    short = check_lengths(inputs, lengths)
+    prepared = plan(with_parameters, *inputs.shape[:2], masked=short is not None)
+    return record_with(prepared, inputs, targets, initial=states, lengths=short)
+
+
+def record_with(
+    prepared: Plan,
+    X: Array,
+    y: Array,
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Array] | None = None,
+    lengths: Array | None = None,
+    into: dict[str, Array] | None = None,
+    progress: Progress | None = None,
+) -> Tape:
+    """`record` with a plan made before; X, y and lengths are taken as they are.
+
+    `into` are arrays made by the plan that are used again: the tape that they belonged to is lost. `progress` is told
+    the share that is done.
+    """
+    arrays = prepared.allocate() if into is None else into
+    for array in arrays.values():
+        array.flags.writeable = True
+    arrays["x"][...] = np.moveaxis(X, 0, 1)
+    _fill_given(prepared, arrays, y, lengths)
+    for name, value in (initial or {}).items():
+        arrays[name][0] = value
+    values = dict(parameters or prepared.network.weights)
+    with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
+        if prepared.checkpoints:
+            segments = Segments(prepared, arrays, MappingProxyType(values))
+            segments.record(progress)
+            return Tape(prepared, segments, segments.parameters)
+        prepared.run(arrays, values, progress=progress)
+    return _finished(prepared, arrays, values)
+
+
+def rerun(tape: Tape, t: int) -> Tape:
+    """The same iteration computed again from step t on, the rows before taken from `tape`."""
+    arrays = {name: array.copy() for name, array in tape.arrays.items()}
+    with np.errstate(all="ignore"):
+        tape.plan.run(arrays, tape.parameters, forward_from=t)
+    return replace(tape, arrays=_finished(tape.plan, arrays, dict(tape.parameters)).arrays)
+
+
+def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
+    """The target, the mask, where the flow is cut, and the number of entries that count."""
+    network, steps, batch = prepared.network, prepared.steps, prepared.batch
+    arrays["y"][...] = np.moveaxis(y, 0, 1) if network.predict == "every" else y
+    values = {
+        "t": np.arange(1, steps + 1)[:, None],
+        "ends": np.full(batch, steps) if lengths is None else lengths,
+        "K": network.truncate,
+    }
+    for name in (MASK, FLOW_CUT, ENTRIES):
+        if name in arrays:
+            arrays[name][...] = evaluate(given_equation(name, network.truncate_by), lambda read: values[read.name])
+
+
+def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(parameters))
