@@ -87,14 +87,17 @@ def test_tiny_panes(pane: str) -> None:
                 assert_sound(PANES[pane](frame, width, height), width, height)
 
 
-@pytest.mark.parametrize("sample", [None, 9])
-def test_every_point_of_an_iteration_and_a_few_more(sample: int | None) -> None:
+def test_every_point_of_an_iteration_and_a_few_more() -> None:
+    """For all samples and for one: at every point outside the loops, and from one time step to the next inside them."""
     session = session_of("many_to_one")
-    for position in range(session.debugger.program.length + 10):
-        frame = scene(session, position, sample=sample)
-        for name, draw in PANES.items():
-            width, height = SIZES["120x36"][name]
-            assert_sound(draw(frame, width, height), width, height)
+    program = session.debugger.program
+    for position in range(program.length + 10):
+        t = program.point(position).t
+        for sample in (None, 9) if t is None else ((None, 9)[t % 2],):
+            frame = scene(session, position, sample=sample)
+            for name, draw in PANES.items():
+                width, height = SIZES["120x36"][name]
+                assert_sound(draw(frame, width, height), width, height)
 
 
 @pytest.mark.parametrize("sample", [None, 2])
