@@ -9,7 +9,7 @@ dz log t, norm(da)       prints and goes on   watch Wa[2,3] sign   a cell change
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -276,8 +276,3 @@ def shown(value: Array | str | None) -> str:
         return str(value) if value.dtype.kind in "Ub" else f"{float(value):.6g}".replace("-", "−")
     low, high = (float(np.nanmin(value)), float(np.nanmax(value))) if value.size and value.dtype.kind == "f" else (0, 0)
     return f"{'×'.join(map(str, value.shape))}, {low:.3g} … {high:.3g}".replace("-", "−")
-
-
-def fixed_hits(stops: Iterable[Breakpoint], lines: Lines) -> list[int]:
-    """The offsets, the same in every iteration, at which fixed breakpoints stop."""
-    return sorted({int(offset) for stop in stops for offset in _candidates(stop, lines)})

@@ -353,13 +353,3 @@ def _first_term(original: Tape, edited: Tape, line: Line) -> int:
             ).all(axis=1)
             last = max(last, int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 1)
     return last
-
-
-def first_difference(original: Tape, edited: Tape) -> tuple[str, int] | None:
-    """The quantity that differs first in the order of execution, and the line after which it does; None when nothing differs."""
-    names = (*original.parameters, *original.arrays, *original.plan.program.updates)
-    names = [name for name in dict.fromkeys(names) if name in edited and original[name].shape == edited[name].shape]
-    differences_found = [
-        (offset, n) for n, name in enumerate(names) if (offset := first_offset(original, edited, name)) is not None
-    ]
-    return (names[min(differences_found)[1]], min(differences_found)[0]) if differences_found else None

@@ -74,14 +74,6 @@ def record_with(
     return _finished(prepared, arrays, values)
 
 
-def rerun(tape: Tape, t: int) -> Tape:
-    """The same iteration computed again from step t on, the rows before taken from `tape`."""
-    arrays = {name: array.copy() for name, array in tape.arrays.items()}
-    with np.errstate(all="ignore"):
-        tape.plan.run(arrays, tape.parameters, forward_from=t)
-    return replace(tape, arrays=_finished(tape.plan, arrays, dict(tape.parameters)).arrays)
-
-
 def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
     """The target, the mask, where the flow is cut, and the number of entries that count."""
     network, steps, batch = prepared.network, prepared.steps, prepared.batch

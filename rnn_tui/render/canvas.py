@@ -25,7 +25,6 @@ StyledText = list[tuple[str, Style]]
 """Pieces of text, one after the other on a line, each with its style."""
 
 SQUARE = "┌─┐│└┘"
-ROUNDED = "╭─╮│╰╯"
 ASCII = "+-+|++"
 
 

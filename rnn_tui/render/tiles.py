@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PAIRS: Final = COUNT * COUNT
 # Kinds of tiles; a tile's number is its kind plus what it shows: top * COUNT + bottom in the first five, a code after.
-HALF: Final = 0
 """Two values, one above the other."""
 HALF_MARK: Final = PAIRS
 """The glyph of the worse of two special values."""

@@ -12,7 +12,6 @@ from typing import Literal
 
 from engine.doctor.mistakes import of_the_loop, of_the_readout, of_the_sums
 from engine.doctor.mistakes.tree_edits import Setting, Variation
-from engine.language.equation import Equation
 from engine.model.program import Line, Program
 
 MistakePlace = Literal["line", "loop", "missing", "forward"]
@@ -161,13 +160,6 @@ def concerned(id: str, program: Program, parameters: tuple[str, ...] = ()) -> st
         return quantity
     # One source for all that is wrong is the delta; else the first wrong gradient's own line.
     return "dlogits" if len(parameters) > 3 or not parameters else f"d{parameters[0]}"
-
-
-def correct_line(quantity: str, program: Program) -> Equation | None:
-    """The reference's equation of a quantity as `concerned` names it; None for what no line writes."""
-    if quantity.endswith("(row t-1)"):
-        return _back(program).equation
-    return next((line.equation for line in program.writers(quantity) if not line.equation.step), None)
 
 
 def _back(program: Program) -> Line:

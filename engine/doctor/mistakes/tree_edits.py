@@ -24,7 +24,6 @@ from engine.language.expression import (
 from engine.language.functions import ACTIVATIONS, FUNCTIONS, Array
 
 When = Callable[[int, int], bool]
-TreeChange = Callable[[Expression], Expression]
 
 CURVED = tuple(
     sorted((name for name, f in ACTIVATIONS.items() if not f.linear), key=lambda name: ACTIVATIONS[name].kink)

@@ -174,10 +174,6 @@ class Lockstep:
             self._state(self._seen[e.number]) == "wrong" for e in self.executions[i].events if e.number in self._seen
         )
 
-    def is_inherited(self, i: int) -> bool:
-        """Whether what an execution reads is wrong already."""
-        return any(operand.state == "wrong" for operand in self.operands(i))
-
     def next_wrong(self, i: int, direction: int) -> int | None:
         """The next (direction 1) or previous (−1) execution at which something is wrong."""
         rest = range(i + direction, len(self) if direction > 0 else -1, direction)

@@ -174,7 +174,6 @@ class Worker:
         self.file = ""
         self.space: dict[str, Any] = {}
         self.instance: Any = None
-        self.saved: dict[str, Any] = {}
 
     def serve(self, requests: int, answers: int) -> None:
         own = os.getpid()

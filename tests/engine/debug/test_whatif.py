@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import Debugger, InputError, Network, Tape, record
 from engine.debug.edits import Edit, parse_edit
 from engine.debug.replay import replay, same
-from engine.debug.whatif import Branch, difference, first_difference, what_if
+from engine.debug.whatif import Branch, difference, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
 from engine.model.program import Line, Loop, carries_losses
@@ -201,7 +201,7 @@ def test_one_sample_is_set_and_the_others_keep_their_bits() -> None:
             axis = 1 if quantity.rows else 0
             assert same(original[name].take(others, axis), edited[name].take(others, axis)).all(), name
     assert edited["z"][1, 1, 3] == 7
-    assert first_difference(original, edited) == ("z", original.plan.program.written("z", 2))
+    assert difference(original, edited, "z").offset == original.plan.program.written("z", 2)
 
 
 # Line by line, without the engine's own way of it
@@ -366,7 +366,6 @@ def test_the_difference_and_where_it_begins() -> None:
     nothing = difference(original, edited, "a")
     assert (nothing.offset, nothing.point, nothing.count) == (None, None, 0)
     assert difference(original, what_if(debugger, "Wa[0,0] = 9").tape(0), "Wa").offset == -1
-    assert first_difference(original, original) is None
 
 
 # On from there, and back

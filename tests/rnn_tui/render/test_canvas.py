@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from rnn_tui.render.canvas import ASCII, ROUNDED, Canvas, printable, shortened
+from rnn_tui.render.canvas import ASCII, Canvas, printable, shortened
 
 RED = Style(color="red")
 wide_texts = st.text(st.characters() | st.sampled_from("日本語é🙂ａ…▀"), max_size=12)
@@ -13,7 +13,7 @@ wide_texts = st.text(st.characters() | st.sampled_from("日本語é🙂ａ…▀
 def test_a_screen_of_text_and_boxes() -> None:
     canvas = Canvas(30, 5)
     canvas.frame(0, 0, 16, 5, "program")
-    canvas.frame(17, 0, 13, 3, "a very long title", box=ROUNDED)
+    canvas.frame(17, 0, 13, 3, "a very long title", box="╭─╮│╰╯")
     end = canvas.text(2, 1, "dWa += ")
     canvas.text(end, 1, "[/]")
     canvas.rows(19, 1, [[Segment("▀▀"), Segment("▄▄")]])
