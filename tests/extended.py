@@ -18,6 +18,8 @@ import autograd.numpy as anp
 import numpy as np
 
 from engine.codegen import program_text
+from engine.doctor.diagnose import diagnose
+from engine.doctor.report.report import Report
 from engine.explain.gradcheck import check
 from engine.explain.line_parts import writer_for
 from engine.explain.terms import explain
@@ -125,7 +127,7 @@ def cell_that_comes_along() -> None:
         session = open_session(None, {"cell": "mgu", "notation": notation})
         assert ran(session)["loss"].size == 1
         weights_come_back(session, notation)
-    whole(cell="mgu")
+    assert examined(program_text(whole(cell="mgu"))).conventions["cell"] == "mgu"
 
 
 def activation() -> None:
@@ -137,9 +139,21 @@ def activation() -> None:
     from engine.doctor.mistakes.tree_edits import Setting
     from engine.doctor.reference.problem import make_problem
 
+    right = program_text(session)
+    assert examined(right).verdict == "correct"
+    wrong = examined(right.replace(" * sigmoid(z[t])", ""))
+    assert [mistake.id for mistake in wrong.diagnoses] == ["activation-derivative-missing"]
     problem = make_problem(activation="softplus")
     for variation in variations(Setting.of(problem)):
         Executor(problem).gradients(variation.edits)
+
+
+def examined(program: str) -> Report:
+    """What the doctor says of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "printed.py"
+        file.write_text(program)
+        return diagnose(file)
 
 
 def head() -> None:
@@ -147,6 +161,7 @@ def head() -> None:
     session = whole(loss="log-cosh", activation="tanh")
     assert any("log cosh(logits" in line for line in listing(session)), listing(session)
     assert not session.data.classes and session.debugger.network.outputs == 1
+    assert examined(program_text(session)).verdict == "correct"
     assert accuracy(session.debugger.tape(0)) is None
 
 
@@ -194,11 +209,16 @@ def notation() -> None:
 
 def view() -> None:
     from rnn_tui.bindings import COMMANDS
+    from rnn_tui.control.controller import Controller
     from rnn_tui.frame import PAGES
-    from rnn_tui.screens.layout import RIGHT
+    from rnn_tui.look import look
+    from rnn_tui.screens.layout import RIGHT, layout
     from tests.rnn_tui.panes.scene import scene
 
     assert "norms" in PAGES and any(command.keys == "7" for command in COMMANDS)
+    control = Controller(open_session(None, {}), look(), print)
+    control.turn_to("norms")
+    assert layout(control.page, 0, 120, 36).body == {"listing": "1fr", "norms": "1fr"}
     canvas = RIGHT["norms"](scene(), 40, 8)
     text = ["".join(segment.text for segment in strip) for strip in canvas.strips()]
     assert text[0].startswith("  ‖Wx‖ = "), text

@@ -21,6 +21,7 @@ from engine.doctor.vocabulary.packing import is_role
 from engine.doctor.vocabulary.readings import Names
 from engine.doctor.vocabulary.targets import final_name
 from engine.language.functions import Array
+from engine.tables.heads import HEADS
 
 CANDIDATES = 4
 """Values tried for one role."""
@@ -29,6 +30,9 @@ FORWARD_EVENTS = 6000
 SAME_SUM, SAME_SUM_SINGLE = 1e-9, 1e-5
 Known = Mapping[str, list[tuple[int, Array, str]]]
 """Arrays by role: the event's number, the value, the name."""
+CLASS_LOSSES = tuple(name for name, head in HEADS.items() if head.output_a_class)
+TWO_CLASS_LOSSES = tuple(name for name, head in HEADS.items() if head.two_classes)
+NUMBER_LOSSES = tuple(name for name, head in HEADS.items() if not head.classes)
 DATA = ("X", "y", "a0", "c0", "lengths", "mask")
 
 
@@ -163,7 +167,7 @@ def with_targets(found: ScriptProblem, known: Known) -> Iterator[tuple[Problem, 
             network = replace(found.problem.network, loss=loss, predict=predict)
             yield replace(found.problem, network=network, y=y), name
     if not fits and B == 1:  # a target that is the variable of a loop, or one of those of all samples
-        network = replace(found.problem.network, loss="cross-entropy" if C > 1 else "binary")
+        network = replace(found.problem.network, loss=(CLASS_LOSSES if C > 1 else TWO_CLASS_LOSSES)[0])
         yield from ((replace(found.problem, network=network, y=np.array([c])), "") for c in range(max(C, 2)))
 
 
@@ -178,19 +182,19 @@ def _target_readings(value: Array, B: int, T: int, C: int) -> Iterator[tuple[str
         if numbers is not None:
             turned = numbers.T if every and shape == (T, B) else numbers
             if C > 1 and whole and numbers.min() >= 0 and numbers.max() < C:
-                yield "cross-entropy", predict, turned.astype(int)
+                yield from ((loss, predict, turned.astype(int)) for loss in CLASS_LOSSES)
             if C == 1 and whole and set(np.unique(numbers)) <= {0, 1}:
-                yield "binary", predict, turned.astype(int)
+                yield from ((loss, predict, turned.astype(int)) for loss in TWO_CLASS_LOSSES)
             if C == 1:
-                yield "squared", predict, turned.astype(float)[..., None]
+                yield from ((loss, predict, turned.astype(float)[..., None]) for loss in NUMBER_LOSSES)
         sizes = (*shape, C)
         for order in itertools.permutations(range(len(sizes))):
             if value.shape != tuple(sizes[k] for k in order) or (every and shape == (T, B)):
                 continue
             turned = value.transpose(np.argsort(order))
             if C > 1 and whole and np.array_equal(turned.sum(axis=-1), np.ones(shape)):
-                yield "cross-entropy", predict, turned.argmax(axis=-1)
-            yield "squared", predict, turned.astype(float)
+                yield from ((loss, predict, turned.argmax(axis=-1)) for loss in CLASS_LOSSES)
+            yield from ((loss, predict, turned.astype(float)) for loss in NUMBER_LOSSES)
 
 
 def _agreement(problem: Problem, events: Sequence[Event]) -> int:

@@ -106,25 +106,21 @@ def targets(problem: Problem, layout: ArrayLayout, sample: int | None) -> Any:
 
 def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
     """The layouts in which targets may be wanted."""
-    every, head = problem.network.predict == "every", problem.network.loss
+    every, a_class = problem.network.predict == "every", problem.network.head.output_a_class
     one = problem.network.outputs == 1
     if single:
         if every:
             return (
-                ("T", "TC", "TC1", "T1", "CT")
-                if head == "cross-entropy"
-                else ("T", "TC", "TC1", "CT")
-                if one
-                else ("TC", "TC1", "CT")
+                ("T", "TC", "TC1", "T1", "CT") if a_class else ("T", "TC", "TC1", "CT") if one else ("TC", "TC1", "CT")
             )
-        if head == "cross-entropy":
+        if a_class:
             return ("", "C", "C1", "1C", "1")
         return ("", "C", "C1") if one else ("C", "C1", "1C")
     if every:
-        if head == "cross-entropy":
+        if a_class:
             return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT", "BT1")
         return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT") if one else ("BTC", "CBT", "TBC", "TCB", "BCT")
-    if head == "cross-entropy":
+    if a_class:
         return ("B", "BC", "CB", "B1", "1B")
     return ("BC", "CB", "B") if one else ("BC", "CB")
 

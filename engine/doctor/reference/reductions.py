@@ -26,7 +26,7 @@ def scales(problem: Problem, single: bool) -> dict[float, str]:
         [(1.0, "one sample at a time")] if single else [(1.0, "mean over the batch"), (float(B), "sum over the batch")]
     )
     over_outputs = [(1.0, "")]
-    if problem.network.loss == "squared":
+    if problem.network.head.over_outputs:
         over_outputs = [(1.0, "mean over the outputs"), (0.5, "half of the mean over the outputs")]
         over_outputs += [(float(C), "sum over the outputs"), (C / 2, "half of the sum over the outputs")]
     for s, steps in over_steps:
