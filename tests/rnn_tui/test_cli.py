@@ -122,7 +122,7 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("code", "--init-scale=-1"), ("--init-scale -1 is not possible",)),
     (("code", "--activation", "gelu"), ("--activation gelu is not possible; it must be one of tanh, relu, sigmoid",)),
     (("code", "--cell", "elman"), (f"--cell elman is not possible; it must be one of {', '.join(CELLS)}",)),
-    (("code", "--cell", "mgu"), ("or a file that ends in .py",)),
+    (("code", "--cell", "elman"), ("or a file that ends in .py",)),
     (("code", "--cell", "nowhere.py"), ("there is no cell file named nowhere.py; check its name",)),
     (("code", "--weights", "sample_data"), ("sample_data is a folder, not a weights file",)),
     (("code", "--weights", "sample_data/vanishing.npz"), ("no weights file named", "did you mean vanishing.")),
@@ -735,10 +735,10 @@ def test_an_interrupt_saves_what_there_is(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import os, signal
-from engine.debug import debugger
+from engine.debug import recordings
 from rnn_tui.cli import entry
 
-measure = debugger.measure
+measure = recordings.measure
 measured = []
 
 def interrupting(tape):
@@ -747,7 +747,7 @@ def interrupting(tape):
         os.kill(os.getpid(), signal.SIGINT)
     return measure(tape)
 
-debugger.measure = interrupting
+recordings.measure = interrupting
 entry()
 """
 
@@ -760,7 +760,7 @@ def mgu(tmp_path: Path) -> str:
     """The worked example of CONTRIBUTING.md, as it stands there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     example = next(part for part in text.split("```python\n")[1:] if 'name="mgu"' in part).partition("```")[0]
-    (tmp_path / "mgu.py").write_text(example, encoding="utf-8")
+    (tmp_path / "mgu.py").write_text(example.replace('name="mgu"', 'name="my_mgu"'), encoding="utf-8")
     return str(tmp_path / "mgu.py")
 
 
@@ -779,7 +779,7 @@ def test_every_command_works_for_a_cell_of_ones_own(rnn_tui: Callable[..., Done]
     shown = rnn_tui("show", "dWhn@3", "--cell", mgu)
     assert shown.out.startswith("dWhn@3: the term of step 3\n")
     assert rnn_tui("show", "dWhn@3", trace, "--cell", mgu).out == shown.out
-    assert_refused(rnn_tui("show", "dWhn@3", trace), "recorded with the cell mgu", "give its file with --cell")
+    assert_refused(rnn_tui("show", "dWhn@3", trace), "recorded with the cell my_mgu", "give its file with --cell")
 
 
 def test_a_mistake_in_a_cell_is_one_sentence(rnn_tui: Callable[..., Done], mgu: str) -> None:

@@ -15,6 +15,8 @@ from engine.errors import InputError
 from engine.explain import gradcheck, numeric_derivatives
 from engine.explain.gradcheck import GradientCheck, NumericComparison, check
 from engine.explain.numeric_derivatives import forward_only
+from engine.language.evaluate import evaluate
+from engine.language.expression import Name
 from engine.language.functions import ACTIVATIONS
 from engine.model.network import Network
 from engine.recording.record import record
@@ -66,7 +68,11 @@ def by_hand(tape: Tape, mistake: str = "") -> dict[str, Floats]:
     """The backward pass as people write it, from the forward quantities of a tape; with a mistake of the catalogue in it."""
     x, z, a = tape["x"], tape["z"], tape["a"]
     Wa, Wy, n = tape["Wa"], tape["Wy"], tape.plan.network
-    derivative = DERIVATIVES[n.activation]
+
+    def by_table(z: Floats) -> Floats:
+        return evaluate(ACTIVATIONS[n.activation].derivative, {Name("u"): z}.__getitem__)
+
+    derivative = DERIVATIVES.get(n.activation, by_table)
     delta = tape["p"].copy()
     if mistake != "delta-without-target":
         delta[np.arange(B), tape["y"]] -= 1

@@ -22,6 +22,7 @@ from engine.files.writing import write_npz
 from engine.model.network import Network
 from engine.recording.record import record
 from engine.recording.tape import Tape
+from engine.registry import ACTIVATIONS, LOSSES
 from engine.tables.cells import CELLS
 
 META = {"iteration": 3, "classes": ["no", "yes ✓", "\x1b[31m"]}
@@ -183,8 +184,8 @@ def option(name: str, value: object) -> Callable[[dict[str, dict[str, dict[str, 
         (option("hidden", 5.0), "the option hidden cannot be 5.0"),
         (option("hidden", True), "the option hidden cannot be true"),
         (option("lr", [0.1]), "the option lr cannot be [0.1]"),
-        (option("activation", "exec"), "activation 'exec' does not exist; choose tanh, relu, sigmoid, identity"),
-        (option("loss", "none"), "loss 'none' does not exist; choose cross-entropy, binary, squared"),
+        (option("activation", "exec"), f"activation 'exec' does not exist; choose {', '.join(ACTIVATIONS)}"),
+        (option("loss", "none"), f"loss 'none' does not exist; choose {', '.join(LOSSES)}"),
         (option("seed", -1), "seed must be 0 or more, not -1"),
         (option("future", 1), "there is no option future; is it of a newer version?"),
         (lambda a: a["meta"]["options"].pop("dtype"), "the option dtype is missing in meta"),

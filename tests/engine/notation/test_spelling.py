@@ -28,7 +28,7 @@ def listing(prepared: Plan, notation: str) -> list[str]:
     return [writer.line(line) for line in prepared.program.lines]
 
 
-@pytest.mark.parametrize("notation", list(NOTATIONS))
+@pytest.mark.parametrize("notation", ["ng", "pytorch", "karpathy", "wildml", "goodfellow"])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_the_listing_of_each_cell_in_each_notation(golden: Golden, cell: str, notation: str) -> None:
     prepared = model(cell=cell)
