@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.doctor.judge import by_wrong_values
 from engine.doctor.judge.by_edited_values import Locator
+from engine.doctor.judge.by_mistake import line_of
 from engine.doctor.judge.inside_calls import refined
 from engine.doctor.judge.place_of import place_of
 from engine.doctor.judge.repair import Verify, mend
@@ -112,7 +113,7 @@ def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Me
     loop = by_wrong_values.backward_loop(line_up, loaded.loops)
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
-            line = locator.line(id_) if locator else None
+            line = line_of(locator, id_) if locator else None
             found = line or by_wrong_values.place(
                 line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop
             )
