@@ -136,13 +136,14 @@ def activation() -> None:
     assert {"a_t = softplus(z_t)", "dz_t = da_t ⊙ sigmoid(z_t)"} <= set(listing(session)), listing(session)
     from engine.doctor.mistakes.catalogue import variations
     from engine.doctor.mistakes.edited_backward import Executor
-    from engine.doctor.mistakes.tree_edits import Setting
+    from engine.doctor.mistakes.tree_edits import CURVED, Setting
     from engine.doctor.reference.problem import make_problem
 
     right = program_text(session)
     assert examined(right).verdict == "correct"
     wrong = examined(right.replace(" * sigmoid(z[t])", ""))
     assert [mistake.id for mistake in wrong.diagnoses] == ["activation-derivative-missing"]
+    assert "softplus" in CURVED, "no other activation's derivative is taken for it"
     problem = make_problem(activation="softplus")
     for variation in variations(Setting.of(problem)):
         Executor(problem).gradients(variation.edits)

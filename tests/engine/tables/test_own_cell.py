@@ -131,10 +131,11 @@ def test_its_weights_are_written_and_read(mgu: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", weight_ih_l0=np.zeros((6, 1)), weight_hh_l0=np.zeros((6, 3)), weight=np.zeros((2, 3)))
     with pytest.raises(InputError, match=r"t\.npz: the cell my_mgu does not say what PyTorch's weight_hh_l0 holds"):
         open_session(None, {"cell": mgu, "weights": tmp_path / "t.npz"})
+    np.savez(tmp_path / "u.npz", **{f"my_{name}": value for name, value in tape.parameters.items()})
     with pytest.raises(
-        InputError, match=r"w\.npz: its arrays \(Wxf, Whf, bf, .*\) are not the weights of a known cell; .*--cell"
+        InputError, match=r"u\.npz: its arrays \(my_Wxf, .*\) are not the weights of a known cell; .*--cell"
     ):
-        open_session(None, {"weights": tmp_path / "w.npz"})
+        open_session(None, {"weights": tmp_path / "u.npz"})
 
 
 def test_its_own_layout_of_pytorchs_arrays(mgu: Path, tmp_path: Path) -> None:
