@@ -163,6 +163,7 @@ def head() -> None:
     assert any("log cosh(logits" in line for line in listing(session)), listing(session)
     assert not session.data.classes and session.debugger.network.outputs == 1
     assert examined(program_text(session)).verdict == "correct"
+    assert examined(program_text(session).replace("a[t - 1].T @ dz[t]", "a[t].T @ dz[t]")).verdict == "wrong"
     assert accuracy(session.debugger.tape(0)) is None
 
 

@@ -270,7 +270,7 @@ def _values(problem: Problem) -> Values:
     """What the lines read, by name; beside the tape's, a few that mistakes read."""
     tape = problem.tape
     values: Values = {**tape.plan.sizes, **tape.arrays, **tape.parameters}
-    if problem.network.loss == "binary":
+    if problem.network.head.two_classes:
         values["y"] = tape["y"][..., None].astype(np.float64)
     batch = values["B"]
     values |= {"a_T": values["a"][-1], "z_T": values["z"][-1], "x_T": values["x"][-1], "x_1": values["x"][0]}

@@ -40,9 +40,9 @@ def variations(setting: Setting) -> Iterator[Variation]:
 def _deltas(setting: Setting) -> Iterator[Variation]:
     yield Variation("delta-sign", (delta("target - prediction"),))
     yield Variation("delta-without-target", (delta("prediction"),))
-    if setting.loss == "squared":
+    if not setting.head.classes:
         return
-    if setting.loss == "cross-entropy":
+    if setting.head.output_a_class:
         yield Variation("delta-before-softmax", (delta("-target / prediction"),))
         yield Variation("softmax-jacobian-diagonal", (delta("target * (prediction - 1)"),))
         yield Variation("softmax-jacobian-diagonal", (delta("prediction * (1 - prediction)"),), rank=1)
@@ -59,15 +59,15 @@ def _deltas(setting: Setting) -> Iterator[Variation]:
 
 def consistent(setting: Setting) -> Iterator[Variation]:
     """Read-outs that are mistakes for the loss in question, and right for the squared error of the activated outputs."""
-    if setting.loss == "squared":
+    if not setting.head.classes:
         for activation in CURVED:
             through = scaled("dlogits", "*", slope(activation, "logits"))
             yield Variation("output-activation-twice", (*_activated(activation, setting), through))
         forward = _activated("softmax", setting)
         yield Variation("output-activation-twice", (*forward, _through_softmax()), rank=1)
         return
-    own = _CENTRED if setting.loss == "cross-entropy" else _FLAT
-    outputs = ("1", "C") if setting.loss == "cross-entropy" else ("1",)
+    own = _CENTRED if setting.head.output_a_class else _FLAT
+    outputs = ("1", "C") if setting.head.output_a_class else ("1",)
     for times, divisor in product((2, 1), outputs):
         edit = ForwardEdit(partial(_squared, setting, times, divisor))
         yield Variation("mse-delta-with-cross-entropy", (edit, delta(f"{times} * ({own}) / {divisor}")), rank=1)
@@ -82,7 +82,7 @@ def _through_softmax() -> Edit:
 
 def _squared(setting: Setting, times: int, divisor: str, values: Values) -> Values:
     """The squared error of the probabilities as loss."""
-    target = values["y"] if setting.loss == "binary" else np.eye(values["C"])[values["y"]]
+    target = values["y"] if setting.head.two_classes else np.eye(values["C"])[values["y"]]
     error = times / 2 * ((values["p"] - target) ** 2).sum(axis=-1) / float(values.get(divisor, 1))
     return {"loss": float(error.mean() if setting.mean else error.sum())}
 
@@ -94,14 +94,14 @@ def _overwritten(setting: Setting) -> Iterator[Variation]:
     yield Variation("probabilities-overwritten", (broken,))
     yield Variation("probabilities-overwritten", (twice,))
     yield Variation("probabilities-overwritten", (broken, twice))
-    target = "onehot(y, C)" if setting.loss == "cross-entropy" else "y"
+    target = "onehot(y, C)" if setting.head.output_a_class else "y"
     entries = ("N" if setting.every else "B") if setting.mean else "1"
     for stage in ("dWy", "dby", "da_out"):
         yield Variation("probabilities-overwritten", (swapped(stage, "dlogits", f"dlogits - {target} / {entries}"),))
 
 
 def _forward(setting: Setting) -> Iterator[Variation]:
-    if setting.loss == "cross-entropy":
+    if setting.head.output_a_class:
         axes: list[int | None] = [-2, None, *([0] if setting.every else [])]
         for rank, axis in enumerate(axes):
             for shifted in (False, True):  # by each row's own maximum, which only then makes a difference
@@ -131,8 +131,8 @@ def read_out(setting: Setting, values: Values, state: Array) -> Values:
     """The read-out of other states: logits, p and loss."""
     logits: Array = state @ values["Wy"] + values["by"]
     p = logits
-    if setting.loss != "squared":
-        p = FUNCTIONS["softmax" if setting.loss == "cross-entropy" else "sigmoid"].compute(logits)
+    if setting.head.classes:
+        p = FUNCTIONS["softmax" if setting.head.output_a_class else "sigmoid"].compute(logits)
     return {"logits": logits, "p": p, "loss": _loss(p, values, setting)}
 
 
@@ -142,20 +142,20 @@ def _activated(function: str, setting: Setting) -> tuple[Edit, ...]:
     def change(values: Values) -> Values:
         scores: Array = FUNCTIONS[function].compute(values["logits"])
         p = scores
-        if setting.loss != "squared":
-            p = FUNCTIONS["softmax" if setting.loss == "cross-entropy" else "sigmoid"].compute(scores)
+        if setting.head.classes:
+            p = FUNCTIONS["softmax" if setting.head.output_a_class else "sigmoid"].compute(scores)
         return {"p": p, "loss": _loss(p, values, setting)}
 
     forward = ForwardEdit(change)
-    return (forward, swapped("dlogits", "logits", "p")) if setting.loss == "squared" else (forward,)
+    return (forward, swapped("dlogits", "logits", "p")) if not setting.head.classes else (forward,)
 
 
 def _loss(p: Array, values: Values, setting: Setting) -> float:
     """The loss of probabilities (of predictions, when squared), by definition."""
     y = values["y"]
-    if setting.loss == "squared":
+    if not setting.head.classes:
         entries = (p - y) ** 2
-    elif setting.loss == "binary":
+    elif setting.head.two_classes:
         entries = -(y * np.log(p) + (1 - y) * np.log(1 - p))
     else:
         entries = -np.log(np.take_along_axis(p, y[..., None], axis=-1))
@@ -170,7 +170,7 @@ def _averaging(setting: Setting) -> Iterator[Variation]:
         if entries != "T":
             yield Variation("batch-averaged-twice", _on_each("/", entries), each=True, rank=rank)
     if setting.mean:
-        if setting.loss == "squared":
+        if not setting.head.classes:
             yield Variation("batch-not-averaged", (LineEdit("dlogits", _not_divided),), rank=1)
         # In the delta for what flows back only, or for Wy and by only.
         yield Variation("batch-not-averaged", (scaled("da_out", "*", "B"),))

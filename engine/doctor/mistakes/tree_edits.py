@@ -22,6 +22,7 @@ from engine.language.expression import (
     substitute,
 )
 from engine.language.functions import ACTIVATIONS, FUNCTIONS, Array
+from engine.tables.heads import HEADS, Head
 
 When = Callable[[int, int], bool]
 
@@ -92,6 +93,11 @@ class Setting:
         return Setting(
             network.activation, network.loss, every, mean, steps, batch, bool(problem.initial), tuple(constants)
         )
+
+    @property
+    def head(self) -> Head:
+        """The head of the loss."""
+        return HEADS[self.loss]
 
     @property
     def summed(self) -> tuple[str, ...]:
