@@ -125,10 +125,15 @@ class TapePoints:
         place = np.searchsorted(when[order], self.offsets, side="right") - 1
         return self._gathered(name, order[np.maximum(place, 0)], place >= 0)
 
+    def _is_in_time(self, name: str) -> bool:
+        """Whether it has a row for each step; weights and what the update makes have none."""
+        program = self.program
+        return name not in program.parameters and name not in program.updates and when_written(program, name).ndim > 0
+
     def rows(self, name: str, rows: Array) -> Value:
-        when = when_written(self.program, name)
-        if not when.ndim:
+        if not self._is_in_time(name):
             return Value(self.latest(name).array, np.zeros(self.count, bool))
+        when = when_written(self.program, name)
         quantity = self.program.quantities.get(name)
         row = rows - (0 if quantity is None or quantity.rows == "T+1" else 1)
         valid = (row >= 0) & (row < len(when))
@@ -136,11 +141,11 @@ class TapePoints:
         return self._gathered(name, row, valid & (when[row] <= self.offsets))
 
     def all_rows(self, name: str) -> Value:
-        when = when_written(self.program, name)
-        if not when.ndim:
+        if not self._is_in_time(name):
             return self.latest(name)
         if self.count != 1:
             raise AssertionError("all rows are looked at one point at a time")
+        when = when_written(self.program, name)
         exists = when <= self.offsets[0]
         if not exists.any():  # any value of the right shape: it does not exist at that point
             return Value(np.zeros_like(self.tape[name][None, :1]), np.array([False]))

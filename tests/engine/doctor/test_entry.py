@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import engine.doctor
 from engine.doctor import assert_backward_correct
 from engine.doctor.diagnose import diagnose
 from engine.doctor.report.report import text
@@ -102,3 +103,9 @@ def test_functions_defined_inside_a_test() -> None:
     assert_backward_correct(backward)
     with pytest.raises(TypeError, match="no name in its file"):
         assert_backward_correct(lambda X, y: None)
+
+
+def test_what_the_doctor_hands_out() -> None:
+    assert {"Report", "assert_backward_correct"} == set(engine.doctor.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        engine.doctor.nothing  # noqa: B018
