@@ -1,0 +1,150 @@
+"""Started by its path in the user's own interpreter: `python start.py JOB`. Runs a user's program, and tells how it ended.
+
+JOB is a file of JSON:
+
+    file, text     the program's path in the copy of its folder, and its text (a notebook's cells joined)
+    argv, folder   its arguments, the first its own name, and where it works
+    path, package  the first entry of `sys.path`, and for `python -m` the package that it is part of
+    more           folders that are looked through last for modules
+    user           folders whose files are the user's own
+    inside         folders that it may change
+    hidden         packages that must not be found by name, with their folders
+    mark           name and value of the environment variable that every process it starts must have
+    network        whether it may use the network
+    seconds        of computing; memory: bytes
+    runner         the module beside this one whose `run(job)` runs the program
+    record         a folder for what the runner records
+    result, progress, fault   files: how it ended (written here), how far it is (see `progress`), where it crashed
+
+`run(job)` returns plain values for `recorded` in the result: nothing in it is looked at here but `error`, an exception that ended the
+program and was held back, and `stopped`, why the recording stopped the program, with `line`. What it raises ended the program.
+"""
+
+# ruff: noqa: PTH - nothing may be imported before the user's folder is in its place
+
+from __future__ import annotations
+
+import sys
+
+_BEFORE = set(sys.modules)
+_FOLDER = __file__.rpartition("/")[0]
+if sys.path and sys.path[0] == _FOLDER:
+    del sys.path[0]  # nothing of ours is found by name
+
+import faulthandler  # noqa: E402
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import threading  # noqa: E402
+from typing import Any  # noqa: E402
+
+PACKAGE = "_rnn_tui_recording"
+WAIT = 3600.0
+
+
+def main(path: str) -> None:
+    """Runs a job, writes its result, ends the process."""
+    with open(path, encoding="utf-8") as file:
+        job: dict[str, Any] = json.load(file)
+    package = _load()
+    part = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in ("confinement", "ending", "progress")}
+    runner = importlib.import_module(f"{PACKAGE}.{job['runner']}")
+    assert package is not None
+    own = os.getpid()
+    part["progress"].begin(job["progress"])
+    faulthandler.enable(open(job["fault"], "w"), all_threads=False)  # noqa: SIM115 - it stays open to the end
+    confinement = part["confinement"].Confinement(job)
+    _take_place(job)
+    confinement.begin()
+    result: dict[str, Any] = {"ended": {"kind": "end"}}
+    try:
+        result["recorded"] = _run(runner, job, result, part["ending"])
+    except BaseException as error:  # whatever it is, also SystemExit and KeyboardInterrupt, ended the program
+        result["ended"] = _described(part["ending"], error, job)
+    if os.getpid() != own:
+        confinement.finish(0)  # a copy that the program made of this process
+    confinement.end()
+    result.update(computed=confinement.computed(), stubs=confinement.stubs.used, refused=confinement.refusals)
+    result.update(filtered=confinement.network_is_closed)
+    _write(job["result"], result)
+    _flush()
+    confinement.finish(0)  # threads, and what the program left to happen at its end, end here
+
+
+def _run(runner: Any, job: dict[str, Any], result: dict[str, Any], ending: Any) -> dict[str, Any]:
+    recorded = dict(runner.run(job) or {})
+    error = recorded.pop("error", None)
+    if isinstance(error, BaseException):
+        result["ended"] = _described(ending, error, job)
+    elif recorded.get("stopped"):
+        result["ended"] = {"kind": "stopped", "why": str(recorded["stopped"]), "line": recorded.get("line")}
+    else:
+        for thread in threading.enumerate():  # Python waits for them, too
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join(WAIT)
+    return recorded
+
+
+def _described(ending: Any, error: BaseException, job: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return dict(ending.describe(error, job["file"], job["user"], job["text"]))
+    except BaseException as another:  # no memory left, or an exception made to be unreadable
+        return {
+            "kind": "exception",
+            "type": "an exception",
+            "message": type(another).__name__,
+            "frames": [],
+            "line": None,
+        }
+
+
+def _load() -> Any:
+    """The package beside this file, under a name of its own."""
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, os.path.join(_FOLDER, "__init__.py"), submodule_search_locations=[_FOLDER]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _take_place(job: dict[str, Any]) -> None:
+    """Everything as `python FILE` would have it: folder, path, arguments; modules of the user's that are called like Python's own win."""
+    os.chdir(job["folder"])
+    first = str(job["path"])
+    if not os.environ.get("PYTHONSAFEPATH"):
+        sys.path.insert(0, first)
+    sys.path.extend(str(folder) for folder in job["more"])
+    sys.argv = [str(word) for word in job["argv"]]
+    try:
+        beside = {name.partition(".")[0] for name in os.listdir(first)}
+    except OSError:
+        beside = set()
+    for name in set(sys.modules) - _BEFORE:
+        if name.partition(".")[0] in beside and name.partition(".")[0] not in ("numpy", PACKAGE):
+            del sys.modules[name]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)  # as on a terminal
+
+
+def _write(path: str, result: dict[str, Any]) -> None:
+    with open(path + ".new", "w", encoding="utf-8", errors="replace") as file:
+        json.dump(result, file, default=lambda thing: type(thing).__name__)
+    os.replace(path + ".new", path)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None:
+                stream.flush()
+        except BaseException:  # closed, or the user's own
+            continue
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

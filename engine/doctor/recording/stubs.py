@@ -1,0 +1,250 @@
+"""What stands for modules that only draw, show progress or keep a log, where they are not installed; and plots that open no window.
+
+A stub takes every call and does nothing. What is installed is used, with plots drawn to memory and `show` and `pause` doing nothing.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+_NAMES = (
+    "matplotlib mpl_toolkits pylab seaborn plotly bokeh altair visdom drawnow celluloid "
+    "tqdm progressbar progress alive_progress tensorboard tensorboardX tensorboard_logger wandb mlflow neptune comet_ml "
+    "livelossplot hiddenlayer IPython ipywidgets termcolor colorama icecream line_profiler memory_profiler numba google"
+)
+IDLE = frozenset(_NAMES.split())
+"""Modules on which no number of a backward pass depends."""
+_OF_PYPLOT = [
+    "figure",
+    "plot",
+    "show",
+    "subplot",
+    "subplots",
+    "title",
+    "xlabel",
+    "ylabel",
+    "legend",
+    "imshow",
+    "savefig",
+    "scatter",
+    "hist",
+    "bar",
+    "grid",
+    "axis",
+    "xlim",
+    "ylim",
+    "colorbar",
+    "close",
+    "clf",
+    "cla",
+    "draw",
+    "pause",
+    "ion",
+    "ioff",
+    "tight_layout",
+    "gca",
+    "gcf",
+    "semilogy",
+    "semilogx",
+    "loglog",
+    "suptitle",
+    "xticks",
+    "yticks",
+    "text",
+    "annotate",
+    "fill_between",
+]
+_IN_PYPLOT = ("show", "pause", "switch_backend", "ginput", "waitforbuttonpress")
+"""What would wait for a window, or ask for another back end."""
+
+
+class DoesNothing(types.ModuleType):
+    """Takes every call and does nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return _known(name, self.__name__)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if len(arguments) == 1 and not named and isinstance(arguments[0], (types.FunctionType, type)):
+            return arguments[0]  # a decorator
+        return DoesNothing("nothing")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([DoesNothing("item") for _ in range(_wanted(sys._getframe(1)))])
+
+    def __getitem__(self, key: Any) -> Any:
+        return DoesNothing("item")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        return None
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+    def __bool__(self) -> bool:
+        return False  # `while plt.fignum_exists(1)` ends
+
+    def __len__(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return ""
+
+    def __format__(self, form: str) -> str:
+        return ""
+
+    def __add__(self, other: Any) -> Any:
+        return other  # Fore.RED + "text"
+
+    __radd__ = __add__
+
+
+class Bar:
+    """A progress bar that shows nothing: what it goes over, one by one."""
+
+    def __init__(self, iterable: Any = (), *arguments: Any, **named: Any) -> None:
+        self.iterable = iterable
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __len__(self) -> int:
+        return len(self.iterable)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return DoesNothing(name)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+    @classmethod
+    def write(cls, text: str, *arguments: Any, **named: Any) -> None:
+        """Prints, as the real one does."""
+        print(text)
+
+
+def trange(*arguments: Any, **named: Any) -> Bar:
+    """A bar over a range."""
+    return Bar(range(*arguments))
+
+
+def _known(name: str, module: str) -> Any:
+    """What a name of a module stands for where nothing would change the program's course, else an idle one."""
+    known: dict[str, Any] = {"tqdm": Bar, "tqdm_notebook": Bar, "trange": trange, "tnrange": trange, "prange": range}
+    known.update(
+        ProgressBar=Bar, alive_it=Bar, colored=lambda text, *a, **k: text, cprint=lambda text, *a, **k: print(text)
+    )
+    if name == "load_dataset":  # data are no decoration
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    return known.get(name) or DoesNothing(name)
+
+
+def _wanted(frame: types.FrameType) -> int:
+    """How many values a line wants that takes an idle thing apart, `figure, axes = ...`; none for a loop over it."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return code[at + 1] if 0 <= at < len(code) - 1 and code[at] == dis.opmap["UNPACK_SEQUENCE"] else 0
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the idle modules, after every other finder has found nothing. `used` lists them."""
+
+    def __init__(self) -> None:
+        self.used: list[str] = []
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """A module that does nothing, for the names in IDLE."""
+        top = fullname.partition(".")[0]
+        if top not in IDLE or (top == "google" and fullname not in ("google", "google.colab")):
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        """The module."""
+        top = spec.name.partition(".")[0]
+        if top not in self.used:
+            self.used.append(top)
+        return DoesNothing(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Gives the modules that are imported with a star the names that they are imported for."""
+        if module.__name__ in ("pylab", "matplotlib.pylab"):
+            import numpy
+
+            names: Any = [name for name in dir(numpy) if not name.startswith("_")]
+            module.__dict__.update({name: getattr(numpy, name, None) for name in names}, np=numpy)
+        if module.__name__ in ("pylab", "matplotlib.pylab", "matplotlib.pyplot"):
+            module.__dict__.update({name: DoesNothing(name) for name in _OF_PYPLOT})
+        if module.__name__.startswith("tqdm"):
+            module.__dict__.update(tqdm=Bar, trange=trange)
+
+
+class Windowless(importlib.abc.MetaPathFinder):
+    """Lets matplotlib be found as ever, and takes from it what would open a window or wait for one."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """The module as the others find it, changed after it has been loaded."""
+        if fullname not in ("matplotlib", "matplotlib.pyplot"):
+            return None
+        spec = found_by_others(self, fullname, path, target)
+        if spec is None or spec.loader is None or isinstance(spec.loader, Finder):
+            return spec
+        load = spec.loader.exec_module
+
+        def exec_module(module: types.ModuleType) -> None:
+            load(module)
+            for name in ("use",) if fullname == "matplotlib" else _IN_PYPLOT:
+                if hasattr(module, name):
+                    setattr(module, name, nothing)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def nothing(*arguments: Any, **named: Any) -> None:
+    """Does nothing."""
+
+
+def found_by_others(own: Any, fullname: str, path: Any, target: Any) -> Any:
+    """What the other finders say of a module."""
+    for finder in sys.meta_path:
+        if finder is own or not hasattr(finder, "find_spec"):
+            continue
+        spec = finder.find_spec(fullname, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
+class Hidden(importlib.abc.MetaPathFinder):
+    """Makes packages that lie in given folders unknown by name: what the doctor itself is made of is none of a program's."""
+
+    def __init__(self, folders: Any) -> None:
+        self.folders = {str(name): str(folder) for name, folder in dict(folders).items()}
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Nothing, or the module of that name that is not ours."""
+        folder = self.folders.get(fullname)
+        spec = found_by_others(self, fullname, path, target) if folder else None
+        if spec is not None and folder in (spec.submodule_search_locations or ()):
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return spec
