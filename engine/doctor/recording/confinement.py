@@ -8,6 +8,7 @@ own data or ends the process. It is no protection from malice.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -82,8 +83,6 @@ class Confinement:
         _limit(resource.RLIMIT_FSIZE, FILE)
         _limit(resource.RLIMIT_CORE, 0)
         if sys.platform.startswith("linux"):
-            import ctypes
-
             ctypes.CDLL(None).prctl(
                 1, int(signal.SIGKILL), 0, 0, 0
             )  # PR_SET_PDEATHSIG: it ends with whoever waits for it

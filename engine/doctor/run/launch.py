@@ -1,0 +1,231 @@
+"""Runs a program as its user does, `python mine.py ARGS`, and says how it ended.
+
+The run has a private copy of the program's folder (see `workplace`), the interpreter in which the program works (see `interpreter`), and
+limits. In there the folder `engine/doctor/recording` is the first thing to run: it holds the program to the limits and records it.
+
+The program works in the folder in which the user stands, when that is its own folder, one above it or one below; else, and for a
+notebook, in its own folder. When a file is missing there that lies in the other of the two, it is run again in that one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+from engine.doctor.run import interpreter as interpreters
+from engine.doctor.run import processes, result
+from engine.doctor.run.interpreter import Interpreter
+from engine.doctor.run.outcome import Outcome
+from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
+from engine.doctor.run.watching import Limits, RunWatch
+from engine.doctor.run.workplace import Workplace
+
+RECORDING = Path(__file__).resolve().parents[1] / "recording"
+MARK = "RNN_TUI_RUN"
+"""The environment variable by which what the program has started is known."""
+_SETTINGS = {
+    "MPLBACKEND": "Agg",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONBREAKPOINT": "0",
+    "OMP_NUM_THREADS": "1",  # sums in the same order every time, and memory for one thread
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+_UNLESS_SET = {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
+"""So that a second run does the same: `set("abc")` has one order."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a program is to be run: arguments, interpreter, network, limits, where its user stands; `runner` is what follows it there."""
+
+    arguments: tuple[str, ...] = ()
+    python: str | None = None
+    network: bool = False
+    limits: Limits = Limits()
+    stand: Path = field(default_factory=Path.cwd)
+    runner: str = "runner"
+
+
+def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
+    """Runs a program; what is recorded of it is then in the folder `record`.
+
+    Progress is shown on `progress` when that is a terminal. Raises InputError when the interpreter asked for cannot be used, and
+    KeyboardInterrupt on Ctrl+C; in every case nothing is left running and no folder is left but `record`.
+    """
+    python = interpreters.find(program.folder, wishes.python)
+    place = belonging(program)
+    folders = working_folders(program, wishes.stand.resolve())
+    outcome = _run_in(folders[0], program, place, python, wishes, record, progress)
+    if len(folders) > 1 and outcome.ending.kind == "file" and (name := _relative(outcome, folders[0])):
+        other = folders[1]
+        if (other / name).exists():
+            note = f"it was run in {other}, where {name} lies; in {folders[0]} it does not"
+            return replace(_run_in(other, program, place, python, wishes, record, progress), note=note)
+    return outcome
+
+
+def working_folders(program: ProgramFile, stand: Path) -> list[Path]:
+    """Where it is run, the first choice first: where its user stands, and its own folder."""
+    own = program.folder
+    if stand == own:
+        return [own]
+    near = stand in own.parents or own in stand.parents
+    stand_first = near and not is_too_high(stand) and not program.is_notebook
+    return [stand, own] if stand_first else [own, stand]
+
+
+def _relative(outcome: Outcome, folder: Path) -> str:
+    """The missing file's name when the program gave it relative to where it worked."""
+    name = outcome.ending.name
+    if not Path(name).is_absolute():
+        return name
+    return str(Path(name).relative_to(folder)) if folder in Path(name).parents else ""
+
+
+def _run_in(
+    stand: Path,
+    program: ProgramFile,
+    place: Belonging,
+    python: Interpreter,
+    wishes: Wishes,
+    record: Path,
+    progress: TextIO | None,
+) -> Outcome:
+    private = Path(os.path.realpath(tempfile.mkdtemp(prefix="rnn-tui-job-")))
+    try:
+        with _ended_by_signals(), Workplace(place.root, stand, program.folder) as workplace:
+            job = _job(program, place, stand, wishes, workplace, private, record)
+            (private / "job.json").write_text(json.dumps(job), encoding="utf-8")
+            (private / "progress").write_bytes(bytes(64))
+            watch = RunWatch(wishes.limits, private / "progress", program.path.name, progress)
+            environment = _environment(workplace, str(job["mark"][1]))
+            process = subprocess.Popen(
+                [python.path, RECORDING / "start.py", private / "job.json"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=workplace.there(stand),
+                env=environment,
+                start_new_session=True,
+            )
+            try:
+                seen = watch.until_its_end(process)
+            finally:
+                with _uninterrupted():
+                    processes.end(process.pid, (MARK, job["mark"][1]))
+                    process.wait()
+                    watch.close(process)
+            told = result.read(private, program, workplace, seen, process.returncode)
+            return Outcome(
+                **told,
+                output=workplace.at_home(watch.output.text()),
+                cut=watch.output.cut,
+                written=workplace.written(),
+                interpreter=python,
+                command=_command(program, place, stand, python, wishes.arguments),
+                folder=str(stand),
+                note="",
+                limit=wishes.limits.words(),
+            )
+    finally:
+        with _uninterrupted():
+            shutil.rmtree(private, ignore_errors=True)
+
+
+def _job(
+    program: ProgramFile,
+    place: Belonging,
+    stand: Path,
+    wishes: Wishes,
+    workplace: Workplace,
+    private: Path,
+    record: Path,
+) -> dict[str, Any]:
+    """The job as `recording/start.py` describes it."""
+    record.mkdir(parents=True, exist_ok=True)
+    file = workplace.there(program.folder / program.path.name)
+    own = Path(__file__).resolve().parents[3]
+    name = str(file) if place.package else os.path.relpath(file, workplace.there(stand))
+    return {
+        "file": str(file),
+        "text": program.text,
+        "notebook": program.is_notebook,
+        "argv": [name, *wishes.arguments],
+        "folder": str(workplace.there(stand)),
+        "path": str(workplace.there(place.path)),
+        "package": place.package,
+        "more": [str(workplace.there(folder)) for folder in place.more],
+        "user": [str(workplace.view)],
+        "inside": [str(workplace.view), str(workplace.temporary), str(private), str(record.resolve())],
+        "hidden": {"engine": str(own / "engine"), "rnn_tui": str(own / "rnn_tui")},
+        "mark": [MARK, str(workplace.base)],
+        "network": wishes.network,
+        "seconds": wishes.limits.seconds,
+        "memory": wishes.limits.memory,
+        "runner": wishes.runner,
+        "record": str(record.resolve()),
+        "result": str(private / "result.json"),
+        "progress": str(private / "progress"),
+        "fault": str(private / "fault.txt"),
+    }
+
+
+def _environment(workplace: Workplace, mark: str) -> dict[str, str]:
+    """The user's own environment, with what makes runs alike; folders of modules that are copied are looked for in the copy."""
+    environment = {**_UNLESS_SET, **os.environ, **_SETTINGS, MARK: mark, "TMPDIR": str(workplace.temporary)}
+    if own := os.environ.get("PYTHONPATH"):
+        parts = [Path(os.path.abspath(part)) for part in own.split(os.pathsep) if part]  # noqa: PTH100 - not through links
+        there = [workplace.there(part) if workplace.there(part).exists() else part for part in parts]
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, there))
+    return environment
+
+
+def _command(program: ProgramFile, place: Belonging, stand: Path, python: Interpreter, arguments: Sequence[str]) -> str:
+    """What the user would type, standing there."""
+    name = "python" if python.why.startswith(("our own", "the active")) else str(python.path)
+    file = os.path.relpath(program.folder / program.path.name, stand)
+    what = ["-m", f"{place.package}.{program.path.stem}"] if place.package else [file]
+    return shlex.join([name, *what, *arguments])
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What cleans up is not cleaned up after: signals wait until it is done."""
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A signal that would end this process without a word ends the run first."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    wanted = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    changed = [number for number in wanted if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,132 @@
+"""The program to be run: its file, its text, and what its imports say of where it belongs."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.text import clean
+
+LEVELS = 3
+"""Folders above the program's own that are looked through for a module where no project's root is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramFile:
+    """A file and its text. For a notebook the text is that of its code cells, and `cells` are their first lines in it."""
+
+    path: Path
+    text: str
+    cells: tuple[int, ...] = ()
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the text was put together from cells."""
+        return self.path.suffix.lower() == ".ipynb"
+
+    @property
+    def folder(self) -> Path:
+        """The folder it lies in, links resolved."""
+        return self.path.resolve().parent
+
+    def line(self, number: int | None) -> str:
+        """The text of a line, without its indentation."""
+        lines = self.text.split("\n")
+        return clean(lines[number - 1].strip(), 160) if number and 1 <= number <= len(lines) else ""
+
+    def place(self, number: int) -> str:
+        """`line 12`, in a notebook `cell 3, line 4`."""
+        starts = [k for k, first in enumerate(self.cells) if first <= number]
+        return f"cell {starts[-1] + 1}, line {number - self.cells[starts[-1]] + 1}" if starts else f"line {number}"
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """Where a program belongs.
+
+    `root` is the folder that is copied; `path` the first place where modules are looked for, `more` the last ones; `package` is the
+    package that it is part of, when it can only be run as such (`python -m package.name`), as its relative imports say.
+    """
+
+    root: Path
+    path: Path
+    package: str | None = None
+    more: tuple[Path, ...] = ()
+
+
+def belonging(program: ProgramFile) -> Belonging:
+    """Where it belongs: its own folder, or a project's when it imports from above its folder."""
+    folder = program.folder
+    level, names = _imports(program.text)
+    if level and not program.is_notebook:
+        parts = max(level, len(_packages(folder)))
+        above = [folder, *folder.parents]
+        inside = above[:parts]
+        if len(above) > parts and all(part.name.isidentifier() and not is_too_high(part) for part in inside):
+            package = ".".join(part.name for part in reversed(inside))
+            root = project_root(folder)
+            return Belonging(root if root and root in above[parts - 1 :] else inside[-1], above[parts], package)
+    missing = [name for name in names if not _has(folder, name)]
+    root = project_root(folder)
+    above = [part for part in folder.parents if not is_too_high(part)]
+    above = [part for part in above if part == root or root in part.parents] if root else above[:LEVELS]
+    more = tuple(part for part in above if any(_has(part, name) for name in missing))
+    return Belonging(root if root and more else folder, folder, None, more)
+
+
+def project_root(folder: Path) -> Path | None:
+    """The root of the project that a folder belongs to: of its repository, or the highest folder of its package. Never a home folder."""
+    for part in (folder, *folder.parents):
+        if is_too_high(part):
+            break
+        if (part / ".git").exists():
+            return part
+    packages = [part for part in _packages(folder) if not is_too_high(part)]
+    return packages[-1] if packages else None
+
+
+def is_too_high(folder: Path) -> bool:
+    """Whether a folder is nobody's project: a home folder or one that home folders lie in."""
+    try:
+        home = Path.home().resolve()
+    except (RuntimeError, OSError):
+        home = Path("/")
+    return folder == home or folder in home.parents or folder == Path(folder.anchor)
+
+
+def _packages(folder: Path) -> list[Path]:
+    """The folders from this one upwards that are packages by an `__init__.py`."""
+    result: list[Path] = []
+    for part in (folder, *folder.parents):
+        if not (part / "__init__.py").is_file():
+            break
+        result.append(part)
+    return result
+
+
+def _has(folder: Path, name: str) -> bool:
+    """Whether a folder holds a module or package of this name."""
+    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+
+
+def _imports(text: str) -> tuple[int, set[str]]:
+    """How many levels up its relative imports reach (those that it does without are not counted), and the first names of the others."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return 0, set()
+    tried = {id(n) for block in ast.walk(tree) if isinstance(block, ast.Try) for s in block.body for n in ast.walk(s)}
+    level, names = 0, set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            if node.level and id(node) not in tried:
+                level = max(level, node.level)
+            elif not node.level and node.module:
+                names.add(node.module.partition(".")[0])
+    return level, names

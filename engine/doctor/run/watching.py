@@ -1,0 +1,173 @@
+"""Waiting for a run: its output kept to a size, its limits, and a line that says how far it is."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import struct
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from engine.doctor.run import processes
+from engine.text import clean
+
+KEPT = 16 << 10
+"""Bytes of the beginning, and of the end, of what a program prints."""
+LOOK, SHOW = 0.5, 0.1
+"""Seconds between two looks at what the processes use, and between two lines of progress."""
+GRACE = 3.0
+"""Seconds of computing after its limit in which a program may still be stopped in its own words."""
+MOST = 400
+"""Processes of one run."""
+ROOM = 256 << 20
+"""Bytes that are left free on the disk."""
+_IDLE = 0.01
+"""The share of its time below which a program is waiting and not computing."""
+PROGRESS = struct.Struct("<dqqq")
+"""As `recording/progress.py` lays it out: seconds computed, numbers recorded, processes started, line."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use: seconds of computing, bytes of memory; and seconds for which it may wait without computing."""
+
+    seconds: float = 60.0
+    memory: int = 4 << 30
+    waiting: float = 60.0
+
+    def words(self) -> dict[str, float]:
+        """As sentences name them."""
+        return {"seconds": self.seconds, "gigabytes": self.memory / (1 << 30), "waiting": self.waiting}
+
+
+class Output:
+    """What a program prints: the beginning and the end of it."""
+
+    def __init__(self) -> None:
+        self._head, self._tail, self._count = b"", b"", 0
+
+    def add(self, part: bytes) -> None:
+        """Takes more of it."""
+        self._count += len(part)
+        room = KEPT - len(self._head)
+        self._head += part[:room]
+        self._tail = (self._tail + part[room:])[-KEPT:]
+
+    @property
+    def cut(self) -> bool:
+        """Whether some of it was not kept."""
+        return self._count > len(self._head) + len(self._tail)
+
+    def text(self) -> str:
+        """What was kept, with nothing in it that a terminal would act upon."""
+        middle = b"\n[...]\n" if self.cut else b""
+        lines = (self._head + middle + self._tail).decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+        return "\n".join(clean(line, 2000) for line in lines)
+
+
+class RunWatch:
+    """Waits for one run."""
+
+    def __init__(self, limits: Limits, progress: Path, name: str, stream: TextIO | None) -> None:
+        self.limits = limits
+        self.output = Output()
+        self.progress = progress
+        self.name = clean(name, 40)
+        self.stream = stream if stream is not None and stream.isatty() else None
+        self._waited = self._computed = 0.0
+        self._looked = self._shown = self._began = time.monotonic()
+        self._is_open = True
+        self._line_is_there = False
+
+    def until_its_end(self, process: subprocess.Popen[bytes]) -> str:
+        """Waits until the process has ended, or is to be ended: then why (a kind of ending), else nothing."""
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        while process.poll() is None:
+            self._read(process, 0.05)
+            now = time.monotonic()
+            if self.stream is not None and now - self._shown >= SHOW and now - self._began > 4 * SHOW:
+                self._show(now)
+            if now - self._looked >= LOOK and (why := self._too_much(process.pid, now)):
+                return why
+        return ""
+
+    def close(self, process: subprocess.Popen[bytes]) -> None:
+        """Reads what is left of the output, and takes the line of progress away."""
+        assert process.stdout is not None
+        for _ in range(64):
+            if not self._is_open or not self._read(process, 0.0):
+                break
+        process.stdout.close()
+        if self._line_is_there and self.stream is not None:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+    def _read(self, process: subprocess.Popen[bytes], wait: float) -> bool:
+        """Takes what has been printed; whether there was anything."""
+        assert process.stdout is not None
+        if not self._is_open:  # the program closed it
+            time.sleep(wait)
+            return False
+        ready, _, _ = select.select([process.stdout], [], [], wait)
+        if not ready:
+            return False
+        part = os.read(process.stdout.fileno(), 1 << 16)
+        self._is_open = bool(part)
+        self.output.add(part)
+        return bool(part)
+
+    def _told(self) -> tuple[float, int, int, int]:
+        """Seconds computed, numbers recorded, processes started and the line, as the program's process tells them."""
+        try:
+            computed, numbers, started, line = PROGRESS.unpack_from(self.progress.read_bytes())
+        except (OSError, struct.error):
+            return 0.0, 0, 0, 0
+        return float(computed), int(numbers), int(started), int(line)
+
+    def line(self) -> int:
+        """The last line of the program that was told; 0 when none was."""
+        return self._told()[3]
+
+    def computed(self) -> float:
+        """Seconds of computing that were told last."""
+        return self._told()[0]
+
+    def _too_much(self, session: int, now: float) -> str:
+        """Which limit is exceeded; nothing when none is."""
+        passed, self._looked = now - self._looked, now
+        told, used = self._told()[0], processes.use(session)
+        computed = used.all if used is not None else told
+        self._waited = self._waited + passed if computed - self._computed < _IDLE * passed else 0.0
+        self._computed = computed
+        if shutil.disk_usage(self.progress.parent).free < ROOM:
+            return "disk"
+        if self._waited > self.limits.waiting:
+            return "waiting"
+        if told > self.limits.seconds + GRACE:
+            return "time"
+        if used is None:
+            return ""
+        if used.count > MOST:
+            return "processes"
+        if used.memory > 1.25 * self.limits.memory:
+            return "memory"
+        too_long = used.first > self.limits.seconds + 2 * GRACE or used.all > 4 * self.limits.seconds + 2 * GRACE
+        return "time" if too_long else ""
+
+    def _show(self, now: float) -> None:
+        assert self.stream is not None
+        self._shown = now
+        computed, numbers, _, line = self._told()
+        words = [f"{self.name} runs: {computed:.0f} s of computing"]
+        words += [f"{numbers:,} numbers recorded"] if numbers else []
+        words += [f"line {line}"] if line else []
+        text = ", ".join(words) + " (Ctrl+C ends it)"
+        width = shutil.get_terminal_size((80, 24)).columns
+        self.stream.write(f"\r{text[: max(width - 1, 1)]}\x1b[K")
+        self.stream.flush()
+        self._line_is_there = True
