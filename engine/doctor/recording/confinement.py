@@ -4,8 +4,6 @@ It runs with the user's rights. This protects from accidents: a loop without end
 own data or ends the process. It is no protection from malice.
 """
 
-# ruff: noqa: PTH - the user may have a pathlib of his own
-
 from __future__ import annotations
 
 import ctypes
@@ -135,7 +133,7 @@ class Confinement:
 
     def _refused(self, kind: str, what: str) -> None:
         """Remembers what was refused, and at which line of the program."""
-        line = _line(sys._getframe(1), self.file)
+        line = _line(sys._getframe(1), self.file)  # pyright: ignore[reportPrivateUsage]
         told = {"kind": kind, "what": what[:300], "line": line}
         if len(self.refusals) < 20 and told not in self.refusals:
             self.refusals.append(told)

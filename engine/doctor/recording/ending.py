@@ -143,8 +143,8 @@ def _shapes(frame: Any, line: int, text: str) -> dict[str, Any]:
             value = eval(
                 compile(ast.parse(source.strip(), mode="eval"), "<shape>", "eval"), frame.f_globals, frame.f_locals
             )
-            shape = getattr(value, "shape", None)
-            result[source] = [int(n) for n in shape] if isinstance(shape, tuple) else type(value).__name__
+            shape: Any = getattr(value, "shape", None)
+            result[source] = [int(n) for n in tuple(shape)] if shape is not None else type(value).__name__
         except Exception:
             continue
     return result

@@ -22,7 +22,7 @@ _memory: Any = bytearray(SIZE)
 
 def begin(path: str) -> None:
     """Shares the numbers with whoever reads `path`, which must be `SIZE` bytes long."""
-    global _memory
+    global _memory  # noqa: PLW0603 - one process, one run
     file = os.open(path, os.O_RDWR)
     try:
         _memory = mmap.mmap(file, SIZE)

@@ -20,7 +20,7 @@ JOB is a file of JSON:
 program and was held back, and `stopped`, why the recording stopped the program, with `line`. What it raises ended the program.
 """
 
-# ruff: noqa: PTH - nothing may be imported before the user's folder is in its place
+# As little as can be is imported here, so that a user's module called like one of Python's own is the user's own.
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ if sys.path and sys.path[0] == _FOLDER:
 
 import faulthandler  # noqa: E402
 import importlib.util  # noqa: E402
+import io  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import threading  # noqa: E402
@@ -119,16 +120,20 @@ def _take_place(job: dict[str, Any]) -> None:
         sys.path.insert(0, first)
     sys.path.extend(str(folder) for folder in job["more"])
     sys.argv = [str(word) for word in job["argv"]]
-    try:
-        beside = {name.partition(".")[0] for name in os.listdir(first)}
-    except OSError:
-        beside = set()
+    beside = {name.partition(".")[0] for name in _names(first)}
     for name in set(sys.modules) - _BEFORE:
         if name.partition(".")[0] in beside and name.partition(".")[0] not in ("numpy", PACKAGE):
             del sys.modules[name]
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)  # as on a terminal
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _write(path: str, result: dict[str, Any]) -> None:

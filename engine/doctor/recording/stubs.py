@@ -20,46 +20,10 @@ _NAMES = (
 )
 IDLE = frozenset(_NAMES.split())
 """Modules on which no number of a backward pass depends."""
-_OF_PYPLOT = [
-    "figure",
-    "plot",
-    "show",
-    "subplot",
-    "subplots",
-    "title",
-    "xlabel",
-    "ylabel",
-    "legend",
-    "imshow",
-    "savefig",
-    "scatter",
-    "hist",
-    "bar",
-    "grid",
-    "axis",
-    "xlim",
-    "ylim",
-    "colorbar",
-    "close",
-    "clf",
-    "cla",
-    "draw",
-    "pause",
-    "ion",
-    "ioff",
-    "tight_layout",
-    "gca",
-    "gcf",
-    "semilogy",
-    "semilogx",
-    "loglog",
-    "suptitle",
-    "xticks",
-    "yticks",
-    "text",
-    "annotate",
-    "fill_between",
-]
+_PYPLOT = (
+    "figure plot show subplot subplots title xlabel ylabel legend imshow savefig scatter hist bar grid axis xlim ylim colorbar close "
+    "clf cla draw pause ion ioff tight_layout gca gcf semilogy semilogx loglog suptitle xticks yticks text annotate fill_between"
+)
 _IN_PYPLOT = ("show", "pause", "switch_backend", "ginput", "waitforbuttonpress")
 """What would wait for a window, or ask for another back end."""
 
@@ -69,7 +33,7 @@ class DoesNothing(types.ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__path__: list[str] = []
+        self.__dict__["__path__"] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
@@ -82,7 +46,8 @@ class DoesNothing(types.ModuleType):
         return DoesNothing("nothing")
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([DoesNothing("item") for _ in range(_wanted(sys._getframe(1)))])
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        return iter([DoesNothing("item") for _ in range(_wanted(frame))])
 
     def __getitem__(self, key: Any) -> Any:
         return DoesNothing("item")
@@ -148,12 +113,14 @@ def trange(*arguments: Any, **named: Any) -> Bar:
     return Bar(range(*arguments))
 
 
+def _uncoloured(text: str, *arguments: Any, **named: Any) -> str:
+    return text
+
+
 def _known(name: str, module: str) -> Any:
     """What a name of a module stands for where nothing would change the program's course, else an idle one."""
     known: dict[str, Any] = {"tqdm": Bar, "tqdm_notebook": Bar, "trange": trange, "tnrange": trange, "prange": range}
-    known.update(
-        ProgressBar=Bar, alive_it=Bar, colored=lambda text, *a, **k: text, cprint=lambda text, *a, **k: print(text)
-    )
+    known.update(ProgressBar=Bar, alive_it=Bar, colored=_uncoloured, cprint=Bar.write)
     if name == "load_dataset":  # data are no decoration
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     return known.get(name) or DoesNothing(name)
@@ -193,7 +160,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             names: Any = [name for name in dir(numpy) if not name.startswith("_")]
             module.__dict__.update({name: getattr(numpy, name, None) for name in names}, np=numpy)
         if module.__name__ in ("pylab", "matplotlib.pylab", "matplotlib.pyplot"):
-            module.__dict__.update({name: DoesNothing(name) for name in _OF_PYPLOT})
+            module.__dict__.update({name: DoesNothing(name) for name in _PYPLOT.split()})
         if module.__name__.startswith("tqdm"):
             module.__dict__.update(tqdm=Bar, trange=trange)
 

@@ -6,7 +6,7 @@ one of links to what it holds. Anything else is refused. Libraries that write pa
 to the copy by their working folder alone.
 """
 
-# ruff: noqa: PTH - the user may have a pathlib of his own, and this must be quick
+# The user may have a pathlib of his own, and this must be quick.
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Writes:
 
     def _entry(self, path: Any, folder: Any) -> None:
         """An entry of a folder comes, goes or gets another name: the folder must be inside."""
-        self._decide(path, folder, lambda place: self._within(place))
+        self._decide(path, folder, self._within)
 
     def _content(self, path: Any, folder: Any, emptied: bool = False) -> None:
         """A file's content changes: where the path leads, through links, must be inside; a link that leads out becomes the file."""
@@ -137,7 +137,7 @@ def _place(full: str) -> str:
 
 
 def _absolute(path: Any, folder: Any) -> str:
-    text = os.fsdecode(os.fspath(path))
+    text: str = os.fsdecode(path)
     if os.path.isabs(text):
         return text.rstrip(os.sep) or os.sep
     if isinstance(folder, int) and folder >= 0:

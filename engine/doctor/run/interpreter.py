@@ -19,7 +19,7 @@ OLDEST_PYTHON, OLDEST_NUMPY = (3, 8), (1, 19)
 SECONDS = 30.0
 """How long an interpreter may take to say what it is."""
 _PROBE = (
-    "import json, sys; answer = {'python': list(sys.version_info[:3])}\n"
+    "import json, sys; answer = {'python': '%d.%d.%d' % sys.version_info[:3]}\n"
     "try:\n    import numpy; answer['numpy'] = numpy.__version__\n"
     "except Exception as error: answer['without'] = type(error).__name__\n"
     "print(json.dumps(answer))"
@@ -98,18 +98,19 @@ def _probed(path: Path, why: str) -> Interpreter:
 
         return Interpreter(path, ".".join(map(str, sys.version_info[:3])), np.__version__, why)
     answer = _asked(path)
-    python, numpy = answer.get("python"), answer.get("numpy")
-    if not isinstance(python, list) or not all(isinstance(n, int) for n in python):  # pyright: ignore[reportUnknownVariableType]
-        raise _Unfit("it is no Python that answers")
-    version: list[int] = python
-    if tuple(version) < OLDEST_PYTHON:
-        raise _Unfit(f"it is Python {'.'.join(map(str, version))}, and 3.8 is the oldest that will do")
+    python, numpy = str(answer.get("python")), answer.get("numpy")
+    if _numbers(python) < OLDEST_PYTHON:
+        raise _Unfit(f"it is Python {clean(python, 20)}, and 3.8 is the oldest that will do")
     if not isinstance(numpy, str):
         raise _Unfit("NumPy cannot be imported there")
-    digits = tuple(int(part) for part in numpy.split(".")[:2] if part.isdecimal())
-    if digits < OLDEST_NUMPY:
+    if _numbers(numpy) < OLDEST_NUMPY:
         raise _Unfit(f"it has NumPy {clean(numpy, 20)}, and 1.19 is the oldest that will do")
-    return Interpreter(path, ".".join(map(str, version)), clean(numpy, 20), why)
+    return Interpreter(path, clean(python, 20), clean(numpy, 20), why)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def _asked(path: Path) -> Mapping[str, Any]:

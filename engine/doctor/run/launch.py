@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -55,7 +55,7 @@ class Wishes:
     arguments: tuple[str, ...] = ()
     python: str | None = None
     network: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     stand: Path = field(default_factory=Path.cwd)
     runner: str = "runner"
 
@@ -203,7 +203,7 @@ def _command(program: ProgramFile, place: Belonging, stand: Path, python: Interp
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _uninterrupted() -> Generator[None]:
     """What cleans up is not cleaned up after: signals wait until it is done."""
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
@@ -214,7 +214,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _ended_by_signals() -> Generator[None]:
     """A signal that would end this process without a word ends the run first."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:

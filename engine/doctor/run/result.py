@@ -17,7 +17,7 @@ from engine.text import clean
 
 LARGEST = 8 << 20
 """Bytes of a result."""
-KINDS = frozenset(["stopped", "end", "exit", "exception", "file", "module", "input", "time", "memory"])
+KINDS = {"stopped", "end", "exit", "exception", "file", "module", "input", "time", "memory"}
 """The kinds of ending that a process can tell itself."""
 
 
