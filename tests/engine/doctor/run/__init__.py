@@ -1,0 +1,1 @@
+"""A user's program run as its user runs it."""

@@ -1,0 +1,252 @@
+"""What a program gets is what its user would give it; what it does is noticed and thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.run import interpreter, program
+from engine.doctor.run.launch import working_folders
+from engine.doctor.run.program import ProgramFile, belonging
+from engine.doctor.run.workplace import Workplace
+from engine.errors import InputError
+from tests.engine.doctor.run.launching import launch, written
+
+EVERYTHING = """
+    import os, sys, json
+    import numpy as np
+    import engine, rnn_tui, numpy_helper          # the user's own, beside the program
+    import random                                 # also one called like a module of Python's
+    from tqdm import tqdm
+    import matplotlib.pyplot as plt
+
+    seen = {"argv": sys.argv, "name": __name__, "file": __file__, "cwd": os.getcwd(), "path": sys.path[0]}
+    seen["own"] = [engine.MINE, rnn_tui.MINE, numpy_helper.MINE, random.MINE]
+    seen["data"] = open("data.txt").read() + open("../above/more.txt").read()
+    seen["bar"] = [i for i in tqdm(range(3), desc="x")]
+    figure, axes = plt.subplots()
+    axes.plot(seen["bar"])
+    plt.show()
+    seen["environment"] = [os.environ["MINE"], os.environ["MPLBACKEND"]]
+    open("data.txt", "w").write("overwritten")
+    os.makedirs("results/deep")
+    np.save("results/deep/weights.npy", np.ones(3))
+    os.remove("numpy_helper.py")
+    open("../above/more.txt", "a").write("more")  # a linked folder
+    for path in (ELSEWHERE, ABSOLUTE):
+        try:
+            open(path, "w")
+        except PermissionError as error:
+            seen.setdefault("refused", []).append(error.filename)
+    try:
+        import urllib.request
+        urllib.request.urlopen("http://example.com/data.txt")
+    except OSError as error:
+        seen["network"] = str(error)
+    breakpoint()
+    print(json.dumps(seen))
+    def loss(x):
+        return x @ np.ones((3, 2))
+    loss(np.ones((2, 2)))
+"""
+
+
+def test_a_program_has_what_its_user_gives_it_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "home" / "mine"
+    for name in ("engine", "rnn_tui", "numpy_helper", "random"):
+        written(folder / f"{name}.py", f"MINE = {name!r}\n")
+    written(folder / "data.txt", "data ")
+    more = written(tmp_path / "home" / "above" / "more.txt", "more")
+    elsewhere = tmp_path / "elsewhere.txt"
+    monkeypatch.setenv("MINE", "mine")
+    text = EVERYTHING.replace("ELSEWHERE", repr(str(elsewhere))).replace("ABSOLUTE", repr(str(folder / "data.txt")))
+    outcome = launch(folder / "mine.py", text, "--rate", "0.1")
+
+    seen = json.loads(outcome.output)
+    assert seen["argv"] == ["mine.py", "--rate", "0.1"]
+    assert seen["name"] == "__main__"
+    assert [seen["file"], seen["cwd"], seen["path"]] == [str(folder / "mine.py"), str(folder), str(folder)]
+    assert seen["own"] == ["engine", "rnn_tui", "numpy_helper", "random"]
+    assert seen["data"] == "data more"
+    assert seen["bar"] == [0, 1, 2]
+    assert seen["environment"] == ["mine", "Agg"]
+    assert seen["refused"] == [str(elsewhere), str(folder / "data.txt")]
+    assert "--network allows it" in seen["network"]
+
+    assert (folder / "data.txt").read_text() == "data "
+    assert more.read_text() == "more"
+    assert not (folder / "results").exists()
+    assert (folder / "numpy_helper.py").exists()
+    assert not elsewhere.exists()
+    assert outcome.written == (str(more), str(folder / "data.txt"), str(folder / "results/deep/weights.npy"))
+
+    ending = outcome.ending
+    assert (ending.kind, ending.type) == ("exception", "ValueError")
+    assert [(place.file, place.function) for place in ending.frames] == [
+        (str(folder / "mine.py"), "<module>"),
+        (str(folder / "mine.py"), "loss"),
+    ]
+    assert ending.shapes["x"] == [2, 2]
+    assert outcome.sentence().startswith(f"line {ending.line} (return x @ np.ones((3, 2))) fails with ValueError")
+    assert outcome.command == "python mine.py --rate 0.1"
+    assert [(r.kind, r.what) for r in outcome.refused] == [
+        ("write", str(elsewhere)),
+        ("write", str(folder / "data.txt")),
+        ("network", "example.com"),
+    ]
+    assert not outcome.is_whole
+    assert not outcome.is_condition
+    assert json.dumps(outcome.to_json())
+    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith(("rnn-tui-run", "rnn-tui-job"))]
+
+
+def test_a_part_of_a_package_is_run_as_one(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    for package in ("net", "net/cells"):
+        written(root / package / "__init__.py", "")
+    written(root / "net" / "steps.py", "from .cells import gates\nSTEPS = gates.GATES + 1\n")
+    written(root / "net" / "cells" / "gates.py", "GATES = 4\n")
+    text = """
+        from ..steps import STEPS
+        from . import gates
+        print(STEPS, gates.GATES, __package__, open("numbers.txt").read(), __name__)
+    """
+    written(root / "numbers.txt", "7")
+    path = root / "net" / "cells" / "lstm.py"
+    outcome = launch(path, text, stand=root)
+    assert outcome.sentence() == "it ran to its end"
+    assert outcome.output == "5 4 net.cells 7 __main__\n"
+    assert outcome.command == "python -m net.cells.lstm"
+    assert outcome.folder == str(root)
+
+
+def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    written(root / "tools" / "data.py", "DATA = 3\n")
+    written(root / "train" / "input.txt", "beside")
+    text = """
+        from tools.data import DATA
+        try:
+            from .nowhere import nothing
+        except ImportError:
+            nothing = None
+        print(DATA, open("input.txt").read(), nothing)
+        open("nowhere.txt")
+    """
+    outcome = launch(root / "train" / "mine.py", text, stand=root)
+    assert (
+        outcome.output == "3 beside None\n"
+    )  # not found where the user stands, so it was run again beside the program
+    assert outcome.folder == str(root / "train")
+    assert "where input.txt lies" in outcome.note
+    assert outcome.ending.kind == "file"
+    assert outcome.ending.name == "nowhere.txt"
+    assert outcome.ending.line == 8
+    assert outcome.is_condition
+    assert outcome.sentence().startswith('line 8 (open("nowhere.txt")) reads a file that is not there: nowhere.txt')
+
+
+def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    folder = home / "work" / "mine"
+    folder.mkdir(parents=True)
+    (home / "tools").mkdir()
+    path = folder / "mine.py"
+    alone = belonging(ProgramFile(path, "import numpy, tools\nfrom . import x"))
+    assert alone.package == "mine"  # `python -m mine.mine`, as good as any guess
+    assert (alone.root, alone.path) == (folder, folder.parent)
+    assert belonging(ProgramFile(path, "import tools")).more == ()  # nothing is looked for in a home folder
+    assert belonging(ProgramFile(path, "from ... import x")).package is None
+    assert belonging(ProgramFile(path, "this is no Python")).root == folder
+    (home / ".git").mkdir()  # a home folder under version control is no project
+    assert program.project_root(folder) is None
+
+    (folder / "below").mkdir()
+    plain = ProgramFile(path, "")
+    assert working_folders(plain, folder) == [folder]
+    assert working_folders(plain, folder.parent) == [folder.parent, folder]
+    assert working_folders(plain, folder / "below") == [folder / "below", folder]
+    assert working_folders(plain, home) == [folder, home]
+    assert working_folders(plain, home / "tools") == [folder, home / "tools"]
+    assert working_folders(ProgramFile(folder / "mine.ipynb", ""), folder.parent) == [folder, folder.parent]
+    cells = ProgramFile(folder / "mine.ipynb", "a = 1\nb = 2\nc = 3\n", (1, 3))
+    assert [cells.place(n) for n in (2, 3)] == ["cell 1, line 2", "cell 2, line 1"]
+
+
+def test_a_workplace_copies_small_files_links_large_ones_and_follows_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    written(root / "mine.py", "x = 1\n")
+    written(root / "sub" / "data.txt", "data")
+    written(root / "node_modules" / "much.js", "")
+    written(root / "environment" / "pyvenv.cfg", "")
+    written(tmp_path / "other" / "far.txt", "far")
+    (root / "large.bin").write_bytes(bytes(2000))
+    (root / "loop").symlink_to(root)
+    (root / "far").symlink_to(tmp_path / "other")
+    (root / "broken").symlink_to(root / "nowhere")
+    os.mkfifo(root / "pipe")
+    monkeypatch.setattr("engine.doctor.run.workplace.FILE", 1000)
+    with Workplace(root, tmp_path / "other") as place:
+        there = place.there(root)
+        assert (there / "sub" / "data.txt").read_text() == "data"
+        assert not (there / "sub" / "data.txt").is_symlink()
+        assert (there / "large.bin").is_symlink()
+        assert (there / "loop").resolve() == there
+        assert (there / "far" / "far.txt").read_text() == "far"
+        assert sorted(p.name for p in there.iterdir()) == ["broken", "far", "large.bin", "loop", "mine.py", "sub"]
+        assert not place.there(tmp_path / "other").is_symlink()  # the user stands there
+        assert (place.there(tmp_path / "other") / "far.txt").is_symlink()
+        assert place.written() == ()
+        (there / "sub" / "new.txt").write_text("new")
+        (there / "mine.py").write_text("x = 2\n")
+        assert place.written() == (str(root / "mine.py"), str(root / "sub" / "new.txt"))
+        assert place.at_home(f"in {there}/mine.py") == f"in {root}/mine.py"
+        (there / "sub").chmod(0)
+    assert not place.base.exists()
+    monkeypatch.setattr("engine.doctor.run.workplace.ENTRIES", 1)
+    with Workplace(root, root, root / "sub") as place:
+        assert not (place.there(root) / "sub" / "data.txt").is_symlink()  # the program's own folder comes first
+        assert (place.there(root) / "mine.py").is_symlink()
+
+
+def test_the_interpreter_is_the_users(tmp_path: Path) -> None:
+    def python(folder: Path, says: str) -> Path:
+        path = written(folder / "bin" / "python", f"#!/bin/sh\n{says}\n")
+        path.chmod(0o755)
+        return path
+
+    project = tmp_path / "project"
+    own = interpreter.find(project, environment={})
+    assert own.why.startswith("our own")
+    good = 'echo \'{"python": "3.8.1", "numpy": "1.19.0"}\''
+    beside = python(project / ".venv", good)
+    found = interpreter.find(project, environment={})
+    assert (found.path, found.python, found.numpy) == (beside, "3.8.1", "1.19.0")
+    assert found.why == "the environment beside the program"
+    python(tmp_path / "active", 'echo \'{"python": "3.12.1", "without": "ModuleNotFoundError"}\'')
+    conda = python(tmp_path / "conda", good)
+    active = {"VIRTUAL_ENV": str(tmp_path / "active"), "CONDA_PREFIX": str(tmp_path / "conda")}
+    found = interpreter.find(project, environment=active)
+    assert (found.path, found.why) == (conda, "the active conda environment")
+    assert found.passed_over == (f"{tmp_path}/active/bin/python: NumPy cannot be imported there",)
+    for says, why in (
+        ('echo \'{"python": "2.7.18", "numpy": "1.16.0"}\'', "it is Python 2.7.18"),
+        ('echo \'{"python": "3.8.0", "numpy": "1.18.5"}\'', "it has NumPy 1.18.5"),
+        ("echo hello", "no Python that answers"),
+        ("exit 3", "no Python that answers"),
+    ):
+        with pytest.raises(InputError, match=why):
+            interpreter.find(project, str(python(tmp_path / "bad", says)))
+    with pytest.raises(InputError, match="cannot be started"):
+        interpreter.find(project, str(tmp_path / "nowhere"))
