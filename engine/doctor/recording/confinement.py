@@ -86,7 +86,7 @@ class Confinement:
             )  # PR_SET_PDEATHSIG: it ends with whoever waits for it
 
     def _tick(self, number: int, frame: Any) -> None:
-        """Comes every `TICK` seconds of computing, in the main thread."""
+        """Comes every `TICK` seconds of computing, in the main thread; also when the program waits too long, from outside."""
         if os.getpid() != self.own:
             return
         if os.getppid() != self.parent:
@@ -95,6 +95,8 @@ class Confinement:
         progress.tell(line=_line(frame, self.file) or None, computed=computed)
         if computed > self.seconds:
             raise StoppedFromOutside("time")
+        if progress.is_asked_to_stop():
+            raise StoppedFromOutside("waiting")
 
     # Ways out
 

@@ -30,7 +30,7 @@ class Left(SystemExit):
 def describe(error: BaseException, file: str, folders: Any, text: str = "") -> dict[str, Any]:
     """How a run ended that this ended. `file` is the program, `folders` hold the user's other files, `text` is the program's text.
 
-    `kind` is time, memory, exit, input, file, module or exception; `type` and `message` are the exception's; `frames` are the
+    `kind` is time, waiting, memory, exit, input, file, module or exception; `type` and `message` are the exception's; `frames` are the
     traceback's places in the user's files, the outermost first, `line` is the last one in the program itself; `name` is the missing
     file, module or name; `shapes` are those of what the last line uses, by its text.
     """

@@ -11,10 +11,10 @@ import os
 import struct
 from typing import Any
 
-LAYOUT = struct.Struct("<dqqq")
-"""Seconds computed, numbers recorded, processes started, line of the program."""
+LAYOUT = struct.Struct("<dqqqq")
+"""Seconds computed, numbers recorded, processes started, line of the program; and whether it is asked to stop for it waits."""
 SIZE = 64
-_COMPUTED, _NUMBERS, _STARTED, _LINE = 0, 8, 16, 24
+_COMPUTED, _NUMBERS, _STARTED, _LINE, _ASKED = 0, 8, 16, 24, 32
 _REAL, _WHOLE = struct.Struct("<d"), struct.Struct("<q")
 
 _memory: Any = bytearray(SIZE)
@@ -47,6 +47,6 @@ def one_more_process() -> int:
     return int(count) + 1
 
 
-def line() -> int:
-    """The line last told; 0 before there was one."""
-    return int(_WHOLE.unpack_from(_memory, _LINE)[0])
+def is_asked_to_stop() -> bool:
+    """Whether whoever waits for the process asks it to stop."""
+    return bool(_WHOLE.unpack_from(_memory, _ASKED)[0])

@@ -17,7 +17,7 @@ from engine.text import clean
 
 LARGEST = 8 << 20
 """Bytes of a result."""
-KINDS = {"stopped", "end", "exit", "exception", "file", "module", "input", "time", "memory"}
+KINDS = {"stopped", "end", "exit", "exception", "file", "module", "input", "time", "waiting", "memory"}
 """The kinds of ending that a process can tell itself."""
 
 
@@ -25,12 +25,12 @@ def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, co
     """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`."""
     told = _told(folder / "result.json")
     said = _mapping(told.get("ended"))
-    if not seen and said.get("kind") in KINDS:
+    if said.get("kind") in KINDS and seen in ("", said["kind"]):
         ending = _ending(said, program, workplace)
     else:
         ending = _without_a_word(folder, program, workplace, seen, code)
     line = ending.line
-    computed, _, _, _ = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))
+    computed = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[0]
     return {
         "ending": ending,
         "where": program.place(line) if line else "",
@@ -62,7 +62,7 @@ def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace)
 
 def _without_a_word(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, code: int) -> Ending:
     """The ending of a process that could not tell it any more."""
-    _, _, _, line = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))
+    line = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[3]
     line = _crashed_at(folder / "fault.txt", str(workplace.there(program.folder / program.path.name))) or _line(line)
     if seen:
         return Ending(seen, line)

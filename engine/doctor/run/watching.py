@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -19,16 +20,14 @@ KEPT = 16 << 10
 """Bytes of the beginning, and of the end, of what a program prints."""
 LOOK, SHOW = 0.5, 0.1
 """Seconds between two looks at what the processes use, and between two lines of progress."""
-GRACE = 3.0
-"""Seconds of computing after its limit in which a program may still be stopped in its own words."""
 MOST = 400
 """Processes of one run."""
 ROOM = 256 << 20
 """Bytes that are left free on the disk."""
 _IDLE = 0.01
 """The share of its time below which a program is waiting and not computing."""
-PROGRESS = struct.Struct("<dqqq")
-"""As `recording/progress.py` lays it out: seconds computed, numbers recorded, processes started, line."""
+PROGRESS = struct.Struct("<dqqqq")
+"""As `recording/progress.py` lays it out: seconds computed, numbers recorded, processes started, line, and whether it is asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class Limits:
     seconds: float = 60.0
     memory: int = 4 << 30
     waiting: float = 60.0
+
+    @property
+    def grace(self) -> float:
+        """Seconds after its limit in which a program may still be stopped in its own words, and its record be written."""
+        return 1.0 + self.seconds / 10
 
     def words(self) -> dict[str, float]:
         """As sentences name them."""
@@ -81,6 +85,7 @@ class RunWatch:
         self._waited = self._computed = 0.0
         self._looked = self._shown = self._began = time.monotonic()
         self._is_open = True
+        self._asked: float | None = None
         self._line_is_there = False
 
     def until_its_end(self, process: subprocess.Popen[bytes]) -> str:
@@ -92,9 +97,22 @@ class RunWatch:
             now = time.monotonic()
             if self.stream is not None and now - self._shown >= SHOW and now - self._began > 4 * SHOW:
                 self._show(now)
-            if now - self._looked >= LOOK and (why := self._too_much(process.pid, now)):
-                return why
-        return ""
+            if self._asked is not None:
+                if now - self._asked > self.limits.grace:
+                    return "waiting"
+            elif now - self._looked >= LOOK and (why := self._too_much(process.pid, now)):
+                if why != "waiting":
+                    return why
+                self._ask(process, now)
+        return "" if self._asked is None else "waiting"
+
+    def _ask(self, process: subprocess.Popen[bytes], now: float) -> None:
+        """Asks the program to stop at the line at which it waits."""
+        with self.progress.open("r+b") as file:
+            file.seek(PROGRESS.size - 8)
+            file.write(struct.pack("<q", 1))
+        process.send_signal(signal.SIGPROF)
+        self._asked = now
 
     def close(self, process: subprocess.Popen[bytes]) -> None:
         """Reads what is left of the output, and takes the line of progress away."""
@@ -124,7 +142,7 @@ class RunWatch:
     def _told(self) -> tuple[float, int, int, int]:
         """Seconds computed, numbers recorded, processes started and the line, as the program's process tells them."""
         try:
-            computed, numbers, started, line = PROGRESS.unpack_from(self.progress.read_bytes())
+            computed, numbers, started, line, _ = PROGRESS.unpack_from(self.progress.read_bytes())
         except (OSError, struct.error):
             return 0.0, 0, 0, 0
         return float(computed), int(numbers), int(started), int(line)
@@ -148,7 +166,7 @@ class RunWatch:
             return "disk"
         if self._waited > self.limits.waiting:
             return "waiting"
-        if told > self.limits.seconds + GRACE:
+        if told > self.limits.seconds + self.limits.grace:
             return "time"
         if used is None:
             return ""
@@ -156,8 +174,8 @@ class RunWatch:
             return "processes"
         if used.memory > 1.25 * self.limits.memory:
             return "memory"
-        too_long = used.first > self.limits.seconds + 2 * GRACE or used.all > 4 * self.limits.seconds + 2 * GRACE
-        return "time" if too_long else ""
+        allowed = self.limits.seconds + 2 * self.limits.grace
+        return "time" if used.first > allowed or used.all > 4 * allowed else ""
 
     def _show(self, now: float) -> None:
         assert self.stream is not None

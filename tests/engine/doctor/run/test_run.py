@@ -65,6 +65,8 @@ def test_a_program_has_what_its_user_gives_it_and_changes_nothing(
     more = written(tmp_path / "home" / "above" / "more.txt", "more")
     elsewhere = tmp_path / "elsewhere.txt"
     monkeypatch.setenv("MINE", "mine")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     text = EVERYTHING.replace("ELSEWHERE", repr(str(elsewhere))).replace("ABSOLUTE", repr(str(folder / "data.txt")))
     outcome = launch(folder / "mine.py", text, "--rate", "0.1")
 
@@ -103,7 +105,7 @@ def test_a_program_has_what_its_user_gives_it_and_changes_nothing(
     assert not outcome.is_whole
     assert not outcome.is_condition
     assert json.dumps(outcome.to_json())
-    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith(("rnn-tui-run", "rnn-tui-job"))]
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_part_of_a_package_is_run_as_one(tmp_path: Path) -> None:
