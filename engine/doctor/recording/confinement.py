@@ -40,6 +40,7 @@ class Confinement:
         self.stubs = Finder()
         self.finish: Callable[[int], None] = os._exit
         self.file = str(job["file"])
+        self.users = tuple(str(folder) for folder in job["user"])
         self.seconds = float(job["seconds"])
         self.started = time.process_time()
         self.network_is_closed = False
@@ -134,9 +135,14 @@ class Confinement:
             raise BlockingIOError(11, f"the doctor lets a program start {PROCESSES} processes")
 
     def _refused(self, kind: str, what: str) -> None:
-        """Remembers what was refused, and at which line of the program."""
-        line = _line(sys._getframe(1), self.file)  # pyright: ignore[reportPrivateUsage]
-        told = {"kind": kind, "what": what[:300], "line": line}
+        """Remembers what was refused, and at which line of the program; what libraries try while they are imported is theirs."""
+        frame: Any = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        inner = frame
+        while inner is not None and not inner.f_code.co_filename.startswith(self.users):
+            if inner.f_code.co_filename.startswith("<frozen importlib"):
+                return
+            inner = inner.f_back
+        told = {"kind": kind, "what": what[:300], "line": _line(frame, self.file)}
         if len(self.refusals) < 20 and told not in self.refusals:
             self.refusals.append(told)
 

@@ -24,8 +24,8 @@ _PYPLOT = (
     "figure plot show subplot subplots title xlabel ylabel legend imshow savefig scatter hist bar grid axis xlim ylim colorbar close "
     "clf cla draw pause ion ioff tight_layout gca gcf semilogy semilogx loglog suptitle xticks yticks text annotate fill_between"
 )
-_IN_PYPLOT = ("show", "pause", "switch_backend", "ginput", "waitforbuttonpress")
-"""What would wait for a window, or ask for another back end."""
+_WAITING = ("show", "pause", "ginput", "waitforbuttonpress")
+"""What would wait for a window."""
 
 
 class DoesNothing(types.ModuleType):
@@ -179,9 +179,12 @@ class Windowless(importlib.abc.MetaPathFinder):
 
         def exec_module(module: types.ModuleType) -> None:
             load(module)
-            for name in ("use",) if fullname == "matplotlib" else _IN_PYPLOT:
+            for name in ("use",) if fullname == "matplotlib" else _WAITING:
                 if hasattr(module, name):
                     setattr(module, name, nothing)
+            switch = getattr(module, "switch_backend", None)
+            if switch is not None:  # pyplot itself calls it for the first figure
+                module.__dict__["switch_backend"] = lambda *names: switch("agg")
 
         spec.loader.exec_module = exec_module
         return spec

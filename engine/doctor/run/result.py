@@ -29,12 +29,12 @@ def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, co
         ending = _ending(said, program, workplace)
     else:
         ending = _without_a_word(folder, program, workplace, seen, code)
-    line = ending.line
+    where, text = _where(ending, program)
     computed = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[0]
     return {
         "ending": ending,
-        "where": program.place(line) if line else "",
-        "text": program.line(line),
+        "where": where,
+        "text": text,
         "stubs": tuple(_text(name, 40) for name in _list(told.get("stubs"))[:40]),
         "refused": tuple(_refusal(_mapping(one), workplace) for one in _list(told.get("refused"))[:40]),
         "computed": _real(told.get("computed"), computed),
@@ -42,8 +42,15 @@ def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, co
     }
 
 
+def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
+    """The place at which it ended and its text: in the program, or in a file of the user's that it uses."""
+    last = ending.frames[-1] if ending.frames else None
+    if last is not None and Path(last.file) != program.folder / program.path.name:
+        return f"line {last.line} of {Path(last.file).name}", last.text
+    return (program.place(ending.line), program.line(ending.line)) if ending.line else ("", "")
+
+
 def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace) -> Ending:
-    file = str(workplace.there(program.folder / program.path.name))
     frames = [_place(_mapping(frame), workplace) for frame in _list(said.get("frames"))[:40]]
     kind = str(said["kind"])
     names = {"exit": "call", "file": "name", "module": "name", "exception": "name"}
@@ -54,7 +61,7 @@ def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace)
         type=_text(said.get("type"), 80),
         name=workplace.at_home(_text(said.get(names.get(kind, "")), 2000)),
         code=_whole(said.get("code")),
-        frames=tuple(frame for frame in frames if frame.line and file),
+        frames=tuple(frame for frame in frames if frame.line),
         shapes={_text(k): v for k, v in list(_mapping(said.get("shapes")).items())[:40]},
         numbers={_text(k, 80): _whole(v) for k, v in list(_mapping(said.get("numbers")).items())[:200]},
     )

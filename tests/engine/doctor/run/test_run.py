@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from engine.doctor.run import interpreter, program
-from engine.doctor.run.launch import working_folders
+from engine.doctor.run.launch import Wishes, run, working_folders
 from engine.doctor.run.program import ProgramFile, belonging
 from engine.doctor.run.workplace import Workplace
 from engine.errors import InputError
@@ -252,3 +253,62 @@ def test_the_interpreter_is_the_users(tmp_path: Path) -> None:
             interpreter.find(project, str(python(tmp_path / "bad", says)))
     with pytest.raises(InputError, match="cannot be started"):
         interpreter.find(project, str(tmp_path / "nowhere"))
+
+
+@pytest.mark.skipif(any(map(find_spec, ("matplotlib", "seaborn", "numba", "tensorboardX"))), reason="they are here")
+def test_stubs_stand_for_what_only_shows_something(tmp_path: Path) -> None:
+    text = """
+        from helper import trained
+        import matplotlib; matplotlib.use("TkAgg")
+        import matplotlib.pyplot as plt, seaborn as sns
+        from tensorboardX import SummaryWriter
+        from IPython.display import clear_output
+        from numba import jit, njit, prange
+        from colorama import Fore
+        from termcolor import colored
+        import tqdm
+        SummaryWriter("runs").add_scalar("loss", 1.0, 2)
+        figure, axes = plt.subplots(2, 2)
+        line, = axes[0, 1].plot([1, 2])
+        counts, bins, patches = plt.hist([1, 2])
+        while plt.fignum_exists(1): pass
+        plt.pause(1000)
+        @jit
+        def add(x): return x + 1
+        @njit(parallel=True)
+        def total(n):
+            s = 0
+            for i in prange(n): s += i
+            return s
+        for i in tqdm.trange(3): pass
+        bar = tqdm.tqdm([1, 2])
+        for i in bar: bar.set_description("two")
+        print(add(1), total(4), Fore.RED + "text", colored("blue", "blue"), f"{plt}", i)
+        trained()
+    """
+    written(tmp_path / "mine" / "helper.py", "def trained():\n    sns.load_dataset('iris')\nimport seaborn as sns\n")
+    outcome = launch(tmp_path / "mine" / "mine.py", text)
+    assert outcome.output == "2 6 text blue  2\n"
+    assert {"seaborn", "tensorboardX", "IPython", "numba"} <= set(outcome.stubs)
+    assert outcome.sentence().startswith(
+        "line 2 of helper.py (sns.load_dataset('iris')) needs a module that is not installed"
+    )
+
+
+def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "mine" / "mine.py", "import time\nend = time.time() + 1\nwhile time.time() < end: x = 1\n"
+    )
+    ours, theirs = os.openpty()
+    wishes = Wishes(stand=path.parent, runner="plain")
+    with os.fdopen(theirs, "w") as terminal:
+        run(ProgramFile(path, path.read_text()), wishes, tmp_path / "record", terminal)
+        os.set_blocking(ours, False)
+        shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "\rmine.py runs: 0 s of computing, line 3 (Ctrl+C ends it)\x1b[K" in shown
+    assert shown.endswith("\r\x1b[K")
+    assert "\n" not in shown
+    with (tmp_path / "piped").open("w+") as file:
+        run(ProgramFile(path, "x = 1"), wishes, tmp_path / "record", file)
+        assert file.tell() == 0
