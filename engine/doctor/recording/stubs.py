@@ -184,10 +184,19 @@ class Windowless(importlib.abc.MetaPathFinder):
                     setattr(module, name, nothing)
             switch = getattr(module, "switch_backend", None)
             if switch is not None:  # pyplot itself calls it for the first figure
-                module.__dict__["switch_backend"] = lambda *names: switch("agg")
+                module.__dict__["switch_backend"] = _always(switch, "agg")
 
         spec.loader.exec_module = exec_module
         return spec
+
+
+def _always(function: Any, argument: str) -> Any:
+    """The function, with this argument whatever it is given."""
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        return function(argument)
+
+    return called
 
 
 def nothing(*arguments: Any, **named: Any) -> None:

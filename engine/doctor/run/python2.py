@@ -1,0 +1,59 @@
+"""Programs in Python 2, converted line by line by `fissix`, the kept successor of Python's own `lib2to3`, where it is installed.
+
+Only what leaves every line where it is will do: findings name lines of the user's file. What cannot be converted is the meaning of `/`
+between whole numbers, which dropped the remainder; whoever shows a finding on converted text says so.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import logging
+import warnings
+from functools import cache
+from typing import Any
+
+NOTE = "it is Python 2 and was converted by fissix; / between whole numbers keeps its remainder now"
+_MOVING = {"reduce", "intern", "reload", "operator", "buffer", "idioms", "set_literal", "ws_comma"}
+"""Conversions that add a line, or change what needs no change."""
+
+
+def is_convertible() -> bool:
+    """Whether the converter is installed."""
+    return importlib.util.find_spec("fissix") is not None
+
+
+def converted(text: str) -> str | None:
+    """A program of Python 2 as Python 3, each line in its place; None when it is Python 3, is neither, or cannot be converted so."""
+    if _is_python_3(text) or not is_convertible():
+        return None
+    ending = "" if text.endswith("\n") else "\n"
+    try:
+        result = str(_tool().refactor_string(text + ending, "program"))
+    except Exception:  # the converter's parser has errors of several kinds for what is no Python at all
+        return None
+    same = result.count("\n") == (text + ending).count("\n")
+    return result if same and _is_python_3(result) else None
+
+
+def _is_python_3(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+@cache
+def _tool() -> Any:
+    refactor: Any = importlib.import_module("fissix.refactor")
+    logging.getLogger("RefactoringTool").disabled = True
+    fixes = [name for name in refactor.get_fixers_from_package("fissix.fixes") if _kind(name) not in _MOVING]
+    return refactor.RefactoringTool(fixes)
+
+
+def _kind(name: str) -> str:
+    return name.rpartition("fix_")[2]
