@@ -42,9 +42,9 @@ def is_running(process: int) -> bool:
         ("while True:\n    try:\n        while True: pass\n    except: pass", "time", "still computing"),
         ("import time\ntime.sleep(1000)", "waiting", "it waited at line 2"),
         (
-            "x = []\nwhile True: x.append(bytearray(1 << 28))",
+            "x = []\nwhile True: x.append(bytearray(1 << 32))",
             "memory",
-            "line 2 (while True: x.append(bytearray(1 << 28)))",
+            "line 2 (while True: x.append(bytearray(1 << 32)))",
         ),
         ("import sys\nsys.exit(3)", "exit", "line 2 (sys.exit(3)) ends the program (exit, code 3)"),
         ("import os\nos._exit(7)", "exit", "ends the program (os._exit, code 7)"),

@@ -71,7 +71,7 @@ def test_a_program_has_what_its_user_gives_it_and_changes_nothing(
     text = EVERYTHING.replace("ELSEWHERE", repr(str(elsewhere))).replace("ABSOLUTE", repr(str(folder / "data.txt")))
     outcome = launch(folder / "mine.py", text, "--rate", "0.1")
 
-    seen = json.loads(outcome.output)
+    seen = json.loads(outcome.output.splitlines()[-1])  # an installed tqdm has shown its bar before
     assert seen["argv"] == ["mine.py", "--rate", "0.1"]
     assert seen["name"] == "__main__"
     assert [seen["file"], seen["cwd"], seen["path"]] == [str(folder / "mine.py"), str(folder), str(folder)]
