@@ -128,8 +128,10 @@ class Confinement:
 
     def _starts(self, arguments: Any) -> None:
         count = progress.one_more_process()
-        if len(arguments) == 4 and isinstance(arguments[3], dict) and (mark := self.job.get("mark")):
-            arguments[3].update({mark[0]: mark[1]})  # by it the process is found again and ended
+        name, value = self.job["mark"]  # by it the process is found again and ended
+        os.environ[name] = value
+        if len(arguments) == 4 and isinstance(arguments[3], dict):
+            arguments[3][name] = value
         if count > PROCESSES:
             self._refused("process", f"more than {PROCESSES}")
             raise BlockingIOError(11, f"the doctor lets a program start {PROCESSES} processes")

@@ -41,6 +41,7 @@ from typing import Any  # noqa: E402
 
 PACKAGE = "_rnn_tui_recording"
 WAIT = 3600.0
+_OPEN, _REPLACE, _TEXT = open, os.replace, json.dumps  # whatever the program makes of their names
 
 
 def main(path: str) -> None:
@@ -137,17 +138,17 @@ def _names(folder: str) -> list[str]:
 
 
 def _write(path: str, result: dict[str, Any]) -> None:
-    with open(path + ".new", "w", encoding="utf-8", errors="replace") as file:
-        json.dump(result, file, default=lambda thing: type(thing).__name__)
-    os.replace(path + ".new", path)
+    with _OPEN(path + ".new", "w", encoding="utf-8") as file:
+        file.write(_TEXT(result, default=lambda thing: type(thing).__name__))
+    _REPLACE(path + ".new", path)
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         try:
-            if stream is not None:
+            if isinstance(stream, io.TextIOWrapper):  # one of the user's own making might never come back
                 stream.flush()
-        except BaseException:  # closed, or the user's own
+        except BaseException:  # closed
             continue
 
 

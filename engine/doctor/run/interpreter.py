@@ -39,7 +39,7 @@ class Interpreter:
     def to_json(self) -> dict[str, Any]:
         """As reports show it."""
         return {
-            "path": str(self.path),
+            "path": clean(str(self.path), 1000),
             "python": self.python,
             "numpy": self.numpy,
             "why": self.why,

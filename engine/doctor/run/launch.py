@@ -32,6 +32,7 @@ from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
 from engine.doctor.run.watching import Limits, RunWatch
 from engine.doctor.run.workplace import Workplace
+from engine.text import clean
 
 RECORDING = Path(__file__).resolve().parents[1] / "recording"
 MARK = "RNN_TUI_RUN"
@@ -73,7 +74,7 @@ def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | N
     if len(folders) > 1 and outcome.ending.kind == "file" and (name := _relative(outcome, folders[0])):
         other = folders[1]
         if (other / name).exists():
-            note = f"it was run in {other}, where {name} lies; in {folders[0]} it does not"
+            note = clean(f"it was run in {other}, where {name} lies; in {folders[0]} it does not", 1000)
             return replace(_run_in(other, program, place, python, wishes, record, progress), note=note)
     return outcome
 
@@ -137,7 +138,7 @@ def _run_in(
                 written=workplace.written(),
                 interpreter=python,
                 command=_command(program, place, stand, python, wishes.arguments),
-                folder=str(stand),
+                folder=clean(str(stand), 1000),
                 note="",
                 limit=wishes.limits.words(),
             )
@@ -157,7 +158,7 @@ def _job(
 ) -> dict[str, Any]:
     """The job as `recording/start.py` describes it."""
     record.mkdir(parents=True, exist_ok=True)
-    file = workplace.there(program.folder / program.path.name)
+    file = workplace.there(program.file)
     own = Path(__file__).resolve().parents[3]
     name = str(file) if place.package else os.path.relpath(file, workplace.there(stand))
     return {
@@ -197,9 +198,9 @@ def _environment(workplace: Workplace, mark: str) -> dict[str, str]:
 def _command(program: ProgramFile, place: Belonging, stand: Path, python: Interpreter, arguments: Sequence[str]) -> str:
     """What the user would type, standing there."""
     name = "python" if python.why.startswith(("our own", "the active")) else str(python.path)
-    file = os.path.relpath(program.folder / program.path.name, stand)
-    what = ["-m", f"{place.package}.{program.path.stem}"] if place.package else [file]
-    return shlex.join([name, *what, *arguments])
+    file = os.path.relpath(program.file, stand)
+    what = ["-m", f"{place.package}.{program.file.stem}"] if place.package else [file]
+    return clean(shlex.join([name, *what, *arguments]), 1000)
 
 
 @contextlib.contextmanager

@@ -27,9 +27,14 @@ class ProgramFile:
         return self.path.suffix.lower() == ".ipynb"
 
     @property
+    def file(self) -> Path:
+        """The file itself, links resolved."""
+        return self.path.resolve()
+
+    @property
     def folder(self) -> Path:
         """The folder it lies in, links resolved."""
-        return self.path.resolve().parent
+        return self.file.parent
 
     def line(self, number: int | None) -> str:
         """The text of a line, without its indentation."""

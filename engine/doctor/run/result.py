@@ -45,7 +45,7 @@ def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, co
 def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
     """The place at which it ended and its text: in the program, or in a file of the user's that it uses."""
     last = ending.frames[-1] if ending.frames else None
-    if last is not None and Path(last.file) != program.folder / program.path.name:
+    if last is not None and last.file != clean(str(program.file), 1000):
         return f"line {last.line} of {Path(last.file).name}", last.text
     return (program.place(ending.line), program.line(ending.line)) if ending.line else ("", "")
 
@@ -70,7 +70,7 @@ def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace)
 def _without_a_word(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, code: int) -> Ending:
     """The ending of a process that could not tell it any more."""
     line = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[3]
-    line = _crashed_at(folder / "fault.txt", str(workplace.there(program.folder / program.path.name))) or _line(line)
+    line = _crashed_at(folder / "fault.txt", str(workplace.there(program.file))) or _line(line)
     if seen:
         return Ending(seen, line)
     if code >= 0:
@@ -101,7 +101,7 @@ def _told(path: Path) -> Mapping[str, Any]:
 
 def _place(frame: Mapping[str, Any], workplace: Workplace) -> TracebackPlace:
     return TracebackPlace(
-        clean(workplace.at_home(_text(frame.get("file"), 1000))),
+        workplace.at_home(_text(frame.get("file"), 1000)),
         _line(frame.get("line")) or 0,
         _text(frame.get("function"), 80),
         _text(frame.get("text"), 160),

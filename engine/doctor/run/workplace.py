@@ -23,8 +23,10 @@ FILE, ALL = 16 << 20, 256 << 20
 """Bytes of a file that is copied, and of all together; what is larger is linked."""
 ENTRIES = 4000
 """Files and folders that are copied; more are linked."""
+MANY = 2000
+"""Entries of a folder that is linked as a whole: of images, say. The program's own folder is copied for all that."""
 LINKS = 4000
-"""Entries of one folder that are linked; more are not there."""
+"""Entries of one folder that are linked one by one; more are not there."""
 LEVELS = 4
 """Folders above the copied one whose other entries are there as links."""
 LISTED = 100
@@ -99,8 +101,12 @@ class Workplace:
         waiting = deque([first, root] if first != root else [root])
         while waiting:
             folder = waiting.popleft()
+            entries = _entries(folder)
+            if len(entries) > MANY and folder not in (first, root) and not self.there(folder).exists():
+                _linked(folder, self.there(folder))
+                continue
             self.there(folder).mkdir(parents=True, exist_ok=True)
-            for entry in _entries(folder):
+            for entry in entries:
                 path = Path(entry.path)
                 place = self.there(path)
                 if entry.is_dir(follow_symlinks=False) and place.is_dir() and not place.is_symlink():

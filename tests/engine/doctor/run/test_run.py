@@ -217,6 +217,9 @@ def test_a_workplace_copies_small_files_links_large_ones_and_follows_no_link(
         assert place.at_home(f"in {there}/mine.py") == f"in {root}/mine.py"
         (there / "sub").chmod(0)
     assert not place.base.exists()
+    monkeypatch.setattr("engine.doctor.run.workplace.MANY", 0)
+    with Workplace(root, root) as place:
+        assert (place.there(root) / "sub").is_symlink()
     monkeypatch.setattr("engine.doctor.run.workplace.ENTRIES", 1)
     with Workplace(root, root, root / "sub") as place:
         assert not (place.there(root) / "sub" / "data.txt").is_symlink()  # the program's own folder comes first
