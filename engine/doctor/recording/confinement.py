@@ -4,6 +4,8 @@ It runs with the user's rights. This protects from accidents: a loop without end
 own data or ends the process. It is no protection from malice.
 """
 
+# The user may have a pathlib of his own.
+
 from __future__ import annotations
 
 import ctypes
@@ -67,6 +69,7 @@ class Confinement:
 
     def end(self) -> None:
         """The program is over: its limit of time no longer counts, nor does what it left to happen at the end."""
+        progress.over()
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     def computed(self) -> float:
@@ -76,6 +79,8 @@ class Confinement:
     # Limits
 
     def _limits(self) -> None:
+        if (tasks := _tasks()) is not None:
+            _limit(resource.RLIMIT_NPROC, tasks + 2 * PROCESSES)  # of the user's, all together; root has no such limit
         memory = int(self.job["memory"])
         # Data, not address space: libraries for graphics processors reserve more addresses than any machine has memory.
         _limit(resource.RLIMIT_DATA if sys.platform.startswith("linux") else resource.RLIMIT_AS, memory)
@@ -94,6 +99,8 @@ class Confinement:
             self.finish(1)
         computed = self.computed()
         progress.tell(line=_line(frame, self.file) or None, computed=computed)
+        if progress.is_over():
+            return
         if computed > self.seconds:
             raise StoppedFromOutside("time")
         if progress.is_asked_to_stop():
@@ -168,6 +175,21 @@ def _line(frame: Any, file: str) -> int:
             return int(frame.f_lineno or 0)
         frame = frame.f_back
     return 0
+
+
+def _tasks() -> int | None:
+    """How many processes and threads the user has; None where the system does not show it."""
+    count, own = 0, os.getuid()
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return None
+    for name in processes:
+        try:
+            count += len(os.listdir(f"/proc/{name}/task")) if os.stat(f"/proc/{name}").st_uid == own else 0
+        except OSError:  # gone
+            continue
+    return count
 
 
 def _limit(kind: int, value: int) -> None:

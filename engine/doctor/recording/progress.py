@@ -11,10 +11,10 @@ import os
 import struct
 from typing import Any
 
-LAYOUT = struct.Struct("<dqqqq")
-"""Seconds computed, numbers recorded, processes started, line of the program; and whether it is asked to stop for it waits."""
+LAYOUT = struct.Struct("<dqqqqq")
+"""Seconds computed, numbers recorded, processes started, line of the program; whether it is asked to stop, and is over."""
 SIZE = 64
-_COMPUTED, _NUMBERS, _STARTED, _LINE, _ASKED = 0, 8, 16, 24, 32
+_COMPUTED, _NUMBERS, _STARTED, _LINE, _ASKED, _OVER = 0, 8, 16, 24, 32, 40
 _REAL, _WHOLE = struct.Struct("<d"), struct.Struct("<q")
 
 _memory: Any = bytearray(SIZE)
@@ -45,6 +45,16 @@ def one_more_process() -> int:
     (count,) = _WHOLE.unpack_from(_memory, _STARTED)
     _WHOLE.pack_into(_memory, _STARTED, count + 1)
     return int(count) + 1
+
+
+def over() -> None:
+    """The program is over, and what it did is being written down: its limit of time no longer counts."""
+    _WHOLE.pack_into(_memory, _OVER, 1)
+
+
+def is_over() -> bool:
+    """Whether the program is over."""
+    return bool(_WHOLE.unpack_from(_memory, _OVER)[0])
 
 
 def is_asked_to_stop() -> bool:

@@ -17,7 +17,8 @@ JOB is a file of JSON:
     result, progress, fault   files: how it ended (written here), how far it is (see `progress`), where it crashed
 
 `run(job)` returns plain values for `recorded` in the result: nothing in it is looked at here but `error`, an exception that ended the
-program and was held back, and `stopped`, why the recording stopped the program, with `line`. What it raises ended the program.
+program and was held back, and `stopped`, why the recording stopped the program, with `line`. What it raises ended the program. As
+soon as the program itself is over it calls `progress.over()`, and may take its time; meanwhile it calls `progress.tell(numbers=n)`.
 """
 
 # As little as can be is imported here, so that a user's module called like one of Python's own is the user's own.
@@ -62,6 +63,7 @@ def main(path: str) -> None:
     try:
         result["recorded"] = _run(runner, job, result, part["ending"])
     except BaseException as error:  # whatever it is, also SystemExit and KeyboardInterrupt, ended the program
+        part["progress"].over()
         result["ended"] = _described(part["ending"], error, job)
     if os.getpid() != own:
         confinement.finish(0)  # a copy that the program made of this process

@@ -28,9 +28,10 @@ from typing import Any, NoReturn, TextIO
 from engine.doctor.run import interpreter as interpreters
 from engine.doctor.run import processes, result
 from engine.doctor.run.interpreter import Interpreter
+from engine.doctor.run.limits import Limits
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
-from engine.doctor.run.watching import Limits, RunWatch
+from engine.doctor.run.watching import RunWatch
 from engine.doctor.run.workplace import Workplace
 from engine.text import clean
 
@@ -130,7 +131,7 @@ def _run_in(
                     processes.end(process.pid, (MARK, job["mark"][1]))
                     process.wait()
                     watch.close(process)
-            told = result.read(private, program, workplace, seen, process.returncode)
+            told = result.read(private, program, workplace, seen, watch.asked, process.returncode)
             return Outcome(
                 **told,
                 output=workplace.at_home(watch.output.text()),

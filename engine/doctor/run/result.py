@@ -21,14 +21,15 @@ KINDS = {"stopped", "end", "exit", "exception", "file", "module", "input", "time
 """The kinds of ending that a process can tell itself."""
 
 
-def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, code: int) -> dict[str, Any]:
-    """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`."""
+def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, asked: str, code: int) -> dict[str, Any]:
+    """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`, and
+    `asked` why it was asked to."""
     told = _told(folder / "result.json")
     said = _mapping(told.get("ended"))
-    if said.get("kind") in KINDS and seen in ("", said["kind"]):
+    if not seen and said.get("kind") in KINDS:
         ending = _ending(said, program, workplace)
     else:
-        ending = _without_a_word(folder, program, workplace, seen, code)
+        ending = _without_a_word(folder, program, workplace, seen or asked, code)
     where, text = _where(ending, program)
     computed = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[0]
     return {

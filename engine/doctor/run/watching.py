@@ -9,43 +9,27 @@ import signal
 import struct
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from engine.doctor.run import processes
+from engine.doctor.run.limits import Limits
 from engine.text import clean
 
 KEPT = 16 << 10
 """Bytes of the beginning, and of the end, of what a program prints."""
 LOOK, SHOW = 0.5, 0.1
 """Seconds between two looks at what the processes use, and between two lines of progress."""
+WRITING = 60.0
+"""Seconds of computing for writing down what was recorded, once the program is over."""
 MOST = 400
 """Processes of one run."""
 ROOM = 256 << 20
 """Bytes that are left free on the disk."""
 _IDLE = 0.01
 """The share of its time below which a program is waiting and not computing."""
-PROGRESS = struct.Struct("<dqqqq")
-"""As `recording/progress.py` lays it out: seconds computed, numbers recorded, processes started, line, and whether it is asked to stop."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a run may use: seconds of computing, bytes of memory; and seconds for which it may wait without computing."""
-
-    seconds: float = 60.0
-    memory: int = 4 << 30
-    waiting: float = 60.0
-
-    @property
-    def grace(self) -> float:
-        """Seconds after its limit in which a program may still be stopped in its own words, and its record be written."""
-        return 1.0 + self.seconds / 10
-
-    def words(self) -> dict[str, float]:
-        """As sentences name them."""
-        return {"seconds": self.seconds, "gigabytes": self.memory / (1 << 30), "waiting": self.waiting}
+PROGRESS = struct.Struct("<dqqqqq")
+"""As `recording/progress.py` lays it out: seconds, numbers, processes, line, asked to stop, over."""
 
 
 class Output:
@@ -85,7 +69,9 @@ class RunWatch:
         self._waited = self._computed = 0.0
         self._looked = self._shown = self._began = time.monotonic()
         self._is_open = True
-        self._asked: float | None = None
+        self.asked = ""
+        """Why it was asked to stop in its own words: a kind of ending, nothing when it was not."""
+        self._asked_at = 0.0
         self._line_is_there = False
 
     def until_its_end(self, process: subprocess.Popen[bytes]) -> str:
@@ -97,22 +83,22 @@ class RunWatch:
             now = time.monotonic()
             if self.stream is not None and now - self._shown >= SHOW and now - self._began > 4 * SHOW:
                 self._show(now)
-            if self._asked is not None:
-                if now - self._asked > self.limits.grace:
-                    return "waiting"
-            elif now - self._looked >= LOOK and (why := self._too_much(process.pid, now)):
-                if why != "waiting":
-                    return why
+            if self.asked and now - self._asked_at > self.limits.grace:
+                return self.asked
+            if now - self._looked >= LOOK and (why := self._too_much(process.pid, now)):
+                return why
+            if self.asked and not self._asked_at:
                 self._ask(process, now)
-        return "" if self._asked is None else "waiting"
+        return ""
 
     def _ask(self, process: subprocess.Popen[bytes], now: float) -> None:
-        """Asks the program to stop at the line at which it waits."""
-        with self.progress.open("r+b") as file:
-            file.seek(PROGRESS.size - 8)
-            file.write(struct.pack("<q", 1))
+        """Asks the program to stop in its own words: where it waits, or where its first thread waits for another that computes."""
+        if self.asked == "waiting":
+            with self.progress.open("r+b") as file:
+                file.seek(PROGRESS.size - 16)
+                file.write(struct.pack("<q", 1))
         process.send_signal(signal.SIGPROF)
-        self._asked = now
+        self._asked_at = now
 
     def close(self, process: subprocess.Popen[bytes]) -> None:
         """Reads what is left of the output, and takes the line of progress away."""
@@ -139,34 +125,28 @@ class RunWatch:
         self.output.add(part)
         return bool(part)
 
-    def _told(self) -> tuple[float, int, int, int]:
-        """Seconds computed, numbers recorded, processes started and the line, as the program's process tells them."""
+    def _told(self) -> tuple[float, int, int, bool]:
+        """Seconds computed, numbers recorded, the line, and whether it is over, as the program's process tells them."""
         try:
-            computed, numbers, started, line, _ = PROGRESS.unpack_from(self.progress.read_bytes())
+            computed, numbers, _, line, _, over = PROGRESS.unpack_from(self.progress.read_bytes())
         except (OSError, struct.error):
-            return 0.0, 0, 0, 0
-        return float(computed), int(numbers), int(started), int(line)
-
-    def line(self) -> int:
-        """The last line of the program that was told; 0 when none was."""
-        return self._told()[3]
-
-    def computed(self) -> float:
-        """Seconds of computing that were told last."""
-        return self._told()[0]
+            return 0.0, 0, 0, False
+        return float(computed), int(numbers), int(line), bool(over)
 
     def _too_much(self, session: int, now: float) -> str:
         """Which limit is exceeded; nothing when none is."""
         passed, self._looked = now - self._looked, now
-        told, used = self._told()[0], processes.use(session)
+        told, _, _, over = self._told()
+        used = processes.use(session)
         computed = used.all if used is not None else told
         self._waited = self._waited + passed if computed - self._computed < _IDLE * passed else 0.0
         self._computed = computed
         if shutil.disk_usage(self.progress.parent).free < ROOM:
             return "disk"
-        if self._waited > self.limits.waiting:
-            return "waiting"
-        if told > self.limits.seconds + self.limits.grace:
+        if self._waited > self.limits.waiting and not over:
+            self.asked = "waiting"
+        seconds = self.limits.seconds + (WRITING if over else 0.0)
+        if told > seconds + self.limits.grace:
             return "time"
         if used is None:
             return ""
@@ -174,16 +154,17 @@ class RunWatch:
             return "processes"
         if used.memory > 1.25 * self.limits.memory:
             return "memory"
-        allowed = self.limits.seconds + 2 * self.limits.grace
-        return "time" if used.first > allowed or used.all > 4 * allowed else ""
+        if used.first > seconds + self.limits.grace:  # and it does not know
+            self.asked = "time"
+        return "time" if used.all > 4 * seconds + 4 * self.limits.grace else ""
 
     def _show(self, now: float) -> None:
         assert self.stream is not None
         self._shown = now
-        computed, numbers, _, line = self._told()
-        words = [f"{self.name} runs: {computed:.0f} s of computing"]
+        computed, numbers, line, over = self._told()
+        words = [f"{self.name} runs: {max(computed, self._computed):.0f} s of computing"]
         words += [f"{numbers:,} numbers recorded"] if numbers else []
-        words += [f"line {line}"] if line else []
+        words += ["its record is written"] if over else [f"line {line}"] if line else []
         text = ", ".join(words) + " (Ctrl+C ends it)"
         width = shutil.get_terminal_size((80, 24)).columns
         self.stream.write(f"\r{text[: max(width - 1, 1)]}\x1b[K")

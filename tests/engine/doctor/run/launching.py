@@ -6,9 +6,9 @@ import textwrap
 from pathlib import Path
 
 from engine.doctor.run.launch import Wishes, run
+from engine.doctor.run.limits import Limits
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import ProgramFile
-from engine.doctor.run.watching import Limits
 
 
 def written(path: Path, text: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.run.watching import Limits
+from engine.doctor.run.limits import Limits
 from tests.engine.doctor.run.launching import launch
 
 ROOT = Path(__file__).parents[4]
@@ -79,6 +79,11 @@ def is_running(process: int) -> bool:
             "it ran to its end",
         ),
         ("import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()", "waiting", "it waited"),
+        (
+            "import threading\ndef work():\n    while True: pass\nt = threading.Thread(target=work)\nt.start()\nt.join()",
+            "time",
+            "still computing after 0.5 s at line 6",
+        ),
         (
             "import signal\nfor n in (2, 15, 1, 27): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
             "time",

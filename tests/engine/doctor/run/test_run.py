@@ -12,6 +12,7 @@ import pytest
 
 from engine.doctor.run import interpreter, program
 from engine.doctor.run.launch import Wishes, run, working_folders
+from engine.doctor.run.limits import Limits, limits
 from engine.doctor.run.program import ProgramFile, belonging
 from engine.doctor.run.workplace import Workplace
 from engine.errors import InputError
@@ -315,3 +316,12 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path
     with (tmp_path / "piped").open("w+") as file:
         run(ProgramFile(path, "x = 1"), wishes, tmp_path / "record", file)
         assert file.tell() == 0
+
+
+def test_limits_are_given_in_words() -> None:
+    assert limits("120") == Limits(120.0)
+    assert limits("8GB") == Limits(memory=8 << 30)
+    assert limits("5min, 512MB") == Limits(300.0, 512 << 20)
+    for text in ("", "0", "-1", "1e9", "8 TB", "1MB", "9" * 30, "nan", "60,\x1b"):
+        with pytest.raises(InputError, match="seconds of computing, memory or both"):
+            limits(text)
