@@ -57,8 +57,10 @@ class Confinement:
         sys.meta_path.insert(0, Hidden(self.job.get("hidden", {})))
         sys.meta_path.append(self.stubs)
         self._ways_out()
-        self.events.update(Writes(self.job["inside"], self._refused).events)
+        self.writes = Writes(self.job["inside"], self._refused)
+        self.events.update(self.writes.events)
         self.events.update({"os.fork": self._starts, "os.forkpty": self._starts, "subprocess.Popen": self._starts})
+        self.events.update({"os.kill": self._ends, "os.killpg": self._ends})
         self.events.update({"os.system": self._starts, "os.posix_spawn": self._starts, "os.exec": self._replaces})
         if not self.job.get("network"):
             self.events.update(NetworkGuard(self._refused).events)
@@ -132,6 +134,12 @@ class Confinement:
     def _replaces(self, arguments: Any) -> None:
         if os.getpid() == self.own:
             raise Left(0, "os.exec")
+
+    def _ends(self, arguments: Any) -> None:
+        """Whoever waits for the program is not to be ended by it, nor is everything that its user runs."""
+        if arguments[0] in (-1, self.parent, os.getpgid(self.parent)):
+            self._refused("process", f"ending process {arguments[0]}")
+            raise PermissionError(1, "the doctor does not let a program end what it did not start")
 
     def _starts(self, arguments: Any) -> None:
         count = progress.one_more_process()

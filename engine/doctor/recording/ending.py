@@ -27,10 +27,12 @@ class Left(SystemExit):
         self.what = what
 
 
-def describe(error: BaseException, file: str, folders: Any, text: str = "") -> dict[str, Any]:
-    """How a run ended that this ended. `file` is the program, `folders` hold the user's other files, `text` is the program's text.
+def describe(error: BaseException, file: str, folders: Any, text: str = "", written: str = "") -> dict[str, Any]:
+    """How a run ended that this ended. `file` is the program, `folders` hold the user's other files, `text` is the program's text, and
+    `written` the path that was last opened for writing.
 
-    `kind` is time, waiting, memory, exit, input, file, module or exception; `type` and `message` are the exception's; `frames` are the
+    `kind` is time, waiting, memory, exit, input, file, folder, program, module or exception;
+    `type` and `message` are the exception's; `frames` are the
     traceback's places in the user's files, the outermost first, `line` is the last one in the program itself; `name` is the missing
     file, module or name; `shapes` are those of what the last line uses, by its text.
     """
@@ -43,7 +45,13 @@ def describe(error: BaseException, file: str, folders: Any, text: str = "") -> d
         "frames": frames,
         "line": lines[-1] if lines else None,
     }
+    if isinstance(error, SyntaxError) and error.filename == file:
+        answer["line"] = error.lineno
     answer.update(_kind(error, answer["message"]))
+    if answer["kind"] == "file" and answer["name"] == written:
+        answer["kind"] = "folder"  # to write to a file it need not be there
+    if answer["kind"] == "file" and _innermost(error).endswith("subprocess.py"):
+        answer["kind"] = "program"
     if answer["kind"] == "exception":
         answer.update(_values(error, file, text))
     return answer
@@ -90,6 +98,14 @@ def _missing(error: OSError, message: str) -> str:
     if isinstance(error, FileNotFoundError) or found:
         return next((part for part in found.groups() if part), "") if found else message
     return ""
+
+
+def _innermost(error: BaseException) -> str:
+    """The file in which it was raised."""
+    trace, name = error.__traceback__, ""
+    while trace is not None:
+        name, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return name
 
 
 def _frames(error: BaseException, file: str, folders: Any) -> list[dict[str, Any]]:

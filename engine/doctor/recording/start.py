@@ -61,10 +61,10 @@ def main(path: str) -> None:
     confinement.begin()
     result: dict[str, Any] = {"ended": {"kind": "end"}}
     try:
-        result["recorded"] = _run(runner, job, result, part["ending"])
+        result["recorded"] = _run(runner, job, result, part["ending"], confinement)
     except BaseException as error:  # whatever it is, also SystemExit and KeyboardInterrupt, ended the program
         part["progress"].over()
-        result["ended"] = _described(part["ending"], error, job)
+        result["ended"] = _described(part["ending"], error, job, confinement)
     if os.getpid() != own:
         confinement.finish(0)  # a copy that the program made of this process
     confinement.end()
@@ -75,11 +75,11 @@ def main(path: str) -> None:
     confinement.finish(0)  # threads, and what the program left to happen at its end, end here
 
 
-def _run(runner: Any, job: dict[str, Any], result: dict[str, Any], ending: Any) -> dict[str, Any]:
+def _run(runner: Any, job: dict[str, Any], result: dict[str, Any], ending: Any, confinement: Any) -> dict[str, Any]:
     recorded = dict(runner.run(job) or {})
     error = recorded.pop("error", None)
     if isinstance(error, BaseException):
-        result["ended"] = _described(ending, error, job)
+        result["ended"] = _described(ending, error, job, confinement)
     elif recorded.get("stopped"):
         result["ended"] = {"kind": "stopped", "why": str(recorded["stopped"]), "line": recorded.get("line")}
     else:
@@ -89,9 +89,9 @@ def _run(runner: Any, job: dict[str, Any], result: dict[str, Any], ending: Any) 
     return recorded
 
 
-def _described(ending: Any, error: BaseException, job: dict[str, Any]) -> dict[str, Any]:
+def _described(ending: Any, error: BaseException, job: dict[str, Any], confinement: Any) -> dict[str, Any]:
     try:
-        return dict(ending.describe(error, job["file"], job["user"], job["text"]))
+        return dict(ending.describe(error, job["file"], job["user"], job["text"], confinement.writes.last))
     except BaseException as another:  # no memory left, or an exception made to be unreadable
         return {
             "kind": "exception",

@@ -31,6 +31,8 @@ class Writes:
         self.inside = tuple(os.path.realpath(folder) for folder in inside)
         self.refused = refused
         self._busy: set[int] = set()
+        self.last = ""
+        """The path that was last opened for writing, as the program gave it."""
         self.events: dict[str, Callable[[Any], None]] = {
             "open": self._open,
             "os.remove": lambda a: self._entry(a[0], a[1]),
@@ -48,6 +50,7 @@ class Writes:
     def _open(self, arguments: Any) -> None:
         path, _, flags = arguments
         if isinstance(flags, int) and flags & _WRITING:
+            self.last = path if isinstance(path, str) else os.fsdecode(path) if not isinstance(path, int) else ""
             self._content(path, -1, emptied=bool(flags & os.O_TRUNC))
 
     def _rename(self, arguments: Any) -> None:

@@ -33,6 +33,7 @@ from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
 from engine.doctor.run.watching import RunWatch
 from engine.doctor.run.workplace import Workplace
+from engine.errors import InputError
 from engine.text import clean
 
 RECORDING = Path(__file__).resolve().parents[1] / "recording"
@@ -65,9 +66,19 @@ class Wishes:
 def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
     """Runs a program; what is recorded of it is then in the folder `record`.
 
-    Progress is shown on `progress` when that is a terminal. Raises InputError when the interpreter asked for cannot be used, and
-    KeyboardInterrupt on Ctrl+C; in every case nothing is left running and no folder is left but `record`.
+    Progress is shown on `progress` when that is a terminal. Raises InputError when the interpreter asked for cannot be used or nothing
+    can be run for want of room, and KeyboardInterrupt on Ctrl+C; in every case nothing is left running and no folder but `record`.
     """
+    try:
+        return _run(program, wishes, record, progress)
+    except OSError as error:  # what the program meets is in its outcome: this is ours
+        reason = clean(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        raise InputError(
+            f"{clean(program.path.name)} could not be run: {reason}; is there room for temporary files?"
+        ) from error
+
+
+def _run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None) -> Outcome:
     python = interpreters.find(program.folder, wishes.python)
     place = belonging(program)
     folders = working_folders(program, wishes.stand.resolve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,8 @@ class Ending:
         exit        sys.exit or the like, with `code`; `name` is the call
         exception   `type` and `message`, `frames` the places in the user's files
         file        a missing file, `name`
+        folder      a missing folder of a file to be written, `name`
+        program     a missing program to be started, `name`
         module      a missing module, `name`
         input       input() or a debugger, at the end of file
         time        computed longer than it may
@@ -108,10 +111,12 @@ class Outcome:
             means=_MEANINGS.get(ending.name, "sent from inside"),
             **self.limit,
         )
-        return sentence + self._refused_there()
+        return sentence + self._reason()
 
-    def _refused_there(self) -> str:
-        """What was refused at the line that failed: the exception's reason."""
+    def _reason(self) -> str:
+        """The reason, where the run and not the program has it: no arguments, no network."""
+        if self.ending.type in ("SystemExit", "IndexError") and re.search(r"\bargv\b|parse_args", self.text):
+            return "; it reads the command line: give its arguments after --"
         here = [r for r in self.refused if r.line and r.line == self.ending.line and r.kind != "write"]
         if self.ending.kind == "exception" and any(r.kind == "network" for r in here):
             return "; it has no network here: --network allows it"
@@ -150,6 +155,8 @@ _SENTENCES = {
     "exit": "{at} ends the program ({name}, code {code})",
     "exception": "{at} fails with {type}: {message}",
     "file": "{at} reads a file that is not there: {name}; put it there, or make the data in the file",
+    "folder": "{at} writes a file into a folder that is not there: {name}; make the folder first",
+    "program": "{at} starts a program that is not there: {name}",
     "module": "{at} needs a module that is not installed: {name}; install it, or give the Python that has it with --python",
     "input": "{at} asks for input, and there is nobody to answer; put the value into the file",
     "time": "it was still computing after {seconds:g} s{where}; if that loop never ends give it an end, else allow more with --limit",

@@ -17,7 +17,20 @@ from engine.text import clean
 
 LARGEST = 8 << 20
 """Bytes of a result."""
-KINDS = {"stopped", "end", "exit", "exception", "file", "module", "input", "time", "waiting", "memory"}
+KINDS = {
+    "stopped",
+    "end",
+    "exit",
+    "exception",
+    "file",
+    "folder",
+    "program",
+    "module",
+    "input",
+    "time",
+    "waiting",
+    "memory",
+}
 """The kinds of ending that a process can tell itself."""
 
 
@@ -54,13 +67,12 @@ def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
 def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace) -> Ending:
     frames = [_place(_mapping(frame), workplace) for frame in _list(said.get("frames"))[:40]]
     kind = str(said["kind"])
-    names = {"exit": "call", "file": "name", "module": "name", "exception": "name"}
     return Ending(
         kind=kind,
         line=_line(said.get("line")),
         message=workplace.at_home(_text(said.get("why" if kind == "stopped" else "message"), 2000)),
         type=_text(said.get("type"), 80),
-        name=workplace.at_home(_text(said.get(names.get(kind, "")), 2000)),
+        name=workplace.at_home(_text(said.get("call" if kind == "exit" else "name"), 2000)),
         code=_whole(said.get("code")),
         frames=tuple(frame for frame in frames if frame.line),
         shapes={_text(k): v for k, v in list(_mapping(said.get("shapes")).items())[:40]},

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.run.limits import Limits
+from engine.errors import InputError
 from tests.engine.doctor.run.launching import launch
 
 ROOT = Path(__file__).parents[4]
@@ -59,6 +60,20 @@ def is_running(process: int) -> bool:
             "file",
             "line 2 (np.loadtxt('no.txt')) reads a file that is not there: no.txt",
         ),
+        (
+            "open('no/out.txt', 'w')",
+            "folder",
+            "line 1 (open('no/out.txt', 'w')) writes a file into a folder that is not there",
+        ),
+        ("import subprocess\nsubprocess.run(['nosuch'])", "program", "starts a program that is not there: nosuch"),
+        ("import sys\nrate = float(sys.argv[1])", "exception", "give its arguments after --"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()",
+            "exit",
+            "(exit, code 2); it reads",
+        ),
+        ("import os\nos.kill(os.getppid(), 9)", "exception", "does not let a program end what it did not start"),
+        ("x = 1\ny = = 2", "exception", "line 2 (y = = 2) fails with SyntaxError"),
         ("raise RuntimeError('\\x1b[31m')", "exception", "RuntimeError: \N{SYMBOL FOR ESCAPE}[31m"),
         (
             "class E(Exception):\n    def __str__(self): raise self\nraise E",
@@ -108,6 +123,15 @@ def test_a_program_that_ends_in_some_way_ends_in_a_sentence(
     assert says in outcome.sentence()
     assert path.read_text() == text
     assert list(temporary.iterdir()) == []
+
+
+def test_a_full_disk_ends_a_program_and_no_room_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine" / "mine.py"
+    monkeypatch.setattr("engine.doctor.run.watching.ROOM", 1 << 60)
+    assert launch(path, "import time\ntime.sleep(100)").sentence() == "it was ended because it had filled the disk"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"^mine\.py could not be run: No such file or directory: .*; is there room"):
+        launch(path)
 
 
 def test_nothing_that_a_program_started_outlives_it(tmp_path: Path) -> None:

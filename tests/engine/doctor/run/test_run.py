@@ -142,6 +142,10 @@ def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
             from .nowhere import nothing
         except ImportError:
             nothing = None
+        try:
+            import rnn_tui
+        except ModuleNotFoundError as error:
+            print(error.name)
         print(DATA, open("input.txt").read(), nothing)
         open("nowhere.txt")
     """
@@ -153,9 +157,9 @@ def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
     assert "where input.txt lies" in outcome.note
     assert outcome.ending.kind == "file"
     assert outcome.ending.name == "nowhere.txt"
-    assert outcome.ending.line == 8
+    assert outcome.ending.line == 12
     assert outcome.is_condition
-    assert outcome.sentence().startswith('line 8 (open("nowhere.txt")) reads a file that is not there: nowhere.txt')
+    assert outcome.sentence().startswith('line 12 (open("nowhere.txt")) reads a file that is not there: nowhere.txt')
 
 
 def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,3 +329,15 @@ def test_limits_are_given_in_words() -> None:
     for text in ("", "0", "-1", "1e9", "8 TB", "1MB", "9" * 30, "nan", "60,\x1b"):
         with pytest.raises(InputError, match="seconds of computing, memory or both"):
             limits(text)
+
+
+def test_a_notebook_runs_in_its_own_folder_and_is_told_by_cells(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine" / "mine.ipynb", "{}")
+    written(tmp_path / "mine" / "data.txt", "7")
+    text = "x = open('data.txt').read()\ndisplay(x)\nget_ipython()\ny = 1\n"
+    wishes = Wishes(stand=tmp_path, runner="plain")
+    outcome = run(ProgramFile(path, text, (1, 4)), wishes, tmp_path / "record")
+    assert outcome.sentence() == "it ran to its end"
+    outcome = run(ProgramFile(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
+    assert outcome.where == "cell 2, line 2"
+    assert outcome.folder == str(tmp_path / "mine")
