@@ -54,7 +54,7 @@ class Confinement:
         if not self.job.get("network"):
             self.network_is_closed = close()
         sys.meta_path.insert(0, Windowless())
-        sys.meta_path.insert(0, Hidden(self.job.get("hidden", {})))
+        sys.meta_path.insert(0, Hidden(self.job["hidden"], self.users))
         sys.meta_path.append(self.stubs)
         self._ways_out()
         self.writes = Writes(self.job["inside"], self._refused)

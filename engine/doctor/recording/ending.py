@@ -31,10 +31,9 @@ def describe(error: BaseException, file: str, folders: Any, text: str = "", writ
     """How a run ended that this ended. `file` is the program, `folders` hold the user's other files, `text` is the program's text, and
     `written` the path that was last opened for writing.
 
-    `kind` is time, waiting, memory, exit, input, file, folder, program, module or exception;
-    `type` and `message` are the exception's; `frames` are the
-    traceback's places in the user's files, the outermost first, `line` is the last one in the program itself; `name` is the missing
-    file, module or name; `shapes` are those of what the last line uses, by its text.
+    `kind` is time, waiting, memory, exit, input, file, folder, program, module or exception; `type` and `message` are the exception's;
+    `frames` are the traceback's places in the user's files, the outermost first, `line` is the last one in the program itself; `name`
+    is the missing file, module or name; `shapes` are those of what the last line uses, by its text.
     """
     frames = _frames(error, file, tuple(folders))
     lines = [frame["line"] for frame in frames if frame["file"] == file]

@@ -8,7 +8,7 @@ JOB is a file of JSON:
     more           folders that are looked through last for modules
     user           folders whose files are the user's own
     inside         folders that it may change
-    hidden         packages that must not be found by name, with their folders
+    hidden         packages of the doctor's that must not be found by name
     mark           name and value of the environment variable that every process it starts must have
     network        whether it may use the network
     seconds        of computing; memory: bytes

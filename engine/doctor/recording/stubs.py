@@ -3,11 +3,14 @@
 A stub takes every call and does nothing. What is installed is used, with plots drawn to memory and `show` and `pause` doing nothing.
 """
 
+# The user may have a pathlib of his own.
+
 from __future__ import annotations
 
 import dis
 import importlib.abc
 import importlib.machinery
+import os.path
 import sys
 import types
 from collections.abc import Iterator
@@ -215,15 +218,21 @@ def found_by_others(own: Any, fullname: str, path: Any, target: Any) -> Any:
 
 
 class Hidden(importlib.abc.MetaPathFinder):
-    """Makes packages that lie in given folders unknown by name: what the doctor itself is made of is none of a program's."""
+    """Makes packages of the doctor's unknown by name, wherever it is installed; the user's own of the same names are found as ever."""
 
-    def __init__(self, folders: Any) -> None:
-        self.folders = {str(name): str(folder) for name, folder in dict(folders).items()}
+    def __init__(self, names: Any, users: Any) -> None:
+        self.names, self.users = frozenset(names), tuple(users)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """Nothing, or the module of that name that is not ours."""
-        folder = self.folders.get(fullname)
-        spec = found_by_others(self, fullname, path, target) if folder else None
-        if spec is not None and folder in (spec.submodule_search_locations or ()):
+        if fullname not in self.names:
+            return None
+        spec = found_by_others(self, fullname, path, target)
+        folders: Any = () if spec is None else spec.submodule_search_locations or ()
+        if any(self._is_ours(str(folder)) for folder in folders):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return spec
+
+    def _is_ours(self, folder: str) -> bool:
+        beside = os.path.dirname(folder)
+        return not folder.startswith(self.users) and os.path.isfile(f"{beside}/engine/doctor/__init__.py")

@@ -171,7 +171,6 @@ def _job(
     """The job as `recording/start.py` describes it."""
     record.mkdir(parents=True, exist_ok=True)
     file = workplace.there(program.file)
-    own = Path(__file__).resolve().parents[3]
     name = str(file) if place.package else os.path.relpath(file, workplace.there(stand))
     return {
         "file": str(file),
@@ -184,7 +183,7 @@ def _job(
         "more": [str(workplace.there(folder)) for folder in place.more],
         "user": [str(workplace.view)],
         "inside": [str(workplace.view), str(workplace.temporary), str(private), str(record.resolve())],
-        "hidden": {"engine": str(own / "engine"), "rnn_tui": str(own / "rnn_tui")},
+        "hidden": ["engine", "rnn_tui"],
         "mark": [MARK, str(workplace.base)],
         "network": wishes.network,
         "seconds": wishes.limits.seconds,
