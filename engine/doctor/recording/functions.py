@@ -1,0 +1,543 @@
+"""NumPy functions that are no ufuncs, and what is patched in the process because NumPy hands it to nobody."""
+
+import math
+
+import numpy as np
+
+from . import operations, scalars, traced
+from .codes import CODES
+from .operations import _deep, chosen, cumulative, dot, einsum, into, lost_function, matmul, reduce, result, store
+from .traced import PLAIN, Traced, as_traced, has_lineage, plain, reference, shadow_of, shadows, stripped, wrap
+
+_MOVING = [
+    "reshape",
+    "transpose",
+    "ravel",
+    "squeeze",
+    "expand_dims",
+    "swapaxes",
+    "moveaxis",
+    "rollaxis",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "dstack",
+    "column_stack",
+    "row_stack",
+    "split",
+    "array_split",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+    "roll",
+    "flip",
+    "flipud",
+    "fliplr",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "copy",
+    "diagonal",
+    "rot90",
+    "delete",
+    "append",
+    "resize",
+    "triu",
+    "tril",
+    "diag",
+    "diagflat",
+    "block",
+    "compress",
+    "extract",
+    "unstack",
+    "matrix_transpose",
+    "permute_dims",
+    "concat",
+]
+_GATHERING = ["repeat", "tile", "broadcast_to", "take", "take_along_axis", "broadcast_arrays", "choose"]
+_WITHOUT = [
+    "argmax",
+    "argmin",
+    "argsort",
+    "shape",
+    "size",
+    "ndim",
+    "any",
+    "all",
+    "array_equal",
+    "allclose",
+    "isclose",
+    "nonzero",
+    "flatnonzero",
+    "argwhere",
+    "array2string",
+    "array_repr",
+    "array_str",
+    "searchsorted",
+    "count_nonzero",
+    "result_type",
+    "min_scalar_type",
+    "can_cast",
+    "may_share_memory",
+    "shares_memory",
+    "iscomplexobj",
+    "isrealobj",
+    "array_equiv",
+    "histogram",
+    "bincount",
+    "digitize",
+    "lexsort",
+    "argpartition",
+    "isin",
+    "in1d",
+    "save",
+    "savetxt",
+    "savez",
+    "savez_compressed",
+    "iscomplex",
+    "isreal",
+    "common_type",
+    "isposinf",
+    "isneginf",
+    "nanargmax",
+    "nanargmin",
+    "unravel_index",
+    "ravel_multi_index",
+    "ix_",
+]
+TABLE = {}
+
+
+def function(called, inputs, options):
+    """`__array_function__` of everything traced."""
+    handler = TABLE.get(called)
+    if handler is None or not store().on:
+        if not store().on:
+            return called(*[_deep(x) for x in inputs], **{k: _deep(v) for k, v in options.items()})
+        return lost_function(called, inputs, options)
+    return handler(*inputs, **options)
+
+
+def _public(names):
+    return [getattr(np, n) for n in names if hasattr(np, n)]
+
+
+def _shadowed(value, shadow, gather):
+    if isinstance(value, (list, tuple)):
+        return type(value)([_shadowed(v, s, gather) for v, s in zip(value, shadow)])
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return value
+    shadow = np.asarray(shadow, np.int32)
+    if gather:
+        return wrap(value, *store().gathered(value, shadow))
+    return wrap(value, shadow, None)
+
+
+def _first(called, x, rest, options, gather):
+    """A movement of its first argument, an array or a list of arrays."""
+    value = called(stripped(x), *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k != "out"})
+    shadow = shadows(x) if type(x) in (list, tuple) else shadow_of(x)[0]
+    moved = called(
+        shadow, *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k not in ("out", "dtype")}
+    )
+    if not gather and type(x) is Traced and isinstance(value, PLAIN):
+        return traced.moved(x, value, moved)
+    return into(_shadowed(value, moved, gather), options.get("out"))
+
+
+def _register_moving(called, gather):
+    def handler(x, *rest, **options):
+        return _first(called, x, rest, options, gather)
+
+    TABLE[called] = handler
+
+
+for _called in _public(_MOVING):
+    _register_moving(_called, False)
+for _called in _public(_GATHERING):
+    _register_moving(_called, True)
+for _called in _public(_WITHOUT):
+    TABLE[_called] = (lambda f: lambda *a, **k: f(*[_deep(x) for x in a], **{i: _deep(j) for i, j in k.items()}))(
+        _called
+    )
+
+
+def row(name):
+    """Registers the handler of a NumPy function under its name, where this NumPy has it."""
+
+    def register(handler):
+        called = np
+        for part in name.split("."):
+            called = getattr(called, part, None)
+        if called is not None:
+            TABLE[called] = handler
+        return handler
+
+    return register
+
+
+for _name in ("sum", "mean", "prod"):
+    row(_name)(
+        (
+            lambda n: (
+                lambda a, axis=None, dtype=None, out=None, keepdims=False, **k: reduce(
+                    n, a, axis, _given(keepdims), dtype, out, **_set(k)
+                )
+            )
+        )(_name)
+    )
+for _name in ("max", "min"):
+    _handler = (
+        lambda n: (
+            lambda a, axis=None, out=None, keepdims=False, **k: chosen(n, a, axis, _given(keepdims), out, **_set(k))
+        )
+    )(_name)
+    row(_name)(_handler), row("a" + _name)(_handler)
+row("cumsum")(lambda a, axis=None, dtype=None, out=None: cumulative("cumsum", a, axis, dtype, out))
+row("cumprod")(lambda a, axis=None, dtype=None, out=None: cumulative("cumprod", a, axis, dtype, out))
+row("dot")(dot)
+row("matmul")(matmul)
+row("nansum")(
+    lambda a, axis=None, **k: reduce("sum", where(np.isnan(plain(a)), 0.0, a), axis, bool(k.get("keepdims", False)))
+)
+
+
+def _given(x):
+    return False if x is np._NoValue else x
+
+
+def _set(options):
+    return {k: v for k, v in options.items() if v is not None and v is not np._NoValue}
+
+
+@row("einsum")
+def _einsum(*operands, **options):
+    if isinstance(operands[0], str):
+        return einsum(*operands, **{k: v for k, v in options.items() if k == "out"})
+    return lost_function(np.einsum, operands, options)
+
+
+@row("outer")
+def _outer(a, b, out=None):
+    return into(einsum("i,j->ij", as_traced(a).reshape(-1), as_traced(b).reshape(-1)), out)
+
+
+@row("inner")
+def _inner(a, b):
+    a, b = as_traced(a), as_traced(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    return dot(a, b) if b.ndim == 1 else tensordot(a, b, ([-1], [-1]))
+
+
+@row("vdot")
+def _vdot(a, b):
+    return dot(as_traced(a).reshape(-1), as_traced(b).reshape(-1))
+
+
+@row("tensordot")
+def tensordot(a, b, axes=2):
+    a, b = as_traced(a), as_traced(b)
+    if isinstance(axes, (int, np.integer)):
+        axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
+    one, two = [[x] if isinstance(x, (int, np.integer)) else list(x) for x in axes]
+    one, two = [i % a.ndim for i in one], [j % b.ndim for j in two]
+    first, second = list("abcdefghij"[: a.ndim]), list("klmnopqrst"[: b.ndim])
+    for i, j in zip(one, two):
+        second[j] = first[i]
+    out = [c for i, c in enumerate(first) if i not in one] + [c for j, c in enumerate(second) if j not in two]
+    return einsum("{},{}->{}".format("".join(first), "".join(second), "".join(out)), a, b)
+
+
+@row("kron")
+def _kron(a, b):
+    a, b = as_traced(a), as_traced(b)
+    if a.ndim != 2 or b.ndim != 2:
+        return lost_function(np.kron, (a, b), {})
+    return einsum("ij,kl->ikjl", a, b).reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
+
+
+@row("trace")
+def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    return into(a.diagonal(offset, axis1, axis2).sum(-1), out)
+
+
+@row("where")
+def where(condition, *choices):
+    if not choices:
+        return np.where(plain(condition))
+    x, y = [_number_or_array(c) for c in choices]
+    value = np.where(plain(condition), _deep(x), _deep(y))
+    if value.dtype.kind != "f":
+        return value
+    mask = np.asarray(plain(condition), bool).astype(float)
+    return result(CODES["where"], value, [reference(mask if mask.ndim else float(mask)), reference(x), reference(y)])
+
+
+def _number_or_array(x):
+    return as_traced(x) if type(x) in (list, tuple) else x
+
+
+@row("clip")
+def clip(a, a_min=None, a_max=None, out=None, **options):
+    low, high = options.get("min", a_min), options.get("max", a_max)
+    made = a if type(a) is Traced or isinstance(a, scalars.Lineage) else as_traced(a)
+    for bound, choose in ((low, np.maximum), (high, np.minimum)):
+        if bound is not None and bound is not np._NoValue:
+            made = choose(made, bound)
+    return into(made, out)
+
+
+@row("var")
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
+    a, axis = as_traced(a), axis if not isinstance(axis, list) else tuple(axis)
+    centred = a - reduce("mean", a, axis, True)
+    count = a.size / max(1, centred.size // max(1, a.size) * np.size(np.sum(plain(a), axis=axis)))
+    return into(reduce("sum", centred * centred, axis, _given(keepdims)) / (count - ddof), out)
+
+
+@row("std")
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
+    return into(np.sqrt(var(a, axis, ddof=ddof, keepdims=keepdims)), out)
+
+
+@row("average")
+def _average(a, axis=None, weights=None, **options):
+    if weights is None:
+        return reduce("mean", a, axis)
+    return (
+        lost_function(np.average, (a,), {"axis": axis, "weights": weights})
+        if np.ndim(plain(weights)) != np.ndim(plain(a))
+        else (reduce("sum", as_traced(a) * weights, axis) / reduce("sum", as_traced(weights), axis))
+    )
+
+
+@row("ptp")
+def _ptp(a, axis=None, **options):
+    return chosen("max", a, axis) - chosen("min", a, axis)
+
+
+@row("linalg.norm")
+def _norm(x, ord=None, axis=None, keepdims=False):
+    x = as_traced(x)
+    if ord in (None, 2, "fro") and not (ord == 2 and x.ndim == 2 and axis is None):
+        return np.sqrt(reduce("sum", x * x, axis, keepdims))
+    if ord == 1 and (x.ndim == 1 or axis is not None):
+        return reduce("sum", np.abs(x), axis, keepdims)
+    return lost_function(np.linalg.norm, (x, ord, axis, keepdims), {})
+
+
+@row("diff")
+def _diff(a, n=1, axis=-1, **options):
+    for _ in range(n):
+        a = np.moveaxis(np.moveaxis(a, axis, 0)[1:] - np.moveaxis(a, axis, 0)[:-1], 0, axis)
+    return a
+
+
+@row("nan_to_num")
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    value = np.nan_to_num(plain(x), True, nan, posinf, neginf)
+    return x if np.array_equal(value, plain(x)) else where(np.isfinite(plain(x)), x, value)
+
+
+def _round(a, decimals=0, out=None):
+    value = np.round(_deep(a), decimals)
+    return into(result(CODES["constant_of"], value, [reference(a)]), out) if isinstance(value, np.ndarray) else value
+
+
+row("round")(_round), row("around")(_round)
+
+
+@row("pad")
+def _pad(array, pad_width, mode="constant", **options):
+    if mode != "constant" or any(k != "constant_values" for k in options):
+        return lost_function(np.pad, (array, pad_width, mode), options)
+    value = np.pad(plain(array), pad_width, mode, **options)
+    filled = store().constant(np.asarray(options.get("constant_values", 0.0)).reshape(-1)[0])
+    return wrap(value, np.pad(shadow_of(array)[0], pad_width, "constant", constant_values=filled), None)
+
+
+@row("insert")
+def _insert(arr, obj, values, axis=None):
+    value = np.insert(plain(arr), _deep(obj), _deep(values), axis)
+    given = shadow_of(_number_or_array(values))[0]
+    return wrap(value, np.insert(shadow_of(arr)[0], _deep(obj), given, axis), None)
+
+
+@row("append")
+def _append(arr, values, axis=None):
+    arr, values = as_traced(arr), as_traced(values)
+    return np.concatenate(
+        (arr.reshape(-1), values.reshape(-1)) if axis is None else (arr, values), 0 if axis is None else axis
+    )
+
+
+@row("sort")
+def _sort(a, axis=-1, kind=None, order=None, **options):
+    order_ = np.argsort(plain(a), axis=axis, kind="stable")
+    return np.take_along_axis(a, order_, axis) if axis is not None else _sort(a.reshape(-1))
+
+
+@row("take_along_axis")
+def _take_along_axis(arr, indices, axis=-1):
+    value = np.take_along_axis(plain(arr), plain(indices), axis)
+    return wrap(value, *store().gathered(value, np.take_along_axis(shadow_of(arr)[0], plain(indices), axis)))
+
+
+@row("copyto")
+def _copyto(dst, src, casting="same_kind", where=True):
+    if where is True:
+        dst[...] = src
+    else:
+        dst[plain(where)] = np.broadcast_to(src, dst.shape)[plain(where)] if np.ndim(plain(src)) else src
+
+
+@row("fill_diagonal")
+def _fill_diagonal(a, val, wrap=False):
+    index = np.arange(min(a.shape))
+    a[index, index] = val
+
+
+@row("put")
+def _put(a, ind, v, mode="raise"):
+    a.reshape(-1)[ind] = v
+
+
+def _like(name):
+    real = getattr(np, name)
+
+    def handler(a, *rest, **options):
+        value = real(plain(a), *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k != "subok"})
+        if value.dtype.kind != "f" or type(value) is not PLAIN:
+            return value
+        return wrap(value, *store().leaf(value))
+
+    TABLE[real] = handler
+
+
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    _like(_name)
+
+
+# What NumPy hands to nobody
+
+_array, _asarray = np.array, np.asarray
+
+
+def _new_array(real):
+    def made(x, *rest, **options):
+        if not has_lineage(x) or not store().on:
+            return real(x, *rest, **options)
+        if type(x) is Traced and real is not _array:
+            value = real(plain(x), *rest, **options)
+            return x if value.dtype == x.dtype else x.astype(value.dtype)
+        value = real(stripped(x), *rest, **options)
+        if value.dtype.kind != "f" or type(value) is not PLAIN:
+            return value
+        if type(x) is Traced and np.shares_memory(value, plain(x)):
+            return x.reshape(value.shape)
+        return wrap(value, np.array(_array(shadows(x)), np.int32).reshape(value.shape), None)
+
+    made.__name__ = real.__name__
+    made.__doc__ = real.__doc__
+    return made
+
+
+def _math(name, code):
+    real = getattr(math, name)
+
+    def one(x):
+        value = real(x)
+        if isinstance(x, scalars.Lineage):
+            return _python(code, value, (x,))
+        if type(x) is Traced and x.size == 1:
+            return _python(code, value, (x.item(),))
+        return value
+
+    one.__name__ = name
+    return one
+
+
+def _python(code, value, numbers):
+    """A Python float with lineage."""
+    if not store().on or type(value) is not float:
+        return value
+    references = [reference(n) for n in numbers]
+    start = store().fresh(_array(value))
+    store().operation(code, start, (), references)
+    return scalars.made(value, start)
+
+
+def _math_pow(x, y, real=math.pow):
+    value = real(x, y)
+    return _python(CODES["power"], value, (x, y)) if has_lineage([x, y]) else value
+
+
+def _math_log(x, *base, real=math.log):
+    value = real(x, *base)
+    if base or not isinstance(x, scalars.Lineage):
+        return value
+    return _python(CODES["log"], value, (x,))
+
+
+def _fsum(values, real=math.fsum):
+    values = list(values)
+    return scalars.as_float(sum(values)) if has_lineage(values) else real(values)
+
+
+def _shuffle(real):
+    def shuffle(x, *rest):
+        if type(x) is not Traced:
+            return real(x, *rest)
+        order = np.arange(len(x))
+        real(order, *rest)
+        value, shadow = _array(plain(x))[order], _array(shadow_of(x)[0])[order]
+        plain(x)[...] = value
+        x._s[...] = shadow
+        traced.written(x)
+        return None
+
+    return shuffle
+
+
+def cast(kind, *values, **options):
+    """`float(x)`, `np.float64(x)` and the like, keeping the lineage of a single number."""
+    if len(values) != 1 or options or not has_lineage(values[0]) or not isinstance(kind, type):
+        return kind(*values, **options)
+    x = values[0]
+    if kind is float and np.size(plain(x)) == 1:
+        return scalars.as_float(x if isinstance(x, scalars.Lineage) else x.reshape(-1)[0])
+    if issubclass(kind, np.floating):
+        if isinstance(x, scalars.Lineage):
+            return scalars.made(kind(x._plain()), x._i)
+        return x.astype(kind)
+    return kind(*values)
+
+
+def install():
+    """Puts the hooks and patches in place, once in a process."""
+    traced.HOOKS.update(ufunc=operations.ufunc, function=function)
+    scalars.HOOKS.update(ufunc=operations.ufunc, function=function, store=store)
+    for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfarray"):
+        if hasattr(np, name):
+            setattr(np, name, _new_array(getattr(np, name)))
+    for name, code in (
+        ("exp", "exp"),
+        ("tanh", "tanh"),
+        ("sqrt", "sqrt"),
+        ("sin", "sin"),
+        ("cos", "cos"),
+        ("log2", "log2"),
+        ("log10", "log10"),
+        ("log1p", "log1p"),
+        ("expm1", "expm1"),
+        ("fabs", "absolute"),
+        ("atan", "arctan"),
+        ("sinh", "sinh"),
+        ("cosh", "cosh"),
+        ("erf", "erf"),
+    ):
+        setattr(math, name, _math(name, CODES[code]))
+    math.pow, math.log, math.fsum = _math_pow, _math_log, _fsum
+    np.random.shuffle = _shuffle(np.random.shuffle)

@@ -1,0 +1,245 @@
+"""A user's source, rewritten so that arrays become traced where they first appear, and that it is known what is assigned where.
+
+The program does what it did; each place that is watched is a site: its file, line, kind and text.
+
+Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an array handed to a call
+that stands alone, which may have written into it).
+"""
+
+import ast
+import builtins
+
+EVENT, LEAF, CAST, AFTER, BASE, KEY = (
+    "__rt_event__",
+    "__rt_leaf__",
+    "__rt_cast__",
+    "__rt_after__",
+    "_rt_base_",
+    "_rt_key_",
+)
+_CASTS = {"float", "float64", "float32", "float_", "double", "single", "longdouble"}
+_NOTHING_NEW = {
+    "len",
+    "range",
+    "print",
+    "isinstance",
+    "enumerate",
+    "zip",
+    "int",
+    "str",
+    "bool",
+    "super",
+    "type",
+    "id",
+    "hasattr",
+    "getattr",
+    "setattr",
+    "dict",
+    "set",
+    "repr",
+    "sorted",
+    "reversed",
+    "open",
+    "iter",
+    "next",
+    "locals",
+    "globals",
+    "vars",
+    "input",
+    "format",
+    "dir",
+    "chr",
+    "ord",
+    "callable",
+    "issubclass",
+    "property",
+    "staticmethod",
+    "classmethod",
+    "map",
+    "filter",
+    "any",
+    "all",
+}
+
+
+class WatchedSite:
+    __slots__ = ("file", "function", "kind", "line", "names", "target", "text", "value")
+
+    def __init__(self, file, line, kind, target, function, text, names, value):
+        self.file, self.line, self.kind, self.target = file, line, kind, target
+        self.function, self.text, self.names, self.value = function, text, names, value
+
+    def row(self):
+        return [self.file, self.line, self.kind, self.target, self.function, self.text, self.names, self.value]
+
+
+class Rewriter(ast.NodeTransformer):
+    """Rewrites one module. `sites` is shared by all modules of a run."""
+
+    def __init__(self, text, file, sites):
+        self.lines = text.splitlines()
+        self.text = text
+        self.file = file
+        self.sites = sites
+        self.functions = []
+        self.temporary = 0
+
+    # Helpers
+
+    def segment(self, node):
+        if hasattr(ast, "unparse"):
+            return ast.unparse(node)
+        return ast.get_source_segment(self.text, node) or ""
+
+    def site(self, node, kind, target, names=(), value=None):
+        line = self.lines[node.lineno - 1].strip() if node.lineno <= len(self.lines) else ""
+        text = "" if value is None else self.segment(value)
+        self.sites.append(
+            WatchedSite(self.file, node.lineno, kind, target, ".".join(self.functions), line, list(names), text)
+        )
+        return ast.Constant(len(self.sites) - 1, kind=None)
+
+    def call(self, name, arguments, where):
+        made = ast.Call(ast.Name(name, ast.Load()), arguments, [])
+        return ast.copy_location(made, where)
+
+    def event(self, value, kind, target, node, names=()):
+        number = self.site(node, kind, target, names, value)
+        return self.call(EVENT, [self.visit(value), number], value)
+
+    # Statements
+
+    def visit_FunctionDef(self, node):
+        self.functions.append(node.name)
+        self.generic_visit(node)
+        self.functions.pop()
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_ClassDef = visit_FunctionDef
+
+    def visit_Assign(self, node):
+        target = node.targets[-1]
+        names = [self.segment(e) for e in target.elts] if isinstance(target, (ast.Tuple, ast.List)) else ()
+        if names and isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(names):
+            elements = [self.event(v, "assign", n, node) for v, n in zip(node.value.elts, names)]
+            node.value = ast.copy_location(ast.Tuple(elements, ast.Load()), node.value)
+        else:
+            node.value = self.event(node.value, "assign", self.segment(target), node, names)
+        node.targets = [self.visit(t) for t in node.targets]
+        return node
+
+    def visit_AnnAssign(self, node):
+        if node.value is not None:
+            node.value = self.event(node.value, "assign", self.segment(node.target), node)
+        return node
+
+    def visit_AugAssign(self, node):
+        text = self.segment(node.target)
+        before = []
+        if isinstance(node.target, (ast.Subscript, ast.Attribute)):
+            before = self.hoisted(node.target)
+        value = self.event(node.value, "increment", text, node)
+        node.value = value
+        read = self.reading(node.target)
+        after = ast.Expr(self.call(AFTER, [read, self.site(node, "step", text)], node))
+        return [*before, node, ast.copy_location(after, node)]
+
+    def hoisted(self, target):
+        """The parts of a target that may not be evaluated twice get names of their own."""
+        before = []
+        self.temporary += 1
+        parts = [("value", BASE)] + ([("slice", KEY)] if isinstance(target, ast.Subscript) else [])
+        for field, prefix in parts:
+            part = getattr(target, field)
+            if field == "slice" and not isinstance(part, (ast.Call, ast.Tuple, ast.BinOp, ast.Subscript)):
+                part = part.value if type(part).__name__ == "Index" and isinstance(part.value, ast.Call) else None
+            if part is None or not any(isinstance(n, ast.Call) for n in ast.walk(part)):
+                continue
+            if any(isinstance(n, ast.Slice) for n in ast.walk(part)):
+                continue
+            name = "%s%d" % (prefix, self.temporary)
+            made = ast.Assign([ast.Name(name, ast.Store())], self.visit(part), lineno=target.lineno)
+            before.append(ast.copy_location(made, target))
+            replacement = ast.copy_location(ast.Name(name, ast.Load()), part)
+            setattr(target, field, replacement)
+        return before
+
+    def reading(self, target):
+        """The same target, read."""
+        copied = ast.parse(self.segment(target), mode="eval").body
+        for inner in ast.walk(copied):
+            ast.copy_location(inner, target)
+        return copied
+
+    def visit_Expr(self, node):
+        value = node.value
+        if not isinstance(value, ast.Call):
+            self.generic_visit(node)
+            return node
+        if (
+            isinstance(value.func, ast.Attribute)
+            and value.func.attr in ("append", "insert", "appendleft")
+            and value.args
+        ):
+            *others, last = value.args
+            value.args = [
+                *[self.visit(o) for o in others],
+                self.event(last, "append", self.segment(value.func.value), node),
+            ]
+            return node
+        first = next((a for a in value.args if isinstance(a, (ast.Name, ast.Attribute, ast.Subscript))), None)
+        if first is None or any(isinstance(n, (ast.Call, ast.Starred)) for n in ast.walk(first)):
+            self.generic_visit(node)
+            return node
+        text, read = self.segment(first), self.reading(first)
+        name = value.func.id if isinstance(value.func, ast.Name) else getattr(value.func, "attr", "")
+        self.generic_visit(node)
+        if name in _NOTHING_NEW:
+            return node
+        after = ast.Expr(self.call(AFTER, [read, self.site(node, "argument", text)], node))
+        return [node, ast.copy_location(after, node)]
+
+    def visit_Return(self, node):
+        if node.value is None:
+            return node
+        names = [self.segment(e) for e in node.value.elts] if isinstance(node.value, ast.Tuple) else ()
+        node.value = self.event(node.value, "return", "" if names else self.segment(node.value), node, names)
+        return node
+
+    # Expressions
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        function = node.func
+        name = (
+            function.id
+            if isinstance(function, ast.Name)
+            else function.attr
+            if isinstance(function, ast.Attribute)
+            else ""
+        )
+        if name in _CASTS and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred) and not node.keywords:
+            return self.call(CAST, [function, node.args[0]], node)
+        if name in _NOTHING_NEW and isinstance(function, ast.Name) and hasattr(builtins, name):
+            return node
+        return self.call(LEAF, [node], node)
+
+    def visit_JoinedStr(self, node):
+        return node
+
+
+def rewritten(text, file, sites, tree=None):
+    """The rewritten tree of a module."""
+    tree = ast.parse(text, file) if tree is None else tree
+    head, body = [], tree.body
+    while body and (
+        (isinstance(body[0], ast.ImportFrom) and body[0].module == "__future__")
+        or (isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant))
+    ):
+        head.append(body[0])
+        body = body[1:]
+    tree.body = body
+    tree = Rewriter(text, file, sites).visit(tree)
+    tree.body = head + tree.body
+    return ast.fix_missing_locations(tree)

@@ -1,0 +1,31 @@
+"""Writes a record into a folder: `pool` (float64), `ops`, `refs`, `events`, `leaves` (int32) and `record.json`."""
+
+import json
+import os
+
+import numpy as np
+
+VERSION = 1
+
+
+def save(folder, store, sites, lines, outcome):
+    """`lines` the (file, line) of every line number in the streams, `outcome` how the run ended."""
+    store.flush()
+    store.pool.flush()
+    for name, numbers in (("ops", store.ops), ("events", store.events), ("leaves", store.leaves)):
+        with open(os.path.join(folder, name), "wb") as file:
+            numbers.tofile(file)
+    with open(os.path.join(folder, "refs"), "wb") as file:
+        for kept in store.refs:
+            file.write(np.ascontiguousarray(kept).tobytes())
+    content = {
+        "version": VERSION,
+        "numbers": store.n,
+        "operations": store.count,
+        "lines": [list(x) for x in lines],
+        "sites": [s.row() for s in sites],
+        "lost": [[what, line, count] for (what, line), count in store.lost.items()],
+        "outcome": outcome,
+    }
+    with open(os.path.join(folder, "record.json"), "w") as file:
+        json.dump(content, file)

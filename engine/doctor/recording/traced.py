@@ -1,0 +1,397 @@
+"""A traced array: a NumPy array that carries, in a shadow array of the same shape, the id of each of its numbers.
+
+It must pass for a plain array everywhere. What moves numbers is done by the same call on the shadow.
+"""
+
+import numpy as np
+
+from . import scalars
+from .store import Root
+
+STORE = [None]
+PLAIN = np.ndarray
+_get = np.ndarray.__getitem__
+_set = np.ndarray.__setitem__
+
+
+def store():
+    return STORE[0]
+
+
+class Traced(np.ndarray):
+    """`_s` the shadow (int32), `_root` what all views of one result share; None where the lineage is unknown."""
+
+    _s = None
+    _root = None
+    __array_priority__ = 20.0
+
+    def __getitem__(self, key):
+        value = _get(self, _key(key))
+        shadow = self._s
+        if shadow is None:
+            return unknown(value)
+        moved = shadow[_key(key)]
+        if type(value) is Traced:
+            if moved.base is not None:
+                value._s = moved
+                value._root = self._root
+                return value
+            if value.size:
+                value._s, value._root = STORE[0].gathered(value, moved)
+            else:
+                value._s, value._root = moved, None
+            return value
+        return scalars.made(value, int(moved))
+
+    def __setitem__(self, key, value):
+        key = _key(key)
+        if self._s is None:
+            adopt(self)
+        if isinstance(value, (list, tuple)):
+            value = as_traced(value)
+        kind = type(value)
+        ids = None
+        if kind is Traced:
+            if value._s is None:
+                adopt(value)
+            ids = value._s
+        elif isinstance(value, scalars.Lineage):
+            ids = value._i
+        elif not isinstance(value, np.ndarray) or value.ndim == 0:
+            ids = STORE[0].constant(value)
+        else:
+            ids = STORE[0].leaf(np.asarray(value))[0]
+        _set(self, key, value.view(PLAIN) if kind is Traced else value)
+        self._s[key] = ids
+        written(self)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __array_ufunc__(self, function, method, *inputs, **options):
+        return HOOKS["ufunc"](function, method, inputs, options)
+
+    def __array_function__(self, function, types, inputs, options):
+        return HOOKS["function"](function, inputs, options)
+
+    def __repr__(self):
+        return repr(self.view(PLAIN))
+
+    def __str__(self):
+        return str(self.view(PLAIN))
+
+    def __format__(self, how):
+        return format(self.view(PLAIN), how)
+
+    def __reduce__(self):
+        return self.view(PLAIN).__reduce__()
+
+    def __reduce_ex__(self, protocol):
+        return self.view(PLAIN).__reduce_ex__(protocol)
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __float__(self):
+        return float(self.view(PLAIN))
+
+    def __bool__(self):
+        return bool(self.view(PLAIN))
+
+    __hash__ = None
+
+    # Movement
+
+    @property
+    def T(self):
+        return moved(self, self.view(PLAIN).T, None if self._s is None else self._s.T)
+
+    @property
+    def flat(self):
+        return self.ravel() if self.flags.c_contiguous else self.view(PLAIN).flat
+
+    @flat.setter
+    def flat(self, value):
+        self.reshape(-1)[...] = value
+
+    @property
+    def real(self):
+        return self
+
+    def item(self, *key):
+        if key:
+            one = (
+                self[key[0] if len(key) == 1 and isinstance(key[0], tuple) else key]
+                if len(key) > 1 or self.ndim == 1
+                else self.ravel()[key[0]]
+            )
+        elif self.size == 1:
+            one = self.reshape(-1)[0]
+        else:
+            return self.view(PLAIN).item()
+        return scalars.as_float(one)
+
+    def tolist(self):
+        if self.ndim == 0:
+            return self.item()
+        if self.ndim == 1:
+            return [scalars.as_float(x) for x in self]
+        return [row.tolist() for row in self]
+
+    def astype(self, dtype, *rest, **options):
+        value = self.view(PLAIN).astype(dtype, *rest, **options)
+        if value.dtype.kind != "f" or self._s is None:
+            return value
+        return wrap(value, np.array(self._s), None)
+
+    def fill(self, value):
+        self[...] = value
+
+    def view(self, *kind, **options):
+        if not kind and not options:
+            return moved(self, _view(self, PLAIN), self._s)
+        value = _view(self, *kind, **options)
+        if type(value) is Traced:
+            value._s = self._s if value.shape == self.shape and value.dtype == self.dtype else None
+            value._root = self._root
+        return value
+
+    def resize(self, *shape, **options):
+        raise ValueError("cannot resize an array that references or is referenced by another array in this way.")
+
+    def sort(self, axis=-1, **options):
+        self[...] = np.sort(self, axis=axis)
+
+
+_view = np.ndarray.view
+HOOKS = {}
+
+
+def _key(key):
+    """An index without lineage: traced arrays in it are plain."""
+    kind = type(key)
+    if kind is Traced:
+        return _view(key, PLAIN)
+    if kind is tuple:
+        for part in key:
+            if type(part) is Traced or type(part) is list:
+                return tuple([_key(part) for part in key])
+    elif kind is list:
+        return [_key(part) for part in key]
+    return key
+
+
+def written(array):
+    """Something was written into this array: what was known of its ids as a whole is known no more."""
+    root = array._root
+    if root is not None:
+        root.clean = False
+        root.version += 1
+
+
+def adopt(array):
+    """Ids for an array whose lineage is unknown."""
+    array._s, array._root = STORE[0].leaf(_view(array, PLAIN))
+
+
+def unknown(value):
+    if type(value) is Traced:
+        if value.dtype.kind != "f":
+            return _view(value, PLAIN)
+        adopt(value)
+    return value
+
+
+def wrap(value, shadow, root):
+    """`value` (a plain array or a NumPy number) with this shadow."""
+    if not isinstance(value, np.ndarray):
+        return scalars.made(value, int(shadow))
+    out = _view(value, Traced)
+    out._s = shadow
+    out._root = Root(shadow, False) if root is None else root
+    return out
+
+
+def moved(source, value, shadow):
+    """The result of a movement: a view shares the root, a copy has none."""
+    if shadow is None or value.dtype.kind != "f":
+        return value if shadow is not None else unknown(_view(value, Traced))
+    if not isinstance(value, np.ndarray):
+        return scalars.made(value, int(shadow))
+    root = source._root
+    if root is not None and shadow.base is not root.owner and shadow is not root.owner:
+        root = Root(shadow, False)
+    out = _view(value, Traced)
+    out._s = shadow
+    out._root = root
+    return out
+
+
+def plain(x):
+    return _view(x, PLAIN) if type(x) is Traced else x
+
+
+def shadow_of(x):
+    """(shadow, root) of anything that takes part in arithmetic, as an int32 array."""
+    kind = type(x)
+    if kind is Traced:
+        if x._s is None:
+            adopt(x)
+        return x._s, x._root
+    if isinstance(x, scalars.Lineage):
+        return np.array(x._i, np.int32), None
+    if isinstance(x, np.ndarray) and x.ndim:
+        return STORE[0].leaf(x)
+    return np.array(STORE[0].constant(x), np.int32), None
+
+
+def reference(x, read=True):
+    """The reference of an operand (`read`), or of what is only looked at; see `store`."""
+    kind = type(x)
+    if kind is Traced:
+        if x._s is None:
+            adopt(x)
+        root = x._root
+        if root is None:
+            return STORE[0].reference(x._s, None)
+        if read and (root.stepped or (root.leaf and root.first == 0)):
+            STORE[0].updates.read(root, x.shape)
+        if root.clean:
+            return STORE[0].reference(x._s, root)
+        cached = x.__dict__.get("_kept")
+        if cached is not None and cached[0] == root.version:
+            return cached[1]
+        made = STORE[0].reference(x._s, root)
+        x._kept = (root.version, made)
+        return made
+    if isinstance(x, scalars.Lineage):
+        return (0, x._i, 0)
+    if isinstance(x, np.ndarray) and x.ndim:
+        shadow, root = STORE[0].leaf(x)
+        return STORE[0].reference(shadow, root)
+    return (0, STORE[0].constant(x), 0)
+
+
+def has_lineage(x, depth=0):
+    if type(x) is Traced or isinstance(x, scalars.Lineage):
+        return True
+    if depth < 6 and type(x) in (list, tuple):
+        return any(has_lineage(i, depth + 1) for i in x)
+    return False
+
+
+def stripped(x):
+    """A structure of lists and tuples with plain arrays in it."""
+    kind = type(x)
+    if kind is Traced:
+        return _view(x, PLAIN)
+    if kind is list or kind is tuple:
+        return kind([stripped(i) for i in x])
+    return x
+
+
+def shadows(x):
+    """The same structure with the shadows in the place of the arrays."""
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return kind([shadows(i) for i in x])
+    return shadow_of(x)[0]
+
+
+def as_traced(x, dtype=None):
+    """An array made of a structure in which there are traced numbers."""
+    value = np_array(stripped(x)) if dtype is None else np_array(stripped(x), dtype)
+    if value.dtype.kind != "f":
+        return value
+    if type(x) is Traced:
+        return x if value.dtype == x.dtype else x.astype(value.dtype)
+    if not has_lineage(x):
+        shadow, root = STORE[0].leaf(value)
+        return wrap(value, shadow, root)
+    return wrap(value, np.array(np_array(shadows(x)), np.int32).reshape(value.shape), None)
+
+
+np_array = np.array
+
+
+def _moving(name):
+    method, original = getattr(np.ndarray, name), getattr(np.ndarray, name)
+
+    def move(self, *rest, **options):
+        rest = tuple([plain(x) for x in rest])
+        value = method(_view(self, PLAIN), *rest, **options)
+        if self._s is None:
+            return unknown(_view(value, Traced)) if isinstance(value, np.ndarray) else value
+        return moved(self, value, original(self._s, *rest, **options))
+
+    move.__name__ = name
+    return move
+
+
+for _name in ("reshape", "transpose", "ravel", "flatten", "copy", "squeeze", "swapaxes", "diagonal"):
+    setattr(Traced, _name, _moving(_name))
+
+
+def _by_function(name):
+    function = getattr(np, name)
+
+    def method(self, *rest, **options):
+        return HOOKS["function"](function, (self, *rest), options)
+
+    method.__name__ = name
+    return method
+
+
+for _name in (
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "prod",
+    "var",
+    "std",
+    "cumsum",
+    "cumprod",
+    "dot",
+    "take",
+    "repeat",
+    "clip",
+    "trace",
+    "round",
+    "compress",
+    "ptp",
+):
+    if hasattr(np, _name):
+        setattr(Traced, _name, _by_function(_name))
+
+
+def _without(name):
+    method = getattr(np.ndarray, name)
+
+    def call(self, *rest, **options):
+        return method(_view(self, PLAIN), *[plain(x) for x in rest], **options)
+
+    call.__name__ = name
+    return call
+
+
+for _name in (
+    "argmax",
+    "argmin",
+    "any",
+    "all",
+    "argsort",
+    "nonzero",
+    "searchsorted",
+    "argpartition",
+    "tobytes",
+    "dump",
+    "dumps",
+    "tofile",
+):
+    setattr(Traced, _name, _without(_name))

@@ -1,0 +1,39 @@
+"""Where a run may stop: weights were stepped once, and the program has come round to the line on which they were read first.
+
+An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It has come round when it
+is read again where it was read first. Two arrays of different shapes must have come round, so that a state that is added to is not taken for a
+weight; an array that was added to before it was ever read is an accumulator, and does not count.
+"""
+
+from .store import Stop
+
+ALONE = 64
+"""After so many rounds of one shape alone a run ends too."""
+
+
+class UpdateWatch:
+    """Told of every array that is read and of every one that is stepped."""
+
+    def __init__(self, line, stops=True):
+        self.line = line
+        self.stops = stops
+        self.shapes = {}
+
+    def read(self, root, shape):
+        """An array takes part in an operation. Only called for leaves that were never read, and for what was stepped."""
+        if root.first == 0:
+            if root.leaf:
+                root.first = self.line(3)
+            return
+        if root.stepped and self.stops and self.line(3) == root.first:
+            root.stepped = False
+            self.shapes[shape] = self.shapes.get(shape, 0) + 1
+            if len(self.shapes) > 1 or self.shapes[shape] > ALONE:
+                raise Stop()
+
+    def step(self, old, new):
+        """`new` (the same one where it was written in place) is `old` with something added."""
+        if old.first == 0:
+            old.leaf = old.leaf and new is not old
+        elif old.first > 0:
+            new.first, new.stepped = old.first, True

@@ -1,0 +1,101 @@
+"""What the rewritten code calls: leaves and events."""
+
+import numpy as np
+
+from . import scalars, traced
+from .traced import Traced, wrap
+
+LARGEST = 4000000
+LONGEST = 20000
+_PLAIN = np.ndarray
+_FLOATS = (np.float64, np.float32)
+
+
+class ValueWatch:
+    """Makes leaves of plain arrays and records what is assigned. `sites` is the list of the rewritten modules."""
+
+    def __init__(self, store, sites, limit):
+        self.store = store
+        self.sites = sites
+        self.limit = limit
+        self.count = 0
+
+    def leaf(self, value):
+        """A plain array, a float or a list of them: traced from here on. Lists are changed in place."""
+        kind = type(value)
+        if kind is _PLAIN:
+            if value.dtype.kind == "f" and value.size <= LARGEST and self.store.on:
+                shadow, root = self.store.leaf(value)
+                return wrap(value, shadow, root)
+            return value
+        if kind is Traced or not self.store.on:
+            return value
+        if kind is float or kind in _FLOATS:
+            made = scalars.made(value, self.store.fresh(np.array(value)))
+            self.store.leaves.extend((made._i, 1, self.store.line()))
+            return made
+        if kind is list:
+            self.inside(value, 0)
+        elif kind is tuple and any(type(i) in (_PLAIN, float, list) or type(i) in _FLOATS for i in value):
+            return tuple([self.leaf(i) for i in value])
+        elif kind is dict and len(value) <= 256:
+            for key, item in value.items():
+                if type(item) is _PLAIN and item.dtype.kind == "f":
+                    value[key] = self.leaf(item)
+                elif type(item) is list or type(item) is dict:
+                    self.leaf(item)
+        return value
+
+    def inside(self, items, depth):
+        if not items or len(items) > LONGEST or depth > 3:
+            return
+        kind = type(items[-1])
+        if kind in (_PLAIN, list, float, dict, tuple) or kind in _FLOATS:
+            for k, item in enumerate(items):
+                kind = type(item)
+                if kind is list:
+                    self.inside(item, depth + 1)
+                elif kind in (_PLAIN, float, dict) or kind in _FLOATS:
+                    items[k] = self.leaf(item)
+
+    def event(self, value, number):
+        """What is assigned, returned or appended at a site."""
+        if not self.store.on:
+            return value
+        value = self.leaf(value)
+        kind = type(value)
+        if kind is Traced or isinstance(value, scalars.Lineage):
+            self.keep(number, 0, value)
+        elif kind is tuple or kind is list:
+            self.several(number, value)
+        elif kind is dict and len(value) <= 256 and self.sites[number].kind == "return":
+            self.several(number, list(value.values()))
+        return value
+
+    def several(self, number, values):
+        if len(values) <= 64:
+            for part, item in enumerate(values):
+                if type(item) is Traced or isinstance(item, scalars.Lineage):
+                    self.keep(number, part + 1, item)
+                elif type(item) in (tuple, list) and len(item) <= 64 and self.sites[number].kind == "return":
+                    for one in item:
+                        if type(one) is Traced:
+                            self.keep(number, part + 1, one)
+                elif type(item) is dict and len(item) <= 64 and self.sites[number].kind == "return":
+                    for one in item.values():
+                        if type(one) is Traced:
+                            self.keep(number, part + 1, one)
+
+    def keep(self, number, part, value):
+        if self.count >= self.limit:
+            from .store import Full
+
+            self.store.on = False
+            raise Full()
+        self.count += 1
+        self.store.event(number, part, traced.reference(value, False))
+
+    def after(self, value, number):
+        """What is there after a statement that may have written into it."""
+        if self.store.on and (type(value) is Traced or isinstance(value, scalars.Lineage)):
+            self.keep(number, 0, value)
