@@ -131,7 +131,9 @@ def _into(function, code, inputs, bare, options):
     if type(target) is not Traced:
         target = target.view(Traced)  # a plain array that takes part from now on, under the name it is bound to anew
     shadow, root = (
-        store().made(code, np.asarray(value), references) if code is not None else (shadow_of(inputs[0])[0], None)
+        store().made(code, np.asarray(value), references, (1,) if stepped else ())
+        if code is not None
+        else (shadow_of(inputs[0])[0], None)
     )
     if target is not out or target._s is None:
         target._s, target._root = shadow, root

@@ -25,6 +25,8 @@ def save(folder, store, sites, lines, outcome):
         "lines": [list(x) for x in lines],
         "sites": [s.row() for s in sites],
         "lost": [[what, line, count] for (what, line), count in store.lost.items()],
+        "names": list(store.names),
+        "rounds": list(store.rounds),
         "outcome": outcome,
     }
     with open(os.path.join(folder, "record.json"), "w") as file:

@@ -63,6 +63,8 @@ class Store:
         self.on = True
         self.count = 0
         self.updates = None
+        self.names = {}
+        self.rounds = []
 
     def fresh(self, value):
         """The first of the ids of a new array; its values go to the pool."""
@@ -145,6 +147,10 @@ class Store:
     def gathered(self, value, shadow):
         """A copy in which a number may stand several times: each place is a number of its own."""
         return self.made(GATHER, value, [self.reference(shadow, None)])
+
+    def named(self, name):
+        """The part of an event whose value has a name of its own, as the entry of a dict has: below 0."""
+        return self.names.setdefault(name, -1 - len(self.names))
 
     def event(self, site, part, reference):
         self.events.extend((site, part, self.n))

@@ -2,7 +2,7 @@
 
 An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It has come round when it
 is read again where it was read first. Two arrays of different shapes must have come round, so that a state that is added to is not taken for a
-weight; an array that was added to before it was ever read is an accumulator, and does not count.
+weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever read is an accumulator, and does not count.
 """
 
 from .store import Stop
@@ -14,8 +14,9 @@ ALONE = 64
 class UpdateWatch:
     """Told of every array that is read and of every one that is stepped."""
 
-    def __init__(self, line, stops=True):
-        self.line = line
+    def __init__(self, store, stops=True):
+        self.store = store
+        self.line = store.line
         self.stops = stops
         self.shapes = {}
 
@@ -27,8 +28,9 @@ class UpdateWatch:
             return
         if root.stepped and self.stops and self.line(3) == root.first:
             root.stepped = False
+            self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
-            if len(self.shapes) > 1 or self.shapes[shape] > ALONE:
+            if len(self.shapes) > 1 or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 raise Stop()
 
     def step(self, old, new):
@@ -37,3 +39,10 @@ class UpdateWatch:
             old.leaf = old.leaf and new is not old
         elif old.first > 0:
             new.first, new.stepped = old.first, True
+
+
+def _size(shape):
+    size = 1
+    for n in shape:
+        size *= n
+    return size

@@ -68,23 +68,30 @@ class ValueWatch:
             self.keep(number, 0, value)
         elif kind is tuple or kind is list:
             self.several(number, value)
-        elif kind is dict and len(value) <= 256 and self.sites[number].kind == "return":
-            self.several(number, list(value.values()))
+        elif kind is dict and len(value) <= 256:
+            self.entries(number, value)
         return value
 
+    def entries(self, number, value):
+        site = self.sites[number]
+        target = site.target if site.kind == "assign" else ""
+        for key, item in value.items():
+            if type(item) is Traced or isinstance(item, scalars.Lineage):
+                self.keep(number, self.store.named("%s[%.40r]" % (target, key)), item)
+
     def several(self, number, values):
-        if len(values) <= 64:
-            for part, item in enumerate(values):
-                if type(item) is Traced or isinstance(item, scalars.Lineage):
-                    self.keep(number, part + 1, item)
-                elif type(item) in (tuple, list) and len(item) <= 64 and self.sites[number].kind == "return":
-                    for one in item:
-                        if type(one) is Traced:
-                            self.keep(number, part + 1, one)
-                elif type(item) is dict and len(item) <= 64 and self.sites[number].kind == "return":
-                    for one in item.values():
-                        if type(one) is Traced:
-                            self.keep(number, part + 1, one)
+        """The entries of a tuple or list, and of those in it where they are returned."""
+        if len(values) > 64:
+            return
+        site = self.sites[number]
+        for part, item in enumerate(values):
+            if type(item) is Traced or isinstance(item, scalars.Lineage):
+                self.keep(number, part + 1, item)
+            elif site.kind == "return" and type(item) in (tuple, list, dict) and len(item) <= 64:
+                name = site.names[part] if part < len(site.names) else "%s[%d]" % (site.target, part)
+                for key, one in item.items() if type(item) is dict else enumerate(item):
+                    if type(one) is Traced or isinstance(one, scalars.Lineage):
+                        self.keep(number, self.store.named("%s[%.40r]" % (name, key)), one)
 
     def keep(self, number, part, value):
         if self.count >= self.limit:

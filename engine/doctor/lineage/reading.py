@@ -1,0 +1,284 @@
+"""A record of a run, read and checked: it was written in the process of the user's program, so nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.text import clean
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int32]
+
+VERSION = 1
+LARGEST_TEXT = 1 << 26
+MOST_AXES = 32
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedArray:
+    """Which numbers an array was made of: a strided view of ids that follow one another (`strides`), or ids kept one by one (`kept`)."""
+
+    shape: tuple[int, ...]
+    base: int = 0
+    strides: tuple[int, ...] = ()
+    kept: Ids | None = None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def ids(self) -> Ids:
+        """The ids, in the array's shape."""
+        if self.kept is not None:
+            return self.kept
+        out = np.full(self.shape, self.base, np.int32)
+        for axis, (length, stride) in enumerate(zip(self.shape, self.strides, strict=True)):
+            along = np.arange(length, dtype=np.int32) * stride
+            out += along.reshape((length,) + (1,) * (len(self.shape) - axis - 1))
+        return out
+
+    def of(self, numbers: Floats) -> Floats:
+        """The array's values out of a pool: a view where the ids follow one another. Not to be written into."""
+        if self.kept is not None:
+            return numbers[self.kept]
+        strides = tuple(8 * s for s in self.strides)
+        return np.lib.stride_tricks.as_strided(numbers[self.base :], self.shape, strides)
+
+    @property
+    def first(self) -> int:
+        return self.base if self.kept is None else int(self.kept.flat[0])
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedOperation:
+    """An operation: its result has the ids from `start` on, in C order."""
+
+    name: str
+    line: int
+    start: int
+    shape: tuple[int, ...]
+    operands: tuple[RecordedArray, ...]
+    parameters: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+    @property
+    def result(self) -> RecordedArray:
+        strides: list[int] = []
+        step = 1
+        for n in reversed(self.shape):
+            strides.insert(0, step)
+            step *= n
+        return RecordedArray(self.shape, self.start, tuple(strides))
+
+
+@dataclass(frozen=True)
+class UserLine:
+    """A line of the user's."""
+
+    file: str
+    number: int
+
+
+@dataclass(frozen=True)
+class RecordedSite:
+    """A place in the text at which a value was seen; `kind` is assign, step, increment, append, argument or return."""
+
+    file: str
+    line: int
+    kind: str
+    target: str
+    function: str
+    text: str
+    names: tuple[str, ...]
+    value: str
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedEvent:
+    """A value that was seen at a site. `part` counts from 1 where several were unpacked or returned; `time` is the id that came next."""
+
+    site: RecordedSite
+    part: int
+    time: int
+    value: RecordedArray
+    own: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the value is called there, "" where it has no name."""
+        if 0 < self.part <= len(self.site.names):
+            return self.site.names[self.part - 1]
+        return self.own if self.part < 0 else self.site.target
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start, size, line (-1 where they are
+    written in the text); `rounds` when the program read a weight that was stepped where it had read it first: the number that came next, and
+    the first of the weight's own.
+    """
+
+    pool: Floats
+    operations: tuple[RecordedOperation, ...]
+    events: tuple[RecordedEvent, ...]
+    leaves: NDArray[np.int32]
+    lines: tuple[UserLine, ...]
+    sites: tuple[RecordedSite, ...]
+    lost: tuple[tuple[str, int, int], ...]
+    outcome: dict[str, Any]
+    rounds: tuple[tuple[int, int], ...] = ()
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def maker(self, number: int) -> int:
+        """Which operation made this number: its place in `operations`, -1 for one that came from outside."""
+        k = int(np.searchsorted(self.starts, number, "right")) - 1
+        return k if k >= 0 and number < self.operations[k].stop else -1
+
+    def makers(self, ids: Ids) -> NDArray[np.int64]:
+        """`maker` for many numbers."""
+        k = np.searchsorted(self.starts, ids, "right") - 1
+        return np.where((k >= 0) & (ids < self._stops[k]), k, -1)
+
+    @property
+    def _stops(self) -> NDArray[np.int64]:
+        cached = self.__dict__.get("stops")
+        if cached is None:
+            cached = np.array([o.stop for o in self.operations], np.int64) if self.operations else np.zeros(1, np.int64)
+            self.__dict__["stops"] = cached
+        return cast("NDArray[np.int64]", cached)
+
+
+class _Stream:
+    """Whole numbers one after the other, with every range checked."""
+
+    def __init__(self, numbers: NDArray[np.int32], refs: Ids, count: int) -> None:
+        self.numbers: list[int] = numbers.tolist()
+        self.at = 0
+        self.refs = refs
+        self.count = count
+
+    def one(self) -> int:
+        self.at += 1
+        return self.numbers[self.at - 1]
+
+    def several(self, count: int) -> tuple[int, ...]:
+        if not 0 <= count <= len(self.numbers) - self.at:
+            raise ValueError
+        self.at += count
+        return tuple(self.numbers[self.at - count : self.at])
+
+    def shape(self) -> tuple[int, ...]:
+        ndim = self.one()
+        if not 0 <= ndim <= MOST_AXES:
+            raise ValueError
+        shape = self.several(ndim)
+        size = 1
+        for n in shape:
+            size *= n
+            if n < 0 or size > self.count * 64:
+                raise ValueError
+        return shape
+
+    def reference(self) -> RecordedArray:
+        kind, base = self.several(2)
+        shape = self.shape()
+        if kind == 1:
+            size = int(np.prod(shape, dtype=np.int64))
+            if base < 0 or base + size > len(self.refs):
+                raise ValueError
+            return RecordedArray(shape, kept=self.refs[base : base + size].reshape(shape))
+        strides = self.several(len(shape))
+        spans = [(n - 1) * s for n, s in zip(shape, strides, strict=True) if n]
+        low, high = base + sum(s for s in spans if s < 0), base + sum(s for s in spans if s > 0)
+        if kind != 0 or low < 1 or high >= self.count:
+            raise ValueError
+        return RecordedArray(shape, base, strides)
+
+
+def read(folder: Path) -> Record:
+    """The record in a folder; InputError, one sentence, where it is none."""
+    try:
+        return _read(folder)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        raise InputError(
+            "the record of the run is damaged: the program wrote over it, or ended while it was written"
+        ) from None
+
+
+def _read(folder: Path) -> Record:
+    text = folder / "record.json"
+    if text.stat().st_size > LARGEST_TEXT:
+        raise ValueError
+    content = cast("dict[str, Any]", json.loads(text.read_text(encoding="utf-8")))
+    count = int(content["numbers"])
+    if content["version"] != VERSION or not 1 <= count < 1 << 31:
+        raise ValueError
+    pool = np.fromfile(folder / "pool", np.float64)
+    refs = np.fromfile(folder / "refs", np.int32)
+    if len(pool) != count or (len(refs) and not (refs.min() >= 1 and refs.max() < count)):
+        raise ValueError
+    lines = tuple(UserLine(str(f), int(n)) for f, n in content["lines"])
+    sites = tuple(_site(s) for s in content["sites"])
+    operations = _operations(_Stream(np.fromfile(folder / "ops", np.int32), refs, count), len(lines))
+    names = tuple(str(n) for n in content["names"])
+    events = _events(_Stream(np.fromfile(folder / "events", np.int32), refs, count), sites, names)
+    leaves = np.fromfile(folder / "leaves", np.int32).reshape(-1, 3)
+    if len(leaves) and not (leaves[:, 0].min() >= 1 and (leaves[:, 0].astype(np.int64) + leaves[:, 1]).max() <= count):
+        raise ValueError
+    lost = tuple(
+        (clean(str(w)), int(line) if 0 <= int(line) < len(lines) else 0, int(n)) for w, line, n in content["lost"]
+    )
+    outcome = dict(content["outcome"])
+    rounds = tuple((int(t), int(n)) for t, n in content["rounds"])
+    starts = np.array([o.start for o in operations], np.int64)
+    if len(starts) > 1 and (np.diff(starts) < 0).any():
+        raise ValueError
+    return Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, starts)
+
+
+def _site(row: list[Any]) -> RecordedSite:
+    file, line, kind, target, function, text, names, value = row
+    return RecordedSite(
+        str(file), int(line), str(kind), str(target), str(function), str(text), tuple(str(n) for n in names), str(value)
+    )
+
+
+def _operations(stream: _Stream, lines: int) -> tuple[RecordedOperation, ...]:
+    from engine.doctor.recording.codes import NAMES
+
+    made: list[RecordedOperation] = []
+    while stream.at < len(stream.numbers):
+        code, line, start = stream.several(3)
+        shape = stream.shape()
+        size = int(np.prod(shape, dtype=np.int64))
+        if not 0 < code < len(NAMES) or not 0 <= line < lines or start < 1 or start + size > stream.count:
+            raise ValueError
+        operands = tuple(stream.reference() for _ in range(min(stream.one(), 64)))
+        parameters = stream.several(stream.one())
+        made.append(RecordedOperation(NAMES[code], line, start, shape, operands, parameters))
+    return tuple(made)
+
+
+def _events(stream: _Stream, sites: tuple[RecordedSite, ...], names: tuple[str, ...]) -> tuple[RecordedEvent, ...]:
+    made: list[RecordedEvent] = []
+    while stream.at < len(stream.numbers):
+        site, part, time = stream.several(3)
+        if site < 0:
+            raise ValueError
+        own = names[-1 - part] if part < 0 else ""
+        made.append(RecordedEvent(sites[site], part, time, stream.reference(), own))
+    return tuple(made)
