@@ -1,30 +1,32 @@
 """The updates of a run: which arrays were stepped, and by what.
 
-A step adds an array to a leaf, or subtracts it. It is one only if the result takes the leaf's place: written in place, bound to the leaf's
-name, or read again where the leaf was read first.
+A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in place, bound to a name
+that it had, or read again where it was read first.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.reading import Ids, Record, RecordedEvent, RecordedOperation
+from engine.doctor.lineage.reading import Ids, Record, RecordedOperation
 
-_SCALED = ("multiply", "divide")
+_DEEPEST = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Numbers `ids` of a leaf, and the numbers `by` that were added to each (`sign` 1) or subtracted (-1), at operation `made`."""
+    """At operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
 
-    leaf: int
-    ids: Ids
+    `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling of its first values.
+    """
+
+    levels: tuple[Ids, ...]
     by: Ids
     sign: float
     made: int
@@ -33,145 +35,150 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """All steps of one leaf: `name` what the program calls it, `line` the (first) line that steps it."""
+    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the places of the operations, `line` of the first."""
 
-    name: str
     line: int
-    leaf: int
-    ids: Ids
+    levels: tuple[Ids, ...]
     by: Ids
     signs: NDArray[np.float64]
     made: tuple[int, ...]
     sure: bool
 
 
-def first_cut(record: Record) -> int:
+def cut_of(record: Record) -> int:
     """The number at which the program begins its second round: what comes later is not looked at."""
-    return min((time for time, _ in record.rounds), default=len(record.pool))
+    if record.outcome.get("ended") == "update" and record.rounds:
+        return record.rounds[-1][0]
+    return len(record.pool)
 
 
-def found(record: Record) -> list[Update]:
-    """The arrays that may have been stepped in the first round, in the order of their steps."""
-    cut = first_cut(record)
-    names = ArrayNames(record)
-    steps: dict[int, list[Step]] = defaultdict(list)
+def found(record: Record, names: ArrayNames) -> list[list[Step]]:
+    """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
+    cut = cut_of(record)
+    steps: dict[tuple[int, int], list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for _, number in record.rounds}
     lines = {record.operations[k].line for k in confirmed if k >= 0}
-    before: dict[int, int] = {}
     for k, operation in enumerate(record.operations):
         if operation.start >= cut:
             break
         if operation.name in ("add", "subtract") and len(operation.operands) == 2:
-            for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed, before):
-                steps[step.leaf].append(step)
-    return [_joined(record, leaf, group, names) for leaf, group in steps.items()]
+            for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
+                steps[_owner(record, step.levels[-1]), len(step.levels)].append(step)
+    return list(steps.values())
 
 
-def _steps(
-    record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool, before: dict[int, int]
-) -> Iterable[Step]:
+def _owner(record: Record, ids: Ids) -> int:
+    return int(np.searchsorted(record.leaves[:, 0], ids.flat[0], "right"))
+
+
+def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
     for which in (0, 1) if operation.name == "add" else (0,):
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
-        leaves = _from_leaves(record, stepped.ids().ravel())
-        if leaves is None:
+        levels = _levels(record, stepped.ids().ravel())
+        if not levels:
             continue
         added = np.broadcast_to(by.ids(), operation.shape).ravel()
         if (record.makers(added) < 0).all():
             continue
         sign = 1.0 if operation.name == "add" else -1.0
-        in_place = operation.parameters == (1,)
-        for leaf in np.unique(np.searchsorted(record.leaves[:, 0], leaves, "right") - 1):
-            own = np.searchsorted(record.leaves[:, 0], leaves, "right") - 1 == leaf
-            known = sure or in_place or names.bound_again(int(leaf), operation)
-            yield Step(int(leaf), leaves[own], added[own], sign, k, known)
+        known = sure or operation.parameters == (1,) or names.bound_again(levels, operation)
+        owners = np.searchsorted(record.leaves[:, 0], levels[-1], "right")
+        for owner in np.unique(owners):
+            own = owners == owner
+            yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
 
 
-def _from_leaves(record: Record, ids: Ids) -> Ids | None:
-    """The leaves that an array is, seen through gathering and through weight decay (a factor); None where it is none."""
-    for _ in range(3):
+def _levels(record: Record, ids: Ids) -> list[Ids]:
+    """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf."""
+    levels = [ids]
+    for _ in range(_DEEPEST):
         makers = record.makers(ids)
         if (makers < 0).all():
             constant = record.leaves[np.searchsorted(record.leaves[:, 0], ids, "right") - 1, 2] < 0
-            return None if constant.any() else ids
+            return [] if constant.any() else levels
         if makers.min() != makers.max():
-            return None
+            return []
         operation = record.operations[int(makers[0])]
-        place = ids - operation.start
-        if operation.name == "gather" or (
-            operation.name in _SCALED
-            and operation.operands[0].shape == operation.shape
-            and operation.operands[1].size == 1
-        ):
-            ids = operation.operands[0].ids().ravel()[place]
-        elif (
-            operation.name == "multiply"
-            and operation.operands[1].shape == operation.shape
-            and operation.operands[0].size == 1
-        ):
-            ids = operation.operands[1].ids().ravel()[place]
-        else:
-            return None
+        kept = _scaled(operation)
+        if kept is None:
+            return []
+        ids = operation.operands[kept].ids().ravel()[ids - operation.start]
+        levels.append(ids)
+    return []
+
+
+def _scaled(operation: RecordedOperation) -> int | None:
+    """The operand that an operation only scales, shifts by a number or gathers."""
+    if operation.name == "gather":
+        return 0
+    if operation.name in ("multiply", "divide", "add", "subtract") and len(operation.operands) == 2:
+        one, two = operation.operands
+        if one.shape == operation.shape and two.size == 1:
+            return 0
+        if two.shape == operation.shape and one.size == 1 and operation.name != "divide":
+            return 1
     return None
 
 
-def _joined(record: Record, leaf: int, steps: list[Step], names: ArrayNames) -> Update:
-    first = record.operations[steps[0].made]
-    signs = np.concatenate([np.full(len(s.ids), s.sign) for s in steps])
-    ids, by = np.concatenate([s.ids for s in steps]), np.concatenate([s.by for s in steps])
+def joined(record: Record, steps: Sequence[Step]) -> Update:
+    """The steps of one array as one update."""
+    signs = np.concatenate([np.full(len(s.by), s.sign) for s in steps])
+    levels = tuple(np.concatenate(same) for same in zip(*(s.levels for s in steps), strict=True))
     made = tuple(dict.fromkeys(s.made for s in steps))
-    return Update(names.of(leaf), first.line, leaf, ids, by, signs, made, any(s.sure for s in steps))
+    by = np.concatenate([s.by for s in steps])
+    return Update(record.operations[steps[0].made].line, levels, by, signs, made, any(s.sure for s in steps))
 
 
 class ArrayNames:
-    """What leaves are called: the events in which they were seen."""
+    """What arrays are called: the events in which they were seen."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.seen: dict[int, list[str]] = defaultdict(list)
+        self.leaves: dict[int, list[str]] = defaultdict(list)
         self.results: dict[int, list[str]] = defaultdict(list)
-        starts = record.leaves[:, 0]
         for event in record.events:
             if not event.value.size or not event.name or event.site.kind == "increment":
                 continue
             first = event.value.first
             if record.maker(first) < 0:
-                leaf = int(np.searchsorted(starts, first, "right")) - 1
-                self.seen[leaf].append(event.name)
-            else:
-                self.results[first].append(event.name)
+                self.leaves[self._leaf(first)].append(event.name)
+            self.results[first].append(event.name)
 
-    def of(self, leaf: int) -> str:
-        """The first name of a leaf, else the line that it was made on."""
-        names = self.seen.get(leaf)
+    def _leaf(self, number: int) -> int:
+        return int(np.searchsorted(self.record.leaves[:, 0], number, "right")) - 1
+
+    def all_of(self, ids: Ids) -> list[str]:
+        """Every name that an array was seen under, in the order of the run."""
+        first = int(ids.flat[0])
+        names = self.results.get(first, [])
+        return names or (self.leaves.get(self._leaf(first), []) if self.record.maker(first) < 0 else [])
+
+    def of(self, ids: Ids) -> str:
+        """The first name of an array, else the line that it was made on."""
+        names = [n for n in self.all_of(ids) if not n.startswith("[")] or self.all_of(ids)
         if names:
-            return re.sub(r"\[:\]$", "", names[0])
-        line = int(self.record.leaves[leaf, 2])
-        return (
-            f"an array made in line {self.record.lines[line].number}"
-            if 0 < line < len(self.record.lines)
-            else "an array"
-        )
+            return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
+        line = self.made(int(ids.flat[0]))
+        return f"the array made in line {line}" if line else "an array"
 
-    def bound_again(self, leaf: int, operation: RecordedOperation) -> bool:
-        """Whether a result was given a name that the leaf had."""
-        mine = {_last(n) for n in self.seen.get(leaf, ())}
-        return any(_last(n) in mine for n in self.results.get(operation.start, ()))
+    def made(self, number: int) -> int:
+        """The number of the line that made a number, 0 where it is not known."""
+        k = self.record.maker(number)
+        line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[self._leaf(number), 2])
+        return self.record.lines[line].number if 0 < line < len(self.record.lines) else 0
+
+    def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
+        """Whether a result was given a name that the array had."""
+        after = {_last(n) for n in self.results.get(operation.start, ())}
+        return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))
+
+
+def _specific(name: str) -> tuple[bool, bool]:
+    """Attributes and entries say more than the names of arguments do; of two alike the first."""
+    return ("." in name or "[" in name, not name.startswith("return"))
 
 
 def _last(name: str) -> str:
     return name.rsplit(".", 1)[-1]
-
-
-def named_like_loss(event: RecordedEvent) -> bool:
-    """Whether a value is called as losses are."""
-    return bool(LOSS.search(event.name.rsplit(".", 1)[-1])) or bool(
-        LOSS.search(event.site.function) and event.site.kind == "return"
-    )
-
-
-LOSS = re.compile(
-    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood",
-    re.I,
-)

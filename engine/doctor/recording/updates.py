@@ -37,7 +37,7 @@ class UpdateWatch:
         """`new` (the same one where it was written in place) is `old` with something added."""
         if old.first == 0:
             old.leaf = old.leaf and new is not old
-        elif old.first > 0:
+        elif old.first > 0 and self.line(3) != old.first:
             new.first, new.stepped = old.first, True
 
 

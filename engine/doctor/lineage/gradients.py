@@ -1,0 +1,135 @@
+"""The gradient that an update used, compared with dL/d(what it stepped).
+
+The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made of: between it and the
+step there may only be what optimizers do, which works place by place, on numbers, on the array that is stepped and on states that start equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.matching import Agreement, compared
+from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.recording.codes import ELEMENTWISE
+
+DEEPEST = 40
+
+
+@dataclass(eq=False)
+class Walk:
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain nothing."""
+
+    found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
+    other: list[int] = field(default_factory=list[int])
+    foreign: list[int] = field(default_factory=list[int])
+    penalty: bool = False
+    clipped: bool = False
+    nothing: bool = False
+
+    @property
+    def right(self) -> bool:
+        return bool(self.found) and not self.other and not self.foreign
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a gradient should be: dL/d(the array), the array's own ids, and which numbers the loss was made from."""
+
+    right: Floats
+    own: tuple[Ids, ...]
+    forward: NDArray[np.bool_]
+
+
+def walked(record: Record, ids: Ids, target: Target) -> Walk:
+    """Goes back from a step (the ids of what was added) to gradients that are right."""
+    walk = Walk()
+    _visit(record, ids, np.arange(len(ids)), target, walk, 0)
+    return walk
+
+
+def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int) -> None:
+    right = target.right[places]
+    match = compared(record.pool[ids], right)
+    if match is not None and match.right and (len(ids) > 2 or depth == 0):
+        walk.found.append((ids, match))
+        return
+    if any(np.array_equal(ids, own[places]) for own in target.own):
+        walk.penalty = True
+        return
+    makers = record.makers(ids)
+    for maker in np.unique(makers):
+        chosen = makers == maker
+        if maker < 0:
+            _outside(record, ids[chosen], target, walk)
+        else:
+            _operation(record, int(maker), ids[chosen], places[chosen], target, walk, depth)
+
+
+def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
+    """A leaf: a state that starts equal everywhere, as an optimizer's do, says nothing; data do not belong into a gradient."""
+    values = record.pool[ids]
+    if (len(ids) > 1 and float(values.min()) != float(values.max())) or (target.forward[ids].any() and len(ids) > 1):
+        walk.foreign.append(int(ids[0]))
+    else:
+        walk.nothing = True
+
+
+def _operation(
+    record: Record, k: int, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int
+) -> None:
+    operation = record.operations[k]
+    if (
+        (operation.name not in ELEMENTWISE and operation.name != "gather")
+        or depth > DEEPEST
+        or target.forward[ids].any()
+    ):
+        walk.other.append(k)
+        return
+    if operation.name in ("minimum", "maximum", "where"):
+        walk.clipped = True
+    first = 1 if operation.name == "where" else 0
+    for operand in operation.operands[first:]:
+        if operand.size == 1 and (operation.size > 1 or len(operation.operands) > 1):
+            continue  # a rate, a norm, a factor
+        try:
+            spread = (
+                operand.ids().ravel()
+                if operation.name == "gather"
+                else np.broadcast_to(operand.ids(), operation.shape).ravel()
+            )
+        except ValueError:
+            walk.other.append(k)
+            return
+        _visit(record, spread[ids - operation.start], places, target, walk, depth + 1)
+
+
+def bare(record: Record, ids: Ids, line: int) -> Ids:
+    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
+    for _ in range(8):
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return ids
+        operation = record.operations[int(makers[0])]
+        if operation.line != line or operation.name not in ("multiply", "divide", "negative"):
+            return ids
+        inside = [r for r in operation.operands if r.shape == operation.shape]
+        if len(inside) != 1 or any(r.size != 1 for r in operation.operands if r is not inside[0]):
+            return ids
+        ids = inside[0].ids().ravel()[ids - operation.start]
+    return ids
+
+
+def common(factors: Sequence[float]) -> float | None:
+    """The factor that most share, None where there is none."""
+    from engine.doctor.lineage.matching import same
+
+    best: tuple[int, float] | None = None
+    for factor in factors:
+        count = sum(same(factor, other) for other in factors)
+        if best is None or count > best[0]:
+            best = (count, factor)
+    return None if best is None else best[1]

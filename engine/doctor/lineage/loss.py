@@ -1,0 +1,104 @@
+"""Which scalar is the loss: the decisions, in one place, in the order in which they are tried.
+
+1. Only a single number that was computed from what is stepped, and from none of the stepped versions, can be it.
+2. Of the values that one line gave, the last one counts (a loss is added up), or all of them together (gradients gathered over several
+   sequences).
+3. Of several, the one with which most updates agree; then the one that is called as losses are; then the one computed last.
+4. Where none was computed, or none agrees: outputs and targets are compared as squared error, cross-entropy or binary cross-entropy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent
+from engine.doctor.lineage.updates import Step
+
+NAMED = re.compile(
+    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
+    re.I,
+)
+SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
+MOST = 16
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenLoss:
+    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the program computes none."""
+
+    name: str
+    line: int
+    seeds: tuple[tuple[RecordedArray, Floats], ...]
+    value: float
+    assumed: str = ""
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
+
+
+def candidates(record: Record, steps: Sequence[Sequence[Step]], cut: int) -> list[ChosenLoss]:
+    """What may be the loss, the likeliest first."""
+    depends = depending(record, [level for group in steps for step in group for level in step.levels])
+    by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
+    for event in record.events:
+        if (
+            event.value.size == 1
+            and event.time <= cut
+            and depends[event.value.first]
+            and record.maker(event.value.first) >= 0
+        ):
+            by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
+    made: dict[tuple[int, ...], ChosenLoss] = {}
+    for events in by_site.values():
+        distinct = list({e.value.first: e for e in events}.values())
+        if not distinct:
+            continue
+        for chosen in (distinct[-1:], distinct) if 1 < len(distinct) <= 512 else (distinct[-1:],):
+            key = tuple(e.value.first for e in chosen)
+            loss = ChosenLoss(
+                _name(chosen[-1]),
+                chosen[-1].site.line,
+                tuple((e.value, np.ones(e.value.shape)) for e in chosen),
+                float(sum(record.pool[e.value.first] for e in chosen)),
+            )
+            if key not in made or _rank(loss) > _rank(made[key]):
+                made[key] = loss
+    return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _name(event: RecordedEvent) -> str:
+    if event.site.kind == "return" and not NAMED.search(event.name):
+        return event.site.function.rsplit(".", 1)[-1] + "()"
+    return event.name
+
+
+def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, int]:
+    last = loss.name.rsplit(".", 1)[-1]
+    named = bool(NAMED.search(last))
+    return (named and not SMOOTHED.search(last), named, len(loss.seeds) == 1, int(loss.ids.max()))
+
+
+def depending(record: Record, sources: Iterable[NDArray[np.int32]]) -> NDArray[np.bool_]:
+    """Which numbers were made from any of these (themselves among them)."""
+    marked = np.zeros(len(record.pool), bool)
+    for ids in sources:
+        marked[ids] = True
+    for operation in record.operations:
+        if any(_touched(marked, r) for r in operation.operands):
+            marked[operation.start : operation.stop] = True
+    return marked
+
+
+def _touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
+    if not reference.size:
+        return False
+    if reference.kept is not None:
+        return bool(marked[reference.kept].any())
+    view = np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides)
+    return bool(view.any())
