@@ -42,17 +42,12 @@ class ChosenLoss:
         return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
 
 
-def candidates(record: Record, steps: Sequence[Sequence[Step]], cut: int) -> list[ChosenLoss]:
+def candidates(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLoss]:
     """What may be the loss, the likeliest first."""
     depends = depending(record, [level for group in steps for step in group for level in step.levels])
     by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
     for event in record.events:
-        if (
-            event.value.size == 1
-            and event.time <= cut
-            and depends[event.value.first]
-            and record.maker(event.value.first) >= 0
-        ):
+        if event.value.size == 1 and depends[event.value.first] and record.maker(event.value.first) >= 0:
             by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
     made: dict[tuple[int, ...], ChosenLoss] = {}
     for events in by_site.values():
@@ -70,6 +65,81 @@ def candidates(record: Record, steps: Sequence[Sequence[Step]], cut: int) -> lis
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def assumed(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLoss]:
+    """The losses whose gradients begin with a difference of outputs and targets, where the program computes none."""
+    depends = depending(record, [level for group in steps for step in group for level in step.levels])
+    pairs = _differences(record, depends)
+    if not pairs:
+        return []
+    line = record.lines[record.operations[pairs[0][2]].line].number
+    made: list[ChosenLoss] = []
+    with np.errstate(all="ignore"):
+        for name, seed, value in (
+            ("half the squared error", lambda p, y: p - y, lambda p, y: 0.5 * (p - y) ** 2),
+            ("the cross-entropy", lambda p, y: -y / p, lambda p, y: -y * np.log(p)),
+            (
+                "the binary cross-entropy",
+                lambda p, y: (p - y) / (p * (1 - p)),
+                lambda p, y: -y * np.log(p) - (1 - y) * np.log(1 - p),
+            ),
+        ):
+            seeds = tuple((ids, seed(record.pool[ids.ids()], target)) for ids, target, _ in pairs)
+            if all(np.isfinite(s).all() for _, s in seeds):
+                total = float(sum(value(record.pool[ids.ids()], target).sum() for ids, target, _ in pairs))
+                made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
+    return made
+
+
+def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[RecordedArray, Floats, int]]:
+    """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1 taken off one entry."""
+    pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
+    for k, operation in enumerate(record.operations):
+        if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
+            continue
+        moving = [bool(r.size) and bool(depends[r.ids()].any()) for r in operation.operands]
+        if moving[0] == moving[1]:
+            continue
+        out, target = operation.operands if moving[0] else operation.operands[::-1]
+        values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
+        if target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]:
+            _one_taken_off(record, k, out, pairs)
+        elif out.shape == operation.shape and (target.size > 1 or out.size == 1):
+            given = _settled(record, out)
+            if given is not None:
+                pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
+    return list(pairs.values())
+
+
+def _one_taken_off(
+    record: Record, k: int, out: RecordedArray, pairs: dict[int, tuple[RecordedArray, Floats, int]]
+) -> None:
+    """`p[target] -= 1`: p is the whole result that the entry belongs to, and its target is 1 there."""
+    given = _settled(record, out)
+    if given is None:
+        return
+    makers = record.makers(given.ids().ravel())
+    for maker in np.unique(makers[makers >= 0]):
+        operation = record.operations[int(maker)]
+        if operation.size <= 1:
+            continue
+        _whole, target, _ = pairs.setdefault(operation.start, (operation.result, np.zeros(operation.shape), k))
+        places = given.ids().ravel()[makers == maker] - operation.start
+        target.reshape(-1)[places] = 1.0
+
+
+def _settled(record: Record, reference: RecordedArray) -> RecordedArray | None:
+    """The array itself where it was gathered or copied from."""
+    ids = reference.ids()
+    for _ in range(3):
+        makers = record.makers(ids.ravel())
+        if makers.min() == makers.max() >= 0 and record.operations[int(makers[0])].name == "gather":
+            operation = record.operations[int(makers[0])]
+            ids = operation.operands[0].ids().ravel()[ids - operation.start]
+        else:
+            break
+    return RecordedArray(ids.shape, kept=np.ascontiguousarray(ids)) if ids.size else None
 
 
 def _name(event: RecordedEvent) -> str:

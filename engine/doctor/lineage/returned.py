@@ -38,13 +38,13 @@ def last_of(name: str) -> str:
 
 
 def compared_with(
-    record: Record, chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_], names: ArrayNames, cut: int
+    record: Record, chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_], names: ArrayNames
 ) -> list[ComparedGradient]:
     """Every leaf that moves the loss and has a gradient: one of its own name, or one that equals it."""
 
     last: dict[tuple[int, str], RecordedEvent] = {}
     for event in record.events:
-        if event.value.size and event.time <= cut and not forward[event.value.first]:
+        if event.value.size and not forward[event.value.first]:
             last[event.site.line, event.name] = event
     later = [e for e in last.values() if record.maker(e.value.first) >= 0 and record.pool[e.value.ids()].any()]
     rows: list[ComparedGradient] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,22 +45,12 @@ class Update:
     sure: bool
 
 
-def cut_of(record: Record) -> int:
-    """The number at which the program begins its second round: what comes later is not looked at."""
-    if record.outcome.get("ended") == "update" and record.rounds:
-        return record.rounds[-1][0]
-    return len(record.pool)
-
-
 def found(record: Record, names: ArrayNames) -> list[list[Step]]:
     """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
-    cut = cut_of(record)
     steps: dict[tuple[int, int], list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for _, number in record.rounds}
     lines = {record.operations[k].line for k in confirmed if k >= 0}
     for k, operation in enumerate(record.operations):
-        if operation.start >= cut:
-            break
         if operation.name in ("add", "subtract") and len(operation.operands) == 2:
             for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
                 steps[_owner(record, step.levels[-1]), len(step.levels)].append(step)
@@ -134,8 +124,10 @@ def joined(record: Record, steps: Sequence[Step]) -> Update:
 class ArrayNames:
     """What arrays are called: the events in which they were seen."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, known: Mapping[int, str] | None = None) -> None:
+        """`known` are the names of arrays by their first number: what stepped versions are called."""
         self.record = record
+        self.known = known or {}
         self.leaves: dict[int, list[str]] = defaultdict(list)
         self.results: dict[int, list[str]] = defaultdict(list)
         for event in record.events:
@@ -157,6 +149,8 @@ class ArrayNames:
 
     def of(self, ids: Ids) -> str:
         """The first name of an array, else the line that it was made on."""
+        if int(ids.flat[0]) in self.known:
+            return self.known[int(ids.flat[0])]
         names = [n for n in self.all_of(ids) if not n.startswith("[")] or self.all_of(ids)
         if names:
             return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))

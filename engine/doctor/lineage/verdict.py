@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 from engine.doctor.lineage import gradients, loss, returned
 from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.gradients import Target, Walk
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
-from engine.doctor.lineage.updates import ArrayNames, Step, Update, cut_of, found, joined
+from engine.doctor.lineage.updates import ArrayNames, Step, Update, found, joined
+from engine.doctor.lineage.windows import ends, window
+
+ROUNDING = 1e-13
+"""A derivative that is smaller than this times the largest of the program cannot be told from rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +52,70 @@ class RunVerdict:
     not_compared: tuple[str, ...] = ()
     adjoint: Floats = field(default_factory=lambda: np.zeros(0))
     reason: str = ""
+    loss_doubtful: bool = False
+    record: Record | None = None
+    round: int = 0
 
 
 def judged(record: Record) -> RunVerdict:
-    """The verdict on the first round of a run."""
-    names = ArrayNames(record)
-    updates = found(record, names)
-    cut = cut_of(record)
+    """The verdict on a run: on each of its rounds, until one is wrong."""
+    begin, made, known = 0, list[RunVerdict](), dict[int, str]()
+    for end in ends(record):
+        part = window(record, begin, end)
+        verdict = of_round(part, known)
+        steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
+        known.update(_versions(part, verdict))
+        if steps:
+            begin = max(part.operations[k].stop for k in steps)
+        if verdict.loss is not None:
+            made.append(replace(verdict, record=part, round=len(made)))
+        if verdict.verdict == "wrong":
+            break
+    if not made:
+        return RunVerdict("undecided", None, reason=_why(record))
+    return _merged(made)
+
+
+def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
+    """Of several rounds the wrong one; of right ones the first, with what was zero there compared in another."""
+    last = rounds[-1]
+    if last.verdict == "wrong" or len(rounds) == 1:
+        return last
+    first = rounds[0]
+    rows = list(first.compared)
+    for row in [r for r in rows if r.status == "not compared"]:
+        found = [
+            r
+            for v in rounds[1:]
+            for r in v.compared
+            if r.line == row.line and r.status == "right" and len(r.own) == len(row.own)
+        ]
+        if found:
+            rows[rows.index(row)] = replace(found[0], name=row.name)
+    left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
+    verdict = "undecided" if left or not rows else "right"
+    return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left)
+
+
+def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
+    """What the results of a round's updates are called: as what they step."""
+    made: dict[int, str] = {}
+    for row in verdict.compared:
+        if row.update is not None:
+            made.update({record.operations[k].start: row.name for k in row.update.made})
+    return made
+
+
+def of_round(record: Record, known: Mapping[int, str] | None = None) -> RunVerdict:
+    """The verdict on one round: with the loss with which most of its updates agree."""
+    names = ArrayNames(record, known)
+    steps = found(record, names)
     best: RunVerdict | None = None
-    for chosen in loss.candidates(record, updates, cut):
-        verdict = _with(record, chosen, updates, names, cut)
+    for chosen in [*loss.candidates(record, steps), *loss.assumed(record, steps)]:
+        verdict = _with(record, chosen, steps, names)
         if verdict is not None and (best is None or _better(verdict, best)):
             best = verdict
-        if best is not None and best.verdict == "right":
+        if best is not None and best.verdict == "right" and not best.loss_doubtful:
             break
     if best is None:
         return RunVerdict("undecided", None, reason=_why(record))
@@ -73,31 +129,33 @@ def _why(record: Record) -> str:
 
 
 def _better(one: RunVerdict, other: RunVerdict) -> bool:
-    def score(v: RunVerdict) -> tuple[int, int]:
+    def score(v: RunVerdict) -> tuple[int, int, bool]:
         right = sum(c.status == "right" for c in v.compared)
-        return right, -sum(c.status in ("wrong", "zero") for c in v.compared)
+        return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
 
     return score(one) > score(other)
 
 
-def _with(
-    record: Record, chosen: ChosenLoss, updates: Sequence[Sequence[Step]], names: ArrayNames, cut: int
-) -> RunVerdict | None:
+def _with(record: Record, chosen: ChosenLoss, steps: Sequence[Sequence[Step]], names: ArrayNames) -> RunVerdict | None:
     adjoint = carried_back(record, chosen.seeds)
     forward = np.zeros(len(record.pool), bool)
     for reference, _ in chosen.seeds:
         forward |= reached(record, reference)
-    rows = [row for u in updates if (row := _stepped(record, u, adjoint, forward, names)) is not None]
+    rows = [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
     if not rows:
-        rows = returned.compared_with(record, chosen, adjoint, forward, names, cut)
+        rows = returned.compared_with(record, chosen, adjoint, forward, names)
     if not rows:
         return None
-    rows, conventions = _one_factor(rows)
-    verdict = "right" if all(r.status == "right" for r in rows) else "wrong"
+    rows, conventions = _one_factor(rows, chosen)
+    if chosen.assumed:
+        conventions.append(f"the loss was taken to be {chosen.assumed}")
     left = [f"{r.name}: {r.reason}" for r in rows if r.status == "not compared"]
-    if left and verdict == "wrong" and not any(r.status in ("wrong", "zero") for r in rows):
-        verdict = "undecided" if not any(r.status == "right" for r in rows) else "right"
-    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), adjoint)
+    bad, good = any(r.status in ("wrong", "zero") for r in rows), any(r.status == "right" for r in rows)
+    verdict = "wrong" if bad else "right" if good and not left else "undecided"
+    if bad and not good and (chosen.assumed or not NAMED.search(chosen.name)):
+        verdict = "undecided"
+    doubtful = not chosen.assumed and not NAMED.search(chosen.name)
+    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), adjoint, loss_doubtful=doubtful)
 
 
 def _stepped(
@@ -126,6 +184,10 @@ def _stepped(
         return ComparedGradient(name, line, "right", match, level, gradient, "", update, None, alone)
     if not update.sure:
         return None
+    if np.abs(right).max() <= ROUNDING * np.abs(adjoint[forward]).max():
+        return ComparedGradient(
+            name, line, "not compared", None, level, gradient, "dL/d(it) is lost in rounding", update
+        )
     if not step.any():
         return ComparedGradient(name, line, "zero", None, level, gradient, "the gradient that is used is zero", update)
     walk = gradients.walked(record, update.by, Target(right, update.levels, forward))
@@ -137,7 +199,7 @@ def _stepped(
     )
 
 
-def _one_factor(rows: Sequence[ComparedGradient]) -> tuple[list[ComparedGradient], list[str]]:
+def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
     """One common factor over all gradients is a convention, a factor on some is a mistake."""
     conventions: list[str] = []
     direct = [r for r in rows if r.status == "right" and r.match is not None]
@@ -145,18 +207,33 @@ def _one_factor(rows: Sequence[ComparedGradient]) -> tuple[list[ComparedGradient
     factor = gradients.common([r.match.factor for r in direct if r.match])
     odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
     if odd:
-        alone = gradients.common([r.bare.factor for r in direct if r.bare])
+        alone = _reference([r.bare.factor for r in direct if r.bare])
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
             conventions.append("each update has a rate of its own")
-        factor = None
     for row in odd:
-        why = "its factor is not the one that the other gradients have"
-        made[made.index(row)] = replace(row, status="wrong", reason=why)
+        factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
+        made[made.index(row)] = replace(
+            row, status="wrong", reason=f"it is {factor_:.4g} times dL/d(it), others are not"
+        )
     if any(r.walk is not None and r.walk.penalty for r in rows):
         conventions.append("a penalty on the weights is added to the gradient")
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
         conventions.append("gradients are clipped")
-    if factor is not None and factor > 0 and any(r.update is not None for r in direct):
-        conventions.append("the update adds the gradient")
+    if not odd and any(r.update is not None and r.match is not None and r.match.factor > 0 for r in direct):
+        conventions.append(ADDED)
+        if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
+            made = [
+                replace(r, status="wrong", reason=ADDED) if r in direct and r.update is not None else r for r in made
+            ]
     return made, conventions
+
+
+ADDED = "the update adds the gradient: the loss grows"
+LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
+
+
+def _reference(factors: Sequence[float]) -> float | None:
+    """What a gradient's factor should be: 1 where some have it (the loss as it is), else the factor that most share."""
+    ones = [f for f in factors if same(abs(f), 1.0)]
+    return gradients.common(ones or factors)

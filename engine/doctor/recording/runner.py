@@ -115,7 +115,7 @@ def start(file, out, options):
         traced.STORE[0] = store
         functions.install()
         watched = watch.ValueWatch(store, sites, options.get("events", 2000000))
-        store.updates = UpdateWatch(store, options.get("stops", True))
+        store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", 8))
         for name, function in (
             (instrument.EVENT, watched.event),
             (instrument.LEAF, watched.leaf),

@@ -19,6 +19,7 @@ from .codes import GATHER
 VIEW, KEPT = 0, 1
 FLUSH = 1 << 18
 _FLOAT = np.dtype(np.float64)
+_array, _join = np.array, np.concatenate  # before anything is patched
 
 
 class Root:
@@ -32,7 +33,7 @@ class Root:
         self.version = 0
         self.leaf = leaf
         self.first = 0  # the line on which a leaf was read first
-        self.stepped = False
+        self.stepped = 0
 
 
 class Full(BaseException):
@@ -74,7 +75,7 @@ class Store:
         if self.n > self.limit:
             self.on = False
             raise Full()
-        self.buffer.append(np.array(value, _FLOAT).ravel())
+        self.buffer.append(_array(value, _FLOAT, subok=False).ravel())
         self.waiting += size
         if self.waiting > FLUSH:
             self.flush()
@@ -82,8 +83,8 @@ class Store:
 
     def flush(self):
         if self.buffer:
-            self.pool.write(np.concatenate(self.buffer).tobytes())
-            self.buffer, self.waiting = [], 0
+            buffer, self.buffer, self.waiting = self.buffer, [], 0
+            self.pool.write(_join(buffer).tobytes())
 
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""
@@ -105,14 +106,14 @@ class Store:
             key = "nan"
         found = self.constants.get(key)
         if found is None:
-            found = self.constants[key] = self.fresh(np.array(float(value)))
+            found = self.constants[key] = self.fresh(_array(float(value)))
             self.leaves.extend((found, 1, -1))
         return found
 
     def keep(self, shadow):
         """The place in `refs` of a copy of these ids."""
         offset = self.kept
-        self.refs.append(np.array(shadow, np.int32).ravel())
+        self.refs.append(_array(shadow, np.int32).ravel())
         self.kept += shadow.size
         return offset
 

@@ -1,23 +1,29 @@
-"""Where a run may stop: weights were stepped once, and the program has come round to the line on which they were read first.
+"""Where a run may stop: weights were stepped, and the program has come round to the lines on which they were read first.
 
 An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It has come round when it
-is read again where it was read first. Two arrays of different shapes must have come round, so that a state that is added to is not taken for a
-weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever read is an accumulator, and does not count.
+is read again where it was read first. A round is complete when two arrays of different shapes have come round, so that a state that is added
+to is not taken for a weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever read is
+an accumulator, and does not count.
 """
 
 from .store import Stop
 
 ALONE = 64
-"""After so many rounds of one shape alone a run ends too."""
+"""After so many rounds of one shape alone they count too."""
+ROUNDS = 8
+ENOUGH = 400000
+"""Rounds are recorded until there are so many of them, or so many numbers."""
 
 
 class UpdateWatch:
     """Told of every array that is read and of every one that is stepped."""
 
-    def __init__(self, store, stops=True):
+    def __init__(self, store, stops=True, rounds=ROUNDS):
         self.store = store
         self.line = store.line
         self.stops = stops
+        self.rounds = rounds
+        self.generation = 1
         self.shapes = {}
 
     def read(self, root, shape):
@@ -26,19 +32,28 @@ class UpdateWatch:
             if root.leaf:
                 root.first = self.line(3)
             return
-        if root.stepped and self.stops and self.line(3) == root.first:
-            root.stepped = False
-            self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
+        if root.stepped < self.generation:
+            root.stepped = 0
+        elif self.line(3) == root.first:
+            root.stepped = 0
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             if len(self.shapes) > 1 or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
-                raise Stop()
+                self.complete(root)
+
+    def complete(self, root):
+        """A round is complete."""
+        self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
+        self.generation += 1
+        self.shapes = {}
+        if self.stops and (len(self.store.rounds) >= self.rounds or self.store.n > ENOUGH):
+            raise Stop()
 
     def step(self, old, new):
         """`new` (the same one where it was written in place) is `old` with something added."""
         if old.first == 0:
             old.leaf = old.leaf and new is not old
         elif old.first > 0 and self.line(3) != old.first:
-            new.first, new.stepped = old.first, True
+            new.first, new.stepped = old.first, self.generation
 
 
 def _size(shape):
