@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from engine.doctor.lineage.running import recorded
+from engine.doctor.lineage.mend import blamed
+from engine.doctor.lineage.running import recorded, text_of
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.errors import InputError
 
@@ -49,12 +50,19 @@ def main(arguments: list[str]) -> int:
         record = recorded(path, rest)
         ran = time.perf_counter()
         verdict = judged(record)
+        judged_at = time.perf_counter()
+        blame = blamed(path, record, verdict, text_of(path), rest) if verdict.verdict == "wrong" else []
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     told = {
         **content(verdict),
-        "run": {**record.outcome, "numbers": len(record.pool), "took": [ran - began, time.perf_counter() - ran]},
+        "run": {
+            **record.outcome,
+            "numbers": len(record.pool),
+            "took": [ran - began, judged_at - ran, time.perf_counter() - judged_at],
+        },
+        "blamed": [vars(b) for b in blame],
     }
     if "--json" in own:
         print(json.dumps(told))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,20 +48,15 @@ def recorded(
     path: Path, arguments: Sequence[str] = (), text: str | None = None, python: str = sys.executable, **options: Any
 ) -> Record:
     """The record of a run of `path`, or of `text` in its place. InputError where no record was written."""
-    with tempfile.TemporaryDirectory(prefix="rnn-tui-lineage-") as temporary:
-        copy, out = Path(temporary) / "run", Path(temporary) / "out"
-        shutil.copytree(
-            path.resolve().parent, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.ipynb_checkpoints")
-        )
+    chosen = json.dumps({"arguments": list(arguments), **options})
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    with copied(path, text_of(path) if text is None else text) as file:
+        out = file.parent.parent / "out"
         out.mkdir()
-        file = copy / (path.stem + ".py")
-        file.write_text(text if text is not None else text_of(path), encoding="utf-8")
-        chosen = json.dumps({"arguments": list(arguments), **options})
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         try:
             subprocess.run(
                 [python, "-c", START, str(RECORDING), str(file), str(out), chosen],
-                cwd=copy,
+                cwd=file.parent,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -70,3 +66,14 @@ def recorded(
         except subprocess.TimeoutExpired:
             raise InputError(f"{path.name} did not come to its first update in {SECONDS:g} s") from None
         return read(out)
+
+
+@contextlib.contextmanager
+def copied(path: Path, text: str) -> Iterator[Path]:
+    """The program with this text in a copy of its folder, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="rnn-tui-lineage-") as temporary:
+        copy = Path(temporary) / "run"
+        shutil.copytree(path.resolve().parent, copy, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+        file = copy / (path.stem + ".py")
+        file.write_text(text, encoding="utf-8")
+        yield file

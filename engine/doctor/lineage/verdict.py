@@ -62,7 +62,7 @@ def judged(record: Record) -> RunVerdict:
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
-        verdict = of_round(part, known)
+        verdict = of_round(part, known, made[0].loss if made else None)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         known.update(_versions(part, verdict))
         if steps:
@@ -106,13 +106,16 @@ def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
     return made
 
 
-def of_round(record: Record, known: Mapping[int, str] | None = None) -> RunVerdict:
+def of_round(record: Record, known: Mapping[int, str] | None = None, same_as: ChosenLoss | None = None) -> RunVerdict:
     """The verdict on one round: with the loss with which most of its updates agree."""
     names = ArrayNames(record, known)
     steps = found(record, names)
     best: RunVerdict | None = None
-    for chosen in [*loss.candidates(record, steps), *loss.assumed(record, steps)]:
-        verdict = _with(record, chosen, steps, names)
+    tried = [*loss.candidates(record, steps), *loss.assumed(record, steps)]
+    if same_as is not None:  # the loss of a later round is the first one's
+        tried = [c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
+    for chosen in tried:
+        verdict = _with(record, chosen, steps, names, same_as is not None)
         if verdict is not None and (best is None or _better(verdict, best)):
             best = verdict
         if best is not None and best.verdict == "right" and not best.loss_doubtful:
@@ -130,13 +133,17 @@ def _why(record: Record) -> str:
 
 def _better(one: RunVerdict, other: RunVerdict) -> bool:
     def score(v: RunVerdict) -> tuple[int, int, bool]:
-        right = sum(c.status == "right" for c in v.compared)
+        right = sum(
+            c.status == "right" and len(c.own) > 2 for c in v.compared
+        )  # any number is a factor times any other
         return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
 
     return score(one) > score(other)
 
 
-def _with(record: Record, chosen: ChosenLoss, steps: Sequence[Sequence[Step]], names: ArrayNames) -> RunVerdict | None:
+def _with(
+    record: Record, chosen: ChosenLoss, steps: Sequence[Sequence[Step]], names: ArrayNames, trusted: bool = False
+) -> RunVerdict | None:
     adjoint = carried_back(record, chosen.seeds)
     forward = np.zeros(len(record.pool), bool)
     for reference, _ in chosen.seeds:
@@ -152,8 +159,10 @@ def _with(record: Record, chosen: ChosenLoss, steps: Sequence[Sequence[Step]], n
     left = [f"{r.name}: {r.reason}" for r in rows if r.status == "not compared"]
     bad, good = any(r.status in ("wrong", "zero") for r in rows), any(r.status == "right" for r in rows)
     verdict = "wrong" if bad else "right" if good and not left else "undecided"
-    if bad and not good and (chosen.assumed or not NAMED.search(chosen.name)):
+    if bad and not good and not trusted and (chosen.assumed or not NAMED.search(chosen.name)):
         verdict = "undecided"
+    if verdict == "right" and any(r.reason == ADDED for r in rows):
+        verdict = "wrong"
     doubtful = not chosen.assumed and not NAMED.search(chosen.name)
     return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), adjoint, loss_doubtful=doubtful)
 
@@ -223,9 +232,7 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
     if not odd and any(r.update is not None and r.match is not None and r.match.factor > 0 for r in direct):
         conventions.append(ADDED)
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
-            made = [
-                replace(r, status="wrong", reason=ADDED) if r in direct and r.update is not None else r for r in made
-            ]
+            made = [replace(r, reason=ADDED) if r in direct and r.update is not None else r for r in made]
     return made, conventions
 
 

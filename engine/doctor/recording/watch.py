@@ -1,5 +1,8 @@
 """What the rewritten code calls: leaves and events."""
 
+import itertools
+import types
+
 import numpy as np
 
 from . import scalars, traced
@@ -62,6 +65,12 @@ class ValueWatch:
         """What is assigned, returned or appended at a site."""
         if not self.store.on:
             return value
+        kind = type(value)
+        if kind is types.GeneratorType:
+            names = self.sites[number].names
+            if not names or any(n.startswith("*") for n in names):
+                return value
+            value = tuple(itertools.islice(value, len(names) + 1))  # as unpacking does
         value = self.leaf(value)
         kind = type(value)
         if kind is Traced or isinstance(value, scalars.Lineage):

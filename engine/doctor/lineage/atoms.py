@@ -1,0 +1,62 @@
+"""The atoms of expressions: names, attributes and entries; what an edit may put in another's place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+_MODULES = {
+    "np",
+    "numpy",
+    "math",
+    "random",
+    "self",
+    "range",
+    "len",
+    "print",
+    "zip",
+    "enumerate",
+    "reversed",
+    "sum",
+    "int",
+    "float",
+    "True",
+}
+
+
+def text_of(node: ast.AST) -> str:
+    """The text of an expression or statement."""
+    return ast.unparse(ast.fix_missing_locations(node))
+
+
+def is_atom(node: ast.AST) -> bool:
+    """A name, an attribute of a name, or an entry of either with a plain index."""
+    match node:
+        case ast.Name():
+            return node.id not in _MODULES
+        case ast.Attribute():
+            return node.attr not in ("T", "shape", "size") and (
+                isinstance(node.value, ast.Name) and node.value.id not in ("np", "numpy", "math")
+            )
+        case ast.Subscript():
+            base = node.value
+            named = isinstance(base, (ast.Name, ast.Attribute)) and (is_atom(base) or isinstance(base, ast.Name))
+            nested = isinstance(base, ast.Subscript) and is_atom(base)
+            return (named or nested) and not any(isinstance(n, (ast.Call, ast.Lambda)) for n in ast.walk(node.slice))
+        case _:
+            return False
+
+
+def atoms_in(node: ast.AST) -> Iterator[ast.expr]:
+    """The largest atoms inside, in the order of the text."""
+    if is_atom(node):
+        assert isinstance(node, ast.expr)
+        yield node
+        return
+    children = ast.iter_child_nodes(node)
+    for child in children:
+        if isinstance(node, ast.Call) and child is node.func and isinstance(child, (ast.Name, ast.Attribute)):
+            if isinstance(child, ast.Attribute):
+                yield from atoms_in(child.value)
+            continue
+        yield from atoms_in(child)

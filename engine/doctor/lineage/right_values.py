@@ -1,0 +1,72 @@
+"""Every array of which it is known what it should be: dL/d(each forward value), each use's share, the running sums of shares."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.derivatives import BINARY
+from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.recording.fingerprints import fingerprint
+
+MOST = 400_000
+
+
+class RightValues:
+    """Rows (size, norm, spread, order) of all right arrays."""
+
+    def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_]) -> None:
+        self.rows: list[tuple[float, float, float, float]] = []
+        self.record = record
+        self.left = MOST
+        self.adjoint = adjoint = carried_back(record, loss.seeds)
+        carried_back(record, loss.seeds, self._seen)
+        done: set[tuple[int, int]] = set()
+        for event in record.events:
+            value = event.value
+            key = (value.first if value.size else 0, value.size)
+            if value.size and key not in done and forward[value.first]:
+                done.add(key)
+                self.add(adjoint[value.ids()])
+        for operation in record.operations:
+            if forward[operation.start : operation.stop].any():
+                self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
+
+    def _seen(self, k: int, which: int, part: Floats, total: Floats) -> None:
+        self.add(part)
+        if total.shape == part.shape and total.size:
+            self.add(total)
+        operation = self.record.operations[k]
+        if (
+            operation.name in BINARY
+            and operation.operands[which].shape != operation.shape
+            and len(operation.operands) == 2
+        ):
+            self.add(self._whole(k, which))
+
+    def _whole(self, k: int, which: int) -> Floats:
+        """A share before it is summed over the axes along which the operand was repeated."""
+        operation = self.record.operations[k]
+        x, y = (r.of(self.record.pool) for r in operation.operands)
+        g = self.adjoint[operation.start : operation.stop].reshape(operation.shape)
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(
+                BINARY[operation.name][which](g, operation.result.of(self.record.pool), x, y), operation.shape
+            )
+
+    def add(self, values: Floats) -> None:
+        """One more right array."""
+        if self.left <= 0:
+            return
+        made = fingerprint(np.ascontiguousarray(values, np.float64))
+        if made is not None:
+            self.left -= 1
+            self.rows.append((float(values.size), *made))
+
+    def table(self) -> Floats:
+        """The rows, each once."""
+        if not self.rows:
+            return np.zeros((0, 4))
+        return np.unique(np.array(self.rows), axis=0)
