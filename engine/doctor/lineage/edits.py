@@ -281,10 +281,10 @@ def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     for atom in dict.fromkeys(a for a in atoms if atoms.count(a) > 1):
         for other in around:
             if other != atom:
-                yield "variable", _Swap(atom, other).visit(copy.deepcopy(expression)), (atom, other)
+                yield "variable", _AtomSwap(atom, other).visit(copy.deepcopy(expression)), (atom, other)
 
 
-class _Swap(ast.NodeTransformer):
+class _AtomSwap(ast.NodeTransformer):
     def __init__(self, old: str, new: str) -> None:
         self.old, self.new = old, new
 

@@ -1,7 +1,8 @@
 """The gradient that an update used, compared with dL/d(what it stepped).
 
-The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made of: between it and the
-step there may only be what optimizers do, which works place by place, on numbers, on the array that is stepped and on states that start equal.
+The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made of:
+between it and the step there may only be what optimizers do, which works place by place, on numbers, on the array that is stepped
+and on states that start equal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ DEEPEST = 40
 
 @dataclass(eq=False)
 class Walk:
-    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain nothing."""
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that
+    explain nothing."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])

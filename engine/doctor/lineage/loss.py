@@ -29,7 +29,8 @@ MOST = 16
 
 @dataclass(frozen=True, eq=False)
 class ChosenLoss:
-    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the program computes none."""
+    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the program
+    computes none."""
 
     name: str
     line: int

@@ -1,17 +1,12 @@
 """The wrong line and its correction: small edits of the lines that a wrong gradient was made by.
 
-An edit is tried where its line runs, in a second identical run; what survives is put into the program and run, and is the correction when all
-gradients are right then. Its kind is the mistake's name.
+An edit is tried where its line runs, in a second identical run; what survives is put into the program and run, and is the
+correction when all gradients are right then. Its kind is the mistake's name.
 """
 
 from __future__ import annotations
 
 import ast
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,19 +14,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor.lineage import edits, running
+from engine.doctor.lineage import edits
 from engine.doctor.lineage.atoms import atoms_in, text_of
 from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.edits import KINDS, StatementEdit
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
 from engine.doctor.lineage.reading import Floats, Record, UserLine
 from engine.doctor.lineage.right_values import RightValues
+from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import RunVerdict, judged
-from engine.errors import InputError
 
 TRIALS = 24
 EVALUATIONS = 400_000
-START = running.START.replace("import runner\nrunner.main", "import probe\nprobe.main")
+ROOM = 2
+"""As many times the numbers of the program's own run may a run of a corrected text record."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +54,15 @@ class EditPlace:
     tries: list[StatementEdit] = field(default_factory=list[StatementEdit])
 
 
-def blamed(path: Path, record: Record, verdict: RunVerdict, text: str, arguments: Sequence[str] = ()) -> list[Blamed]:
+def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     """The lines to blame for a wrong verdict, the mended one first."""
     part = verdict.record
     if part is None or verdict.loss is None:
         return []
     lines = slice_lines(part, verdict)
-    name = path.stem + ".py"
+    name = runs.name
     own = sorted({line.number for line in lines if Path(line.file).name == name})
-    tree = ast.parse(text)
+    tree = ast.parse(runs.program.text)
     places = [p for p in _places(tree) if any(p.statement.lineno <= n <= (p.statement.end_lineno or 0) for n in own)]
     for place in places:
         _count(record, part, place, name)
@@ -75,10 +71,10 @@ def blamed(path: Path, record: Record, verdict: RunVerdict, text: str, arguments
     first: list[Blamed] = []
     for missing in (False, True):
         rows = _requests(places, name, missing)
-        answers = _probed(path, text, rows, table, verdict, arguments)
+        answers = _probed(runs, rows, table, verdict)
         if answers is None:
             return first
-        found = _settled(path, text, arguments, places, answers, verdict)
+        found = _settled(runs, places, answers, verdict)
         if found is not None:
             return [found]
         failing = _failing(places, answers)
@@ -202,9 +198,7 @@ def _table(verdict: RunVerdict) -> Floats:
     return RightValues(part, loss, forward).table()
 
 
-def _probed(
-    path: Path, text: str, rows: list[dict[str, Any]], table: Floats, verdict: RunVerdict, arguments: Sequence[str]
-) -> list[dict[str, Any]] | None:
+def _probed(runs: Runs, rows: list[dict[str, Any]], table: Floats, verdict: RunVerdict) -> list[dict[str, Any]] | None:
     part = verdict.record
     assert part is not None
     wrong = next(r for r in verdict.compared if r.status in ("wrong", "zero"))
@@ -215,39 +209,11 @@ def _probed(
         "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
         "limit": EVALUATIONS,
     }
-    with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
-        folder = Path(temporary)
-        (folder / "probe.json").write_text(json.dumps(request), encoding="utf-8")
-        table.tofile(folder / "table")
-        with running.copied(path, text) as file:
-            environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-            try:
-                subprocess.run(
-                    [
-                        sys.executable,
-                        "-c",
-                        START,
-                        str(running.RECORDING),
-                        str(file),
-                        str(folder),
-                        json.dumps({"arguments": list(arguments)}),
-                    ],
-                    cwd=file.parent,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=running.SECONDS,
-                    check=False,
-                )
-                return cast("list[dict[str, Any]]", json.loads((folder / "answer.json").read_text(encoding="utf-8")))
-            except (subprocess.TimeoutExpired, OSError, ValueError):
-                return None
+    return runs.probed(request, table)
 
 
 def _settled(
-    path: Path,
-    text: str,
-    arguments: Sequence[str],
+    runs: Runs,
     places: list[EditPlace],
     answers: list[dict[str, Any]],
     verdict: RunVerdict,
@@ -262,9 +228,8 @@ def _settled(
             survivors.append((tuple(int(x) for x in rank), place, edit))
     survivors.sort(key=lambda s: s[0])
     for _, place, edit in survivors[:TRIALS]:
-        if makes_right(path, replaced(text, place.statement, edit.statement), arguments, verdict):
-            file = path.stem + ".py"
-            return Blamed(file, place.statement.lineno, edit.kind, text_of(place.statement), edit.statement, True)
+        if makes_right(runs, replaced(runs.program.text, place.statement, edit.statement), verdict):
+            return Blamed(runs.name, place.statement.lineno, edit.kind, text_of(place.statement), edit.statement, True)
     return None
 
 
@@ -291,11 +256,11 @@ def replaced(text: str, statement: ast.stmt, made: str) -> str:
     return "".join([*lines[:first], head + (made or "pass") + tail + gone, *lines[last + 1 :]])
 
 
-def makes_right(path: Path, text: str, arguments: Sequence[str], verdict: RunVerdict) -> bool:
+def makes_right(runs: Runs, text: str, verdict: RunVerdict) -> bool:
     """Whether the program with this text has gradients that are all right, where the verdict was wrong."""
-    try:
-        record = running.recorded(path, arguments, text, rounds=verdict.round + 1)
-    except InputError:
+    assert verdict.record is not None
+    record = runs.recorded(text, verdict.round + 1, ROOM * len(verdict.record.pool))
+    if record is None:
         return False
     again = judged(record)
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:

@@ -127,9 +127,9 @@ class RecordedEvent:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start, size, line (-1 where they are
-    written in the text); `rounds` when the program read a weight that was stepped where it had read it first: the number that came next, and
-    the first of the weight's own.
+    """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start, size, line (-1
+    where they are written in the text); `rounds` when the program read a weight that was stepped where it had read it first: the
+    number that came next, and the first of the weight's own.
     """
 
     pool: Floats

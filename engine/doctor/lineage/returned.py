@@ -1,4 +1,5 @@
-"""Gradients of a program that steps nothing: what is returned, stored or left in a variable, compared by its name's relation and its shape."""
+"""Gradients of a program that steps nothing: what is returned, stored or left in a variable, compared by its name's relation and
+its shape."""
 
 from __future__ import annotations
 

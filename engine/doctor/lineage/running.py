@@ -1,79 +1,61 @@
-"""Runs a program in a process of its own and reads its record: for trying things out, in a copy of the program's folder."""
+"""Runs of a program, and of texts in its place: each with its record, in the same folder, with the same arguments and limits."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
-from engine.doctor.lineage.reading import Record, read
+from engine.doctor.lineage.reading import Floats, Record, read
+from engine.doctor.run.launch import Wishes, run
+from engine.doctor.run.outcome import Outcome
+from engine.doctor.run.program import ProgramFile
 from engine.errors import InputError
 
-RECORDING = Path(__file__).resolve().parent.parent / "recording"
-SECONDS = 60.0
-START = """
-import importlib.util, sys
-folder = sys.argv[1]
-spec = importlib.util.spec_from_file_location("_rnn_tui_recording", folder + "/__init__.py", submodule_search_locations=[folder])
-package = importlib.util.module_from_spec(spec)
-sys.modules["_rnn_tui_recording"] = package
-spec.loader.exec_module(package)
-from _rnn_tui_recording import runner
-runner.main(sys.argv[2:])
-"""
 
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs a program as its user wishes. `progress` is where the first run shows how far it is."""
 
-def text_of(path: Path) -> str:
-    """The program: a Python file, or the code cells of a notebook, where lines that are no Python (magics) are left empty."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".ipynb":
-        return text
-    cells = cast("list[dict[str, Any]]", json.loads(text)["cells"])
-    lines: list[str] = []
-    for cell in cells:
-        if cell.get("cell_type") == "code":
-            source = cell.get("source", "")
-            lines += ("".join(source) if isinstance(source, list) else str(source)).splitlines()
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines) + "\n"
+    program: ProgramFile
+    wishes: Wishes
+    progress: TextIO | None = None
 
+    @property
+    def name(self) -> str:
+        """What records call the program's own file."""
+        return self.program.file.name
 
-def recorded(
-    path: Path, arguments: Sequence[str] = (), text: str | None = None, python: str = sys.executable, **options: Any
-) -> Record:
-    """The record of a run of `path`, or of `text` in its place. InputError where no record was written."""
-    chosen = json.dumps({"arguments": list(arguments), **options})
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    with copied(path, text_of(path) if text is None else text) as file:
-        out = file.parent.parent / "out"
-        out.mkdir()
-        try:
-            subprocess.run(
-                [python, "-c", START, str(RECORDING), str(file), str(out), chosen],
-                cwd=file.parent,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise InputError(f"{path.name} did not come to its first update in {SECONDS:g} s") from None
-        return read(out)
+    def followed(self) -> tuple[Outcome, Record | None]:
+        """The program run and recorded: how it ended, and its record where one was written. InputError, see `launch.run`."""
+        with tempfile.TemporaryDirectory(prefix="rnn-tui-record-") as temporary:
+            folder = Path(temporary)
+            outcome = run(self.program, self.wishes, folder, self.progress)
+            return outcome, read(folder) if (folder / "record.json").exists() else None
 
+    def recorded(self, text: str, rounds: int, numbers: int) -> Record | None:
+        """The record of a changed text, of so many numbers at most; None where it ends before one is written, or where that is damaged."""
+        with tempfile.TemporaryDirectory(prefix="rnn-tui-record-") as temporary:
+            self._run(text, Path(temporary), "runner", {"rounds": rounds, "numbers": numbers})
+            try:
+                return read(Path(temporary))
+            except InputError:
+                return None
 
-@contextlib.contextmanager
-def copied(path: Path, text: str) -> Iterator[Path]:
-    """The program with this text in a copy of its folder, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="rnn-tui-lineage-") as temporary:
-        copy = Path(temporary) / "run"
-        shutil.copytree(path.resolve().parent, copy, ignore=shutil.ignore_patterns(".git", "__pycache__"))
-        file = copy / (path.stem + ".py")
-        file.write_text(text, encoding="utf-8")
-        yield file
+    def probed(self, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
+        """What `recording/probe.py` answers; None where the program ends before it does."""
+        with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
+            folder = Path(temporary)
+            (folder / "probe.json").write_text(json.dumps(request), encoding="utf-8")
+            table.tofile(folder / "table")
+            self._run(self.program.text, folder, "probe", {})
+            try:
+                return cast("list[dict[str, Any]]", json.loads((folder / "answer.json").read_text(encoding="utf-8")))
+            except (OSError, ValueError, RecursionError):
+                return None
+
+    def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> None:
+        run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)

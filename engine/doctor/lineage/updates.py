@@ -1,7 +1,7 @@
 """The updates of a run: which arrays were stepped, and by what.
 
-A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in place, bound to a name
-that it had, or read again where it was read first.
+A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in place,
+bound to a name that it had, or read again where it was read first.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The program does what it did; each place that is watched is a site: its file, line, kind and text.
 
-Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an array handed to a call
-that stands alone, which may have written into it).
+Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an array
+handed to a call that stands alone, which may have written into it).
 """
 
 import ast
@@ -158,7 +158,7 @@ class Rewriter(ast.NodeTransformer):
                 continue
             if any(isinstance(n, ast.Slice) for n in ast.walk(part)):
                 continue
-            name = "%s%d" % (prefix, self.temporary)
+            name = prefix + str(self.temporary)
             made = ast.Assign([ast.Name(name, ast.Store())], self.visit(part), lineno=target.lineno)
             before.append(ast.copy_location(made, target))
             replacement = ast.copy_location(ast.Name(name, ast.Load()), part)

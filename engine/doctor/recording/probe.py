@@ -1,16 +1,18 @@
-"""A second, identical run in which small edits of lines are tried: each is evaluated where its line runs, and lives while what it makes is right.
+"""A second, identical run in which small edits of lines are tried: each is evaluated where its line runs, and lives while what it makes
+is right.
 
 What is right is told by fingerprints: a table with a row (size, norm, and two more numbers) for each right array, and the factors allowed.
 """
 
 import ast
+import builtins
 import json
 import os
 import sys
 
 import numpy as np
 
-from . import instrument, runner
+from . import instrument, progress, runner
 from .fingerprints import fingerprint
 from .store import Stop
 
@@ -260,12 +262,10 @@ class Inserter(ast.NodeTransformer):
         return node
 
 
-def main(arguments):
-    """FILE, the folder with the request `probe.json` and `table`, and the options; the answer is `answer.json` there."""
-    import builtins
-
-    file, folder, options = arguments
-    options = json.loads(options)
+def run(job):
+    """Runs the program of a job with the probes of `probe.json`, and the right arrays of `table`, in the job's folder; the answer is
+    `answer.json` there."""
+    folder = job["record"]
     with open(os.path.join(folder, "probe.json")) as opened:
         request = json.load(opened)
     rows = np.fromfile(os.path.join(folder, "table"), np.float64).reshape(-1, 4)
@@ -284,8 +284,8 @@ def main(arguments):
     class Off:
         on = False
 
-    runner.run(file, options, [], runner.LineNumbers(), Off())
+    told, _ = runner.followed(job, [], runner.LineNumbers(), Off())
+    progress.over()
     with open(os.path.join(folder, "answer.json"), "w") as opened:
         json.dump(probes.answer(), opened)
-    sys.stdout.flush()
-    os._exit(0)
+    return told

@@ -8,8 +8,10 @@ import numpy as np
 VERSION = 1
 
 
-def save(folder, store, sites, lines, outcome):
-    """`lines` the (file, line) of every line number in the streams, `outcome` how the run ended."""
+def save(folder, store, sites, lines, outcome, names):
+    """`lines` the (file, line) of every line number in the streams, `outcome` how the run ended, `names` what files are called."""
+    for site in sites:
+        site.file = names.get(site.file, site.file)
     store.flush()
     store.pool.flush()
     for name, numbers in (("ops", store.ops), ("events", store.events), ("leaves", store.leaves)):
@@ -22,7 +24,7 @@ def save(folder, store, sites, lines, outcome):
         "version": VERSION,
         "numbers": store.n,
         "operations": store.count,
-        "lines": [list(x) for x in lines],
+        "lines": [[names.get(file, file), number] for file, number in lines],
         "sites": [s.row() for s in sites],
         "lost": [[what, line, count] for (what, line), count in store.lost.items()],
         "names": list(store.names),

@@ -1,24 +1,25 @@
-"""Runs a program as its user does and records it: `python -c <start> FILE OUT OPTIONS ARGS...`, see `main`."""
+"""Runs the program of a job (see `start`) as its user does, and records it."""
 
 import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import json
 import os
 import random
 import sys
 import time
-import traceback
-import types
 
 import numpy as np
 
-from . import functions, instrument, record, traced, watch
+from . import functions, instrument, plain, progress, record, traced, watch
 from .store import Full, Stop, Store
-from .updates import UpdateWatch
+from .updates import ROUNDS, UpdateWatch
 
 SEED = 20
+NUMBERS, EVENTS = 50000000, 2000000
+"""How much is recorded at most."""
+UPDATED = "its first updates were complete"
+ENOUGH = "as much was recorded of it as there is room for"
 
 
 class LineNumbers:
@@ -43,6 +44,16 @@ class LineNumbers:
                 return number
             frame = frame.f_back
         return 0
+
+    def last(self, file):
+        """The line of a file on which the exception was raised that is handled now, None where it came from elsewhere."""
+        trace = sys.exc_info()[2]
+        line = None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == file:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return line
 
 
 class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -107,15 +118,16 @@ def seeded():
     return state
 
 
-def start(file, out, options):
-    """Runs `file` and writes its record into `out`; the outcome is part of the record."""
+def run(job):
+    """Runs the program of a job and writes its record into the job's folder; what `start` is told of how it ended."""
+    options = job["options"]
     sites, lines = [], LineNumbers()
-    with open(os.path.join(out, "pool"), "wb", 1 << 20) as pool:
-        store = Store(pool, lines, options.get("numbers", 50000000))
+    with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
+        store = Store(pool, lines, options.get("numbers", NUMBERS))
         traced.STORE[0] = store
         functions.install()
-        watched = watch.ValueWatch(store, sites, options.get("events", 2000000))
-        store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", 8))
+        watched = watch.ValueWatch(store, sites, options.get("events", EVENTS))
+        store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),
             (instrument.LEAF, watched.leaf),
@@ -123,60 +135,39 @@ def start(file, out, options):
             (instrument.CAST, functions.cast),
         ):
             setattr(builtins, name, function)
-        outcome = run(file, options, sites, lines, store)
-        record.save(out, store, sites, lines.rows, outcome)
+        told, outcome = followed(job, sites, lines, store)
+        progress.over()
+        record.save(job["record"], store, sites, lines.rows, outcome, shown_names(job, lines.files))
+    return told
 
 
-def run(file, options, sites, lines, store):
-    with open(file, "rb") as opened:
-        text = importlib.util.decode_source(opened.read())
-    text = options.get("text", text)
-    main = types.ModuleType("__main__")
-    main.__file__ = file
-    sys.modules["__main__"] = main
-    sys.argv = [file, *list(options.get("arguments", ()))]
-    folder = os.path.dirname(os.path.abspath(file))
-    sys.path.insert(0, folder)
-    sys.meta_path.insert(0, Helpers([folder, *list(options.get("roots", ()))], sites, lines))
+def followed(job, sites, lines, store):
+    """Runs the program: how it ended, for `start`, and for the record."""
+    main = plain.main_module(job)
+    sys.meta_path.insert(0, Helpers(job["user"], sites, lines))
     seeded()
     began = time.process_time()
-    outcome = {"ended": "end"}
+    told, outcome = {}, {"ended": "end"}
     try:
-        run_text(text, file, main.__dict__, sites, lines)
+        run_text(job["text"], job["file"], main.__dict__, sites, lines)
     except Stop:
-        outcome["ended"] = "update"
+        told, outcome["ended"] = {"stopped": UPDATED, "line": lines.last(job["file"])}, "update"
     except Full:
-        outcome["ended"] = "full"
-    except SystemExit:
-        outcome["ended"] = "exit"
-    except BaseException as error:
-        outcome = {"ended": "error", **told(error, lines)}
+        told, outcome["ended"] = {"stopped": ENOUGH, "line": lines.last(job["file"])}, "full"
+    except (
+        BaseException
+    ) as error:  # whatever ended the program, also a limit of time: what was recorded until then counts
+        told["error"], outcome["ended"] = error, "exit" if isinstance(error, SystemExit) else "error"
     store.on = False
     outcome["seconds"] = time.process_time() - began
-    return outcome
+    return told, outcome
 
 
-def told(error, lines):
-    """An exception as text, with the user's line that it came from."""
-    if isinstance(error, SyntaxError) and not error.__traceback__.tb_next.tb_next:
-        return {
-            "kind": type(error).__name__,
-            "text": str(error)[:500],
-            "file": error.filename,
-            "line": error.lineno or 0,
-        }
-    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__) if f.filename in lines.files]
-    file, line = frames[-1] if frames else ("", 0)
-    try:
-        text = str(error)[:500]
-    except BaseException:
-        text = ""
-    return {"kind": type(error).__name__, "text": text, "file": file, "line": line}
-
-
-def main(arguments):
-    """FILE, the folder for the record, and the options as JSON."""
-    file, out, options = arguments
-    start(file, out, json.loads(options))
-    sys.stdout.flush()
-    os._exit(0)
+def shown_names(job, files):
+    """What the user's files are called: by their path below the program's folder, or below the one that was copied."""
+    folder = os.path.dirname(job["file"]) + os.sep
+    made = {}
+    for file in files:
+        roots = [r for r in (folder, *[u + os.sep for u in job["user"]]) if file.startswith(r)]
+        made[file] = file[len(roots[0]) :] if roots else os.path.basename(file)
+    return made

@@ -13,6 +13,7 @@ JOB is a file of JSON:
     network        whether it may use the network
     seconds        of computing; memory: bytes
     runner         the module beside this one whose `run(job)` runs the program
+    options        what the runner is told
     record         a folder for what the runner records
     result, progress, fault   files: how it ended (written here), how far it is (see `progress`), where it crashed
 

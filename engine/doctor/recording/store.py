@@ -14,6 +14,7 @@ from array import array
 
 import numpy as np
 
+from . import progress
 from .codes import GATHER
 
 VIEW, KEPT = 0, 1
@@ -85,6 +86,7 @@ class Store:
         if self.buffer:
             buffer, self.buffer, self.waiting = self.buffer, [], 0
             self.pool.write(_join(buffer).tobytes())
+            progress.tell(numbers=self.n)
 
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""

@@ -86,7 +86,7 @@ class ValueWatch:
         target = site.target if site.kind == "assign" else ""
         for key, item in value.items():
             if type(item) is Traced or isinstance(item, scalars.Lineage):
-                self.keep(number, self.store.named("%s[%.40r]" % (target, key)), item)
+                self.keep(number, self.store.named(f"{target}[{key!r:.40}]"), item)
 
     def several(self, number, values):
         """The entries of a tuple or list, and of those in it where they are returned."""
@@ -97,10 +97,10 @@ class ValueWatch:
             if type(item) is Traced or isinstance(item, scalars.Lineage):
                 self.keep(number, part + 1, item)
             elif site.kind == "return" and type(item) in (tuple, list, dict) and len(item) <= 64:
-                name = site.names[part] if part < len(site.names) else "%s[%d]" % (site.target, part)
+                name = site.names[part] if part < len(site.names) else f"{site.target}[{part}]"
                 for key, one in item.items() if type(item) is dict else enumerate(item):
                     if type(one) is Traced or isinstance(one, scalars.Lineage):
-                        self.keep(number, self.store.named("%s[%.40r]" % (name, key)), one)
+                        self.keep(number, self.store.named(f"{name}[{key!r:.40}]"), one)
 
     def keep(self, number, part, value):
         if self.count >= self.limit:

@@ -1,1 +1,1 @@
-"""Runs the user's program in a separate process, and records the values that it computes."""
+"""The user's own program in a process of its own: as its user runs it, and its functions called one by one."""

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -53,7 +53,8 @@ _UNLESS_SET = {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
 
 @dataclass(frozen=True)
 class Wishes:
-    """How a program is to be run: arguments, interpreter, network, limits, where its user stands; `runner` is what follows it there."""
+    """How a program is to be run: arguments, interpreter, network, limits, where its user stands; `runner` is what follows it there, and
+    `options` what that is told."""
 
     arguments: tuple[str, ...] = ()
     python: str | None = None
@@ -61,6 +62,7 @@ class Wishes:
     limits: Limits = field(default_factory=Limits)
     stand: Path = field(default_factory=Path.cwd)
     runner: str = "runner"
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
@@ -189,6 +191,7 @@ def _job(
         "seconds": wishes.limits.seconds,
         "memory": wishes.limits.memory,
         "runner": wishes.runner,
+        "options": dict(wishes.options),
         "record": str(record.resolve()),
         "result": str(private / "result.json"),
         "progress": str(private / "progress"),
