@@ -138,7 +138,8 @@ def _einsum(g: Floats, operands: Sequence[Floats], spec: str, which: int) -> Flo
     if letters == mine:
         return made
     result = np.zeros(operands[which].shape)
-    np.einsum(result, [letters.index(c) for c in mine], list(range(len(letters))))[...] = made
+    diagonal: Any = np.einsum
+    diagonal(result, [letters.index(c) for c in mine], list(range(len(letters))))[...] = made
     return result
 
 

@@ -10,6 +10,7 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from engine.doctor.lineage.atoms import atoms_in, is_atom, text_of
 
@@ -78,7 +79,7 @@ class _Slot:
     def get(self) -> ast.expr:
         node: object = self.statement
         for step in self.path:
-            node = node[step] if isinstance(step, int) else getattr(node, step)  # type: ignore[index]
+            node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
         assert isinstance(node, ast.expr)
         return node
 
@@ -86,11 +87,10 @@ class _Slot:
         changed = copy.deepcopy(self.statement)
         node: object = changed
         for step in self.path[:-1]:
-            node = node[step] if isinstance(step, int) else getattr(node, step)  # type: ignore[index]
+            node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
         last = self.path[-1]
         if isinstance(last, int):
-            assert isinstance(node, list)
-            node[last] = made
+            cast("list[ast.expr]", node)[last] = made
         else:
             setattr(node, last, made)
         return text_of(changed)
@@ -132,7 +132,8 @@ def _walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.exp
             if isinstance(inside, ast.AST):
                 stack.append(((*path, field), inside))
             elif isinstance(inside, list):
-                stack += [((*path, field, k), x) for k, x in enumerate(inside) if isinstance(x, ast.AST)]
+                listed = enumerate(cast("list[object]", inside))
+                stack += [((*path, field, k), x) for k, x in listed if isinstance(x, ast.AST)]
 
 
 def _with(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> ast.expr:
@@ -141,9 +142,9 @@ def _with(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> 
     changed = copy.deepcopy(expression)
     node: object = changed
     for step in path[:-1]:
-        node = node[step] if isinstance(step, int) else getattr(node, step)  # type: ignore[index]
+        node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
     if isinstance(path[-1], int):
-        node[path[-1]] = made  # type: ignore[index]
+        cast("list[ast.expr]", node)[path[-1]] = made
     else:
         setattr(node, path[-1], made)
     return changed
@@ -281,7 +282,8 @@ def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     for atom in dict.fromkeys(a for a in atoms if atoms.count(a) > 1):
         for other in around:
             if other != atom:
-                yield "variable", _AtomSwap(atom, other).visit(copy.deepcopy(expression)), (atom, other)
+                made = cast("ast.expr", _AtomSwap(atom, other).visit(copy.deepcopy(expression)))
+                yield "variable", made, (atom, other)
 
 
 class _AtomSwap(ast.NodeTransformer):

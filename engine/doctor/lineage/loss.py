@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,39 @@ NAMED = re.compile(
 )
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
 MOST = 16
+_Formula = Callable[[Floats, Floats], Floats]
+
+
+def _squared(p: Floats, y: Floats) -> Floats:
+    return 0.5 * (p - y) ** 2
+
+
+def _squared_slope(p: Floats, y: Floats) -> Floats:
+    return p - y
+
+
+def _entropy(p: Floats, y: Floats) -> Floats:
+    return -y * np.log(p)
+
+
+def _entropy_slope(p: Floats, y: Floats) -> Floats:
+    return -y / p
+
+
+def _binary(p: Floats, y: Floats) -> Floats:
+    return -y * np.log(p) - (1 - y) * np.log(1 - p)
+
+
+def _binary_slope(p: Floats, y: Floats) -> Floats:
+    return (p - y) / (p * (1 - p))
+
+
+ASSUMED: dict[str, tuple[_Formula, _Formula]] = {
+    "half the squared error": (_squared_slope, _squared),
+    "the cross-entropy": (_entropy_slope, _entropy),
+    "the binary cross-entropy": (_binary_slope, _binary),
+}
+"""Losses of outputs p and targets y that a program may leave uncomputed: dL/dp, and the loss itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +110,7 @@ def assumed(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLoss]
     line = record.lines[record.operations[pairs[0][2]].line].number
     made: list[ChosenLoss] = []
     with np.errstate(all="ignore"):
-        for name, seed, value in (
-            ("half the squared error", lambda p, y: p - y, lambda p, y: 0.5 * (p - y) ** 2),
-            ("the cross-entropy", lambda p, y: -y / p, lambda p, y: -y * np.log(p)),
-            (
-                "the binary cross-entropy",
-                lambda p, y: (p - y) / (p * (1 - p)),
-                lambda p, y: -y * np.log(p) - (1 - y) * np.log(1 - p),
-            ),
-        ):
+        for name, (seed, value) in ASSUMED.items():
             seeds = tuple((ids, seed(record.pool[ids.ids()], target)) for ids, target, _ in pairs)
             if all(np.isfinite(s).all() for _, s in seeds):
                 total = float(sum(value(record.pool[ids.ids()], target).sum() for ids, target, _ in pairs))

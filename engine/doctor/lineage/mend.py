@@ -110,11 +110,11 @@ def _places(tree: ast.Module) -> Iterator[EditPlace]:
     def of(body: list[ast.stmt], function: ast.AST) -> Iterator[EditPlace]:
         for statement in body:
             inner = [getattr(statement, f, None) for f in ("body", "orelse", "finalbody")]
-            blocks = [b for b in inner if isinstance(b, list) and b]
+            blocks = [cast("list[ast.stmt]", b) for b in inner if isinstance(b, list) and b]
             scope = statement if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
             if blocks:
                 for block in blocks:
-                    yield from of(cast("list[ast.stmt]", block), scope)
+                    yield from of(block, scope)
             elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
                 yield EditPlace(statement, body, _atoms(body, function))
 
@@ -161,7 +161,8 @@ def _requests(places: Sequence[EditPlace], name: str, missing: bool) -> list[dic
         around = edits.around(place.atoms, place.statement)
         place.tries = list(edits.of_statement(place.statement, around, missing=missing))
         value = getattr(place.statement, "value", None)
-        adds = isinstance(place.statement, ast.AugAssign) and isinstance(place.statement.op, ast.Add)
+        is_sum = isinstance(place.statement, ast.AugAssign) and isinstance(place.statement.op, ast.Add)
+        target = place.statement.target if isinstance(place.statement, ast.AugAssign) and is_sum else None
         rows.append(
             {
                 "file": name,
@@ -170,7 +171,7 @@ def _requests(places: Sequence[EditPlace], name: str, missing: bool) -> list[dic
                 "before": place.before,
                 "total": place.total,
                 "value": text_of(value) if value is not None else "None",
-                "prefix": text_of(place.statement.target) if adds else None,
+                "prefix": text_of(target) if target is not None else None,
                 "edits": [[e.value, e.same] for e in place.tries],
             }
         )

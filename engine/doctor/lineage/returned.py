@@ -24,7 +24,7 @@ _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
 def meant(name: str) -> set[str]:
     """What a gradient of this name may be the gradient of: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of W."""
     last = last_of(name)
-    made = {last} if "[" in name else set()
+    made = {last} if "[" in name else set[str]()
     for pattern in (_BEFORE, _AFTER):
         if pattern.search(last):
             made.add(pattern.sub("", last))

@@ -1,11 +1,15 @@
 """A few numbers by which an array is found among many: the same in both processes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
-_WEIGHTS = {}
+_WEIGHTS: dict[int, Any] = {}
 
 
-def weights(size):
+def weights(size: int) -> Any:
     """Fixed weights, so that an array's order counts."""
     made = _WEIGHTS.get(size)
     if made is None:
@@ -15,7 +19,7 @@ def weights(size):
     return made
 
 
-def fingerprint(values):
+def fingerprint(values: Any) -> tuple[float, float, float] | None:
     """(norm, sum of sizes relative to the norm, weighted sum relative to the norm); None for zeros and what is not finite."""
     flat = values.reshape(-1)
     norm = float(np.sqrt(np.dot(flat, flat)))
