@@ -1,82 +1,108 @@
-"""Examines a file: from its text to a report."""
+"""The doctor itself: from a file to a report.
+
+The user's own run comes first: what is compared there are the program's own gradients of its own loss, on its own data. Where it leaves
+the question open, or nothing runs, the functions are examined by the reference.
+"""
 
 from __future__ import annotations
 
-import difflib
+import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
-import numpy as np
-
-from engine.doctor.read.source import SourceFile, Unreadable, read_source
-from engine.doctor.read.syntax import UserFunction, UserProgram, program
-from engine.doctor.recognise.loaded_program import CannotRun, own_failure
-from engine.doctor.reference.results import Place
-from engine.doctor.report.function_report import examine_function
+from engine.doctor.by_reference import examine_source
+from engine.doctor.lineage.running import Runs
+from engine.doctor.read.source import Unreadable, read_source
+from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
-from engine.doctor.report.script_report import examine_script
-from engine.doctor.run.process import Ended, Process
-from engine.errors import InputError
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
 from engine.tables.cells import Cell
 from engine.text import clean
 
+NOTHING_RUNS = "it was not run: it only defines functions and names"
 
-def diagnose(path: Path, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
-    """What is wrong in the backward pass at `path`, where and why, or that it is right. `cells` are further cells that
-    it may implement. The file is run, in a separate process with limits of time and memory. Raises InputError when
-    there is no such file, or no function of the name that is asked for; whatever else goes wrong is part of the report.
+
+def diagnose(
+    path: Path,
+    function: str | None = None,
+    cells: Sequence[Cell] = (),
+    wishes: Wishes | None = None,
+    progress: TextIO | None = None,
+) -> Report:
+    """What is wrong in the backward pass at `path`, where and why, or that it is right.
+
+    The file is run as `wishes` say, then, where that leaves it open, its functions are examined: `function` alone, if one is named (the
+    file is not run as a whole then). `cells` are further cells that it may implement. Raises InputError when there is no such file, no
+    function of that name, or no such interpreter; whatever else goes wrong is part of the report.
     """
     try:
-        return diagnose_source(read_source(path), function, cells)
+        source = read_source(path)
+        runs_something = statically_runs(source.tree())
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
+    if function is not None:
+        return _not_by_exception(examine_source(source, function, cells))
+    own: OwnRun | None = None
+    if runs_something:
+        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress), source)
+        if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
+            return own.report
+    reference = _not_by_exception(examine_source(source, None, cells))
+    if own is None:
+        return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
+    return _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
 
 
-def diagnose_source(source: SourceFile, function: str | None = None, cells: Sequence[Cell] = ()) -> Report:
-    """The same for a text that is already read."""
-    name = clean(source.path.name)
-    try:
-        found = replace(program(source, source.tree()), cells=tuple(cells))
-        main = _main(found, function, name)
-    except Unreadable as error:
-        return Report("cannot-run", name, reason=str(error), reason_line=error.line)
-    with Process(source) as process, np.errstate(all="ignore"):
-        try:
-            return _in_cells(replace(_examined(found, main, process), file=name), source)
-        except CannotRun as error:
-            return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
-        except Ended as ended:
-            return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
-        except InputError:
-            raise
-        except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
-            return Report("cannot-run", name, main.name if main else "", reason=own_failure(error))
+def statically_runs(tree: ast.Module) -> bool:
+    """Whether a module's top level does anything but define and import: then running it may show something."""
+    return any(_does_something(statement) for statement in tree.body)
 
 
-def _in_cells(report: Report, source: SourceFile) -> Report:
-    """The report on a notebook, with cells beside the lines."""
-
-    def told(place: Place | None) -> Place | None:
-        return replace(place, where=source.place(place.line)) if place is not None and source.cells else place
-
-    findings = tuple(replace(finding, place=told(finding.place)) for finding in report.diagnoses)
-    return replace(report, diagnoses=findings, first_divergence=told(report.first_divergence))
-
-
-def _main(found: UserProgram, function: str | None, name: str) -> UserFunction | None:
-    if function is None:
-        return found.backward()
-    main = found.find(function)
-    if main is None:
-        own = [f.name for f in found.functions]
-        near = difflib.get_close_matches(function, [*own, *(f.node.name for f in found.functions)], 1)
-        meant = f"is {near[0]} meant? " if near else ""
-        raise InputError(
-            f"{name}: there is no function {clean(function, 60)}; {meant}it has {', '.join(own[:12]) or 'none'}"
-        )
-    return main
+def _does_something(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
+            return False
+        case ast.Expr(value=ast.Constant()):
+            return False
+        case ast.Assign() | ast.AnnAssign():
+            return any(isinstance(node, ast.Call) for node in ast.walk(statement))
+        case ast.Try():
+            return any(_does_something(inner) for inner in statement.body)
+        case _:
+            return True
 
 
-def _examined(found: UserProgram, main: UserFunction | None, process: Process) -> Report:
-    return examine_script(found, process) if main is None else examine_function(found, main, process)
+def _not_by_exception(report: Report) -> Report:
+    """The same, but an exception on arguments that were made up is no mistake, unless a corrected line was found that makes all right."""
+    if report.verdict != "wrong" or not report.reason or not report.function or "it should be: " in report.reason:
+        return report
+    if report.diagnoses:
+        return report
+    return replace(report, verdict="cannot-run", parameters={}, first_divergence=None)
+
+
+def _named(own: Report, reference: Report) -> Report:
+    """A wrong run, with the names that the reference has for mistakes at lines among its candidates."""
+    lines = {place.line for place in own.candidates}
+    named = tuple(d for d in reference.diagnoses if d.place is not None and d.place.line in lines)
+    if reference.verdict != "wrong" or not named:
+        return own
+    return replace(own, diagnoses=named, candidates=())
+
+
+def _joined(own: OwnRun, reference: Report) -> Report:
+    """The reference's verdict where the run leaves it open; both reasons where neither decides."""
+    said = f"its own run: {own.reason}"
+    run = {"run": own.report.run, "loss": own.report.loss}
+    if reference.verdict in ("correct", "wrong"):
+        return replace(reference, notes=(said, *reference.notes), **run)
+    report = replace(own.report, verdict="undecided" if own.compared else "cannot-run", function=reference.function)
+    return replace(
+        report,
+        reason=f"{said}; its functions: {reference.reason}",
+        reason_line=reference.reason_line,
+        notes=reference.notes,
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.debug.debugger import Debugger
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.report.lockstep import Lockstep
 from engine.doctor.report.report import Report
 from engine.errors import InputError
@@ -22,11 +22,11 @@ from engine.session import Session
 
 
 def open_yours(path: Path, function: str | None = None, notation: str | None = None) -> tuple[Session, Lockstep]:
-    """Examines the program (it is run, see `diagnose`) and opens the reference beside it, in `notation` or the one whose names it uses.
+    """Examines the program (it is run, see `examine`) and opens the reference beside it, in `notation` or the one whose names it uses.
 
     Raises InputError when the program could not be examined, with the reason.
     """
-    return open_beside(diagnose(path, function), path, function, notation)
+    return open_beside(examine(path, function), path, function, notation)
 
 
 def open_beside(

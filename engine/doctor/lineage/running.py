@@ -29,12 +29,17 @@ class Runs:
         """What records call the program's own file."""
         return self.program.file.name
 
-    def followed(self) -> tuple[Outcome, Record | None]:
-        """The program run and recorded: how it ended, and its record where one was written. InputError, see `launch.run`."""
+    def followed(self) -> tuple[Outcome, Record | str]:
+        """The program run and recorded: how it ended, and its record, or a sentence on why there is none. InputError, see `launch.run`."""
         with tempfile.TemporaryDirectory(prefix="rnn-tui-record-") as temporary:
             folder = Path(temporary)
             outcome = run(self.program, self.wishes, folder, self.progress)
-            return outcome, read(folder) if (folder / "record.json").exists() else None
+            if not (folder / "record.json").exists():
+                return outcome, "nothing of the run was recorded"
+            try:
+                return outcome, read(folder)
+            except InputError as damaged:
+                return outcome, str(damaged)
 
     def recorded(self, text: str, rounds: int, numbers: int) -> Record | None:
         """The record of a changed text, of so many numbers at most; None where it ends before one is written, or where that is damaged."""

@@ -15,11 +15,14 @@ class GradientComparison:
     cosine: float | None = None
     norm_ratio: float | None = None
     note: str = ""
+    line: int | None = None
+    """The line of the user's that made it, where that is known."""
 
     def to_json(self) -> dict[str, Any]:
-        """The four figures."""
+        """The figures, and where the gradient was found."""
         return {
             "ok": self.ok,
+            "line": self.line,
             "max_relative_error": self.max_relative_error,
             "cosine": self.cosine,
             "norm_ratio": self.norm_ratio,

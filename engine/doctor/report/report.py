@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,8 +13,9 @@ from engine.doctor.reference.results import GradientComparison, NamedMistake, Pl
 if TYPE_CHECKING:
     from engine.doctor.judge.timeline import Compared
 
-Verdict = Literal["correct", "wrong", "cannot-run"]
-EXIT_CODES: Mapping[Verdict, int] = {"correct": 0, "wrong": 1, "cannot-run": 2}
+Verdict = Literal["correct", "wrong", "undecided", "cannot-run"]
+WIDTH = 80
+EXIT_CODES: Mapping[Verdict, int] = {"correct": 0, "wrong": 1, "undecided": 2, "cannot-run": 2}
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,40 @@ class Report:
     reason_line: int | None = None
     pattern: Mapping[str, bool] = field(default_factory=dict[str, bool])
     """Whether the gradients are right at T = 1, B = 1, H = 1, a0 = 0 and with a linear activation, see `parts`."""
+    candidates: tuple[Place, ...] = ()
+    """Lines of which one is wrong, the likeliest first, where it is not known which."""
+    not_compared: tuple[tuple[str, str], ...] = ()
+    """What was left out of the comparison, and why."""
+    meanings: tuple[Mapping[str, Any], ...] = ()
+    """What lines of the backward pass make: `line`, `is`, `of_line`, `t`."""
+    loss: Mapping[str, Any] | None = None
+    """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none)."""
+    run: Mapping[str, Any] | None = None
+    """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
     compared: Compared | None = None
     """The run and the reference, to step through both; None when nothing was comparable."""
 
     @property
     def exit_code(self) -> int:
-        """0 right, 1 wrong, 2 could not run."""
+        """0 right, 1 wrong, 2 undecided or could not run."""
         return EXIT_CODES[self.verdict]
 
     def to_json(self) -> dict[str, Any]:
         """The contract's object; every number is finite."""
         notes = [self.reason, *self.notes] if self.reason else list(self.notes)
+        if self.candidates:
+            notes.append(f"one of these is wrong: {', '.join(each.shown for each in self.candidates)}")
         return {
             "verdict": self.verdict,
             "file": self.file,
             "function": self.function or None,
+            "run": dict(self.run) if self.run is not None else None,
+            "loss": dict(self.loss) if self.loss is not None else None,
             "conventions": dict(self.conventions),
             "loss_matches": self.loss_matches,
             "parameters": {name: each.to_json() for name, each in self.parameters.items()},
+            "not_compared": [{"name": name, "reason": reason} for name, reason in self.not_compared],
+            "meanings": [dict(each) for each in self.meanings],
             "first_divergence": self.first_divergence.to_json() if self.first_divergence else None,
             "diagnoses": [finding.to_json() for finding in self.diagnoses],
             "alternatives": [list(ids) for ids in self.alternatives],
@@ -65,20 +83,25 @@ def text(report: Report) -> str:
     head = {
         "correct": f"{report.file}: the backward pass is right",
         "wrong": f"{report.file}: the backward pass is wrong",
+        "undecided": f"{report.file}: undecided; nothing was found wrong, but not all could be compared",
         "cannot-run": f"{report.file}: could not be examined",
     }[report.verdict]
     lines = [head + (f"  ({report.function})" if report.function else "")]
     if report.reason:
-        lines += ["", f"  {report.reason}"]
+        lines += ["", *_wrapped(report.reason)]
     for finding in report.diagnoses:
         lines += ["", f"  {finding.title}  [{finding.id}]", *_placed(finding)]
+    if report.candidates:
+        lines += ["", "  one of these lines is wrong, the likeliest first"]
+        lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
     if report.alternatives:
         others = "; ".join(" + ".join(ids) for ids in report.alternatives)
         lines += ["", f"  it may as well be: {others}"]
     if report.first_divergence and not report.reason:
         lines += ["", *_divergence(report.first_divergence)]
     if report.parameters:
-        lines += ["", *_table(report.parameters)]
+        own = any(each.line is not None for each in report.parameters.values())
+        lines += ["", *(_own_table if own else _table)(report.parameters)]
     if report.pattern:
         lines += ["", *(f"  {each}" for each in words(report.pattern))]
     if report.conventions:
@@ -88,9 +111,64 @@ def text(report: Report) -> str:
             "  conventions, as found by trying",
             *(f"    {k:<{width}}  {v}" for k, v in report.conventions.items()),
         ]
+    if report.not_compared:
+        lines += ["", "  not compared"]
+        lines += [line for name, why in report.not_compared for line in _wrapped(f"{name}: {why}", "    ")]
     if report.notes:
-        lines += ["", *(f"  note: {note}" for note in report.notes)]
+        lines += ["", *(line for note in report.notes for line in _wrapped(f"note: {note}"))]
+    if report.run is not None:
+        lines += ["", *_run(report.run, report.loss)]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(sentence: str, indent: str = "  ") -> list[str]:
+    """A sentence in lines of at most 80 columns; what has no blank in it is not broken."""
+    return textwrap.wrap(
+        sentence,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
+    """What was run, how it ended, and which value is the loss."""
+    lines = [*_wrapped(f"run: {run['command']}"), *_wrapped(str(run["stopped"]), "       ")]
+    if run["note"]:
+        lines += _wrapped(str(run["note"]), "       ")
+    if loss is not None:
+        taken = f"taken to be {loss['assumed']}" if loss["assumed"] else f"line {loss['line']}: {loss['source']}"
+        lines += _wrapped(f"loss: {taken}")
+    if run["written"]:
+        lines += _wrapped(f"written and thrown away: {', '.join(run['written'][:8])}")
+    if run["stubs"]:
+        lines += _wrapped(f"not installed, replaced by modules that do nothing: {', '.join(run['stubs'])}")
+    lines += [
+        line
+        for each in run["refused"][:4]
+        for line in _wrapped(f"refused: {each['kind']} {each['what']}, line {each['line']}")
+    ]
+    return lines
+
+
+def _own_table(parameters: Mapping[str, GradientComparison]) -> list[str]:
+    """The comparison under the user's names; the line is the one that made the gradient."""
+    width = min(max(9, *map(len, parameters)), 30)
+    lines = [f"  {'gradient of':<{max(width, 11)}}          line   relative error    cosine      factor"]
+    for name, each in parameters.items():
+        mark = "ok" if each.ok else "WRONG"
+        head = f"  {name:<{max(width, 11)}}  {mark:<5}  {each.line or '':>5}"
+        if each.max_relative_error is None:
+            lines.append(f"{head}   {each.note or 'not compared'}")
+            continue
+        cosine = "-" if each.cosine is None else f"{each.cosine:.4f}"
+        factor = "-" if each.norm_ratio is None else f"{each.norm_ratio:.4g}"
+        lines.append(f"{head}   {each.max_relative_error:>14.2e}   {cosine:>7}  {factor:>10}")
+        if each.note:
+            lines += _wrapped(each.note, " " * (len(head) + 3))
+    return lines
 
 
 def _placed(finding: NamedMistake) -> list[str]:

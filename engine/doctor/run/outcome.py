@@ -131,7 +131,7 @@ class Outcome:
             "interpreter": self.interpreter.to_json(),
             "ended": self.ending.kind,
             "line": self.ending.line,
-            "sentence": self.sentence(),
+            "stopped": self.sentence(),
             "computed": round(self.computed, 3),
             "written": list(self.written),
             "stubs": list(self.stubs),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.opening import open_beside
 from engine.doctor.report.lockstep import Lockstep
 from engine.doctor.report.report import Report
@@ -17,7 +17,7 @@ def report_on(path: Path) -> Report:
     """What the doctor says of a file, for programs that read no other file."""
     key = path.name, path.read_text()
     if key not in _REPORTS:
-        _REPORTS[key] = diagnose(path)
+        _REPORTS[key] = examine(path)
     return _REPORTS[key]
 
 

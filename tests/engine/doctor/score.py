@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.report.report import Report
 from tests.engine.doctor.planted import STYLES, differs, pairs, singles
 from tests.engine.doctor.styles.style import Planted
@@ -50,7 +50,7 @@ def examined(source: str, folder: Path) -> tuple[Report, float]:
     path = folder / "planted.py"
     path.write_text(source)
     start = time.perf_counter()
-    report = diagnose(path)
+    report = examine(path)
     return report, time.perf_counter() - start
 
 

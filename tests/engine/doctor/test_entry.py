@@ -10,7 +10,7 @@ import pytest
 
 import engine.doctor
 from engine.doctor import assert_backward_correct
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.report.report import text
 from tests.engine.doctor.styles import characters
 
@@ -26,9 +26,9 @@ def test_clipping_at_the_end_neither_alarms_nor_hides_a_name(tmp_path: Path, cli
     path = tmp_path / "characters.py"
     assert CLIP in characters.SOURCE
     path.write_text(characters.SOURCE.replace(CLIP, clip))
-    assert diagnose(path).verdict == "correct"
+    assert examine(path).verdict == "correct"
     path.write_text(characters.SOURCE.replace(CLIP, clip).replace(characters.NEXT, "dhnext = np.dot(Whh, dhraw)"))
-    assert [finding.id for finding in diagnose(path).diagnoses] == ["wa-not-transposed"]
+    assert [finding.id for finding in examine(path).diagnoses] == ["wa-not-transposed"]
 
 
 SCRIPT = """
@@ -59,14 +59,14 @@ for epoch in range(100):
 def test_an_index_that_fails_names_the_loop_over_the_wrong_axis(tmp_path: Path) -> None:
     path = tmp_path / "script.py"
     path.write_text(SCRIPT.replace("for t in range(steps, 0, -1):", "for t in range(samples, 0, -1):"))
-    report = diagnose(path)
+    report = examine(path)
     assert "IndexError" in report.reason
     (finding,) = report.diagnoses
     assert finding.id == "loop-over-wrong-axis"
     assert finding.place is not None
     assert finding.place.source == "for t in range(samples, 0, -1):"
     path.write_text(SCRIPT[: SCRIPT.index("    dWy =")].replace("range(100)", "range(1)"))
-    assert "called a gradient" in diagnose(path).reason  # a forward pass alone is not wrong
+    assert "called a gradient" in examine(path).reason  # a forward pass alone is not wrong
 
 
 def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
     cells = [{"cell_type": "code", "source": source} for source in ("import numpy as np", wrong.strip())]
     path = tmp_path / "book.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
-    assert "cell 2, line 19:  da = dz @ Wa" in text(diagnose(path))
+    assert "cell 2, line 19:  da = dz @ Wa" in text(examine(path))
 
 
 def test_functions_defined_inside_a_test() -> None:

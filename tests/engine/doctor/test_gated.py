@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.reference.problem import make_problem
 from engine.doctor.vocabulary.packing import Order, pack, unpack
 from engine.doctor.vocabulary.readings import readings
@@ -99,7 +99,7 @@ def test_a_wrong_line_is_placed(tmp_path: Path, name: str, old: str, new: str, q
     path = changed(tmp_path, name, old, new)
     text = (SPECIMENS / f"{name}.py").read_text()
     line = text[: text.index(old)].count("\n") + 1
-    report = diagnose(path)
+    report = examine(path)
     assert report.verdict == "wrong"
     assert report.first_divergence is not None
     assert (report.first_divergence.line, report.diagnoses) == (line, ())
@@ -125,7 +125,7 @@ def test_a_printed_program_made_wrong_is_found_out(
     assert old in text
     path = tmp_path / "printed.py"
     path.write_text(text.replace(old, new))
-    report = diagnose(path)
+    report = examine(path)
     line = text[: text.index(old)].count("\n") + 1
     assert report.verdict == "wrong"
     assert report.first_divergence is not None
@@ -141,9 +141,9 @@ def test_a_cell_of_one_s_own_is_examined_where_its_file_is_given(tmp_path: Path)
     text = printed(str(data), "--timesteps", "3", "--cell", str(cell), "--hidden", "3", "--notation", "goodfellow")
     path = tmp_path / "printed.py"
     path.write_text(text)
-    assert diagnose(path, None, (read_cell(cell),)).verdict == "correct"
+    assert examine(path, None, (read_cell(cell),)).verdict == "correct"
     path.write_text(text.replace("dn[t] * (1 - n[t]**2)", "dn[t] * (1 - n[t])"))
-    report = diagnose(path, None, (read_cell(cell),))
+    report = examine(path, None, (read_cell(cell),))
     assert report.verdict == "wrong"
     assert report.first_divergence is not None
     assert report.first_divergence.quantity == "dzn"

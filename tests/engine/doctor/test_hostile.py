@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.errors import InputError
 
 BACKWARD = """
@@ -69,7 +69,7 @@ def written(tmp_path: Path, text: str, name: str = "program.py") -> Path:
     ],
 )
 def test_code_that_cannot_run_is_told_why(tmp_path: Path, first: str, says: str) -> None:
-    report = diagnose(written(tmp_path, f"{first}\n{BACKWARD}"))
+    report = examine(written(tmp_path, f"{first}\n{BACKWARD}"))
     assert report.verdict == "cannot-run"
     assert says in report.reason
     assert report.exit_code == 2
@@ -92,7 +92,7 @@ def test_code_that_cannot_run_is_told_why(tmp_path: Path, first: str, says: str)
 )
 def test_what_does_no_harm_is_examined(tmp_path: Path, first: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, f"{first}\n{BACKWARD}")
-    assert diagnose(path).verdict == "correct"
+    assert examine(path).verdict == "correct"
     assert path.exists()
     assert capfd.readouterr() == ("", "")
 
@@ -125,7 +125,7 @@ def test_exceptions_in_the_backward_pass_are_findings(
     tmp_path: Path, old: str, new: str, verdict: str, says: str
 ) -> None:
     assert old in BACKWARD
-    report = diagnose(written(tmp_path, BACKWARD.replace(old, new)))
+    report = examine(written(tmp_path, BACKWARD.replace(old, new)))
     assert report.verdict == verdict
     assert says in report.reason
     assert report.reason_line is not None
@@ -142,23 +142,23 @@ def test_files_that_are_no_programs(tmp_path: Path) -> None:
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        report = diagnose(path)
+        report = examine(path)
         assert report.verdict == "cannot-run"
         assert says in report.reason
     with pytest.raises(InputError, match=r"missing\.py"):
-        diagnose(tmp_path / "missing.py")
+        examine(tmp_path / "missing.py")
     with pytest.raises(InputError, match="folder"):
-        diagnose(tmp_path)
+        examine(tmp_path)
     with pytest.raises(InputError, match="is backward meant"):
-        diagnose(written(tmp_path, BACKWARD), "backwards")
+        examine(written(tmp_path, BACKWARD), "backwards")
     with pytest.raises(InputError, match="there is no function other; it has backward"):
-        diagnose(written(tmp_path, BACKWARD), "other")
+        examine(written(tmp_path, BACKWARD), "other")
 
 
 def test_nothing_that_the_code_started_is_left(tmp_path: Path) -> None:
     first = "import subprocess; p = subprocess.Popen(['sleep', '100'], start_new_session=True); open(PID, 'w').write(str(p.pid))"
     told = tmp_path / "told"
-    assert diagnose(written(tmp_path, f"PID = {str(told)!r}\n{first}\n{BACKWARD}")).verdict == "correct"
+    assert examine(written(tmp_path, f"PID = {str(told)!r}\n{first}\n{BACKWARD}")).verdict == "correct"
     status = Path(f"/proc/{told.read_text()}/status")
     for _ in range(200):  # it is told to end; that it has ended shows a little later
         if not status.exists() or "State:\tZ" in status.read_text():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.reference.problem import make_problem
 from engine.doctor.reference.values import SUMS, Reference
 from engine.doctor.run.subsample import Shortener, Subsample, fewer_samples, fewer_steps
@@ -110,7 +110,7 @@ def whole(samples: int, steps: int, *, kind: str = "", mean: str = "1 / N", call
     ],
 )
 def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
-    report = diagnose(written(tmp_path, text))
+    report = examine(written(tmp_path, text))
     assert (report.verdict, report.reason) == ("correct", "")
     assert all(each.ok for each in report.parameters.values())
 
@@ -127,7 +127,7 @@ def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
 )
 def test_what_is_wrong_is_named_and_placed(tmp_path: Path, text: str, old: str, new: str, id: str) -> None:
     assert old in text
-    report = diagnose(written(tmp_path, text.replace(old, new)))
+    report = examine(written(tmp_path, text.replace(old, new)))
     (finding,) = report.diagnoses
     assert (report.verdict, finding.id) == ("wrong", id)
     assert finding.place is not None
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_named_and_placed(tmp_path: Path, text: str, old: str, 
 def test_where_text_and_data_cannot_be_cut_alike_a_sentence_says_that_it_is_too_much(tmp_path: Path) -> None:
     np.save(tmp_path / "order.npy", np.arange(4000))
     call = "X, y = make_data()\norder = np.load('order.npy')\ntrain(X[order], y[order])"
-    report = diagnose(written(tmp_path, whole(4000, 60, call=call)))
+    report = examine(written(tmp_path, whole(4000, 60, call=call)))
     assert report.verdict == "cannot-run"
     assert "more than can be recorded" in report.reason
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor import Report
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from rnn_tui.cli import main
 
 DATA = {
@@ -31,7 +31,7 @@ def report(tmp_path: Path, *arguments: str) -> Report:
     """The doctor's report on it."""
     path = tmp_path / "printed.py"
     path.write_text(printed(*arguments))
-    return diagnose(path)
+    return examine(path)
 
 
 @pytest.mark.parametrize(

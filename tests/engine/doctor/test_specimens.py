@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor import assert_backward_correct
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.session import open_session
 from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.specimens import forward_beside, stateful_class
@@ -83,7 +83,7 @@ def test_gradients_that_a_method_keeps_are_seen_in_its_second_call_only(tmp_path
     path = changed(tmp_path, "stateful_class", "        self.d_W_hh = np.zeros(self.W_hh.shape)\n", "")
     made = "        self.b_y = np.zeros((output_size, 1))\n"
     path.write_text(path.read_text().replace(made, f"{made}        self.d_W_hh = 0 * self.W_hh\n"))
-    assert {finding.id for finding in diagnose(path).diagnoses} == {"gradients-not-reset"}
+    assert {finding.id for finding in examine(path).diagnoses} == {"gradients-not-reset"}
 
 
 def test_the_corrected_line_is_in_the_users_own_names(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_every_step_mean_is_a_convention_and_reported() -> None:
 
 
 def test_what_a_script_prints_is_kept_apart(capfd: pytest.CaptureFixture[str]) -> None:
-    assert diagnose(SPECIMENS / "script_columns.py").verdict == "correct"
+    assert examine(SPECIMENS / "script_columns.py").verdict == "correct"
     assert capfd.readouterr() == ("", "")
 
 
@@ -114,7 +114,7 @@ def test_a_notebook_is_its_code_cells_without_magics(tmp_path: Path) -> None:
     ]
     path = tmp_path / "book.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
-    report = diagnose(path)
+    report = examine(path)
     assert report.verdict == "wrong"
     assert [finding.id for finding in report.diagnoses] == ["dwx-wrong-step"]
 
@@ -125,7 +125,7 @@ def test_programs_that_code_prints_are_right(tmp_path: Path, name: str) -> None:
 
     path = tmp_path / "printed.py"
     path.write_text(program_text(open_session(name, {})))
-    assert diagnose(path).verdict == "correct"
+    assert examine(path).verdict == "correct"
 
 
 def test_the_helper_says_what_the_doctor_says(tmp_path: Path) -> None:
