@@ -30,7 +30,7 @@ def test_wrong_code_ends_with_1_and_is_json_for_scripts(tmp_path: Path, capsys: 
     (diagnosis,) = report["diagnoses"]
     assert diagnosis["id"] == "wa-not-transposed"
     assert diagnosis["source"] == "dh = dz @ W_rec"
-    assert set(report["parameters"]["Wa"]) == {"ok", "max_relative_error", "cosine", "norm_ratio"}
+    assert set(report["parameters"]["Wa"]) == {"ok", "line", "max_relative_error", "cosine", "norm_ratio"}
     assert set(report["first_divergence"]) >= {"quantity", "t", "line", "source"}
 
 

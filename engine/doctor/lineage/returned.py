@@ -4,18 +4,15 @@ its shape."""
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.updates import ArrayNames
-
-if TYPE_CHECKING:
-    from engine.doctor.lineage.verdict import ComparedGradient
 
 _BEFORE = re.compile(r"^(?:d_?|D|g_?|grad_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
@@ -63,8 +60,6 @@ def compared_with(
 def _of_leaf(
     record: Record, ids: NDArray[np.int32], right: Floats, later: list[RecordedEvent], names: ArrayNames
 ) -> ComparedGradient | None:
-    from engine.doctor.lineage.verdict import ComparedGradient
-
     own = {last_of(n) for n in names.all_of(ids)}
     fitting = [e for e in later if e.value.size == len(ids)]
     named = [e for e in fitting if meant(e.name) & own]

@@ -11,34 +11,16 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage import gradients, loss, returned
 from engine.doctor.lineage.carry_back import carried_back, reached
-from engine.doctor.lineage.gradients import Target, Walk
+from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.gradients import Target
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.matching import Agreement, compared, same
-from engine.doctor.lineage.reading import Floats, Ids, Record
-from engine.doctor.lineage.updates import ArrayNames, Step, Update, found, joined
+from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.lineage.updates import ArrayNames, Step, found, joined
 from engine.doctor.lineage.windows import ends, window
 
 ROUNDING = 1e-13
 """A derivative that is smaller than this times the largest of the program cannot be told from rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedGradient:
-    """One gradient: of what, where it was used or seen (`line`), and how it compares. `gradient` are the ids of the gradient itself.
-
-    `status` is right, wrong, zero (it is zero and should not be) or "not compared"; `reason` says why.
-    """
-
-    name: str
-    line: int
-    status: str
-    match: Agreement | None
-    own: Ids
-    gradient: Ids
-    reason: str = ""
-    update: Update | None = None
-    walk: Walk | None = None
-    bare: Agreement | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.matching import Agreement, same
 from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import ComparedGradient, RunVerdict, judged
+from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place

@@ -1,0 +1,29 @@
+"""One gradient of the user's beside the one that it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.doctor.lineage.gradients import Walk
+from engine.doctor.lineage.matching import Agreement
+from engine.doctor.lineage.reading import Ids
+from engine.doctor.lineage.updates import Update
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedGradient:
+    """One gradient: of what, where it was used or seen (`line`), and how it compares. `gradient` are the ids of the gradient itself.
+
+    `status` is right, wrong, zero (it is zero and should not be) or "not compared"; `reason` says why.
+    """
+
+    name: str
+    line: int
+    status: str
+    match: Agreement | None
+    own: Ids
+    gradient: Ids
+    reason: str = ""
+    update: Update | None = None
+    walk: Walk | None = None
+    bare: Agreement | None = None
