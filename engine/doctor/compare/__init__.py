@@ -1,1 +1,1 @@
-"""Arrays of one's own from a file, beside the engine's."""
+"""Compares arrays in a user's file with the engine's."""

@@ -1,4 +1,4 @@
-"""Arrays of one's own against the reference's: a framework's, a C program's. No code is run."""
+"""Compares a user's arrays (from a framework or a C program) with the reference's. No code is run."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ class ArrayReport:
 def compare_arrays(path: Path, data: str | None, options: Mapping[str, Any]) -> ArrayReport:
     """The arrays in the NPZ file at `path` against the reference on `data` (None: the X and y in the file, or the built-in example).
 
-    Weights in the file are used; else the options' own. Where X and y are the file's, what the options do not say (activation, loss, every
-    step or the last, ...) is found by trying. Raises InputError when nothing in it can be compared.
+    Weights in the file are used; else those that the options give. Where X and y are the file's, what the options do
+    not say (activation, loss, every step or the last, ...) is found by trying. Raises InputError when nothing in it can
+    be compared.
     """
     mine = read_npz(path, arrays_of_trace(path) if is_trace(path) else None)
     best: tuple[list[ArrayComparison], FileReading] | None = None
@@ -157,18 +158,24 @@ def _gradient(role: str, reading: FileReading) -> tuple[str, list[Array]]:
     blocks = [np.concatenate([np.atleast_2d(gradients[name]) for name in row], axis=-1) for row in grid]
     whole = np.concatenate(blocks)
     single = len(grid) == len(grid[0]) == 1
-    own = gradients[grid[0][0]] if single else whole
-    if own.ndim == 2 and own.shape[0] == own.shape[1] and layouts.is_turned(role, cell, reading.layout):
-        own = own.T  # a square gradient lies as its weights do: which way round is no matter of taste
-    return ", ".join(f"d{name}" for row in grid for name in row), [own]
+    gradient_found = gradients[grid[0][0]] if single else whole
+    if (
+        gradient_found.ndim == 2
+        and gradient_found.shape[0] == gradient_found.shape[1]
+        and layouts.is_turned(role, cell, reading.layout)
+    ):
+        gradient_found = (
+            gradient_found.T
+        )  # a square gradient lies as its weights do: which way round is no matter of taste
+    return ", ".join(f"d{name}" for row in grid for name in row), [gradient_found]
 
 
 def _rows(mine: Mapping[str, Array], reading: FileReading) -> Iterator[ArrayComparison]:
     for name, own in mine.items():
-        found = _quantities(name, reading)
-        if found is None:
+        quantities = _quantities(name, reading)
+        if quantities is None:
             continue
-        quantity, wanted = found
+        quantity, wanted = quantities
         tolerance = SINGLE if own.dtype.itemsize < 8 and own.dtype.kind == "f" else TOLERANCE
         array = own.astype(float)
         choices = [

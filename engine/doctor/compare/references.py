@@ -1,4 +1,5 @@
-"""What the arrays of a file may be computed from: its own weights and data in every way to read them, or those of the options."""
+"""The references that a file's arrays may belong to: from the weights and data in the file, in every way to read them,
+or from those of the options."""
 
 from __future__ import annotations
 
@@ -138,7 +139,7 @@ def _are_turned(mine: Mapping[str, Array], meaning: Names, tape: Tape) -> bool:
 
 def _known(path: Path, mine: Mapping[str, Array], meaning: Names) -> dict[str, list[tuple[int, Array, str]]]:
     """The file's arrays by role: data and parameters, the second of two biases added to the first where one would do."""
-    found: dict[str, list[tuple[int, Array, str]]] = {}
+    by_role: dict[str, list[tuple[int, Array, str]]] = {}
     for number, (name, array) in enumerate(mine.items()):
         role = meaning.role(name)
         if role is not None and (role in _DATA or is_role(role, meaning.cell)):
@@ -146,15 +147,15 @@ def _known(path: Path, mine: Mapping[str, Array], meaning: Names) -> dict[str, l
                 raise InputError(
                     f"{shown(path)}: {clean(name, 60)} holds NaN or infinite numbers; a reference needs all of it"
                 )
-            found.setdefault(role, []).append((number, array, name))
-    if {"ba", SECOND} <= found.keys():
-        (number, first, called), (_, second, _) = found["ba"][0], found[SECOND][0]
+            by_role.setdefault(role, []).append((number, array, name))
+    if {"ba", SECOND} <= by_role.keys():
+        (number, first, called), (_, second, _) = by_role["ba"][0], by_role[SECOND][0]
         own = held(SECOND, meaning.cell, OWN)[0]
         if first.size == second.size and first.size % len(own) == 0:
             parts = zip(own, np.split(second.ravel(), len(own)), strict=True)
             blocks = np.array([0 * block if name else block for name, block in parts])
-            found["ba"][0] = number, first + blocks.reshape(first.shape), called
-    return found
+            by_role["ba"][0] = number, first + blocks.reshape(first.shape), called
+    return by_role
 
 
 def _arrays(tape: Tape) -> tuple[Array, Array]:
@@ -216,8 +217,8 @@ def _own(
     known: Known,
     options: Mapping[str, Any],
 ) -> Iterator[Problem]:
-    found = ScriptProblem(problem, (), arrays, layout, meaning, 1.0)
-    for whole, _ in with_targets(found, known):
+    problem_found = ScriptProblem(problem, (), arrays, layout, meaning, 1.0)
+    for whole, _ in with_targets(problem_found, known):
         for reduction in ("mean", "sum"):
             network = replace(whole.network, reduction=reduction)
             wanted = {name: options[name] for name in _CHOSEN if name in options}

@@ -1,4 +1,4 @@
-"""In which part a mistake without a name lies: problems that leave one part out, on which it does not show."""
+"""Narrows down a mistake without a name: problems that leave one part of the computation out, on which it may not show."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def linear(problem: Problem) -> Problem | None:
 
 
 def words(pattern: Mapping[str, bool]) -> list[str]:
-    """What the pattern says, a sentence a line."""
+    """The conclusions, one sentence per line."""
     lines = [f"right at {name}: look at {MEANING[name]}" for name, ok in pattern.items() if ok]
     wrong = [name for name, ok in pattern.items() if not ok]
     return (

@@ -1,4 +1,4 @@
-"""What feeds the gradients: by the names that the program's lines read, from a gradient back to all that it may be made of."""
+"""Data flow by names: from a gradient back to all variables that it may be computed from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wrong value should have been, and what its line reads: as far as the other values tell."""
+"""What a wrong value should have been, and what its line reads, judging by the other recorded values."""
 
 from __future__ import annotations
 

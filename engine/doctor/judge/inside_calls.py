@@ -1,5 +1,5 @@
-"""From the line whose value is wrong to the line where the mistake was made: inside the function that the line calls, or where what the
-line reads was assigned."""
+"""From the line with a wrong value to the line with the mistake: inside the function that it calls, or where a variable
+that it reads was assigned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The corrected line: small changes of a wrong line, tried until one makes every gradient right. Only what was tried is proposed."""
+"""Looks for the corrected line: small changes of a wrong line are tried until one makes every gradient right. Only a
+change that was tried is proposed."""
 
 from __future__ import annotations
 

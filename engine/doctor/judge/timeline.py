@@ -1,4 +1,4 @@
-"""Where it goes wrong: recorded values in the order in which they were made, the first that is not the reference's."""
+"""The timeline: all recorded values in order, each compared with the reference, and the first one that is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _BLANK = re.compile(r"(?:\w+\.)?empty(?:_like)?\(")
 
 @dataclass(frozen=True, eq=False)
 class ComparedValue:
-    """An event and what it is of the reference: all its matches, whether it is right in its place, and whether also in scale."""
+    """A recorded value and the reference's values that it equals: all matches, whether one of them belongs in this
+    place, and whether also in scale."""
 
     event: Event
     matches: tuple[Match, ...]
@@ -51,8 +52,8 @@ class ComparedValue:
 
 @dataclass(frozen=True)
 class Scales:
-    """What is right in a program: the scale of its loss, the way round of its weights (`turned`); what its names mean, and which gradients
-    are wrong."""
+    """What counts as right in a program: the scale of its loss, which weights are transposed (`turned`), what its names
+    mean; and which gradients are wrong."""
 
     base: float
     wrong: frozenset[str]
@@ -82,7 +83,7 @@ class Timeline:
         return meant_by(target, self.scales, self.reference)
 
     def first_wrong(self) -> ComparedValue | None:
-        """The first value of the backward pass that is not the reference's and that no right value is made from."""
+        """The first wrong value of the backward pass from which no right value is computed later."""
         for strict in (False, True):
             if strict and 0 < len(self.scales.wrong) < len(self.reference.problem.parameters) - 1:
                 made = [s for p in sorted(self.scales.wrong) for s in self.sites_of(p) if not s.is_part]
@@ -200,7 +201,7 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A run of a program and the reference it was compared with; compared value by value only where that is asked for."""
+    """A run of a program and its reference; they are compared value by value only when the timeline is asked for."""
 
     source: SourceFile
     events: Sequence[Event]

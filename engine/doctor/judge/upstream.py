@@ -1,4 +1,5 @@
-"""Which line is to blame for the first wrong value: its own, or that of an operand which is right as something else than is needed there.
+"""Which line is to blame for the first wrong value: the line itself, or that of an operand that is a right value, but
+not the one needed there.
 
 Of a right line the operands suffice to compute what it should make, by the reference's own equations. Where they do not, but would if one
 of them were another quantity of the step, that one is to blame: it was carried on unchanged, or lacks what flows in from elsewhere.

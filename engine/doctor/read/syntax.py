@@ -44,11 +44,11 @@ class UserFunction:
     @cached_property
     def parameters(self) -> tuple[tuple[str, ast.expr | None], ...]:
         """Its parameters with their defaults, without `self`."""
-        own = self.node.args
-        positional = [*own.posonlyargs, *own.args]
-        defaults = [None] * (len(positional) - len(own.defaults)) + list(own.defaults)
+        arguments = self.node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
         pairs = [(a.arg, d) for a, d in zip(positional, defaults, strict=True)]
-        pairs += [(a.arg, d) for a, d in zip(own.kwonlyargs, own.kw_defaults, strict=True)]
+        pairs += [(a.arg, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
         is_method = self.owner is not None and not any(
             isinstance(d, ast.Name) and d.id == "staticmethod" for d in self.node.decorator_list
         )
@@ -119,21 +119,21 @@ class UserProgram:
     @cached_property
     def assigned(self) -> frozenset[str]:
         """The names that the module assigns at its top level, also inside `if` and loops."""
-        found: set[str] = set()
+        names: set[str] = set()
         stack: list[ast.AST] = list(self.tree.body)
         while stack:
             node = stack.pop()
             if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
                 continue
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found.add(node.id)
+                names.add(node.id)
             stack += ast.iter_child_nodes(node)
-        return frozenset(found)
+        return frozenset(names)
 
     @cached_property
     def keys(self) -> dict[str, str]:
         """Keys by which parameters are taken from dicts: our parameter by key, the one used first where several mean the same."""
-        found: dict[str, str] = {}
+        by_key: dict[str, str] = {}
         taken: set[str] = set()
         for node in ast.walk(self.tree):
             key: object = None
@@ -152,23 +152,23 @@ class UserProgram:
                 key = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
             elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) > 2:  # for key in ("Wx", "Wa", ...)
                 listed = [e.value for e in node.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
-                own = {k: m for k in listed if (m := self.names.parameter(k))}
-                if len(set(own.values())) == len(node.elts):
-                    return own
+                listed_keys = {k: m for k in listed if (m := self.names.parameter(k))}
+                if len(set(listed_keys.values())) == len(node.elts):
+                    return listed_keys
             if isinstance(key, str) and (meant := self.names.parameter(key)) and meant not in taken:
-                found[key] = meant
+                by_key[key] = meant
                 taken.add(meant)
-        return found
+        return by_key
 
     def fields(self, name: str) -> dict[str, str]:
         """The attributes of a variable that hold parameters: our parameter by attribute, the one used first where several mean the same."""
-        found: dict[str, str] = {}
+        by_field: dict[str, str] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
                 meant = self.names.parameter(node.attr)
-                if meant and meant not in found.values():
-                    found[node.attr] = meant
-        return found
+                if meant and meant not in by_field.values():
+                    by_field[node.attr] = meant
+        return by_field
 
     def maker(self, function: UserFunction, name: str) -> str:
         """The class of the program that a parameter is annotated with, or else the one whose fields are used of it; "" for none."""
@@ -211,7 +211,7 @@ class UserProgram:
     def free_names(self, function: UserFunction) -> frozenset[str]:
         """The module's variables that a function reads, itself or through the functions of the program that it calls."""
         seen: set[str] = set()
-        found: set[str] = set()
+        read: set[str] = set()
         queue = [function]
         while queue:
             current = queue.pop()
@@ -221,22 +221,22 @@ class UserProgram:
             local = {n.id for n in ast.walk(current.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
             local |= {a.arg for a in ast.walk(current.node) if isinstance(a, ast.arg)}
             loaded = {n.id for n in ast.walk(current.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-            found |= loaded - local
+            read |= loaded - local
             queue += [f for f in self.functions if f.node.name in current.called]
-        return frozenset(found & self.assigned)
+        return frozenset(read & self.assigned)
 
     def words_around(self, function: UserFunction) -> frozenset[str]:
         """The names in a function, its class, its forward pass and whatever of the program they call."""
-        forward, found, seen = self.forward(function), frozenset[str](), set[str]()
+        forward, words, seen = self.forward(function), frozenset[str](), set[str]()
         queue = [function, *([forward] if forward is not None else [])]
         while queue:
             current = queue.pop()
             if current.name in seen:
                 continue
             seen.add(current.name)
-            found |= words_in(current.node if current.owner is None else current.owner)
+            words |= words_in(current.node if current.owner is None else current.owner)
             queue += [f for f in self.functions if f.node.name in current.called]
-        return found
+        return words
 
     def calls(self, function: UserFunction, other: UserFunction) -> bool:
         """Whether a function calls another one, itself or through others."""

@@ -1,4 +1,4 @@
-"""A program under examination: loaded in its process, or why it could not be."""
+"""The user's program, loaded in its process; or the reason why it cannot be examined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of a user's program: what was recorded, and the program under test with the conventions that are found so far."""
+"""The program under test: runs it on problems, with the conventions found so far, and measures its gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems on which a hand-written backward pass is tried, and the words in which its code and its mistakes are spoken of.
+"""Problems on which a hand-written backward pass is tried, and what a program returned for one.
 
 A problem hides nothing: float64, weights about 0.5, all dimensions different, no unit dead, no pre-activation near a ReLU's kink.
 """
@@ -63,7 +63,7 @@ def is_simple(problem: Problem) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What the user's code said of a problem: gradients in our names, layout and scale (conventions undone).
+    """What the user's code returned for a problem: gradients in our names, layout and scale (conventions undone).
 
     `missing` are parameters for which it returned nothing; `error` says in one sentence why there are no gradients, else None.
     """

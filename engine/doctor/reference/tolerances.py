@@ -1,4 +1,4 @@
-"""Arrays against the reference's: relative error, cosine and norm ratio, and what these figures give away."""
+"""Compares gradients with the reference's: relative error, cosine and norm ratio, and the tolerances."""
 
 from __future__ import annotations
 

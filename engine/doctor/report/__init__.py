@@ -1,1 +1,1 @@
-"""What is said: the report as text, JSON, and line by line for the screen."""
+"""Leads each examination, and reports its result as text, as JSON, and line by line for the screen."""

@@ -1,4 +1,4 @@
-"""What was found out about a program by trying, in words."""
+"""The conventions of a program (layout, cell, loss) that were found by trying, in words."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _WORDS = {"h": "the state's", "x": "the input's", "1": "the biases"}
 
 def of_weights(cell: Cell, activation: str, roles: Iterable[str], layout: ArrayLayout) -> dict[str, str]:
     """The cell or activation, which weights are transposed, and how they lie together in one array."""
-    own = [role for role in roles if is_role(role, cell)]
-    matrices = [role for role in own if is_matrix(role, cell)]
+    weights = [role for role in roles if is_role(role, cell)]
+    matrices = [role for role in weights if is_matrix(role, cell)]
     turned = [role for role in matrices if is_turned(role, cell, layout)]
-    found: dict[str, str] = {} if cell.has_activation else {"cell": cell.name}
+    conventions: dict[str, str] = {} if cell.has_activation else {"cell": cell.name}
     which = "all" if len(turned) == len(matrices) > 3 else ", ".join(turned)
-    found["weights"] = f"{which} transposed: outputs first" if turned else "inputs first, as in x·Wx"
-    joined = [role for role in own if role.partition(".")[0] == JOINED]
-    if len(gates(cell)) > 1 and any(role in ALL or role == JOINED for role in own):
-        found["gates"] = f"side by side in the order {' '.join(layout.order.gates or gates(cell))}"
+    conventions["weights"] = f"{which} transposed: outputs first" if turned else "inputs first, as in x·Wx"
+    joined = [role for role in weights if role.partition(".")[0] == JOINED]
+    if len(gates(cell)) > 1 and any(role in ALL or role == JOINED for role in weights):
+        conventions["gates"] = f"side by side in the order {' '.join(layout.order.gates or gates(cell))}"
     if joined:
         first, *rest = (_WORDS[letter] for letter in layout.order.joined)
-        found["joined"] = f"weights of state and input in one array: {first} first, then {', then '.join(rest)}"
-    return {**found, "activation": activation} if cell.has_activation else found
+        conventions["joined"] = f"weights of state and input in one array: {first} first, then {', then '.join(rest)}"
+    return {**conventions, "activation": activation} if cell.has_activation else conventions
 
 
 def notes_of(attempt: CallAttempt, measured: Measurement) -> list[str]:
@@ -59,18 +59,18 @@ def shown_axes(layout: str) -> str:
 
 
 def of_call(attempt: CallAttempt, scale: Scale) -> dict[str, str]:
-    """All that was found out about how a function is called and what it computes."""
+    """The conventions of a call: how a function is called and what it computes."""
     layout, given = attempt.layout, attempt.recipe.given
-    found: dict[str, str] = {}
+    conventions: dict[str, str] = {}
     if "X" in given:
         how = "whole numbers, made one-hot inside" if layout.tokens else ""
         one = ", one sample at a time" if layout.single else ""
-        found["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
-    found |= of_weights(attempt.cell, attempt.activation, (a for a in sorted(given)), layout)
+        conventions["input"] = f"{shown_axes(layout.x)}{f' {how}' if how else ''}{one}"
+    conventions |= of_weights(attempt.cell, attempt.activation, (a for a in sorted(given)), layout)
     if any(is_bias(role, attempt.cell) for role in given):
-        found["biases"] = shown_axes(layout.bias)
+        conventions["biases"] = shown_axes(layout.bias)
     if "a0" in given:
-        found["initial state"] = shown_axes(layout.state)
+        conventions["initial state"] = shown_axes(layout.state)
     if "y" in given:
         kind = (
             "one-hot"
@@ -79,29 +79,29 @@ def of_call(attempt: CallAttempt, scale: Scale) -> dict[str, str]:
             if HEADS[attempt.loss].classes
             else "numbers"
         )
-        found["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
+        conventions["targets"] = f"{kind}, {shown_axes(layout.y.replace('l', ''))}"
     if "da" in given:
-        found["da"] = f"supplied by the caller, {shown_axes(layout.upstream)}"
+        conventions["da"] = f"supplied by the caller, {shown_axes(layout.upstream)}"
     if "dlogits" in given:
         axes = layout.upstream.replace("H", "C")
-        found["dlogits"] = (
+        conventions["dlogits"] = (
             f"supplied by the caller, {shown_axes(axes if attempt.predict == 'every' else axes.replace('T', ''))}"
         )
     if "y" in given:
-        found["predict"] = "the last step" if attempt.predict == "last" else "every step"
-        found["read-out"] = HEADS[attempt.loss].text
+        conventions["predict"] = "the last step" if attempt.predict == "last" else "every step"
+        conventions["read-out"] = HEADS[attempt.loss].text
         if scale.words:
             how = {
                 "gradients": " (no loss is computed; all gradients agree on it)",
                 "delta": " (no loss is computed; the output's delta says so)",
             }
-            found["reduction"] = scale.words + how.get(scale.source, "")
+            conventions["reduction"] = scale.words + how.get(scale.source, "")
     names = ", ".join(
         f"{a.name} is {a.role}" for a in attempt.recipe.arguments if a.role in _SHOWN and a.name != a.role
     )
     if names:
-        found["names"] = names
-    return found
+        conventions["names"] = names
+    return conventions
 
 
 _SHOWN = ("X", "y", "Wx", "Wa", "Wy", "ba", "by", "a0", "da", "dlogits")

@@ -1,5 +1,5 @@
-"""An exception in the backward pass: a finding with its line, the shapes on it and, where one small change makes everything right, the line
-as it should be."""
+"""The report on an exception in the backward pass: its line, the shapes on it and, where one small change makes every
+gradient right, the corrected line."""
 
 from __future__ import annotations
 

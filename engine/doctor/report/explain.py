@@ -1,4 +1,4 @@
-"""From gradients that are wrong to what is wrong: names, lines, corrected lines."""
+"""Explains wrong gradients: the named mistakes, their lines, and the corrected lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def without_read_out(report: Report, other: Loss | None) -> Report:
     if other is None or other.read_out is None:
         return report
     left = tuple(finding for finding in report.diagnoses if finding.id != other.read_out.id)
-    return replace(report, diagnoses=left, alternatives=()) if left else report  # else it is all that is wrong
+    return (
+        replace(report, diagnoses=left, alternatives=()) if left else report
+    )  # else that difference is all that is wrong
 
 
 OTHER_LOSS = (
@@ -62,11 +64,11 @@ def located(
     if first is not None:
         report = replace(report, first_divergence=place_of(loaded, line_up, first))
     try:
-        found = _named(loaded, report, line_up, measure, problem)
-        if not found.diagnoses and not found.loss_matches:
-            return found  # not even the forward pass is understood: nothing to mend
-        corrected = _mended(loaded, found, verify)
-        if found.diagnoses or first is None or corrected is not found:
+        named = _named(loaded, report, line_up, measure, problem)
+        if not named.diagnoses and not named.loss_matches:
+            return named  # the forward pass is not understood: no line can be corrected
+        corrected = _mended(loaded, named, verify)
+        if named.diagnoses or first is None or corrected is not named:
             return corrected
         elsewhere = blamed(line_up, first)
     except (CannotRun, Ended):
@@ -74,10 +76,10 @@ def located(
     except Exception as error:  # what was compared stands, whatever a program does to the search for a name
         return replace(report, notes=(*report.notes, f"no name was looked for: {own_failure(error)}"))
     if elsewhere is None:
-        return found
+        return named
     other, (quantity, t) = elsewhere
     place = replace(place_of(loaded, line_up, other), quantity=quantity, t=t)
-    return _mended(loaded, replace(found, first_divergence=place), verify)
+    return _mended(loaded, replace(named, first_divergence=place), verify)
 
 
 INSTEAD: Mapping[str, str] = {
@@ -114,23 +116,23 @@ def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Me
     for diagnosis in naming.diagnoses:
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = line_of(locator, id_) if locator else None
-            found = line or by_wrong_values.place(
+            place_line = line or by_wrong_values.place(
                 line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop
             )
             if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
-                found = by_wrong_values.in_helper(line_up, found)
-            line = found.line if isinstance(found, ComparedValue) else found
+                place_line = by_wrong_values.in_helper(line_up, place_line)
+            line = place_line.line if isinstance(place_line, ComparedValue) else place_line
             if (
                 line is not None
                 and CATALOGUE[id_].place in ("line", "missing")
                 and (better := refined(line_up, id_, quantity, line)) != line
             ):
-                found = better
+                place_line = better
             place: Place | None = None
-            if isinstance(found, int):
-                place = Place(found, loaded.source.line(found), quantity)
-            elif found is not None:
-                place = place_of(loaded, line_up, found)
+            if isinstance(place_line, int):
+                place = Place(place_line, loaded.source.line(place_line), quantity)
+            elif place_line is not None:
+                place = place_of(loaded, line_up, place_line)
             findings.append(
                 NamedMistake(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, ""))
             )
@@ -152,7 +154,7 @@ def _mended(loaded: LoadedProgram, report: Report, verify: Verify) -> Report:
         return report
     try:
         texts = mend(loaded.source, loaded.program.tree, lines, verify, seconds=loaded.time_left())
-    except Ended:  # a changed line may do anything; what was found stands
+    except Ended:  # a changed line may do anything; the report is kept as it was
         texts = None
     if texts is None:
         return report

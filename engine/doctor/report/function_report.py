@@ -1,4 +1,4 @@
-"""A function of the user's: called with problems that hide nothing, in the way and the layout that are found by trying."""
+"""Examines one function: calls it with problems that hide no mistake; recipe and layout are found by trying."""
 
 from __future__ import annotations
 
@@ -36,43 +36,43 @@ from engine.doctor.run.process import Ended, Process
 from engine.doctor.vocabulary.readings import has_weights, readings
 
 
-def readings_of_arguments(found: UserProgram, main: UserFunction) -> list[CallRecipe]:
+def readings_of_arguments(user_program: UserProgram, main: UserFunction) -> list[CallRecipe]:
     """The ways to call the function in every reading of its names. Raises Unknown where there is none."""
     ways: list[CallRecipe] = []
     unknown: Unknown | None = None
-    for names in readings(found.words_around(main), found.cells):
+    for names in readings(user_program.words_around(main), user_program.cells):
         try:
-            own = recipes(replace(found, names=names), main)
+            ways_of_reading = recipes(replace(user_program, names=names), main)
         except Unknown as error:
             unknown = unknown or error
             continue
-        ways += own if names.simple else [way for way in own if has_weights(names, way.given)]
+        ways += ways_of_reading if names.simple else [way for way in ways_of_reading if has_weights(names, way.given)]
     if not ways and unknown is not None:
         raise unknown
     return ways
 
 
-def load_program(found: UserProgram, main: UserFunction, process: Process) -> LoadedProgram:
+def load_program(user_program: UserProgram, main: UserFunction, process: Process) -> LoadedProgram:
     """The module run in its process, up to where its functions exist; CannotRun when it fails."""
-    made = instrument(found.source.tree())
-    loaded = LoadedProgram(found, process, made.sites, made.loops)
-    answer = load(loaded, main, found.source.text)
+    made = instrument(user_program.source.tree())
+    loaded = LoadedProgram(user_program, process, made.sites, made.loops)
+    answer = load(loaded, main, user_program.source.text)
     if "error" in answer:
         raise CannotRun(loaded.failed(answer["error"]), answer["error"].get("line"))
     skipped = answer["result"]["skipped"]
-    notes = [f"{found.source.place(s['line'])} was left out: {loaded.failed(s, 1.0)}" for s in skipped[:2]]
-    if others := found.rivals(main):
+    notes = [f"{user_program.source.place(s['line'])} was left out: {loaded.failed(s, 1.0)}" for s in skipped[:2]]
+    if others := user_program.rivals(main):
         notes.append(f"{main.name} was examined; there is {', '.join(others[:4])} too: name it with --function")
     return replace(loaded, notes=tuple(notes))
 
 
-def _demonstrations(found: UserProgram, main: UserFunction) -> list[int]:
+def _demonstrations(user_program: UserProgram, main: UserFunction) -> list[int]:
     """The lines of top-level statements that only use the function that is examined: they may fail or take too long."""
     lines: list[int] = []
-    users = {f.node.name for f in found.functions if found.calls(f, main) or f is main}
+    users = {f.node.name for f in user_program.functions if user_program.calls(f, main) or f is main}
     if main.owner is not None:
         users |= {main.owner.name}
-    for statement in found.tree.body:
+    for statement in user_program.tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
             continue
         called = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)} | {
@@ -83,18 +83,18 @@ def _demonstrations(found: UserProgram, main: UserFunction) -> list[int]:
     return lines
 
 
-def examine_function(found: UserProgram, main: UserFunction, process: Process) -> Report:
+def examine_function(user_program: UserProgram, main: UserFunction, process: Process) -> Report:
     """The report on a function, called in the way whose forward pass is the reference's."""
-    loaded = load_program(found, main, process)
+    loaded = load_program(user_program, main, process)
     try:
-        ways = readings_of_arguments(found, main)
+        ways = readings_of_arguments(user_program, main)
     except Unknown as error:
         raise CannotRun(str(error), main.node.lineno) from None
     return _examined(loaded, search(process, loaded.sites, ways))
 
 
 def _examined(loaded: LoadedProgram, attempt: CallAttempt) -> Report:
-    """The report on the best way of calling that was found."""
+    """The report on the call attempt that agreed best."""
     assert attempt.run is not None and attempt.problem is not None
     attempt, explained = likeliest(attempt, lambda other: _program_under_test(loaded, other))
     assert attempt.run is not None
@@ -117,7 +117,7 @@ def _examined(loaded: LoadedProgram, attempt: CallAttempt) -> Report:
 
 
 def _of_some_reading(loaded: LoadedProgram, attempt: CallAttempt, base: Report) -> Report:
-    """No reading of the program has right outputs: the one of which a mistake of the catalogue says why, in as few ids as may be."""
+    """Where no reading of the program has right outputs: the report on the reading that the fewest mistakes of the catalogue explain."""
     first: CannotRun | None = None
     best: Report | None = None
     for reading in (attempt, *attempt.others[:10]):
@@ -144,7 +144,7 @@ def _of_some_reading(loaded: LoadedProgram, attempt: CallAttempt, base: Report) 
 
 
 def load(loaded: LoadedProgram, main: UserFunction, text: str) -> Mapping[str, Any]:
-    """Runs a text of the program in its process, for the sake of one function."""
+    """Runs a text of the program in its process, so that one function can be called."""
     return loaded.process.ask(
         "load",
         file=str(loaded.process.file),
@@ -188,8 +188,8 @@ def _in_backward(loaded: LoadedProgram, attempt: CallAttempt) -> bool:
     error = attempt.run.error
     if error["kind"] in ("Stopped", "MemoryError", "_ArrayMemoryError", "SystemExit", "RecursionError", "EOFError"):
         return False
-    own = "y" not in attempt.recipe.given and len(attempt.recipe.calls) > 1 and not attempt.recipe.guessed
-    return attempt.states == 1.0 and (attempt.outputs >= 2.0 or own)
+    supplied = "y" not in attempt.recipe.given and len(attempt.recipe.calls) > 1 and not attempt.recipe.guessed
+    return attempt.states == 1.0 and (attempt.outputs >= 2.0 or supplied)
 
 
 def _compared(
@@ -235,19 +235,22 @@ def _compared(
             attempt.recipe.main.node.lineno,
         )
     forward_ok = attempt.outputs >= 2.0 or "y" not in attempt.recipe.given
-    if forward_ok and not all(each.ok for each in parameters.values()):
+    if forward_ok and not all(comparison.ok for comparison in parameters.values()):
         limits = frozenset(constants(loaded.program.tree)) - {0.0}
         clipped = clipping.expected(tested, problem, run, limits)
         if clipped is not None:
-            parameters = {n: tolerances.compare(measured.gradients[n], own) for n, own in clipped.items()}
+            parameters = {
+                n: tolerances.compare(measured.gradients[n], clipped_gradient)
+                for n, clipped_gradient in clipped.items()
+            }
             base = replace(base, notes=(*base.notes, clipping.CLIPPED))
         elif clipping.CALM not in base.notes and clipping.is_at_limit(tested, problem, run, limits):
             calm = clipping.calm(problem, attempt.recipe.given)
             again = replace(attempt, problem=calm, run=tested.run(calm, record=True))
-            found = _compared(loaded, again, tested, replace(base, notes=(*base.notes, clipping.CALM)), scale)
-            if found.verdict == "wrong":
-                return found
-    wrong = frozenset(name for name, each in parameters.items() if not each.ok)
+            explained = _compared(loaded, again, tested, replace(base, notes=(*base.notes, clipping.CALM)), scale)
+            if explained.verdict == "wrong":
+                return explained
+    wrong = frozenset(name for name, comparison in parameters.items() if not comparison.ok)
     notes = [*base.notes, *notes_of(attempt, measured)]
     report = replace(
         base,
@@ -265,14 +268,14 @@ def _compared(
     line_up = report.compared.timeline
 
     verify = _verifier(loaded, attempt, tested, tolerance=tolerance, returned=measured.gradients.keys())
-    found = located(loaded, report, line_up, tested, problem, verify)
+    explained = located(loaded, report, line_up, tested, problem, verify)
     if report.verdict == "correct":  # the gradients are; is there a known reason why the loss is not?
-        return replace(found, verdict="wrong", first_divergence=None) if found.diagnoses else report
-    found = without_read_out(found, other)
-    if forward_ok and not found.diagnoses and "y" in attempt.recipe.given:
+        return replace(explained, verdict="wrong", first_divergence=None) if explained.diagnoses else report
+    explained = without_read_out(explained, other)
+    if forward_ok and not explained.diagnoses and "y" in attempt.recipe.given:
         with contextlib.suppress(Ended):
-            found = replace(found, pattern=_pattern(loaded, attempt, tested))
-    return unless_forward_unknown(found, forward_ok)
+            explained = replace(explained, pattern=_pattern(loaded, attempt, tested))
+    return unless_forward_unknown(explained, forward_ok)
 
 
 def _verifier(
@@ -299,7 +302,7 @@ def _verifier(
             return False
         needed = attempt.recipe.given if returned is None or "y" in attempt.recipe.given else frozenset[str]()
         right = tolerances.compare_all(problem, changed.gradients, changed.missing - needed, tolerance=tolerance)
-        return all(each.ok for each in right.values())
+        return all(comparison.ok for comparison in right.values())
 
     return verify
 
@@ -346,5 +349,5 @@ def _pattern(loaded: LoadedProgram, attempt: CallAttempt, tested: ProgramUnderTe
         measured = tested(problem) if problem is not None else None
         if problem is not None and measured is not None and measured.error is None:
             compared = tolerances.compare_all(problem, measured.gradients, measured.missing - attempt.recipe.given)
-            result[name] = all(each.ok for each in compared.values())
+            result[name] = all(comparison.ok for comparison in compared.values())
     return result

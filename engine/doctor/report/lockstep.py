@@ -1,4 +1,4 @@
-"""The user's program and the reference in step: every line that ran, what it made, and what the reference has in its place."""
+"""The user's program and the reference side by side: every line that ran, the value that it computed, and the reference's value for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 
 State = Literal["right", "wrong", "own"]
-"""Of a value: the reference's, not what the reference has there, or only on the way, of which the reference has nothing."""
+"""Of a value: equal to the reference's, different from it, or an intermediate value that the reference does not have."""
 NEARBY = 40
 """Values before a wrong one in which the sample is looked for."""
 MADE = ("assign", "increment", "after", "append", "return")
@@ -38,7 +38,7 @@ LOOKED_AT = 24
 
 @dataclass(frozen=True, eq=False)
 class LineValue:
-    """What a line made: `theirs` as it lies in the user's code, and `ours`, the reference's in that layout and scale.
+    """The value that a line computed: `theirs` in the layout of the user's code, and `ours`, the reference's in that layout and scale.
 
     `entry` says which value of the reference that is; `cells` where each of its numbers is found in the reference's recorded array
     (all steps, time first) as a flat index. The three are None where the reference has nothing of the kind.
@@ -67,7 +67,7 @@ class LineValue:
 
 @dataclass(frozen=True)
 class Operand:
-    """A name that a line reads: whether what it holds is right, what of the reference that is, and the line that made it.
+    """A name that a line reads: whether its value is right, which value of the reference it is, and the line that computed it.
 
     `entry` is the name of a weight where that is what is read; None where the reference has nothing of the kind.
     """
@@ -80,7 +80,7 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class Execution:
-    """A line of the user's program that ran: what it made, one event after the other."""
+    """One execution of a line of the user's program: its events, in order."""
 
     events: tuple[Event, ...]
 
@@ -106,7 +106,7 @@ class Execution:
 
 
 class Lockstep:
-    """All lines that ran, in order; everything about one of them is found out when it is asked for."""
+    """All lines that ran, in order; details of a line are computed when they are asked for."""
 
     def __init__(self, report: Report, compared: Compared) -> None:
         self.report = report
@@ -166,7 +166,7 @@ class Lockstep:
 
     @cached_property
     def _execution_of(self) -> dict[int, int]:
-        return {event.number: i for i, each in enumerate(self.executions) for event in each.events}
+        return {event.number: i for i, execution in enumerate(self.executions) for event in execution.events}
 
     def is_wrong(self, i: int) -> bool:
         """Whether anything that an execution made is wrong."""
@@ -186,8 +186,8 @@ class Lockstep:
 
     def runs(self, line: int, after: int) -> int | None:
         """Where a line runs next after an execution, from the start again at the end; None where it is not among the executions."""
-        own = [i for i, each in enumerate(self.executions) if each.line <= line <= each.end]
-        return next((i for i in own if i > after), next(iter(own), None))
+        numbers = [i for i, execution in enumerate(self.executions) if execution.line <= line <= execution.end]
+        return next((i for i in numbers if i > after), next(iter(numbers), None))
 
     def phase(self, i: int, direction: int) -> int:
         """The last execution of the pass that `i` is in, forward or backward, or (direction −1) its first."""
@@ -208,9 +208,11 @@ class Lockstep:
     def _places(self) -> list[int | None]:
         """The position of each execution; of one that only made what differs it would take long to say, and it is not needed here."""
         seen = self.compared.timeline.seen
-        places = [[self._seen[e.number] for e in each.events if e.number in self._seen] for each in self.executions]
-        right = [[k for k in own if seen[k].right and seen[k].matches] for own in places]
-        return [self._place(own[0]) if own else None for own in right]
+        places = [
+            [self._seen[e.number] for e in execution.events if e.number in self._seen] for execution in self.executions
+        ]
+        right = [[k for k in places_here if seen[k].right and seen[k].matches] for places_here in places]
+        return [self._place(places_here[0]) if places_here else None for places_here in right]
 
     def _place(self, k: int) -> int | None:
         match = self._right_match(self.compared.timeline.seen[k])
@@ -226,13 +228,15 @@ class Lockstep:
     @cached_property
     def states(self) -> dict[int, State]:
         """By line: wrong where anything it made is, right where something is right and nothing wrong, else own."""
-        found: dict[int, list[State]] = {}
+        by_line: dict[int, list[State]] = {}
         for k, seen in enumerate(self.compared.timeline.seen):
-            own = found.setdefault(seen.line, [])
-            if seen.event.site.kind in MADE and len(own) < LOOKED_AT:
-                own.append(self._state(k))
+            states_here = by_line.setdefault(seen.line, [])
+            if seen.event.site.kind in MADE and len(states_here) < LOOKED_AT:
+                states_here.append(self._state(k))
         order: tuple[State, ...] = ("wrong", "right", "own")
-        return {line: next(s for s in order if s in own) for line, own in found.items() if own}
+        return {
+            line: next(s for s in order if s in states_here) for line, states_here in by_line.items() if states_here
+        }
 
     # What an execution made
 
@@ -311,8 +315,8 @@ class Lockstep:
     def _meant(self, k: int) -> Entry | None:
         """The reference's value that a wrong one should be."""
         seen = self.compared.timeline.seen[k]
-        own = self._blamed if self._blamed is not None and self._blamed[0] is seen else None
-        name, t = own[1] if own is not None else expected(self.compared.timeline, seen)
+        blamed = self._blamed if self._blamed is not None and self._blamed[0] is seen else None
+        name, t = blamed[1] if blamed is not None else expected(self.compared.timeline, seen)
         kinds = (
             ("term", "partial", "value")
             if seen.event.site.kind in ("increment", "append")
@@ -392,20 +396,20 @@ class Lockstep:
             for e in self.executions[i].events
             if (k := self._seen.get(e.number)) is not None
         ]
-        found: dict[str, Operand] = {}
-        for each in seen:
-            for name, earlier in operands(self.compared.timeline, each):
+        operands_read: dict[str, Operand] = {}
+        for value in seen:
+            for name, earlier in operands(self.compared.timeline, value):
                 match, event = self._right_match(earlier), earlier.event
                 entry = match.entry if match is not None else None
                 if entry is not None and "[" in event.target:  # of a list or dict it is one element that was made last
                     entry = replace(entry, t=None, sample=None)
-                found[name] = Operand(name, self._state(self._seen[event.number]), entry, event.site.line)
-            for name in read_names(each.event.site.source) - found.keys():
-                if (wrong := self._wrong_in(name, each)) is not None:
-                    found[name] = Operand(name, "wrong", None, wrong)
+                operands_read[name] = Operand(name, self._state(self._seen[event.number]), entry, event.site.line)
+            for name in read_names(value.event.site.source) - operands_read.keys():
+                if (wrong := self._wrong_in(name, value)) is not None:
+                    operands_read[name] = Operand(name, "wrong", None, wrong)
                 elif (meant := roles.parameter(name)) is not None:
-                    found[name] = Operand(name, "right", meant)
-        return tuple(found[name] for name in sorted(found))
+                    operands_read[name] = Operand(name, "right", meant)
+        return tuple(operands_read[name] for name in sorted(operands_read))
 
 
 def described(entry: Entry, spell: Callable[[str], str] = str) -> str:

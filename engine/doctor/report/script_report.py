@@ -1,5 +1,6 @@
-"""A whole script, global variables and all: it runs once, its arrays are recognised by name, shape and value, and the reference runs on the
-same data and weights, up to the first update; where that is too much, once more on less."""
+"""Examines a whole script with its global variables. It runs once, up to the first update; its arrays are recognised by
+name, shape and value, and the reference runs on the same data and weights. Where that is too much to record, the script
+runs again on less data."""
 
 from __future__ import annotations
 
@@ -30,21 +31,22 @@ from engine.doctor.run.subsample import DataShapes, Subsample, data_targets, few
 TOO_MUCH = ("Stopped", "MemoryError", "_ArrayMemoryError")
 
 
-def examine_script(found: UserProgram, process: Process) -> Report:
-    """The report on a script, or on the function of it that trains."""
-    trainer = found.trainer()
-    made = instrument(found.source.tree())
-    loaded = LoadedProgram(found, process, made.sites, made.loops)
-    if trainer is not None and not _is_called(found, trainer):
+def examine_script(user_program: UserProgram, process: Process) -> Report:
+    """The report on a script, or on its function that trains."""
+    trainer = user_program.trainer()
+    made = instrument(user_program.source.tree())
+    loaded = LoadedProgram(user_program, process, made.sites, made.loops)
+    if trainer is not None and not _is_called(user_program, trainer):
         return examine_trainer(loaded, trainer)
     return explained(loaded, _verdict_on(loaded))
 
 
 def _verdict_on(loaded: LoadedProgram) -> ScriptVerdict:
-    """The script run; where that is too much to be examined, or to find a mistake in, once more on part of its data."""
+    """Runs the script and compares its gradients; runs it again on part of its data where the whole is too much to
+    examine, or to find a mistake in."""
     targets = data_targets([name for site in loaded.sites for name in (site.target, *site.names)])
     answer = run_script(loaded, loaded.source.text, Subsample(targets, double=False))
-    shapes: DataShapes = {name: [tuple(s) for s in own] for name, own in answer.get("shapes", {}).items()}
+    shapes: DataShapes = {name: [tuple(s) for s in listed] for name, listed in answer.get("shapes", {}).items()}
     too_much = answer.get("error", {}).get("kind") in TOO_MUCH
     is_part = too_much and not answer["updated"]  # not even one backward pass
     best: ScriptVerdict | CannotRun | None = None
@@ -66,7 +68,7 @@ def _verdict_on(loaded: LoadedProgram) -> ScriptVerdict:
             replaced = not isinstance(best, ScriptVerdict) or best.is_single or smaller.report.verdict == "wrong"
             best = smaller if replaced else best
         elif not isinstance(best, ScriptVerdict) and "error" not in again:
-            best = smaller  # it ran to its end: what is said of it holds for the whole
+            best = smaller  # it ran to its end, so its report holds for the whole script
     if isinstance(best, ScriptVerdict):
         return best
     raise best or CannotRun(loaded.failed(answer["error"], SECONDS), answer["error"].get("line"))
@@ -79,10 +81,10 @@ def _tried(loaded: LoadedProgram, answer: Mapping[str, Any], cut: Subsample = WH
         return refused
 
 
-def _is_called(found: UserProgram, function: UserFunction) -> bool:
+def _is_called(user_program: UserProgram, function: UserFunction) -> bool:
     """Whether the script itself calls a function, directly or through others."""
-    names = {f.node.name for f in found.functions if f is function or found.calls(f, function)}
-    for statement in found.tree.body:
+    names = {f.node.name for f in user_program.functions if f is function or user_program.calls(f, function)}
+    for statement in user_program.tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             continue
         if any(
@@ -97,9 +99,9 @@ def _verdict(loaded: LoadedProgram, answer: Mapping[str, Any], cut: Subsample = 
     error = answer.get("error")
     if cut is not WHOLE and error is not None and error["kind"] not in TOO_MUCH and not _is_its_own(error, cut):
         raise CannotRun(loaded.failed(error, AGAIN), error.get("line"))
-    found = compared_run(loaded, events_in(loaded, answer), error, {}, "", cut)
-    notes = (*found.report.notes, cut.words) if cut is not WHOLE else found.report.notes
-    return replace(found, report=replace(found.report, notes=notes))
+    verdict = compared_run(loaded, events_in(loaded, answer), error, {}, "", cut)
+    notes = (*verdict.report.notes, cut.words) if cut is not WHOLE else verdict.report.notes
+    return replace(verdict, report=replace(verdict.report, notes=notes))
 
 
 def _is_its_own(error: Mapping[str, Any], cut: Subsample) -> bool:

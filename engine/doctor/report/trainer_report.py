@@ -1,4 +1,4 @@
-"""A function that makes its own weights and trains inside: called with our data, in one layout after the other."""
+"""Examines a function that makes its weights and trains inside: it is called with our data, in one layout after the other."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def examine_trainer(loaded: LoadedProgram, trainer: UserFunction) -> Report:
 
 def _rightness(verdict: ScriptVerdict) -> tuple[float, ...]:
     """Of verdicts with targets of several kinds the likelier ones come later."""
-    right = sum(each.ok for each in verdict.report.parameters.values())
+    right = sum(comparison.ok for comparison in verdict.report.parameters.values())
     return verdict.report.verdict == "correct", verdict.outputs, right, verdict.report.loss_matches
 
 

@@ -70,8 +70,8 @@ _MISFIT = re.compile(r"core dimension|not aligned|could not be broadcast|same-ki
 
 
 def _name(failure: Failure, at: str, source: SourceFile, tree: ast.Module) -> str:
-    found = re.search(r"['‘](\w+)['’]", str(failure["message"]))
-    name = clean(str(failure.get("name") or (found[1] if found else "a name")), 40)
+    quoted = re.search(r"['‘](\w+)['’]", str(failure["message"]))
+    name = clean(str(failure.get("name") or (quoted[1] if quoted else "a name")), 40)
     if name in RENAMED:
         return f"{at} uses {name}, which Python 3 does not have; write {RENAMED[name]}"
     line = failure.get("line") or 0
@@ -97,18 +97,18 @@ def _assigned(tree: ast.Module, line: int) -> set[str]:
         n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno <= line <= (n.end_lineno or 0)
     ]
     scopes: list[ast.AST] = [*functions, *(s for s in tree.body if not isinstance(s, ast.ClassDef | ast.FunctionDef))]
-    found = {s.name for s in tree.body if isinstance(s, ast.ClassDef | ast.FunctionDef)}
+    names = {s.name for s in tree.body if isinstance(s, ast.ClassDef | ast.FunctionDef)}
     for node in (n for scope in scopes for n in ast.walk(scope)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.arg):
-            found.add(node.arg)
-    return found
+            names.add(node.arg)
+    return names
 
 
 def _moved(message: str, text: str) -> str | None:
-    found = _NO_ATTRIBUTE.search(message)
-    name = next((g for g in found.groups() if g), None) if found else None
+    match = _NO_ATTRIBUTE.search(message)
+    name = next((g for g in match.groups() if g), None) if match else None
     if name is None and "numpy" in message:
         name = next((m for m in re.findall(r"\bnp\.(\w+)", text) if m in MOVED), None)
     return name if name in MOVED else None

@@ -90,12 +90,12 @@ class _Imports(ast.NodeTransformer):
         return node  # an import inside `try` has its own answer to a missing package
 
     def visit_Import(self, node: ast.Import) -> ast.AST | list[ast.AST]:
-        there = [alias for alias in node.names if not _is_absent(alias.name)]
-        if len(there) == len(node.names):
+        installed = [alias for alias in node.names if not _is_absent(alias.name)]
+        if len(installed) == len(node.names):
             return node
-        missing = [alias for alias in node.names if alias not in there]
+        missing = [alias for alias in node.names if alias not in installed]
         bound = [(alias.asname or alias.name.partition(".")[0], alias.name) for alias in missing]
-        kept: list[ast.AST] = [ast.copy_location(ast.Import(there), node)] if there else []
+        kept: list[ast.AST] = [ast.copy_location(ast.Import(installed), node)] if installed else []
         return [*kept, *(_bind(name, module, node) for name, module in bound)]
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.AST]:

@@ -77,7 +77,7 @@ def fewer_samples(shapes: DataShapes, cut: Subsample | None) -> Subsample | None
     shared = _shared(shapes)
     if not shared:
         return None
-    longest = max((n for own in shapes.values() for s in own for n in s[1:] if n not in shared), default=1)
+    longest = max((n for listed in shapes.values() for s in listed for n in s[1:] if n not in shared), default=1)
     samples = _free(max(3, min(SAMPLES, TOGETHER // longest)), shapes)
     return replace(
         cut or Subsample(frozenset(shapes)), samples={n: samples + 2 * k for k, n in enumerate(sorted(shared))}
@@ -87,9 +87,9 @@ def fewer_samples(shapes: DataShapes, cut: Subsample | None) -> Subsample | None
 def fewer_steps(shapes: DataShapes, cut: Subsample | None) -> Subsample | None:
     """The same cut along all other long axes too; None where there are none. A multiple of a length stays one."""
     known = cut or Subsample(frozenset(shapes))
-    found = {size for own in shapes.values() for shape in own for size in shape}
+    sizes = {size for listed in shapes.values() for shape in listed for size in shape}
     lengths: dict[int, int] = {}
-    for size in sorted(size for size in found - _shared(shapes) if size > LONG):
+    for size in sorted(size for size in sizes - _shared(shapes) if size > LONG):
         unit = next((other for other in lengths if size % other == 0), None)
         lengths[size] = lengths[unit] * (size // unit) if unit else _free(STEPS + 2 * len(lengths), shapes)
     return replace(known, steps=lengths) if lengths else None
@@ -103,14 +103,14 @@ def in_double(shapes: DataShapes, cut: Subsample | None) -> Subsample | None:
 def _shared(shapes: DataShapes) -> set[int]:
     """The lengths that inputs and targets share: numbers of samples, with a target at every step those of steps too."""
     sizes: dict[str, set[int]] = {"X": set(), "y": set()}
-    for target, own in shapes.items():
-        sizes[_role(target) or "X"] |= {size for shape in own for size in shape}
+    for target, listed in shapes.items():
+        sizes[_role(target) or "X"] |= {size for shape in listed for size in shape}
     return {size for size in sizes["X"] & sizes["y"] if size > MANY}
 
 
 def _free(size: int, shapes: DataShapes) -> int:
     """The size itself, or one near it that no axis of the data has."""
-    taken = {n for own in shapes.values() for shape in own for n in shape}
+    taken = {n for listed in shapes.values() for shape in listed for n in shape}
     return next(n for n in range(size, size + 99, 2) if n not in taken)
 
 
@@ -161,9 +161,9 @@ class Shortener:
         return value
 
     def _note(self, target: str, shape: tuple[int, ...]) -> None:
-        own = self.shapes.setdefault(target, [])
-        if shape not in own and len(own) < 8:
-            own.append(shape)
+        known = self.shapes.setdefault(target, [])
+        if shape not in known and len(known) < 8:
+            known.append(shape)
 
     def _places(self, length: int) -> list[int]:
         """Which entries are left: spread evenly, for data are often sorted."""

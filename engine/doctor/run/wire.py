@@ -86,10 +86,10 @@ def _plain(value: Any, arrays: list[Array], depth: int) -> Any:
         return {"dict": [[_key(key), _plain(item, arrays, depth + 1)] for key, item in pairs]}
     fields = getattr(value, "__dict__", None)
     if is_dict(fields):  # a result object: its attributes are what it holds
-        own: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             k: v for k, v in fields.items() if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
         }
-        return _plain(own, arrays, depth + 1) if own else {"object": type(value).__name__}
+        return _plain(attributes, arrays, depth + 1) if attributes else {"object": type(value).__name__}
     return {"object": type(value).__name__}
 
 

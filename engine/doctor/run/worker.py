@@ -176,7 +176,7 @@ class Worker:
         self.instance: Any = None
 
     def serve(self, requests: int, answers: int) -> None:
-        own = os.getpid()
+        process_id = os.getpid()
         wire.send(answers, {"ready": True, "number": 0})
         while True:
             message = _read(requests)
@@ -186,7 +186,7 @@ class Worker:
                 answer = self.answer(message)
             except Stopped as stopped:
                 answer = {"error": self.failure(stopped)}
-            if os.getpid() != own:
+            if os.getpid() != process_id:
                 os._exit(0)  # a copy that the code made of this process: one of them answers
             wire.send(answers, {**answer, "number": message["number"]})
 
@@ -296,9 +296,11 @@ class Worker:
             results.append(function(*positional, **named))
         fields: dict[str, Any] = {}
         if instance is not None:
-            own = cast("dict[str, Any]", vars(instance))
+            attributes = cast("dict[str, Any]", vars(instance))
             fields = {
-                k: v for k, v in own.items() if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
+                k: v
+                for k, v in attributes.items()
+                if is_array(v) or is_dict(v) or is_sequence(v) or isinstance(v, float)
             }
         wanted_globals = {k: self.space.get(k) for k in request.get("read", ())}
         return {"value": results[-1] if results else None, "fields": fields, "globals": wanted_globals}
@@ -367,8 +369,8 @@ class Worker:
             frame = frames[-1]
             answer["function"] = frame.f_code.co_name
             answer["shapes"] = self._shapes(frame, lines[-1])
-            own = {**frame.f_globals, **frame.f_locals}
-            answer["numbers"] = {k: int(v) for k, v in own.items() if is_whole(v) and abs(v) < 1 << 31}
+            variables = {**frame.f_globals, **frame.f_locals}
+            answer["numbers"] = {k: int(v) for k, v in variables.items() if is_whole(v) and abs(v) < 1 << 31}
         return answer
 
     def _shapes(self, frame: types.FrameType, line: int) -> dict[str, Any]:

@@ -53,10 +53,10 @@ def held(role: str, cell: Cell, order: Order) -> Grid:
     if role in axes_of(cell) and (role not in ALL or len(gates(cell)) < 2):
         return ((role,),)
     kind, _, gate = role.partition(".")
-    own = gates(cell)
-    chosen = (gate,) if gate else order.gates or own
+    letters = gates(cell)
+    chosen = (gate,) if gate else order.gates or letters
     arrays = [ALL[kind]] if kind in ALL else [_LETTERS[letter] for letter in order.joined]
-    return tuple(tuple(_held(cell, array, own.index(gate)) for gate in chosen) for array in arrays)
+    return tuple(tuple(_held(cell, array, letters.index(gate)) for gate in chosen) for array in arrays)
 
 
 def _held(cell: Cell, array: str, gate: int) -> str:
@@ -110,17 +110,17 @@ def unpack(role: str, array: Array, sizes: Mapping[str, int], cell: Cell, order:
     whole = np.atleast_2d(array)
     if whole.shape != (sum(heights), sum(widths)):
         return {name: array for row in grid for name in row if name}
-    found: dict[str, Array] = {}
+    parameters: dict[str, Array] = {}
     top = 0
     for row, height in zip(grid, heights, strict=True):
         left = 0
         for name, width in zip(row, widths, strict=True):
             if name:
                 block = whole[top : top + height, left : left + width]
-                found[name] = block if len(axes[name]) == 2 else block[0]
+                parameters[name] = block if len(axes[name]) == 2 else block[0]
             left += width
         top += height
-    return found
+    return parameters
 
 
 def shape_of(role: str, cell: Cell, sizes: Mapping[str, int], order: Order) -> tuple[int, ...]:
@@ -148,6 +148,6 @@ def orders(cell: Cell, roles: frozenset[str], joined: str) -> Iterator[Order]:
     side_by_side = len(gates(cell)) > 1 and bool(roles & {*ALL, JOINED})
     apart = not any(role.partition(".")[0] == JOINED for role in roles)
     alike = (joined,) if apart else [j for j in ("hx", "xh", "1xh", "1hx", "xh1", "hx1") if len(j) == len(joined)]
-    for own in permutations(gates(cell)) if side_by_side else ((),):
+    for order_of_gates in permutations(gates(cell)) if side_by_side else ((),):
         for letters in alike:
-            yield Order(tuple(own), letters)
+            yield Order(tuple(order_of_gates), letters)

@@ -88,8 +88,8 @@ class Names:
         word = self._word(name)
         if word is not None:
             return self.words[word]
-        found = roles.role(name)
-        return None if self.apart and found in ALL else found
+        role_found = roles.role(name)
+        return None if self.apart and role_found in ALL else role_found
 
     def _word(self, name: str) -> str | None:
         """The word of this reading that a name is."""
@@ -134,32 +134,32 @@ _TWO_BIASES: Mapping[str, str | None] = {"b_ih": "ba", "b_hh": "ba2"}
 
 def words_in(tree: ast.AST) -> frozenset[str]:
     """The names, attributes, arguments and short texts of a program: what an array may be called."""
-    found: set[str] = set()
+    words: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.keyword(arg=str(word)):
-                found.add(word)
+                words.add(word)
             case ast.Constant(value=str(word)) if len(word) < 24 and word.isidentifier():
-                found.add(word)
+                words.add(word)
             case ast.FunctionDef(name=word) | ast.ClassDef(name=word):
-                found.add(word)
+                words.add(word)
             case _:
                 pass
-    return frozenset(found)
+    return frozenset(words)
 
 
-def readings(words: frozenset[str], own: Sequence[Cell] = ()) -> Iterator[Names]:
+def readings(words: frozenset[str], user_cells: Sequence[Cell] = ()) -> Iterator[Names]:
     """The readings that a program's words allow, the one that explains most first; a simple RNN, which may have any names, last.
 
-    `own` are cells of the user's own, which go before those that come with the project.
+    `user_cells` are cells of the user's own, which go before those that come with the project.
     """
-    found: list[tuple[int, Names]] = []
-    for cell in (*own, *CELLS.values()):
+    ranked: list[tuple[int, Names]] = []
+    for cell in (*user_cells, *CELLS.values()):
         apart = _by_letter(cell, words) if len(gates(cell)) > 1 else ()
-        found += [(len(each), Names(_family(cell), each)) for each in (*_spelled(cell, words), *apart)]
-    found.sort(key=lambda entry: -entry[0])
-    yield from (names for _, names in found)
-    read = {names.cell for _, names in found}
+        ranked += [(len(meanings), Names(_family(cell), meanings)) for meanings in (*_spelled(cell, words), *apart)]
+    ranked.sort(key=lambda entry: -entry[0])
+    yield from (names for _, names in ranked)
+    read = {names.cell for _, names in ranked}
     gated = [cell for cell in CELLS.values() if len(gates(cell)) > 1 and cell not in read]
     said = [cell for cell in gated if any(cell.name in word.lower() for word in words)]
     yield from itertools.chain.from_iterable(_stacked(cell, words) for cell in said)
@@ -209,20 +209,20 @@ def _by_letter(cell: Cell, words: frozenset[str]) -> Iterator[dict[str, str | No
 def _words(
     cell: Cell, chosen: Mapping[str, str], patterns: Sequence[str], by_normal: Mapping[str, str]
 ) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    meanings: dict[str, str | None] = {}
     for k, (gate, letter) in enumerate(chosen.items()):
         if len(patterns) == 1:
-            found[patterns[0].format(letter)] = f"{JOINED}.{gate}"
+            meanings[patterns[0].format(letter)] = f"{JOINED}.{gate}"
         else:
-            found[patterns[0].format(letter)] = cell.torch["weight_ih"][k]
-            found[patterns[1].format(letter)] = cell.torch["weight_hh"][k]
+            meanings[patterns[0].format(letter)] = cell.torch["weight_ih"][k]
+            meanings[patterns[1].format(letter)] = cell.torch["weight_hh"][k]
         second = cell.torch["bias_hh"][k] if "bias_hh" in cell.torch else ""
         if second and second != cell.torch["bias_ih"][k]:
-            found |= {p.format(letter): second for p in _SECOND if p.format(letter) in by_normal}
+            meanings |= {p.format(letter): second for p in _SECOND if p.format(letter) in by_normal}
         bias = next((p.format(letter) for p in _BIASES if p.format(letter) in by_normal), None)
         if bias is not None:
-            found[bias] = cell.torch["bias_ih"][k]
-    return {**_cleared(cell), **found}
+            meanings[bias] = cell.torch["bias_ih"][k]
+    return {**_cleared(cell), **meanings}
 
 
 def _cleared(cell: Cell) -> dict[str, str | None]:

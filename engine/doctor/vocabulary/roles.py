@@ -103,13 +103,13 @@ def role(name: str) -> str | None:
 
 def parameter(name: str) -> str | None:
     """The parameter that a name means, or None."""
-    found = role(name)
-    return found if found in PARAMETERS else None
+    role_found = role(name)
+    return role_found if role_found in PARAMETERS else None
 
 
 def _array(name: str) -> str | None:
-    found = role(name)
-    return found if found in (*PARAMETERS, "a0", "X", "ba2") else None
+    role_found = role(name)
+    return role_found if role_found in (*PARAMETERS, "a0", "X", "ba2") else None
 
 
 def gradient(name: str, meaning: Callable[[str], str | None] = _array) -> str | None:

@@ -32,8 +32,8 @@ def base_name(target: str) -> str:
 
 def final_name(target: str) -> str:
     """The name that says what a target is: `Wx` of `params["Wx"]` and of `self.Wx`, `grads` of `grads[t]`."""
-    if found := _KEY.search(target):
-        return found[1]
+    if match := _KEY.search(target):
+        return match[1]
     return base_name(target)
 
 
