@@ -1,4 +1,4 @@
-"""What a file with a cell of one's own imports: `from engine.cells import Cell`. The cells themselves are in `engine.tables.cells`."""
+"""What a user's cell file imports: `from engine.cells import Cell`. The built-in cells are in `engine.tables.cells`."""
 
 from engine.tables.cells import CELLS, Cell
 

@@ -281,7 +281,7 @@ def _open(parsed: argparse.Namespace) -> int:
 
 
 def _session(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None]:
-    """On data, or on a program of the user's own beside the reference."""
+    """A session on data, or on the user's program beside the reference."""
     if Path(parsed.data or "").suffix not in OWN:
         if parsed.function:
             raise InputError("--function names a function of a Python file; give that file")
@@ -300,11 +300,11 @@ def _session(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session
 
 
 OWN = (".py", ".ipynb")
-"""What a file with a program of the user's own ends in."""
+"""The suffixes of files that hold a user's program."""
 
 
 LONG = 20_000_000
-"""Values of a recording from which on it is made before the screen is, with a bar."""
+"""From this many values on a recording is made before the screen opens, with a progress bar."""
 
 
 def _record_first(session: Session) -> None:

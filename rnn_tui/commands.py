@@ -44,7 +44,7 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def _edited(session: Session, edits: list[str]) -> Debugger:
-    """The debugger in which what `--set` says holds, in the iteration asked for."""
+    """The debugger with the edits of `--set` made, in the iteration asked for."""
     if not edits:
         return session.debugger
     from engine.debug.whatif import what_if
@@ -136,7 +136,8 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` what is wrong, exit code 0."""
+    """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` it prints the
+    findings; exit code 0."""
     from engine.debug.breakpoints import condition_of, everywhere
     from engine.debug.view import place_text
 
@@ -172,7 +173,7 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def _findings(session: Session, arguments: argparse.Namespace) -> int:
-    """What is wrong in some iterations, each thing where it comes up first."""
+    """The findings of some iterations, each where it comes up first."""
     from engine.debug.view import place_text
     from engine.explain.findings import first_seen
 
@@ -314,7 +315,7 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def _table(report: GradientCheck) -> str:
-    """The check's result for people: a line a parameter, the worst entry of each."""
+    """The check's result for people: one line per parameter, with its worst entry."""
     lines = [
         f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"
     ]

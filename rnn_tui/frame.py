@@ -86,11 +86,11 @@ class Selection:
     finding: int = 0
     """The number of the finding that would be gone to."""
     beside: bool = False
-    """The original and the difference stand beside what was edited."""
+    """Whether the original and the difference are shown beside the edited values."""
     execution: int = 0
-    """Which line of the user's own program ran last."""
+    """The execution of the user's program that is shown."""
     source: int | None = None
-    """The line at the cursor in the user's own source (None: it follows the program)."""
+    """The line at the cursor in the user's source (None: it follows the program)."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
@@ -105,7 +105,7 @@ class Asked:
     reason: str | None
     chosen: int
     edited: bool = False
-    """The number was put in, so what its line makes is another."""
+    """The number was edited: its line computes another one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +125,13 @@ class Frame:
     classes: tuple[str, ...] = ()
     asked: Asked | None = None
     notes: tuple[tuple[str, str], ...] = ()
-    """Watched expressions with their values, and what logpoints said (with an empty first part)."""
+    """Watched expressions with their values, and messages of logpoints (with an empty first part)."""
     busy: str = ""
     """What a search that is under way is at."""
     history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
-    """What is known of the iterations that were run."""
+    """The figures of the iterations that were run."""
     findings: tuple[Finding, ...] | None = None
-    """What is wrong with this iteration; None when it has not been looked for."""
+    """The findings about this iteration; None when they are not computed."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
     original: View | None = None
@@ -141,7 +141,7 @@ class Frame:
     compared: Tape | None = None
     """Another recording whose numbers are coloured on the same scale."""
     lockstep: Lockstep | None = None
-    """The user's own program, which the reference is in step with."""
+    """The user's program, in step with the reference."""
     exhibit: Exhibit | None = None
 
     @cached_property
@@ -175,17 +175,17 @@ class Frame:
 
     @property
     def execution(self) -> Execution | None:
-        """The line of the user's own program that ran last."""
+        """The line of the user's program that ran last."""
         return None if self.lockstep is None else self.lockstep.executions[self.selection.execution]
 
     @property
     def made(self) -> LineValue | None:
-        """What that line made, and what the reference has in its place."""
+        """The value that this line computed, and the reference's value for it."""
         return None if self.lockstep is None else self.lockstep.value(self.selection.execution)
 
     @property
     def meant(self) -> str:
-        """What of the reference that is or should be; "" where there is nothing of the kind."""
+        """The quantity of the reference that this value is or should be; "" where there is none."""
         from engine.doctor.report.lockstep import described
 
         entry = self.made.entry if self.made is not None else None
@@ -193,7 +193,7 @@ class Frame:
 
     @cached_property
     def beside(self) -> Frame | None:
-        """The frame of what the user's line made, the reference's value and the difference; None where it made no array."""
+        """The arrays of the user's line to show: its value, the reference's and the difference; None where it computed no array."""
         if self.made is None:
             return None
         pictures = self.made.pictures
@@ -270,7 +270,7 @@ class Frame:
         return sample if batch is None else int(batch[sample])
 
     def rows_of(self, name: str) -> bool:
-        """Whether a quantity, or a flow that has no line of its own, is in time."""
+        """Whether a quantity, or a flow that no line writes, is in time."""
         return bool(
             self.view.program.quantities.get(name, self.view.program.quantities.get(whole(name), _NOTHING)).rows
         )
@@ -331,12 +331,12 @@ class Frame:
 
 
 def result_of(parts: list[Part]) -> int:
-    """Which part of a line is what it writes: with a sample chosen that sample's term of it."""
+    """The index of the part that shows the result of a line; with a sample chosen, that sample's term of it."""
     return [i for i, part in enumerate(parts) if part.role in ("result", "term", "total")][-1]
 
 
 def cell_of_part(frame: Frame) -> CellAddress | None:
-    """The cell under the cursor as a place to ask about; None for what is computed within the line."""
+    """The address of the cell under the cursor; None for a value inside the line's expression."""
     if frame.inspected is None or frame.cell is None:
         return None
     part, view = frame.parts[frame.inspected], frame.view

@@ -66,7 +66,7 @@ def run(app: App[Any], *, mouse: bool = True) -> int:
     with SignalGuard(app) as guard:
         try:
             asyncio.run(_run(app, guard, mouse))
-        except Exception as error:  # not in the app, which ends well by itself, but in Textual's own start or end
+        except Exception as error:  # not in the app, which handles it, but while Textual starts or ends
             guard.leave_screen()
             sys.stderr.write(short_traceback(error) + "\n")
             return 1

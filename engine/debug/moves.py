@@ -16,9 +16,9 @@ def time_step(program: Program, position: int, direction: int) -> int:
     if line is not None:
         block = program.blocks[line.block]
         base, offset = split(program, position)
-        there = offset + direction * len(block.lines)
-        if block.loop in _LOOPS and there in program.block_range(line.block):
-            return 1 + base + there
+        target = offset + direction * len(block.lines)
+        if block.loop in _LOOPS and target in program.block_range(line.block):
+            return 1 + base + target
     return _group(program, position, direction)
 
 

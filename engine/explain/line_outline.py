@@ -102,13 +102,13 @@ class _Outliner:
 
     def _operation(self, tree: Binary, level: int, flip: bool) -> Iterator[LinePiece]:
         first, second = (tree.right, tree.left) if tree.operator == "@" and flip else (tree.left, tree.right)
-        own = 2 if tree.operator in _PRODUCTS else 1
-        if own < level:
+        binding = 2 if tree.operator in _PRODUCTS else 1
+        if binding < level:
             yield _sign("(")
-        yield from self.pieces(first, own, flip)
+        yield from self.pieces(first, binding, flip)
         yield _sign(self.writer.symbols(self.writer.program.blocks[self.block]).operator(tree).strip())
-        yield from self.pieces(second, own + 1, flip)
-        if own < level:
+        yield from self.pieces(second, binding + 1, flip)
+        if binding < level:
             yield _sign(")")
 
     def _picture(self, tree: Expression, flip: bool) -> LinePiece:

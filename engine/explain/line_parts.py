@@ -105,9 +105,9 @@ class _Anatomist:
         parts.append(Part("operator", "="))
         if self.equation.accumulate:
             label = self.writer.spelling.name(target)
-            own = f"{label}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
+            one_term = f"{label}@{self.t}" + ("" if self.sample is None else f",{self.sample}")
             term, total = self.view.tape.term(self.line, self.t, self.sample), self.view.gradient(target)
-            parts.append(self._array("term", own, term, target, self.t))
+            parts.append(self._array("term", one_term, term, target, self.t))
             parts += [Part("operator", "Σ"), self._array("total", label, total, target)]
         else:
             parts.append(self._result())
@@ -195,8 +195,8 @@ class _Anatomist:
 
         values = np.stack([at(t) for t in range(1, tape.plan.steps + 1)], axis=1)
         ended = tape.padding
-        own = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
-        padding = None if ended is None else ended[1:, own].T
+        samples = slice(None) if self.sample is None else slice(self.sample, self.sample + 1)
+        padding = None if ended is None else ended[1:, samples].T
         label = self.writer.expression(piece.written, self.block)
         return Part("operand", label, values, values.shape, over_time=True, first=self.sample or 0, padding=padding)
 

@@ -259,7 +259,7 @@ class TermReader:
         whole = self._axes(expression)
         # f'(z) is a function of z, also where its formula is written with f(z).
         inside = expression.arguments if isinstance(expression, Derivative) else (expression,)
-        for name in dict.fromkeys(name for each in inside for name in names(each)):
+        for name in dict.fromkeys(name for part in inside for name in names(part)):
             axes = self._axes(name)
             if name.name in self.tape.plan.sizes or name.name in self.tape.plan.network.hyperparameters:
                 continue

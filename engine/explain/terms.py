@@ -119,7 +119,7 @@ def _explained(
         values = _over_time(readers, equation.expression, index) if len(readers) > 1 else None
         if values is None:
             values = [reader.values(equation.expression, index) for reader in readers]
-    counted = tuple((reader, len(own)) for reader, own in zip(readers, values, strict=True))
+    counted = tuple((reader, len(of_reader)) for reader, of_reader in zip(readers, values, strict=True))
     return Explanation(name, t, index, value, line, np.concatenate(values), equation, counted)
 
 

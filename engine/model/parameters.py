@@ -57,7 +57,9 @@ class WeightsRecipe:
 
     def parameters(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The parameters by name, of the arrays' own type; sums are formed in float64."""
-        return {name: self._value(name, [_cut(arrays, piece) for piece in own]) for name, own in self.pieces.items()}
+        return {
+            name: self._value(name, [_cut(arrays, piece) for piece in wanted]) for name, wanted in self.pieces.items()
+        }
 
     def _value(self, parameter: str, parts: list[Array]) -> Array:
         if not parts:

@@ -125,7 +125,7 @@ class Controller(Desk):
         return SPEEDS[self._speed]
 
     def run_faster(self, by: int) -> None:
-        """A higher speed, or a lower one when negative, as far as there are any."""
+        """Raises the speed by some steps, or lowers it when negative."""
         self._speed = max(0, min(self._speed + by, len(SPEEDS) - 1))
 
     def tick(self) -> None:
@@ -156,6 +156,6 @@ class Controller(Desk):
         self.say(f"Notation: {self.notation}, {NOTATIONS[self.notation].source}")
 
     def reach(self) -> None:
-        """The flow page with which loss reaches which step, or with the flow again."""
+        """Switches the flow page between the flow and which loss reaches which step."""
         self.choose(reach=not self.selection.reach or self.selection.page != "flow")
         self.turn_to("flow")

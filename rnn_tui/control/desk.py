@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, session: Session, say: Callable[[str], None], lockstep: Lockstep | None = None) -> None:
         self.session = session
         self.lockstep = lockstep
-        """The user's own program, in step with the debugger's."""
+        """The user's program, in step with the debugger's."""
         self.say = say
         self.selection = Selection()
         self.notation: str = session.options["notation"]
@@ -37,17 +37,17 @@ class Desk:
         self.training = False
         """Whether the network is trained on, iteration after iteration."""
         self.logged: tuple[str, ...] = ()
-        """What logpoints have said, the latest last."""
+        """The messages of logpoints, the latest last."""
         self._log_from = 0
         self._frame: Frame | None = None
 
     @property
     def frame(self) -> Frame:
-        """What was shown last."""
+        """The frame that was made last."""
         return self._frame or self.refresh()
 
     def refresh(self) -> Frame:
-        """What there is to see now. The controller, which has the pages, makes it."""
+        """Makes the frame of the present state; the controller, which has the pages, does it."""
         raise NotImplementedError
 
     @property
@@ -73,7 +73,7 @@ class Desk:
     # Moves
 
     def moved(self, moved: bool, *, keep_operand: bool = False) -> bool:
-        """What a move of the debugger does to what is looked at; `moved` again."""
+        """Adapts the choices to a move of the debugger; returns `moved`."""
         operand = self.selection.operand if keep_operand else None
         self.choose(operand=operand, line=None, asked=(), follow=0)
         self._log()
@@ -84,7 +84,7 @@ class Desk:
         return self.moved(self.debugger.go(to))
 
     def _log(self) -> None:
-        """Adds what logpoints say on the way here, when it was a way forward."""
+        """Adds the messages of the logpoints that a move forward has passed."""
         position = self.debugger.position
         said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
         self.logged = (*self.logged, *said)[-LOG_LINES:]

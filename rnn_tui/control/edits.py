@@ -113,7 +113,7 @@ def _step(frame: Frame) -> int | None:
 
 
 def _cell(frame: Frame) -> str:
-    """The cell under the cursor as the language of edits has it; "" where there is none that can be set."""
+    """The cell under the cursor in the language of edits; "" where it cannot be edited."""
     name = _name(frame)
     if name is None or frame.inspected is None or frame.cell is None:
         return ""

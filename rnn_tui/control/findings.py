@@ -30,7 +30,8 @@ class FindingsPage(Page):
         return action in ("enter", "cell(0,-1)")
 
     def known(self) -> tuple[Finding, ...] | None:
-        """The present iteration's: looked for when they are asked for, and otherwise where that takes no time; None: not looked for."""
+        """The findings of the present iteration, computed when they are asked for, or when that takes no time; None
+        when they are not computed."""
         desk = self.desk
         debugger, asked = desk.debugger, desk.selection.page == "findings"
         if self._known_of != (debugger, desk.notation):

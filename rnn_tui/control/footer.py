@@ -9,7 +9,8 @@ from rnn_tui.control.pages import Page
 
 
 def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, str, str], ...]:
-    """(keys, label, action), only of what works: `page` is the chosen one, `here` what is open over it, `rate` in lines a second."""
+    """(keys, label, action), only of what works: `page` is the chosen one, `here` the page that is open over it, `rate`
+    in lines a second."""
     by_action = {command.action: command for command in COMMANDS}
     names = {
         "enter": here.enters,

@@ -51,7 +51,7 @@ class Page:
         return False
 
     def fill(self, frame: Frame) -> Frame:
-        """The frame with what only this page draws."""
+        """The frame with what only this page draws added."""
         return frame
 
     def opened(self) -> None:
@@ -80,7 +80,7 @@ class Page:
         return self.step(1) and not self.stops.reached()
 
     def seek(self, direction: int) -> bool | None:
-        """To the next place that is looked for without breakpoints, or the one before; None where there are only breakpoints."""
+        """Goes to the next place of interest that needs no breakpoint, or the one before; None on a page that has none."""
         return None
 
     def list(self, step: int) -> None:
@@ -114,7 +114,7 @@ class Page:
         self.desk.choose(operand=pictures[(at + step) % len(pictures)])
 
     def enter(self) -> bool:
-        """Asks about what is under the cursor, or goes there. False when it got nowhere."""
+        """Explains the number under the cursor, or goes to it. False when neither is possible."""
         return True
 
     def click(self, target: object, x: int, y: int) -> bool:

@@ -60,7 +60,7 @@ class Stops:
         return debugger.position > 0 and offset in debugger.stops_in(iteration)
 
     def search(self, direction: int) -> Search | None:
-        """A search for the next breakpoint (1) or the one before (−1), to be run; None when nothing is to be looked for."""
+        """A search for the next breakpoint (1) or the one before (−1), not yet run; None when there are no breakpoints."""
         debugger = self._desk.debugger
         if all(stop.log for stop in debugger.breakpoints):
             self._desk.say("No breakpoint is set: choose a line with ↑ ↓ and press b, or d for conditions.")

@@ -38,7 +38,7 @@ class WhyPage(Page):
 
     @property
     def below(self) -> str:
-        """The page's: what was asked about stays in sight."""
+        """The pane below the body, as on the page below: the number that is explained stays in sight."""
         return self._page().below
 
     @property
@@ -80,7 +80,7 @@ class WhyPage(Page):
         return self.follow(self.desk.selection.follow)
 
     def follow(self, number: int) -> bool:
-        """Asks why of one of the explanation's numbers; False when there is no such number."""
+        """Explains one of the explanation's numbers; False when there is no such number."""
         known = {place: cell for term in self.followed() for place, cell in term}
         if number in known:
             self.desk.ask(*self._path, known[number])

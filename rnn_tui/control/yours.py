@@ -63,7 +63,7 @@ class YoursPage(Page):
     # Moves
 
     def _go(self, lockstep: Lockstep, to: int | None) -> bool:
-        """To an execution, the debugger to the same place in the reference, if there is one."""
+        """Goes to an execution, and the debugger to the same place in the reference, if there is one."""
         if to is None or not 0 <= to < len(lockstep) or to == self._at:
             return self.desk.moved(False)
         position, value = lockstep.position(to), lockstep.value(to)
@@ -92,7 +92,7 @@ class YoursPage(Page):
         return self.step(1) if self.desk.lockstep is not None else super().tick()
 
     def seek(self, direction: int) -> bool | None:
-        """To the next line that makes what the reference does not have, or the one before."""
+        """Goes to the next line whose value is wrong, or the one before."""
         lockstep = self.desk.lockstep
         if lockstep is None:
             return None

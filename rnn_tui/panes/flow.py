@@ -63,7 +63,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     scale = ", log" if len(names) == 1 and not compared and frame.tone(view.tape[name], name).log else ""
     if frame.sample is None:
         title += f": units × time, largest of {frame.samples} samples"
-    else:  # first what may be cut least
+    else:  # first what must not be shortened
         title += f" · sample {frame.number_of(frame.sample)}: units × time"
     canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0

@@ -18,7 +18,7 @@ WRONG = "! "
 
 
 def draw_header(frame: Frame, width: int, height: int) -> Canvas:
-    """What is open on the left; where we are and the loss, once it is there, on the right."""
+    """On the left the session; on the right the present point, and the loss once it is computed."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     crowded = bool(frame.edits) and height == 1 and width < 100
@@ -49,7 +49,7 @@ def _wrong(frame: Frame) -> StyledText:
 
 
 def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
-    """What is set, in a colour that cannot be overlooked; a click undoes the last edit."""
+    """The edits in force, in a colour that cannot be overlooked; a click undoes the last one."""
     last, *before = reversed([edit.text for edit in frame.edits])
     end = f" + {len(before)} (u undoes) " if before else " (u undoes) "
     text = shortened(f" what if: {last}", room - len(end)) + end

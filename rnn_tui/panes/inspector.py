@@ -30,7 +30,7 @@ WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
 
 
 def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
-    """On the left why the number is what it is, on the right what its array holds and what the colours mean."""
+    """On the left the arithmetic of the number; on the right the statistics of its array, and what the colours mean."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     framed = height >= 6
@@ -85,7 +85,7 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
 
 
 def _notes(frame: Frame, part: Part, index: tuple[int, ...]) -> list[str]:
-    """What else there is to say of a cell: that it is padding; at a line of truncation or clipping what that took away."""
+    """Notes about a cell: that it is padding; at a line of truncation or clipping, how much was taken away."""
     notes: list[str] = []
     if _is_padding(frame, part):
         sample, t = (index[0], index[1] + 1) if part.over_time else (index[0], part.t or frame.view.point.t or 0)
@@ -172,7 +172,7 @@ def _sample(frame: Frame, row: int) -> str:
 
 
 def _edited(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
-    """That a number was put in, what it was originally, and by how much it differs; "" where nothing is edited."""
+    """For a number that an edit changed: the edit, the original value, and the difference; "" where nothing is edited."""
     if frame.as_original is None or frame.inspected is None or frame.cell is None or part.role == "original":
         return ""
     plan, iteration = frame.view.tape.plan, frame.view.point.iteration

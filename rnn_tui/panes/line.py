@@ -102,7 +102,7 @@ def draw_parts(frame: Frame, canvas: Canvas) -> None:
 
 
 def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
-    """In the lower edge: what does not fit, what the hatching means, and the mark of what is pooled."""
+    """In the lower edge: how much does not fit, what the hatching means, and the mark of pooled pictures."""
     look = frame.look
     missing = len(frame.parts) - len(items)
     if missing:
@@ -119,7 +119,7 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
 
 
 def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:
-    """The parts in rows that fit, and how they are drawn; what is too large for that is pooled."""
+    """The parts in rows that fit, and how they are drawn; pictures that are too large are pooled."""
     # One row is easier to read than two of larger cells, unless its cells would be the smallest.
     for most, manners in (
         (1, [Manner(size) for size in SIZES[:-1]]),

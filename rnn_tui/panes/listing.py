@@ -23,7 +23,7 @@ class _ListingRow:
 
 
 def draw_listing(frame: Frame, width: int, height: int) -> Canvas:
-    """The lines of one iteration; scrolled so that the current one (or the listing's own cursor) is in sight."""
+    """The lines of one iteration; scrolled so that the current one (or the listing's cursor) is in sight."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     phase = frame.view.point.phase

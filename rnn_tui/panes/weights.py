@@ -148,7 +148,7 @@ def _summed(frame: Frame, slope: str) -> str:
 
 
 def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
-    """The newest term of a gradient that accumulates, or (with a sample chosen) that sample's own term."""
+    """The newest term of a gradient that accumulates, or (with a sample chosen) that sample's term."""
     view, shown = frame.view, frame.writer.spelling.name(slope)
     (line,) = view.program.writers(slope)
     reached = view.summed_to(slope)

@@ -12,7 +12,7 @@ NORM = "gnorm"
 
 
 def flow_words(frame: Frame, name: str) -> str:
-    """Which way a flow comes into its gradient, `through the next step`; "" for what is no flow of its own."""
+    """Where a flow comes from, `through the next step`; "" for a quantity that is not a flow."""
     output, base = frame.view.program.output, whole(name)
     if base == name:
         return ""
@@ -40,7 +40,7 @@ def flow_meaning(frame: Frame, name: str) -> str:
 
 
 def flows_with(frame: Frame, name: str) -> list[str]:
-    """A gradient and its flows, the one that `name` belongs to first: what is seen best side by side. `name` alone when it has none."""
+    """A gradient and its flows, the one that `name` belongs to first, to be shown side by side. `name` alone when it has none."""
     quantities = frame.view.program.quantities
     base = whole(name) if whole(name) in quantities else name
     derived = (OUT, NEXT) if name.endswith((OUT, NEXT)) else ()
@@ -76,7 +76,7 @@ def truncation_words(frame: Frame) -> str:
 
 
 def carried_words(frame: Frame) -> str:
-    """Whose part a flow is cut of, where each loss reaches a number of steps back; "" where all is cut at once."""
+    """Which loss a flow is cut off of, where each loss reaches a number of steps back; "" where whole flows are cut."""
     network, t = frame.view.tape.plan.network, frame.view.point.t
     if not carries_losses(network) or network.truncate is None or t is None:
         return ""

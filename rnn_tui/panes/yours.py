@@ -39,7 +39,7 @@ INVITATION = (
 
 
 def draw_source(frame: Frame, width: int, height: int) -> Canvas:
-    """The user's source: the line that ran last, which lines make what the reference has, which do not, and how to correct them."""
+    """The user's source: the line that ran last, which lines compute right values, which do not, and how to correct them."""
     look, lockstep = frame.look, frame.lockstep
     canvas = Canvas(width, height, look.canvas)
     if lockstep is None:
@@ -71,7 +71,7 @@ class _SourceRow:
 
 
 def _rows(lockstep: Lockstep, width: int) -> list[_SourceRow]:
-    """The source, with what a wrong line should be below it."""
+    """The source, with the corrected line below a wrong one."""
     fixes: dict[int, list[NamedMistake]] = {}
     for finding in lockstep.report.diagnoses:
         if finding.place is not None and finding.fix:
@@ -114,7 +114,7 @@ def _row(frame: Frame, canvas: Canvas, y: int, row: _SourceRow) -> None:
 
 
 def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
-    """What the line made, what the reference has in its place, and the difference, on one colour scale; how to give a file without one."""
+    """The value that the line computed, the reference's value, and the difference, on one colour scale; without a file, how to give one."""
     look, execution = frame.look, frame.execution
     canvas = Canvas(width, height, look.canvas)
     if execution is None or frame.lockstep is None:

@@ -115,7 +115,7 @@ class GotoScreen(Dialog[int]):
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Goes there, or says why not."""
+        """Goes to the point that was typed, or says why that is not possible."""
         try:
             position = parse_place(self._spelling.in_engine_names(event.value), self._debugger)
         except InputError as error:
@@ -152,11 +152,11 @@ class ListScreen(Dialog[None]):
         raise NotImplementedError
 
     def drop(self, number: int) -> None:
-        """Takes away what is listed there."""
+        """Removes the entry with this number."""
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        """A line to type into, what can be typed, and what there is."""
+        """An input line, a hint of what can be typed, and the list."""
         with Vertical(classes="dialog") as box:
             box.border_title = self.TITLE_TEXT
             yield Input(restrict=PLAIN, placeholder=self.EXAMPLE)
@@ -301,7 +301,7 @@ class FindScreen(Dialog[str]):
         return "×".join(str(debugger.plan.sizes[axis]) for axis in axes)
 
     def compose(self) -> ComposeResult:
-        """A line to type into, and what matches."""
+        """An input line, and the names that match."""
         with Vertical(classes="dialog") as box:
             box.border_title = "show the flow of"
             yield Input(restrict=PLAIN, placeholder="name of a quantity")

@@ -53,7 +53,7 @@ class MainScreen(Screen[None]):
     ]
 
     frame: reactive[Frame | None] = reactive(None, init=False)
-    """What is shown; every pane is bound to it."""
+    """The frame that is shown; every pane is bound to it."""
 
     def __init__(self, session: Session, look: Look, lockstep: Lockstep | None = None) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class MainScreen(Screen[None]):
         self._arrange()
 
     def show(self, moved: bool | None = None) -> None:
-        """What there is to see after a call; the bell when it says that it got nowhere."""
+        """Takes the controller's new frame after a call; rings the bell when the call changed nothing."""
         self.frame = self.controller.refresh()
         self._arrange()
         self._run.keep(1 / self.controller.rate if self.controller.running else None)
@@ -233,7 +233,7 @@ class MainScreen(Screen[None]):
     # The user's own program
 
     def action_examine(self) -> None:
-        """Examines the user's own program again, or asks for its file."""
+        """Examines the user's program again, or asks for its file."""
         if self.controller.lockstep is None:
             self._open(ExamineScreen(), self._examine)
         else:
@@ -247,7 +247,7 @@ class MainScreen(Screen[None]):
         self.run_worker(partial(self._examined, path, function), thread=True, exclusive=True, group="examine")
 
     def _examined(self, path: Path, function: str | None) -> None:
-        """In a thread of its own: it takes some seconds."""
+        """Runs in a thread: it takes some seconds."""
         from engine.doctor.opening import open_yours  # nobody else needs to wait for it
 
         try:
