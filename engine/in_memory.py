@@ -46,7 +46,7 @@ def session_of(
         path=Path(),
         X=inputs,
         y=targets,
-        classes=tuple(clean(str(each)) for each in classes),
+        classes=tuple(clean(str(label)) for label in classes),
         csv=None,
         lengths=debugger.lengths,
     )

@@ -121,11 +121,11 @@ class Style:
     def definitions(self) -> list[str]:
         """The functions that NumPy does not have, where the model uses them."""
         used = {node.function for line in self.plan.program.lines for node in _calls(line.equation.expression)}
-        found: list[str] = []
+        functions: list[str] = []
         for name in (name for name in FUNCTIONS if name in used):
             _, definition = FUNCTIONS[name].printed(columns=self.spelling.layout.columns)
-            found += ["", *definition.splitlines(), ""] if definition else []
-        return [*found, ""] if found else []
+            functions += ["", *definition.splitlines(), ""] if definition else []
+        return [*functions, ""] if functions else []
 
 
 def _calls(expression: Expression) -> list[Call]:

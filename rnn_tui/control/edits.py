@@ -32,7 +32,7 @@ class Edits:
         weights = debugger.program.parameters
         if _name(frame) in weights:
             return f"{_cell(frame)} = "
-        square = [each for each in weights if debugger.network.parameter_axes[each] == ("H", "H")]
+        square = [weight for weight in weights if debugger.network.parameter_axes[weight] == ("H", "H")]
         return f"{(square or list(weights))[0]}[0,0] = "
 
     def replace_activation(self) -> str | None:

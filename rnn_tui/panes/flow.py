@@ -282,7 +282,7 @@ def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     if not known.size:
         canvas.text(after, y, ": once the error flows back", look.dim)
         return
-    low, high = (number(float(each), 8, 2, trim=True) for each in (known.min(), known.max()))
+    low, high = (number(float(end), 8, 2, trim=True) for end in (known.min(), known.max()))
     canvas.text(after, y, f": {low} … {high}", look.dim)
     starts = np.arange(grid.columns) * grid.steps // grid.columns
     width = max(1, (grid.columns - 1) * grid.pitch + 1)

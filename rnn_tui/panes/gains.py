@@ -26,8 +26,8 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     """
     look, view = frame.look, frame.view
     height -= _weights(frame, canvas, x, height)
-    there = view.computed(gradient(view.program.output))
-    reached = int(np.flatnonzero(there)[0]) if there.any() else view.program.steps
+    steps_reached = view.computed(gradient(view.program.output))
+    reached = int(np.flatnonzero(steps_reached)[0]) if steps_reached.any() else view.program.steps
     counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
     steps = list(islice(counted, max(0, height - 5)))
     if not steps:
@@ -35,18 +35,23 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
     gains = [gain(view.tape, t, frame.sample) for t in steps]
-    label = max(len(_step(each)) for each in gains) + 2
+    label = max(len(_step(step_gain)) for step_gain in gains) + 2
     split = gains[0].weights is not None
     factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
-    for y, each in enumerate(gains, 3):
-        after = canvas.text(x, y, f"{_step(each):<{label}}", look.dim)
-        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[each.t]
+    for y, step_gain in enumerate(gains, 3):
+        after = canvas.text(x, y, f"{_step(step_gain):<{label}}", look.dim)
+        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[step_gain.t]
         after = canvas.text(
-            after, y, f"{'–' if nothing else _short(each.total):<6}", look.dim if nothing else look.bold
+            after, y, f"{'–' if nothing else _short(step_gain.total):<6}", look.dim if nothing else look.bold
         )
-        if not nothing and each.activation is not None and each.weights is not None and each.live is not None:
-            text = f"= {_short(each.activation)} × {_short(each.weights)}{each.live:>5.0%}"
+        if (
+            not nothing
+            and step_gain.activation is not None
+            and step_gain.weights is not None
+            and step_gain.live is not None
+        ):
+            text = f"= {_short(step_gain.activation)} × {_short(step_gain.weights)}{step_gain.live:>5.0%}"
             canvas.text(after, y, text, look.dim)
 
 

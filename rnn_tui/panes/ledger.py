@@ -82,15 +82,15 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
     _addends(frame, canvas, entries, summed, y + 1, lines - 3)
 
 
-def _addends(frame: Frame, canvas: Canvas, found: Ledger, there: Array, top: int, lines: int) -> None:
+def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: int, lines: int) -> None:
     look = frame.look
-    steps, batch = found.addends.shape
+    steps, batch = entries.addends.shape
     room = max(1, canvas.width - LEFT - SUMS - 2)
     columns, pitch = min(steps, room), max(1, min(WIDEST, room // steps))
     rows = min(batch, lines if look.mode is ColorMode.NONE else 2 * lines)
     size = 1 if picture_height(rows, look.mode, 1) <= lines else "half"
-    hidden = np.logical_and.reduceat(~there, np.arange(columns) * steps // columns)
-    shown = np.where(there[:, None], found.addends, 0)
+    hidden = np.logical_and.reduceat(~summed, np.arange(columns) * steps // columns)
+    shown = np.where(summed[:, None], entries.addends, 0)
     codes = signed_codes(pool(shown.T, rows, columns), scale_of(shown))
     codes[:, hidden] = NOT_YET
     drawn = heatmap(codes, look.palettes.signed, look.mode, pitch, size)
@@ -101,14 +101,14 @@ def _addends(frame: Frame, canvas: Canvas, found: Ledger, there: Array, top: int
     canvas.text(1, y, " Σ_b", look.dim)
     if pitch >= WIDEST - 1:
         for column, value in enumerate(sums.tolist()):
-            text = number(value, pitch - 1, 2, trim=True)[: pitch - 1] if there[column] else "·"
+            text = number(value, pitch - 1, 2, trim=True)[: pitch - 1] if summed[column] else "·"
             canvas.text(LEFT + column * pitch, y, text, look.backward)
     else:
         sum_codes = signed_codes(pool(sums[None], 1, columns), scale_of(sums))
         sum_codes[:, hidden] = NOT_YET
         canvas.rows(LEFT, y, heatmap(sum_codes, look.palettes.signed, look.mode, pitch, 1))
-    _axis(frame, canvas, found, columns, pitch, y + 1)
-    _clickable(frame, canvas, found, columns, pitch, (top, len(drawn) + 1))
+    _axis(frame, canvas, entries, columns, pitch, y + 1)
+    _clickable(frame, canvas, entries, columns, pitch, (top, len(drawn) + 1))
 
 
 def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, x: int, apart: bool) -> None:

@@ -242,7 +242,7 @@ class WatchScreen(ListScreen):
     NOTE = WATCH_HELP
 
     def texts(self) -> list[str]:
-        return [f"{each.source} = {self._debugger.watched(each)}" for each in self._debugger.watches]
+        return [f"{watched.source} = {self._debugger.watched(watched)}" for watched in self._debugger.watches]
 
     def take(self, text: str) -> None:
         self._debugger.watch(text)

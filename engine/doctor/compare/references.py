@@ -150,9 +150,9 @@ def _known(path: Path, mine: Mapping[str, Array], meaning: Names) -> dict[str, l
             by_role.setdefault(role, []).append((number, array, name))
     if {"ba", SECOND} <= by_role.keys():
         (number, first, called), (_, second, _) = by_role["ba"][0], by_role[SECOND][0]
-        own = held(SECOND, meaning.cell, OWN)[0]
-        if first.size == second.size and first.size % len(own) == 0:
-            parts = zip(own, np.split(second.ravel(), len(own)), strict=True)
+        first_biases = held(SECOND, meaning.cell, OWN)[0]
+        if first.size == second.size and first.size % len(first_biases) == 0:
+            parts = zip(first_biases, np.split(second.ravel(), len(first_biases)), strict=True)
             blocks = np.array([0 * block if name else block for name, block in parts])
             by_role["ba"][0] = number, first + blocks.reshape(first.shape), called
     return by_role
@@ -174,7 +174,10 @@ def _with_weights(
 ) -> Iterator[FileReading]:
     """The references on the file's own weights, and on its own data or, with `given`, on those."""
     if given is not None:
-        known = {**{r: own for r, own in known.items() if r not in _DATA}, "X": [(0, _arrays(given)[0], "X")]}
+        known = {
+            **{r: arrays for r, arrays in known.items() if r not in _DATA},
+            "X": [(0, _arrays(given)[0], "X")],
+        }
     for problem, arrays, layout in ways(dict(known), (), meaning):
         if given is not None and layout.x != "BTD":
             continue
@@ -182,10 +185,12 @@ def _with_weights(
             weights = {**problem.parameters, **reading.parameters}
             weights = {name: value for name, value in weights.items() if name in axes_of(reading.cell)}
             network = replace(problem.network, cell=reading.cell, activation=reading.activation, weights=weights)
-            own = replace(problem, network=network)
+            with_weights = replace(problem, network=network)
             used = frozenset(name for entries in known.values() for _, _, name in entries)
             for whole in (
-                _given_problem(own, given) if given is not None else _own(own, arrays, layout, meaning, known, options)
+                _given_problem(with_weights, given)
+                if given is not None
+                else _own(with_weights, arrays, layout, meaning, known, options)
             ):
                 tape = record(whole.network, whole.X, whole.y, initial=whole.initial, lengths=whole.lengths)
                 yield FileReading(

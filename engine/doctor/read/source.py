@@ -222,12 +222,12 @@ def _cell(cell: Any) -> list[str]:
 def _without_magic(line: str, cell: list[str]) -> str:
     if assigned := _ASSIGNED_MAGIC.match(line):
         return f"{assigned[1]}None"
-    if found := _MAGIC.match(line):
-        if found[2].startswith(("%", "!", "get_ipython")):
+    if magic := _MAGIC.match(line):
+        if magic[2].startswith(("%", "!", "get_ipython")):
             previous = cell[max(cell.index(line) - 1, 0)].rstrip()
             if previous.endswith(("(", ",", "\\", "%", "+")) and previous != line.rstrip():
                 return line  # a modulo at the start of a continued line
-            return f"{found[1]}pass"
+            return f"{magic[1]}pass"
         if re.match(r"^\s*[\w.]+\?\??\s*$", line):
-            return f"{found[1]}pass"
+            return f"{magic[1]}pass"
     return line

@@ -176,8 +176,10 @@ class UserProgram:
         annotated = next((a.annotation for a in function.node.args.args if a.arg == name), None)
         used = {n.id for n in ast.walk(annotated) if isinstance(n, ast.Name)} if annotated else set[str]()
         for node in classes:
-            own = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
-            if node.name in used or self.fields(name).keys() <= own:
+            declared = {
+                n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+            }
+            if node.name in used or self.fields(name).keys() <= declared:
                 return node.name
         return ""
 
@@ -344,14 +346,14 @@ def program(source: SourceFile, tree: ast.Module) -> UserProgram:
     classes: dict[str, ast.ClassDef] = {}
     for node in tree.body:
         inside = [node] if not isinstance(node, ast.If | ast.Try) else ast.walk(node)
-        for each in inside:
-            if isinstance(each, ast.FunctionDef):
-                functions.append(UserFunction(each))
-            elif isinstance(each, ast.ClassDef):
-                classes[each.name] = each
-                functions += [UserFunction(m, each) for m in each.body if isinstance(m, ast.FunctionDef)]
-            elif isinstance(each, ast.Assign):
-                functions = [_owned(f, each, classes) for f in functions]
+        for inner in inside:
+            if isinstance(inner, ast.FunctionDef):
+                functions.append(UserFunction(inner))
+            elif isinstance(inner, ast.ClassDef):
+                classes[inner.name] = inner
+                functions += [UserFunction(m, inner) for m in inner.body if isinstance(m, ast.FunctionDef)]
+            elif isinstance(inner, ast.Assign):
+                functions = [_owned(f, inner, classes) for f in functions]
     return UserProgram(source, tree, tuple(functions))
 
 

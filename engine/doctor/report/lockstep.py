@@ -152,10 +152,10 @@ class Lockstep:
         lines = [finding.place.line for finding in self.report.diagnoses if finding.place is not None]
         divergence = self.report.first_divergence
         for line in (*lines[:1], *([divergence.line] if divergence else [])):
-            own = [i for i, each in enumerate(self.executions) if each.line <= line <= each.end]
-            wrong = [i for i in own if self.is_wrong(i)]
-            if own:
-                return (wrong or own[-1:])[0]
+            of_line = [i for i, execution in enumerate(self.executions) if execution.line <= line <= execution.end]
+            wrong = [i for i in of_line if self.is_wrong(i)]
+            if of_line:
+                return (wrong or of_line[-1:])[0]
         if self._first is not None:
             return self._execution_of[self._first.event.number]
         return next((i for i in range(len(self)) if self._is_backward(i)), 0)

@@ -20,18 +20,18 @@ NEAR = 0.5
 class Updates:
     """Tells by names and values; all it decides is how much is recorded.
 
-    `has_weights` says whether any array is called like weights yet, `found` whether one was changed.
+    `has_weights` says whether any array is called like weights yet, `has_update` whether one was changed.
     """
 
     def __init__(self) -> None:
-        self.found = False
+        self.has_update = False
         self.has_weights = False
         self._begun = False
         self._before: dict[tuple[str, tuple[int, ...]], Array] = {}
 
     def first(self, target: str, kind: str, value: Any) -> bool:
         """Whether this value is the first that looks like an updated array of weights, after a gradient was computed."""
-        if self.found or kind not in ("assign", "after") or not is_array(value) or value.dtype.kind != "f":
+        if self.has_update or kind not in ("assign", "after") or not is_array(value) or value.dtype.kind != "f":
             return False
         name = target.partition("[")[0].rpartition(".")[2]
         if not self._begun:
@@ -43,5 +43,5 @@ class Updates:
         if not self._begun or before is value:
             return False
         distance, size = float(np.linalg.norm(value - before)), float(np.linalg.norm(before))
-        self.found = 0.0 < distance < NEAR * size
-        return self.found
+        self.has_update = 0.0 < distance < NEAR * size
+        return self.has_update

@@ -126,7 +126,7 @@ class _Instrumenter:
                 node.value = self.value(node.value, "assign", "", node, names=tuple(names))
             return [node]
         target = ast.unparse(first)
-        names = tuple(ast.unparse(each) for each in node.targets) if len(node.targets) > 1 else ()
+        names = tuple(ast.unparse(written) for written in node.targets) if len(node.targets) > 1 else ()
         if isinstance(node.value, ast.Dict):
             self._entries(node.value, "assign", node, target)
         else:

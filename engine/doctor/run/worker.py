@@ -209,7 +209,7 @@ class Worker:
         if request.get("record"):
             answer["events"] = wire.Whole(list(e) for e in self.recorder.events if e[1] is not None)
             answer["full"] = self.recorder.full
-            answer["updated"] = self.recorder.updates.found
+            answer["updated"] = self.recorder.updates.has_update
             answer["shapes"] = self.recorder.shortener.shapes if self.recorder.shortener else {}
         answer["computed"] = time.process_time() - started
         return answer

@@ -99,20 +99,20 @@ class Names:
 
     def parameter(self, name: str) -> str | None:
         """The role of a name that means an array of parameters, or None."""
-        found = self.role(name)
-        return found if found is not None and is_role(found, self.cell) else None
+        meant = self.role(name)
+        return meant if meant is not None and is_role(meant, self.cell) else None
 
     def gradient(self, name: str) -> str | None:
         """The array of parameters (or initial state, or X) whose gradient a name means."""
-        own = self._word(name)
-        if own is not None and self.words[own] is not None:
+        word = self._word(name)
+        if word is not None and self.words[word] is not None:
             return None  # the weights of the gate g end in g, as gradients may: Wxg
         return roles.gradient(name, self._array)
 
     def _array(self, name: str) -> str | None:
-        found = self.role(name)
-        known = found is not None and (found in (*self.states, "X") or is_role(found, self.cell))
-        return found if known else None
+        meant = self.role(name)
+        known = meant is not None and (meant in (*self.states, "X") or is_role(meant, self.cell))
+        return meant if known else None
 
     @property
     def states(self) -> tuple[str, ...]:

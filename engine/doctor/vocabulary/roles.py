@@ -96,9 +96,9 @@ def role(name: str) -> str | None:
         )
     if stripped in ("u", "v", "w", "h", "a", "s", "k", "d", "t", "p"):
         return {"u": "Wx", "v": "Wy", "w": "Wa", "p": "params", "t": "y"}.get(stripped)
-    own = _TABLE.get(stripped.lower())
+    known = _TABLE.get(stripped.lower())
     inner = stripped.rpartition(".")[2]  # of a module's: rnn.bias_ih_l0
-    return role(inner) if own is None and inner != stripped else own
+    return role(inner) if known is None and inner != stripped else known
 
 
 def parameter(name: str) -> str | None:

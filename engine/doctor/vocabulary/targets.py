@@ -41,7 +41,7 @@ def final_name(target: str) -> str:
 def grad_param(target: str, names: Names = SIMPLE) -> str | None:
     """The array of parameters whose gradient a target is called: `dWx`, `grads["Wx"]`."""
     name = final_name(target)
-    found = names.gradient(name)
-    if found is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
-        found = names.parameter(name)
-    return found if found not in ("X", "ba2" if names.simple else "X") else None
+    meant = names.gradient(name)
+    if meant is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
+        meant = names.parameter(name)
+    return meant if meant not in ("X", "ba2" if names.simple else "X") else None
