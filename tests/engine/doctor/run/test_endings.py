@@ -192,7 +192,7 @@ def test_ctrl_c_and_the_end_of_the_doctor_end_the_program(tmp_path: Path, tempor
 import os, sys
 from pathlib import Path
 from engine.doctor.run.launch import Wishes, run
-from engine.doctor.run.program import UserProgram
+from engine.doctor.run.program import ProgramFile
 from engine.doctor.run import watching
 add = watching.Output.add
 def heard(self, part):
@@ -200,7 +200,7 @@ def heard(self, part):
     Path({str(told)!r}).open("ab").write(part)
 watching.Output.add = heard
 path = Path({str(path)!r})
-run(UserProgram(path, path.read_text()), Wishes(runner="plain"), path.parent / "record")
+run(ProgramFile(path, path.read_text()), Wishes(runner="plain"), path.parent / "record")
 """
     environment = {**os.environ, "TMPDIR": str(temporary)}
     for number, code in ((signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)):
