@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import progress
-from .ending import Left, StoppedFromOutside
-from .network import NetworkGuard, close
+from .ending import Left, RunStopped
+from .network import SocketRules, close
 from .stubs import Finder, Hidden, Windowless
 from .writes import Writes
 
@@ -63,7 +63,7 @@ class Confinement:
         self.events.update({"os.kill": self._ends, "os.killpg": self._ends})
         self.events.update({"os.system": self._starts, "os.posix_spawn": self._starts, "os.exec": self._replaces})
         if not self.job.get("network"):
-            self.events.update(NetworkGuard(self._refused).events)
+            self.events.update(SocketRules(self._refused).events)
         sys.addaudithook(_hook(self.events))
         self.started = time.process_time()
         signal.signal(signal.SIGPROF, self._tick)
@@ -104,9 +104,9 @@ class Confinement:
         if progress.is_over():
             return
         if computed > self.seconds:
-            raise StoppedFromOutside("time")
+            raise RunStopped("time")
         if progress.is_asked_to_stop():
-            raise StoppedFromOutside("waiting")
+            raise RunStopped("waiting")
 
     # Ways out
 

@@ -15,7 +15,7 @@ _NOT_FOUND = re.compile(
 )
 
 
-class StoppedFromOutside(BaseException):
+class RunStopped(BaseException):
     """The run is stopped from outside; no `except Exception` of the program's holds it up. `args[0]` says why."""
 
 
@@ -65,7 +65,7 @@ def said(error: BaseException) -> str:
 
 
 def _kind(error: BaseException, message: str) -> dict[str, Any]:
-    if isinstance(error, StoppedFromOutside):
+    if isinstance(error, RunStopped):
         return {"kind": message}
     if isinstance(error, SystemExit):
         what = error.what if isinstance(error, Left) else "exit"

@@ -27,7 +27,7 @@ class NoNetwork(OSError):
     """The network was asked for."""
 
 
-class NetworkGuard:
+class SocketRules:
     """Decides on what a program is about to do with sockets."""
 
     def __init__(self, refused: Callable[[str, str], None]) -> None:

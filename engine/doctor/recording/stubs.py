@@ -31,7 +31,7 @@ _WAITING = ("show", "pause", "ginput", "waitforbuttonpress")
 """What would wait for a window."""
 
 
-class DoesNothing(types.ModuleType):
+class Stub(types.ModuleType):
     """Takes every call and does nothing."""
 
     def __init__(self, name: str) -> None:
@@ -46,14 +46,14 @@ class DoesNothing(types.ModuleType):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         if len(arguments) == 1 and not named and isinstance(arguments[0], (types.FunctionType, type)):
             return arguments[0]  # a decorator
-        return DoesNothing("nothing")
+        return Stub("nothing")
 
     def __iter__(self) -> Iterator[Any]:
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        return iter([DoesNothing("item") for _ in range(_wanted(frame))])
+        return iter([Stub("item") for _ in range(_wanted(frame))])
 
     def __getitem__(self, key: Any) -> Any:
-        return DoesNothing("item")
+        return Stub("item")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         return None
@@ -97,7 +97,7 @@ class Bar:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return DoesNothing(name)
+        return Stub(name)
 
     def __enter__(self) -> Any:
         return self
@@ -126,7 +126,7 @@ def _known(name: str, module: str) -> Any:
     known.update(ProgressBar=Bar, alive_it=Bar, colored=_uncoloured, cprint=Bar.write)
     if name == "load_dataset":  # data are no decoration
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-    return known.get(name) or DoesNothing(name)
+    return known.get(name) or Stub(name)
 
 
 def _wanted(frame: types.FrameType) -> int:
@@ -153,7 +153,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         top = spec.name.partition(".")[0]
         if top not in self.used:
             self.used.append(top)
-        return DoesNothing(spec.name)
+        return Stub(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Gives the modules that are imported with a star the names that they are imported for."""
@@ -163,7 +163,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             names: Any = [name for name in dir(numpy) if not name.startswith("_")]
             module.__dict__.update({name: getattr(numpy, name, None) for name in names}, np=numpy)
         if module.__name__ in ("pylab", "matplotlib.pylab", "matplotlib.pyplot"):
-            module.__dict__.update({name: DoesNothing(name) for name in _PYPLOT.split()})
+            module.__dict__.update({name: Stub(name) for name in _PYPLOT.split()})
         if module.__name__.startswith("tqdm"):
             module.__dict__.update(tqdm=Bar, trange=trange)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.doctor.run.outcome import Ending, Refusal, TracebackPlace
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import UserProgram
 from engine.doctor.run.watching import PROGRESS
 from engine.doctor.run.workplace import Workplace
 from engine.text import clean
@@ -34,7 +34,7 @@ KINDS = {
 """The kinds of ending that a process can tell itself."""
 
 
-def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, asked: str, code: int) -> dict[str, Any]:
+def read(folder: Path, program: UserProgram, workplace: Workplace, seen: str, asked: str, code: int) -> dict[str, Any]:
     """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`, and
     `asked` why it was asked to."""
     told = _told(folder / "result.json")
@@ -56,7 +56,7 @@ def read(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, as
     }
 
 
-def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
+def _where(ending: Ending, program: UserProgram) -> tuple[str, str]:
     """The place at which it ended and its text: in the program, or in a file of the user's that it uses."""
     last = ending.frames[-1] if ending.frames else None
     if last is not None and last.file != clean(str(program.file), 1000):
@@ -64,7 +64,7 @@ def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
     return (program.place(ending.line), program.line(ending.line)) if ending.line else ("", "")
 
 
-def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace) -> Ending:
+def _ending(said: Mapping[str, Any], program: UserProgram, workplace: Workplace) -> Ending:
     frames = [_place(_mapping(frame), workplace) for frame in _list(said.get("frames"))[:40]]
     kind = str(said["kind"])
     return Ending(
@@ -80,7 +80,7 @@ def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace)
     )
 
 
-def _without_a_word(folder: Path, program: ProgramFile, workplace: Workplace, seen: str, code: int) -> Ending:
+def _without_a_word(folder: Path, program: UserProgram, workplace: Workplace, seen: str, code: int) -> Ending:
     """The ending of a process that could not tell it any more."""
     line = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[3]
     line = _crashed_at(folder / "fault.txt", str(workplace.there(program.file))) or _line(line)

@@ -13,7 +13,7 @@ import pytest
 from engine.doctor.run import interpreter, program
 from engine.doctor.run.launch import Wishes, run, working_folders
 from engine.doctor.run.limits import Limits, limits
-from engine.doctor.run.program import ProgramFile, belonging
+from engine.doctor.run.program import UserProgram, belonging
 from engine.doctor.run.workplace import Workplace
 from engine.errors import InputError
 from tests.engine.doctor.run.launching import launch, written
@@ -168,24 +168,24 @@ def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.
     folder.mkdir(parents=True)
     (home / "tools").mkdir()
     path = folder / "mine.py"
-    alone = belonging(ProgramFile(path, "import numpy, tools\nfrom . import x"))
+    alone = belonging(UserProgram(path, "import numpy, tools\nfrom . import x"))
     assert alone.package == "mine"  # `python -m mine.mine`, as good as any guess
     assert (alone.root, alone.path) == (folder, folder.parent)
-    assert belonging(ProgramFile(path, "import tools")).more == ()  # nothing is looked for in a home folder
-    assert belonging(ProgramFile(path, "from ... import x")).package is None
-    assert belonging(ProgramFile(path, "this is no Python")).root == folder
+    assert belonging(UserProgram(path, "import tools")).more == ()  # nothing is looked for in a home folder
+    assert belonging(UserProgram(path, "from ... import x")).package is None
+    assert belonging(UserProgram(path, "this is no Python")).root == folder
     (home / ".git").mkdir()  # a home folder under version control is no project
     assert program.project_root(folder) is None
 
     (folder / "below").mkdir()
-    plain = ProgramFile(path, "")
+    plain = UserProgram(path, "")
     assert working_folders(plain, folder) == [folder]
     assert working_folders(plain, folder.parent) == [folder.parent, folder]
     assert working_folders(plain, folder / "below") == [folder / "below", folder]
     assert working_folders(plain, home) == [folder, home]
     assert working_folders(plain, home / "tools") == [folder, home / "tools"]
-    assert working_folders(ProgramFile(folder / "mine.ipynb", ""), folder.parent) == [folder, folder.parent]
-    cells = ProgramFile(folder / "mine.ipynb", "a = 1\nb = 2\nc = 3\n", (1, 3))
+    assert working_folders(UserProgram(folder / "mine.ipynb", ""), folder.parent) == [folder, folder.parent]
+    cells = UserProgram(folder / "mine.ipynb", "a = 1\nb = 2\nc = 3\n", (1, 3))
     assert [cells.place(n) for n in (2, 3)] == ["cell 1, line 2", "cell 2, line 1"]
 
 
@@ -309,7 +309,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path
     ours, theirs = os.openpty()
     wishes = Wishes(stand=path.parent, runner="plain")
     with os.fdopen(theirs, "w") as terminal:
-        run(ProgramFile(path, path.read_text()), wishes, tmp_path / "record", terminal)
+        run(UserProgram(path, path.read_text()), wishes, tmp_path / "record", terminal)
         os.set_blocking(ours, False)
         shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
@@ -317,7 +317,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path
     assert shown.endswith("\r\x1b[K")
     assert "\n" not in shown
     with (tmp_path / "piped").open("w+") as file:
-        run(ProgramFile(path, "x = 1"), wishes, tmp_path / "record", file)
+        run(UserProgram(path, "x = 1"), wishes, tmp_path / "record", file)
         assert file.tell() == 0
 
 
@@ -335,8 +335,8 @@ def test_a_notebook_runs_in_its_own_folder_and_is_told_by_cells(tmp_path: Path) 
     written(tmp_path / "mine" / "data.txt", "7")
     text = "x = open('data.txt').read()\ndisplay(x)\nget_ipython()\ny = 1\n"
     wishes = Wishes(stand=tmp_path, runner="plain")
-    outcome = run(ProgramFile(path, text, (1, 4)), wishes, tmp_path / "record")
+    outcome = run(UserProgram(path, text, (1, 4)), wishes, tmp_path / "record")
     assert outcome.sentence() == "it ran to its end"
-    outcome = run(ProgramFile(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
+    outcome = run(UserProgram(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
     assert outcome.where == "cell 2, line 2"
     assert outcome.folder == str(tmp_path / "mine")
