@@ -127,26 +127,9 @@ def _run_in(
             (private / "job.json").write_text(json.dumps(job), encoding="utf-8")
             (private / "progress").write_bytes(bytes(64))
             watch = RunWatch(wishes.limits, private / "progress", program.path.name, progress)
-            environment = _environment(workplace, str(job["mark"][1]))
-            process = subprocess.Popen(
-                [python.path, RECORDING / "start.py", private / "job.json"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=workplace.there(stand),
-                env=environment,
-                start_new_session=True,
-            )
-            try:
-                seen = watch.until_its_end(process)
-            finally:
-                with _uninterrupted():
-                    processes.end(process.pid, (MARK, job["mark"][1]))
-                    process.wait()
-                    watch.close(process)
-            told = result.read(private, program, workplace, seen, watch.asked, process.returncode)
+            seen, code = _waited_for([python.path, RECORDING / "start.py", private / "job.json"], job, workplace, watch)
             return Outcome(
-                **told,
+                **result.read(private, program, workplace, seen, watch.asked, code),
                 output=workplace.at_home(watch.output.text()),
                 cut=watch.output.cut,
                 written=workplace.written(),
@@ -159,6 +142,30 @@ def _run_in(
     finally:
         with _uninterrupted():
             shutil.rmtree(private, ignore_errors=True)
+
+
+def _waited_for(
+    command: Sequence[Path], job: Mapping[str, Any], workplace: Workplace, watch: RunWatch
+) -> tuple[str, int]:
+    """Why a run was ended (nothing when it ended by itself), and the code with which it ended; nothing of it runs any more."""
+    name, mark = job["mark"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=job["folder"],
+        env=_environment(workplace, mark),
+        start_new_session=True,
+    )
+    try:
+        seen = watch.until_its_end(process)
+    finally:
+        with _uninterrupted():
+            processes.end(process.pid, (name, mark))
+            process.wait()
+            watch.close(process)
+    return seen, process.returncode
 
 
 def _job(

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from engine.doctor.run.program import is_too_high
 from engine.text import clean
 
 FILE, ALL = 16 << 20, 256 << 20
@@ -97,8 +98,10 @@ class Workplace:
     # Copying
 
     def _copy(self, root: Path, first: Path) -> None:
-        """Copies a tree, one folder of it before all others; nearer files come first, and where too much is copied the rest is linked."""
+        """Copies a tree, one folder of it before all others; nearer files come first, and where too much is copied the rest is linked.
+        Of a home folder, and of the one for all that is temporary, only the files are copied that lie directly in it."""
         waiting = deque([first, root] if first != root else [root])
+        shallow = is_too_high(root) or root == self.base.parent
         while waiting:
             folder = waiting.popleft()
             entries = _entries(folder)
@@ -111,11 +114,11 @@ class Workplace:
                 place = self.there(path)
                 if entry.is_dir(follow_symlinks=False) and place.is_dir() and not place.is_symlink():
                     waiting.append(path)  # on the way to the first folder
-                elif os.path.lexists(place) or _is_left_out(entry):
+                elif os.path.lexists(place) or _is_left_out(entry) or path == self.base:
                     continue
                 elif entry.is_symlink():
                     self._link(path, root)
-                elif entry.is_dir() and self._entries < ENTRIES:
+                elif entry.is_dir() and self._entries < ENTRIES and not shallow:
                     self._entries += 1
                     waiting.append(path)
                 elif entry.is_dir() or not self._copied(path, place):
