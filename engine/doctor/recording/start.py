@@ -71,7 +71,10 @@ def main(path: str) -> None:
     confinement.end()
     result.update(computed=confinement.computed(), stubs=confinement.stubs.used, refused=confinement.refusals)
     result.update(filtered=confinement.network_is_closed)
-    _write(job["result"], result)
+    try:
+        _write(job["result"], result)
+    except OSError:  # a shell has removed the folder: whoever waits sees how the process ends
+        confinement.finish(result["ended"].get("code", 0))
     _flush()
     confinement.finish(0)  # threads, and what the program left to happen at its end, end here
 

@@ -13,10 +13,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
+_FOLDER = os.path.dirname(__file__) + os.sep
+_DECIDING = (__file__, os.path.join(_FOLDER, "confinement.py"))
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 LARGEST = 1 << 30
 """Bytes of a linked file that is copied because it is written to; a larger one cannot be changed."""
@@ -77,7 +80,7 @@ class Writes:
 
     def _decide(self, path: Any, folder: Any, allowed: Callable[[str], bool]) -> None:
         me = get_ident()
-        if isinstance(path, int) or me in self._busy:
+        if isinstance(path, int) or me in self._busy or _is_ours():
             return  # an open descriptor was decided on when it was opened
         self._busy.add(me)
         try:
@@ -129,6 +132,14 @@ class Writes:
                     os.symlink(os.path.join(target, name), os.path.join(place, name))
                 made = True
         return made
+
+
+def _is_ours() -> bool:
+    """Whether what is about to be done is done by this package itself: the record is written, and how the run ended."""
+    frame: Any = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_filename in _DECIDING:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith(_FOLDER)
 
 
 def _place(full: str) -> str:

@@ -129,7 +129,7 @@ def _run_in(
             watch = RunWatch(wishes.limits, private / "progress", program.path.name, progress)
             seen, code = _waited_for([python.path, RECORDING / "start.py", private / "job.json"], job, workplace, watch)
             return Outcome(
-                **result.read(private, program, workplace, seen, watch.asked, code),
+                **result.read(private, program, workplace, watch, seen, code),
                 output=workplace.at_home(watch.output.text()),
                 cut=watch.output.cut,
                 written=workplace.written(),
@@ -191,7 +191,7 @@ def _job(
         "package": place.package,
         "more": [str(workplace.there(folder)) for folder in place.more],
         "user": [str(workplace.view)],
-        "inside": [str(workplace.view), str(workplace.temporary), str(private), str(record.resolve())],
+        "inside": [str(workplace.view), str(workplace.temporary)],
         "hidden": ["engine", "rnn_tui"],
         "mark": [MARK, str(workplace.base)],
         "network": wishes.network,

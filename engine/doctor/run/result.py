@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from engine.doctor.run.outcome import Ending, Refusal, TracebackPlace
 from engine.doctor.run.program import UserProgram
-from engine.doctor.run.watching import PROGRESS
+from engine.doctor.run.watching import RunWatch
 from engine.doctor.run.workplace import Workplace
 from engine.text import clean
 
@@ -34,24 +34,25 @@ KINDS = {
 """The kinds of ending that a process can tell itself."""
 
 
-def read(folder: Path, program: UserProgram, workplace: Workplace, seen: str, asked: str, code: int) -> dict[str, Any]:
-    """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`, and
-    `asked` why it was asked to."""
+def read(
+    folder: Path, program: UserProgram, workplace: Workplace, watch: RunWatch, seen: str, code: int
+) -> dict[str, Any]:
+    """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`."""
     told = _told(folder / "result.json")
     said = _mapping(told.get("ended"))
     if not seen and said.get("kind") in KINDS:
         ending = _ending(said, program, workplace)
     else:
-        ending = _without_a_word(folder, program, workplace, seen or asked, code)
+        crashed = _crashed_at(folder / "fault.txt", str(workplace.there(program.file)))
+        ending = _without_a_word(crashed or _line(watch.told()[2]), seen or watch.asked, code)
     where, text = _where(ending, program)
-    computed = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[0]
     return {
         "ending": ending,
         "where": where,
         "text": text,
         "stubs": tuple(_text(name, 40) for name in _list(told.get("stubs"))[:40]),
         "refused": tuple(_refusal(_mapping(one), workplace) for one in _list(told.get("refused"))[:40]),
-        "computed": _real(told.get("computed"), computed),
+        "computed": _real(told.get("computed"), watch.told()[0]),
         "recorded": _mapping(told.get("recorded")),
     }
 
@@ -80,10 +81,8 @@ def _ending(said: Mapping[str, Any], program: UserProgram, workplace: Workplace)
     )
 
 
-def _without_a_word(folder: Path, program: UserProgram, workplace: Workplace, seen: str, code: int) -> Ending:
+def _without_a_word(line: int | None, seen: str, code: int) -> Ending:
     """The ending of a process that could not tell it any more."""
-    line = PROGRESS.unpack_from((folder / "progress").read_bytes().ljust(PROGRESS.size, b"\0"))[3]
-    line = _crashed_at(folder / "fault.txt", str(workplace.there(program.file))) or _line(line)
     if seen:
         return Ending(seen, line)
     if code >= 0:

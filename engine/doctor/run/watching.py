@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -94,7 +95,7 @@ class RunWatch:
     def _ask(self, process: subprocess.Popen[bytes], now: float) -> None:
         """Asks the program to stop in its own words: where it waits, or where its first thread waits for another that computes."""
         if self.asked == "waiting":
-            with self.progress.open("r+b") as file:
+            with contextlib.suppress(OSError), self.progress.open("r+b") as file:
                 file.seek(PROGRESS.size - 16)
                 file.write(struct.pack("<q", 1))
         process.send_signal(signal.SIGPROF)
@@ -125,7 +126,7 @@ class RunWatch:
         self.output.add(part)
         return bool(part)
 
-    def _told(self) -> tuple[float, int, int, bool]:
+    def told(self) -> tuple[float, int, int, bool]:
         """Seconds computed, numbers recorded, the line, and whether it is over, as the program's process tells them."""
         try:
             computed, numbers, _, line, _, over = PROGRESS.unpack_from(self.progress.read_bytes())
@@ -136,13 +137,14 @@ class RunWatch:
     def _too_much(self, session: int, now: float) -> str:
         """Which limit is exceeded; nothing when none is."""
         passed, self._looked = now - self._looked, now
-        told, _, _, over = self._told()
+        told, _, _, over = self.told()
         used = processes.use(session)
         computed = used.all if used is not None else told
         self._waited = self._waited + passed if computed - self._computed < _IDLE * passed else 0.0
         self._computed = computed
-        if shutil.disk_usage(self.progress.parent).free < ROOM:
-            return "disk"
+        with contextlib.suppress(OSError):  # whatever the program has made of it
+            if shutil.disk_usage(self.progress.parent).free < ROOM:
+                return "disk"
         if self._waited > self.limits.waiting and not over:
             self.asked = "waiting"
         seconds = self.limits.seconds + (WRITING if over else 0.0)
@@ -161,7 +163,7 @@ class RunWatch:
     def _show(self, now: float) -> None:
         assert self.stream is not None
         self._shown = now
-        computed, numbers, line, over = self._told()
+        computed, numbers, line, over = self.told()
         words = [f"{self.name} runs: {max(computed, self._computed):.0f} s of computing"]
         words += [f"{numbers:,} numbers recorded"] if numbers else []
         words += ["its record is written"] if over else [f"line {line}"] if line else []

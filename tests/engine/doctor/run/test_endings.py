@@ -88,6 +88,11 @@ def is_running(process: int) -> bool:
         ("import os, shutil\nshutil.rmtree(os.getcwd())", "end", "it ran to its end"),
         ("import shutil\nshutil.rmtree('../../../../../../../..')", "exception", "PermissionError"),
         (
+            "import os\nos.system('rm -rf ../../../../../../../rnn-tui-*')\nos._exit(5)",
+            "code",
+            "exit code 5 and without a word",
+        ),
+        (
             "import atexit, threading, time\natexit.register(time.sleep, 1000)\n"
             "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
             "end",
