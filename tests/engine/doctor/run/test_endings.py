@@ -86,9 +86,9 @@ def is_running(process: int) -> bool:
         ("import os\nos.closerange(0, 100)\nprint(1)", "exception", "line 3 (print(1)) fails with OSError"),
         ("import sys\nsys.stdout = None\nsys.stderr = 3", "end", "it ran to its end"),
         ("import os, shutil\nshutil.rmtree(os.getcwd())", "end", "it ran to its end"),
-        ("import shutil\nshutil.rmtree('../../../../../../../..')", "exception", "PermissionError"),
+        ("import os, shutil\nshutil.rmtree(os.environ['TMPDIR'] + '/../..')", "exception", "PermissionError"),
         (
-            "import os\nos.system('rm -rf ../../../../../../../rnn-tui-*')\nos._exit(5)",
+            "import os\nos.system('rm -rf $TMPDIR/../../rnn-tui-*')\nos._exit(5)",
             "code",
             "exit code 5 and without a word",
         ),
