@@ -122,7 +122,7 @@ def test_a_program_that_ends_in_some_way_ends_in_a_sentence(
     tmp_path: Path, temporary: Path, text: str, kind: str, says: str
 ) -> None:
     path = tmp_path / "mine" / "mine.py"
-    limits = Limits(0.5, 1 << 30, 1.0) if kind in ("time", "memory", "waiting") else None
+    limits = {"time": Limits(0.5), "memory": Limits(memory=1 << 30), "waiting": Limits(waiting=1.0)}.get(kind)
     outcome = launch(path, text, limits=limits)
     assert outcome.ending.kind == kind, outcome.sentence()
     assert says in outcome.sentence()
