@@ -26,7 +26,7 @@ _MODULES = {
 
 def text_of(node: ast.AST) -> str:
     """The text of an expression or statement."""
-    return ast.unparse(ast.fix_missing_locations(node))
+    return ast.unparse(node)
 
 
 def is_atom(node: ast.AST) -> bool:

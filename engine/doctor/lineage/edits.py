@@ -10,24 +10,19 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from engine.doctor.lineage.atoms import atoms_in, is_atom, text_of
 
-FACTORS = (
-    "{e} * (1 - {a} ** 2)",
-    "{e} * {a} * (1 - {a})",
-    "{e} * ({a} > 0)",
-    "{e} * {a}",
-    "{e} * (1 - {a})",
-    "{e} / {a}",
-)
+FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 KINDS = (
+    "accumulation",
     "transpose",
     "index",
     "sign",
     "exchanged",
     "derivative",
+    "complement",
     "factor-dropped",
     "parentheses",
     "axis",
@@ -36,7 +31,6 @@ KINDS = (
     "factor-missing",
     "term-dropped",
     "term-missing",
-    "accumulation",
     "moved",
     "deleted",
     "inserted",
@@ -44,15 +38,54 @@ KINDS = (
 
 
 @dataclass(frozen=True)
+class Slot:
+    """A place in a statement that holds an expression."""
+
+    statement: ast.stmt
+    path: tuple[str | int, ...]
+
+    def get(self) -> ast.expr:
+        node: Any = self.statement
+        for step in self.path:
+            node = node[step] if isinstance(step, int) else getattr(node, step)
+        return cast("ast.expr", node)
+
+
+def replaced_in(tree: Any, path: Sequence[str | int], made: ast.expr) -> Any:
+    """A copy of a tree (or of a list of trees) with what lies at the end of `path` replaced; what lies beside it is shared."""
+    if not path:
+        return made
+    step, rest = path[0], path[1:]
+    changed = copy.copy(tree)
+    if isinstance(step, int):
+        changed[step] = replaced_in(tree[step], rest, made)
+    else:
+        setattr(changed, step, replaced_in(getattr(tree, step), rest, made))
+    return changed
+
+
+@dataclass(frozen=True)
 class StatementEdit:
-    """`line` of the statement; `statement` its new text ("" where it is deleted); `value` the new expression or ""."""
+    """`line` of the statement; `value` the new expression for `old`, in this `slot` of the statement."""
 
     line: int
     kind: str
-    statement: str
-    value: str = ""
-    same: tuple[str, str] | None = None
-    old: str = ""
+    value: str
+    old: str
+    same: tuple[str, str] | None
+    slot: Slot
+
+    @property
+    def checked(self) -> bool:
+        """Whether what the expression makes can be looked up: the places that are written into are no such thing."""
+        return not (_scatters(self.slot.statement) and self.slot.path[-1] in (0, 1))
+
+    @property
+    def statement(self) -> str:
+        """The statement with the edit."""
+        if self.kind == "accumulation":
+            return _turned(self.slot.statement)
+        return text_of(replaced_in(self.slot.statement, self.slot.path, ast.parse(self.value, mode="eval").body))
 
 
 def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = False) -> Iterator[StatementEdit]:
@@ -63,50 +96,65 @@ def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = 
         seen = {old}
         for kind, made, same in _missing(expression, around) if missing else _of_expression(expression, around):
             text = text_of(made)
-            if text in seen:
+            if text in seen or (_scatters(statement) and slot.path[-1] in (0, 1) and kind not in ("variable", "index")):
                 continue
             seen.add(text)
-            yield StatementEdit(statement.lineno, kind, slot.statement_with(made), text, same, old)
+            yield StatementEdit(statement.lineno, kind, text, old, same, slot)
 
 
-class _Slot:
-    """A place in a statement that holds an expression."""
-
-    def __init__(self, statement: ast.stmt, path: tuple[str | int, ...]) -> None:
-        self.statement = statement
-        self.path = path
-
-    def get(self) -> ast.expr:
-        node: object = self.statement
-        for step in self.path:
-            node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
-        assert isinstance(node, ast.expr)
-        return node
-
-    def statement_with(self, made: ast.expr) -> str:
-        changed = copy.deepcopy(self.statement)
-        node: object = changed
-        for step in self.path[:-1]:
-            node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
-        last = self.path[-1]
-        if isinstance(last, int):
-            cast("list[ast.expr]", node)[last] = made
-        else:
-            setattr(node, last, made)
-        return text_of(changed)
-
-
-def _slots(statement: ast.stmt) -> list[_Slot]:
+def _slots(statement: ast.stmt) -> list[Slot]:
     value = getattr(statement, "value", None)
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)) and value is not None:
         if isinstance(value, ast.Tuple):
-            return [_Slot(statement, ("value", "elts", k)) for k in range(len(value.elts))]
+            return [Slot(statement, ("value", "elts", k)) for k in range(len(value.elts))]
         if isinstance(value, ast.Dict):
-            return [_Slot(statement, ("value", "values", k)) for k in range(len(value.values))]
-        return [_Slot(statement, ("value",))]
+            return [Slot(statement, ("value", "values", k)) for k in range(len(value.values))]
+        return [Slot(statement, ("value",))]
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
-        return [_Slot(statement, ("value", "args", k)) for k in range(len(value.args))]
+        return [Slot(statement, ("value", "args", k)) for k in range(len(value.args))]
     return []
+
+
+def _scatters(statement: ast.stmt) -> bool:
+    """Whether a statement is a `ufunc.at`."""
+    call = getattr(statement, "value", None)
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(call, ast.Call)
+        and getattr(call.func, "attr", "") == "at"
+        and len(call.args) > 2
+    )
+
+
+def made_by(statement: ast.stmt) -> ast.expr | None:
+    """The expression whose value a statement puts somewhere."""
+    value = getattr(statement, "value", None)
+    if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
+        return value.args[-1] if _scatters(statement) else None
+    return value
+
+
+def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
+    """`=` for `+=`, and the other way round."""
+    if (
+        isinstance(statement, ast.Assign)
+        and len(statement.targets) == 1
+        and not isinstance(statement.targets[0], ast.Tuple)
+    ):
+        value = f"{text_of(statement.targets[0])} + ({text_of(statement.value)})"
+        yield StatementEdit(
+            statement.lineno, "accumulation", value, text_of(statement.value), None, Slot(statement, ("value",))
+        )
+    elif isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
+        text = text_of(statement.value)
+        yield StatementEdit(statement.lineno, "accumulation", text, text, None, Slot(statement, ("value",)))
+
+
+def _turned(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.AugAssign):
+        return f"{text_of(statement.target)} = {text_of(statement.value)}"
+    assert isinstance(statement, ast.Assign)
+    return f"{text_of(statement.targets[0])} += {text_of(statement.value)}"
 
 
 Made = tuple[str, ast.expr, "tuple[str, str] | None"]
@@ -126,6 +174,9 @@ def _walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.exp
         path, node = stack.pop()
         if isinstance(node, ast.expr):
             yield path, node
+        if isinstance(node, ast.Subscript):  # indices have edits of their own
+            stack.append(((*path, "value"), node.value))
+            continue
         if isinstance(node, (ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)):
             continue
         for field, inside in ast.iter_fields(node):
@@ -137,17 +188,7 @@ def _walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.exp
 
 
 def _with(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> ast.expr:
-    if not path:
-        return made
-    changed = copy.deepcopy(expression)
-    node: object = changed
-    for step in path[:-1]:
-        node = cast("list[ast.AST]", node)[step] if isinstance(step, int) else getattr(node, step)
-    if isinstance(path[-1], int):
-        cast("list[ast.expr]", node)[path[-1]] = made
-    else:
-        setattr(node, path[-1], made)
-    return changed
+    return cast("ast.expr", replaced_in(expression, path, made))
 
 
 def _parsed(text: str) -> ast.expr:
@@ -172,6 +213,7 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
 def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(node)
     yield "transpose", _parsed(f"{text}.T"), None
+    yield "complement", _parsed(f"(1 - {text})"), None
     for other in around:
         if other != text:
             yield "variable", _parsed(other), (text, other)
@@ -262,7 +304,8 @@ def _beside(part: ast.expr, text: str) -> list[str]:
         return [str(part.value + 1), str(part.value - 1)]
     made = [f"{text} + 1", f"{text} - 1"]
     if isinstance(part, ast.BinOp) and isinstance(part.right, ast.Constant) and isinstance(part.op, (ast.Add, ast.Sub)):
-        made.insert(0, text_of(part.left))
+        left, step = text_of(part.left), part.right.value
+        made = [left, f"{left} {'-' if isinstance(part.op, ast.Add) else '+'} {step}", *made]
     return made
 
 
@@ -273,7 +316,7 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     yield from _everywhere(expression, around)
     for a in around:
         for form in FACTORS:
-            yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), None
+            yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), (text, a)
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -306,29 +349,24 @@ def _missing(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
                     for operator in "-+*":
                         kind = "factor-missing" if operator == "*" else "term-missing"
                         yield kind, _with(expression, path, _parsed(f"({text} {operator} {other})")), (text, other)
-    places = [((), expression)]
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Mult, ast.Div)):
-        places += [(("left",), expression.left), (("right",), expression.right)]
-    for path, node in places:
-        inner = text_of(node)
-        for term in _terms(around[:12]):
-            for sign in "+-":
-                yield "term-missing", _with(expression, path, _parsed(f"({inner}) {sign} {term}")), None
 
 
-def _terms(around: Sequence[str]) -> Iterator[str]:
-    yield from around
-    for k, a in enumerate(around):
-        for b in around[k + 1 :]:
-            yield f"{a} * {b}"
-    for a in around:
-        for b in around:
-            if a != b:
-                yield f"{a} @ {b}.T"
-                yield f"{b}.T @ {a}"
+def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str]]:
+    """Where a term may be missing: the place, the expression with `%s` for the term, and what the term is added to."""
+    for slot in _slots(statement):
+        expression = slot.get()
+        for path, node in _walk(expression):
+            if (
+                not path
+                or (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)))
+                or path in (("left",), ("right",))
+            ):
+                inner = text_of(node)
+                marked = text_of(_with(expression, path, _parsed("__term__"))).replace("%", "%%")
+                yield slot, marked.replace("__term__", f"({inner.replace('%', '%%')}%s)"), inner
 
 
-def around(atoms: Sequence[str], statement: ast.stmt, most: int = 24) -> list[str]:
+def around(atoms: Sequence[str], statement: ast.stmt, most: int = 60) -> list[str]:
     """The atoms that may be meant: those of the statement's own neighbourhood first."""
     own = [text_of(a) for a in atoms_in(statement)]
     return list(dict.fromkeys([*own, *atoms]))[:most]

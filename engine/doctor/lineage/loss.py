@@ -76,9 +76,14 @@ class ChosenLoss:
         return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
 
 
-def candidates(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLoss]:
-    """What may be the loss, the likeliest first."""
-    depends = depending(record, [level for group in steps for step in group for level in step.levels])
+def sources(steps: Sequence[Sequence[Step]]) -> list[NDArray[np.int32]]:
+    """The arrays that were stepped: what a loss was made from."""
+    return [level for group in steps for step in group for level in step.levels]
+
+
+def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
+    """What may be the loss, made from any of these arrays, the likeliest first."""
+    depends = depending(record, made_from)
     by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
     for event in record.events:
         if event.value.size == 1 and depends[event.value.first] and record.maker(event.value.first) >= 0:
@@ -101,9 +106,9 @@ def candidates(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLo
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
 
 
-def assumed(record: Record, steps: Sequence[Sequence[Step]]) -> list[ChosenLoss]:
+def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
     """The losses whose gradients begin with a difference of outputs and targets, where the program computes none."""
-    depends = depending(record, [level for group in steps for step in group for level in step.levels])
+    depends = depending(record, made_from)
     pairs = _differences(record, depends)
     if not pairs:
         return []
@@ -131,7 +136,7 @@ def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[Recor
         values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
         if target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]:
             _one_taken_off(record, k, out, pairs)
-        elif out.shape == operation.shape and (target.size > 1 or out.size == 1):
+        elif operation.name == "subtract" and out.shape == operation.shape and (target.size > 1 or out.size == 1):
             given = _settled(record, out)
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))

@@ -17,17 +17,15 @@ import numpy as np
 from engine.doctor.lineage import edits
 from engine.doctor.lineage.atoms import atoms_in, text_of
 from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.edits import KINDS, StatementEdit
-from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
+from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
+from engine.doctor.lineage.matching import DOUBLE, SINGLE, compared, tolerance
 from engine.doctor.lineage.reading import Floats, Record, UserLine
 from engine.doctor.lineage.right_values import RightValues
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.verdict import RunVerdict, judged
 
 TRIALS = 24
 EVALUATIONS = 400_000
-ROOM = 2
-"""As many times the numbers of the program's own run may a run of a corrected text record."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ class EditPlace:
     before: int = 0
     total: int = 0
     tries: list[StatementEdit] = field(default_factory=list[StatementEdit])
+    holes: list[tuple[Slot, str, str]] = field(default_factory=list["tuple[Slot, str, str]"])
+    given: bool = False
 
 
 def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
@@ -64,23 +64,125 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     own = sorted({line.number for line in lines if Path(line.file).name == name})
     tree = ast.parse(runs.program.text)
     places = [p for p in _places(tree) if any(p.statement.lineno <= n <= (p.statement.end_lineno or 0) for n in own)]
+    given = _given_lines(part, verdict, name)
     for place in places:
         _count(record, part, place, name)
+        place.given = place.statement.lineno in given
     places = [p for p in places if p.total > p.before]
-    table = _table(verdict)
-    first: list[Blamed] = []
+    with Trials(runs) as trials:
+        trial = Trial(runs, verdict, record, trials)
+        return _searched(trial, places, ast.unparse(tree))
+
+
+def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]:
+    """One edit of a line that fails, then `+=`, then a missing term, then another order, then edits of lines that do not fail."""
+    name, part = trial.runs.name, trial.verdict.record
+    assert part is not None
+    table = _table(trial.verdict)
+    everywhere = [text_of(a) for a in atoms_in(ast.parse(whole))]
+    first: list[EditPlace] = []
+    later: list[Survivor] = []
     for missing in (False, True):
-        rows = _requests(places, name, missing)
-        answers = _probed(runs, rows, table, verdict)
+        answers = _probed(trial, _requests(places, name, everywhere if missing else None), table)
         if answers is None:
-            return first
-        found = _settled(runs, places, answers, verdict)
+            break
+        suspects, others = _survivors(places, answers)
+        found = _settled(trial, suspects)
+        if found is None and not missing:
+            later = others
+            found = _settled(trial, _accumulations(places))
         if found is not None:
             return [found]
         failing = _failing(places, answers)
-        first = first or [Blamed(name, p.statement.lineno, "", text_of(p.statement)) for p in failing[:3]]
-        places = failing[:3]
-    return first
+        first = first or failing[:3]
+        places = failing[:4]
+    found = rearranged(trial, first) or _settled(trial, later, 12)
+    if found is not None:
+        return [found]
+    return [Blamed(name, p.statement.lineno, "", text_of(p.statement)) for p in first] or unstored(
+        part, trial.verdict, name
+    )
+
+
+Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]
+
+
+@dataclass(eq=False)
+class Trial:
+    """A program that is run again with one statement replaced."""
+
+    runs: Runs
+    verdict: RunVerdict
+    record: Record
+    trials: Trials
+    left: int = TRIALS
+
+    def blames(self, statement: ast.stmt, kind: str, made: str) -> Blamed | None:
+        """The line, where this text in its place makes all gradients right."""
+        if self.left <= 0:
+            return None
+        self.left -= 1
+        if not makes_right(self, replaced(self.runs.program.text, statement, made)):
+            return None
+        return Blamed(self.runs.name, statement.lineno, kind, text_of(statement), made, True)
+
+
+def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """Edits that no single value shows: statements that are missing at the end of a block, deleted, or in another order."""
+    trial.left = TRIALS
+    for place in places[:2]:
+        body = place.body
+        last, at = body[-1], body.index(place.statement)
+        names = [text_of(t) for t in getattr(place.statement, "targets", [])]
+        if isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
+            for name in names:
+                for other in place.atoms[:14]:
+                    if other != name and (
+                        found := trial.blames(last, "inserted", f"{text_of(last)}; {name} = {name} * {other}")
+                    ):
+                        return found
+        for k in (at + 1, at - 1):
+            if 0 <= k < len(body) and isinstance(body[k], (ast.Assign, ast.AugAssign, ast.Expr)):
+                first, second = sorted((at, k))
+                made = f"{text_of(body[second])}; {text_of(body[first])}"
+                if (found := trial.blames(body[first], "moved", made)) is not None:
+                    return found
+    return None
+
+
+def unstored(record: Record, verdict: RunVerdict, name: str) -> list[Blamed]:
+    """A gradient that is zero though it was computed: the line that made it, or what becomes it when it is summed."""
+    for row in verdict.compared:
+        if row.status != "zero":
+            continue
+        right = verdict.adjoint[row.own]
+        for event in reversed(record.events):
+            values = record.pool[event.value.ids()] if event.value.size else np.zeros(0)
+            shown = [values.ravel()] + ([values.sum(0).ravel()] if values.ndim > 1 else [])
+            for one in shown:
+                match = compared(one, right) if one.size == right.size else None
+                if match is not None and match.right and Path(event.site.file).name == name:
+                    return [Blamed(name, event.site.line, "gradient-never-stored", event.site.text)]
+    return []
+
+
+def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
+    """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
+    assert verdict.loss is not None
+    forward = np.zeros(len(record.pool), bool)
+    for reference, _ in verdict.loss.seeds:
+        forward |= reached(record, reference)
+    back = np.zeros(len(record.pool), bool)
+    lines: dict[int, bool] = {}
+    for operation in record.operations:
+        if forward[operation.start : operation.stop].any():
+            continue
+        moved = operation.name == "subtract" or any(back[r.ids()].any() for r in operation.operands)
+        back[operation.start : operation.stop] = moved
+        lines[operation.line] = lines.get(operation.line, False) or moved
+    return {
+        record.lines[n].number for n, moved in lines.items() if not moved and Path(record.lines[n].file).name == name
+    }
 
 
 def slice_lines(record: Record, verdict: RunVerdict) -> list[UserLine]:
@@ -155,12 +257,14 @@ def _count(record: Record, part: Record, place: EditPlace, name: str) -> None:
         place.before, place.total = max(counts.values(), key=lambda c: c[1])
 
 
-def _requests(places: Sequence[EditPlace], name: str, missing: bool) -> list[dict[str, Any]]:
+def _requests(places: Sequence[EditPlace], name: str, everywhere: list[str] | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
+    missing = everywhere is not None
     for place in places:
         around = edits.around(place.atoms, place.statement)
         place.tries = list(edits.of_statement(place.statement, around, missing=missing))
-        value = getattr(place.statement, "value", None)
+        place.holes = list(edits.holes(place.statement)) if missing else []
+        value = edits.made_by(place.statement)
         is_sum = isinstance(place.statement, ast.AugAssign) and isinstance(place.statement.op, ast.Add)
         target = place.statement.target if isinstance(place.statement, ast.AugAssign) and is_sum else None
         rows.append(
@@ -172,7 +276,9 @@ def _requests(places: Sequence[EditPlace], name: str, missing: bool) -> list[dic
                 "total": place.total,
                 "value": text_of(value) if value is not None else "None",
                 "prefix": text_of(target) if target is not None else None,
-                "edits": [[e.value, e.same] for e in place.tries],
+                "edits": [[e.value, e.same, e.checked] for e in place.tries],
+                "holes": [[t, i] for _, t, i in place.holes],
+                "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
             }
         )
     return rows
@@ -199,8 +305,8 @@ def _table(verdict: RunVerdict) -> Floats:
     return RightValues(part, loss, forward).table()
 
 
-def _probed(runs: Runs, rows: list[dict[str, Any]], table: Floats, verdict: RunVerdict) -> list[dict[str, Any]] | None:
-    part = verdict.record
+def _probed(trial: Trial, rows: list[dict[str, Any]], table: Floats) -> list[dict[str, Any]] | None:
+    verdict, part = trial.verdict, trial.verdict.record
     assert part is not None
     wrong = next(r for r in verdict.compared if r.status in ("wrong", "zero"))
     single = tolerance(part.pool[wrong.gradient]) == SINGLE
@@ -210,34 +316,49 @@ def _probed(runs: Runs, rows: list[dict[str, Any]], table: Floats, verdict: RunV
         "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
         "limit": EVALUATIONS,
     }
-    return runs.probed(request, table)
+    return trial.runs.probed(request, table)
 
 
-def _settled(
-    runs: Runs,
-    places: list[EditPlace],
-    answers: list[dict[str, Any]],
-    verdict: RunVerdict,
-) -> Blamed | None:
-    """The first edit that makes all gradients right: of lines that make what is not right first, then the smaller one."""
-    survivors: list[tuple[tuple[int, ...], EditPlace, StatementEdit]] = []
+def _survivors(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[list[Survivor], list[Survivor]]:
+    """What may be the correction, the likeliest first: edits of lines that make what is not right, and those of other lines."""
+    suspects: list[Survivor] = []
+    others: list[Survivor] = []
     for place, answer in zip(places, answers, strict=True):
-        fails = _fails(answer)
-        for number, count in answer["edits"]:
-            edit = place.tries[int(number)]
-            rank = (not fails, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
-            survivors.append((tuple(int(x) for x in rank), place, edit))
-    survivors.sort(key=lambda s: s[0])
-    for _, place, edit in survivors[:TRIALS]:
-        if makes_right(runs, replaced(runs.program.text, place.statement, edit.statement), verdict):
-            return Blamed(runs.name, place.statement.lineno, edit.kind, text_of(place.statement), edit.statement, True)
+        fails = _fails(answer) and not place.given
+        for number, count, value in cast("list[tuple[int, int, str]]", answer["edits"]):
+            edit = place.tries[number] if number >= 0 else _with_term(place, -1 - number, str(value))
+            rank = (KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
+            (suspects if fails else others).append((rank, place, edit))
+    return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
+
+
+def _with_term(place: EditPlace, number: int, value: str) -> StatementEdit:
+    slot = place.holes[number][0]
+    return StatementEdit(
+        place.statement.lineno, "term-missing", text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot
+    )
+
+
+def _accumulations(places: list[EditPlace]) -> list[Survivor]:
+    """`=` for `+=` at lines that run several times: no single value shows it."""
+    made = [(p, e) for p in places if p.total - p.before > 1 for e in edits.accumulation(p.statement)]
+    return [((0,), p, e) for p, e in made if isinstance(p.statement, ast.Assign) and not p.given][:8]
+
+
+def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) -> Blamed | None:
+    """The first edit that makes all gradients right."""
+    trial.left = most
+    for _, place, edit in survivors[:most]:
+        if (found := trial.blames(place.statement, edit.kind, edit.statement)) is not None:
+            return found
     return None
 
 
 def _failing(places: list[EditPlace], answers: list[dict[str, Any]]) -> list[EditPlace]:
     """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last."""
     failing = [(p, a) for p, a in zip(places, answers, strict=True) if _fails(a)]
-    failing.sort(key=lambda pa: (pa[1]["original"][0] == 0 and pa[1]["original"][2] == 0, pa[1]["first"] % (1 << 30)))
+    failing = [(p, a) for p, a in failing if not p.given]
+    failing.sort(key=lambda pa: pa[1]["first"] % (1 << 30))
     return [p for p, _ in failing]
 
 
@@ -257,14 +378,16 @@ def replaced(text: str, statement: ast.stmt, made: str) -> str:
     return "".join([*lines[:first], head + (made or "pass") + tail + gone, *lines[last + 1 :]])
 
 
-def makes_right(runs: Runs, text: str, verdict: RunVerdict) -> bool:
+def makes_right(trial: Trial, text: str) -> bool:
     """Whether the program with this text has gradients that are all right, where the verdict was wrong."""
-    assert verdict.record is not None
-    record = runs.recorded(text, verdict.round + 1, ROOM * len(verdict.record.pool))
+    verdict, seconds = trial.verdict, 5.0 + 5 * float(trial.record.outcome.get("seconds", 1.0))
+    numbers = 2 * len(trial.record.pool) + 100_000
+    record = trial.trials.recorded(text, seconds, rounds=verdict.round + 1, numbers=numbers)
     if record is None:
         return False
-    again = judged(record)
+    again = judged(record, verdict.loss)
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:
         return False
-    settled = {r.name for r in again.compared if r.status == "right"}
-    return again.verdict != "wrong" and all(r.name in settled for r in verdict.compared if r.status != "not compared")
+    settled = [r.name for r in again.compared if r.status == "right"]
+    wanted = [r.name for r in verdict.compared if r.status != "not compared"]
+    return again.verdict != "wrong" and all(settled.count(n) >= wanted.count(n) for n in wanted)

@@ -1,9 +1,13 @@
-"""Gradients of a program that steps nothing: what is returned, stored or left in a variable, compared by its name's relation and
-its shape."""
+"""Gradients of a program that steps nothing: what is returned, stored or left in a variable.
+
+An input of the loss (weights, data, first states) has a gradient where something that was made on the way back equals dL/d(it), or is
+called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of self.W.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,66 +15,175 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
-from engine.doctor.lineage.updates import ArrayNames
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedEvent
+from engine.doctor.lineage.right_values import RightValues
+from engine.doctor.lineage.updates import ArrayNames, levels_of
+from engine.doctor.recording.fingerprints import RightTable
 
-_BEFORE = re.compile(r"^(?:d_?|D|g_?|grad_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
+_BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
+_KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
+
+
+def last_of(name: str) -> str:
+    """The last part of a name: an entry's key, an attribute, a variable."""
+    key = _KEY.search(name)
+    return key.group(1) if key else name.split("[")[0].rsplit(".", 1)[-1]
 
 
 def meant(name: str) -> set[str]:
-    """What a gradient of this name may be the gradient of: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of W."""
+    """What a gradient of this name may be the gradient of."""
     last = last_of(name)
-    made = {last} if "[" in name else set[str]()
+    made = {last} if _KEY.search(name) else set[str]()
     for pattern in (_BEFORE, _AFTER):
         if pattern.search(last):
             made.add(pattern.sub("", last))
     return made
 
 
-def last_of(name: str) -> str:
-    """The last part of a name: an attribute, an entry's key."""
-    keys = re.findall(r"\[[\"']?([^\[\]\"']+)[\"']?\]", name)
-    words = [k for k in keys if not re.fullmatch(r"-?\d+|:|\.\.\.", k)]
-    return words[-1] if words else name.split("[")[0].rsplit(".", 1)[-1]
-
-
-def compared_with(
-    record: Record, chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_], names: ArrayNames
-) -> list[ComparedGradient]:
-    """Every leaf that moves the loss and has a gradient: one of its own name, or one that equals it."""
-
-    last: dict[tuple[int, str], RecordedEvent] = {}
+def inputs(record: Record) -> list[Ids]:
+    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen."""
+    found: dict[tuple[int, int], Ids] = {}
     for event in record.events:
-        if event.value.size and not forward[event.value.first]:
-            last[event.site.line, event.name] = event
-    later = [e for e in last.values() if record.maker(e.value.first) >= 0 and record.pool[e.value.ids()].any()]
-    rows: list[ComparedGradient] = []
-    for start, size, line in record.leaves:
-        ids = np.arange(start, start + size, dtype=np.int32)
-        right = adjoint[start : start + size]
-        if line < 0 or not right.any() or not names.all_of(ids):
-            continue
-        row = _of_leaf(record, ids, right, later, names)
-        if row is not None:
-            rows.append(row)
-    return rows
+        value = event.value
+        if value.size > 1 and event.name and event.site.kind != "increment" and (value.first, value.size) not in found:
+            ids = value.ids().ravel()
+            if levels_of(record, ids):
+                found[value.first, value.size] = ids
+    whole = {_leaf(record, ids): len(ids) for ids in found.values()}
+    for ids in found.values():
+        whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
+    return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
 
 
-def _of_leaf(
-    record: Record, ids: NDArray[np.int32], right: Floats, later: list[RecordedEvent], names: ArrayNames
+def _leaf(record: Record, ids: Ids) -> int:
+    """Parts of one array belong together: the leaf, or the operation that scaled it."""
+    maker = record.maker(int(ids[0]))
+    return -1 - maker if maker >= 0 else int(np.searchsorted(record.leaves[:, 0], int(ids[0]), "right"))
+
+
+def rows(
+    record: Record, names: ArrayNames
+) -> Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]:
+    """What to compare for a loss: its inputs with what is returned or named as their gradients."""
+    sources = inputs(record)
+
+    def compare(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
+        later = _on_the_way_back(record, forward)
+        moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
+        known = (
+            RightTable(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
+        )
+        if known is None:
+            return []
+        made = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
+        taken = {int(r.gradient[0]) for r in made}
+        return made + _left(
+            record, known, [i for i in moving if not any(r.own is i for r in made)], made, later, adjoint, names, taken
+        )
+
+    return compare
+
+
+def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
+    """The last version of each named value that was made, in part, from forward values, and is none itself."""
+    back = np.array(forward)
+    for operation in record.operations:
+        if not forward[operation.start : operation.stop].any() and any(back[r.ids()].any() for r in operation.operands):
+            back[operation.start : operation.stop] = True
+    groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
+    for event in record.events:
+        value = event.value
+        if value.size and event.site.kind != "increment":
+            ids = value.ids()
+            nothing = record.maker(value.first) < 0 and not record.pool[ids].any()
+            if not forward[ids].any() and (nothing or back[ids].any()):
+                group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])
+                if group and _follows(record, group[-1], event):
+                    group.pop()
+                group.append(event)
+    return sorted((e for group in groups.values() for e in group[-64:]), key=lambda e: e.time)
+
+
+def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bool:
+    """Whether a value is the next version of one of the same name: made from it, or the same array with something written into it."""
+    before, after = earlier.value.ids().ravel(), event.value.ids().ravel()
+    if (before == after).any():
+        return True
+    maker = record.maker(int(after[-1]))
+    return maker >= 0 and any(r.size and int(before[-1]) in r.ids() for r in record.operations[maker].operands)
+
+
+def _of_input(
+    record: Record, ids: Ids, right: Floats, later: list[RecordedEvent], names: ArrayNames, known: RightTable
 ) -> ComparedGradient | None:
-    own = {last_of(n) for n in names.all_of(ids)}
-    fitting = [e for e in later if e.value.size == len(ids)]
+    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any of its size may."""
+    own = {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+    fitting = [e for e in later if e.value.size == len(ids)] if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
-    for event in reversed(named or (fitting if len(ids) > 1 else [])):
-        given = event.value.ids().ravel()
-        match = compared(record.pool[given], right)
-        if match is not None and match.right:
-            return ComparedGradient(names.of(ids), event.site.line, "right", match, ids, given, "", None, None, match)
-    if named:
-        event = named[-1]
-        given = event.value.ids().ravel()
-        match = compared(record.pool[given], right)
-        return ComparedGradient(names.of(ids), event.site.line, "wrong", match, ids, given, "", None, None, match)
+    single = [e for e in named if "[" not in e.name or _KEY.search(e.name)]
+    once = [
+        e for e in single if sum(_called(e) == _called(other) for other in named) == 1
+    ]  # others are made anew in each step
+    final = [e for e in once if not e.site.function or e.site.kind == "return"]
+    for event in reversed(final or once):
+        row = _row(record, ids, right, event, names)
+        of_another = row.status == "wrong" and known.has(record.pool[event.value.ids()]) is not False
+        if final or not of_another:
+            return row
+    for event in reversed(named or fitting):
+        row = _row(record, ids, right, event, names)
+        if row.status == "right":
+            return row
     return None
+
+
+def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: ArrayNames) -> ComparedGradient:
+    given = event.value.ids().ravel()
+    match = compared(record.pool[given], right)
+    status = "zero" if not record.pool[given].any() else "right" if match is not None and match.right else "wrong"
+    return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, "", None, None, match)
+
+
+def _called(event: RecordedEvent) -> tuple[str, str]:
+    return event.site.function, event.name
+
+
+def _left(
+    record: Record,
+    known: RightTable,
+    inputs_left: list[Ids],
+    made: list[ComparedGradient],
+    later: list[RecordedEvent],
+    adjoint: Floats,
+    names: ArrayNames,
+    taken: set[int],
+) -> list[ComparedGradient]:
+    """What is returned and is the gradient of nothing, where exactly one input of its size has no gradient: that one's, and wrong."""
+    found: list[ComparedGradient] = []
+    given = [
+        e
+        for e in later
+        if e.site.kind == "return" and int(e.value.first) not in taken and not _is_right(record, e, made)
+    ]
+    for ids in inputs_left:
+        fitting = {int(e.value.first): e for e in given if e.value.size == len(ids)}
+        rivals = [other for other in inputs_left if len(other) == len(ids)]
+        if len(fitting) == 1 and len(rivals) == 1 and made and len(ids) > 1:
+            event = next(iter(fitting.values()))
+            numbers = event.value.ids().ravel()
+            match = compared(record.pool[numbers], adjoint[ids])
+            if match is None or known.has(record.pool[event.value.ids()]) is not False:
+                continue
+            reason = "it is returned, and is the gradient of nothing else"
+            found.append(
+                ComparedGradient(
+                    names.of(ids), event.site.line, "wrong", match, ids, numbers, reason, None, None, match
+                )
+            )
+    return found
+
+
+def _is_right(record: Record, event: RecordedEvent, made: list[ComparedGradient]) -> bool:
+    values = record.pool[event.value.ids()].ravel()
+    return any(len(r.gradient) == len(values) and np.array_equal(record.pool[r.gradient], values) for r in made)

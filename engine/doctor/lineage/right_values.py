@@ -15,7 +15,7 @@ MOST = 400_000
 
 
 class RightValues:
-    """Rows (size, norm, spread, order) of all right arrays."""
+    """GradientRows (size, norm, spread, order) of all right arrays."""
 
     def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_]) -> None:
         self.rows: list[tuple[float, float, float, float]] = []

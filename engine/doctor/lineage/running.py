@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +19,9 @@ from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import ProgramFile
 from engine.errors import InputError
+
+SLOW = 20.0
+"""How many times longer than it computes a trial may take on a busy machine."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +49,6 @@ class Runs:
             except InputError as damaged:
                 return outcome, str(damaged)
 
-    def recorded(self, text: str, rounds: int, numbers: int) -> Record | None:
-        """The record of a changed text, of so many numbers at most; None where it ends before one is written, or where that is damaged."""
-        with tempfile.TemporaryDirectory(prefix="rnn-tui-record-") as temporary:
-            self._run(text, Path(temporary), "runner", {"rounds": rounds, "numbers": numbers})
-            try:
-                return read(Path(temporary))
-            except InputError:
-                return None
-
     def probed(self, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
         """What `recording/probe.py` answers; None where the program ends before it does."""
         with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
@@ -64,3 +63,73 @@ class Runs:
 
     def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> None:
         run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)
+
+
+class Trials:
+    """Runs changed texts of a program, one after the other, in copies of one process: most of a short run is its start. Use it in a `with`
+    block."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._folder = Path()
+        self._thread: threading.Thread | None = None
+        self._ask = self._told = -1
+        self._count = 0
+
+    def __enter__(self) -> Trials:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def recorded(self, text: str, seconds: float, **options: Any) -> Record | None:
+        """The record of a text; None where it has none, or was not over after so many seconds of computing."""
+        if self._thread is None:
+            self._begin()
+        self._count += 1
+        record = self._folder / str(self._count)
+        record.mkdir()
+        file = record / "text"
+        file.write_text(text, encoding="utf-8")
+        trial = {"text": str(file), "record": str(record), "seconds": seconds, "options": options}
+        try:
+            os.write(self._ask, (json.dumps(trial) + "\n").encode())
+            if not self._is_over(SLOW * seconds):
+                self.close()
+                return None
+            return read(record)
+        except (OSError, InputError):
+            return None
+        finally:
+            shutil.rmtree(record, ignore_errors=True)
+
+    def _begin(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="rnn-tui-trials-"))
+        for name in ("ask", "told"):
+            os.mkfifo(self._folder / name)
+        self._ask, self._told = (os.open(self._folder / name, os.O_RDWR | os.O_NONBLOCK) for name in ("ask", "told"))
+        wishes = replace(self._runs.wishes, runner="trials")
+        self._thread = threading.Thread(target=run, args=(self._runs.program, wishes, self._folder), daemon=True)
+        self._thread.start()
+
+    def _is_over(self, seconds: float) -> bool:
+        """Waits for a trial; whether it ended while its process was there."""
+        assert self._thread is not None
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            ready, _, _ = select.select([self._told], [], [], 0.2)
+            if ready:
+                return bool(os.read(self._told, 100))
+            if not self._thread.is_alive():
+                return False
+        return False
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._thread is None:
+            return
+        os.close(self._ask)
+        self._thread.join()
+        os.close(self._told)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._thread = None

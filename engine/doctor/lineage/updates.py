@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.reading import Ids, Record, RecordedOperation
 
 _DEEPEST = 4
+_NAME = re.compile(r"^[^\W\d][\w.]*(\[[^()]*\])*([.][\w.]+(\[[^()]*\])*)*$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
-        levels = _levels(record, stepped.ids().ravel())
+        levels = levels_of(record, stepped.ids().ravel())
         if not levels:
             continue
         added = np.broadcast_to(by.ids(), operation.shape).ravel()
@@ -80,7 +81,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
 
 
-def _levels(record: Record, ids: Ids) -> list[Ids]:
+def levels_of(record: Record, ids: Ids) -> list[Ids]:
     """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf."""
     levels = [ids]
     for _ in range(_DEEPEST):
@@ -131,7 +132,7 @@ class ArrayNames:
         self.leaves: dict[int, list[str]] = defaultdict(list)
         self.results: dict[int, list[str]] = defaultdict(list)
         for event in record.events:
-            if not event.value.size or not event.name or event.site.kind == "increment":
+            if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
                 continue
             first = event.value.first
             if record.maker(first) < 0:
@@ -151,7 +152,7 @@ class ArrayNames:
         """The first name of an array, else the line that it was made on."""
         if int(ids.flat[0]) in self.known:
             return self.known[int(ids.flat[0])]
-        names = [n for n in self.all_of(ids) if not n.startswith("[")] or self.all_of(ids)
+        names = self.all_of(ids)
         if names:
             return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
         line = self.made(int(ids.flat[0]))

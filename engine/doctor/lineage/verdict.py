@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -39,12 +39,12 @@ class RunVerdict:
     round: int = 0
 
 
-def judged(record: Record) -> RunVerdict:
-    """The verdict on a run: on each of its rounds, until one is wrong."""
+def judged(record: Record, same_as: ChosenLoss | None = None) -> RunVerdict:
+    """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its name and line."""
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
-        verdict = of_round(part, known, made[0].loss if made else None)
+        verdict = of_round(part, known, made[0].loss if made else same_as)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         known.update(_versions(part, verdict))
         if steps:
@@ -92,47 +92,63 @@ def of_round(record: Record, known: Mapping[int, str] | None = None, same_as: Ch
     """The verdict on one round: with the loss with which most of its updates agree."""
     names = ArrayNames(record, known)
     steps = found(record, names)
-    best: RunVerdict | None = None
-    tried = [*loss.candidates(record, steps), *loss.assumed(record, steps)]
+    made_from = loss.sources(steps)
+    tried = [*loss.candidates(record, made_from), *loss.assumed(record, made_from)]
     if same_as is not None:  # the loss of a later round is the first one's
         tried = [c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
-    for chosen in tried:
-        verdict = _with(record, chosen, steps, names, same_as is not None)
-        if verdict is not None and (best is None or _better(verdict, best)):
+    best = _best(_with(record, c, _stepped_rows(record, steps, names), same_as is not None) for c in tried)
+    if best is None or not _score(best)[0]:
+        inputs = returned.inputs(record)
+        others = [*[c for c in loss.candidates(record, inputs) if NAMED.search(c.name)], *loss.assumed(record, inputs)]
+        if same_as is not None:
+            others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
+        rows = returned.rows(record, names)
+        other = _best(_with(record, c, rows, same_as is not None) for c in others)
+        if other is not None and (best is None or _score(other) > _score(best)):
+            best = other
+    return best or RunVerdict("undecided", None, reason=_why(record))
+
+
+GradientRows = Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]
+"""What is compared with what, for dL/d(every number) and which numbers the loss was made from."""
+
+
+def _stepped_rows(record: Record, steps: Sequence[Sequence[Step]], names: ArrayNames) -> GradientRows:
+    def rows(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
+        del chosen
+        return [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
+
+    return rows
+
+
+def _best(verdicts: Iterable[RunVerdict | None]) -> RunVerdict | None:
+    best: RunVerdict | None = None
+    for verdict in verdicts:
+        if verdict is not None and (best is None or _score(verdict) > _score(best)):
             best = verdict
         if best is not None and best.verdict == "right" and not best.loss_doubtful:
             break
-    if best is None:
-        return RunVerdict("undecided", None, reason=_why(record))
     return best
 
 
 def _why(record: Record) -> str:
     if record.outcome.get("ended") == "error":
         return "the program stopped before anything could be compared"
-    return "the program computes no loss from weights that it steps"
+    return "the program computes no loss from weights that it steps, or whose gradients it returns"
 
 
-def _better(one: RunVerdict, other: RunVerdict) -> bool:
-    def score(v: RunVerdict) -> tuple[int, int, bool]:
-        right = sum(
-            c.status == "right" and len(c.own) > 2 for c in v.compared
-        )  # any number is a factor times any other
-        return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
-
-    return score(one) > score(other)
+def _score(v: RunVerdict) -> tuple[int, int, bool]:
+    """How well a loss agrees: the gradients that are right (any number is a factor times any other), then those that are not."""
+    right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
+    return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
 
 
-def _with(
-    record: Record, chosen: ChosenLoss, steps: Sequence[Sequence[Step]], names: ArrayNames, trusted: bool = False
-) -> RunVerdict | None:
+def _with(record: Record, chosen: ChosenLoss, compare: GradientRows, trusted: bool = False) -> RunVerdict | None:
     adjoint = carried_back(record, chosen.seeds)
     forward = np.zeros(len(record.pool), bool)
     for reference, _ in chosen.seeds:
         forward |= reached(record, reference)
-    rows = [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
-    if not rows:
-        rows = returned.compared_with(record, chosen, adjoint, forward, names)
+    rows = compare(chosen, adjoint, forward)
     if not rows:
         return None
     rows, conventions = _one_factor(rows, chosen)

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from . import instrument, progress, runner
-from .fingerprints import fingerprint
+from .fingerprints import RightTable
 from .store import Stop
 
 NAME = "__rt_probe__"
@@ -66,44 +66,6 @@ _SAFE = {
 }
 
 
-class RightTable:
-    """The right arrays, by size."""
-
-    def __init__(self, rows, factors, allowed):
-        self.allowed = allowed
-        self.factors = factors
-        self.sizes = {}
-        order = np.lexsort((rows[:, 1], rows[:, 0])) if len(rows) else np.zeros(0, int)
-        rows = rows[order]
-        for size in np.unique(rows[:, 0]):
-            self.sizes[int(size)] = rows[rows[:, 0] == size][:, 1:]
-
-    def has(self, value):
-        """True, False, or None where nothing can be said: zeros."""
-        rows = self.sizes.get(value.size)
-        made = fingerprint(value)
-        if made is None:
-            return None if np.isfinite(value).all() else False
-        if rows is None:
-            return False
-        keys = [made]
-        if value.ndim == 2 and min(value.shape) > 1:
-            keys.append(fingerprint(np.ascontiguousarray(value.T)))
-        limit = self.allowed
-        for norm, spread, order in keys:
-            for factor in self.factors:
-                wanted = norm / abs(factor)
-                low = np.searchsorted(rows[:, 0], wanted * (1 - limit))
-                high = np.searchsorted(rows[:, 0], wanted * (1 + limit))
-                for row in rows[low:high]:
-                    if (
-                        abs(row[1] - spread) <= limit * spread
-                        and abs(row[2] * np.sign(factor) - order) <= limit * spread
-                    ):
-                        return True
-        return False
-
-
 class ProbedLine:
     """One statement's expression, and the edits of it that are still alive."""
 
@@ -113,6 +75,7 @@ class ProbedLine:
         self.seen = 0
         self.edits = None
         self.rows = row["edits"]
+        self.holes, self.atoms = row["holes"], row["atoms"]
         self.original = self.compiled(row["value"])
         self.prefix_code = self.compiled(self.prefix) if self.prefix else None
         self.prefix = self.prefix if self.prefix_code is not None else None
@@ -134,6 +97,34 @@ class ProbedLine:
             elif isinstance(node, (ast.Yield, ast.Await, ast.NamedExpr)):
                 return None
         return compile(tree, "<edit>", "eval")
+
+
+def terms(known, wanted):
+    """Terms of one or two arrays that have this shape: what may be missing from a sum."""
+    for a, one in known:
+        if one == wanted or (len(one) == len(wanted) and all(m in (1, n) for m, n in zip(one, wanted))):
+            yield " + " + a
+            yield " - " + a
+    for k, (a, one) in enumerate(known):
+        for b, two in known[k:]:
+            if (
+                one == two == wanted
+                or (one == wanted and _spreads(two, wanted))
+                or (two == wanted and _spreads(one, wanted))
+            ):
+                yield f" + {a} * {b}"
+                yield f" - {a} * {b}"
+    for a, one in known:
+        for b, two in known:
+            if a != b and len(one) <= 2 and len(two) <= 2:
+                for first, x in ((a, one), (a + ".T", one[::-1])):
+                    for second, y in ((b, two), (b + ".T", two[::-1])):
+                        if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):
+                            yield f" + {first} @ {second}"
+
+
+def _spreads(shape, wanted):
+    return len(shape) == len(wanted) and all(m in (1, n) for m, n in zip(shape, wanted))
 
 
 class Probes:
@@ -183,7 +174,7 @@ class Probes:
             value = self.value(edit[1], frame.f_globals, variables) if self.left > 0 else None
             if value is None:
                 continue
-            found = self.has(line, value, frame.f_globals, variables)
+            found = self.has(line, value, frame.f_globals, variables) if edit[3] else True
             edit[2] += found is True
             if found is not False:
                 alive.append(edit)
@@ -203,19 +194,28 @@ class Probes:
     def begun(self, line, spaces, variables):
         """The edits that make sense here: compiled, with shapes that agree where they must."""
         shapes, made = {}, []
-        for number, (text, same) in enumerate(line.rows):
-            if same:
-                for one in same:
-                    if one not in shapes:
-                        code = line.compiled(one)
-                        value = None if code is None else self.value(code, spaces, variables)
-                        shapes[one] = None if value is None else value.shape
-                if shapes[same[0]] is None or shapes[same[0]] != shapes[same[1]]:
-                    continue
+
+        def shape(text):
+            if text not in shapes:
+                code = line.compiled(text)
+                value = None if code is None else self.value(code, spaces, variables)
+                shapes[text] = None if value is None else value.shape
+            return shapes[text]
+
+        for number, (text, same, checked) in enumerate(line.rows):
+            if same and (shape(same[0]) is None or shape(same[0]) != shape(same[1])):
+                continue
             code = line.compiled(text)
             if code is not None:
-                made.append([number, code, 0])
-        line.rows = []
+                made.append([number, code, 0, checked, text])
+        for number, (template, inner) in enumerate(line.holes):
+            known = [(a, shape(a)) for a in line.atoms if shape(a)] if shape(inner) is not None else []
+            for term in terms(known, shape(inner)):
+                text = template % term
+                code = line.compiled(text)
+                if code is not None:
+                    made.append([-1 - number, code, 0, True, text])
+        line.rows = line.holes = []
         return made
 
     def value(self, code, spaces, variables):
@@ -232,7 +232,7 @@ class Probes:
             {
                 "original": line.counts,
                 "first": line.first,
-                "edits": [[e[0], e[2]] for e in (line.edits or []) + line.late if e[2] > 0],
+                "edits": [[e[0], e[2], e[4]] for e in (line.edits or []) + line.late if e[2] > 0],
             }
             for line in self.lines
         ]

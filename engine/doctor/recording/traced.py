@@ -32,7 +32,10 @@ class Traced(np.ndarray):
             return unknown(value)
         moved = shadow[_key(key)]
         if type(value) is Traced:
-            if moved.base is not None:
+            base = moved.base
+            if base is not None and (
+                base is shadow or base is shadow.base
+            ):  # a copy, too, may be a view of what NumPy made it in
                 value._s = moved
                 value._root = self._root
                 return value

@@ -30,7 +30,7 @@ from engine.doctor.run import processes, result
 from engine.doctor.run.interpreter import Interpreter
 from engine.doctor.run.limits import Limits
 from engine.doctor.run.outcome import Outcome
-from engine.doctor.run.program import Belonging, UserProgram, belonging, is_too_high
+from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
 from engine.doctor.run.watching import RunWatch
 from engine.doctor.run.workplace import Workplace
 from engine.errors import InputError
@@ -65,7 +65,7 @@ class Wishes:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def run(program: UserProgram, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
+def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
     """Runs a program; what is recorded of it is then in the folder `record`.
 
     Progress is shown on `progress` when that is a terminal. Raises InputError when the interpreter asked for cannot be used or nothing
@@ -80,7 +80,7 @@ def run(program: UserProgram, wishes: Wishes, record: Path, progress: TextIO | N
         ) from error
 
 
-def _run(program: UserProgram, wishes: Wishes, record: Path, progress: TextIO | None) -> Outcome:
+def _run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None) -> Outcome:
     python = interpreters.find(program.folder, wishes.python)
     place = belonging(program)
     folders = working_folders(program, wishes.stand.resolve())
@@ -93,7 +93,7 @@ def _run(program: UserProgram, wishes: Wishes, record: Path, progress: TextIO | 
     return outcome
 
 
-def working_folders(program: UserProgram, stand: Path) -> list[Path]:
+def working_folders(program: ProgramFile, stand: Path) -> list[Path]:
     """Where it is run, the first choice first: where its user stands, and its own folder."""
     own = program.folder
     if stand == own:
@@ -113,7 +113,7 @@ def _relative(outcome: Outcome, folder: Path) -> str:
 
 def _run_in(
     stand: Path,
-    program: UserProgram,
+    program: ProgramFile,
     place: Belonging,
     python: Interpreter,
     wishes: Wishes,
@@ -169,7 +169,7 @@ def _waited_for(
 
 
 def _job(
-    program: UserProgram,
+    program: ProgramFile,
     place: Belonging,
     stand: Path,
     wishes: Wishes,
@@ -216,7 +216,7 @@ def _environment(workplace: Workplace, mark: str) -> dict[str, str]:
     return environment
 
 
-def _command(program: UserProgram, place: Belonging, stand: Path, python: Interpreter, arguments: Sequence[str]) -> str:
+def _command(program: ProgramFile, place: Belonging, stand: Path, python: Interpreter, arguments: Sequence[str]) -> str:
     """What the user would type, standing there."""
     name = "python" if python.why.startswith(("our own", "the active")) else str(python.path)
     file = os.path.relpath(program.file, stand)

@@ -14,7 +14,7 @@ LEVELS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class UserProgram:
+class ProgramFile:
     """A file and its text. For a notebook the text is that of its code cells, and `cells` are their first lines in it."""
 
     path: Path
@@ -61,7 +61,7 @@ class Belonging:
     more: tuple[Path, ...] = ()
 
 
-def belonging(program: UserProgram) -> Belonging:
+def belonging(program: ProgramFile) -> Belonging:
     """Where it belongs: its own folder, or a project's when it imports from above its folder."""
     folder = program.folder
     level, names = _imports(program.text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.doctor.run.outcome import Ending, Refusal, TracebackPlace
-from engine.doctor.run.program import UserProgram
+from engine.doctor.run.program import ProgramFile
 from engine.doctor.run.watching import RunWatch
 from engine.doctor.run.workplace import Workplace
 from engine.text import clean
@@ -35,7 +35,7 @@ KINDS = {
 
 
 def read(
-    folder: Path, program: UserProgram, workplace: Workplace, watch: RunWatch, seen: str, code: int
+    folder: Path, program: ProgramFile, workplace: Workplace, watch: RunWatch, seen: str, code: int
 ) -> dict[str, Any]:
     """The fields of an Outcome that the process knows. `seen` is why it was ended, nothing when it ended by itself with `code`."""
     told = _told(folder / "result.json")
@@ -57,7 +57,7 @@ def read(
     }
 
 
-def _where(ending: Ending, program: UserProgram) -> tuple[str, str]:
+def _where(ending: Ending, program: ProgramFile) -> tuple[str, str]:
     """The place at which it ended and its text: in the program, or in a file of the user's that it uses."""
     last = ending.frames[-1] if ending.frames else None
     if last is not None and last.file != clean(str(program.file), 1000):
@@ -65,7 +65,7 @@ def _where(ending: Ending, program: UserProgram) -> tuple[str, str]:
     return (program.place(ending.line), program.line(ending.line)) if ending.line else ("", "")
 
 
-def _ending(said: Mapping[str, Any], program: UserProgram, workplace: Workplace) -> Ending:
+def _ending(said: Mapping[str, Any], program: ProgramFile, workplace: Workplace) -> Ending:
     frames = [_place(_mapping(frame), workplace) for frame in _list(said.get("frames"))[:40]]
     kind = str(said["kind"])
     return Ending(

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.limits import Limits
 from engine.doctor.run.outcome import Outcome
-from engine.doctor.run.program import UserProgram
+from engine.doctor.run.program import ProgramFile
 
 PYTHON = os.environ.get("RNN_TUI_TEST_PYTHON")
 """Another Python in which the programs are run, the oldest that will do for example; ours when there is none."""
@@ -38,4 +38,4 @@ def launch(
         arguments, python or PYTHON, network, limits or Limits(10.0, waiting=10.0), stand or path.parent, "plain"
     )
     record = path.parent.parent / "record"
-    return run(UserProgram(path, path.read_text(encoding="utf-8")), wishes, record)
+    return run(ProgramFile(path, path.read_text(encoding="utf-8")), wishes, record)

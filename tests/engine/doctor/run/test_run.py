@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.run.launch import Wishes, run
-from engine.doctor.run.program import UserProgram
+from engine.doctor.run.program import ProgramFile
 from tests.engine.doctor.run.launching import launch, written
 
 EVERYTHING = """
@@ -204,7 +204,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path
     ours, theirs = os.openpty()
     wishes = Wishes(stand=path.parent, runner="plain")
     with os.fdopen(theirs, "w") as terminal:
-        run(UserProgram(path, path.read_text()), wishes, tmp_path / "record", terminal)
+        run(ProgramFile(path, path.read_text()), wishes, tmp_path / "record", terminal)
         os.set_blocking(ours, False)
         shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
@@ -212,7 +212,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path
     assert shown.endswith("\r\x1b[K")
     assert "\n" not in shown
     with (tmp_path / "piped").open("w+") as file:
-        run(UserProgram(path, "x = 1"), wishes, tmp_path / "record", file)
+        run(ProgramFile(path, "x = 1"), wishes, tmp_path / "record", file)
         assert file.tell() == 0
 
 
@@ -221,8 +221,8 @@ def test_a_notebook_runs_in_its_own_folder_and_is_told_by_cells(tmp_path: Path) 
     written(tmp_path / "mine" / "data.txt", "7")
     text = "x = open('data.txt').read()\ndisplay(x)\nget_ipython()\ny = 1\n"
     wishes = Wishes(stand=tmp_path, runner="plain")
-    outcome = run(UserProgram(path, text, (1, 4)), wishes, tmp_path / "record")
+    outcome = run(ProgramFile(path, text, (1, 4)), wishes, tmp_path / "record")
     assert outcome.sentence() == "it ran to its end"
-    outcome = run(UserProgram(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
+    outcome = run(ProgramFile(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
     assert outcome.where == "cell 2, line 2"
     assert outcome.folder == str(tmp_path / "mine")

@@ -11,7 +11,7 @@ import pytest
 from engine.doctor.run import interpreter, program
 from engine.doctor.run.launch import working_folders
 from engine.doctor.run.limits import Limits, limits
-from engine.doctor.run.program import UserProgram, belonging
+from engine.doctor.run.program import ProgramFile, belonging
 from engine.doctor.run.workplace import Workplace
 from engine.errors import InputError
 from tests.engine.doctor.run.launching import launch, written
@@ -24,24 +24,24 @@ def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.
     folder.mkdir(parents=True)
     (home / "tools").mkdir()
     path = folder / "mine.py"
-    alone = belonging(UserProgram(path, "import numpy, tools\nfrom . import x"))
+    alone = belonging(ProgramFile(path, "import numpy, tools\nfrom . import x"))
     assert alone.package == "mine"  # `python -m mine.mine`, as good as any guess
     assert (alone.root, alone.path) == (folder, folder.parent)
-    assert belonging(UserProgram(path, "import tools")).more == ()  # nothing is looked for in a home folder
-    assert belonging(UserProgram(path, "from ... import x")).package is None
-    assert belonging(UserProgram(path, "this is no Python")).root == folder
+    assert belonging(ProgramFile(path, "import tools")).more == ()  # nothing is looked for in a home folder
+    assert belonging(ProgramFile(path, "from ... import x")).package is None
+    assert belonging(ProgramFile(path, "this is no Python")).root == folder
     (home / ".git").mkdir()  # a home folder under version control is no project
     assert program.project_root(folder) is None
 
     (folder / "below").mkdir()
-    plain = UserProgram(path, "")
+    plain = ProgramFile(path, "")
     assert working_folders(plain, folder) == [folder]
     assert working_folders(plain, folder.parent) == [folder.parent, folder]
     assert working_folders(plain, folder / "below") == [folder / "below", folder]
     assert working_folders(plain, home) == [folder, home]
     assert working_folders(plain, home / "tools") == [folder, home / "tools"]
-    assert working_folders(UserProgram(folder / "mine.ipynb", ""), folder.parent) == [folder, folder.parent]
-    cells = UserProgram(folder / "mine.ipynb", "a = 1\nb = 2\nc = 3\n", (1, 3))
+    assert working_folders(ProgramFile(folder / "mine.ipynb", ""), folder.parent) == [folder, folder.parent]
+    cells = ProgramFile(folder / "mine.ipynb", "a = 1\nb = 2\nc = 3\n", (1, 3))
     assert [cells.place(n) for n in (2, 3)] == ["cell 1, line 2", "cell 2, line 1"]
 
 
