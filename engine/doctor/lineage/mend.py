@@ -52,6 +52,7 @@ class EditPlace:
     tries: list[StatementEdit] = field(default_factory=list[StatementEdit])
     holes: list[tuple[Slot, str, str]] = field(default_factory=list["tuple[Slot, str, str]"])
     given: bool = False
+    mistaken: bool = False
 
 
 def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
@@ -64,10 +65,11 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     own = sorted({line.number for line in lines if Path(line.file).name == name})
     tree = ast.parse(runs.program.text)
     places = [p for p in _places(tree) if any(p.statement.lineno <= n <= (p.statement.end_lineno or 0) for n in own)]
-    given = _given_lines(part, verdict, name)
+    given, mistaken = _given_lines(part, verdict, name), _mistaken(verdict)
     for place in places:
         _count(record, part, place, name)
         place.given = place.statement.lineno in given
+        place.mistaken = place.statement.lineno in mistaken
     places = [p for p in places if p.total > p.before]
     with Trials(runs) as trials:
         trial = Trial(runs, verdict, record, trials)
@@ -164,6 +166,20 @@ def unstored(record: Record, verdict: RunVerdict, name: str) -> list[Blamed]:
                 if match is not None and match.right and Path(event.site.file).name == name:
                     return [Blamed(name, event.site.line, "gradient-never-stored", event.site.text)]
     return []
+
+
+def _mistaken(verdict: RunVerdict) -> set[int]:
+    """Lines that step an array by the gradient of another one."""
+    assert verdict.record is not None
+    found: set[int] = set()
+    for row in [r for r in verdict.compared if r.status == "wrong"]:
+        given = verdict.record.pool[row.gradient]
+        for other in verdict.compared:
+            if other is not row and len(other.own) == len(row.own) > 2:
+                match = compared(given, verdict.adjoint[other.own])
+                if match is not None and match.right:
+                    found.add(row.line)
+    return found
 
 
 def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
@@ -324,7 +340,7 @@ def _survivors(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[
     suspects: list[Survivor] = []
     others: list[Survivor] = []
     for place, answer in zip(places, answers, strict=True):
-        fails = _fails(answer) and not place.given
+        fails = (_fails(answer) and not place.given) or place.mistaken
         for number, count, value in cast("list[tuple[int, int, str]]", answer["edits"]):
             edit = place.tries[number] if number >= 0 else _with_term(place, -1 - number, str(value))
             rank = (KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
@@ -356,7 +372,7 @@ def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) ->
 
 def _failing(places: list[EditPlace], answers: list[dict[str, Any]]) -> list[EditPlace]:
     """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last."""
-    failing = [(p, a) for p, a in zip(places, answers, strict=True) if _fails(a)]
+    failing = [(p, a) for p, a in zip(places, answers, strict=True) if _fails(a) or p.mistaken]
     failing = [(p, a) for p, a in failing if not p.given]
     failing.sort(key=lambda pa: pa[1]["first"] % (1 << 30))
     return [p for p, _ in failing]

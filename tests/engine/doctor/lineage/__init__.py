@@ -1,0 +1,1 @@
+"""The doctor follows a program's own run."""

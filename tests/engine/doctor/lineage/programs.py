@@ -1,0 +1,93 @@
+"""Small programs for the tests, and how they are run: each is a text with places that a test may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+
+TAGGER = """
+import numpy as np
+
+rng = np.random.RandomState(4)
+D, H, K, T = 3, 4, 3, 5
+U, W, V = rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(K, H) * 0.5
+b, c = rng.randn(H) * 0.1, np.zeros(K)
+
+
+def forward(xs, labels):
+    hs, ps, loss = [np.zeros(H)], [], 0.0
+    for x, label in zip(xs, labels):
+        hs.append(np.tanh(U @ x + W @ hs[-1] + b))
+        e = np.exp(V @ hs[-1] + c)
+        ps.append(e / e.sum())
+        loss -= np.log(ps[-1][label])
+    return hs, ps, loss
+
+
+def backward(xs, labels, hs, ps):
+    dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))
+    later = np.zeros(H)
+    for t in range(T - 1, -1, -1):
+        dy = ps[t].copy()
+        dy[labels[t]] -= 1
+        dV += np.outer(dy, hs[t + 1])
+        dc += dy
+        dh = V.T @ dy + later
+        dz = dh * (1 - hs[t + 1] ** 2)
+        dU += np.outer(dz, xs[t])
+        dW += np.outer(dz, hs[t])
+        db += dz
+        later = W.T @ dz
+    return dU, dW, dV, db, dc
+
+
+for step in range(30):
+    xs, labels = rng.randn(T, D), rng.randint(0, K, T)
+    hs, ps, loss = forward(xs, labels)
+    grads = backward(xs, labels, hs, ps)
+    for weight, grad in zip((U, W, V, b, c), grads):
+        weight -= 0.1 * grad
+    print(step, loss)
+"""
+
+
+def changed(text: str, *changes: tuple[str, str]) -> str:
+    """A program with each old text replaced by the new one; every old text must be there."""
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def line_of(text: str, part: str) -> int:
+    """The number of the first line in which a text stands."""
+    return next(k for k, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def runs_of(folder: Path, text: str, **options: int) -> Runs:
+    """A program to be run, written to a folder."""
+    path = folder / "program.py"
+    path.write_text(text, encoding="utf-8")
+    return Runs(ProgramFile(path, text), Wishes(stand=folder, options=options))
+
+
+def run(folder: Path, text: str, **options: int) -> Record:
+    """The record of a program's run."""
+    outcome, record = runs_of(folder, text, **options).followed()
+    assert not isinstance(record, str), (record, outcome.sentence(), outcome.output)
+    return record
+
+
+def verdict_on(folder: Path, text: str, **options: int) -> RunVerdict:
+    """The verdict on a program."""
+    return judged(run(folder, text, **options))
+
+
+def statuses(verdict: RunVerdict) -> dict[str, str]:
+    """What became of each gradient."""
+    return {row.name: row.status for row in verdict.compared}

@@ -1,0 +1,113 @@
+"""Which scalar is the loss: for each decision a program that is judged falsely without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
+
+RIGHT = dict.fromkeys(("U", "W", "V", "b", "c"), "right")
+
+
+def test_of_several_scalars_the_one_that_the_updates_agree_with(tmp_path: Path) -> None:
+    """A penalty, a norm and a smoothed loss are computed too."""
+    text = changed(
+        TAGGER,
+        (
+            "    grads = backward(",
+            "    penalty_loss = loss + 0.1 * (W ** 2).sum()\n    cost = np.abs(ps[-1]).sum()\n    grads = backward(",
+        ),
+        ("    print(step, loss)", "    smooth_loss = 0.999 * 40.0 + loss * 0.001\n    print(step, loss, smooth_loss)"),
+    )
+    verdict = verdict_on(tmp_path, text)
+    assert verdict.verdict == "right"
+    assert verdict.loss is not None and verdict.loss.name == "loss"
+
+
+def test_a_name_decides_between_losses_that_differ_by_a_factor(tmp_path: Path) -> None:
+    text = changed(TAGGER, ("    grads = backward(", "    shown = loss / T\n    grads = backward("))
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.loss is not None and verdict.loss.name == "loss"
+    assert [round(row.match.factor, 6) for row in verdict.compared if row.match] == [-0.1] * 5
+
+
+def test_gradients_of_several_sequences_belong_to_the_sum_of_their_losses(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("    grads = backward(xs, labels, hs, ps)\n", "    first = backward(xs, labels, hs, ps)\n"),
+        (
+            "    for weight, grad",
+            "    xs, labels = rng.randn(T, D), rng.randint(0, K, T)\n    hs, ps, loss = forward(xs, labels)\n"
+            "    grads = [one + two for one, two in zip(first, backward(xs, labels, hs, ps))]\n    for weight, grad",
+        ),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.verdict == "right"
+    assert statuses(verdict) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("the cross-entropy", []),
+        (
+            "half the squared error",
+            [
+                ("e = np.exp(V @ hs[-1] + c)\n        ps.append(e / e.sum())", "ps.append(V @ hs[-1] + c)"),
+                ("dy[labels[t]] -= 1", "dy = dy - np.eye(K)[labels[t]]"),
+            ],
+        ),
+        (
+            "the binary cross-entropy",
+            [
+                (
+                    "e = np.exp(V @ hs[-1] + c)\n        ps.append(e / e.sum())",
+                    "ps.append(1 / (1 + np.exp(-(V @ hs[-1] + c))))",
+                ),
+                ("dy[labels[t]] -= 1", "dy = dy - np.eye(K)[labels[t]]"),
+            ],
+        ),
+    ],
+)
+def test_a_loss_that_is_not_computed_is_one_of_three(tmp_path: Path, name: str, changes: list[tuple[str, str]]) -> None:
+    text = changed(TAGGER, ("        loss -= np.log(ps[-1][label])\n", ""), *changes)
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.verdict == "right"
+    assert verdict.loss is not None and verdict.loss.assumed.startswith(name)
+
+
+def test_without_an_update_what_is_returned_is_compared(tmp_path: Path) -> None:
+    text = TAGGER.split("for step in")[0] + (
+        "xs, labels = rng.randn(T, D), [0, 1, 2, 1, 0]\nhs, ps, loss = forward(xs, labels)\ndU, dW, dV, db, dc = backward(xs, labels, hs, ps)\n"
+    )
+    assert statuses(verdict_on(tmp_path, text)) == RIGHT
+    wrong = verdict_on(tmp_path, changed(text, ("dh = V.T @ dy + later", "dh = V.T @ dy")))
+    assert statuses(wrong) == {**RIGHT, "U": "wrong", "W": "wrong", "b": "wrong"}
+
+
+def test_a_state_is_not_called_wrong_for_the_name_of_a_steps_gradient(tmp_path: Path) -> None:
+    """`dh` is dL/dh of a step, not of the first state that is called h."""
+    text = TAGGER.split("for step in")[0] + (
+        "h = rng.randn(H) * 0.1\nxs, labels = rng.randn(T, D), [0, 1, 2, 1, 0]\nhs, ps, loss = forward(xs, labels)\n"
+        "dU, dW, dV, db, dc = backward(xs, labels, hs, ps)\n"
+    )
+    text = changed(text, ("hs, ps, loss = [np.zeros(H)], [], 0.0", "hs, ps, loss = [h], [], 0.0"))
+    verdict = verdict_on(tmp_path, text)
+    assert verdict.verdict == "right"
+
+
+def test_a_loss_by_upstream_and_output(tmp_path: Path) -> None:
+    text = TAGGER.split("for step in")[0] + (
+        "xs, labels = rng.randn(T, D), [0, 1, 2, 1, 0]\nhs, ps, _ = forward(xs, labels)\nout = np.array(hs[1:])\n"
+        "upstream = rng.randn(*out.shape)\nloss = np.sum(out * upstream)\n"
+        "dW, later = np.zeros_like(W), np.zeros(H)\nfor t in reversed(range(T)):\n    dz = (upstream[t] + later) * (1 - hs[t + 1] ** 2)\n"
+        "    dW += np.outer(dz, hs[t])\n    later = W.T @ dz\n"
+    )
+    assert statuses(verdict_on(tmp_path, text))["W"] == "right"
+
+
+def test_without_any_loss_nothing_is_said_about_the_code(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, "import numpy as np\nW = np.ones((2, 2))\nprint(W @ W)\n")
+    assert verdict.verdict == "undecided" and not verdict.compared

@@ -1,0 +1,192 @@
+"""The recording of a run: what moves numbers keeps them known, arithmetic is written down, and the program does what it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.reading import Record, RecordedEvent, read
+from engine.errors import InputError
+from tests.engine.doctor.lineage.programs import TAGGER, run
+
+LOSSES = [
+    "W.T[1:].sum() * 2",
+    "(W[[0, 2, 0]] * np.arange(9.0).reshape(3, 3)).sum()",
+    "(W[:, [1, 1]] ** 3).sum()",
+    "(np.concatenate([W, W * W]) * 0.5).sum()",
+    "(np.stack([W[0], W[1]], axis=1) @ np.ones(2)).sum()",
+    "np.where(W > 0, W ** 2, 3 * W).sum()",
+    "np.maximum(W, 0.12).sum()",
+    "W.max(axis=1).sum() + W.min()",
+    "(np.tile(W[0], (2, 1)) ** 2).sum()",
+    "(np.repeat(W, 2, axis=0) ** 2).sum()",
+    "np.einsum('ij,kj->ik', W, W).sum()",
+    "np.tensordot(W, W, axes=([0], [1])).sum()",
+    "np.outer(W[0], W[1]).sum() + np.dot(W[0], W[2])",
+    "np.linalg.norm(W) + np.var(W) + W.std()",
+    "np.log(np.sum(np.exp(W - W.max(axis=1, keepdims=True)), axis=1)).sum()",
+    "np.cumsum(W, axis=0)[2].sum() + np.prod(W[0])",
+    "np.array([W[0, 0] * 2, W[1, 1], 1.0]).dot(np.array([W[2, 2], 3.0, W[0, 1]]))",
+    "math.exp(W[0, 1]) * float(W[2, 0]) + sum([float(v) for v in W[1]])",
+    "np.clip(W, -0.3, 0.3).sum() + np.abs(W).mean()",
+    "(np.pad(W, 1) ** 2)[1:3].sum()",
+    "filled(W)",
+    "scattered(W)",
+    "overwritten(W)",
+    "W.tolist()[0][1] ** 2 + W.ravel()[4].item() * W.flatten()[2]",
+    "np.hstack((W, W.T)).reshape(-1)[::2].sum() * W.trace()",
+    "np.swapaxes(W[:, :, None], 0, 1)[1].sum() + np.expand_dims(W, 0).squeeze(0)[0, 2]",
+]
+BODY = """
+def filled(W):
+    h = np.zeros((4, 3))
+    for t in range(3):
+        h[t + 1] = np.tanh(W @ h[t] + W[t])
+    h[1] *= 2
+    return (h ** 2).sum()
+
+def scattered(W):
+    out = np.zeros((2, 3))
+    np.add.at(out, [0, 1, 0], W * W)
+    return (out * out).sum()
+
+def overwritten(W):
+    buffer = W * 2
+    kept = buffer[0] * W[1]
+    buffer[0] = W[2] * W[2]
+    buffer -= W
+    return kept.sum() + (buffer ** 2).sum()
+"""
+START = "import math\nimport numpy as np\nW = np.array([[0.3, -0.2, 0.5], [0.7, 0.15, -0.4], [-0.6, 0.8, 0.2]])\n"
+
+
+def value(of: str, w: Any) -> float:
+    import math
+
+    space: dict[str, Any] = {"np": np, "math": math, "W": w}
+    exec(BODY, space)
+    return float(eval(of, space))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    text = START + BODY + "".join(f"loss_{k} = {text}\n" for k, text in enumerate(LOSSES))
+    record = run(tmp_path_factory.mktemp("losses"), text)
+    assert record.outcome["ended"] == "end", record.outcome
+    return record
+
+
+def event(record: Record, name: str) -> RecordedEvent:
+    return next(e for e in record.events if e.name == name)
+
+
+@pytest.mark.parametrize("k", range(len(LOSSES)), ids=LOSSES)
+def test_the_derivative_of_what_ran_is_the_derivative_of_the_function(recorded: Record, k: int) -> None:
+    loss = event(recorded, f"loss_{k}").value
+    ids = event(recorded, "W").value.ids()
+    w = recorded.pool[ids]
+    adjoint = carried_back(recorded, [(loss, np.ones(loss.shape))])[ids]
+    assert recorded.pool[loss.first] == pytest.approx(value(LOSSES[k], w), rel=1e-12)
+    direction = np.random.default_rng(k).normal(size=w.shape)
+    slope = (value(LOSSES[k], w + 1e-6 * direction) - value(LOSSES[k], w - 1e-6 * direction)) / 2e-6
+    assert (adjoint * direction).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+def test_a_traced_array_passes_for_a_plain_one(tmp_path: Path) -> None:
+    """The program asserts; an exception would be its outcome."""
+    record = run(tmp_path, PASSES)
+    assert record.outcome["ended"] == "end", record.outcome
+
+
+PASSES = """
+import copy, json, pickle, random, math
+import numpy as np
+
+x = np.array([[1.5, 2.0], [3.0, 4.0]])
+single = x.astype(np.float32) * np.float32(2)
+assert single.dtype == np.float32 and (single @ single).dtype == np.float32 and isinstance(single[0, 0], np.float32)
+assert isinstance(x, np.ndarray) and isinstance(x[0, 0], float) and isinstance(x[0, 0], np.float64)
+assert "%.2f" % x[0, 0] == "1.50" == f"{x[0, 0]:.2f}" == "{:.2f}".format(x.sum() - 9)
+assert str(x) == "[[1.5 2. ]\\n [3.  4. ]]" and repr(x[0]) == "array([1.5, 2. ])" and f"{x[0]}" == "[1.5 2. ]"
+assert round(float(x[0, 0])) == 2 and round(x.mean(), 1) == 2.6 and int(x[1, 0]) == 3
+assert json.dumps({"a": float(x[0, 0]), "b": x.tolist(), "c": x[0, 1].item()}) == '{"a": 1.5, "b": [[1.5, 2.0], [3.0, 4.0]], "c": 2.0}'
+assert type(pickle.loads(pickle.dumps(x))) is np.ndarray and (copy.deepcopy(x) == x).all()
+assert pickle.loads(pickle.dumps(x[0, 0])) == 1.5 and copy.copy(x[0, 0]) == 1.5
+assert x.argmax() == 3 and x.argmax(axis=0).tolist() == [1, 1] and (x > 2).sum() == 2 and (x[x > 2]).tolist() == [3.0, 4.0]
+assert np.random.RandomState(0).choice(2, p=np.array([0.25, 0.75]) * x[0, 1] / 2.0) in (0, 1)
+assert list(map(type, np.unravel_index(x.argmin(), x.shape)))[0] in (np.int64, np.int32)
+assert np.allclose(x, x + 1e-12) and np.array_equal(x, x.copy()) and not np.isnan(x).any()
+assert max(x[0]) == 2.0 and sorted(x.ravel(), reverse=True)[0] == 4.0 and sum(x[0]) == 3.5
+out = np.empty((2, 2))
+assert np.multiply(x, 2, out=out) is out and out[1, 1] == 8.0
+total = 0.0
+for row in x:
+    for entry in row:
+        total += entry * entry
+assert total == 31.25 and isinstance(total, float)
+y = x
+y += 1
+assert x[0, 0] == 2.5
+assert x.T.flags.f_contiguous and x.ravel().base is not None and x.size == 4 and len(x) == 2
+assert bool(x[0, 0]) and (x[0, 0] or 3) == 2.5 and -x[0, 0] == -2.5 and x[0, 0] ** 2 == 6.25 and 2 ** x[0, 1] == 8.0
+assert hash(x[0, 0]) == hash(2.5) and {x[0, 0]: 1}[2.5] == 1
+assert np.float64(x[0, 0]) == 2.5 and np.asarray(x) is x and np.array(x) is not x
+a, b = np.split(x, 2)
+assert a.shape == (1, 2) and math.tanh(x[0, 0]) == math.tanh(2.5) and math.log(x[0, 1], 10) == math.log(3.0, 10)
+w = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(2)]
+assert all(isinstance(v, float) for row in w for v in row) and np.array(w).shape == (2, 3)
+assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (5,) and np.insert(x[0], 1, 9.0)[1] == 9.0
+np.random.shuffle(x)
+assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
+"""
+
+
+def test_the_program_runs_as_it_did_with_the_same_random_numbers_twice(tmp_path: Path) -> None:
+    one, two = run(tmp_path, TAGGER, rounds=1), run(tmp_path, TAGGER, rounds=1)
+    assert one.outcome["ended"] == "update" == two.outcome["ended"]
+    assert np.array_equal(one.pool, two.pool)
+
+
+def test_what_loses_its_lineage_is_said_with_its_line(tmp_path: Path) -> None:
+    record = run(tmp_path, "import numpy as np\nA = np.eye(3) * 2.0\n\nB = np.linalg.inv(A)\n")
+    assert [(what, record.lines[line].number) for what, line, _ in record.lost] == [("inv", 4)]
+
+
+def test_an_exception_is_told_with_the_programs_own_line(tmp_path: Path) -> None:
+    record = run(tmp_path, "import numpy as np\nx = np.ones(3)\ny = x + np.ones(4)\n")
+    assert (record.outcome["ended"], record.outcome["kind"], record.outcome["line"]) == ("error", "ValueError", 3)
+
+
+def test_a_helper_module_is_recorded_and_a_users_engine_is_his(tmp_path: Path) -> None:
+    (tmp_path / "engine.py").write_text("import numpy as np\n\ndef twice(x):\n    y = x * 2.0\n    return y\n")
+    record = run(tmp_path, "import numpy as np\nimport engine\nz = engine.twice(np.ones(3))\n")
+    assert record.outcome["ended"] == "end"
+    assert any(e.name == "y" and Path(e.site.file).name == "engine.py" for e in record.events)
+
+
+@pytest.mark.parametrize("name", ["pool", "ops", "refs", "record.json"])
+def test_a_damaged_record_is_one_sentence(tmp_path: Path, name: str) -> None:
+    files = {
+        "pool": np.zeros(3),
+        "ops": np.zeros(0, np.int32),
+        "refs": np.ones(1, np.int32),
+        "events": np.zeros(0, np.int32),
+    }
+    for file, numbers in {**files, "leaves": np.zeros(0, np.int32)}.items():
+        numbers.tofile(tmp_path / file)
+    text = '{"version": 1, "numbers": 3, "lines": [["", 0]], "sites": [], "lost": [], "names": [], "rounds": [], "outcome": {}}'
+    (tmp_path / "record.json").write_text(text)
+    read(tmp_path)
+    damage = {
+        "pool": b"",
+        "ops": np.array([30, 0, 1, 1, 99], np.int32).tobytes(),
+        "refs": np.array([7], np.int32).tobytes(),
+        "record.json": b"{",
+    }
+    (tmp_path / name).write_bytes(damage[name])
+    with pytest.raises(InputError, match="damaged"):
+        read(tmp_path)

@@ -1,0 +1,115 @@
+"""What is called right, wrong, and neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
+
+ADAM = (
+    "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n",
+    "    for weight, grad, m, v in zip((U, W, V, b, c), grads, first, second):\n"
+    "        m[...] = 0.9 * m + 0.1 * grad\n        v[...] = 0.999 * v + 0.001 * grad ** 2\n"
+    "        weight -= 0.01 * (m / 0.1) / (np.sqrt(v / 0.001) + 1e-8)\n",
+)
+STATES = (
+    "for step in range(30):",
+    "first = [np.zeros_like(m) for m in (U, W, V, b, c)]\nsecond = [np.zeros_like(m) for m in (U, W, V, b, c)]\n"
+    "for step in range(30):",
+)
+CLIP = ("    for weight, grad in", "    grads = [np.clip(g, -0.5, 0.5) for g in grads]\n    for weight, grad in")
+
+
+@pytest.mark.parametrize(
+    ("changes", "convention"),
+    [
+        ([], ""),
+        ([ADAM, STATES], ""),
+        ([CLIP], "clipped"),
+        ([("weight -= 0.1 * grad", "weight -= 0.1 * (grad + 0.01 * weight)")], "penalty"),
+        (
+            [
+                (
+                    "return dU, dW, dV, db, dc",
+                    "norm = np.sqrt(sum((g ** 2).sum() for g in (dU, dW, dV, db, dc)))\n"
+                    "    return [g / max(1.0, norm) for g in (dU, dW, dV, db, dc)]",
+                )
+            ],
+            "",
+        ),
+        (
+            [
+                (
+                    "U, W, V = rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(K, H) * 0.5",
+                    "U, W, V = [(rng.randn(*s) * 0.5).astype(np.float32) for s in ((H, D), (H, H), (K, H))]",
+                )
+            ],
+            "",
+        ),
+    ],
+    ids=["plain", "adam", "clip", "penalty", "norm", "float32"],
+)
+def test_right_programs(tmp_path: Path, changes: list[tuple[str, str]], convention: str) -> None:
+    verdict = verdict_on(tmp_path, changed(TAGGER, *changes), rounds=1)
+    assert verdict.verdict == "right", [(r.name, r.status, r.reason) for r in verdict.compared]
+    assert len(verdict.compared) == 5
+    assert convention in " ".join(verdict.conventions)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (("later = W.T @ dz", "later = W @ dz"), "UWb"),
+        (("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, hs[t + 1])"), "W"),
+        (("db += dz", "db += dz / T"), "b"),
+        (("return dU, dW, dV, db, dc", "return dU, dW / T, dV, db, dc"), "W"),
+        (("return dU, dW, dV, db, dc", "return dU, dW, dV, 0 * db, dc"), "b"),
+        (("return dU, dW, dV, db, dc", "return dU, dW, dV * (np.arange(H) > 0), db, dc"), "V"),
+    ],
+)
+def test_wrong_programs(tmp_path: Path, change: tuple[str, str], wrong: str) -> None:
+    verdict = verdict_on(tmp_path, changed(TAGGER, change), rounds=1)
+    assert verdict.verdict == "wrong"
+    assert {name for name, status in statuses(verdict).items() if status in ("wrong", "zero")} == set(wrong)
+
+
+def test_gradients_that_are_never_reset_are_wrong_in_the_second_round(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("    dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))\n", ""),
+        ("def forward", "dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))\n\n\ndef forward"),
+        ("        dc += dy", "        dc[...] += dy"),
+        ("dV += ", "dV[...] += "),
+        ("dU += ", "dU[...] += "),
+        ("dW += ", "dW[...] += "),
+        ("db += dz", "db[...] += dz"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=2)
+    assert (verdict.verdict, verdict.round) == ("wrong", 1)
+
+
+def test_an_update_that_adds_the_gradient_lets_the_loss_grow(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, changed(TAGGER, ("weight -= 0.1", "weight += 0.1")), rounds=1)
+    assert verdict.verdict == "wrong" and set(statuses(verdict).values()) == {"right"}
+    assert "adds" in " ".join(verdict.conventions)
+
+
+def test_zeros_are_not_compared_with_zeros(tmp_path: Path) -> None:
+    """After one step from a zero state nothing is known of W."""
+    verdict = verdict_on(tmp_path, changed(TAGGER, ("K, T = 3, 4, 3, 5", "K, T = 3, 4, 3, 1")), rounds=2)
+    assert verdict.verdict == "undecided"
+    assert statuses(verdict)["W"] == "not compared"
+
+
+def test_what_was_zero_in_one_round_is_compared_in_another(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        (
+            "for step in range(30):\n    xs, labels = rng.randn(T, D), rng.randint(0, K, T)",
+            "for step in range(30):\n    T = 1 + step % 3\n    xs, labels = rng.randn(T, D), rng.randint(0, K, T)",
+        ),
+    )
+    assert verdict_on(tmp_path, text).verdict == "right"
+    assert verdict_on(tmp_path, changed(text, ("later = W.T @ dz", "later = W @ dz"))).verdict == "wrong"
