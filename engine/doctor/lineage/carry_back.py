@@ -17,7 +17,8 @@ Visit = Callable[[int, int, Floats, Floats], None]
 def carried_back(record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], visit: Visit | None = None) -> Floats:
     """dL/d(number) for every number of the record, 0 where the loss does not depend on it.
 
-    `seeds` are arrays and dL/d(each): a loss is seeded with 1. Numbers that were made later than all seeds are not touched.
+    `seeds` are arrays and dL/d(each): a loss is seeded with 1. Numbers that were made later than all seeds are not
+    touched.
     """
     adjoint = np.zeros(len(record.pool))
     last = 0
@@ -94,5 +95,22 @@ def reached(record: Record, targets: RecordedArray) -> NDArray[np.bool_]:
         operation = record.operations[k]
         if marked[operation.start : operation.stop].any():
             for reference in operation.operands:
-                marked[reference.ids()] = True
+                mark(marked, reference)
     return marked
+
+
+def mark(marked: NDArray[np.bool_], reference: RecordedArray) -> None:
+    """Marks the numbers of an array."""
+    if reference.kept is not None:
+        marked[reference.kept] = True
+    else:
+        np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides)[...] = True
+
+
+def touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
+    """Whether any number of an array is marked."""
+    if not reference.size:
+        return False
+    if reference.kept is not None:
+        return bool(marked[reference.kept].any())
+    return bool(np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides).any())

@@ -1,8 +1,8 @@
 """The derivative of every operation that is recorded, as a textbook has it: a row an operation.
 
-Each row gives, for each operand, its share of dL: g is dL/d(result), r the result, x (and y) the operands. Elementwise rows give
-the share in the result's shape; it is summed to the operand's afterwards. Operations on whole arrays have functions of their own
-below.
+Each row gives, for each operand, its share of dL: g is dL/d(result), r the result, x (and y) the operands. Elementwise
+rows give the share in the result's shape; it is summed to the operand's afterwards. Operations on whole arrays have
+functions of their own below.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Small edits of a statement: what people mistake for one another. Each has a kind, which is the mistake's name.
 
-An edit is text: the statement with one thing changed. `value` is the changed expression, where the edit is one of an expression that is
-assigned, added, returned or handed on; `same` are two texts that must have the same shape for the edit to make sense.
+An edit is text: the statement with one thing changed. `value` is the changed expression, where the edit is one of an
+expression that is assigned, added, returned or handed on; `same` are two texts that must have the same shape for the
+edit to make sense.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Slot:
 
 
 def replaced_in(tree: Any, path: Sequence[str | int], made: ast.expr) -> Any:
-    """A copy of a tree (or of a list of trees) with what lies at the end of `path` replaced; what lies beside it is shared."""
+    """A copy of a tree (or of a list of trees) with what lies at the end of `path` replaced; what lies beside it is
+    shared."""
     if not path:
         return made
     step, rest = path[0], path[1:]
@@ -89,7 +91,8 @@ class StatementEdit:
 
 
 def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = False) -> Iterator[StatementEdit]:
-    """The edits of one statement's expressions, or (`missing`) those that add a term. `around` are the atoms of its function."""
+    """The edits of one statement's expressions, or (`missing`) those that add a term. `around` are the atoms of its
+    function."""
     for slot in _slots(statement):
         expression = slot.get()
         old = text_of(expression)
@@ -198,6 +201,9 @@ def _parsed(text: str) -> ast.expr:
 def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
+        inner = text_of(node)
+        for other in around[:24]:
+            yield "variable", _parsed(other), (inner, other)
     if isinstance(node, ast.Call):
         yield from _of_call(node)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

@@ -1,8 +1,8 @@
 """The gradient that an update used, compared with dL/d(what it stepped).
 
-The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made of:
-between it and the step there may only be what optimizers do, which works place by place, on numbers, on the array that is stepped
-and on states that start equal.
+The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made
+of: between it and the step there may only be what optimizers do, which works place by place, on numbers, on the array
+that is stepped and on states that start equal.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ DEEPEST = 40
 
 @dataclass(eq=False)
 class Walk:
-    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that
-    explain nothing."""
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations
+    that explain nothing."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
@@ -72,7 +72,8 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
 
 
 def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
-    """A leaf: a state that starts equal everywhere, as an optimizer's do, says nothing; data do not belong into a gradient."""
+    """A leaf: a state that starts equal everywhere, as an optimizer's do, says nothing; data do not belong into a
+    gradient."""
     values = record.pool[ids]
     if (len(ids) > 1 and float(values.min()) != float(values.max())) or (target.forward[ids].any() and len(ids) > 1):
         walk.foreign.append(int(ids[0]))
@@ -110,7 +111,8 @@ def _operation(
 
 
 def bare(record: Record, ids: Ids, line: int) -> Ids:
-    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
+    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has
+    it."""
     for _ in range(8):
         makers = record.makers(ids)
         if makers.min() != makers.max() or makers[0] < 0:

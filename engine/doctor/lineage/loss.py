@@ -1,10 +1,10 @@
 """Which scalar is the loss: the decisions, in one place, in the order in which they are tried.
 
-1. Only a single number that was computed from what is stepped, and from none of the stepped versions, can be it.
-2. Of the values that one line gave, the last one counts (a loss is added up), or all of them together (gradients gathered over several
-   sequences).
-3. Of several, the one with which most updates agree; then the one that is called as losses are; then the one computed last.
-4. Where none was computed, or none agrees: outputs and targets are compared as squared error, cross-entropy or binary cross-entropy.
+1. Only a single number that was computed from what is stepped, and from none of the stepped versions, can be it. 2. Of
+the values that one line gave, the last one counts (a loss is added up), or all of them together (gradients gathered
+over several sequences). 3. Of several, the one with which most updates agree; then the one that is called as losses
+are; then the one computed last. 4. Where none was computed, or none agrees: outputs and targets are compared as squared
+error, cross-entropy or binary cross-entropy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.updates import Step
 
@@ -25,45 +26,23 @@ NAMED = re.compile(
 )
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
 MOST = 16
-_Formula = Callable[[Floats, Floats], Floats]
 
-
-def _squared(p: Floats, y: Floats) -> Floats:
-    return 0.5 * (p - y) ** 2
-
-
-def _squared_slope(p: Floats, y: Floats) -> Floats:
-    return p - y
-
-
-def _entropy(p: Floats, y: Floats) -> Floats:
-    return -y * np.log(p)
-
-
-def _entropy_slope(p: Floats, y: Floats) -> Floats:
-    return -y / p
-
-
-def _binary(p: Floats, y: Floats) -> Floats:
-    return -y * np.log(p) - (1 - y) * np.log(1 - p)
-
-
-def _binary_slope(p: Floats, y: Floats) -> Floats:
-    return (p - y) / (p * (1 - p))
-
-
-ASSUMED: dict[str, tuple[_Formula, _Formula]] = {
-    "half the squared error": (_squared_slope, _squared),
-    "the cross-entropy": (_entropy_slope, _entropy),
-    "the binary cross-entropy": (_binary_slope, _binary),
+Of = Callable[[Floats, Floats], Floats]
+KNOWN: dict[str, tuple[Of, Of]] = {
+    "half the squared error": (lambda p, y: p - y, lambda p, y: 0.5 * (p - y) ** 2),
+    "the cross-entropy": (lambda p, y: -y / p, lambda p, y: -y * np.log(p)),
+    "the binary cross-entropy": (
+        lambda p, y: (p - y) / (p * (1 - p)),
+        lambda p, y: -y * np.log(p) - (1 - y) * np.log(1 - p),
+    ),
 }
-"""Losses of outputs p and targets y that a program may leave uncomputed: dL/dp, and the loss itself."""
+"""The losses that are taken for one that is not computed: dL/d(output) and L, of outputs p and targets y."""
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenLoss:
-    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the program
-    computes none."""
+    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the
+    program computes none."""
 
     name: str
     line: int
@@ -115,21 +94,22 @@ def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[Chos
     line = record.lines[record.operations[pairs[0][2]].line].number
     made: list[ChosenLoss] = []
     with np.errstate(all="ignore"):
-        for name, (seed, value) in ASSUMED.items():
+        for name, (seed, value) in KNOWN.items():
             seeds = tuple((ids, seed(record.pool[ids.ids()], target)) for ids, target, _ in pairs)
-            if all(np.isfinite(s).all() for _, s in seeds):
-                total = float(sum(value(record.pool[ids.ids()], target).sum() for ids, target, _ in pairs))
+            if all(bool(np.isfinite(one).all()) for _, one in seeds):
+                total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
                 made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
     return made
 
 
 def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[RecordedArray, Floats, int]]:
-    """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1 taken off one entry."""
+    """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1
+    taken off one entry."""
     pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
     for k, operation in enumerate(record.operations):
         if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
             continue
-        moving = [bool(r.size) and bool(depends[r.ids()].any()) for r in operation.operands]
+        moving = [touched(depends, r) for r in operation.operands]
         if moving[0] == moving[1]:
             continue
         out, target = operation.operands if moving[0] else operation.operands[::-1]
@@ -155,7 +135,7 @@ def _one_taken_off(
         operation = record.operations[int(maker)]
         if operation.size <= 1:
             continue
-        _whole, target, _ = pairs.setdefault(operation.start, (operation.result, np.zeros(operation.shape), k))
+        _, target, _ = pairs.setdefault(operation.start, (operation.result, np.zeros(operation.shape), k))
         places = given.ids().ravel()[makers == maker] - operation.start
         target.reshape(-1)[places] = 1.0
 
@@ -191,15 +171,6 @@ def depending(record: Record, sources: Iterable[NDArray[np.int32]]) -> NDArray[n
     for ids in sources:
         marked[ids] = True
     for operation in record.operations:
-        if any(_touched(marked, r) for r in operation.operands):
+        if any(touched(marked, r) for r in operation.operands):
             marked[operation.start : operation.stop] = True
     return marked
-
-
-def _touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
-    if not reference.size:
-        return False
-    if reference.kept is not None:
-        return bool(marked[reference.kept].any())
-    view = np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides)
-    return bool(view.any())

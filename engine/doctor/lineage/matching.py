@@ -14,7 +14,8 @@ DOUBLE, SINGLE = 1e-6, 3e-4
 
 @dataclass(frozen=True)
 class Agreement:
-    """How an array compares with the right one: `factor` times it, `cosine` of the angle, `error` relative to the largest entry."""
+    """How an array compares with the right one: `factor` times it, `cosine` of the angle, `error` relative to the
+    largest entry."""
 
     factor: float
     cosine: float

@@ -1,12 +1,13 @@
 """The wrong line and its correction: small edits of the lines that a wrong gradient was made by.
 
-An edit is tried where its line runs, in a second identical run; what survives is put into the program and run, and is the
-correction when all gradients are right then. Its kind is the mistake's name.
+An edit is tried where its line runs, in a second identical run; what survives is put into the program and run, and is
+the correction when all gradients are right then. Its kind is the mistake's name.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.doctor.lineage import edits
+from engine.doctor.lineage import edits, naming
 from engine.doctor.lineage.atoms import atoms_in, text_of
-from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.carry_back import reached, touched
 from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, compared, tolerance
 from engine.doctor.lineage.reading import Floats, Record, UserLine
@@ -53,6 +54,7 @@ class EditPlace:
     holes: list[tuple[Slot, str, str]] = field(default_factory=list["tuple[Slot, str, str]"])
     given: bool = False
     mistaken: bool = False
+    moves: bool = False
 
 
 def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
@@ -60,15 +62,21 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     part = verdict.record
     if part is None or verdict.loss is None:
         return []
-    lines = slice_lines(part, verdict)
     name = runs.name
-    own = sorted({line.number for line in lines if Path(line.file).name == name})
+    known = [Blamed(name, part.lines[n].number, id, "") for id, n in naming.without_edit(verdict)]
+    if known:
+        kept = [b for b in known if b.id == "gradients-not-reset"]
+        return list(dict.fromkeys(kept or known))
+    made, moved = slice_lines(part, verdict)
+    own = sorted({line.number for line in [*made, *moved] if Path(line.file).name == name})
+    moving = {line.number for line in moved}
     tree = ast.parse(runs.program.text)
     places = [p for p in _places(tree) if any(p.statement.lineno <= n <= (p.statement.end_lineno or 0) for n in own)]
     given, mistaken = _given_lines(part, verdict, name), _mistaken(verdict)
     for place in places:
         _count(record, part, place, name)
         place.given = place.statement.lineno in given
+        place.moves = place.statement.lineno in moving
         place.mistaken = place.statement.lineno in mistaken
     places = [p for p in places if p.total > p.before]
     with Trials(runs) as trials:
@@ -77,7 +85,8 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
 
 
 def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]:
-    """One edit of a line that fails, then `+=`, then a missing term, then another order, then edits of lines that do not fail."""
+    """One edit of a line that fails, then `+=`, then a missing term, then another order, then edits of lines that do
+    not fail."""
     name, part = trial.runs.name, trial.verdict.record
     assert part is not None
     table = _table(trial.verdict)
@@ -89,21 +98,41 @@ def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]
         if answers is None:
             break
         suspects, others = _survivors(places, answers)
-        found = _settled(trial, suspects)
+        found = _settled(trial, [s for s in suspects if not s[0][0]])
         if found is None and not missing:
-            later = others
             found = _settled(trial, _accumulations(places))
         if found is not None:
             return [found]
+        later += [s for s in suspects if s[0][0]] + others[:12]
         failing = _failing(places, answers)
         first = first or failing[:3]
-        places = failing[:4]
-    found = rearranged(trial, first) or _settled(trial, later, 12)
+        places = [*failing[:4], *_beside(places, failing)]
+    found = _settled(trial, sorted(later, key=lambda s: s[0])) or rearranged(trial, first)
     if found is not None:
         return [found]
-    return [Blamed(name, p.statement.lineno, "", text_of(p.statement)) for p in first] or unstored(
-        part, trial.verdict, name
-    )
+    left = [Blamed(name, p.statement.lineno, "", text_of(p.statement)) for p in first]
+    return left or unstored(part, trial.verdict, name) or _makers(part, trial.verdict, name)
+
+
+def _beside(places: list[EditPlace], failing: list[EditPlace]) -> list[EditPlace]:
+    """What stands beside the first line that fails: a share of what it should be looks right."""
+    if not failing:
+        return []
+    body = failing[0].body
+    at = body.index(failing[0].statement)
+    near = [p for p in places if p.body is body and p not in failing[:4] and not p.given]
+    return [p for p in near if abs(body.index(p.statement) - at) <= 4]
+
+
+def _makers(record: Record, verdict: RunVerdict, name: str) -> list[Blamed]:
+    """The lines that made the wrong gradients last."""
+    made: list[Blamed] = []
+    for row in verdict.compared:
+        k = record.maker(int(row.gradient[-1])) if row.status == "wrong" else -1
+        line = record.lines[record.operations[k].line] if k >= 0 else None
+        if line is not None and Path(line.file).name == name:
+            made.append(Blamed(name, line.number, "", ""))
+    return list(dict.fromkeys(made))[:3]
 
 
 Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]
@@ -126,11 +155,13 @@ class Trial:
         self.left -= 1
         if not makes_right(self, replaced(self.runs.program.text, statement, made)):
             return None
-        return Blamed(self.runs.name, statement.lineno, kind, text_of(statement), made, True)
+        old = text_of(statement)
+        return Blamed(self.runs.name, statement.lineno, naming.name_of(kind, old, made), old, made, True)
 
 
 def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
-    """Edits that no single value shows: statements that are missing at the end of a block, deleted, or in another order."""
+    """Edits that no single value shows: statements that are missing at the end of a block, deleted, or in another
+    order."""
     trial.left = TRIALS
     for place in places[:2]:
         body = place.body
@@ -193,7 +224,7 @@ def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
     for operation in record.operations:
         if forward[operation.start : operation.stop].any():
             continue
-        moved = operation.name == "subtract" or any(back[r.ids()].any() for r in operation.operands)
+        moved = operation.name == "subtract" or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
         lines[operation.line] = lines.get(operation.line, False) or moved
     return {
@@ -201,8 +232,9 @@ def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
     }
 
 
-def slice_lines(record: Record, verdict: RunVerdict) -> list[UserLine]:
-    """The lines that made the wrong gradients, from the update back to forward values."""
+def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], list[UserLine]]:
+    """The lines that made the wrong gradients, from the update back to forward values, and those that only handed
+    values on."""
     assert verdict.loss is not None
     forward = np.zeros(len(record.pool), bool)
     for reference, _ in verdict.loss.seeds:
@@ -219,7 +251,9 @@ def slice_lines(record: Record, verdict: RunVerdict) -> list[UserLine]:
             lines[operation.line] = None
             for reference in operation.operands:
                 marked[reference.ids()] = True
-    return [record.lines[n] for n in lines if n > 0]
+    made = [record.lines[n] for n in lines if n > 0]
+    seen = [e.site for e in record.events if e.value.size and marked[e.value.first] and not forward[e.value.first]]
+    return made, [one for one in dict.fromkeys(UserLine(s.file, s.line) for s in seen) if one not in made]
 
 
 def _places(tree: ast.Module) -> Iterator[EditPlace]:
@@ -336,23 +370,30 @@ def _probed(trial: Trial, rows: list[dict[str, Any]], table: Floats) -> list[dic
 
 
 def _survivors(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[list[Survivor], list[Survivor]]:
-    """What may be the correction, the likeliest first: edits of lines that make what is not right, and those of other lines."""
+    """What may be the correction, the likeliest first: edits of lines that make what is not right, and those of other
+    lines."""
     suspects: list[Survivor] = []
     others: list[Survivor] = []
     for place, answer in zip(places, answers, strict=True):
         fails = (_fails(answer) and not place.given) or place.mistaken
-        for number, count, value in cast("list[tuple[int, int, str]]", answer["edits"]):
+        for number, count, value, late in cast("list[tuple[int, int, str, int]]", answer["edits"]):
             edit = place.tries[number] if number >= 0 else _with_term(place, -1 - number, str(value))
-            rank = (KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
+            rank = (int(late), KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
             (suspects if fails else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
 
 
 def _with_term(place: EditPlace, number: int, value: str) -> StatementEdit:
     slot = place.holes[number][0]
+    kind = "term-missing" if _grows(slot.get(), value) else "factor-missing"
     return StatementEdit(
-        place.statement.lineno, "term-missing", text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot
+        place.statement.lineno, kind, text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot
     )
+
+
+def _grows(old: ast.expr, value: str) -> bool:
+    """Whether a term was added, rather than a factor."""
+    return value.count(" + ") + value.count(" - ") > text_of(old).count(" + ") + text_of(old).count(" - ")
 
 
 def _accumulations(places: list[EditPlace]) -> list[Survivor]:
@@ -366,14 +407,36 @@ def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) ->
     trial.left = most
     for _, place, edit in survivors[:most]:
         if (found := trial.blames(place.statement, edit.kind, edit.statement)) is not None:
-            return found
+            return _at_its_source(trial, place, edit) or found
+    return None
+
+
+def _at_its_source(trial: Trial, place: EditPlace, edit: StatementEdit) -> Blamed | None:
+    """A term that is missing from a variable may as well be missing where the variable was made: that line is to
+    blame."""
+    at = place.body.index(place.statement)
+    if edit.kind != "term-missing":
+        return None
+    for source in reversed(place.body[:at]):
+        if (
+            not isinstance(source, ast.Assign)
+            or len(source.targets) != 1
+            or not isinstance(source.targets[0], ast.Name)
+        ):
+            continue
+        name = source.targets[0].id
+        found = re.search(rf"\({name} ([-+]) ([^()]+)\)", edit.value)
+        if found:
+            trial.left = max(trial.left, 1)
+            return trial.blames(source, edit.kind, f"{name} = {text_of(source.value)} {found[1]} {found[2]}")
     return None
 
 
 def _failing(places: list[EditPlace], answers: list[dict[str, Any]]) -> list[EditPlace]:
-    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last."""
+    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come
+    last."""
     failing = [(p, a) for p, a in zip(places, answers, strict=True) if _fails(a) or p.mistaken]
-    failing = [(p, a) for p, a in failing if not p.given]
+    failing = [(p, a) for p, a in failing if not p.given and not p.moves]
     failing.sort(key=lambda pa: pa[1]["first"] % (1 << 30))
     return [p for p, _ in failing]
 
@@ -396,7 +459,7 @@ def replaced(text: str, statement: ast.stmt, made: str) -> str:
 
 def makes_right(trial: Trial, text: str) -> bool:
     """Whether the program with this text has gradients that are all right, where the verdict was wrong."""
-    verdict, seconds = trial.verdict, 5.0 + 5 * float(trial.record.outcome.get("seconds", 1.0))
+    verdict, seconds = trial.verdict, 2.0 + 5 * float(trial.record.outcome.get("seconds", 1.0))
     numbers = 2 * len(trial.record.pool) + 100_000
     record = trial.trials.recorded(text, seconds, rounds=verdict.round + 1, numbers=numbers)
     if record is None:
@@ -404,6 +467,8 @@ def makes_right(trial: Trial, text: str) -> bool:
     again = judged(record, verdict.loss)
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:
         return False
+    if set(again.conventions) - set(verdict.conventions):
+        return False  # right only by another reading
     settled = [r.name for r in again.compared if r.status == "right"]
     wanted = [r.name for r in verdict.compared if r.status != "not compared"]
     return again.verdict != "wrong" and all(settled.count(n) >= wanted.count(n) for n in wanted)

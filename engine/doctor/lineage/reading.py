@@ -1,4 +1,5 @@
-"""A record of a run, read and checked: it was written in the process of the user's program, so nothing in it is trusted."""
+"""A record of a run, read and checked: it was written in the process of the user's program, so nothing in it is
+trusted."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ MOST_AXES = 32
 
 @dataclass(frozen=True, eq=False)
 class RecordedArray:
-    """Which numbers an array was made of: a strided view of ids that follow one another (`strides`), or ids kept one by one (`kept`)."""
+    """Which numbers an array was made of: a strided view of ids that follow one another (`strides`), or ids kept one by
+    one (`kept`)."""
 
     shape: tuple[int, ...]
     base: int = 0
@@ -109,7 +111,8 @@ class RecordedSite:
 
 @dataclass(frozen=True, eq=False)
 class RecordedEvent:
-    """A value that was seen at a site. `part` counts from 1 where several were unpacked or returned; `time` is the id that came next."""
+    """A value that was seen at a site. `part` counts from 1 where several were unpacked or returned; `time` is the id
+    that came next."""
 
     site: RecordedSite
     part: int
@@ -127,9 +130,9 @@ class RecordedEvent:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start, size, line (-1
-    where they are written in the text); `rounds` when the program read a weight that was stepped where it had read it first: the
-    number that came next, and the first of the weight's own.
+    """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
+    size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
+    it had read it first: the number that came next, and the first of the weight's own.
     """
 
     pool: Floats

@@ -1,7 +1,7 @@
 """Gradients of a program that steps nothing: what is returned, stored or left in a variable.
 
-An input of the loss (weights, data, first states) has a gradient where something that was made on the way back equals dL/d(it), or is
-called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of self.W.
+An input of the loss (weights, data, first states) has a gradient where something that was made on the way back equals
+dL/d(it), or is called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of self.W.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import compared
@@ -89,7 +90,7 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
     """The last version of each named value that was made, in part, from forward values, and is none itself."""
     back = np.array(forward)
     for operation in record.operations:
-        if not forward[operation.start : operation.stop].any() and any(back[r.ids()].any() for r in operation.operands):
+        if not forward[operation.start : operation.stop].any() and any(touched(back, r) for r in operation.operands):
             back[operation.start : operation.stop] = True
     groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
     for event in record.events:
@@ -106,7 +107,8 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
 
 
 def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bool:
-    """Whether a value is the next version of one of the same name: made from it, or the same array with something written into it."""
+    """Whether a value is the next version of one of the same name: made from it, or the same array with something
+    written into it."""
     before, after = earlier.value.ids().ravel(), event.value.ids().ravel()
     if (before == after).any():
         return True
@@ -117,7 +119,8 @@ def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bo
 def _of_input(
     record: Record, ids: Ids, right: Floats, later: list[RecordedEvent], names: ArrayNames, known: RightTable
 ) -> ComparedGradient | None:
-    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any of its size may."""
+    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any
+    of its size may."""
     own = {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
     fitting = [e for e in later if e.value.size == len(ids)] if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
@@ -159,7 +162,8 @@ def _left(
     names: ArrayNames,
     taken: set[int],
 ) -> list[ComparedGradient]:
-    """What is returned and is the gradient of nothing, where exactly one input of its size has no gradient: that one's, and wrong."""
+    """What is returned and is the gradient of nothing, where exactly one input of its size has no gradient: that one's,
+    and wrong."""
     found: list[ComparedGradient] = []
     given = [
         e

@@ -1,4 +1,5 @@
-"""Every array of which it is known what it should be: dL/d(each forward value), each use's share, the running sums of shares."""
+"""Every array of which it is known what it should be: dL/d(each forward value), each use's share, the running sums of
+shares."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The updates of a run: which arrays were stepped, and by what.
 
-A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in place,
-bound to a name that it had, or read again where it was read first.
+A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in
+place, bound to a name that it had, or read again where it was read first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _NAME = re.compile(r"^[^\W\d][\w.]*(\[[^()]*\])*([.][\w.]+(\[[^()]*\])*)*$")
 class Step:
     """At operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
 
-    `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling of its first values.
+    `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling
+    of its first values.
     """
 
     levels: tuple[Ids, ...]
@@ -36,7 +37,8 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the places of the operations, `line` of the first."""
+    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the places of the operations,
+    `line` of the first."""
 
     line: int
     levels: tuple[Ids, ...]

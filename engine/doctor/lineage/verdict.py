@@ -40,7 +40,8 @@ class RunVerdict:
 
 
 def judged(record: Record, same_as: ChosenLoss | None = None) -> RunVerdict:
-    """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its name and line."""
+    """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
+    name and line."""
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
@@ -97,7 +98,7 @@ def of_round(record: Record, known: Mapping[int, str] | None = None, same_as: Ch
     if same_as is not None:  # the loss of a later round is the first one's
         tried = [c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
     best = _best(_with(record, c, _stepped_rows(record, steps, names), same_as is not None) for c in tried)
-    if best is None or not _score(best)[0]:
+    if best is None or (same_as is None and not _score(best)[0]):
         inputs = returned.inputs(record)
         others = [*[c for c in loss.candidates(record, inputs) if NAMED.search(c.name)], *loss.assumed(record, inputs)]
         if same_as is not None:
@@ -116,9 +117,22 @@ GradientRows = Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGr
 def _stepped_rows(record: Record, steps: Sequence[Sequence[Step]], names: ArrayNames) -> GradientRows:
     def rows(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
         del chosen
-        return [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
+        made = [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
+        last: dict[int, ComparedGradient] = {}
+        for row in made:  # within an update's line a penalty may look like a step of its own
+            before = last.get(int(row.own[0]))
+            if before is None or _is_step(record, row) >= _is_step(record, before):
+                last[int(row.own[0])] = row
+        return list(last.values())
 
     return rows
+
+
+def _is_step(record: Record, row: ComparedGradient) -> tuple[bool, bool, int]:
+    """What speaks for an addition being the update itself: it is written in place, or sure, or the last one."""
+    assert row.update is not None
+    made = row.update.made[-1]
+    return record.operations[made].parameters == (1,), row.update.sure, made
 
 
 def _best(verdicts: Iterable[RunVerdict | None]) -> RunVerdict | None:
@@ -138,7 +152,8 @@ def _why(record: Record) -> str:
 
 
 def _score(v: RunVerdict) -> tuple[int, int, bool]:
-    """How well a loss agrees: the gradients that are right (any number is a factor times any other), then those that are not."""
+    """How well a loss agrees: the gradients that are right (any number is a factor times any other), then those that
+    are not."""
     right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
     return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
 

@@ -1,4 +1,5 @@
-"""Rounds of a run: each from after the last update to the end of its own. What was made before a round counts as given in it."""
+"""Rounds of a run: each from after the last update to the end of its own. What was made before a round counts as given
+in it."""
 
 from __future__ import annotations
 

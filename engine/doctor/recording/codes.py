@@ -1,3 +1,4 @@
+# pyright: basic
 """The numbers by which operations are known in a record: one name a row, shared by who records and who reads."""
 
 GATHER = 1

@@ -1,3 +1,5 @@
+# ruff: noqa: C419, UP031  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
 """NumPy functions that are no ufuncs, and what is patched in the process because NumPy hands it to nobody."""
 
 import math
@@ -247,7 +249,7 @@ def tensordot(a, b, axes=2):
     for i, j in zip(one, two):
         second[j] = first[i]
     out = [c for i, c in enumerate(first) if i not in one] + [c for j, c in enumerate(second) if j not in two]
-    return einsum("{},{}->{}".format("".join(first), "".join(second), "".join(out)), a, b)
+    return einsum("%s,%s->%s" % ("".join(first), "".join(second), "".join(out)), a, b)
 
 
 @row("kron")
@@ -351,7 +353,7 @@ row("round")(_round), row("around")(_round)
 
 @row("pad")
 def _pad(array, pad_width, mode="constant", **options):
-    if mode != "constant" or any(k != "constant_values" for k in options):
+    if mode != "constant" or any([k != "constant_values" for k in options]):
         return lost_function(np.pad, (array, pad_width, mode), options)
     value = np.pad(plain(array), pad_width, mode, **options)
     filled = store().constant(np.asarray(options.get("constant_values", 0.0)).reshape(-1)[0])

@@ -1,9 +1,12 @@
-"""A user's source, rewritten so that arrays become traced where they first appear, and that it is known what is assigned where.
+# ruff: noqa: RUF005  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
+"""A user's source, rewritten so that arrays become traced where they first appear, and that it is known what is
+assigned where.
 
 The program does what it did; each place that is watched is a site: its file, line, kind and text.
 
-Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an array
-handed to a call that stands alone, which may have written into it).
+Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an
+array handed to a call that stands alone, which may have written into it).
 """
 
 import ast
@@ -143,7 +146,7 @@ class Rewriter(ast.NodeTransformer):
         node.value = value
         read = self.reading(node.target)
         after = ast.Expr(self.call(AFTER, [read, self.site(node, "step", text)], node))
-        return [*before, node, ast.copy_location(after, node)]
+        return before + [node, ast.copy_location(after, node)]
 
     def hoisted(self, target):
         """The parts of a target that may not be evaluated twice get names of their own."""

@@ -1,6 +1,9 @@
+# ruff: noqa: SIM109  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
 """What NumPy's own calls do to lineage: ufuncs here, functions in `functions`. One table, a row a function.
 
-Every other call is made on plain arrays; where floating-point numbers come out of it their lineage is lost, and that is recorded.
+Every other call is made on plain arrays; where floating-point numbers come out of it their lineage is lost, and that is
+recorded.
 """
 
 import numpy as np
@@ -97,10 +100,21 @@ def _call(function, inputs, options):
             return value
         if name in SAME:
             return wrap(value, np.array(shadow_of(inputs[0])[0]), None)
-        if code in (ADD, SUBTRACT):
+        if code == ADD or code == SUBTRACT:
             return _sum(code, value, inputs)
-        return result(code, value, [reference(x) for x in inputs])
+        made = result(code, value, [reference(x) for x in inputs])
+        if len(inputs) == 2 and type(made) is Traced and _is_scaled_leaf(inputs, made):
+            made._root.leaf = True  # the first values of a weight are scaled as often as not
+        return made
     return _into(function, code, inputs, bare, options)
+
+
+def _is_scaled_leaf(inputs, made):
+    """Whether one operand is a leaf of the result's shape and the other a single number."""
+    for x, other in (inputs, inputs[::-1]):
+        if type(x) is Traced and x._root is not None and x._root.leaf and x.shape == made.shape:
+            return not isinstance(other, np.ndarray) or other.ndim == 0
+    return False
 
 
 def _sum(code, value, inputs):
@@ -119,7 +133,7 @@ def _sum(code, value, inputs):
 def _into(function, code, inputs, bare, options):
     """A call with `out=`: the result is written into an array that is there."""
     target = out = options["out"][0]
-    stepped = (code in (ADD, SUBTRACT)) and inputs[0] is target and type(inputs[1]) is Traced
+    stepped = (code == ADD or code == SUBTRACT) and inputs[0] is target and type(inputs[1]) is Traced
     references = [reference(x, not (stepped and x is target)) for x in inputs]
     before = None
     where = options.get("where", True)

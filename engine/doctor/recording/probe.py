@@ -1,7 +1,10 @@
-"""A second, identical run in which small edits of lines are tried: each is evaluated where its line runs, and lives while what it makes
-is right.
+# ruff: noqa: C419, UP031  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
+"""A second, identical run in which small edits of lines are tried: each is evaluated where its line runs, and lives
+while what it makes is right.
 
-What is right is told by fingerprints: a table with a row (size, norm, and two more numbers) for each right array, and the factors allowed.
+What is right is told by fingerprints: a table with a row (size, norm, and two more numbers) for each right array, and
+the factors allowed.
 """
 
 import ast
@@ -99,12 +102,17 @@ class ProbedLine:
         return compile(tree, "<edit>", "eval")
 
 
+def _same(a, b):
+    return b is not None and a.shape == b.shape and bool(np.allclose(a, b, 1e-9, 0.0))
+
+
 def terms(known, wanted):
     """Terms of one or two arrays that have this shape: what may be missing from a sum."""
     for a, one in known:
-        if one == wanted or (len(one) == len(wanted) and all(m in (1, n) for m, n in zip(one, wanted))):
+        if _spreads(one, wanted):
             yield " + " + a
             yield " - " + a
+            yield " * " + a
     for k, (a, one) in enumerate(known):
         for b, two in known[k:]:
             if (
@@ -112,19 +120,20 @@ def terms(known, wanted):
                 or (one == wanted and _spreads(two, wanted))
                 or (two == wanted and _spreads(one, wanted))
             ):
-                yield f" + {a} * {b}"
-                yield f" - {a} * {b}"
+                yield " + %s * %s" % (a, b)
+                yield " - %s * %s" % (a, b)
     for a, one in known:
         for b, two in known:
             if a != b and len(one) <= 2 and len(two) <= 2:
                 for first, x in ((a, one), (a + ".T", one[::-1])):
                     for second, y in ((b, two), (b + ".T", two[::-1])):
                         if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):
-                            yield f" + {first} @ {second}"
+                            yield " + %s @ %s" % (first, second)
 
 
 def _spreads(shape, wanted):
-    return len(shape) == len(wanted) and all(m in (1, n) for m, n in zip(shape, wanted))
+    wanted = wanted[len(wanted) - len(shape) :] if len(shape) <= len(wanted) else ()
+    return len(shape) == len(wanted) and all([m in (1, n) for m, n in zip(shape, wanted)])
 
 
 class Probes:
@@ -151,17 +160,18 @@ class Probes:
                     self.tried(line, frame)
             finally:
                 self.depth = False
-        elif line.seen > line.total and all(one.seen >= one.total for one in self.lines):
+        elif line.seen > line.total and all([one.seen >= one.total for one in self.lines]):
             raise Stop()
 
     def tried(self, line, frame):
-        """Edits must be right as long as the original is, and where it fails first; what follows from that is spoilt."""
+        """Edits must be right as long as the original is, and where it fails first; what follows from that is
+        spoilt."""
         if line.first >= 0:
             return
         variables = frame.f_locals
-        right = None
+        right = original = None
         if line.original is not None:
-            value = self.value(line.original, frame.f_globals, variables)
+            original = value = self.value(line.original, frame.f_globals, variables)
             right = None if value is None else self.has(line, value, frame.f_globals, variables)
             line.counts[{True: 0, False: 1, None: 2}[right]] += 1
             if right is False:
@@ -176,10 +186,12 @@ class Probes:
                 continue
             found = self.has(line, value, frame.f_globals, variables) if edit[3] else True
             edit[2] += found is True
+            edit[5] |= found is True and not _same(value, original)
             if found is not False:
                 alive.append(edit)
-            elif edit[2] and right is None:
-                line.late.append(edit)
+            elif edit[5] and (right is None or (right is False and line.counts[0])):
+                edit[6] = right is False
+                line.late.append(edit)  # what it reads may be spoilt by now
         line.edits = alive
 
     def has(self, line, value, spaces, variables):
@@ -207,14 +219,14 @@ class Probes:
                 continue
             code = line.compiled(text)
             if code is not None:
-                made.append([number, code, 0, checked, text])
+                made.append([number, code, 0, checked, text, False, False])
         for number, (template, inner) in enumerate(line.holes):
             known = [(a, shape(a)) for a in line.atoms if shape(a)] if shape(inner) is not None else []
             for term in terms(known, shape(inner)):
                 text = template % term
                 code = line.compiled(text)
                 if code is not None:
-                    made.append([-1 - number, code, 0, True, text])
+                    made.append([-1 - number, code, 0, True, text, False, False])
         line.rows = line.holes = []
         return made
 
@@ -232,7 +244,8 @@ class Probes:
             {
                 "original": line.counts,
                 "first": line.first,
-                "edits": [[e[0], e[2], e[4]] for e in (line.edits or []) + line.late if e[2] > 0],
+                "edits": [[e[0], e[2], e[4], 0] for e in line.edits or [] if e[2] > 0]
+                + [[e[0], e[2], e[4], int(e[6])] for e in line.late],
             }
             for line in self.lines
         ]

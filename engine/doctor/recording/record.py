@@ -1,3 +1,4 @@
+# pyright: basic
 """Writes a record into a folder: `pool` (float64), `ops`, `refs`, `events`, `leaves` (int32) and `record.json`."""
 
 import json

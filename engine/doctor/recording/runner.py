@@ -1,3 +1,4 @@
+# pyright: basic
 """Runs the program of a job (see `start`) as its user does, and records it."""
 
 import builtins

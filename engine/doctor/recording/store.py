@@ -1,6 +1,9 @@
+# ruff: noqa: RUF005  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
 """The store of a recording: numbers, operations and events, as streams of whole numbers that are cheap to write.
 
-Every recorded number has an id, counted from 1. `pool` holds the value of id i at place i (id 0 is never used). The stream of operations:
+Every recorded number has an id, counted from 1. `pool` holds the value of id i at place i (id 0 is never used). The
+stream of operations:
 
     code, line, start, ndim, *shape, operands, operand..., parameters, *parameters
 
@@ -124,10 +127,10 @@ class Store:
         shape = shadow.shape
         if root is not None and root.clean and shadow.size:
             base = int(shadow[(0,) * len(shape)]) if shape else int(shadow)
-            return (VIEW, base, len(shape), *shape, *tuple([s // 4 for s in shadow.strides]))
+            return (VIEW, base, len(shape)) + shape + tuple([s // 4 for s in shadow.strides])
         if shadow.size == 1:
             return (VIEW, int(shadow.reshape(-1)[0]), len(shape)) + shape + (0,) * len(shape)
-        return (KEPT, self.keep(shadow), len(shape), *shape)
+        return (KEPT, self.keep(shadow), len(shape)) + shape
 
     def operation(self, code, start, shape, operands, parameters=()):
         """Records that ids from `start` on were made of these references."""

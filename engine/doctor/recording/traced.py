@@ -1,3 +1,5 @@
+# ruff: noqa: C419, RUF005  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
 """A traced array: a NumPy array that carries, in a shadow array of the same shape, the id of each of its numbers.
 
 It must pass for a plain array everywhere. What moves numbers is done by the same call on the shadow.
@@ -150,7 +152,8 @@ class Traced(np.ndarray):
         value = self.view(PLAIN).astype(dtype, *rest, **options)
         if value.dtype.kind != "f" or self._s is None:
             return value
-        return wrap(value, np.array(self._s), None)
+        shadow = np_array(self._s)
+        return wrap(value, shadow, Root(shadow, False, self._root is not None and self._root.leaf))
 
     def fill(self, value):
         self[...] = value
@@ -284,7 +287,7 @@ def has_lineage(x, depth=0):
     if type(x) is Traced or isinstance(x, scalars.Lineage):
         return True
     if depth < 6 and type(x) in (list, tuple):
-        return any(has_lineage(i, depth + 1) for i in x)
+        return any([has_lineage(i, depth + 1) for i in x])
     return False
 
 
@@ -344,7 +347,7 @@ def _by_function(name):
     function = getattr(np, name)
 
     def method(self, *rest, **options):
-        return HOOKS["function"](function, (self, *rest), options)
+        return HOOKS["function"](function, (self,) + rest, options)
 
     method.__name__ = name
     return method

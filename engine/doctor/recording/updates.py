@@ -1,9 +1,11 @@
-"""Where a run may stop: weights were stepped, and the program has come round to the lines on which they were read first.
+# pyright: basic
+"""Where a run may stop: weights were stepped, and the program has come round to the lines on which they were read
+first.
 
-An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It has come
-round when it is read again where it was read first. A round is complete when two arrays of different shapes have come round, so
-that a state that is added to is not taken for a weight, or one that is a part of a larger array that was stepped; an array that
-was added to before it was ever read is an accumulator, and does not count.
+An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It
+has come round when it is read again where it was read first. A round is complete when two arrays of different shapes
+have come round, so that a state that is added to is not taken for a weight, or one that is a part of a larger array
+that was stepped; an array that was added to before it was ever read is an accumulator, and does not count.
 """
 
 from .store import Stop
@@ -27,7 +29,8 @@ class UpdateWatch:
         self.shapes = {}
 
     def read(self, root, shape):
-        """An array takes part in an operation. Only called for leaves that were never read, and for what was stepped."""
+        """An array takes part in an operation. Only called for leaves that were never read, and for what was
+        stepped."""
         if root.first == 0:
             if root.leaf:
                 root.first = self.line(3)

@@ -1,3 +1,5 @@
+# ruff: noqa: C419  (Python 3.8, and few calls where every operation passes)
+# pyright: basic
 """What the rewritten code calls: leaves and events."""
 
 import itertools
@@ -39,7 +41,7 @@ class ValueWatch:
             return made
         if kind is list:
             self.inside(value, 0)
-        elif kind is tuple and any(type(i) in (_PLAIN, float, list) or type(i) in _FLOATS for i in value):
+        elif kind is tuple and any([type(i) in (_PLAIN, float, list) or type(i) in _FLOATS for i in value]):
             return tuple([self.leaf(i) for i in value])
         elif kind is dict and len(value) <= 256:
             for key, item in value.items():
@@ -68,7 +70,7 @@ class ValueWatch:
         kind = type(value)
         if kind is types.GeneratorType:
             names = self.sites[number].names
-            if not names or any(n.startswith("*") for n in names):
+            if not names or any([n.startswith("*") for n in names]):
                 return value
             value = tuple(itertools.islice(value, len(names) + 1))  # as unpacking does
         value = self.leaf(value)

@@ -11,6 +11,7 @@ from engine.doctor.lineage.matching import Agreement, same
 from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
@@ -19,25 +20,29 @@ from engine.doctor.run.outcome import Outcome
 from engine.text import clean
 
 TITLES = {
-    "transpose": "a matrix is used the wrong way round: a transpose is missing or too many",
-    "index": "an index is off",
+    "transposed-too-often": "a matrix is transposed where it should not be",
+    "overwritten-not-accumulated": "a sum over steps is overwritten: += is meant",
+    "carry-not-reset": "what is handed on is added to what was there: = is meant",
+    "factor-too-many": "a factor is too many",
+    "wrong-step": "an index is off: another step, sample or entry is meant",
+    "wrong-variable": "another variable is meant",
+    "complement-forgotten": "1 − x is meant, not x",
+    "parentheses": "parentheses: a factor is applied to another part of the sum than it should be",
+    "sum-or-mean": "a mean is taken where a sum belongs, or the other way round",
+    "wrong-axis": "the sum runs over another axis",
+    "statement-missing": "a statement is missing after this line",
+    "statements-in-wrong-order": "two statements stand in the wrong order",
+    "gradients-added": "the gradients are right, but they are added: the loss grows",
+    "gradient-never-stored": "the gradient is computed but never stored: what is used stays zero",
     "sign": "a sign is wrong",
     "exchanged": "two operands are exchanged",
     "derivative": "this is the derivative of another function",
-    "factor-dropped": "a factor is too many",
-    "parentheses": "parentheses are missing: a factor is applied to one term only",
-    "axis": "the sum runs over another axis",
-    "sum-for-mean": "a mean is taken where a sum belongs, or the other way round",
-    "variable": "another variable is meant",
-    "factor-missing": "a factor is missing",
     "term-dropped": "a term is too many",
     "term-missing": "a term is missing",
-    "accumulation": "a sum is overwritten, or something is added that should replace",
-    "moved": "a line stands in another place than it should",
-    "deleted": "a line is too many",
-    "inserted": "a line is missing",
+    "factor-missing": "a factor is missing",
+    "deleted": "a statement is too many",
 }
-"""What a mistake is called, by the kind of the edit that corrects it."""
+"""What mistakes are called that the catalogue of the reference's variants does not hold."""
 _CONVENTIONS = {
     "each update has": "rate",
     "a penalty": "penalty",
@@ -96,12 +101,16 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
     """The corrected line as a named mistake; lines of which one is wrong as candidates."""
     wrong = tuple(name for name, each in report.parameters.items() if not each.ok)
     mended = tuple(
-        NamedMistake(each.id, TITLES.get(each.id, each.id), wrong, None, _place(source, each), clean(each.mended, 400))
+        NamedMistake(each.id, _title(each.id), wrong, None, _place(source, each), clean(each.mended, 400))
         for each in found
-        if each.verified
+        if each.id
     )
     candidates = () if mended else tuple(_place(source, each) for each in found)
     return replace(report, diagnoses=mended, candidates=candidates)
+
+
+def _title(name: str) -> str:
+    return CATALOGUE[name].title if name in CATALOGUE else TITLES.get(name, name)
 
 
 def _place(source: SourceFile, each: Blamed) -> Place:

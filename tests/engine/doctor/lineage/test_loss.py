@@ -80,11 +80,12 @@ def test_a_loss_that_is_not_computed_is_one_of_three(tmp_path: Path, name: str, 
 
 def test_without_an_update_what_is_returned_is_compared(tmp_path: Path) -> None:
     text = TAGGER.split("for step in")[0] + (
-        "xs, labels = rng.randn(T, D), [0, 1, 2, 1, 0]\nhs, ps, loss = forward(xs, labels)\ndU, dW, dV, db, dc = backward(xs, labels, hs, ps)\n"
+        "xs, labels = rng.randn(T, D), [0, 1, 2, 1, 0]\nhs, ps, loss = forward(xs, labels)\n"
+        "dU, dW, dV, db, dc = backward(xs, labels, hs, ps)\n"
     )
-    assert statuses(verdict_on(tmp_path, text)) == RIGHT
+    assert statuses(verdict_on(tmp_path, text)).items() >= RIGHT.items()
     wrong = verdict_on(tmp_path, changed(text, ("dh = V.T @ dy + later", "dh = V.T @ dy")))
-    assert statuses(wrong) == {**RIGHT, "U": "wrong", "W": "wrong", "b": "wrong"}
+    assert statuses(wrong).items() >= {**RIGHT, "U": "wrong", "W": "wrong", "b": "wrong"}.items()
 
 
 def test_a_state_is_not_called_wrong_for_the_name_of_a_steps_gradient(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_
 @pytest.mark.parametrize(
     ("right", "wrong", "kind"),
     [
-        ("later = W.T @ dz", "later = W @ dz", "transpose"),
-        ("dh = V.T @ dy + later", "dh = V.T @ dy", "term-missing"),
-        ("db += dz", "db = dz", "accumulation"),
-        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - np.tanh(hs[t + 1]) ** 2)", "derivative"),
+        ("later = W.T @ dz", "later = W @ dz", "wa-not-transposed"),
+        ("dh = V.T @ dy + later", "dh = V.T @ dy", "future-gradient-dropped"),
+        ("db += dz", "db = dz", "overwritten-not-accumulated"),
+        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - np.tanh(hs[t + 1]) ** 2)", "tanh-derivative-of-activation"),
     ],
 )
 def test_one_line(tmp_path: Path, right: str, wrong: str, kind: str) -> None:
@@ -28,3 +28,25 @@ def test_one_line(tmp_path: Path, right: str, wrong: str, kind: str) -> None:
     found = blamed(runs, record, judged(record))
     assert [(b.line, b.verified) for b in found] == [(line_of(text, wrong), True)]
     assert found[0].id == kind
+
+
+def test_gradients_that_are_added_or_never_reset_are_named_without_an_edit(tmp_path: Path) -> None:
+    text = changed(TAGGER, ("weight -= 0.1", "weight += 0.1"))
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    found = blamed(runs, record, judged(record))
+    assert [(b.line, b.id) for b in found] == [(line_of(text, "weight += 0.1"), "gradients-added")]
+    text = changed(
+        TAGGER,
+        ("    dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))\n", ""),
+        ("def forward", "dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))\n\n\ndef forward"),
+        ("        dc += dy", "        dc[...] += dy"),
+        *((f"d{m} += ", f"d{m}[...] += ") for m in "VUWb"),
+    )
+    runs = runs_of(tmp_path, text, rounds=2)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    found = blamed(runs, record, judged(record))
+    assert {b.id for b in found} == {"gradients-not-reset"}
+    assert line_of(text, "dW[...] +=") in [b.line for b in found]
