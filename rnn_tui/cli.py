@@ -133,8 +133,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Finds what is wrong in a backward pass through time that you wrote by hand, where and why, or says that it is right. "
-        "FILE is run, with your rights: in a process of its own with limits of time and memory, on a copy, "
-        "which protects from accidents, not from malice."
+        "FILE is run as `python FILE ARGS` would run it, up to its first updates, with your rights: in a copy of its folder with limits "
+        "of time and memory, which protects from accidents, not from malice. Where that leaves it open its functions are examined."
     )
     parser.add_argument(
         "file", metavar="FILE", help="a Python file or notebook (.ipynb) with a backward pass, or a whole script"
@@ -143,9 +143,22 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
     )
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the Python that runs FILE (an active or near environment with NumPy, else our own)",
+    )
+    parser.add_argument(
+        "--limit", metavar="LIMIT", help="seconds of computing, memory or both, as 120, 8GB or 5min,8GB (60s,4GB)"
+    )
+    parser.add_argument(
+        "--loss", choices=("cross-entropy", "binary", "squared"), help="what the loss is where FILE does not compute it"
+    )
+    parser.add_argument("--network", action="store_true", help="let FILE use the network")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
-    parser.epilog = "exit codes: 0 right, 1 wrong, 2 could not be run"
+    parser.usage = "%(prog)s FILE [options] [-- ARGS]"
+    parser.epilog = "ARGS are FILE's own. exit codes: 0 right, 1 wrong, 2 undecided or could not be run"
     parser.set_defaults(data=None)
 
 
@@ -241,7 +254,11 @@ def main(arguments: Sequence[str]) -> int:
         prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
     )
     options(parser)
-    parsed = parser.parse_args(arguments[1:])
+    own, program = list(arguments[1:]), list[str]()
+    if command == "doctor" and "--" in own:
+        own, program = own[: own.index("--")], own[own.index("--") + 1 :]
+    parsed = parser.parse_args(own)
+    parsed.arguments = tuple(program)
     given = model_options(parsed)
     resolve(parsed.data)
     from rnn_tui import commands

@@ -262,13 +262,22 @@ def _figures(figures: Measured) -> str:
 
 
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui doctor FILE`: exit code 0 right, 1 wrong, 2 could not run."""
+    """`rnn-tui doctor FILE -- ARGS`: exit code 0 right, 1 wrong, 2 undecided or could not run."""
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
+    from engine.doctor.run.launch import Wishes
+    from engine.doctor.run.limits import Limits, limits
     from engine.files.cell import read_cell
 
     cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
-    report = diagnose(Path(arguments.file), arguments.function, cells)
+    wishes = Wishes(
+        arguments=arguments.arguments,
+        python=arguments.python,
+        network=arguments.network,
+        limits=limits(arguments.limit) if arguments.limit else Limits(),
+        loss=arguments.loss or "",
+    )
+    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
         return report.exit_code

@@ -45,7 +45,8 @@ def examine_source(source: SourceFile, function: str | None = None, cells: Seque
         try:
             return _in_cells(replace(_examined(found, main, process), file=name), source)
         except CannotRun as error:
-            return Report("cannot-run", name, main.name if main else "", reason=str(error), reason_line=error.line)
+            function = main.name if main else ""
+            return Report("cannot-run", name, function, reason=str(error), reason_line=error.line, driver=error.driver)
         except Ended as ended:
             return Report("cannot-run", name, main.name if main else "", reason=f"the code {ended}")
         except InputError:

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from engine.doctor.by_reference import examine_source
 from engine.doctor.lineage.running import Runs
-from engine.doctor.read.source import Unreadable, read_source
+from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -22,6 +22,7 @@ from engine.doctor.run.program import ProgramFile
 from engine.tables.cells import Cell
 from engine.text import clean
 
+MADE_UP = "its functions were called with arguments that were made up"
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -44,13 +45,13 @@ def diagnose(
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
     if function is not None:
-        return _not_by_exception(examine_source(source, function, cells))
+        return _of_functions(source, function, cells, wishes or Wishes())
     own: OwnRun | None = None
     if runs_something:
         own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress), source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
-    reference = _not_by_exception(examine_source(source, None, cells))
+    reference = _of_functions(source, None, cells, wishes or Wishes())
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
     return _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
@@ -73,6 +74,33 @@ def _does_something(statement: ast.stmt) -> bool:
             return any(_does_something(inner) for inner in statement.body)
         case _:
             return True
+
+
+def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
+    """The functions examined by the reference; where a way to call one was found, its own lineage has the last word on its gradients."""
+    reference = _not_by_exception(examine_source(source, function, cells))
+    if not reference.driver:
+        return reference
+    text = _without_its_run(source)
+    called = ProgramFile(source.path, f"{text}\n{reference.driver}", source.cells)
+    own = examine_own_run(Runs(called, replace(wishes, arguments=())), replace(source, text=text), whole=True)
+    followed = replace(own.report, function=reference.function, conventions={**reference.conventions}, run=None)
+    followed = replace(followed, notes=(MADE_UP, *reference.notes), loss=None)
+    if own.report.verdict == "wrong" and (reference.verdict != "wrong" or not reference.diagnoses):
+        return followed if followed.diagnoses or reference.verdict != "wrong" else reference
+    if own.report.verdict == "correct" and not own.reason and not reference.diagnoses:
+        return followed if reference.verdict != "correct" else reference
+    return reference
+
+
+def _without_its_run(source: SourceFile) -> str:
+    """The text without what its top level does besides defining, importing and assigning; lines keep their numbers."""
+    lines = list(source.lines)
+    for statement in source.tree().body:
+        if _does_something(statement) and not isinstance(statement, ast.Assign | ast.AnnAssign):
+            last = statement.end_lineno or statement.lineno
+            lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
+    return "\n".join(lines)
 
 
 def _not_by_exception(report: Report) -> Report:

@@ -464,7 +464,8 @@ def makes_right(trial: Trial, text: str) -> bool:
     record = trial.trials.recorded(text, seconds, rounds=verdict.round + 1, numbers=numbers)
     if record is None:
         return False
-    again = judged(record, verdict.loss)
+    taken = verdict.loss.name if verdict.loss is not None and trial.runs.wishes.loss else ""
+    again = judged(record, verdict.loss, taken)
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:
         return False
     if set(again.conventions) - set(verdict.conventions):

@@ -39,13 +39,13 @@ class RunVerdict:
     round: int = 0
 
 
-def judged(record: Record, same_as: ChosenLoss | None = None) -> RunVerdict:
+def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "") -> RunVerdict:
     """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
-    name and line."""
+    name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that."""
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
-        verdict = of_round(part, known, made[0].loss if made else same_as)
+        verdict = of_round(part, known, made[0].loss if made else same_as, taken)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         known.update(_versions(part, verdict))
         if steps:
@@ -89,18 +89,20 @@ def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
     return made
 
 
-def of_round(record: Record, known: Mapping[int, str] | None = None, same_as: ChosenLoss | None = None) -> RunVerdict:
+def of_round(
+    record: Record, known: Mapping[int, str] | None = None, same_as: ChosenLoss | None = None, taken: str = ""
+) -> RunVerdict:
     """The verdict on one round: with the loss with which most of its updates agree."""
     names = ArrayNames(record, known)
     steps = found(record, names)
     made_from = loss.sources(steps)
-    tried = [*loss.candidates(record, made_from), *loss.assumed(record, made_from)]
+    tried = _losses(record, made_from, taken)
     if same_as is not None:  # the loss of a later round is the first one's
         tried = [c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
     best = _best(_with(record, c, _stepped_rows(record, steps, names), same_as is not None) for c in tried)
     if best is None or (same_as is None and not _score(best)[0]):
         inputs = returned.inputs(record)
-        others = [*[c for c in loss.candidates(record, inputs) if NAMED.search(c.name)], *loss.assumed(record, inputs)]
+        others = [c for c in _losses(record, inputs, taken) if c.assumed or NAMED.search(c.name)]
         if same_as is not None:
             others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
         rows = returned.rows(record, names)
@@ -108,6 +110,12 @@ def of_round(record: Record, known: Mapping[int, str] | None = None, same_as: Ch
         if other is not None and (best is None or _score(other) > _score(best)):
             best = other
     return best or RunVerdict("undecided", None, reason=_why(record))
+
+
+def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> list[ChosenLoss]:
+    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is."""
+    assumed = loss.assumed(record, made_from)
+    return [c for c in assumed if c.name == taken] if taken else [*loss.candidates(record, made_from), *assumed]
 
 
 GradientRows = Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]

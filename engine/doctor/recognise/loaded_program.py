@@ -25,6 +25,8 @@ class CannotRun(Exception):
     def __init__(self, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence)
         self.line = line
+        self.driver = ""
+        """What calls the function, see `recognise.driver`, where a way to call it is known."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from engine.doctor.mistakes.naming import notes as harmless
 from engine.doctor.read.syntax import UserFunction, UserProgram
 from engine.doctor.recognise import clipping
 from engine.doctor.recognise.call_recipes import CallRecipe, Unknown, recipes
+from engine.doctor.recognise.driver import driver
 from engine.doctor.recognise.layout_search import CallAttempt, search
 from engine.doctor.recognise.likeliest_reading import likeliest, scale_of
 from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, is_of_loss
@@ -90,7 +91,13 @@ def examine_function(user_program: UserProgram, main: UserFunction, process: Pro
         ways = readings_of_arguments(user_program, main)
     except Unknown as error:
         raise CannotRun(str(error), main.node.lineno) from None
-    return _examined(loaded, search(process, loaded.sites, ways))
+    attempt = search(process, loaded.sites, ways)
+    made = driver(attempt.recipe, attempt.problem, attempt.layout) if attempt.problem is not None else ""
+    try:
+        return replace(_examined(loaded, attempt), driver=made)
+    except CannotRun as refused:
+        refused.driver = made
+        raise
 
 
 def _examined(loaded: LoadedProgram, attempt: CallAttempt) -> Report:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.matching import Agreement, same
+from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.mend import Blamed, blamed
+from engine.doctor.lineage.reading import Floats
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
@@ -43,6 +44,12 @@ TITLES = {
     "deleted": "a statement is too many",
 }
 """What mistakes are called that the catalogue of the reference's variants does not hold."""
+LOSSES = {
+    "squared": "half the squared error",
+    "cross-entropy": "the cross-entropy",
+    "binary": "the binary cross-entropy",
+}
+"""The names of losses on the command line, and what lineage calls them."""
 _CONVENTIONS = {
     "each update has": "rate",
     "a penalty": "penalty",
@@ -62,18 +69,56 @@ class OwnRun:
     compared: bool = False
 
 
-def examine_own_run(runs: Runs, source: SourceFile) -> OwnRun:
-    """Runs the program, carries its loss back and compares. Raises InputError where the interpreter asked for cannot be used."""
+def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> OwnRun:
+    """Runs the program, carries its loss back and compares. `source` is what its user sees of its text; with `whole` only a run counts
+    that came to its end. Raises InputError where the interpreter asked for cannot be used."""
     outcome, record = runs.followed()
     base = Report("undecided", clean(source.path.name), run=outcome.to_json())
-    if isinstance(record, str):
-        return OwnRun(base, record if outcome.is_whole else outcome.sentence())
+    if isinstance(record, str) or (whole and not outcome.is_whole):
+        return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
     try:
-        verdict = judged(record)
+        verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error))
     return _told(base, source, outcome, verdict, found)
+
+
+def as_returned(verdict: RunVerdict, last_line: int) -> RunVerdict:
+    """Where functions were called from below the user's last line: a gradient that was right on the way counts by what the last call gives
+    back for it; what it gives back and is the gradient of nothing is not compared."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return verdict
+    calls = [e for e in record.events if e.site.line > last_line and e.site.kind == "assign" and e.value.size > 1]
+    after = [e for e in calls if e.site.line == calls[-1].site.line and int(e.value.ids().min()) > int(loss.ids.max())]
+    given = {e.value.first: e.value.ids().ravel() for e in after}
+    rows, rights = list(verdict.compared), [verdict.adjoint[row.own] for row in verdict.compared]
+    explained = {n for n, ids in given.items() if any(_is_right(record.pool[ids], right) for right in rights)}
+    for k, (row, right) in enumerate(zip(verdict.compared, rights, strict=True)):
+        handed_over = row.name.startswith("_driver")
+        if row.status != "right" or not handed_over or any(_is_right(record.pool[given[n]], right) for n in explained):
+            continue
+        instead = [n for n, ids in given.items() if n not in explained and len(ids) == len(right)]
+        if len(instead) == 1:
+            ids = given[instead[0]]
+            match = compared(record.pool[ids], right)
+            status = "zero" if match is None else "wrong"
+            rows[k] = replace(row, status=status, match=match, bare=match, gradient=ids, reason=RETURNED)
+            explained.add(instead[0])
+    left = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for n, ids in given.items() if n not in explained)
+    bad = any(row.status in ("wrong", "zero") for row in rows)
+    word = "wrong" if bad else "undecided" if left and verdict.verdict == "right" else verdict.verdict
+    return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *left))
+
+
+RETURNED = "it is right on the way, but not what is returned"
+NOTHING = "it is returned, and is the gradient of nothing that was handed over"
+
+
+def _is_right(values: Floats, right: Floats) -> bool:
+    match = compared(values, right) if values.size == right.size else None
+    return match is not None and match.right
 
 
 def _told(base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdict, found: Sequence[Blamed]) -> OwnRun:
@@ -84,7 +129,7 @@ def _told(base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdic
         loss_matches=verdict.loss is not None and not verdict.loss.assumed,
         conventions=_conventions(verdict),
         parameters=_parameters(verdict),
-        not_compared=tuple((r.name, r.reason) for r in verdict.compared if r.status == "not compared"),
+        not_compared=tuple((name, why) for name, _, why in (left.partition(": ") for left in verdict.not_compared)),
     )
     if verdict.loss is not None:
         line, assumed = verdict.loss.line, verdict.loss.assumed
@@ -100,6 +145,7 @@ def _told(base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdic
 def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Report:
     """The corrected line as a named mistake; lines of which one is wrong as candidates."""
     wrong = tuple(name for name, each in report.parameters.items() if not each.ok)
+    found = [each for each in found if each.line <= len(source.lines) or each.file != source.path.name]
     mended = tuple(
         NamedMistake(each.id, _title(each.id), wrong, None, _place(source, each), clean(each.mended, 400))
         for each in found
@@ -129,7 +175,7 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
         while name in made:
             count += 1
             name = f"{each.name} ({count})"
-        made[clean(name, 60)] = _comparison(verdict, each)
+        made[clean(name.removeprefix("_driver."), 60)] = _comparison(verdict, each)
     return made
 
 

@@ -47,6 +47,8 @@ class Report:
     """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none)."""
     run: Mapping[str, Any] | None = None
     """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
+    driver: str = ""
+    """What calls the function that was examined, see `engine.doctor.recognise.driver`."""
     compared: Compared | None = None
     """The run and the reference, to step through both; None when nothing was comparable."""
 

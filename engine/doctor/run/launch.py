@@ -63,6 +63,8 @@ class Wishes:
     stand: Path = field(default_factory=Path.cwd)
     runner: str = "runner"
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    loss: str = ""
+    """What its loss is taken to be where it computes none: cross-entropy, binary or squared; "" for what its updates agree with."""
 
 
 def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:

@@ -1,0 +1,121 @@
+"""The user's own run is asked first, then the functions; one report says what was run and compared, and what was not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.diagnose import NOTHING_RUNS, diagnose
+from engine.doctor.report.report import Report, text
+from engine.doctor.run.launch import Wishes
+from rnn_tui.cli import main
+from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of
+
+LAYER = """
+import numpy as np
+
+
+def rnn_forward(x, h0, Wx, Wh, b):
+    N, T, D = x.shape
+    h, prev, cache = np.zeros((N, T, len(b))), h0, []
+    for t in range(T):
+        new = np.tanh(x[:, t] @ Wx + prev @ Wh + b)
+        cache.append((x[:, t], prev, new, Wx, Wh))
+        h[:, t] = prev = new
+    return h, cache
+
+
+def rnn_backward(dh, cache):
+    N, T, H = dh.shape
+    D = cache[0][0].shape[1]
+    dx, dprev = np.zeros((N, T, D)), np.zeros((N, H))
+    dWx, dWh, db = np.zeros((D, H)), np.zeros((H, H)), np.zeros(H)
+    for t in reversed(range(T)):
+        x, prev, new, Wx, Wh = cache[t]
+        dz = (dh[:, t] + dprev) * (1 - new ** 2)
+        dWx += x.T @ dz
+        dWh += prev.T @ dz
+        db += dz.sum(axis=0)
+        dx[:, t] = dz @ Wx.T
+        dprev = dz @ Wh.T
+    return dx, dprev, dWx, dWh, db
+"""
+
+
+def report_on(folder: Path, source: str) -> Report:
+    path = folder / "mine.py"
+    path.write_text(source, encoding="utf-8")
+    return diagnose(path, wishes=Wishes(stand=folder))
+
+
+def test_a_right_run_is_the_verdict_with_what_was_compared(tmp_path: Path) -> None:
+    report = report_on(tmp_path, TAGGER)
+    told = report.to_json()
+    assert told["verdict"] == "correct"
+    assert told["function"] is None
+    assert "python mine.py" in told["run"]["command"]
+    assert "first updates" in told["run"]["stopped"]
+    line = line_of(TAGGER, "loss -= np.log")
+    assert told["loss"] == {"line": line, "source": "loss -= np.log(ps[-1][label])", "assumed": None}
+    assert set(told["parameters"]) == {"U", "W", "V", "b", "c"}
+    assert told["parameters"]["W"]["line"] == line_of(TAGGER, "dW += np.outer")
+    assert told["not_compared"] == []
+    assert all(len(line) <= 80 for line in text(report).splitlines())
+
+
+def test_a_wrong_run_has_its_line_and_the_line_as_it_should_be(tmp_path: Path) -> None:
+    source = changed(TAGGER, ("later = W.T @ dz", "later = W @ dz"))
+    report = report_on(tmp_path, source)
+    (finding,) = report.to_json()["diagnoses"]
+    assert (report.verdict, report.exit_code) == ("wrong", 1)
+    assert (finding["id"], finding["line"], finding["fix"]) == (
+        "wa-not-transposed",
+        line_of(source, "later = W @ dz"),
+        "later = W.T @ dz",
+    )
+    assert text(report).startswith("mine.py: the backward pass is wrong\n")
+
+
+def test_where_nothing_runs_the_functions_are_called_and_all_that_they_return_counts(tmp_path: Path) -> None:
+    right = report_on(tmp_path, LAYER)
+    assert right.verdict == "correct"
+    assert NOTHING_RUNS in right.notes
+    assert right.run is None
+    for old, new, name in (
+        ("dz @ Wx.T", "2 * dz @ Wx.T", "x"),
+        ("return dx, dprev,", "return dx, np.zeros((N, H)),", "h0"),
+    ):
+        wrong = report_on(tmp_path, changed(LAYER, (old, new)))
+        assert wrong.verdict == "wrong"
+        assert [n for n, each in wrong.parameters.items() if not each.ok] == [name]
+
+
+def test_what_the_run_lacks_is_a_condition_and_the_functions_are_examined(tmp_path: Path) -> None:
+    report = report_on(tmp_path, LAYER + "\n\ntext = open('novel.txt').read()\n")
+    assert report.verdict == "correct"
+    assert any("novel.txt" in note and "line" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("line", ["x = np.ones(3) + np.ones(4)", "import a_module_that_nobody_has"])
+def test_an_exception_is_a_condition_where_nothing_else_can_be_said(tmp_path: Path, line: str) -> None:
+    report = report_on(tmp_path, f"import numpy as np\n{line}\n")
+    assert (report.verdict, report.exit_code) == ("cannot-run", 2)
+    assert "line 2" in report.reason
+
+
+def test_an_exception_on_arguments_that_were_made_up_is_never_wrong(tmp_path: Path) -> None:
+    report = report_on(
+        tmp_path, changed(LAYER, ("x, prev, new, Wx, Wh = cache[t]", "x, prev, new, Wx, Wh = cache[t][9]"))
+    )
+    assert report.verdict == "cannot-run"
+
+
+def test_arguments_reach_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        changed(TAGGER, ("import numpy as np\n", "import sys\nimport numpy as np\nassert sys.argv[1] == '--deep'\n"))
+    )
+    assert main(["doctor", str(path), "--limit", "30s", "--json", "--", "--deep"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"]["command"].endswith("mine.py --deep")
