@@ -133,7 +133,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Finds what is wrong in a backward pass through time that you wrote by hand, where and why, or says that it is right. "
-        "FILE is run as `python FILE ARGS` would run it, up to its first updates, with your rights: in a copy of its folder with limits "
+        "FILE is run, with your rights: as `python FILE ARGS` would run it, up to its first updates, in a copy of its folder with limits "
         "of time and memory, which protects from accidents, not from malice. Where that leaves it open its functions are examined."
     )
     parser.add_argument(
