@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import log, pi, sqrt
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,8 +138,7 @@ def _einsum(g: Floats, operands: Sequence[Floats], spec: str, which: int) -> Flo
     if letters == mine:
         return made
     result = np.zeros(operands[which].shape)
-    diagonal: Any = np.einsum
-    diagonal(result, [letters.index(c) for c in mine], list(range(len(letters))))[...] = made
+    cast("Any", np.einsum)(result, [letters.index(c) for c in mine], list(range(len(letters))))[...] = made
     return result
 
 

@@ -134,7 +134,7 @@ def made_by(statement: ast.stmt) -> ast.expr | None:
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
         return value.args[-1] if _scatters(statement) else None
-    return value
+    return None if isinstance(value, (ast.Tuple, ast.Dict)) else value
 
 
 def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
@@ -186,8 +186,8 @@ def _walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.exp
             if isinstance(inside, ast.AST):
                 stack.append(((*path, field), inside))
             elif isinstance(inside, list):
-                listed = enumerate(cast("list[object]", inside))
-                stack += [((*path, field, k), x) for k, x in listed if isinstance(x, ast.AST)]
+                entries = cast("list[object]", inside)
+                stack += [((*path, field, k), x) for k, x in enumerate(entries) if isinstance(x, ast.AST)]
 
 
 def _with(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> ast.expr:

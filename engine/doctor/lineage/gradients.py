@@ -110,6 +110,24 @@ def _operation(
         _visit(record, spread[ids - operation.start], places, target, walk, depth + 1)
 
 
+def is_clipped(record: Record, ids: Ids) -> bool:
+    """Whether a step went through a limit: a minimum, a maximum or a choice, place by place."""
+    for _ in range(DEEPEST):
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return False
+        operation = record.operations[int(makers[0])]
+        if operation.name in ("minimum", "maximum", "where"):
+            return True
+        inside = [
+            r for r in operation.operands if r.shape == operation.shape and (record.makers(r.ids().ravel()) >= 0).all()
+        ]
+        if operation.name not in ELEMENTWISE or not inside:
+            return False
+        ids = inside[0].ids().ravel()[ids - operation.start]
+    return False
+
+
 def bare(record: Record, ids: Ids, line: int) -> Ids:
     """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has
     it."""

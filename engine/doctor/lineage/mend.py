@@ -25,7 +25,9 @@ from engine.doctor.lineage.right_values import RightValues
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.verdict import RunVerdict, judged
 
-TRIALS = 24
+TRIALS = 16
+SEVERAL = 4
+"""So many wrong lines are corrected one after the other."""
 EVALUATIONS = 400_000
 
 
@@ -80,7 +82,7 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
         place.mistaken = place.statement.lineno in mistaken
     places = [p for p in places if p.total > p.before]
     with Trials(runs) as trials:
-        trial = Trial(runs, verdict, record, trials)
+        trial = Trial(runs, runs.program.text, verdict, record, trials)
         return _searched(trial, places, ast.unparse(tree))
 
 
@@ -93,6 +95,7 @@ def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]
     everywhere = [text_of(a) for a in atoms_in(ast.parse(whole))]
     first: list[EditPlace] = []
     later: list[Survivor] = []
+    every = places
     for missing in (False, True):
         answers = _probed(trial, _requests(places, name, everywhere if missing else None), table)
         if answers is None:
@@ -107,11 +110,60 @@ def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]
         failing = _failing(places, answers)
         first = first or failing[:3]
         places = [*failing[:4], *_beside(places, failing)]
-    found = _settled(trial, sorted(later, key=lambda s: s[0])) or rearranged(trial, first)
+    several = chained(trial, every, table)
+    if several:
+        return several
+    found = _settled(trial, sorted(later, key=lambda s: s[0]), 12) or rearranged(trial, first)
     if found is not None:
         return [found]
     left = [Blamed(name, p.statement.lineno, "", text_of(p.statement)) for p in first]
     return left or unstored(part, trial.verdict, name) or _makers(part, trial.verdict, name)
+
+
+def chained(trial: Trial, places: Sequence[EditPlace], table: Floats) -> list[Blamed]:
+    """Several wrong lines: the one that fails first is corrected, then the next, until all gradients are right; [] where
+    they never are."""
+    name, text = trial.runs.name, trial.text
+    made: list[Blamed] = []
+    try:
+        for _ in range(SEVERAL):
+            now = _again(places, trial.text)
+            answers = _probed(trial, _requests(now, name, None), table)
+            chosen = _first_survivor(now, answers) if answers is not None else None
+            if chosen is None:
+                return []
+            place, edit = chosen
+            old, new = text_of(place.statement), edit.statement
+            trial.text = replaced(trial.text, place.statement, new)
+            made.append(Blamed(name, place.statement.lineno, naming.name_of(edit.kind, old, new), old, new, True))
+            if makes_right(trial, trial.text):
+                return made
+        return []
+    finally:
+        trial.text = text
+
+
+def _again(places: Sequence[EditPlace], text: str) -> list[EditPlace]:
+    """The same places in a text of which statements were replaced."""
+    known = {(p.statement.lineno, p.statement.col_offset): p for p in places}
+    made: list[EditPlace] = []
+    for place in _places(ast.parse(text)):
+        old = known.get((place.statement.lineno, place.statement.col_offset))
+        if old is not None:
+            place.before, place.total = old.before, old.total
+            place.given, place.mistaken, place.moves = old.given, old.mistaken, old.moves
+            made.append(place)
+    return made
+
+
+def _first_survivor(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[EditPlace, StatementEdit] | None:
+    """The likeliest edit of the line that fails first, among the lines that have one."""
+    suspects = [s for s in _survivors(places, answers)[0] if not s[0][0]]
+    for place in _failing(places, answers):
+        own = [s for s in suspects if s[1] is place]
+        if own:
+            return place, own[0][2]
+    return None
 
 
 def _beside(places: list[EditPlace], failing: list[EditPlace]) -> list[EditPlace]:
@@ -143,6 +195,7 @@ class Trial:
     """A program that is run again with one statement replaced."""
 
     runs: Runs
+    text: str
     verdict: RunVerdict
     record: Record
     trials: Trials
@@ -153,7 +206,7 @@ class Trial:
         if self.left <= 0:
             return None
         self.left -= 1
-        if not makes_right(self, replaced(self.runs.program.text, statement, made)):
+        if not makes_right(self, replaced(self.text, statement, made)):
             return None
         old = text_of(statement)
         return Blamed(self.runs.name, statement.lineno, naming.name_of(kind, old, made), old, made, True)
@@ -315,8 +368,12 @@ def _requests(places: Sequence[EditPlace], name: str, everywhere: list[str] | No
         place.tries = list(edits.of_statement(place.statement, around, missing=missing))
         place.holes = list(edits.holes(place.statement)) if missing else []
         value = edits.made_by(place.statement)
-        is_sum = isinstance(place.statement, ast.AugAssign) and isinstance(place.statement.op, ast.Add)
-        target = place.statement.target if isinstance(place.statement, ast.AugAssign) and is_sum else None
+        statement = place.statement
+        adds = (
+            text_of(statement.target)
+            if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+            else None
+        )
         rows.append(
             {
                 "file": name,
@@ -324,8 +381,8 @@ def _requests(places: Sequence[EditPlace], name: str, everywhere: list[str] | No
                 "column": place.statement.col_offset,
                 "before": place.before,
                 "total": place.total,
-                "value": text_of(value) if value is not None else "None",
-                "prefix": text_of(target) if target is not None else None,
+                "value": text_of(value) if value is not None else "",
+                "prefix": adds,
                 "edits": [[e.value, e.same, e.checked] for e in place.tries],
                 "holes": [[t, i] for _, t, i in place.holes],
                 "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
@@ -366,7 +423,23 @@ def _probed(trial: Trial, rows: list[dict[str, Any]], table: Floats) -> list[dic
         "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
         "limit": EVALUATIONS,
     }
-    return trial.runs.probed(request, table)
+    answer = trial.runs.probed(trial.text, request, table)
+    try:
+        return None if answer is None else [_checked(one, row) for one, row in zip(answer, rows, strict=True)]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _checked(answer: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """What a probe says of one line, with every number in its range: it comes from the process of the user's program."""
+    right, wrong, zero = (int(n) for n in answer["original"])
+    tries: list[tuple[int, int, str, int]] = []
+    for number, count, value, late in answer["edits"]:
+        if not -len(row["holes"]) <= int(number) < len(row["edits"]):
+            raise ValueError
+        ast.parse(str(value), mode="eval")
+        tries.append((int(number), int(count), str(value), int(bool(late))))
+    return {"original": (right, wrong, zero), "first": int(answer["first"]), "edits": tries}
 
 
 def _survivors(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[list[Survivor], list[Survivor]]:
@@ -376,15 +449,18 @@ def _survivors(places: list[EditPlace], answers: list[dict[str, Any]]) -> tuple[
     others: list[Survivor] = []
     for place, answer in zip(places, answers, strict=True):
         fails = (_fails(answer) and not place.given) or place.mistaken
-        for number, count, value, late in cast("list[tuple[int, int, str, int]]", answer["edits"]):
-            edit = place.tries[number] if number >= 0 else _with_term(place, -1 - number, str(value))
+        for number, count, value, late in answer["edits"]:
+            edit = _edit_of(place, int(number), str(value))
             rank = (int(late), KINDS.index(edit.kind), len(edit.value) - len(edit.old), -int(count))
             (suspects if fails else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
 
 
-def _with_term(place: EditPlace, number: int, value: str) -> StatementEdit:
-    slot = place.holes[number][0]
+def _edit_of(place: EditPlace, number: int, value: str) -> StatementEdit:
+    """An edit by its number; below 0 are those that put a term into a hole."""
+    if number >= 0:
+        return place.tries[number]
+    slot = place.holes[-1 - number][0]
     kind = "term-missing" if _grows(slot.get(), value) else "factor-missing"
     return StatementEdit(
         place.statement.lineno, kind, text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot
@@ -398,8 +474,8 @@ def _grows(old: ast.expr, value: str) -> bool:
 
 def _accumulations(places: list[EditPlace]) -> list[Survivor]:
     """`=` for `+=` at lines that run several times: no single value shows it."""
-    made = [(p, e) for p in places if p.total - p.before > 1 for e in edits.accumulation(p.statement)]
-    return [((0,), p, e) for p, e in made if isinstance(p.statement, ast.Assign) and not p.given][:8]
+    often = [p for p in places if p.total - p.before > 1 and isinstance(p.statement, ast.Assign) and not p.given]
+    return [((0,), p, e) for p in often for e in edits.accumulation(p.statement)][:8]
 
 
 def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) -> Blamed | None:

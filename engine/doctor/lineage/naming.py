@@ -61,8 +61,10 @@ def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
 
 
 def _kept_from_before(verdict: RunVerdict, row: ComparedGradient) -> int:
-    """The line that adds to what was left of the round before, 0 where there is none: the gradient is that plus
-    dL/d(it), up to a factor."""
+    """The line that adds to what was left of the round before, 0 where there is none.
+
+    The gradient is then what was left plus dL/d(what is stepped), up to a factor.
+    """
     record = verdict.record
     if record is None or row.walk is None:
         return 0

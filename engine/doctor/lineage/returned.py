@@ -17,9 +17,9 @@ from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedEvent
-from engine.doctor.lineage.right_values import RightValues
+from engine.doctor.lineage.right_values import KnownValues, RightValues
+from engine.doctor.lineage.right_values import known as looked_up
 from engine.doctor.lineage.updates import ArrayNames, levels_of
-from engine.doctor.recording.fingerprints import RightTable
 
 _BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
@@ -72,9 +72,7 @@ def rows(
     def compare(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
         later = _on_the_way_back(record, forward)
         moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
-        known = (
-            RightTable(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
-        )
+        known = looked_up(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
         if known is None:
             return []
         made = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
@@ -117,7 +115,7 @@ def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bo
 
 
 def _of_input(
-    record: Record, ids: Ids, right: Floats, later: list[RecordedEvent], names: ArrayNames, known: RightTable
+    record: Record, ids: Ids, right: Floats, later: list[RecordedEvent], names: ArrayNames, known: KnownValues
 ) -> ComparedGradient | None:
     """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any
     of its size may."""
@@ -154,7 +152,7 @@ def _called(event: RecordedEvent) -> tuple[str, str]:
 
 def _left(
     record: Record,
-    known: RightTable,
+    known: KnownValues,
     inputs_left: list[Ids],
     made: list[ComparedGradient],
     later: list[RecordedEvent],

@@ -3,6 +3,9 @@ shares."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +13,22 @@ from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.derivatives import BINARY
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.reading import Floats, Record
-from engine.doctor.recording.fingerprints import fingerprint
+from engine.doctor.recording import fingerprints
 
 MOST = 400_000
+
+fingerprint = cast("Callable[[Floats], tuple[float, float, float] | None]", fingerprints.fingerprint)
+
+
+class KnownValues(Protocol):
+    """Whether an array is a right one; None where nothing can be said of it."""
+
+    def has(self, value: Floats) -> bool | None: ...
+
+
+def known(rows: Floats, factors: Sequence[float], allowed: float) -> KnownValues:
+    """Looks arrays up in a table of right ones."""
+    return cast("KnownValues", fingerprints.RightTable(rows, factors, allowed))
 
 
 class RightValues:

@@ -49,13 +49,13 @@ class Runs:
             except InputError as damaged:
                 return outcome, str(damaged)
 
-    def probed(self, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
-        """What `recording/probe.py` answers; None where the program ends before it does."""
+    def probed(self, text: str, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
+        """What `recording/probe.py` answers for a text; None where the program ends before it does."""
         with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
             folder = Path(temporary)
             (folder / "probe.json").write_text(json.dumps(request), encoding="utf-8")
             table.tofile(folder / "table")
-            self._run(self.program.text, folder, "probe", {})
+            self._run(text, folder, "probe", {})
             try:
                 return cast("list[dict[str, Any]]", json.loads((folder / "answer.json").read_text(encoding="utf-8")))
             except (OSError, ValueError, RecursionError):

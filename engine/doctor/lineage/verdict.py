@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage import gradients, loss, returned
 from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.gradients import Target
+from engine.doctor.lineage.gradients import Target, Walk
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Record
@@ -211,7 +211,8 @@ def _stepped(
     match = compared(step, right)
     if match is not None and match.right:
         alone = compared(record.pool[gradient], right)
-        return ComparedGradient(name, line, "right", match, level, gradient, "", update, None, alone)
+        limited = Walk(clipped=True) if len(level) <= SINGLE and gradients.is_clipped(record, update.by) else None
+        return ComparedGradient(name, line, "right", match, level, gradient, "", update, limited, alone)
     if not update.sure:
         return None
     if np.abs(right).max() <= ROUNDING * np.abs(adjoint[forward]).max():
@@ -241,6 +242,13 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
             conventions.append("each update has a rate of its own")
+    for row in [r for r in direct if len(r.own) <= SINGLE]:
+        limited = row in odd and row.walk is not None and row.walk.clipped
+        if limited or (not any(len(r.own) > SINGLE for r in direct) and not _is_one(row)):
+            made[made.index(row)] = replace(
+                row, status="not compared", reason="of a single number only the factor could be compared"
+            )
+            odd = [r for r in odd if r is not row]
     for row in odd:
         factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
         made[made.index(row)] = replace(
@@ -250,13 +258,20 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
         conventions.append("a penalty on the weights is added to the gradient")
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
         conventions.append("gradients are clipped")
-    if not odd and any(r.update is not None and r.match is not None and r.match.factor > 0 for r in direct):
+    steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > SINGLE]
+    if not odd and any(r.match.factor > 0 for r in steps if r.match):
         conventions.append(ADDED)
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
-            made = [replace(r, reason=ADDED) if r in direct and r.update is not None else r for r in made]
+            made = [replace(r, reason=ADDED) if r in steps else r for r in made]
     return made, conventions
 
 
+def _is_one(row: ComparedGradient) -> bool:
+    return row.bare is not None and same(abs(row.bare.factor), 1.0)
+
+
+SINGLE = 1
+"""So many numbers are a factor times any others."""
 ADDED = "the update adds the gradient: the loss grows"
 LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
 

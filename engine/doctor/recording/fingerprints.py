@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportArgumentType=false
 """A few numbers by which an array is found among many: the same in both processes."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # ruff: noqa: C419, UP031  (Python 3.8, and few calls where every operation passes)
-# pyright: basic
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false, reportOptionalSubscript=false, reportUnusedExpression=false
 """NumPy functions that are no ufuncs, and what is patched in the process because NumPy hands it to nobody."""
 
 import math

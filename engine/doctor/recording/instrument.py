@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005  (Python 3.8, and few calls where every operation passes)
-# pyright: basic
+# pyright: basic, reportArgumentType=false, reportAssignmentType=false
 """A user's source, rewritten so that arrays become traced where they first appear, and that it is known what is
 assigned where.
 

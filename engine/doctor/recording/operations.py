@@ -1,5 +1,5 @@
 # ruff: noqa: SIM109  (Python 3.8, and few calls where every operation passes)
-# pyright: basic
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalSubscript=false
 """What NumPy's own calls do to lineage: ufuncs here, functions in `functions`. One table, a row a function.
 
 Every other call is made on plain arrays; where floating-point numbers come out of it their lineage is lost, and that is

@@ -220,6 +220,8 @@ class Probes:
             code = line.compiled(text)
             if code is not None:
                 made.append([number, code, 0, checked, text, False, False])
+            elif same:
+                line.late.append([number, None, 1, False, text, False, True])  # it calls what must not be called twice
         for number, (template, inner) in enumerate(line.holes):
             known = [(a, shape(a)) for a in line.atoms if shape(a)] if shape(inner) is not None else []
             for term in terms(known, shape(inner)):

@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 """Single numbers with lineage: they are Python floats, or NumPy's, in every respect, and know their id.
 
 NumPy takes the kind of a number from the first of its type's bases, so `Lineage` is the second, and its methods are put

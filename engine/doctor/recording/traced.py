@@ -1,5 +1,5 @@
 # ruff: noqa: C419, RUF005  (Python 3.8, and few calls where every operation passes)
-# pyright: basic
+# pyright: basic, reportAssignmentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportOptionalSubscript=false
 """A traced array: a NumPy array that carries, in a shadow array of the same shape, the id of each of its numbers.
 
 It must pass for a plain array everywhere. What moves numbers is done by the same call on the shadow.

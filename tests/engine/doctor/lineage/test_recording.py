@@ -3,6 +3,7 @@ did."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.reading import Record, RecordedEvent, read
+from engine.doctor.run.limits import Limits
 from engine.errors import InputError
 from tests.engine.doctor.lineage.programs import TAGGER, run, runs_of
 
@@ -193,3 +195,22 @@ def test_a_damaged_record_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(damage[name])
     with pytest.raises(InputError, match="damaged"):
         read(tmp_path)
+
+
+def test_of_a_program_that_never_ends_what_was_recorded_counts(tmp_path: Path) -> None:
+    runs = runs_of(tmp_path, FOREVER)
+    outcome, record = replace(runs, wishes=replace(runs.wishes, limits=Limits(1.0))).followed()
+    assert outcome.ending.kind == "time"
+    assert not isinstance(record, str)
+    assert len(record.events) > 0
+
+
+FOREVER = """
+import numpy as np
+x = np.ones(2)
+while True:
+    try:
+        len(x)
+    except Exception:
+        pass
+"""

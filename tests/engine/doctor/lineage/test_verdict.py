@@ -113,3 +113,22 @@ def test_what_was_zero_in_one_round_is_compared_in_another(tmp_path: Path) -> No
     )
     assert verdict_on(tmp_path, text).verdict == "right"
     assert verdict_on(tmp_path, changed(text, ("later = W.T @ dz", "later = W @ dz"))).verdict == "wrong"
+
+
+def test_a_clipped_single_number_is_not_called_wrong(tmp_path: Path) -> None:
+    """A weight of one number: whatever its step is, it is a factor times the right one."""
+    text = changed(
+        TAGGER,
+        ("b, c = rng.randn(H) * 0.1, np.zeros(K)", "b, c = rng.randn(H) * 0.1, np.full(1, 0.3)"),
+        ("e = np.exp(V @ hs[-1] + c)", "e = np.exp(V @ hs[-1] * c)"),
+        ("        dc += dy\n", "        dc += (dy * (V @ hs[t + 1])).sum()\n"),
+        ("dV += np.outer(dy, hs[t + 1])", "dV += np.outer(dy, hs[t + 1]) * c"),
+        ("dh = V.T @ dy + later", "dh = V.T @ dy * c + later"),
+        (
+            "    for weight, grad in",
+            "    grads = [*grads[:4], np.clip(grads[4], -0.01, 0.01)]\n    for weight, grad in",
+        ),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert {**statuses(verdict), "c": ""} == {"U": "right", "W": "right", "V": "right", "b": "right", "c": ""}
+    assert verdict.verdict != "wrong"
