@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,16 @@ Visit = Callable[[int, int, Floats, Floats], None]
 """Called with the operation's place, the operand's, the share, and the running sum of shares of the operand."""
 
 
-def carried_back(record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], visit: Visit | None = None) -> Floats:
+def carried_back(
+    record: Record,
+    seeds: Sequence[tuple[RecordedArray, Floats]],
+    visit: Visit | None = None,
+    stops: Mapping[int, int] | None = None,
+) -> Floats:
     """dL/d(number) for every number of the record, 0 where the loss does not depend on it.
 
     `seeds` are arrays and dL/d(each): a loss is seeded with 1. Numbers that were made later than all seeds are not
-    touched.
+    touched. `stops` are places of operations and of an operand of each to which nothing is handed on.
     """
     adjoint = np.zeros(len(record.pool))
     last = 0
@@ -32,19 +37,27 @@ def carried_back(record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], 
             operation = record.operations[k]
             g = adjoint[operation.start : operation.stop]
             if g.any():
-                _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, visit)
+                _hand_on(
+                    record, k, operation, g.reshape(operation.shape), adjoint, visit, stops.get(k, -1) if stops else -1
+                )
     adjoint[0] = 0.0
     return adjoint
 
 
 def _hand_on(
-    record: Record, k: int, operation: RecordedOperation, g: Floats, adjoint: Floats, visit: Visit | None
+    record: Record,
+    k: int,
+    operation: RecordedOperation,
+    g: Floats,
+    adjoint: Floats,
+    visit: Visit | None,
+    stopped: int = -1,
 ) -> None:
     operands = [r.of(record.pool) for r in operation.operands]
     result = operation.result.of(record.pool)
     constants = _constants(record)
     for which, reference in enumerate(operation.operands):
-        if reference.size == 1 and constants[reference.first]:
+        if which == stopped or (reference.size == 1 and constants[reference.first]):
             continue
         part = share(operation.name, g, result, operands, which, operation.parameters)
         add_to(adjoint, reference, part)

@@ -27,3 +27,7 @@ class ComparedGradient:
     update: Update | None = None
     walk: Walk | None = None
     bare: Agreement | None = None
+
+    def made_of(self) -> list[Ids]:
+        """The gradient, and what it was made of place by place: one of them is what the program takes for dL/d(it)."""
+        return [self.gradient, *(self.walk.seen if self.walk is not None else [])]

@@ -7,27 +7,32 @@ that is stepped and on states that start equal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.matching import Agreement, compared
-from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedOperation
 from engine.doctor.recording.codes import ELEMENTWISE
 
 DEEPEST = 40
+MOST_SEEN = 64
+MOST_OPERATIONS = 200
+"""So far back it is looked whether a factor comes from the gradient itself."""
 
 
 @dataclass(eq=False)
 class Walk:
-    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations
-    that explain nothing."""
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain
+    nothing, `seen` what the whole step was made of, place by place."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
     foreign: list[int] = field(default_factory=list[int])
+    seen: list[Ids] = field(default_factory=list[Ids])
+    visited: set[tuple[bytes, bytes]] = field(default_factory=set[tuple[bytes, bytes]])
     penalty: bool = False
     clipped: bool = False
     nothing: bool = False
@@ -54,7 +59,13 @@ def walked(record: Record, ids: Ids, target: Target) -> Walk:
 
 
 def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int) -> None:
+    key = (ids.tobytes(), places.tobytes())
+    if key in walk.visited:
+        return
+    walk.visited.add(key)
     right = target.right[places]
+    if len(places) == len(target.right) and len(walk.seen) < MOST_SEEN:
+        walk.seen.append(ids)
     match = compared(record.pool[ids], right)
     if match is not None and match.right and (len(ids) > 2 or depth == 0):
         walk.found.append((ids, match))
@@ -129,20 +140,55 @@ def is_clipped(record: Record, ids: Ids) -> bool:
 
 
 def bare(record: Record, ids: Ids, line: int) -> Ids:
-    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has
-    it."""
+    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
+    for scaled, _, before in _scalings(record, ids):
+        if scaled.line != line:
+            break
+        ids = before
+    return ids
+
+
+def clip_of(record: Record, ids: Ids) -> float:
+    """By what a clip multiplied a gradient on its way to a step: numbers that were made from the gradient itself; 1 where there is none."""
+    factor = 1.0
+    for scaled, numbers, before in _scalings(record, ids):
+        for number in numbers:
+            if _made_from(record, number, before):
+                value = float(record.pool[number])
+                factor = factor / value if scaled.name == "divide" else factor * value
+    return factor
+
+
+def _scalings(record: Record, ids: Ids) -> Iterator[tuple[RecordedOperation, list[int], Ids]]:
+    """The operations that multiplied an array by single numbers, from the last on: the numbers, and what the array was before."""
     for _ in range(8):
         makers = record.makers(ids)
         if makers.min() != makers.max() or makers[0] < 0:
-            return ids
+            return
         operation = record.operations[int(makers[0])]
-        if operation.line != line or operation.name not in ("multiply", "divide", "negative"):
-            return ids
+        if operation.name not in ("multiply", "divide", "negative"):
+            return
         inside = [r for r in operation.operands if r.shape == operation.shape]
         if len(inside) != 1 or any(r.size != 1 for r in operation.operands if r is not inside[0]):
-            return ids
+            return
         ids = inside[0].ids().ravel()[ids - operation.start]
-    return ids
+        yield operation, [r.first for r in operation.operands if r is not inside[0]], ids
+
+
+def _made_from(record: Record, number: int, ids: Ids) -> bool:
+    """Whether a number was made from some of these."""
+    seen, waiting = set[int](), [record.maker(number)]
+    while waiting and len(seen) < MOST_OPERATIONS:
+        k = waiting.pop()
+        if k < 0 or k in seen:
+            continue
+        seen.add(k)
+        for reference in record.operations[k].operands:
+            own = reference.ids().ravel()
+            if np.isin(own, ids, kind="sort").any():
+                return True
+            waiting += [int(m) for m in np.unique(record.makers(own))]
+    return False
 
 
 def common(factors: Sequence[float]) -> float | None:

@@ -56,8 +56,10 @@ class ChosenLoss:
 
 
 def sources(steps: Sequence[Sequence[Step]]) -> list[NDArray[np.int32]]:
-    """The arrays that were stepped: what a loss was made from."""
-    return [level for group in steps for step in group for level in step.levels]
+    """The arrays that were stepped: what a loss was made from. Where some are known to be, not what may be: a target is,
+    in `y - p`."""
+    sure = [group for group in steps if any(step.sure for step in group)]
+    return [level for group in sure or steps for step in group for level in step.levels]
 
 
 def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
@@ -65,7 +67,7 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
     depends = depending(record, made_from)
     by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
     for event in record.events:
-        if event.value.size == 1 and depends[event.value.first] and record.maker(event.value.first) >= 0:
+        if event.value.size == 1 and depends[event.value.first] and _is_computed(record, depends, event.value.first):
             by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
     made: dict[tuple[int, ...], ChosenLoss] = {}
     for events in by_site.values():
@@ -85,10 +87,23 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
 
 
+def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> bool:
+    """Whether a number is the result of an operation, other than of `y - p`: a residual is no loss."""
+    k = record.maker(number)
+    if k < 0 or record.operations[k].name != "subtract":
+        return k >= 0
+    operands = record.operations[k].operands
+    moving = [touched(depends, r) for r in operands]
+    if moving[0] == moving[1]:
+        return True
+    target = operands[1] if moving[0] else operands[0]
+    return record.makers(target.ids()).max() >= 0 or (target.shape == () and record.pool[target.first] == 0.0)
+
+
 def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
     """The losses whose gradients begin with a difference of outputs and targets, where the program computes none."""
     depends = depending(record, made_from)
-    pairs = _differences(record, depends)
+    pairs = _differences(record, depends, {int(ids.flat[0]) for ids in made_from if ids.size})
     if not pairs:
         return []
     line = record.lines[record.operations[pairs[0][2]].line].number
@@ -102,9 +117,11 @@ def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[Chos
     return made
 
 
-def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[RecordedArray, Floats, int]]:
+def _differences(
+    record: Record, depends: NDArray[np.bool_], stepped: set[int]
+) -> list[tuple[RecordedArray, Floats, int]]:
     """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1
-    taken off one entry."""
+    taken off one entry. What is `stepped` (first numbers) is no output: `2 * random(...) - 1` is a weight."""
     pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
     for k, operation in enumerate(record.operations):
         if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
@@ -113,6 +130,10 @@ def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[Recor
         if moving[0] == moving[1]:
             continue
         out, target = operation.operands if moving[0] else operation.operands[::-1]
+        if operation.start in stepped or out.first in stepped:
+            continue
+        if moving[1] and target.size == 1 and _is_written(record, target.first):
+            continue  # 1 - p, of a derivative
         values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
         if target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]:
             _one_taken_off(record, k, out, pairs)
@@ -121,6 +142,12 @@ def _differences(record: Record, depends: NDArray[np.bool_]) -> list[tuple[Recor
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
     return list(pairs.values())
+
+
+def _is_written(record: Record, number: int) -> bool:
+    """Whether a number stands in the program's text."""
+    leaf = int(np.searchsorted(record.leaves[:, 0], number, "right")) - 1
+    return record.maker(number) < 0 and leaf >= 0 and int(record.leaves[leaf, 2]) < 0
 
 
 def _one_taken_off(

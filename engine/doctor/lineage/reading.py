@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,7 +35,7 @@ class RecordedArray:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def ids(self) -> Ids:
         """The ids, in the array's shape."""
@@ -71,7 +72,7 @@ class RecordedOperation:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def stop(self) -> int:
@@ -200,7 +201,7 @@ class _Stream:
         kind, base = self.several(2)
         shape = self.shape()
         if kind == 1:
-            size = int(np.prod(shape, dtype=np.int64))
+            size = prod(shape)
             if base < 0 or base + size > len(self.refs):
                 raise ValueError
             return RecordedArray(shape, kept=self.refs[base : base + size].reshape(shape))
@@ -267,7 +268,7 @@ def _operations(stream: _Stream, lines: int) -> tuple[RecordedOperation, ...]:
     while stream.at < len(stream.numbers):
         code, line, start = stream.several(3)
         shape = stream.shape()
-        size = int(np.prod(shape, dtype=np.int64))
+        size = prod(shape)
         if not 0 < code < len(NAMES) or not 0 <= line < lines or start < 1 or start + size > stream.count:
             raise ValueError
         operands = tuple(stream.reference() for _ in range(min(stream.one(), 64)))

@@ -77,11 +77,32 @@ def rows(
             return []
         made = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
         taken = {int(r.gradient[0]) for r in made}
-        return made + _left(
-            record, known, [i for i in moving if not any(r.own is i for r in made)], made, later, adjoint, names, taken
-        )
+        rest = [i for i in moving if not any(r.own is i for r in made)]
+        found = _left(record, known, rest, made, later, adjoint, names, taken)
+        open_ = [i for i in rest if not any(r.own is i for r in found) and _used_again(record, i, forward)]
+        return made + found + [row for ids in open_ for row in _not_settled(ids, later, names)]
 
     return compare
+
+
+def _used_again(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> bool:
+    """Whether a line of the forward pass reads an array more than once, as it does weights."""
+    lines: dict[int, int] = {}
+    for operation in record.operations:
+        if any(r.size == len(ids) and r.first == ids[0] for r in operation.operands):
+            lines[operation.line] = lines.get(operation.line, 0) + bool(forward[operation.start : operation.stop].any())
+    return max(lines.values(), default=0) > 1
+
+
+def _not_settled(ids: Ids, later: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
+    """A weight of which there are gradients, by their name, and none that could be compared."""
+    own = {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+    named = [e for e in later if e.value.size == len(ids) and meant(e.name) & own]
+    if not named:
+        return []
+    given = named[-1].value.ids().ravel()
+    reason = "it is not known which array is its gradient"
+    return [ComparedGradient(names.of(ids), named[-1].site.line, "not compared", None, ids, given, reason)]
 
 
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:

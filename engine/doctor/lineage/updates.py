@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.reading import Ids, Record, RecordedOperation
 
 _DEEPEST = 4
+NAMELESS = ("the array made in", "an array")
+"""How arrays without a name are called."""
 _NAME = re.compile(r"^[^\W\d][\w.]*(\[[^()]*\])*([.][\w.]+(\[[^()]*\])*)*$")
 
 

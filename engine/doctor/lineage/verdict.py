@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,8 +15,10 @@ from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import Target, Walk
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
-from engine.doctor.lineage.reading import Floats, Record
-from engine.doctor.lineage.updates import ArrayNames, Step, found, joined
+from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.lineage.truncation import shortened
+from engine.doctor.lineage.unseen import unseen
+from engine.doctor.lineage.updates import NAMELESS, ArrayNames, Step, found, joined
 from engine.doctor.lineage.windows import ends, window
 
 ROUNDING = 1e-13
@@ -56,7 +58,16 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "") -
             break
     if not made:
         return RunVerdict("undecided", None, reason=_why(record))
-    return _merged(made)
+    return _whole(record, _merged(made), [row.gradient for verdict in made for row in verdict.compared])
+
+
+def _whole(record: Record, verdict: RunVerdict, compared_: Sequence[Ids]) -> RunVerdict:
+    """A right verdict only where no other backward pass of the program ran that nothing compared came from."""
+    others = unseen(record, compared_) if verdict.verdict == "right" else []
+    if not others:
+        return verdict
+    told = tuple(f"{function}: no gradient that was compared came from it" for function in others)
+    return replace(verdict, verdict="undecided", not_compared=(*verdict.not_compared, *told))
 
 
 def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
@@ -98,8 +109,9 @@ def of_round(
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken)
     if same_as is not None:  # the loss of a later round is the first one's
-        tried = [c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
-    best = _best(_with(record, c, _stepped_rows(record, steps, names), same_as is not None) for c in tried)
+        tried = (c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed))
+    compare = _stepped_rows(record, steps, names)
+    best = _best(_with(record, c, compare, same_as is not None) for c in tried)
     if best is None or (same_as is None and not _score(best)[0]):
         inputs = returned.inputs(record)
         others = [c for c in _losses(record, inputs, taken) if c.assumed or NAMED.search(c.name)]
@@ -108,14 +120,27 @@ def of_round(
         rows = returned.rows(record, names)
         other = _best(_with(record, c, rows, same_as is not None) for c in others)
         if other is not None and (best is None or _score(other) > _score(best)):
-            best = other
+            best, compare = _more_than_one(other), rows
+    if best is not None and best.verdict == "wrong":
+        best = _cut(record, best, compare, same_as is not None)
     return best or RunVerdict("undecided", None, reason=_why(record))
 
 
-def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> list[ChosenLoss]:
-    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is."""
-    assumed = loss.assumed(record, made_from)
-    return [c for c in assumed if c.name == taken] if taken else [*loss.candidates(record, made_from), *assumed]
+def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> Iterator[ChosenLoss]:
+    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is. One that the program
+    does not compute is looked for only where it is needed."""
+    if not taken:
+        yield from loss.candidates(record, made_from)
+    yield from (c for c in loss.assumed(record, made_from) if taken in ("", c.name))
+
+
+def _more_than_one(verdict: RunVerdict) -> RunVerdict:
+    """Of a network that steps nothing, one gradient is not all of them: it has weights before and after its units."""
+    if verdict.verdict != "right" or sum(len(r.own) > 2 for r in verdict.compared) > 1:
+        return verdict
+    return replace(
+        verdict, verdict="undecided", reason="only one gradient was found", not_compared=("the other weights",)
+    )
 
 
 GradientRows = Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]
@@ -159,11 +184,12 @@ def _why(record: Record) -> str:
     return "the program computes no loss from weights that it steps, or whose gradients it returns"
 
 
-def _score(v: RunVerdict) -> tuple[int, int, bool]:
-    """How well a loss agrees: the gradients that are right (any number is a factor times any other), then those that
-    are not."""
+def _score(v: RunVerdict) -> tuple[int, bool, int, int]:
+    """How well a loss agrees: the gradients that are right (any number is a factor times any other), its name, then
+    those that are not right."""
     right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
-    return right, -sum(c.status in ("wrong", "zero") for c in v.compared), not v.loss_doubtful
+    bad = sum(c.status in ("wrong", "zero") for c in v.compared)
+    return right, not v.loss_doubtful, -bad, len(v.compared)
 
 
 def _with(record: Record, chosen: ChosenLoss, compare: GradientRows, trusted: bool = False) -> RunVerdict | None:
@@ -174,12 +200,18 @@ def _with(record: Record, chosen: ChosenLoss, compare: GradientRows, trusted: bo
     rows = compare(chosen, adjoint, forward)
     if not rows:
         return None
+    return _told(chosen, rows, adjoint, trusted)
+
+
+def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], adjoint: Floats, trusted: bool) -> RunVerdict:
     rows, conventions = _one_factor(rows, chosen)
     if chosen.assumed:
         conventions.append(f"the loss was taken to be {chosen.assumed}")
     left = [f"{r.name}: {r.reason}" for r in rows if r.status == "not compared"]
     bad, good = any(r.status in ("wrong", "zero") for r in rows), any(r.status == "right" for r in rows)
     verdict = "wrong" if bad else "right" if good and not left else "undecided"
+    if verdict == "right" and all(len(r.own) <= 2 for r in rows):
+        verdict, left = "undecided", [f"{r.name}: any number is a factor times any other" for r in rows]
     if bad and not good and not trusted and (chosen.assumed or not NAMED.search(chosen.name)):
         verdict = "undecided"
     if verdict == "right" and any(r.reason == ADDED for r in rows):
@@ -188,11 +220,37 @@ def _with(record: Record, chosen: ChosenLoss, compare: GradientRows, trusted: bo
     return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), adjoint, loss_doubtful=doubtful)
 
 
+def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool) -> RunVerdict:
+    """The verdict, if some gradients are right and the others are what they should be where errors go back some steps
+    and no further."""
+    wrong = [r for r in verdict.compared if r.status in ("wrong", "zero")]
+    chosen = verdict.loss
+    if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
+        return verdict
+    forward = np.zeros(len(record.pool), bool)
+    for reference, _ in chosen.seeds:
+        forward |= reached(record, reference)
+    one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
+    for steps, shorter in shortened(record, chosen.seeds, [r.own for r in verdict.compared if len(r.own) > 2], forward):
+        if not any(
+            (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
+        ):
+            continue
+        made = compare(chosen, shorter, forward)
+        told = _told(chosen, made, shorter, trusted)
+        if told.verdict != "wrong" and len(made) == len(verdict.compared):
+            return replace(
+                told, conventions=(*told.conventions, f"errors are carried back {steps} steps and no further")
+            )
+    return verdict
+
+
 def _stepped(
     record: Record, steps: Sequence[Step], adjoint: Floats, forward: NDArray[np.bool_], names: ArrayNames
 ) -> ComparedGradient | None:
     """One update against dL/d(what it stepped); None where it is no update of this loss."""
     steps = [s for s in steps if not forward[record.operations[s.made].start : record.operations[s.made].stop].any()]
+    steps = [s for s in steps if s.sure] or steps  # a weight is added to in the forward pass of a sample, too
     if not steps:
         return None
     update = joined(record, steps)
@@ -201,7 +259,8 @@ def _stepped(
         return None
     right = adjoint[level]
     line = record.lines[update.line].number
-    name = names.of(level)
+    called = [n for ids in (level, *update.levels) if (n := names.of(ids)) and not n.startswith(NAMELESS)]
+    name = called[0] if called else names.of(level)
     step = record.pool[update.by] * update.signs
     gradient = gradients.bare(record, update.by, update.line)
     if not right.any():
@@ -211,6 +270,7 @@ def _stepped(
     match = compared(step, right)
     if match is not None and match.right:
         alone = compared(record.pool[gradient], right)
+        alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by))
         limited = Walk(clipped=True) if len(level) <= SINGLE and gradients.is_clipped(record, update.by) else None
         return ComparedGradient(name, line, "right", match, level, gradient, "", update, limited, alone)
     if not update.sure:
@@ -241,7 +301,7 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
         alone = _reference([r.bare.factor for r in direct if r.bare])
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
-            conventions.append("each update has a rate of its own")
+            conventions.append("each update has a rate or a clip of its own")
     for row in [r for r in direct if len(r.own) <= SINGLE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
         if limited or (not any(len(r.own) > SINGLE for r in direct) and not _is_one(row)):

@@ -102,26 +102,27 @@ def _call(function, inputs, options):
             return wrap(value, np.array(shadow_of(inputs[0])[0]), None)
         if code == ADD or code == SUBTRACT:
             return _sum(code, value, inputs)
-        made = result(code, value, [reference(x) for x in inputs])
-        if len(inputs) == 2 and type(made) is Traced and _is_scaled_leaf(inputs, made):
-            made._root.leaf = True  # the first values of a weight are scaled as often as not
-        return made
+        return _given(code, result(code, value, [reference(x) for x in inputs]), inputs)
     return _into(function, code, inputs, bare, options)
 
 
-def _is_scaled_leaf(inputs, made):
-    """Whether one operand is a leaf of the result's shape and the other a single number."""
-    for x, other in (inputs, inputs[::-1]):
-        if type(x) is Traced and x._root is not None and x._root.leaf and x.shape == made.shape:
-            return not isinstance(other, np.ndarray) or other.ndim == 0
-    return False
+SCALING = {CODES[name] for name in ("multiply", "divide", "negative", "add", "subtract")}
+
+
+def _given(code, made, inputs):
+    """What came from outside and is only scaled or shifted by a number counts as coming from outside: `randn(4, 4) * 0.1` is a weight."""
+    if code in SCALING and type(made) is Traced:
+        arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.ndim]
+        if len(arrays) == 1 and type(arrays[0]) is Traced and arrays[0]._root is not None:
+            made._root.leaf = arrays[0]._root.leaf
+    return made
 
 
 def _sum(code, value, inputs):
     """A sum or difference: its first part may be a weight that is stepped."""
     first, second = inputs
     if type(first) is not Traced or type(second) is not Traced or first._root is None or value.shape != first.shape:
-        return result(code, value, [reference(x) for x in inputs])
+        return _given(code, result(code, value, [reference(x) for x in inputs]), inputs)
     made = result(code, value, [reference(first, False), reference(second)])
     if first._root.first == 0:
         first._root.first = -1

@@ -29,14 +29,15 @@ _array, _join = np.array, np.concatenate  # before anything is patched
 class Root:
     """The ids of one result, shared by every view of it, until something is written into it."""
 
-    __slots__ = ("clean", "first", "leaf", "owner", "stepped", "version")
+    __slots__ = ("clean", "first", "leaf", "lines", "owner", "stepped", "version")
 
     def __init__(self, owner, clean=True, leaf=False):
         self.owner = owner
         self.clean = clean
         self.version = 0
         self.leaf = leaf
-        self.first = 0  # the line on which a leaf was read first
+        self.first = 0  # the line on which a leaf was read first, -1 where it was added to before
+        self.lines = ()  # the lines on which it was read
         self.stepped = 0
 
 
@@ -75,10 +76,10 @@ class Store:
         """The first of the ids of a new array; its values go to the pool."""
         size = value.size
         start = self.n
-        self.n = start + size
-        if self.n > self.limit:
+        if start + size > self.limit:
             self.on = False
             raise Full()
+        self.n = start + size
         self.buffer.append(_array(value, _FLOAT, subok=False).ravel())
         self.waiting += size
         if self.waiting > FLUSH:

@@ -62,11 +62,18 @@ class Traced(np.ndarray):
             ids = value._s
         elif isinstance(value, scalars.Lineage):
             ids = value._i
-        elif not isinstance(value, np.ndarray) or value.ndim == 0:
-            ids = STORE[0].constant(value)
-        else:
+        elif isinstance(value, np.ndarray) and value.ndim:
             ids = STORE[0].leaf(np.asarray(value))[0]
         _set(self, key, value.view(PLAIN) if kind is Traced else value)
+        filled = _get(_view(self, PLAIN), key)
+        several = isinstance(filled, np.ndarray) and filled.size > (1 if ids is None else np.size(ids))
+        if several and self.dtype.kind == "f" and STORE[0].on:  # each is a number of its own: `b[:] = 1.0` fills a bias
+            if ids is None:
+                ids = STORE[0].leaf(filled)[0]
+            else:
+                ids = STORE[0].gathered(filled, np.broadcast_to(np.asarray(ids, np.int32), filled.shape))[0]
+        elif ids is None:
+            ids = STORE[0].constant(value)
         self._s[key] = ids
         written(self)
 
@@ -265,7 +272,7 @@ def reference(x, read=True):
         root = x._root
         if root is None:
             return STORE[0].reference(x._s, None)
-        if read and (root.stepped or (root.leaf and root.first == 0)):
+        if read and (root.leaf or root.stepped) and root.first >= 0:
             STORE[0].updates.read(root, x.shape)
         if root.clean:
             return STORE[0].reference(x._s, root)

@@ -1,17 +1,22 @@
 # pyright: basic
 """Where a run may stop: weights were stepped, and the program has come round to the lines on which they were read
-first.
+before.
 
 An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It
-has come round when it is read again where it was read first. A round is complete when two arrays of different shapes
-have come round, so that a state that is added to is not taken for a weight, or one that is a part of a larger array
-that was stepped; an array that was added to before it was ever read is an accumulator, and does not count.
+has come round when it is read again on a line where it was read before that: not the last of several such lines, which
+is the backward pass's, and where it may be stepped at every time step. (The first alone would not do: some programs try
+their weights out, in a sample, before they train.)
+
+A round is complete when two arrays of different shapes have come round, so that a state that is added to is not taken
+for a weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever
+read is an accumulator, and does not count.
 """
 
 from .store import Stop
 
 ALONE = 64
 """After so many rounds of one shape alone they count too."""
+MOST_LINES = 15
 ROUNDS = 8
 ENOUGH = 400000
 """Rounds are recorded until there are so many of them, or so many numbers."""
@@ -29,15 +34,15 @@ class UpdateWatch:
         self.shapes = {}
 
     def read(self, root, shape):
-        """An array takes part in an operation. Only called for leaves that were never read, and for what was
-        stepped."""
-        if root.first == 0:
-            if root.leaf:
-                root.first = self.line(3)
-            return
+        """An array takes part in an operation. Only called for what came from outside, and for what was stepped."""
+        line = self.line(3)
         if root.stepped < self.generation:
             root.stepped = 0
-        elif self.line(3) == root.first:
+            if root.first == 0:
+                root.first = line
+            if line not in root.lines:
+                root.lines = (*root.lines[-MOST_LINES:], line)
+        elif line in (root.lines[:-1] or root.lines):
             root.stepped = 0
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             if len(self.shapes) > 1 or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
@@ -56,7 +61,7 @@ class UpdateWatch:
         if old.first == 0:
             old.leaf = old.leaf and new is not old
         elif old.first > 0 and self.line(3) != old.first:
-            new.first, new.stepped = old.first, self.generation
+            new.first, new.lines, new.leaf, new.stepped = old.first, old.lines, old.leaf, self.generation
 
 
 def _size(shape):

@@ -1,0 +1,34 @@
+"""When a run has seen enough, and which additions are updates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.engine.doctor.lineage.programs import run, verdict_on
+from tests.engine.doctor.lineage.trained import network
+
+SAMPLE = """
+h = np.zeros((H, 1))
+for _ in range(4):
+    h = np.tanh(Wxh @ np.ones((I, 1)) + Whh @ h + bh)
+    y = Why @ h + by
+"""
+
+
+def test_a_run_that_is_cut_is_a_record_with_its_end_told(tmp_path: Path) -> None:
+    record = run(tmp_path, "import numpy as np\nx = np.ones(100)\nwhile True:\n    y = x * 2.0\n", numbers=2_000)
+    assert record.outcome["ended"] == "full"
+    assert 1_800 < len(record.pool) <= 2_000
+
+
+def test_weights_that_are_tried_out_before_training_come_round_where_they_are_trained(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, network(before=SAMPLE), numbers=200_000)
+    assert verdict.verdict == "right"
+    assert verdict.record is not None
+    assert verdict.record.outcome["ended"] == "update"
+
+
+def test_adding_a_bias_in_a_sample_is_no_update_of_it(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, network(before=SAMPLE))
+    assert {c.name for c in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+    assert all(c.status == "right" for c in verdict.compared)

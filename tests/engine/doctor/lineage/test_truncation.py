@@ -1,0 +1,36 @@
+"""Errors that go back some steps and no further: a choice; errors that are not carried at all: a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.doctor.lineage.programs import verdict_on
+from tests.engine.doctor.lineage.trained import network
+
+EACH_ERROR = """    for t in reversed(range(T)):
+        dy = ps[t].copy()
+        dy[targets[t]] -= 1
+        dWhy += dy @ hs[t].T
+        dby += dy
+        da = (1 - hs[t] ** 2) * (Why.T @ dy)
+        for s in range(t, max(-1, t - 1 - STEPS), -1):
+            dWxh += da @ inputs[s].T
+            dWhh += da @ hs[s - 1].T
+            dbh += da
+            da = (1 - hs[s - 1] ** 2) * (Whh.T @ da)
+"""
+
+
+def truncated(steps: int) -> str:
+    text = network(("T = 3, 4, 3, 5", "T = 3, 4, 3, 8"))
+    begin, end = text.index("    dnext = np.zeros"), text.index("    return loss, dWxh")
+    return text[:begin] + EACH_ERROR.replace("STEPS", str(steps)) + text[end:]
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [(3, "right"), (0, "wrong")])
+def test_errors_that_go_back_some_steps(tmp_path: Path, steps: int, verdict: str) -> None:
+    found = verdict_on(tmp_path, truncated(steps))
+    assert found.verdict == verdict
+    assert ("errors are carried back 3 steps and no further" in found.conventions) == (steps == 3)
