@@ -18,7 +18,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import diagnose
+from engine.doctor.by_reference import examine
 from engine.doctor.report.report import Report
 from engine.explain.gradcheck import check
 from engine.explain.line_parts import writer_for
@@ -150,11 +150,11 @@ def activation() -> None:
 
 
 def examined(program: str) -> Report:
-    """What the doctor says of it."""
+    """What the doctor says of it beside its reference."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "printed.py"
         file.write_text(program)
-        return diagnose(file)
+        return examine(file)
 
 
 def head() -> None:

@@ -112,11 +112,16 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
         if not forward[operation.start : operation.stop].any() and any(touched(back, r) for r in operation.operands):
             back[operation.start : operation.stop] = True
     groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
+    filled = {
+        (e.site.function, e.name.split("[")[0]) for e in record.events if "[" in e.name and not _KEY.search(e.name)
+    }
     for event in record.events:
         value = event.value
         if value.size and event.site.kind != "increment":
             ids = value.ids()
             nothing = record.maker(value.first) < 0 and not record.pool[ids].any()
+            if nothing and (event.site.function, event.name) in filled:
+                continue  # zeros that are filled step by step are no gradient yet
             if not forward[ids].any() and (nothing or back[ids].any()):
                 group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])
                 if group and _follows(record, group[-1], event):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.codegen import program_text
+from engine.session import open_session
 from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
 
 ADAM = (
@@ -132,3 +134,11 @@ def test_a_clipped_single_number_is_not_called_wrong(tmp_path: Path) -> None:
     verdict = verdict_on(tmp_path, text, rounds=1)
     assert {**statuses(verdict), "c": ""} == {"U": "right", "W": "right", "V": "right", "b": "right", "c": ""}
     assert verdict.verdict != "wrong"
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_zeros_that_are_filled_step_by_step_are_no_gradient_yet(tmp_path: Path, cell: str) -> None:
+    """The printed program fills `da` from the last step down, and the first row of `a` is an input of the loss."""
+    verdict = verdict_on(tmp_path, program_text(open_session(None, {"cell": cell, "hidden": 8})))
+    assert verdict.verdict == "right", verdict.compared
+    assert {"Wy", "by"} <= set(statuses(verdict))
