@@ -45,13 +45,13 @@ def diagnose(
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
     if function is not None:
-        return _of_functions(source, function, cells, wishes or Wishes())
+        return _without_zeros(_of_functions(source, function, cells, wishes or Wishes()))
     own: OwnRun | None = None
     if runs_something:
         own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress), source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
-    reference = _of_functions(source, None, cells, wishes or Wishes())
+    reference = _without_zeros(_of_functions(source, None, cells, wishes or Wishes()))
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
     return _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
@@ -112,6 +112,24 @@ def _not_by_exception(report: Report) -> Report:
     return replace(report, verdict="cannot-run", parameters={}, first_divergence=None)
 
 
+def _without_zeros(report: Report) -> Report:
+    """The same, but a gradient that is zero beside a reference that is zero too, as when all units are off, was not compared."""
+    zero = tuple(
+        name
+        for name, each in report.parameters.items()
+        if each.ok and each.cosine is None and each.norm_ratio is None and each.max_relative_error is not None
+    )
+    if report.verdict != "correct" or not zero:
+        return report
+    return replace(
+        report,
+        verdict="undecided",
+        reason=f"{', '.join(f'd{name}' for name in zero)}: zero, and so is the reference's, so nothing was compared there",
+        parameters={name: each for name, each in report.parameters.items() if name not in zero},
+        not_compared=(*report.not_compared, *((name, "it is zero, and so is the reference's") for name in zero)),
+    )
+
+
 def _named(own: Report, reference: Report) -> Report:
     """A wrong run, with the names that the reference has for mistakes at lines among its candidates."""
     lines = {place.line for place in own.candidates}
@@ -125,12 +143,13 @@ def _joined(own: OwnRun, reference: Report) -> Report:
     """The reference's verdict where the run leaves it open; both reasons where neither decides."""
     said = f"its own run: {own.reason}"
     run = {"run": own.report.run, "loss": own.report.loss}
-    if reference.verdict in ("correct", "wrong"):
+    if reference.verdict in ("correct", "wrong") or (reference.verdict == "undecided" and not own.compared):
         return replace(reference, notes=(said, *reference.notes), **run)
     report = replace(own.report, verdict="undecided" if own.compared else "cannot-run", function=reference.function)
     return replace(
         report,
         reason=f"{said}; its functions: {reference.reason}",
         reason_line=reference.reason_line,
+        not_compared=(*own.report.not_compared, *reference.not_compared),
         notes=reference.notes,
     )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.codegen import program_text
 from engine.doctor.diagnose import NOTHING_RUNS, diagnose
 from engine.doctor.report.report import Report, text
 from engine.doctor.run.launch import Wishes
+from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of
 
@@ -119,3 +121,10 @@ def test_arguments_reach_the_program(tmp_path: Path, capsys: pytest.CaptureFixtu
     )
     assert main(["doctor", str(path), "--limit", "30s", "--json", "--", "--deep"]) == 0
     assert json.loads(capsys.readouterr().out)["run"]["command"].endswith("mine.py --deep")
+
+
+def test_zeros_beside_zeros_are_not_compared(tmp_path: Path) -> None:
+    """With three units of ReLU and these weights all units are off: every gradient but one is zero, and so is the reference's."""
+    report = report_on(tmp_path, program_text(open_session(None, {"cell": "rnn", "hidden": 3})))
+    assert (report.verdict, report.exit_code) == ("undecided", 2)
+    assert {"Wx", "Wa", "ba", "Wy"} <= {name for name, _ in report.not_compared}
