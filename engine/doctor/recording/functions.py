@@ -143,6 +143,8 @@ def _first(called, x, rest, options, gather):
     moved = called(
         shadow, *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k not in ("out", "dtype")}
     )
+    if isinstance(moved, np.ndarray) and not moved.all():  # the zeros that diag, triu and tril fill in
+        moved = np.where(moved, moved, np.int32(store().constant(0.0)))
     if not gather and type(x) is Traced and isinstance(value, PLAIN):
         return traced.moved(x, value, moved)
     return into(_shadowed(value, moved, gather), options.get("out"))
@@ -327,6 +329,9 @@ def _norm(x, ord=None, axis=None, keepdims=False):
         return np.sqrt(reduce("sum", x * x, axis, keepdims))
     if ord == 1 and (x.ndim == 1 or axis is not None):
         return reduce("sum", np.abs(x), axis, keepdims)
+    if ord == 2 and not keepdims:  # the largest singular value, u' x v, whose derivative is u v'
+        u, _, v = np.linalg.svd(plain(x), full_matrices=False)
+        return reduce("sum", x * np.outer(u[:, 0], v[0]), None, False)
     return lost_function(np.linalg.norm, (x, ord, axis, keepdims), {})
 
 
