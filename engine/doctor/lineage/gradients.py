@@ -151,9 +151,10 @@ def bare(record: Record, ids: Ids, line: int) -> Ids:
 def clip_of(record: Record, ids: Ids) -> float:
     """By what a clip multiplied a gradient on its way to a step: numbers that were made from the gradient itself; 1 where there is none."""
     factor = 1.0
-    for scaled, numbers, before in _scalings(record, ids):
+    scalings = list(_scalings(record, ids))
+    for k, (scaled, numbers, _) in enumerate(scalings):
         for number in numbers:
-            if _made_from(record, number, before):
+            if any(_made_from(record, number, before) for _, _, before in scalings[k:]):
                 value = float(record.pool[number])
                 factor = factor / value if scaled.name == "divide" else factor * value
     return factor

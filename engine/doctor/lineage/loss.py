@@ -41,14 +41,15 @@ KNOWN: dict[str, tuple[Of, Of]] = {
 
 @dataclass(frozen=True, eq=False)
 class ChosenLoss:
-    """A loss: the numbers that it is the sum of, with dL/d(each); `name` and `line` for people; `assumed` where the
-    program computes none."""
+    """A loss: the numbers that it is the sum of, with dL/d(each); `name`, `line` and `file` for people; `assumed`
+    where the program computes none."""
 
     name: str
     line: int
     seeds: tuple[tuple[RecordedArray, Floats], ...]
     value: float
     assumed: str = ""
+    file: str = ""
 
     @property
     def ids(self) -> NDArray[np.int32]:
@@ -81,6 +82,7 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
                 chosen[-1].site.line,
                 tuple((e.value, np.ones(e.value.shape)) for e in chosen),
                 float(sum(record.pool[e.value.first] for e in chosen)),
+                file=chosen[-1].site.file,
             )
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss

@@ -81,7 +81,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error))
-    return _told(base, source, outcome, verdict, found)
+    return _told(base, source, outcome, verdict, found, runs.name)
 
 
 def as_returned(verdict: RunVerdict, last_line: int) -> RunVerdict:
@@ -121,7 +121,9 @@ def _is_right(values: Floats, right: Floats) -> bool:
     return match is not None and match.right
 
 
-def _told(base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdict, found: Sequence[Blamed]) -> OwnRun:
+def _told(
+    base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdict, found: Sequence[Blamed], main: str
+) -> OwnRun:
     words: dict[str, Verdict] = {"right": "correct", "wrong": "wrong"}
     report = replace(
         base,
@@ -133,7 +135,9 @@ def _told(base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdic
     )
     if verdict.loss is not None:
         line, assumed = verdict.loss.line, verdict.loss.assumed
-        report = replace(report, loss={"line": line, "source": source.line(line), "assumed": assumed or None})
+        elsewhere = verdict.loss.file not in ("", main)
+        said = f"{clean(verdict.loss.name)}, in {clean(verdict.loss.file)}" if elsewhere else source.line(line)
+        report = replace(report, loss={"line": line, "source": said, "assumed": assumed or None})
     report = _blaming(report, source, found)
     reason = ""
     if report.verdict == "undecided":

@@ -33,3 +33,11 @@ def test_a_number_on_some_gradients_stays_a_mistake_beside_a_clip(tmp_path: Path
     )
     assert verdict.verdict == "wrong"
     assert [c.name for c in verdict.compared if c.status == "wrong"] == ["Whh"]
+
+
+def test_a_clip_by_the_spectral_norm_in_a_longer_product_is_one_too(tmp_path: Path) -> None:
+    clip = (
+        "    return loss, dWxh",
+        "    dWhh = 1.0 * dWhh / np.linalg.norm(dWhh, ord=2)\n    return loss, dWxh",
+    )
+    assert verdict_on(tmp_path, network(clip)).verdict == "right"
