@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,11 @@ for profile, count in (("half", WHOLE // 2), ("thorough", WHOLE), ("fuzz", 100 *
 settings.load_profile("half")
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_configure() -> None:
+    """What is started by a test can be interrupted, also where a shell started the tests in its background, which ignores Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,7 +55,6 @@ class Process:
         self.file.write_text(source.text, encoding="utf-8")
         to_child, self.to = os.pipe()
         self.back, from_child = os.pipe()
-        root = str(Path(__file__).resolve().parents[3])
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -66,22 +65,8 @@ class Process:
             "PYTHONSAFEPATH": "1",
             MARK: str(self.folder),
         }
-        # The project's own folder is put on the path inside, only to start; the user's packages lie where the user is, and come last.
-        start = (
-            f"import sys; sys.path.insert(0, {root!r}); import engine.doctor.run.worker as w; "
-            f"sys.path.remove({root!r}); sys.path.insert(0, ''); sys.path.append({str(Path.cwd())!r}); w.main(sys.argv[1:])"
-        )
         arguments = [str(to_child), str(from_child), str(memory), str(self.folder)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", start, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # nobody reads it, and a file could be filled
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            env=environment,
-            pass_fds=(to_child, from_child),
-            start_new_session=True,
-        )
+        self.process = _started(arguments, self.folder, environment, (to_child, from_child))
         os.close(to_child)
         os.close(from_child)
         self._receive(
@@ -159,6 +144,28 @@ class Process:
         }
         name = clean(signal.Signals(-code).name) if -code in set(signal.Signals) else str(-code)
         return f"ended the process with signal {name} ({names.get(-code, 'sent from inside')})"
+
+
+def _started(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], files: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    """`worker.main` with these arguments in a new process, in a session of its own."""
+    root = str(Path(__file__).resolve().parents[3])
+    # The project's own folder is put on the path inside, only to start; the user's packages lie where the user is, and come last.
+    start = (
+        f"import sys; sys.path.insert(0, {root!r}); import engine.doctor.run.worker as w; "
+        f"sys.path.remove({root!r}); sys.path.insert(0, ''); sys.path.append({str(Path.cwd())!r}); w.main(sys.argv[1:])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", start, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # nobody reads it, and a file could be filled
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=environment,
+        pass_fds=files,
+        start_new_session=True,
+    )
 
 
 _BROKEN = "os._exit, or it closed or replaced what the process cannot live without"
