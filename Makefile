@@ -12,7 +12,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench doctor-score fuzz pictures samples clean
+.PHONY: run test check format lint types layers bench doctor-score fuzz pictures mistakes samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -47,6 +47,9 @@ doctor-score: $(VENV)/.installed-dev
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py
+
+mistakes: $(VENV)/.installed
+	$(BIN)/python docs/make_mistakes.py
 
 samples: $(BIN)/python
 	$(BIN)/python docs/make_samples.py

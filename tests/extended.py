@@ -134,9 +134,9 @@ def activation() -> None:
     offered("activation", "softplus")
     session = whole(activation="softplus")
     assert {"a_t = softplus(z_t)", "dz_t = da_t ⊙ sigmoid(z_t)"} <= set(listing(session)), listing(session)
-    from engine.doctor.mistakes.catalogue import variations
-    from engine.doctor.mistakes.edited_backward import Executor
-    from engine.doctor.mistakes.tree_edits import CURVED, Setting
+    from engine.doctor.mistakes.variants.catalogue import variations
+    from engine.doctor.mistakes.variants.edited_backward import Executor
+    from engine.doctor.mistakes.variants.tree_edits import CURVED, Setting
     from engine.doctor.reference.problem import make_problem
 
     right = program_text(session)

@@ -3,7 +3,7 @@ leaves and operators look.
 
 There are three syntaxes: symbols of a textbook (`engine.notation.Symbols`), a NumPy program that people read
 (`engine.codegen.source`), and Python for one line of a backward pass that a mistake has altered
-(`engine.doctor.mistakes`). The last two share `NumpySyntax`. The compiled plan writes calls into arrays and no
+(`engine.doctor.mistakes.variants`). The last two share `NumpySyntax`. The compiled plan writes calls into arrays and no
 expressions (`engine.recording.emit`); of this file it needs only NumPy's words.
 """
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from engine.doctor.judge.recorded_run import CLOSE, FLOW, Hit, RecordedRun, gradient_of, is_computed
 from engine.doctor.judge.timeline import Timeline
-from engine.doctor.mistakes.edited_backward import BACK, Edits, LineEdit, SumEdit
-from engine.doctor.mistakes.edited_trace import EditedTrace, TracedLine
-from engine.doctor.mistakes.hypotheses import Hypothesis, VariantComparison
-from engine.doctor.mistakes.tree_edits import Variation, before_last_step, scaled
+from engine.doctor.mistakes.variants.edited_backward import BACK, Edits, LineEdit, SumEdit
+from engine.doctor.mistakes.variants.edited_trace import EditedTrace, TracedLine
+from engine.doctor.mistakes.variants.hypotheses import Hypothesis, VariantComparison
+from engine.doctor.mistakes.variants.tree_edits import Variation, before_last_step, scaled
 from engine.doctor.run.events import Event
 from engine.doctor.run.instrument import Site
 from engine.doctor.vocabulary import roles

@@ -8,9 +8,9 @@ import numpy as np
 
 from engine.doctor.judge.by_edited_values import Locator
 from engine.doctor.judge.recorded_run import gradient_of
-from engine.doctor.mistakes.edited_backward import OrderEdit, SumEdit
-from engine.doctor.mistakes.edited_trace import EditedTrace
-from engine.doctor.mistakes.tree_edits import CURVED, Variation
+from engine.doctor.mistakes.variants.edited_backward import OrderEdit, SumEdit
+from engine.doctor.mistakes.variants.edited_trace import EditedTrace
+from engine.doctor.mistakes.variants.tree_edits import CURVED, Variation
 from engine.doctor.reference.values import Entry, same
 from engine.language.functions import FUNCTIONS
 

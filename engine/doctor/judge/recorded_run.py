@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine.doctor.judge.timeline import ComparedValue, Timeline
-from engine.doctor.mistakes.edited_backward import BACK
-from engine.doctor.mistakes.edited_trace import TracedLine
+from engine.doctor.mistakes.variants.edited_backward import BACK
+from engine.doctor.mistakes.variants.edited_trace import TracedLine
 from engine.doctor.read.kinds import is_array
 from engine.doctor.reference.values import Entry, Match, same
 from engine.doctor.run.events import Event

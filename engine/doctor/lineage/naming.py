@@ -35,10 +35,10 @@ def name_of(kind: str, old: str, mended: str) -> str:
         return "averaged-over-time" if _COUNT.search(old) and not _COUNT.search(mended) else "factor-too-many"
     if kind == "term-missing" and re.fullmatch(r"[\w.]+ = .+ \+ [\w.\[\]]+", mended) and mended.startswith(old):
         return "future-gradient-dropped"
-    return _OTHERS.get(kind, kind)
+    return OTHERS.get(kind, kind)
 
 
-_OTHERS = {
+OTHERS = {
     "index": "wrong-step",
     "variable": "wrong-variable",
     "complement": "complement-forgotten",

@@ -1,1 +1,1 @@
-"""What people get wrong in a backward pass, as edits of a program."""
+"""The catalogue of mistakes: one file each; `variants` computes what a mistake makes of the reference's gradients."""

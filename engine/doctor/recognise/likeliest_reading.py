@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.doctor.mistakes.naming import is_single
+from engine.doctor.mistakes.variants.naming import is_single
 from engine.doctor.recognise.layout_search import CallAttempt
 from engine.doctor.recognise.program_under_test import ProgramUnderTest
 from engine.doctor.recognise.reduction import Scale, find_scale

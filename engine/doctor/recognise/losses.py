@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.doctor.mistakes.edited_backward import HEAD, Executor
-from engine.doctor.mistakes.naming import constants
-from engine.doctor.mistakes.of_the_readout import consistent
-from engine.doctor.mistakes.tree_edits import Setting, Variation
+from engine.doctor.mistakes.variants.edited_backward import HEAD, Executor
+from engine.doctor.mistakes.variants.naming import constants
+from engine.doctor.mistakes.variants.of_the_readout import consistent
+from engine.doctor.mistakes.variants.tree_edits import Setting, Variation
 from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.reduction import CLOSE, Scale
 from engine.doctor.recognise.returned import is_loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.doctor.judge import by_wrong_values
@@ -14,7 +13,8 @@ from engine.doctor.judge.repair import Verify, mend
 from engine.doctor.judge.timeline import ComparedValue, Timeline
 from engine.doctor.judge.upstream import blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
-from engine.doctor.mistakes.naming import constants, name
+from engine.doctor.mistakes.variants.catalogue import PLACED
+from engine.doctor.mistakes.variants.naming import constants, name
 from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, own_failure
 from engine.doctor.recognise.losses import Loss
 from engine.doctor.reference.problem import Measure, Problem, is_simple
@@ -82,23 +82,6 @@ def located(
     return _mended(loaded, replace(named, first_divergence=place), verify)
 
 
-INSTEAD: Mapping[str, str] = {
-    "recurrence-dropped": "hand the step's dz on to the step before, times the transposed recurrent weights",
-    "carry-not-reset": "replace the flow at every step, do not add to the old one",
-    "weights-updated-during-backward": "change the weights after the loop",
-    "state-aliased": "store a copy of the state at every step, such as a.copy()",
-    "last-sample-only": "keep the states of every sample, or run its backward pass right after its forward pass",
-    "gradients-not-reset": "start every gradient from zeros in each call",
-    "probabilities-overwritten": "work on a copy of the probabilities, or compute the loss before",
-    "clipped-per-step": "clip after the loop, once",
-    "learning-rate-in-gradient": "multiply by the learning rate in the update only",
-    "batch-not-averaged": "divide by the number of samples, as the loss does",
-    "batch-averaged-twice": "divide by the number of samples once only",
-    "averaged-over-time": "sum over the time steps, do not average",
-}
-"""What to do where no single changed line says it."""
-
-
 def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Measure, problem: Problem) -> Report:
     """The report with the mistakes of the catalogue that explain the gradients, each at its line."""
     if not is_simple(problem):
@@ -117,14 +100,14 @@ def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Me
         for id_, title, quantity in zip(diagnosis.ids, diagnosis.titles, diagnosis.quantities, strict=True):
             line = line_of(locator, id_) if locator else None
             place_line = line or by_wrong_values.place(
-                line_up, id_, quantity, CATALOGUE[id_].place, diagnosis.parameters, loop
+                line_up, id_, quantity, PLACED[id_].place, diagnosis.parameters, loop
             )
             if id_ == "activation-derivative-missing" or (line is None and "derivative" in id_):
                 place_line = by_wrong_values.in_helper(line_up, place_line)
             line = place_line.line if isinstance(place_line, ComparedValue) else place_line
             if (
                 line is not None
-                and CATALOGUE[id_].place in ("line", "missing")
+                and PLACED[id_].place in ("line", "missing")
                 and (better := refined(line_up, id_, quantity, line)) != line
             ):
                 place_line = better
@@ -134,7 +117,7 @@ def _named(loaded: LoadedProgram, report: Report, line_up: Timeline, measure: Me
             elif place_line is not None:
                 place = place_of(loaded, line_up, place_line)
             findings.append(
-                NamedMistake(id_, title, diagnosis.parameters, diagnosis.residual, place, INSTEAD.get(id_, ""))
+                NamedMistake(id_, title, diagnosis.parameters, diagnosis.residual, place, CATALOGUE[id_].advice)
             )
     alternatives = tuple(other.ids for other in naming.alternatives)
     return replace(report, diagnoses=tuple(findings), alternatives=alternatives, notes=(*report.notes, *naming.notes))

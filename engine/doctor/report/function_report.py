@@ -11,8 +11,8 @@ from typing import Any
 from engine.doctor.judge import ablation
 from engine.doctor.judge.repair import Verify
 from engine.doctor.judge.timeline import Compared, Scales
-from engine.doctor.mistakes.naming import constants, kept_between_calls
-from engine.doctor.mistakes.naming import notes as harmless
+from engine.doctor.mistakes.variants.naming import constants, kept_between_calls
+from engine.doctor.mistakes.variants.naming import notes as harmless
 from engine.doctor.read.syntax import UserFunction, UserProgram
 from engine.doctor.recognise import clipping
 from engine.doctor.recognise.call_recipes import CallRecipe, Unknown, recipes

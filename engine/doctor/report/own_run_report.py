@@ -20,30 +20,6 @@ from engine.doctor.report.report import Report, Verdict
 from engine.doctor.run.outcome import Outcome
 from engine.text import clean
 
-TITLES = {
-    "transposed-too-often": "a matrix is transposed where it should not be",
-    "overwritten-not-accumulated": "a sum over steps is overwritten: += is meant",
-    "carry-not-reset": "what is handed on is added to what was there: = is meant",
-    "factor-too-many": "a factor is too many",
-    "wrong-step": "an index is off: another step, sample or entry is meant",
-    "wrong-variable": "another variable is meant",
-    "complement-forgotten": "1 − x is meant, not x",
-    "parentheses": "parentheses: a factor is applied to another part of the sum than it should be",
-    "sum-or-mean": "a mean is taken where a sum belongs, or the other way round",
-    "wrong-axis": "the sum runs over another axis",
-    "statement-missing": "a statement is missing after this line",
-    "statements-in-wrong-order": "two statements stand in the wrong order",
-    "gradients-added": "the gradients are right, but they are added: the loss grows",
-    "gradient-never-stored": "the gradient is computed but never stored: what is used stays zero",
-    "sign": "a sign is wrong",
-    "exchanged": "two operands are exchanged",
-    "derivative": "this is the derivative of another function",
-    "term-dropped": "a term is too many",
-    "term-missing": "a term is missing",
-    "factor-missing": "a factor is missing",
-    "deleted": "a statement is too many",
-}
-"""What mistakes are called that the catalogue of the reference's variants does not hold."""
 LOSSES = {
     "squared": "half the squared error",
     "cross-entropy": "the cross-entropy",
@@ -151,7 +127,9 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
     wrong = tuple(name for name, each in report.parameters.items() if not each.ok)
     found = [each for each in found if each.line <= len(source.lines) or each.file != source.path.name]
     mended = tuple(
-        NamedMistake(each.id, _title(each.id), wrong, None, _place(source, each), clean(each.mended, 400))
+        NamedMistake(
+            each.id, _title(each.id), wrong, None, _place(source, each), clean(each.mended, 400) or _advice(each.id)
+        )
         for each in found
         if each.id
     )
@@ -160,7 +138,11 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
 
 
 def _title(name: str) -> str:
-    return CATALOGUE[name].title if name in CATALOGUE else TITLES.get(name, name)
+    return CATALOGUE[name].title if name in CATALOGUE else name
+
+
+def _advice(name: str) -> str:
+    return CATALOGUE[name].advice if name in CATALOGUE else ""
 
 
 def _place(source: SourceFile, each: Blamed) -> Place:

@@ -13,7 +13,7 @@ import numpy as np
 from engine.doctor.judge.place_of import place_of
 from engine.doctor.judge.timeline import Compared, Scales
 from engine.doctor.mistakes.catalogue import CATALOGUE
-from engine.doctor.mistakes.naming import constants
+from engine.doctor.mistakes.variants.naming import constants
 from engine.doctor.read.kinds import is_array
 from engine.doctor.recognise.loaded_program import CannotRun, LoadedProgram, is_of_loss
 from engine.doctor.recognise.losses import Loss, agrees, another_loss

@@ -1,84 +1,52 @@
-"""The executable mistakes: against wrong backward passes written by hand, and each different from the reference."""
+"""The catalogue: a file for each mistake, and the page of the docs that is made from it."""
 
 from __future__ import annotations
 
-import numpy as np
+import ast
+import runpy
+from pathlib import Path
+
 import pytest
 
-from engine.doctor.mistakes.catalogue import CATALOGUE, concerned, variations
-from engine.doctor.mistakes.edited_backward import PARAMETERS, Executor
-from engine.doctor.mistakes.tree_edits import Setting, Variation
-from engine.doctor.reference.problem import Problem, make_problem
-from tests.engine.doctor.mistakes import wrong_by_hand
+from engine.doctor.lineage import edits, naming
+from engine.doctor.mistakes import catalogue
+from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.mistakes.mistake import Mistake
+from engine.doctor.mistakes.variants.catalogue import PLACED
 
-HARMLESS_ON_SMALL_GRADIENTS = {"clipped-per-step", "probabilities-overwritten"}
-"""A limit that nothing reaches; a loss that is no number beside gradients that are right."""
-WITHOUT_VARIANT = {
-    "relu-mask-at-zero",
-    "gradients-not-reset",
-    "learning-rate-in-gradient",
-    "initial-state-gradient-missing",
-}
-"""Seen otherwise: at a pre-activation of 0, from call to call, by an unknown factor, by what is missing."""
+FOLDER = Path(catalogue.__file__).parent
+EXAMPLES = [mistake for mistake in CATALOGUE.values() if mistake.example is not None]
 
 
-def of(id: str, problem: Problem) -> list[Variation]:
-    return [variation for variation in variations(Setting.of(problem)) if variation.id == id]
+def test_every_mistake_has_a_file_of_its_name() -> None:
+    files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")}
+    assert files - {"--init--", "catalogue", "mistake", "programs"} == set(CATALOGUE)
+    assert all(mistake.title and mistake.advice for mistake in CATALOGUE.values())
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "identity"])
-@pytest.mark.parametrize("predict", ["last", "every"])
-@pytest.mark.parametrize(("loss", "outputs"), [("cross-entropy", 4), ("binary", 1), ("squared", 3)])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_without_edits_it_is_the_reference(
-    activation: str, predict: str, loss: str, outputs: int, reduction: str
-) -> None:
-    problem = make_problem(activation=activation, predict=predict, loss=loss, outputs=outputs, reduction=reduction)
-    executor = Executor(problem)
-    for name, value in problem.tape.gradients.items():
-        np.testing.assert_allclose(executor.gradient(name), value, rtol=1e-12, atol=1e-14)
+def test_every_name_that_is_given_is_in_the_catalogue() -> None:
+    assert set(PLACED) <= set(CATALOGUE)
+    words = {
+        n.value for n in ast.walk(ast.parse(Path(naming.__file__).read_text("utf-8"))) if isinstance(n, ast.Constant)
+    }
+    named = {word for word in words if isinstance(word, str) and word in CATALOGUE}
+    assert len(named) > 15
+    assert set(naming.OTHERS.values()) <= set(CATALOGUE)
+    assert set(naming.OTHERS) <= set(edits.KINDS)
 
 
-@pytest.mark.parametrize("id", wrong_by_hand.WRONG)
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_a_variant_computes_what_the_mistake_does_by_hand(id: str, activation: str) -> None:
-    problem = make_problem(activation=activation, seed=3)
-    by_hand = wrong_by_hand.gradients(problem, id)
-    executor = Executor(problem)
-    fits = [
-        all(np.allclose(executor.gradient(n, v.edits), by_hand[n], rtol=1e-11, atol=1e-13) for n in PARAMETERS)
-        for v in of(id, problem)
-    ]
-    assert any(fits)
+@pytest.mark.parametrize("mistake", EXAMPLES, ids=lambda mistake: mistake.id)
+def test_an_example_is_a_program_with_one_line_changed(mistake: Mistake) -> None:
+    example = mistake.example
+    assert example is not None
+    right, wrong = example.right_text.splitlines(), example.wrong_text.splitlines()
+    compile(example.right_text, "right", "exec")
+    compile(example.wrong_text, "wrong", "exec")
+    assert sum(line not in wrong for line in right) <= 1
+    assert 0 < example.wrong_line <= len(wrong)
 
 
-@pytest.mark.parametrize("predict", ["last", "every"])
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_each_differs_from_the_reference(predict: str, activation: str) -> None:
-    problem = make_problem(predict=predict, activation=activation)
-    executor = Executor(problem)
-    scale = max(np.abs(value).max() for value in executor.gradients().values())
-    for variation in variations(Setting.of(problem)):
-        if variation.id in HARMLESS_ON_SMALL_GRADIENTS:
-            continue
-        change = max(np.abs(executor.gradient(n, variation.edits) - executor.gradient(n)).max() for n in PARAMETERS)
-        assert change > 1e-6 * scale, variation.id
-
-
-def test_every_entry_of_the_catalogue_has_a_variant_somewhere() -> None:
-    seen: set[str] = set()
-    for activation in ("tanh", "relu"):
-        for predict in ("last", "every"):
-            seen |= {v.id for v in variations(Setting.of(make_problem(activation=activation, predict=predict)))}
-    assert seen == set(CATALOGUE) - WITHOUT_VARIANT
-
-
-@pytest.mark.parametrize("predict", ["last", "every"])
-def test_every_entry_points_at_a_line_of_the_program(predict: str) -> None:
-    program = make_problem(predict=predict).tape.plan.program
-    for id in CATALOGUE:
-        quantity = concerned(id, program, ("Wx",))
-        if predict == "last" and id in ("future-gradient-dropped", "output-gradient-dropped"):
-            continue  # of outputs at every step only
-        name, flow = quantity.removesuffix(" (row t-1)"), quantity.endswith("(row t-1)")
-        assert any(bool(line.equation.step) == flow for line in program.writers(name)), (id, quantity)
+def test_the_page_of_the_docs_is_current() -> None:
+    docs = Path(__file__).parents[4] / "docs"
+    page = runpy.run_path(str(docs / "make_mistakes.py"))["page"]
+    assert (docs / "mistakes.md").read_text("utf-8") == page(), "make mistakes"

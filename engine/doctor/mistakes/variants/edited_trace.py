@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.mistakes.edited_backward import CELL, HEAD, Edits, Executor, Values
+from engine.doctor.mistakes.variants.edited_backward import CELL, HEAD, Edits, Executor, Values
 from engine.language.functions import Array
 
 

@@ -7,9 +7,9 @@ import ast
 import numpy as np
 import pytest
 
-from engine.doctor.mistakes.catalogue import variations
-from engine.doctor.mistakes.edited_backward import Executor
-from engine.doctor.mistakes.naming import Naming, constants, name, notes
+from engine.doctor.mistakes.variants.catalogue import variations
+from engine.doctor.mistakes.variants.edited_backward import Executor
+from engine.doctor.mistakes.variants.naming import Naming, constants, name, notes
 from engine.doctor.reference.problem import Measurement, Problem, make_problem
 from tests.engine.doctor.planted import STYLES, differs, pairs, problem_of, right, sampled_singles
 from tests.engine.doctor.styles.style import Planted, Style, edit, run
@@ -67,7 +67,7 @@ def of(problem: Problem, id: str) -> Naming:
 
 
 def variations_of(problem: Problem):
-    from engine.doctor.mistakes.tree_edits import Setting
+    from engine.doctor.mistakes.variants.tree_edits import Setting
 
     return variations(Setting.of(problem))
 

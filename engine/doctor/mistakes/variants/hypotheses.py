@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 
-from engine.doctor.mistakes.catalogue import RANKS
-from engine.doctor.mistakes.edited_backward import Edits, Executor
-from engine.doctor.mistakes.tree_edits import Variation
+from engine.doctor.mistakes.variants.catalogue import RANKS
+from engine.doctor.mistakes.variants.edited_backward import Edits, Executor
+from engine.doctor.mistakes.variants.tree_edits import Variation
 from engine.doctor.reference.problem import Measurement, Problem
 
 TOLERANCE = 1e-9

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.doctor.mistakes.edited_backward import Edit, LineEdit, SumEdit, Values
-from engine.doctor.mistakes.of_the_readout import bias_not_summed
-from engine.doctor.mistakes.tree_edits import (
+from engine.doctor.mistakes.variants.edited_backward import Edit, LineEdit, SumEdit, Values
+from engine.doctor.mistakes.variants.of_the_readout import bias_not_summed
+from engine.doctor.mistakes.variants.tree_edits import (
     WEIGHTS,
     Setting,
     Variation,

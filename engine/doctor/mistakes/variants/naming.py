@@ -12,10 +12,11 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.doctor.mistakes.catalogue import CATALOGUE, concerned, variations
-from engine.doctor.mistakes.edited_backward import PARAMETERS
-from engine.doctor.mistakes.hypotheses import TOLERANCE, Hypothesis, VariantComparison, choices
-from engine.doctor.mistakes.tree_edits import Setting, Variation, derivative, scaled
+from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.mistakes.variants.catalogue import concerned, variations
+from engine.doctor.mistakes.variants.edited_backward import PARAMETERS
+from engine.doctor.mistakes.variants.hypotheses import TOLERANCE, Hypothesis, VariantComparison, choices
+from engine.doctor.mistakes.variants.tree_edits import Setting, Variation, derivative, scaled
 from engine.doctor.reference.problem import Diagnosis, Measure, Measurement, Problem, is_simple, make_problem
 from engine.language.functions import ACTIVATIONS, Array
 

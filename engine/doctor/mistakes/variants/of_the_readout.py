@@ -8,8 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from engine.doctor.mistakes.edited_backward import PARAMETERS, Edit, ForwardEdit, LineEdit, Values
-from engine.doctor.mistakes.tree_edits import (
+from engine.doctor.mistakes.variants.edited_backward import PARAMETERS, Edit, ForwardEdit, LineEdit, Values
+from engine.doctor.mistakes.variants.tree_edits import (
     CURVED,
     Setting,
     Variation,

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.doctor.mistakes.edited_backward import (
+from engine.doctor.mistakes.variants.edited_backward import (
     BACK,
     Edit,
     Edits,
@@ -18,8 +18,8 @@ from engine.doctor.mistakes.edited_backward import (
     StoredEdit,
     Values,
 )
-from engine.doctor.mistakes.of_the_readout import read_out
-from engine.doctor.mistakes.tree_edits import (
+from engine.doctor.mistakes.variants.of_the_readout import read_out
+from engine.doctor.mistakes.variants.tree_edits import (
     CURVED,
     Setting,
     Variation,

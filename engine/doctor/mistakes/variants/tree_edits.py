@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.doctor.mistakes.edited_backward import BACK, Edit, LineEdit, OrderEdit, StoredEdit, SumEdit, Values
+from engine.doctor.mistakes.variants.edited_backward import BACK, Edit, LineEdit, OrderEdit, StoredEdit, SumEdit, Values
 from engine.doctor.reference.problem import Problem
 from engine.language.expression import (
     Binary,

@@ -1,0 +1,12 @@
+from engine.doctor.mistakes.mistake import Example, Mistake
+
+MISTAKE = Mistake(
+    "activation-derivative-of-another",
+    "the derivative is that of another activation",
+    "use the derivative of the activation that the forward pass applies",
+    Example(
+        "batch",
+        right="dz = dh * (z[:, t] > 0)",
+        wrong="dz = dh * (1 - h[:, t + 1] ** 2)",
+    ),
+)

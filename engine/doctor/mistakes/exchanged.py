@@ -1,0 +1,7 @@
+from engine.doctor.mistakes.mistake import Mistake
+
+MISTAKE = Mistake(
+    "exchanged",
+    "two operands are exchanged",
+    "exchange them back",
+)

@@ -1,0 +1,12 @@
+from engine.doctor.mistakes.mistake import Example, Mistake
+
+MISTAKE = Mistake(
+    "recurrence-dropped",
+    "nothing flows back from a step to the one before",
+    "hand the step's dz on to the step before, times the transposed recurrent weights",
+    Example(
+        "loop",
+        right="flow = Wh.T @ dz",
+        wrong="flow = np.zeros(H)",
+    ),
+)
