@@ -26,11 +26,12 @@ MOST_OPERATIONS = 200
 @dataclass(eq=False)
 class Walk:
     """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain
-    nothing, `seen` what the whole step was made of, place by place."""
+    nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
     foreign: list[int] = field(default_factory=list[int])
+    states: list[int] = field(default_factory=list[int])
     seen: list[Ids] = field(default_factory=list[Ids])
     visited: set[tuple[bytes, bytes]] = field(default_factory=set[tuple[bytes, bytes]])
     penalty: bool = False
@@ -83,10 +84,12 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
 
 
 def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
-    """A leaf: a state that starts equal everywhere, as an optimizer's do, says nothing; data do not belong into a
-    gradient."""
+    """A leaf: a state that starts equal everywhere, as an optimizer's do, or that an earlier round left, says nothing; data do not belong
+    into a gradient."""
     values = record.pool[ids]
-    if (len(ids) > 1 and float(values.min()) != float(values.max())) or (target.forward[ids].any() and len(ids) > 1):
+    if record.is_earlier(int(ids[0])) and not target.forward[ids].any():
+        walk.states.append(int(ids[0]))
+    elif (len(ids) > 1 and float(values.min()) != float(values.max())) or (target.forward[ids].any() and len(ids) > 1):
         walk.foreign.append(int(ids[0]))
     else:
         walk.nothing = True
@@ -119,6 +122,20 @@ def _operation(
             walk.other.append(k)
             return
         _visit(record, spread[ids - operation.start], places, target, walk, depth + 1)
+
+
+def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
+    """The first number of what an earlier round left, where a gradient is that plus dL/d(the array), up to a factor: it was never reset.
+    0 where there is none; an optimizer's states, which are scaled or are made from squares, are not that."""
+    given = record.pool[gradient]
+    for first in walk.states:
+        before = record.pool[first : first + len(given)]
+        if len(before) == len(given):
+            with np.errstate(all="ignore"):
+                match = compared(given - before, right)
+            if match is not None and match.right:
+                return first
+    return 0
 
 
 def is_clipped(record: Record, ids: Ids) -> bool:

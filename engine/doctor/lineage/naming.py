@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import numpy as np
-
-from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage import gradients
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
 
 _SLOPE = re.compile(r"1 - [^()+]*\*\* ?2|\*\* ?2|> 0|\* \(1 - ")
@@ -61,25 +59,13 @@ def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
 
 
 def _kept_from_before(verdict: RunVerdict, row: ComparedGradient) -> int:
-    """The line that adds to what was left of the round before, 0 where there is none.
-
-    The gradient is then what was left plus dL/d(what is stepped), up to a factor.
-    """
+    """The line that adds to what was left of the round before, 0 where there is none."""
     record = verdict.record
-    if record is None or row.walk is None:
+    first = gradients.kept(record, row.walk, row.gradient, verdict.adjoint[row.own]) if record and row.walk else 0
+    if record is None or not first:
         return 0
-    given, right = record.pool[row.gradient], verdict.adjoint[row.own]
-    for first in row.walk.foreign:
-        before = record.pool[first : first + len(given)]
-        if len(before) == len(given):
-            with np.errstate(all="ignore"):
-                match = compared(given - before, right)
-            if match is not None and match.right:
-                return next(
-                    (o.line for o in record.operations if any(r.size and r.first == first for r in o.operands)),
-                    row_line(row),
-                )
-    return 0
+    reads = (o.line for o in record.operations if any(r.size and r.first == first for r in o.operands))
+    return next(reads, row_line(row))
 
 
 def row_line(row: ComparedGradient) -> int:

@@ -133,7 +133,8 @@ class RecordedEvent:
 class Record:
     """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
     size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
-    it had read it first: the number that came next, and the first of the weight's own.
+    it had read it first: the number that came next, and the first of the weight's own; `earlier` the ranges, as leaves, of what was
+    computed before the round that this is a part of.
     """
 
     pool: Floats
@@ -145,6 +146,7 @@ class Record:
     lost: tuple[tuple[str, int, int], ...]
     outcome: dict[str, Any]
     rounds: tuple[tuple[int, int], ...] = ()
+    earlier: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def maker(self, number: int) -> int:
@@ -156,6 +158,11 @@ class Record:
         """`maker` for many numbers."""
         k = np.searchsorted(self.starts, ids, "right") - 1
         return np.where((k >= 0) & (ids < self._stops[k]), k, -1)
+
+    def is_earlier(self, number: int) -> bool:
+        """Whether a number was computed in an earlier round."""
+        k = int(np.searchsorted(self.earlier[:, 0], number, "right")) - 1
+        return k >= 0 and number < int(self.earlier[k, 0]) + int(self.earlier[k, 1])
 
     @property
     def _stops(self) -> NDArray[np.int64]:
@@ -251,7 +258,7 @@ def _read(folder: Path) -> Record:
     starts = np.array([o.start for o in operations], np.int64)
     if len(starts) > 1 and (np.diff(starts) < 0).any():
         raise ValueError
-    return Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, starts)
+    return Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, starts=starts)
 
 
 def _site(row: list[Any]) -> RecordedSite:

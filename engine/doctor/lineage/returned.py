@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.gradients import common
 from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedEvent
 from engine.doctor.lineage.right_values import KnownValues, RightValues
 from engine.doctor.lineage.right_values import known as looked_up
@@ -75,7 +76,8 @@ def rows(
         known = looked_up(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
         if known is None:
             return []
-        made = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
+        rows = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
+        made = _without_others(record, rows, names, known)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         found = _left(record, known, rest, made, later, adjoint, names, taken)
@@ -83,6 +85,26 @@ def rows(
         return made + found + [row for ids in open_ for row in _not_settled(ids, later, names)]
 
     return compare
+
+
+def _without_others(
+    record: Record, rows: list[ComparedGradient], names: ArrayNames, known: KnownValues
+) -> list[ComparedGradient]:
+    """The same without arrays that are dL/d(something else) with the factor that all have: `p - y` is dL/d(p), and -1 times dL/d(y)."""
+    factor = common([r.match.factor for r in rows if r.status == "right" and r.match])
+
+    def is_others(row: ComparedGradient) -> bool:
+        if row.status != "right" or row.match is None or factor is None or same(row.match.factor, factor):
+            return False
+        named = {what for name in names.all_of(row.gradient) for what in meant(name)}
+        return not named & _own_names(row.own, names) and known.has(record.pool[row.gradient] / factor) is True
+
+    return [row for row in rows if not is_others(row)]
+
+
+def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
+    """What an array is called, without what stands around the last part of a name."""
+    return {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
 
 
 def _used_again(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> bool:
@@ -96,7 +118,7 @@ def _used_again(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> bool:
 
 def _not_settled(ids: Ids, later: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
     """A weight of which there are gradients, by their name, and none that could be compared."""
-    own = {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+    own = _own_names(ids, names)
     named = [e for e in later if e.value.size == len(ids) and meant(e.name) & own]
     if not named:
         return []
@@ -145,7 +167,7 @@ def _of_input(
 ) -> ComparedGradient | None:
     """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any
     of its size may."""
-    own = {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+    own = _own_names(ids, names)
     fitting = [e for e in later if e.value.size == len(ids)] if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
     single = [e for e in named if "[" not in e.name or _KEY.search(e.name)]

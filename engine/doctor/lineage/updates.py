@@ -72,7 +72,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
         levels = levels_of(record, stepped.ids().ravel())
-        if not levels:
+        if not levels or (not sure and names.renamed(levels)):
             continue
         added = np.broadcast_to(by.ids(), operation.shape).ravel()
         if (record.makers(added) < 0).all():
@@ -167,6 +167,11 @@ class ArrayNames:
         k = self.record.maker(number)
         line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[self._leaf(number), 2])
         return self.record.lines[line].number if 0 < line < len(self.record.lines) else 0
+
+    def renamed(self, levels: Sequence[Ids]) -> bool:
+        """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W."""
+        own, origin = self.all_of(levels[0]), next((n for level in levels[:0:-1] if (n := self.all_of(level))), [])
+        return bool(own) and bool(origin) and not {_last(n) for n in own} & {_last(n) for n in origin}
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
         """Whether a result was given a name that the array had."""

@@ -268,6 +268,8 @@ def _stepped(
             name, line, "not compared", None, level, gradient, "it is zero, and so is dL/d(it)", update
         )
     match = compared(step, right)
+    if match is not None and match.right and not update.sure and match.factor > 0:
+        return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
     if match is not None and match.right:
         alone = compared(record.pool[gradient], right)
         alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by))
@@ -282,7 +284,7 @@ def _stepped(
     if not step.any():
         return ComparedGradient(name, line, "zero", None, level, gradient, "the gradient that is used is zero", update)
     walk = gradients.walked(record, update.by, Target(right, update.levels, forward))
-    if walk.right:
+    if walk.right and not gradients.kept(record, walk, gradient, right):
         ids, match = walk.found[0]
         return ComparedGradient(name, line, "right", None, level, ids, "", update, walk, match)
     return ComparedGradient(

@@ -17,7 +17,7 @@ def window(record: Record, begin: int, end: int) -> Record:
     first, last = np.searchsorted(record.starts, (begin, end))
     operations = record.operations[first:last]
     events = tuple(e for e in record.events if begin < e.time <= end)
-    leaves = record.leaves
+    leaves, before = record.leaves, record.earlier
     if first:
         before = np.array([[o.start, o.size, o.line] for o in record.operations[:first] if o.size], np.int32).reshape(
             -1, 3
@@ -25,8 +25,9 @@ def window(record: Record, begin: int, end: int) -> Record:
         leaves = np.concatenate((leaves, before))
         leaves = leaves[np.argsort(leaves[:, 0], kind="stable")]
     rounds = tuple(r for r in record.rounds if begin < r[0] <= end)
+    starts = record.starts[first:last]
     return replace(
-        record, operations=operations, events=events, leaves=leaves, starts=record.starts[first:last], rounds=rounds
+        record, operations=operations, events=events, leaves=leaves, starts=starts, rounds=rounds, earlier=before
     )
 
 

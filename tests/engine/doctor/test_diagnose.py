@@ -15,6 +15,8 @@ from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of
 
+SPECIMENS = Path(__file__).parent / "specimens"
+
 LAYER = """
 import numpy as np
 
@@ -50,6 +52,13 @@ def report_on(folder: Path, source: str) -> Report:
     path = folder / "mine.py"
     path.write_text(source, encoding="utf-8")
     return diagnose(path, wishes=Wishes(stand=folder))
+
+
+@pytest.mark.parametrize("name", ["script_adagrad", "penalty", "gru_class", "torch_names_every", "single_precision"])
+def test_right_programs_whose_gradients_look_like_something_else(name: str) -> None:
+    """Optimizers that keep states, a gradient that begins as a penalty or has one added, `p - y` as dL/d(-y)."""
+    report = diagnose(SPECIMENS / f"{name}.py", wishes=Wishes(stand=SPECIMENS))
+    assert report.verdict == "correct", (report.reason, report.diagnoses)
 
 
 def test_a_right_run_is_the_verdict_with_what_was_compared(tmp_path: Path) -> None:

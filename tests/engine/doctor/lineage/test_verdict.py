@@ -54,7 +54,7 @@ CLIP = ("    for weight, grad in", "    grads = [np.clip(g, -0.5, 0.5) for g in 
     ids=["plain", "adam", "clip", "penalty", "norm", "float32"],
 )
 def test_right_programs(tmp_path: Path, changes: list[tuple[str, str]], convention: str) -> None:
-    verdict = verdict_on(tmp_path, changed(TAGGER, *changes), rounds=1)
+    verdict = verdict_on(tmp_path, changed(TAGGER, *changes), rounds=2)
     assert verdict.verdict == "right", [(r.name, r.status, r.reason) for r in verdict.compared]
     assert len(verdict.compared) == 5
     assert convention in " ".join(verdict.conventions)
