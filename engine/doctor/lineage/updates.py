@@ -170,7 +170,8 @@ class ArrayNames:
 
     def renamed(self, levels: Sequence[Ids]) -> bool:
         """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W."""
-        own, origin = self.all_of(levels[0]), next((n for level in levels[:0:-1] if (n := self.all_of(level))), [])
+        own = self.all_of(levels[0])
+        origin = next((n for level in levels[:0:-1] if (n := self.all_of(level))), list[str]())
         return bool(own) and bool(origin) and not {_last(n) for n in own} & {_last(n) for n in origin}
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
