@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.derivatives import share
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedOperation
 
-Visit = Callable[[int, int, Floats, Floats], None]
-"""Called with the operation's place, the operand's, the share, and the running sum of shares of the operand."""
+Visit = Callable[[int, int, Floats, Floats, Floats], None]
+"""Called with the operation's place, the operand's, dL/d(result), the share, and the running sum of shares of the operand."""
 
 
 def carried_back(
@@ -55,14 +55,13 @@ def _hand_on(
 ) -> None:
     operands = [r.of(record.pool) for r in operation.operands]
     result = operation.result.of(record.pool)
-    constants = _constants(record)
     for which, reference in enumerate(operation.operands):
-        if which == stopped or (reference.size == 1 and constants[reference.first]):
+        if which == stopped or (reference.size == 1 and reference.first in record.constants):
             continue
         part = share(operation.name, g, result, operands, which, operation.parameters)
         add_to(adjoint, reference, part)
         if visit is not None:
-            visit(k, which, part, reference.of(adjoint))
+            visit(k, which, g, part, reference.of(adjoint))
 
 
 def share_of(record: Record, adjoint: Floats, k: int, which: int) -> Floats:
@@ -80,44 +79,38 @@ def add_to(numbers: Floats, reference: RecordedArray, values: Floats) -> None:
         view = reference.of(numbers)
         view += values
         return
-    ids = reference.ids().ravel()
-    flat = np.broadcast_to(values, reference.shape).ravel()
-    if len(ids) > 1 and (np.diff(np.sort(ids)) == 0).any():
-        np.add.at(numbers, ids, flat)
+    ids = reference.ids()
+    if reference.repeats:
+        np.add.at(numbers, ids.ravel(), np.broadcast_to(values, reference.shape).ravel())
     else:
-        numbers[ids] += flat
+        numbers[ids] += values
 
 
-def _constants(record: Record) -> NDArray[np.bool_]:
-    """Which numbers are written in the program's text."""
-    cached = record.__dict__.get("constants")
-    if cached is None:
-        cached = np.zeros(len(record.pool), bool)
-        cached[record.leaves[record.leaves[:, 2] < 0, 0]] = True
-        record.__dict__["constants"] = cached
-    return cached
+def reached(record: Record, targets: Iterable[RecordedArray]) -> NDArray[np.bool_]:
+    """Which numbers these arrays were made from (themselves among them)."""
+    return reached_by_each(record, [targets]) != 0
 
 
-def reached(record: Record, targets: RecordedArray) -> NDArray[np.bool_]:
-    """Which numbers these were made from (themselves among them)."""
-    marked = np.zeros(len(record.pool), bool)
-    ids = targets.ids()
-    marked[ids] = True
-    first = int(np.searchsorted(record.starts, int(ids.max(initial=0)), "right"))
+def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -> NDArray[np.uint32]:
+    """For up to 32 groups of arrays in one pass: bit c of a number is set if group c was made from it."""
+    marked, last = np.zeros(len(record.pool), np.uint32), 0
+    for c, group in enumerate(groups):
+        for reference in group:
+            ids = reference.ids()
+            marked[ids] |= np.uint32(1 << c)
+            last = max(last, int(ids.max(initial=0)))
+    first = int(np.searchsorted(record.starts, last, "right"))
     for k in range(first - 1, -1, -1):
         operation = record.operations[k]
-        if marked[operation.start : operation.stop].any():
+        bits = np.bitwise_or.reduce(marked[operation.start : operation.stop])
+        if bits:
             for reference in operation.operands:
-                mark(marked, reference)
+                if reference.kept is not None:
+                    marked[reference.kept] |= bits
+                else:
+                    view = reference.of(marked)
+                    view |= bits
     return marked
-
-
-def mark(marked: NDArray[np.bool_], reference: RecordedArray) -> None:
-    """Marks the numbers of an array."""
-    if reference.kept is not None:
-        marked[reference.kept] = True
-    else:
-        np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides)[...] = True
 
 
 def touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
@@ -126,4 +119,4 @@ def touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
         return False
     if reference.kept is not None:
         return bool(marked[reference.kept].any())
-    return bool(np.lib.stride_tricks.as_strided(marked[reference.base :], reference.shape, reference.strides).any())
+    return bool(reference.of(marked).any())

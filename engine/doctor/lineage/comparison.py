@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.doctor.lineage.gradients import Walk
 from engine.doctor.lineage.matching import Agreement
-from engine.doctor.lineage.reading import Ids
+from engine.doctor.lineage.reading import Floats, Ids
 from engine.doctor.lineage.updates import Update
 
 
@@ -14,7 +14,7 @@ from engine.doctor.lineage.updates import Update
 class ComparedGradient:
     """One gradient: of what, where it was used or seen (`line`), and how it compares. `gradient` are the ids of the gradient itself.
 
-    `status` is right, wrong, zero (it is zero and should not be) or "not compared"; `reason` says why.
+    `right` is dL/d(it), flat. `status` is right, wrong, zero (it is zero and should not be) or "not compared"; `reason` says why.
     """
 
     name: str
@@ -23,6 +23,7 @@ class ComparedGradient:
     match: Agreement | None
     own: Ids
     gradient: Ids
+    right: Floats
     reason: str = ""
     update: Update | None = None
     walk: Walk | None = None

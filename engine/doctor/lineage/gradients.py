@@ -26,14 +26,16 @@ MOST_OPERATIONS = 200
 @dataclass(eq=False)
 class Walk:
     """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain
-    nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place."""
+    nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of
+    which ranges of numbers it was asked whether the loss was made from any of them, and the answers."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
     foreign: list[int] = field(default_factory=list[int])
     states: list[int] = field(default_factory=list[int])
     seen: list[Ids] = field(default_factory=list[Ids])
-    visited: set[tuple[bytes, bytes]] = field(default_factory=set[tuple[bytes, bytes]])
+    visited: set[int] = field(default_factory=set[int])
+    asked: list[tuple[int, int, bool]] = field(default_factory=list[tuple[int, int, bool]])
     penalty: bool = False
     clipped: bool = False
     nothing: bool = False
@@ -41,6 +43,18 @@ class Walk:
     @property
     def right(self) -> bool:
         return bool(self.found) and not self.other and not self.foreign
+
+    def same_for(self, forward: NDArray[np.bool_]) -> bool:
+        """Whether all answers are surely the same for another loss."""
+        return all(
+            forward[low:high].all() if answer else not forward[low:high].any() for low, high, answer in self.asked
+        )
+
+    def meets(self, forward: NDArray[np.bool_], ids: Ids) -> bool:
+        """Whether the loss was made from any of these numbers."""
+        answer = bool(forward[ids].any())
+        self.asked.append((int(ids.min()), int(ids.max()) + 1, answer))
+        return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +74,7 @@ def walked(record: Record, ids: Ids, target: Target) -> Walk:
 
 
 def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int) -> None:
-    key = (ids.tobytes(), places.tobytes())
+    key = hash((ids.tobytes(), places.tobytes()))
     if key in walk.visited:
         return
     walk.visited.add(key)
@@ -75,8 +89,9 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
         walk.penalty = True
         return
     makers = record.makers(ids)
-    for maker in np.unique(makers):
-        chosen = makers == maker
+    several = makers.size > 0 and makers.min() != makers.max()
+    for maker in np.unique(makers) if several else makers[:1]:
+        chosen = makers == maker if several else slice(None)
         if maker < 0:
             _outside(record, ids[chosen], target, walk)
         else:
@@ -87,9 +102,10 @@ def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
     """A leaf: a state that starts equal everywhere, as an optimizer's do, or that an earlier round left, says nothing; data do not belong
     into a gradient."""
     values = record.pool[ids]
-    if record.is_earlier(int(ids[0])) and not target.forward[ids].any():
+    met = walk.meets(target.forward, ids)
+    if record.is_earlier(int(ids[0])) and not met:
         walk.states.append(int(ids[0]))
-    elif (len(ids) > 1 and float(values.min()) != float(values.max())) or (target.forward[ids].any() and len(ids) > 1):
+    elif len(ids) > 1 and (float(values.min()) != float(values.max()) or met):
         walk.foreign.append(int(ids[0]))
     else:
         walk.nothing = True
@@ -102,7 +118,7 @@ def _operation(
     if (
         (operation.name not in ELEMENTWISE and operation.name != "gather")
         or depth > DEEPEST
-        or target.forward[ids].any()
+        or walk.meets(target.forward, ids)
     ):
         walk.other.append(k)
         return
@@ -113,15 +129,11 @@ def _operation(
         if operand.size == 1 and (operation.size > 1 or len(operation.operands) > 1):
             continue  # a rate, a norm, a factor
         try:
-            spread = (
-                operand.ids().ravel()
-                if operation.name == "gather"
-                else np.broadcast_to(operand.ids(), operation.shape).ravel()
-            )
+            inside = operand.at(ids - operation.start, operand.shape if operation.name == "gather" else operation.shape)
         except ValueError:
             walk.other.append(k)
             return
-        _visit(record, spread[ids - operation.start], places, target, walk, depth + 1)
+        _visit(record, inside, places, target, walk, depth + 1)
 
 
 def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -37,17 +38,17 @@ def tolerance(values: Floats) -> float:
 
 def compared(given: Floats, right: Floats, allowed: float | None = None) -> Agreement | None:
     """`given` against `right`, flat arrays of the same length; None where either is zero throughout or not finite."""
-    if not (np.isfinite(given).all() and np.isfinite(right).all()):
-        return None
     largest, size = float(np.abs(right).max(initial=0)), float(np.abs(given).max(initial=0))
-    if largest == 0.0 or size == 0.0:
+    if largest == 0.0 or size == 0.0 or not (isfinite(largest) and isfinite(size)):
         return None
     a, b = given / size, right / largest
-    factor = float(np.dot(a, b) / np.dot(b, b))
-    cosine = float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
+    product, square = np.dot(a, b), np.dot(b, b)
+    factor = float(product / square)
+    cosine = float(product / np.sqrt(np.dot(a, a) * square))
     error = float(np.abs(a - factor * b).max()) / abs(factor) if factor else float("inf")
-    limit = tolerance(given) if allowed is None else allowed
-    return Agreement(factor * size / largest, cosine, error, error <= limit)
+    if allowed is None:  # looked at closely only where it matters
+        allowed = tolerance(given) if DOUBLE < error <= SINGLE else DOUBLE
+    return Agreement(factor * size / largest, cosine, error, error <= allowed)
 
 
 def same(a: float, b: float, allowed: float = 1e-4) -> bool:

@@ -241,7 +241,7 @@ def unstored(record: Record, verdict: RunVerdict, name: str) -> list[Blamed]:
     for row in verdict.compared:
         if row.status != "zero":
             continue
-        right = verdict.adjoint[row.own]
+        right = row.right
         for event in reversed(record.events):
             values = record.pool[event.value.ids()] if event.value.size else np.zeros(0)
             shown = [values.ravel()] + ([values.sum(0).ravel()] if values.ndim > 1 else [])
@@ -260,7 +260,7 @@ def _mistaken(verdict: RunVerdict) -> set[int]:
         given = verdict.record.pool[row.gradient]
         for other in verdict.compared:
             if other is not row and len(other.own) == len(row.own) > 2:
-                match = compared(given, verdict.adjoint[other.own])
+                match = compared(given, other.right)
                 if match is not None and match.right:
                     found.add(row.line)
     return found
@@ -269,9 +269,7 @@ def _mistaken(verdict: RunVerdict) -> set[int]:
 def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
     """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
     assert verdict.loss is not None
-    forward = np.zeros(len(record.pool), bool)
-    for reference, _ in verdict.loss.seeds:
-        forward |= reached(record, reference)
+    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
     back = np.zeros(len(record.pool), bool)
     lines: dict[int, bool] = {}
     for operation in record.operations:
@@ -289,9 +287,7 @@ def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], li
     """The lines that made the wrong gradients, from the update back to forward values, and those that only handed
     values on."""
     assert verdict.loss is not None
-    forward = np.zeros(len(record.pool), bool)
-    for reference, _ in verdict.loss.seeds:
-        forward |= reached(record, reference)
+    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
     marked = np.zeros(len(record.pool), bool)
     lines: dict[int, None] = {}
     for row in verdict.compared:
@@ -406,9 +402,7 @@ def _factors(verdict: RunVerdict) -> list[float]:
 def _table(verdict: RunVerdict) -> Floats:
     part, loss = verdict.record, verdict.loss
     assert part is not None and loss is not None
-    forward = np.zeros(len(part.pool), bool)
-    for reference, _ in loss.seeds:
-        forward |= reached(part, reference)
+    forward = reached(part, [reference for reference, _ in loss.seeds])
     return RightValues(part, loss, forward).table()
 
 

@@ -61,7 +61,7 @@ def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
 def _kept_from_before(verdict: RunVerdict, row: ComparedGradient) -> int:
     """The line that adds to what was left of the round before, 0 where there is none."""
     record = verdict.record
-    first = gradients.kept(record, row.walk, row.gradient, verdict.adjoint[row.own]) if record and row.walk else 0
+    first = gradients.kept(record, row.walk, row.gradient, row.right) if record and row.walk else 0
     if record is None or not first:
         return 0
     reads = (o.line for o in record.operations if any(r.size and r.first == first for r in o.operands))

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,21 @@ from engine.text import clean
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int32]
 
+AnyNumber = TypeVar("AnyNumber", bound=np.generic)
+
 VERSION = 1
 LARGEST_TEXT = 1 << 26
 MOST_AXES = 32
+
+
+def in_order(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array whose entries follow one another in C order."""
+    strides: list[int] = []
+    step = 1
+    for n in reversed(shape):
+        strides.insert(0, step)
+        step *= n
+    return tuple(strides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +54,40 @@ class RecordedArray:
         """The ids, in the array's shape."""
         if self.kept is not None:
             return self.kept
+        if self.follows:
+            return np.arange(self.base, self.base + self.size, dtype=np.int32).reshape(self.shape)
         out = np.full(self.shape, self.base, np.int32)
         for axis, (length, stride) in enumerate(zip(self.shape, self.strides, strict=True)):
             along = np.arange(length, dtype=np.int32) * stride
             out += along.reshape((length,) + (1,) * (len(self.shape) - axis - 1))
         return out
 
-    def of(self, numbers: Floats) -> Floats:
-        """The array's values out of a pool: a view where the ids follow one another. Not to be written into."""
+    @cached_property
+    def follows(self) -> bool:
+        """Whether the ids follow one another in C order."""
+        return self.kept is None and self.strides == in_order(self.shape)
+
+    def at(self, places: NDArray[np.integer[Any]], shape: tuple[int, ...]) -> Ids:
+        """The ids at these places of the array repeated to a shape, counted in C order. ValueError where it cannot be."""
+        if self.follows and shape == self.shape:
+            return (places + self.base).astype(np.int32)
+        return np.broadcast_to(self.ids(), shape).ravel()[places]
+
+    def of(self, numbers: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
+        """The array's entries out of one that has a place for every number: a view where the ids follow one another, else a copy."""
         if self.kept is not None:
             return numbers[self.kept]
-        strides = tuple(8 * s for s in self.strides)
-        return np.lib.stride_tricks.as_strided(numbers[self.base :], self.shape, strides)
+        width = numbers.itemsize
+        strides = [width * s for s in self.strides]
+        return np.ndarray(self.shape, numbers.dtype, numbers, width * self.base, strides)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether a number stands in it more than once."""
+        if self.kept is None:
+            return self.size > 1 and 0 in self.strides
+        following = np.diff(self.kept.ravel())
+        return not (following > 0).all() and bool((np.diff(np.sort(self.kept, axis=None)) == 0).any())
 
     @property
     def first(self) -> int:
@@ -80,12 +115,7 @@ class RecordedOperation:
 
     @property
     def result(self) -> RecordedArray:
-        strides: list[int] = []
-        step = 1
-        for n in reversed(self.shape):
-            strides.insert(0, step)
-            step *= n
-        return RecordedArray(self.shape, self.start, tuple(strides))
+        return RecordedArray(self.shape, self.start, in_order(self.shape))
 
 
 @dataclass(frozen=True)
@@ -134,7 +164,7 @@ class Record:
     """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
     size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
     it had read it first: the number that came next, and the first of the weight's own; `earlier` the ranges, as leaves, of what was
-    computed before the round that this is a part of.
+    computed before the round that this is a part of; `constants` the numbers that are written in the program's text.
     """
 
     pool: Floats
@@ -147,6 +177,7 @@ class Record:
     outcome: dict[str, Any]
     rounds: tuple[tuple[int, int], ...] = ()
     earlier: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    constants: frozenset[int] = frozenset()
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def maker(self, number: int) -> int:
@@ -258,7 +289,10 @@ def _read(folder: Path) -> Record:
     starts = np.array([o.start for o in operations], np.int64)
     if len(starts) > 1 and (np.diff(starts) < 0).any():
         raise ValueError
-    return Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, starts=starts)
+    constants = frozenset(cast("list[int]", leaves[leaves[:, 2] < 0, 0].tolist()))
+    return Record(
+        pool, operations, events, leaves, lines, sites, lost, outcome, rounds, constants=constants, starts=starts
+    )
 
 
 def _site(row: list[Any]) -> RecordedSite:

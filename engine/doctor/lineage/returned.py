@@ -66,11 +66,15 @@ def _leaf(record: Record, ids: Ids) -> int:
 
 def rows(
     record: Record, names: ArrayNames
-) -> Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]:
+) -> Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], object], list[ComparedGradient]]:
     """What to compare for a loss: its inputs with what is returned or named as their gradients."""
     sources = inputs(record)
 
-    def compare(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
+    def compare(
+        chosen: ChosenLoss, carried: Callable[[], Floats], forward: NDArray[np.bool_], may_win: object
+    ) -> list[ComparedGradient]:
+        del may_win
+        adjoint = carried()
         later = _on_the_way_back(record, forward)
         moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
         known = looked_up(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
@@ -124,7 +128,7 @@ def _not_settled(ids: Ids, later: list[RecordedEvent], names: ArrayNames) -> lis
         return []
     given = named[-1].value.ids().ravel()
     reason = "it is not known which array is its gradient"
-    return [ComparedGradient(names.of(ids), named[-1].site.line, "not compared", None, ids, given, reason)]
+    return [ComparedGradient(names.of(ids), named[-1].site.line, "not compared", None, ids, given, np.zeros(0), reason)]
 
 
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
@@ -191,7 +195,7 @@ def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: A
     given = event.value.ids().ravel()
     match = compared(record.pool[given], right)
     status = "zero" if not record.pool[given].any() else "right" if match is not None and match.right else "wrong"
-    return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, "", None, None, match)
+    return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, right, "", None, None, match)
 
 
 def _called(event: RecordedEvent) -> tuple[str, str]:
@@ -222,13 +226,14 @@ def _left(
         if len(fitting) == 1 and len(rivals) == 1 and made and len(ids) > 1:
             event = next(iter(fitting.values()))
             numbers = event.value.ids().ravel()
-            match = compared(record.pool[numbers], adjoint[ids])
+            right = adjoint[ids]
+            match = compared(record.pool[numbers], right)
             if match is None or known.has(record.pool[event.value.ids()]) is not False:
                 continue
             reason = "it is returned, and is the gradient of nothing else"
             found.append(
                 ComparedGradient(
-                    names.of(ids), event.site.line, "wrong", match, ids, numbers, reason, None, None, match
+                    names.of(ids), event.site.line, "wrong", match, ids, numbers, right, reason, None, None, match
                 )
             )
     return found

@@ -38,8 +38,7 @@ class RightValues:
         self.rows: list[tuple[float, float, float, float]] = []
         self.record = record
         self.left = MOST
-        self.adjoint = adjoint = carried_back(record, loss.seeds)
-        carried_back(record, loss.seeds, self._seen)
+        adjoint = carried_back(record, loss.seeds, self._seen)
         done: set[tuple[int, int]] = set()
         for event in record.events:
             value = event.value
@@ -51,7 +50,7 @@ class RightValues:
             if forward[operation.start : operation.stop].any():
                 self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
 
-    def _seen(self, k: int, which: int, part: Floats, total: Floats) -> None:
+    def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)
         if total.shape == part.shape and total.size:
             self.add(total)
@@ -61,13 +60,12 @@ class RightValues:
             and operation.operands[which].shape != operation.shape
             and len(operation.operands) == 2
         ):
-            self.add(self._whole(k, which))
+            self.add(self._whole(k, which, g))
 
-    def _whole(self, k: int, which: int) -> Floats:
+    def _whole(self, k: int, which: int, g: Floats) -> Floats:
         """A share before it is summed over the axes along which the operand was repeated."""
         operation = self.record.operations[k]
         x, y = (r.of(self.record.pool) for r in operation.operands)
-        g = self.adjoint[operation.start : operation.stop].reshape(operation.shape)
         with np.errstate(all="ignore"):
             return np.broadcast_to(
                 BINARY[operation.name][which](g, operation.result.of(self.record.pool), x, y), operation.shape

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage import gradients, loss, returned
-from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_each
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.gradients import Target, Walk
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.lineage.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.truncation import shortened
 from engine.doctor.lineage.unseen import unseen
-from engine.doctor.lineage.updates import NAMELESS, ArrayNames, Step, found, joined
+from engine.doctor.lineage.updates import ArrayNames, found
 from engine.doctor.lineage.windows import ends, window
 
-ROUNDING = 1e-13
-"""A derivative that is smaller than this times the largest of the program cannot be told from rounding."""
+Score = tuple[int, bool, int, int]
+GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], MayWin], list[ComparedGradient] | None]
+"""What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
 
 
 @dataclass(frozen=True, eq=False)
 class RunVerdict:
-    """`verdict` is right, wrong or undecided; `adjoint` is dL/d(every number) for the loss that was chosen."""
+    """`verdict` is right, wrong or undecided, for the loss that was chosen."""
 
     verdict: str
     loss: ChosenLoss | None
     compared: tuple[ComparedGradient, ...] = ()
     conventions: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
-    adjoint: Floats = field(default_factory=lambda: np.zeros(0))
     reason: str = ""
     loss_doubtful: bool = False
     record: Record | None = None
@@ -109,16 +109,17 @@ def of_round(
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken)
     if same_as is not None:  # the loss of a later round is the first one's
-        tried = (c for c in tried if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed))
-    compare = _stepped_rows(record, steps, names)
-    best = _best(_with(record, c, compare, same_as is not None) for c in tried)
+        known_by = (same_as.name, same_as.line, same_as.assumed)
+        tried = ([c for c in some if (c.name, c.line, c.assumed) == known_by] for some in tried)
+    compare: GradientRows = SteppedRows(record, steps, names)
+    best = _best(record, tried, compare, same_as is not None)
     if best is None or (same_as is None and not _score(best)[0]):
         inputs = returned.inputs(record)
-        others = [c for c in _losses(record, inputs, taken) if c.assumed or NAMED.search(c.name)]
+        others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
         if same_as is not None:
             others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
         rows = returned.rows(record, names)
-        other = _best(_with(record, c, rows, same_as is not None) for c in others)
+        other = _best(record, [others], rows, same_as is not None)
         if other is not None and (best is None or _score(other) > _score(best)):
             best, compare = _more_than_one(other), rows
     if best is not None and best.verdict == "wrong":
@@ -126,12 +127,12 @@ def of_round(
     return best or RunVerdict("undecided", None, reason=_why(record))
 
 
-def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> Iterator[ChosenLoss]:
-    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is. One that the program
-    does not compute is looked for only where it is needed."""
+def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> Iterator[list[ChosenLoss]]:
+    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is. Those that the program
+    does not compute are looked for only where they are needed."""
     if not taken:
-        yield from loss.candidates(record, made_from)
-    yield from (c for c in loss.assumed(record, made_from) if taken in ("", c.name))
+        yield loss.candidates(record, made_from)
+    yield [c for c in loss.assumed(record, made_from) if taken in ("", c.name)]
 
 
 def _more_than_one(verdict: RunVerdict) -> RunVerdict:
@@ -143,38 +144,20 @@ def _more_than_one(verdict: RunVerdict) -> RunVerdict:
     )
 
 
-GradientRows = Callable[[ChosenLoss, Floats, NDArray[np.bool_]], list[ComparedGradient]]
-"""What is compared with what, for dL/d(every number) and which numbers the loss was made from."""
-
-
-def _stepped_rows(record: Record, steps: Sequence[Sequence[Step]], names: ArrayNames) -> GradientRows:
-    def rows(chosen: ChosenLoss, adjoint: Floats, forward: NDArray[np.bool_]) -> list[ComparedGradient]:
-        del chosen
-        made = [row for u in steps if (row := _stepped(record, u, adjoint, forward, names)) is not None]
-        last: dict[int, ComparedGradient] = {}
-        for row in made:  # within an update's line a penalty may look like a step of its own
-            before = last.get(int(row.own[0]))
-            if before is None or _is_step(record, row) >= _is_step(record, before):
-                last[int(row.own[0])] = row
-        return list(last.values())
-
-    return rows
-
-
-def _is_step(record: Record, row: ComparedGradient) -> tuple[bool, bool, int]:
-    """What speaks for an addition being the update itself: it is written in place, or sure, or the last one."""
-    assert row.update is not None
-    made = row.update.made[-1]
-    return record.operations[made].parameters == (1,), row.update.sure, made
-
-
-def _best(verdicts: Iterable[RunVerdict | None]) -> RunVerdict | None:
+def _best(
+    record: Record, tried: Iterable[Sequence[ChosenLoss]], compare: GradientRows, trusted: bool
+) -> RunVerdict | None:
+    """The verdict with the loss that agrees best; a loss is left as soon as it cannot agree better than one before."""
     best: RunVerdict | None = None
-    for verdict in verdicts:
-        if verdict is not None and (best is None or _score(verdict) > _score(best)):
-            best = verdict
-        if best is not None and best.verdict == "right" and not best.loss_doubtful:
-            break
+    for some in tried:
+        made_from = reached_by_each(record, [[reference for reference, _ in c.seeds] for c in some])
+        for c, chosen in enumerate(some):
+            least = None if best is None else _score(best)
+            verdict = _with(record, chosen, (made_from & np.uint32(1 << c)) != 0, compare, least, trusted)
+            if verdict is not None and (best is None or _score(verdict) > _score(best)):
+                best = verdict
+            if best is not None and best.verdict == "right" and not best.loss_doubtful:
+                return best
     return best
 
 
@@ -184,7 +167,7 @@ def _why(record: Record) -> str:
     return "the program computes no loss from weights that it steps, or whose gradients it returns"
 
 
-def _score(v: RunVerdict) -> tuple[int, bool, int, int]:
+def _score(v: RunVerdict) -> Score:
     """How well a loss agrees: the gradients that are right (any number is a factor times any other), its name, then
     those that are not right."""
     right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
@@ -192,18 +175,26 @@ def _score(v: RunVerdict) -> tuple[int, bool, int, int]:
     return right, not v.loss_doubtful, -bad, len(v.compared)
 
 
-def _with(record: Record, chosen: ChosenLoss, compare: GradientRows, trusted: bool = False) -> RunVerdict | None:
-    adjoint = carried_back(record, chosen.seeds)
-    forward = np.zeros(len(record.pool), bool)
-    for reference, _ in chosen.seeds:
-        forward |= reached(record, reference)
-    rows = compare(chosen, adjoint, forward)
-    if not rows:
-        return None
-    return _told(chosen, rows, adjoint, trusted)
+def _with(
+    record: Record,
+    chosen: ChosenLoss,
+    forward: NDArray[np.bool_],
+    compare: GradientRows,
+    least: Score | None,
+    trusted: bool,
+) -> RunVerdict | None:
+    def may_win(right: int, bad: int, most: int) -> bool:
+        return least is None or (right, not _is_doubtful(chosen), -bad, most) > least
+
+    rows = compare(chosen, lambda: carried_back(record, chosen.seeds), forward, may_win)
+    return _told(chosen, rows, trusted) if rows else None
 
 
-def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], adjoint: Floats, trusted: bool) -> RunVerdict:
+def _is_doubtful(chosen: ChosenLoss) -> bool:
+    return not chosen.assumed and not NAMED.search(chosen.name)
+
+
+def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -> RunVerdict:
     rows, conventions = _one_factor(rows, chosen)
     if chosen.assumed:
         conventions.append(f"the loss was taken to be {chosen.assumed}")
@@ -212,12 +203,11 @@ def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], adjoint: Floats,
     verdict = "wrong" if bad else "right" if good and not left else "undecided"
     if verdict == "right" and all(len(r.own) <= 2 for r in rows):
         verdict, left = "undecided", [f"{r.name}: any number is a factor times any other" for r in rows]
-    if bad and not good and not trusted and (chosen.assumed or not NAMED.search(chosen.name)):
+    if bad and not good and not trusted and (chosen.assumed or _is_doubtful(chosen)):
         verdict = "undecided"
     if verdict == "right" and any(r.reason == ADDED for r in rows):
         verdict = "wrong"
-    doubtful = not chosen.assumed and not NAMED.search(chosen.name)
-    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), adjoint, loss_doubtful=doubtful)
+    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), loss_doubtful=_is_doubtful(chosen))
 
 
 def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool) -> RunVerdict:
@@ -227,69 +217,22 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     chosen = verdict.loss
     if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
         return verdict
-    forward = np.zeros(len(record.pool), bool)
-    for reference, _ in chosen.seeds:
-        forward |= reached(record, reference)
+    forward = reached(record, [reference for reference, _ in chosen.seeds])
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     for steps, shorter in shortened(record, chosen.seeds, [r.own for r in verdict.compared if len(r.own) > 2], forward):
         if not any(
             (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
         ):
             continue
-        made = compare(chosen, shorter, forward)
-        told = _told(chosen, made, shorter, trusted)
+        made = compare(chosen, lambda adjoint=shorter: adjoint, forward, always)
+        if made is None:
+            continue
+        told = _told(chosen, made, trusted)
         if told.verdict != "wrong" and len(made) == len(verdict.compared):
             return replace(
                 told, conventions=(*told.conventions, f"errors are carried back {steps} steps and no further")
             )
     return verdict
-
-
-def _stepped(
-    record: Record, steps: Sequence[Step], adjoint: Floats, forward: NDArray[np.bool_], names: ArrayNames
-) -> ComparedGradient | None:
-    """One update against dL/d(what it stepped); None where it is no update of this loss."""
-    steps = [s for s in steps if not forward[record.operations[s.made].start : record.operations[s.made].stop].any()]
-    steps = [s for s in steps if s.sure] or steps  # a weight is added to in the forward pass of a sample, too
-    if not steps:
-        return None
-    update = joined(record, steps)
-    level = next((ids for ids in update.levels if forward[ids].any()), None)
-    if level is None:
-        return None
-    right = adjoint[level]
-    line = record.lines[update.line].number
-    called = [n for ids in (level, *update.levels) if (n := names.of(ids)) and not n.startswith(NAMELESS)]
-    name = called[0] if called else names.of(level)
-    step = record.pool[update.by] * update.signs
-    gradient = gradients.bare(record, update.by, update.line)
-    if not right.any():
-        return ComparedGradient(
-            name, line, "not compared", None, level, gradient, "it is zero, and so is dL/d(it)", update
-        )
-    match = compared(step, right)
-    if match is not None and match.right and not update.sure and match.factor > 0:
-        return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
-    if match is not None and match.right:
-        alone = compared(record.pool[gradient], right)
-        alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by))
-        limited = Walk(clipped=True) if len(level) <= SINGLE and gradients.is_clipped(record, update.by) else None
-        return ComparedGradient(name, line, "right", match, level, gradient, "", update, limited, alone)
-    if not update.sure:
-        return None
-    if np.abs(right).max() <= ROUNDING * np.abs(adjoint[forward]).max():
-        return ComparedGradient(
-            name, line, "not compared", None, level, gradient, "dL/d(it) is lost in rounding", update
-        )
-    if not step.any():
-        return ComparedGradient(name, line, "zero", None, level, gradient, "the gradient that is used is zero", update)
-    walk = gradients.walked(record, update.by, Target(right, update.levels, forward))
-    if walk.right and not gradients.kept(record, walk, gradient, right):
-        ids, match = walk.found[0]
-        return ComparedGradient(name, line, "right", None, level, ids, "", update, walk, match)
-    return ComparedGradient(
-        name, line, "wrong", match, level, gradient, "", update, walk, compared(record.pool[gradient], right)
-    )
 
 
 def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
@@ -304,9 +247,9 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
             conventions.append("each update has a rate or a clip of its own")
-    for row in [r for r in direct if len(r.own) <= SINGLE]:
+    for row in [r for r in direct if len(r.own) <= ONE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
-        if limited or (not any(len(r.own) > SINGLE for r in direct) and not _is_one(row)):
+        if limited or (not any(len(r.own) > ONE for r in direct) and not _is_one(row)):
             made[made.index(row)] = replace(
                 row, status="not compared", reason="of a single number only the factor could be compared"
             )
@@ -320,7 +263,7 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
         conventions.append("a penalty on the weights is added to the gradient")
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
         conventions.append("gradients are clipped")
-    steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > SINGLE]
+    steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
     if not odd and any(r.match.factor > 0 for r in steps if r.match):
         conventions.append(ADDED)
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
@@ -332,8 +275,6 @@ def _is_one(row: ComparedGradient) -> bool:
     return row.bare is not None and same(abs(row.bare.factor), 1.0)
 
 
-SINGLE = 1
-"""So many numbers are a factor times any others."""
 ADDED = "the update adds the gradient: the loss grows"
 LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
 

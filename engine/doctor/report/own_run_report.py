@@ -69,7 +69,7 @@ def as_returned(verdict: RunVerdict, last_line: int) -> RunVerdict:
     calls = [e for e in record.events if e.site.line > last_line and e.site.kind == "assign" and e.value.size > 1]
     after = [e for e in calls if e.site.line == calls[-1].site.line and int(e.value.ids().min()) > int(loss.ids.max())]
     given = {e.value.first: e.value.ids().ravel() for e in after}
-    rows, rights = list(verdict.compared), [verdict.adjoint[row.own] for row in verdict.compared]
+    rows, rights = list(verdict.compared), [row.right for row in verdict.compared]
     explained = {n for n, ids in given.items() if any(_is_right(record.pool[ids], right) for right in rights)}
     for k, (row, right) in enumerate(zip(verdict.compared, rights, strict=True)):
         handed_over = row.name.startswith("_driver")
