@@ -67,6 +67,10 @@ class RecordedArray:
         """Whether the ids follow one another in C order."""
         return self.kept is None and self.strides == in_order(self.shape)
 
+    def number(self, place: int) -> int:
+        """The id at one place, counted in C order."""
+        return self.base + place if self.follows else int(self.ids().flat[place])
+
     def at(self, places: NDArray[np.integer[Any]], shape: tuple[int, ...]) -> Ids:
         """The ids at these places of the array repeated to a shape, counted in C order. ValueError where it cannot be."""
         if self.follows and shape == self.shape:

@@ -7,6 +7,7 @@ dL/d(it), or is called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `s
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -80,13 +81,21 @@ def rows(
         known = looked_up(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
         if known is None:
             return []
-        rows = [row for ids in moving if (row := _of_input(record, ids, adjoint[ids], later, names, known)) is not None]
+        sizes: dict[int, list[RecordedEvent]] = defaultdict(list)
+        for event in later:
+            sizes[event.value.size].append(event)
+        rows = [
+            r
+            for ids in moving
+            if (r := _of_input(record, ids, adjoint[ids], sizes[len(ids)], names, known)) is not None
+        ]
         made = _without_others(record, rows, names, known)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         found = _left(record, known, rest, made, later, adjoint, names, taken)
-        open_ = [i for i in rest if not any(r.own is i for r in found) and _used_again(record, i, forward)]
-        return made + found + [row for ids in open_ for row in _not_settled(ids, later, names)]
+        again = _read_again(record, forward) if rest else set[tuple[int, int]]()
+        open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
+        return made + found + [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
 
     return compare
 
@@ -111,19 +120,20 @@ def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
     return {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
 
 
-def _used_again(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> bool:
-    """Whether a line of the forward pass reads an array more than once, as it does weights."""
-    lines: dict[int, int] = {}
+def _read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
+    """The arrays (their first number and size) that a line of the forward pass reads more than once, as it does weights."""
+    counts: dict[tuple[int, int, int], int] = defaultdict(int)
     for operation in record.operations:
-        if any(r.size == len(ids) and r.first == ids[0] for r in operation.operands):
-            lines[operation.line] = lines.get(operation.line, 0) + bool(forward[operation.start : operation.stop].any())
-    return max(lines.values(), default=0) > 1
+        if forward[operation.start : operation.stop].any():
+            for first, size in {(r.first, r.size) for r in operation.operands if r.size}:
+                counts[first, size, operation.line] += 1
+    return {(first, size) for (first, size, _), count in counts.items() if count > 1}
 
 
-def _not_settled(ids: Ids, later: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
+def _not_settled(ids: Ids, fitting: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
     """A weight of which there are gradients, by their name, and none that could be compared."""
     own = _own_names(ids, names)
-    named = [e for e in later if e.value.size == len(ids) and meant(e.name) & own]
+    named = [e for e in fitting if meant(e.name) & own]
     if not named:
         return []
     given = named[-1].value.ids().ravel()
@@ -167,12 +177,12 @@ def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bo
 
 
 def _of_input(
-    record: Record, ids: Ids, right: Floats, later: list[RecordedEvent], names: ArrayNames, known: KnownValues
+    record: Record, ids: Ids, right: Floats, fitting: list[RecordedEvent], names: ArrayNames, known: KnownValues
 ) -> ComparedGradient | None:
     """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any
-    of its size may."""
+    of its size (`fitting`) may."""
     own = _own_names(ids, names)
-    fitting = [e for e in later if e.value.size == len(ids)] if len(ids) > 1 else []
+    fitting = fitting if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
     single = [e for e in named if "[" not in e.name or _KEY.search(e.name)]
     once = [
@@ -184,7 +194,11 @@ def _of_input(
         of_another = row.status == "wrong" and known.has(record.pool[event.value.ids()]) is not False
         if final or not of_another:
             return row
+    largest, next_ = (int(place) for place in np.argsort(-np.abs(right), kind="stable")[:2]) if fitting else (0, 0)
     for event in reversed(named or fitting):
+        one, two = (float(record.pool[event.value.number(place)]) for place in (largest, next_))
+        if abs(two * right[largest] - one * right[next_]) > 0.01 * abs(one * right[largest]):
+            continue  # most arrays are told from it by two of their numbers
         row = _row(record, ids, right, event, names)
         if row.status == "right":
             return row

@@ -164,6 +164,10 @@ def _best(
 def _why(record: Record) -> str:
     if record.outcome.get("ended") == "error":
         return "the program stopped before anything could be compared"
+    if record.outcome.get("ended") == "full":
+        return (
+            f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
+        )
     return "the program computes no loss from weights that it steps, or whose gradients it returns"
 
 

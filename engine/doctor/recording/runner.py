@@ -17,10 +17,11 @@ from .store import Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
 
 SEED = 20
-NUMBERS, EVENTS = 50000000, 2000000
-"""How much is recorded at most."""
+BYTES, EVENTS = 32, 2000000
+"""What a number may cost of the memory that the run is allowed, when it is judged; how many events are recorded at most."""
 UPDATED = "its first updates were complete"
-ENOUGH = "as much was recorded of it as there is room for"
+MOST_IDS = (1 << 31) - 1
+ENOUGH = "as many numbers were recorded as its memory limit leaves room for"
 
 
 class LineNumbers:
@@ -124,7 +125,7 @@ def run(job):
     options = job["options"]
     sites, lines = [], LineNumbers()
     with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
-        store = Store(pool, lines, options.get("numbers", NUMBERS))
+        store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
         traced.STORE[0] = store
         functions.install()
         watched = watch.ValueWatch(store, sites, options.get("events", EVENTS))

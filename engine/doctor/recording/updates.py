@@ -4,8 +4,9 @@ before.
 
 An array that came from outside is stepped when something computed is added to it, or subtracted from it, as a whole. It
 has come round when it is read again on a line where it was read before that: not the last of several such lines, which
-is the backward pass's, and where it may be stepped at every time step. (The first alone would not do: some programs try
-their weights out, in a sample, before they train.)
+is the backward pass's, and where it may be stepped at every time step; unless another array has just come round there,
+as where a sample was the first to read both. (The first line alone would not do: some programs try their weights out, in
+a sample, before they train.)
 
 A round is complete when two arrays of different shapes have come round, so that a state that is added to is not taken
 for a weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever
@@ -32,6 +33,7 @@ class UpdateWatch:
         self.rounds = rounds
         self.generation = 1
         self.shapes = {}
+        self.round_on = set()
 
     def read(self, root, shape):
         """An array takes part in an operation. Only called for what came from outside, and for what was stepped."""
@@ -42,8 +44,9 @@ class UpdateWatch:
                 root.first = line
             if line not in root.lines:
                 root.lines = (*root.lines[-MOST_LINES:], line)
-        elif line in (root.lines[:-1] or root.lines):
+        elif line in (root.lines[:-1] or root.lines) or (line in self.round_on and line in root.lines):
             root.stepped = 0
+            self.round_on.add(line)
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             if len(self.shapes) > 1 or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
@@ -53,6 +56,7 @@ class UpdateWatch:
         self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
         self.generation += 1
         self.shapes = {}
+        self.round_on = set()
         if self.stops and (len(self.store.rounds) >= self.rounds or self.store.n > ENOUGH):
             raise Stop()
 

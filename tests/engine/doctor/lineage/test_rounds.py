@@ -32,3 +32,9 @@ def test_adding_a_bias_in_a_sample_is_no_update_of_it(tmp_path: Path) -> None:
     verdict = verdict_on(tmp_path, network(before=SAMPLE))
     assert {c.name for c in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
     assert all(c.status == "right" for c in verdict.compared)
+
+
+def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first_update(tmp_path: Path) -> None:
+    text = network(("I, H, O, T = 3, 4, 3, 5", "I, H, O, T = 4, 4, 4, 5"), before=SAMPLE)
+    record = run(tmp_path, text)
+    assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
