@@ -69,7 +69,7 @@ class RecordedArray:
 
     def number(self, place: int) -> int:
         """The id at one place, counted in C order."""
-        return self.base + place if self.follows else int(self.ids().flat[place])
+        return self.base + place if self.follows or not self.shape else int(self.ids().flat[place])
 
     def at(self, places: NDArray[np.integer[Any]], shape: tuple[int, ...]) -> Ids:
         """The ids at these places of the array repeated to a shape, counted in C order. ValueError where it cannot be."""
@@ -186,12 +186,12 @@ class Record:
 
     def maker(self, number: int) -> int:
         """Which operation made this number: its place in `operations`, -1 for one that came from outside."""
-        k = int(np.searchsorted(self.starts, number, "right")) - 1
+        k = int(self.starts.searchsorted(number, "right")) - 1
         return k if k >= 0 and number < self.operations[k].stop else -1
 
     def makers(self, ids: Ids) -> NDArray[np.int64]:
         """`maker` for many numbers."""
-        k = np.searchsorted(self.starts, ids, "right") - 1
+        k = self.starts.searchsorted(ids, "right") - 1
         return np.where((k >= 0) & (ids < self._stops[k]), k, -1)
 
     def is_earlier(self, number: int) -> bool:

@@ -71,6 +71,8 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
+        if operation.size == 1 and record.maker(by.first) < 0:
+            continue
         levels = levels_of(record, stepped.ids().ravel())
         if not levels or (not sure and names.renamed(levels)):
             continue
@@ -87,6 +89,8 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
 
 def levels_of(record: Record, ids: Ids) -> list[Ids]:
     """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf."""
+    if ids.size == 1:
+        return [np.array([number], np.int32) for number in _levels_of_one(record, int(ids[0]))]
     levels = [ids]
     for _ in range(_DEEPEST):
         makers = record.makers(ids)
@@ -101,6 +105,22 @@ def levels_of(record: Record, ids: Ids) -> list[Ids]:
             return []
         ids = operation.operands[kept].ids().ravel()[ids - operation.start]
         levels.append(ids)
+    return []
+
+
+def _levels_of_one(record: Record, number: int) -> list[int]:
+    """`levels_of` for a single number: where a program computes number by number, there are very many."""
+    levels = [number]
+    for _ in range(_DEEPEST):
+        k = record.maker(number)
+        if k < 0:
+            return [] if number in record.constants else levels
+        operation = record.operations[k]
+        kept = _scaled(operation)
+        if kept is None:
+            return []
+        number = operation.operands[kept].number(number - operation.start)
+        levels.append(number)
     return []
 
 

@@ -46,6 +46,9 @@ class Traced(np.ndarray):
             else:
                 value._s, value._root = moved, None
             return value
+        root = self._root
+        if root is not None and (root.leaf or root.stepped) and root.first >= 0 and STORE[0].on:
+            STORE[0].updates.read(root, root.owner.shape)  # a loop reads an array number by number
         return scalars.made(value, int(moved))
 
     def __setitem__(self, key, value):

@@ -38,3 +38,44 @@ def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first
     text = network(("I, H, O, T = 3, 4, 3, 5", "I, H, O, T = 4, 4, 4, 5"), before=SAMPLE)
     record = run(tmp_path, text)
     assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
+
+
+LOOPS = """
+import numpy as np
+np.random.seed(3)
+H, T = 3, 4
+Wx, Wh, Wy = np.random.randn(H), np.random.randn(H, H) * 0.5, np.random.randn(H)
+
+for step in range(20):
+    x = np.random.randn(T)
+    h = np.zeros((T + 1, H))
+    for t in range(T):
+        for j in range(H):
+            z = Wx[j] * x[t]
+            for k in range(H):
+                z += Wh[j, k] * h[t, k]
+            h[t + 1, j] = np.tanh(z)
+    out = h[T] @ Wy
+    loss = 0.5 * (out - 1.0) ** 2
+    dWx, dWh, dWy, dh = np.zeros(H), np.zeros((H, H)), (out - 1.0) * h[T], (out - 1.0) * Wy
+    for t in reversed(range(T)):
+        before = np.zeros(H)
+        for j in range(H):
+            dz = dh[j] * (1 - h[t + 1, j] ** 2)
+            dWx[j] += dz * x[t]
+            for k in range(H):
+                dWh[j, k] += dz * h[t, k]
+                before[k] += dz * Wh[j, k]
+        dh = before
+    Wx -= 0.1 * dWx
+    Wh -= 0.1 * dWh
+    Wy -= 0.1 * dWy
+"""
+
+
+def test_weights_that_are_read_number_by_number_come_round_too(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, LOOPS)
+    assert verdict.verdict == "right"
+    assert verdict.record is not None
+    assert len(verdict.compared) == 3
+    assert verdict.record.outcome["ended"] == "update"
