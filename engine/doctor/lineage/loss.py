@@ -148,7 +148,7 @@ def _differences(
 
 def _is_written(record: Record, number: int) -> bool:
     """Whether a number stands in the program's text."""
-    leaf = int(np.searchsorted(record.leaves[:, 0], number, "right")) - 1
+    leaf = record.leaf(number)
     return record.maker(number) < 0 and leaf >= 0 and int(record.leaves[leaf, 2]) < 0
 
 

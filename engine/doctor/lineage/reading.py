@@ -98,7 +98,7 @@ class RecordedArray:
         return self.base if self.kept is None else int(self.kept.flat[0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class RecordedOperation:
     """An operation: its result has the ids from `start` on, in C order."""
 
@@ -144,7 +144,7 @@ class RecordedSite:
     value: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class RecordedEvent:
     """A value that was seen at a site. `part` counts from 1 where several were unpacked or returned; `time` is the id
     that came next."""
@@ -199,23 +199,42 @@ class Record:
         k = int(np.searchsorted(self.earlier[:, 0], number, "right")) - 1
         return k >= 0 and number < int(self.earlier[k, 0]) + int(self.earlier[k, 1])
 
-    @property
+    @cached_property
+    def made(self) -> NDArray[np.int64]:
+        """A row an operation: start, size, line."""
+        rows = [(o.start, o.size, o.line) for o in self.operations]
+        return np.array(rows, np.int64).reshape(-1, 3)
+
+    @cached_property
     def _stops(self) -> NDArray[np.int64]:
-        cached = self.__dict__.get("stops")
-        if cached is None:
-            cached = np.array([o.stop for o in self.operations], np.int64) if self.operations else np.zeros(1, np.int64)
-            self.__dict__["stops"] = cached
-        return cast("NDArray[np.int64]", cached)
+        return self.made[:, 0] + self.made[:, 1] if self.operations else np.zeros(1, np.int64)
+
+    def leaf(self, number: int) -> int:
+        """The leaf that a number belongs to: its place in `leaves`, for a number that came from outside."""
+        return int(self.leaf_starts.searchsorted(number, "right")) - 1
+
+    @cached_property
+    def leaf_starts(self) -> Ids:
+        """The first numbers of the leaves."""
+        return np.ascontiguousarray(self.leaves[:, 0])
 
 
 class _Stream:
     """Whole numbers one after the other, with every range checked."""
 
     def __init__(self, numbers: NDArray[np.int32], refs: Ids, count: int) -> None:
-        self.numbers: list[int] = numbers.tolist()
+        self.numbers = numbers.data
         self.at = 0
         self.refs = refs
         self.count = count
+        self.singles: dict[int, RecordedArray] = {}
+        """Single numbers, each once."""
+
+    def following(self, numbers: NDArray[np.int32]) -> _Stream:
+        """Another stream of the same record."""
+        made = _Stream(numbers, self.refs, self.count)
+        made.singles = self.singles
+        return made
 
     def one(self) -> int:
         self.at += 1
@@ -225,7 +244,7 @@ class _Stream:
         if not 0 <= count <= len(self.numbers) - self.at:
             raise ValueError
         self.at += count
-        return tuple(self.numbers[self.at - count : self.at])
+        return tuple(self.numbers[self.at - count : self.at].tolist()) if count else ()
 
     def shape(self) -> tuple[int, ...]:
         ndim = self.one()
@@ -242,6 +261,8 @@ class _Stream:
     def reference(self) -> RecordedArray:
         kind, base = self.several(2)
         shape = self.shape()
+        if kind == 0 and not shape and 1 <= base < self.count:
+            return self.singles.get(base) or self.singles.setdefault(base, RecordedArray((), base))
         if kind == 1:
             size = prod(shape)
             if base < 0 or base + size > len(self.refs):
@@ -279,9 +300,10 @@ def _read(folder: Path) -> Record:
         raise ValueError
     lines = tuple(UserLine(str(f), int(n)) for f, n in content["lines"])
     sites = tuple(_site(s) for s in content["sites"])
-    operations = _operations(_Stream(np.fromfile(folder / "ops", np.int32), refs, count), len(lines))
+    stream = _Stream(np.fromfile(folder / "ops", np.int32), refs, count)
+    operations = _operations(stream, len(lines))
     names = tuple(str(n) for n in content["names"])
-    events = _events(_Stream(np.fromfile(folder / "events", np.int32), refs, count), sites, names)
+    events = _events(stream.following(np.fromfile(folder / "events", np.int32)), sites, names)
     leaves = np.fromfile(folder / "leaves", np.int32).reshape(-1, 3)
     if len(leaves) and not (leaves[:, 0].min() >= 1 and (leaves[:, 0].astype(np.int64) + leaves[:, 1]).max() <= count):
         raise ValueError

@@ -62,7 +62,7 @@ def inputs(record: Record) -> list[Ids]:
 def _leaf(record: Record, ids: Ids) -> int:
     """Parts of one array belong together: the leaf, or the operation that scaled it."""
     maker = record.maker(int(ids[0]))
-    return -1 - maker if maker >= 0 else int(np.searchsorted(record.leaves[:, 0], int(ids[0]), "right"))
+    return -1 - maker if maker >= 0 else record.leaf(int(ids[0]))
 
 
 def rows(

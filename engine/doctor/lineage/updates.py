@@ -63,7 +63,7 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
 
 
 def _owner(record: Record, ids: Ids) -> int:
-    return int(np.searchsorted(record.leaves[:, 0], ids.flat[0], "right"))
+    return record.leaf(int(ids.flat[0]))
 
 
 def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
@@ -81,7 +81,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             continue
         sign = 1.0 if operation.name == "add" else -1.0
         known = sure or operation.parameters == (1,) or names.bound_again(levels, operation)
-        owners = np.searchsorted(record.leaves[:, 0], levels[-1], "right")
+        owners = record.leaf_starts.searchsorted(levels[-1], "right")
         for owner in np.unique(owners):
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
@@ -95,7 +95,7 @@ def levels_of(record: Record, ids: Ids) -> list[Ids]:
     for _ in range(_DEEPEST):
         makers = record.makers(ids)
         if (makers < 0).all():
-            constant = record.leaves[np.searchsorted(record.leaves[:, 0], ids, "right") - 1, 2] < 0
+            constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
             return [] if constant.any() else levels
         if makers.min() != makers.max():
             return []
@@ -160,17 +160,14 @@ class ArrayNames:
                 continue
             first = event.value.first
             if record.maker(first) < 0:
-                self.leaves[self._leaf(first)].append(event.name)
+                self.leaves[self.record.leaf(first)].append(event.name)
             self.results[first].append(event.name)
-
-    def _leaf(self, number: int) -> int:
-        return int(np.searchsorted(self.record.leaves[:, 0], number, "right")) - 1
 
     def all_of(self, ids: Ids) -> list[str]:
         """Every name that an array was seen under, in the order of the run."""
         first = int(ids.flat[0])
         names = self.results.get(first, [])
-        return names or (self.leaves.get(self._leaf(first), []) if self.record.maker(first) < 0 else [])
+        return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])
 
     def of(self, ids: Ids) -> str:
         """The first name of an array, else the line that it was made on."""
@@ -185,7 +182,7 @@ class ArrayNames:
     def made(self, number: int) -> int:
         """The number of the line that made a number, 0 where it is not known."""
         k = self.record.maker(number)
-        line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[self._leaf(number), 2])
+        line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[self.record.leaf(number), 2])
         return self.record.lines[line].number if 0 < line < len(self.record.lines) else 0
 
     def renamed(self, levels: Sequence[Ids]) -> bool:

@@ -19,9 +19,7 @@ def window(record: Record, begin: int, end: int) -> Record:
     events = tuple(e for e in record.events if begin < e.time <= end)
     leaves, before = record.leaves, record.earlier
     if first:
-        before = np.array([[o.start, o.size, o.line] for o in record.operations[:first] if o.size], np.int32).reshape(
-            -1, 3
-        )
+        before = record.made[:first][record.made[:first, 1] > 0].astype(np.int32)
         leaves = np.concatenate((leaves, before))
         leaves = leaves[np.argsort(leaves[:, 0], kind="stable")]
     rounds = tuple(r for r in record.rounds if begin < r[0] <= end)

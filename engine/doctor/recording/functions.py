@@ -471,7 +471,7 @@ def _python(code, value, numbers):
     if not store().on or type(value) is not float:
         return value
     references = [reference(n) for n in numbers]
-    start = store().fresh(_array(value))
+    start = store().single(value)
     store().operation(code, start, (), references)
     return scalars.made(value, start)
 

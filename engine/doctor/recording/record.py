@@ -9,15 +9,23 @@ import numpy as np
 VERSION = 1
 
 
+STREAMS = ("ops", "events", "leaves")
+
+
+def begin(folder):
+    """Empties what a run before left; the streams are written in parts."""
+    for name in STREAMS:
+        open(os.path.join(folder, name), "wb").close()
+
+
 def save(folder, store, sites, lines, outcome, names):
     """`lines` the (file, line) of every line number in the streams, `outcome` how the run ended, `names` what files are called."""
     for site in sites:
         site.file = names.get(site.file, site.file)
     store.flush()
     store.pool.flush()
-    for name, numbers in (("ops", store.ops), ("events", store.events), ("leaves", store.leaves)):
-        with open(os.path.join(folder, name), "wb") as file:
-            numbers.tofile(file)
+    for name in STREAMS:
+        store.overflow(name)
     with open(os.path.join(folder, "refs"), "wb") as file:
         for kept in store.refs:
             file.write(np.ascontiguousarray(kept).tobytes())

@@ -124,6 +124,7 @@ def run(job):
     """Runs the program of a job and writes its record into the job's folder; what `start` is told of how it ended."""
     options = job["options"]
     sites, lines = [], LineNumbers()
+    record.begin(job["record"])
     with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
         store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
         traced.STORE[0] = store

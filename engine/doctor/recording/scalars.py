@@ -119,7 +119,7 @@ def unary(code, x, value):
     store = HOOKS["store"]()
     if not store.on:
         return value
-    start = store.fresh(np.array(value))
+    start = store.single(value)
     store.operation(code, start, (), ((0, x._i, 0),))
     return made(value, start)
 
@@ -141,7 +141,8 @@ def _binary(name, forward, backward, in_python, in_numpy):
 
     def compute(a, b):
         store = HOOKS["store"]()
-        first, second = _number(a), _number(b)
+        first = (_float64(a), a._i) if type(a) is TracedFloat64 else _number(a)
+        second = (_float64(b), b._i) if type(b) is TracedFloat64 else _number(b)
         if first is None or second is None:
             other = b if first is not None else a
             if isinstance(other, np.ndarray):
@@ -150,11 +151,9 @@ def _binary(name, forward, backward, in_python, in_numpy):
         value = in_python(first[0], second[0])
         if not store.on or type(value) not in _KINDS:
             return value
-        start = store.fresh(np.array(value))
         one = first[1] if first[1] is not None else store.constant(first[0])
         two = second[1] if second[1] is not None else store.constant(second[0])
-        store.operation(code, start, (), ((0, one, 0), (0, two, 0)))
-        return made(value, start)
+        return made(value, store.computed(code, value, one, two))
 
     def left(self, other):
         return compute(self, other)

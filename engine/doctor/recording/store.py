@@ -13,6 +13,7 @@ An operand, and the array of an event, is a `reference`: how the ids of an array
     1, offset, ndim, *shape           ids are kept one by one in `refs`, from offset on, in C order
 """
 
+import os
 from array import array
 
 import numpy as np
@@ -22,6 +23,8 @@ from .codes import GATHER
 
 VIEW, KEPT = 0, 1
 FLUSH = 1 << 18
+STREAM = 1 << 20
+"""So many whole numbers of a stream are kept in memory."""
 _FLOAT = np.dtype(np.float64)
 _array, _join = np.array, np.concatenate  # before anything is patched
 
@@ -64,6 +67,7 @@ class Store:
         self.constants = {}
         self.lost = {}
         self.leaves = array("i")  # start, size, line of every array that came from outside
+        self.singles = array("d")  # the last numbers, as long as they came one by one
         self.buffer = [np.zeros(1)]
         self.waiting = 1
         self.on = True
@@ -80,17 +84,45 @@ class Store:
             self.on = False
             raise Full()
         self.n = start + size
+        if self.singles:
+            self.take_singles()
         self.buffer.append(_array(value, _FLOAT, subok=False).ravel())
         self.waiting += size
         if self.waiting > FLUSH:
             self.flush()
         return start
 
+    def single(self, value):
+        """The id of a new single number."""
+        start = self.n
+        if start >= self.limit:
+            self.on = False
+            raise Full()
+        self.n = start + 1
+        self.singles.append(value)
+        if len(self.singles) > FLUSH:
+            self.flush()
+        return start
+
+    def take_singles(self):
+        self.buffer.append(_array(self.singles, _FLOAT))
+        self.waiting += len(self.singles)
+        self.singles = array("d")
+
     def flush(self):
+        if self.singles:
+            self.take_singles()
         if self.buffer:
             buffer, self.buffer, self.waiting = self.buffer, [], 0
             self.pool.write(_join(buffer).tobytes())
             progress.tell(numbers=self.n)
+
+    def overflow(self, name):
+        """What there is of a stream goes to its file, behind what went before."""
+        stream = getattr(self, name)
+        with open(os.path.join(os.path.dirname(self.pool.name), name), "ab") as file:
+            stream.tofile(file)
+        setattr(self, name, array("i"))
 
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""
@@ -112,7 +144,7 @@ class Store:
             key = "nan"
         found = self.constants.get(key)
         if found is None:
-            found = self.constants[key] = self.fresh(_array(float(value)))
+            found = self.constants[key] = self.single(float(value))
             self.leaves.extend((found, 1, -1))
         return found
 
@@ -144,6 +176,17 @@ class Store:
         out.extend(parameters)
         self.ops.extend(out)
         self.count += 1
+        if len(self.ops) > STREAM:
+            self.overflow("ops")
+
+    def computed(self, code, value, one, two):
+        """The id of a single number that was computed from two others."""
+        start = self.single(value)
+        self.ops.extend((code, self.line(4), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
+        self.count += 1
+        if len(self.ops) > STREAM:
+            self.overflow("ops")
+        return start
 
     def made(self, code, value, operands, parameters=()):
         """A new result and its operation: (shadow, root)."""
@@ -160,8 +203,9 @@ class Store:
         return self.names.setdefault(name, -1 - len(self.names))
 
     def event(self, site, part, reference):
-        self.events.extend((site, part, self.n))
-        self.events.extend(reference)
+        self.events.extend((site, part, self.n) + reference)
+        if len(self.events) > STREAM:
+            self.overflow("events")
 
     def lose(self, what):
         key = (what, self.line())

@@ -28,11 +28,12 @@ class Traced(np.ndarray):
     __array_priority__ = 20.0
 
     def __getitem__(self, key):
-        value = _get(self, _key(key))
+        key = _key(key)
+        value = _get(self, key)
         shadow = self._s
         if shadow is None:
             return unknown(value)
-        moved = shadow[_key(key)]
+        moved = shadow[key]
         if type(value) is Traced:
             base = moved.base
             if base is not None and (

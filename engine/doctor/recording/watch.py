@@ -1,5 +1,5 @@
 # ruff: noqa: C419  (Python 3.8, and few calls where every operation passes)
-# pyright: basic
+# pyright: basic, reportAttributeAccessIssue=false
 """What the rewritten code calls: leaves and events."""
 
 import itertools
@@ -8,6 +8,7 @@ import types
 import numpy as np
 
 from . import scalars, traced
+from .store import VIEW
 from .traced import Traced, wrap
 
 LARGEST = 4000000
@@ -36,7 +37,7 @@ class ValueWatch:
         if kind is Traced or not self.store.on:
             return value
         if kind is float or kind in _FLOATS:
-            made = scalars.made(value, self.store.fresh(np.array(value)))
+            made = scalars.made(value, self.store.single(value))
             self.store.leaves.extend((made._i, 1, self.store.line()))
             return made
         if kind is list:
@@ -111,7 +112,8 @@ class ValueWatch:
             self.store.on = False
             raise Full()
         self.count += 1
-        self.store.event(number, part, traced.reference(value, False))
+        single = isinstance(value, scalars.Lineage)
+        self.store.event(number, part, (VIEW, value._i, 0) if single else traced.reference(value, False))
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
