@@ -1,7 +1,8 @@
 """The doctor itself: from a file to a report.
 
-The user's own run comes first: what is compared there are the program's own gradients of its own loss, on its own data. Where it leaves
-the question open, or nothing runs, the functions are examined by the reference.
+The user's own run comes first: what is compared there are the program's own gradients of its own loss, on its own data. Where it stops at a
+slip that can be repaired, it is followed on; where the run leaves the question open otherwise, or nothing runs, the functions are examined
+by the reference.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from engine.doctor.by_reference import examine_source
 from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
+from engine.doctor.report.repaired_report import examine_repaired
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -46,15 +48,22 @@ def diagnose(
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
     if function is not None:
         return _without_zeros(_of_functions(source, function, cells, wishes or Wishes()))
-    own: OwnRun | None = None
+    own, repaired = None, None
     if runs_something:
-        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress), source)
+        runs = Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress)
+        own = examine_own_run(runs, source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
+        repaired = examine_repaired(runs, source, own)
+        if repaired is not None and repaired.followed_on:
+            return repaired
     reference = _without_zeros(_of_functions(source, None, cells, wishes or Wishes()))
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
-    return _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
+    report = _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
+    if repaired is not None and report.verdict == "cannot-run":
+        return replace(report, diagnoses=(*repaired.diagnoses, *report.diagnoses))
+    return report
 
 
 def statically_runs(tree: ast.Module) -> bool:

@@ -49,6 +49,16 @@ class Runs:
             except InputError as damaged:
                 return outcome, str(damaged)
 
+    def seen(self, text: str) -> tuple[Outcome, dict[str, Any] | None]:
+        """A text run and seen by `recording/seen.py`: how it ended, and what is said of its expressions; None where nothing is."""
+        with tempfile.TemporaryDirectory(prefix="rnn-tui-seen-") as temporary:
+            folder = Path(temporary)
+            outcome = self._run(text, folder, "seen", {})
+            try:
+                return outcome, cast("dict[str, Any]", json.loads((folder / "seen.json").read_text(encoding="utf-8")))
+            except (OSError, ValueError, RecursionError):
+                return outcome, None
+
     def probed(self, text: str, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
         """What `recording/probe.py` answers for a text; None where the program ends before it does."""
         with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
@@ -61,8 +71,8 @@ class Runs:
             except (OSError, ValueError, RecursionError):
                 return None
 
-    def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> None:
-        run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)
+    def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> Outcome:
+        return run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)
 
 
 class Trials:

@@ -62,6 +62,8 @@ class NamedMistake:
     residual: float | None
     place: Place | None = None
     fix: str = ""
+    after: int | None = None
+    """The line that was repaired in memory before this was seen; None where it was seen in the program as it is."""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's entry."""
@@ -73,4 +75,5 @@ class NamedMistake:
             "line": self.place.line if self.place else None,
             "source": self.place.source if self.place else None,
             "fix": self.fix or None,
+            "after": self.after,
         }

@@ -47,6 +47,8 @@ class Report:
     """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none)."""
     run: Mapping[str, Any] | None = None
     """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
+    followed_on: bool = False
+    """Whether it stopped at its first slip and was followed on with repairs in memory (see `engine.doctor.repair`)."""
     driver: str = ""
     """What calls the function that was examined, see `engine.doctor.recognise.driver`."""
     compared: Compared | None = None
@@ -88,11 +90,13 @@ def text(report: Report) -> str:
         "undecided": f"{report.file}: undecided; nothing was found wrong, but not all could be compared",
         "cannot-run": f"{report.file}: could not be examined",
     }[report.verdict]
+    if report.followed_on:
+        head = f"{report.file}: it stops at line {report.reason_line}; with repairs in memory it was followed on"
     lines = [head + (f"  ({report.function})" if report.function else "")]
-    if report.reason:
+    if report.reason and not report.followed_on:
         lines += ["", *_wrapped(report.reason)]
     for finding in report.diagnoses:
-        lines += ["", f"  {finding.title}  [{finding.id}]", *_placed(finding)]
+        lines += ["", *(_followed(finding) if report.followed_on else _found(finding))]
     if report.candidates:
         lines += ["", "  one of these lines is wrong, the likeliest first"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
@@ -170,6 +174,21 @@ def _own_table(parameters: Mapping[str, GradientComparison]) -> list[str]:
         lines.append(f"{head}   {each.max_relative_error:>14.2e}   {cosine:>7}  {factor:>10}")
         if each.note:
             lines += _wrapped(each.note, " " * (len(head) + 3))
+    return lines
+
+
+def _found(finding: NamedMistake) -> list[str]:
+    return [*_wrapped(f"{finding.title}  [{finding.id}]"), *_placed(finding)]
+
+
+def _followed(finding: NamedMistake) -> list[str]:
+    """A finding of a program that was followed on, as one reads the file: the line, what is wrong, what to write."""
+    lines = [f"  {finding.place.shown}:  {finding.place.source}"] if finding.place is not None else []
+    lines += _wrapped(f"{finding.title}  [{finding.id}]", "    ")
+    if finding.fix:
+        lines.append(f"    write:  {finding.fix}")
+    if finding.after is not None:
+        lines.append(f"    (seen after line {finding.after} is repaired)")
     return lines
 
 

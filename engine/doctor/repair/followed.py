@@ -1,0 +1,200 @@
+"""The program is run, repaired in memory where it stops, and run again, up to a bound of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from engine.doctor.lineage.running import Runs
+from engine.doctor.repair import meaning, mistyped, names, products, shapes
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.repair.slip import Slip, SlipKind, changed
+
+ATTEMPTS = 24
+"""So many texts are run at most."""
+CERTAIN: tuple[SlipKind, ...] = (names.gone_from_numpy, names.gone_arguments, names.misspelt, names.hides_outer)
+"""What the text alone shows."""
+SEEN: tuple[SlipKind, ...] = (
+    meaning.softmax_over_all,
+    meaning.index_minus_probabilities,
+    shapes.output_width,
+    products.crossed,
+    meaning.overwritten,
+    meaning.rate_twice,
+)
+"""What a run shows, whether or not it fails by it."""
+TRIED: tuple[SlipKind, ...] = (
+    mistyped.misspelt_member,
+    mistyped.self_missing,
+    mistyped.math_of_array,
+    mistyped.no_array,
+    mistyped.whole_numbers,
+    shapes.initial_rows,
+    products.misfit_sum,
+    products.misfit,
+)
+"""What an exception may come from: each is a repair that must bring the program past it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A program that stopped, and how far it was followed: the slips in the order in which they were found (`first` is the one at which it
+    stopped, None where that could not be repaired), the text with all repairs, and the run of that text."""
+
+    first: Slip | None
+    slips: tuple[Slip, ...]
+    last: SeenRun
+    after: int
+    """The line of the repair that brought it furthest."""
+
+
+def followed_on(runs: Runs, text: str) -> Followed | None:
+    """A text that ends by an exception, repaired as far as it can be; None where it cannot be and nothing is certain."""
+    attempts = _Attempts(runs)
+    begun = attempts.look(text)
+    if begun is None or begun.failed is None:
+        return None
+    return _Following(attempts, begun).followed()
+
+
+class _Attempts:
+    """Runs of texts, counted."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._left = ATTEMPTS
+
+    def look(self, text: str) -> SeenRun | None:
+        if self._left == 0:
+            return None
+        self._left -= 1
+        outcome, told = self._runs.seen(text)
+        try:
+            return None if told is None else SeenRun(text, outcome, told)
+        except (ValueError, KeyError, TypeError, IndexError, SyntaxError, RecursionError):
+            return None  # no text that runs, or no answer that can be read
+
+
+class _Following:
+    def __init__(self, attempts: _Attempts, begun: SeenRun) -> None:
+        self._attempts, self._seen = attempts, begun
+        self._slips: list[Slip] = []
+        self._known: set[tuple[str, int]] = set()
+        self._first: Slip | None = None
+        self._after: int | None = None
+        self._own: dict[str, str] = {}
+
+    def followed(self) -> Followed | None:
+        while self._together() or self._past():
+            pass
+        certain = [s for s in self._slips if s.stops]
+        slips = self._slips if self._first is not None else certain
+        return Followed(self._first, tuple(slips), self._seen, self._after or 0) if slips else None
+
+    def _together(self) -> bool:
+        """All that is certain or was seen, repaired at once where that does no harm; whether there was anything new."""
+        found = list(self._new(CERTAIN if self._first is None and not self._slips else (*CERTAIN, *SEEN)))
+        if self._first is None and not found:
+            found = list(self._new(SEEN))
+        apart = list(_apart(found))
+        if not apart:
+            return False
+        for slip in apart:
+            self._note(slip)
+        before = self._seen
+        together = self._attempts.look(changed(before.text, [c for slip in apart for c in slip.changes]))
+        if together is not None and together.is_as_far(before):
+            self._seen = together
+        else:
+            for slip in apart:
+                self._alone(slip)
+        if before.failed is not None and self._seen.is_past(before):
+            line, last = before.failed.lineno, before.failed.end_lineno or 0
+            reason = next((s for s in apart if line <= s.line <= last), apart[0])
+            self._passed(reason)
+        return True
+
+    def _alone(self, slip: Slip) -> None:
+        """One repair; it is left out when the program then ends earlier. Only the first changes a text whose places are known."""
+        same = [s for kind in (*CERTAIN, *SEEN) for s in kind(self._seen) if (s.id, s.line) == (slip.id, slip.line)]
+        for again in same[:1]:
+            made = self._attempts.look(changed(self._seen.text, again.changes))
+            if made is not None and made.is_as_far(self._seen):
+                self._seen = made
+
+    def _past(self) -> bool:
+        """Brings the program past its exception by the first repair that does, alone or with another."""
+        if self._seen.failed is None:
+            return False
+        for slips, seen in self._ways(self._seen, 2):
+            for slip in slips:
+                self._note(slip)
+            self._seen = seen
+            self._passed(slips[0])
+            return True
+        return False
+
+    def _ways(self, at: SeenRun, deep: int) -> Iterator[tuple[tuple[Slip, ...], SeenRun]]:
+        """Repairs that bring the program past its exception."""
+        nearer: list[tuple[Slip, SeenRun]] = []
+        for slip in _candidates(at):
+            if (slip.id, slip.line) in self._known and slip.id != "misfit":
+                continue
+            made = self._attempts.look(changed(at.text, slip.changes))
+            if made is None:
+                continue
+            if made.is_past(self._seen):
+                yield (slip,), made
+            elif made.is_as_far(at) and made.said != at.said:
+                nearer.append((slip, made))
+        for slip, made in nearer if deep > 1 else ():
+            for more, seen in self._ways(made, deep - 1):
+                yield (slip, *more), seen
+
+    def _new(self, kinds: Sequence[SlipKind]) -> Iterator[Slip]:
+        for kind in kinds:
+            for slip in kind(self._seen):
+                if (slip.id, slip.line) not in self._known:
+                    yield slip
+
+    def _note(self, slip: Slip) -> None:
+        if (slip.id, slip.line) not in self._known:
+            self._known.add((slip.id, slip.line))
+            fix = slip.fix or _line(self._seen.text, slip)
+            self._slips.append(replace(slip, after=self._after, title=self._shown(slip.title), fix=self._shown(fix)))
+            self._own.update({c.text: c.shown for c in slip.changes if c.shown is not None})
+
+    def _shown(self, text: str) -> str:
+        """Without what stands there only in memory."""
+        for own, shown in self._own.items():
+            text = text.replace(own, shown)
+        return text
+
+    def _passed(self, slip: Slip) -> None:
+        self._after = slip.line
+        if self._first is None:
+            self._first = slip
+
+
+def _candidates(seen: SeenRun) -> Iterator[Slip]:
+    told = set[tuple[object, ...]]()
+    for kind in TRIED:
+        for slip in kind(seen):
+            if slip.changes and slip.changes not in told:
+                told.add(slip.changes)
+                yield slip
+
+
+def _apart(slips: Sequence[Slip]) -> Iterator[Slip]:
+    """Those whose changes do not touch each other."""
+    taken: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    for slip in slips:
+        own = [((c.line, c.column), (c.last, c.end)) for c in slip.changes]
+        if all(end <= begin or last <= start for start, end in own for begin, last in taken):
+            taken += own
+            yield slip
+
+
+def _line(text: str, slip: Slip) -> str:
+    """The line as it is with its repair."""
+    return changed(text, slip.changes).split("\n")[slip.line - 1].strip() if slip.changes else ""

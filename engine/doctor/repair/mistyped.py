@@ -1,0 +1,157 @@
+"""Slips that an exception tells: an attribute, a key or an argument that is called otherwise, `self` that is missing, what is no array."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+from engine.doctor.repair.names import nearest, own_attributes
+from engine.doctor.repair.products import closed
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.repair.slip import Slip, before, instead
+
+Node = TypeVar("Node", bound=ast.AST)
+
+LIKE = 0.6
+"""How alike a member is to the one that is meant: what is tried may be less like than what is only read."""
+_ATTRIBUTE = re.compile(r"^'(\w+)' object has no attribute '(\w+)'")
+_KEYWORD = re.compile(r"^(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_COUNT = re.compile(r"^(?:\w+\.)*(\w+)\(\) takes (\d+) positional arguments? but (\d+) were given")
+
+
+def misspelt_member(seen: SeenRun) -> Iterator[Slip]:
+    """An attribute, a key of a dict or an argument's name that is not there, beside one that is."""
+    ending, failed = seen.outcome.ending, seen.failed
+    if failed is None:
+        return
+    if ending.type == "AttributeError" and (found := _ATTRIBUTE.match(ending.message)):
+        for node in _inside(failed, ast.Attribute):
+            if node.attr == found[2] and isinstance(node.value, ast.Name) and node.value.id == "self":
+                methods = {
+                    f.name
+                    for c in seen.around(node)
+                    if isinstance(c, ast.ClassDef)
+                    for f in c.body
+                    if isinstance(f, ast.FunctionDef)
+                }
+                if near := nearest(node.attr, (own_attributes(seen, node) | methods) - {node.attr}, LIKE):
+                    title = f"self.{node.attr} exists nowhere; self.{near} is meant"
+                    yield Slip("misspelt-name", title, node.lineno, (instead(node, f"self.{near}"),), stops=True)
+    elif ending.type == "KeyError":
+        for node in _inside(failed, ast.Subscript):
+            keys = {k for v in seen.values(node.value) for k in v.keys}
+            key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if isinstance(key, str) and key not in keys and (near := nearest(key, keys, LIKE)):
+                title = f"there is no entry {key!r}; {near!r} is meant"
+                yield Slip("misspelt-name", title, node.lineno, (instead(node.slice, repr(near)),), stops=True)
+    elif ending.type == "TypeError" and (found := _KEYWORD.match(ending.message)):
+        for node in _inside(failed, ast.Call):
+            for keyword in node.keywords:
+                known = _arguments(seen, node)
+                if keyword.arg == found[2] and known and (near := nearest(found[2], known, LIKE)):
+                    title = f"there is no argument {found[2]}; {near} is meant"
+                    yield Slip(
+                        "misspelt-name",
+                        title,
+                        node.lineno,
+                        (instead(keyword, f"{near}={ast.unparse(keyword.value)}"),),
+                        stops=True,
+                    )
+
+
+def self_missing(seen: SeenRun) -> Iterator[Slip]:
+    """A method that does not take its object."""
+    found = _COUNT.match(seen.outcome.ending.message) if seen.outcome.ending.type == "TypeError" else None
+    if found is None or int(found[3]) != int(found[2]) + 1:
+        return
+    for node in seen.nodes:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and node.name == found[1]
+            and isinstance(seen.parents.get(node), ast.ClassDef)
+        ):
+            given = [a.arg for a in node.args.args]
+            if node.decorator_list or given[:1] in (["self"], ["cls"]) or len(given) != int(found[2]):
+                continue
+            title = f"{node.name} is a method and must take its object first"
+            if node.args.args:
+                first = node.args.args[0]
+                yield Slip("self-missing", title, node.lineno, (before(first, "self, "),), stops=True)
+
+
+def no_array(seen: SeenRun) -> Iterator[Slip]:
+    """A list where an array is meant: in arithmetic, or asked for what arrays have."""
+    ending, failed = seen.outcome.ending, seen.failed
+    if failed is None or ending.type not in ("TypeError", "AttributeError"):
+        return
+    for node in [*_inside(failed, ast.BinOp), *_inside(failed, ast.Attribute)]:
+        parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.value]
+        if seen.values(node) or (isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)):
+            continue
+        lists = [p for p in parts if any(v.type == "list" and v.inner != "str" for v in seen.values(p))]
+        if lists and (
+            isinstance(node, ast.BinOp) or node.attr in ("T", "shape", "dot", "reshape", "sum", "mean", "ravel")
+        ):
+            names = " and ".join(ast.unparse(p) for p in lists)
+            title = f"{names} is a list, with which NumPy's arithmetic does not work: make it an array"
+            changes = tuple(instead(p, f"np.array({ast.unparse(p)})") for p in lists)
+            yield Slip("list-for-array", title, failed.lineno, changes, stops=True)
+
+
+def math_of_array(seen: SeenRun) -> Iterator[Slip]:
+    """A function of `math` is called with an array."""
+    failed = seen.failed
+    if failed is None or seen.outcome.ending.type != "TypeError":
+        return
+    for node in _inside(failed, ast.Call):
+        function = node.func
+        if not isinstance(function, ast.Attribute) or ast.unparse(function.value) != "math" or not node.args:
+            continue
+        if seen.arrays(node.args[0]):
+            title = f"math.{function.attr} takes single numbers, and {ast.unparse(node.args[0])} is an array"
+            yield Slip("math-of-array", title, node.lineno, (instead(function, f"np.{function.attr}"),), stops=True)
+
+
+def whole_numbers(seen: SeenRun) -> Iterator[Slip]:
+    """Decimals are added into an array of whole numbers."""
+    failed = seen.failed
+    if not isinstance(failed, ast.AugAssign) or "Cannot cast" not in seen.outcome.ending.message:
+        return
+    target = ast.unparse(failed.target)
+    for node in seen.nodes:
+        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) != target:
+            continue
+        kinds = {v.kind for v in seen.arrays(node.value)}
+        if kinds and kinds <= set("iub"):
+            title = f"{target} holds whole numbers, and line {failed.lineno} adds decimals to it: make it an array of decimals"
+            yield Slip(
+                "whole-numbers",
+                title,
+                node.lineno,
+                (instead(node.value, f"{closed(node.value)}.astype(float)"),),
+                stops=True,
+            )
+
+
+def _arguments(seen: SeenRun, call: ast.Call) -> set[str]:
+    """The arguments that a function or class of the file takes."""
+    name = (
+        call.func.id
+        if isinstance(call.func, ast.Name)
+        else call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else ""
+    )
+    named = {n.name: n for n in seen.nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    found: ast.AST | None = named.get(name)
+    if isinstance(found, ast.ClassDef):
+        found = next((f for f in found.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+    if isinstance(found, ast.FunctionDef):
+        return {a.arg for a in [*found.args.args, *found.args.kwonlyargs]} - {"self"}
+    return set()
+
+
+def _inside(node: ast.AST, kind: type[Node]) -> list[Node]:
+    return [n for n in ast.walk(node) if isinstance(n, kind)]

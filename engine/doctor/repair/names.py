@@ -1,0 +1,205 @@
+"""Slips in names: NumPy's that are gone, misspelt ones, imports that are missing, local variables that hide outer ones."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Iterator
+
+from engine.doctor.read.source import MOVED, RENAMED
+from engine.doctor.repair.products import closed
+from engine.doctor.repair.scopes import Scope, Scopes
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.repair.slip import Slip, TextChange, before, instead
+
+NEAR = 0.7
+"""How alike a misspelt name and the one that is meant are at least."""
+FADING = {"random.random_integers"}
+"""Names that newer versions of NumPy no longer have, while older ones may."""
+MODULES = {"np": "import numpy as np", "numpy": "import numpy", "math": "import math", "random": "import random"}
+
+
+def gone_from_numpy(seen: SeenRun) -> Iterator[Slip]:
+    """Names that the NumPy that runs has no more."""
+    gone = {name for _, name in seen.missing} | FADING
+    for node in seen.nodes:
+        name = dotted(node) if isinstance(node, ast.Attribute) else ""
+        last = name.rpartition(".")[2]
+        if not isinstance(node, ast.Attribute) or name not in gone or last not in MOVED:
+            continue
+        fades = all(name != missing for _, missing in seen.missing)
+        change = list(_renamed(seen, node, last))
+        told = "is deprecated, and newer versions of NumPy no longer have it" if fades else "no longer exists"
+        closed = ", which does not draw its upper bound" if last == "random_integers" else ""
+        yield Slip(
+            "numpy-name-gone",
+            f"np.{name} {told}; it is {MOVED[last]} now{closed}",
+            node.lineno,
+            tuple(change),
+            stops=True,
+        )
+
+
+def dotted(node: ast.expr) -> str:
+    """`random.rand` of `np.random.rand`; "" for what is not NumPy's."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return ".".join(parts) if isinstance(node, ast.Name) and node.id in ("np", "numpy") else ""
+
+
+def _renamed(seen: SeenRun, node: ast.Attribute, last: str) -> Iterator[TextChange]:
+    """What to write in the place of a name, and of the arguments where they are others."""
+    call = seen.parents.get(node)
+    given = call.args if isinstance(call, ast.Call) and call.func is node else []
+    text = ast.unparse
+    if last == "random_integers" and isinstance(call, ast.Call):
+        bounds = {k.arg: k.value for k in call.keywords} | dict(zip(("low", "high"), given, strict=False))
+        if high := bounds.get("high", bounds.get("low")):
+            number = isinstance(high, ast.Constant) and isinstance(high.value, int)
+            more = str(int(text(high)) + 1) if number else f"{closed(high)} + 1"
+            yield instead(node, f"{text(node.value)}.randint")
+            yield instead(high, more if "high" in bounds else f"1, {more}")
+    elif last == "asscalar" and isinstance(call, ast.Call) and len(given) == 1:
+        yield instead(call, f"({text(given[0])}).item()")
+    elif last == "msort" and isinstance(call, ast.Call) and len(given) == 1:
+        yield instead(call, f"np.sort({text(given[0])}, axis=0)")
+    elif last == "mat":
+        yield instead(node, "np.asmatrix")
+    elif last != "cast":
+        yield instead(node, MOVED[last])
+
+
+def gone_arguments(seen: SeenRun) -> Iterator[Slip]:
+    """Arguments that NumPy calls otherwise now: `reshape(X, newshape=...)`."""
+    for node in seen.nodes:
+        if not isinstance(node, ast.Call) or dotted(node.func) not in seen.arguments:
+            continue
+        name = dotted(node.func)
+        for keyword in node.keywords:
+            if keyword.arg in seen.arguments[name]:
+                value = ast.unparse(keyword.value)
+                alone = len(node.args) == 1 and node.keywords[0] is keyword
+                yield Slip(
+                    "numpy-name-gone",
+                    f"np.{name} no longer has the argument {keyword.arg}; give the shape without a name",
+                    keyword.lineno,
+                    (instead(keyword, value if alone else f"shape={value}"),),
+                    stops=True,
+                )
+
+
+def misspelt(seen: SeenRun) -> Iterator[Slip]:
+    """Names that exist nowhere, beside one that does."""
+    scopes = Scopes(seen.tree)
+    told: set[tuple[str, int]] = set()
+    for name, scope in scopes.undefined:
+        caught = any(isinstance(outer, ast.Try) for outer in seen.around(name))
+        if (name.id, id(scope)) in told or name.id in RENAMED or caught:
+            continue
+        told.add((name.id, id(scope)))
+        if name.id in MODULES:
+            told.update((name.id, id(other)) for other in scopes.read)
+        same = [n for n, s in scopes.undefined if n.id == name.id and s is scope]
+        slip = _meant(seen, scopes, name, same, scope)
+        if slip is not None:
+            yield slip
+
+
+def _meant(seen: SeenRun, scopes: Scopes, name: ast.Name, same: list[ast.Name], scope: Scope) -> Slip | None:
+    if name.id in MODULES:
+        simple = [s for s in seen.tree.body if not _is_text(s) and not _is_compound(s)]
+        first = next((s for s in simple if not (isinstance(s, ast.ImportFrom) and s.module == "__future__")), None)
+        changes = (before(first, f"{MODULES[name.id]}; ", ""),) if first is not None else ()
+        title = f"{name.id} is not imported"
+        return Slip("import-missing", title, name.lineno, changes, f"{MODULES[name.id]}, at the top", stops=True)
+    if name.id in own_attributes(seen, name):
+        title = f"{name.id} exists nowhere; self.{name.id} does, and is meant"
+        return Slip("misspelt-name", title, name.lineno, tuple(instead(n, f"self.{n.id}") for n in same), stops=True)
+    known = {n for n in scopes.visible(scope) if n != name.id}
+    if (near := nearest(name.id, known)) is None:
+        return None
+    title = f"{name.id} exists nowhere; {near} is meant"
+    return Slip("misspelt-name", title, name.lineno, tuple(instead(n, near) for n in same), stops=True)
+
+
+def nearest(name: str, known: Iterable[str], near: float = NEAR) -> str | None:
+    """The known name that is most like another: the same but for its case, its underscores or the order of its letters, or nearly so."""
+    names = sorted(known)
+    plain = {n.lower().replace("_", ""): n for n in names}
+    if (same := plain.get(name.lower().replace("_", ""))) is not None:
+        return same
+    mixed = [n for n in names if sorted(n) == sorted(name) and n[0] == name[0]]
+    least = 3 if near == NEAR else 1
+    found = (
+        difflib.get_close_matches(name, [n for n in names if len(n) >= least], 1, near) if len(name) >= least else []
+    )
+    return next(iter(mixed or found), None)
+
+
+def own_attributes(seen: SeenRun, node: ast.AST) -> set[str]:
+    """The attributes that the class around a node gives to its objects."""
+    for outer in seen.around(node):
+        if isinstance(outer, ast.ClassDef):
+            inside = [n for n in ast.walk(outer) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
+            return {n.attr for n in inside if isinstance(n.value, ast.Name) and n.value.id == "self"}
+    return set()
+
+
+def hides_outer(seen: SeenRun) -> Iterator[Slip]:
+    """A variable of a function that is read before it has a value, because the outer one of its name is meant."""
+    scopes = Scopes(seen.tree)
+    for name, binding, function in scopes.unbound():
+        at = seen.statement(binding) if not isinstance(binding, ast.stmt) else binding
+        outer = scopes.outer[function]
+        home = scopes.visible(outer).get(name.id) if outer is not None else None
+        if home is None:
+            if isinstance(at, ast.AugAssign) and (place := _first_simple(function)) is not None:
+                title = f"{name.id} is added to before it has a value; give it one before the loop, zeros of its shape"
+                yield Slip(
+                    "no-first-value",
+                    title,
+                    at.lineno,
+                    (before(place, f"{name.id} = 0.0; ", ""),),
+                    f"{name.id} = np.zeros(...), before line {at.lineno}",
+                )
+            continue
+        word = "global" if isinstance(home, ast.Module) else "nonlocal"
+        reading = seen.statement(name)
+        place = _first_use(seen, function, name.id)
+        of = "the module" if isinstance(home, ast.Module) else str(getattr(home, "name", "the outer function"))
+        where = "here" if at.lineno == reading.lineno else f"in line {getattr(at, 'lineno', 0)}"
+        title = (
+            f"{name.id} is assigned {where}, which makes it local to {function.name}, and it is read before it has a value; "
+            f"{of}'s {name.id} is meant"
+        )
+        changes = (before(place, f"{word} {name.id}; ", ""),) if place is not None else ()
+        fix = f"{word} {name.id}, as the first line of {function.name}"
+        yield Slip("local-hides-outer", title, reading.lineno, changes, fix, stops=True)
+
+
+def _first_simple(function: ast.FunctionDef) -> ast.stmt | None:
+    for statement in function.body:
+        if not _is_text(statement):
+            return statement if not _is_compound(statement) else None
+    return None
+
+
+def _first_use(seen: SeenRun, function: ast.FunctionDef, name: str) -> ast.stmt | None:
+    """A simple statement of a function up to which a name does not occur in it."""
+    first = min(
+        ((n.lineno, n.col_offset) for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name),
+        default=(0, 0),
+    )
+    simple = [n for n in ast.walk(function) if isinstance(n, ast.stmt) and not _is_compound(n) and not _is_text(n)]
+    own = [s for s in simple if seen.functions(s)[:1] == [function] and (s.lineno, s.col_offset) <= first]
+    return max(own, key=lambda s: (s.lineno, s.col_offset), default=None)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_compound(statement: ast.stmt) -> bool:
+    return hasattr(statement, "body")

@@ -1,0 +1,66 @@
+"""A program that stops at its first slip: everything that is wrong in it, as one report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.doctor.lineage.running import Runs
+from engine.doctor.read.source import SourceFile
+from engine.doctor.reference.results import NamedMistake, Place
+from engine.doctor.repair.followed import Followed, followed_on
+from engine.doctor.repair.slip import Slip
+from engine.doctor.report.own_run_report import OwnRun, examine_own_run
+from engine.doctor.report.report import Report
+from engine.text import clean
+
+RIGHT = "with these repairs its gradients are those of its own loss; the file itself is not right"
+
+
+def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
+    """The report on a program whose `own` run ended by an exception; None where nothing is found. The file is not changed.
+
+    Where that exception could not be repaired, `followed_on` is False and only what is certain in the text is told.
+    """
+    if own.report.run is None or own.report.run["ended"] != "exception":
+        return None
+    try:
+        followed = followed_on(runs, source.text)
+    except (RecursionError, ValueError, SyntaxError):  # a text that is stranger than any slip
+        return None
+    if followed is None:
+        return None
+    named = tuple(_named(source, slip) for slip in followed.slips)
+    report = replace(own.report, reason=own.reason, reason_line=own.report.run["line"], diagnoses=named)
+    if followed.first is None:
+        return replace(report, verdict="cannot-run")
+    report = replace(report, verdict="cannot-run" if followed.first.stops else "wrong", followed_on=True)
+    report = _with_its_gradients(report, runs, source, followed)
+    return replace(report, diagnoses=tuple(sorted(report.diagnoses, key=lambda d: d.place.line if d.place else 0)))
+
+
+def _named(source: SourceFile, slip: Slip) -> NamedMistake:
+    where = source.place(slip.line) if source.cells else ""
+    place = Place(slip.line, source.line(slip.line), where=where)
+    return NamedMistake(slip.id, clean(slip.title, 400), (), None, place, clean(slip.fix, 400), slip.after)
+
+
+def _with_its_gradients(report: Report, runs: Runs, source: SourceFile, followed: Followed) -> Report:
+    """The same, with what its gradients are once it runs; they are never called right, for the file does not run."""
+    text = followed.last.text
+    if followed.last.failed is not None:
+        stopped = f"with these repairs it still stops: {clean(followed.last.outcome.sentence(), 400)}"
+        return replace(report, notes=(*report.notes, stopped))
+    repaired = replace(runs, program=replace(runs.program, text=text), progress=None)
+    own = examine_own_run(repaired, replace(source, text=text))
+    more = tuple(replace(d, after=followed.after) for d in own.report.diagnoses)
+    note = RIGHT if own.report.verdict == "correct" else own.reason and f"with these repairs: {own.reason}"
+    return replace(
+        report,
+        loss=own.report.loss,
+        conventions=own.report.conventions,
+        parameters=own.report.parameters,
+        not_compared=own.report.not_compared,
+        candidates=own.report.candidates,
+        diagnoses=(*report.diagnoses, *more),
+        notes=(*report.notes, *([note] if note else [])),
+    )

@@ -1,0 +1,104 @@
+"""A program that stops at its first slip is followed on with repairs in memory, and everything that is wrong in it comes in one report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.diagnose import diagnose
+from engine.doctor.lineage.running import Runs
+from engine.doctor.repair.followed import CERTAIN, SEEN, Followed, followed_on
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.report.report import text
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+from tests.engine.doctor.repair import first_tries
+from tests.engine.doctor.repair.first_tries import marked
+
+
+def written(tmp_path: Path, program: str) -> Runs:
+    path = tmp_path / "mine.py"
+    path.write_text(program)
+    return Runs(ProgramFile(path, program), Wishes())
+
+
+def found(followed: Followed | None) -> set[tuple[int, str]]:
+    assert followed is not None
+    return {(slip.line, slip.id) for slip in followed.slips}
+
+
+@pytest.mark.parametrize("name", ["GLOBALS", "COLUMNS", "SAMPLES", "METHODS"])
+def test_every_slip_is_found_with_its_line(name: str, tmp_path: Path) -> None:
+    program, wanted = marked(getattr(first_tries, name))
+    runs = written(tmp_path, program)
+    followed = followed_on(runs, program)
+    assert found(followed) == wanted
+    assert followed is not None
+    assert followed.last.failed is None
+    assert runs.program.path.read_text() == program
+
+
+def test_one_report_in_the_order_of_the_file(tmp_path: Path) -> None:
+    program, wanted = marked(first_tries.NESTED)
+    runs = written(tmp_path, program)
+    report = diagnose(runs.program.path)
+    findings = report.to_json()["diagnoses"]
+    assert [(f["line"], f["id"]) for f in findings] == sorted(wanted)
+    assert report.verdict == "cannot-run"
+    lines = program.split("\n")
+    stop = next(n for n, line in enumerate(lines, 1) if "astype(np.float)" in line)
+    assert report.reason_line == stop
+    assert {f["id"]: f["after"] for f in findings}["numpy-name-gone"] is None
+    assert {f["id"]: f["after"] for f in findings}["misspelt-name"] == stop
+    assert json.dumps(report.to_json())
+    said = text(report)
+    assert said.index("[output-width]") < said.index("[local-hides-outer]") < said.index("[numpy-name-gone]")
+    assert f"(seen after line {stop} is repaired)" in said
+    assert "is right" not in said.replace("is not right", "")
+    assert "'all'" not in said  # what stands in the text only in memory
+
+
+def test_a_slip_in_the_mathematics_is_wrong(tmp_path: Path) -> None:
+    program = TRANSPOSED.replace("h[t].T @ d", "h[t] @ d")
+    report = diagnose(written(tmp_path, program).program.path)
+    assert [d.id for d in report.diagnoses] == ["misfit"]
+    assert report.diagnoses[0].fix == "dW += h[t].T @ d"
+    assert report.verdict == "wrong"
+
+
+def test_what_cannot_be_repaired_is_left_alone(tmp_path: Path) -> None:
+    program = TRANSPOSED + "raise ValueError('no more')\n"
+    runs = written(tmp_path, program)
+    assert followed_on(runs, program) is None
+    outcome, told = runs.seen(program)
+    assert told is not None
+    seen = SeenRun(program, outcome, told)
+    assert [slip for kind in (*CERTAIN, *SEEN) for slip in kind(seen)] == []
+
+
+def test_a_program_that_runs_is_not_repaired(tmp_path: Path) -> None:
+    assert followed_on(written(tmp_path, TRANSPOSED), TRANSPOSED) is None
+
+
+TRANSPOSED = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))
+V, W = rng.normal(size=(2, 4)), rng.normal(size=(4, 4))
+h = {0: np.zeros((5, 4))}
+for t in range(3):
+    h[t + 1] = np.tanh(x[t] @ V + h[t] @ W)
+loss = 0.5 * np.sum((h[3] - y) ** 2)
+dh = h[3] - y
+dV, dW = np.zeros_like(V), np.zeros_like(W)
+for t in reversed(range(3)):
+    d = dh * (1 - h[t + 1] ** 2)
+    dV += x[t].T @ d
+    dW += h[t].T @ d
+    dh = d @ W.T
+V -= 0.1 * dV
+W -= 0.1 * dW
+"""

@@ -1,0 +1,103 @@
+"""Names that exist nowhere, are no more, or are another's: what the text alone shows, and what only looks like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.doctor.repair import names
+from engine.doctor.repair.scopes import Scopes
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.repair.slip import TextChange, changed
+
+
+def read(text: str, **told: Any) -> SeenRun:
+    """A text that was not run."""
+    nothing = {"values": [], "places": [], "begun": [], "stores": [], "missing": [], "arguments": {}}
+    return SeenRun(text, None, {**nothing, **told})  # pyright: ignore[reportArgumentType]
+
+
+def repaired(text: str, kind: Any, **told: Any) -> str:
+    seen = read(text, **told)
+    return changed(text, [change for slip in kind(seen) for change in slip.changes])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(xs):\n    return [x for x in xs if x]\n",
+        "def f(n):\n    for k in range(n):\n        if k:\n            print(last)\n        last = k\n",
+        "try:\n    read = raw_input\nexcept NameError:\n    read = input\n",
+        "from numpy import *\nprint(zeroes(3))\n",
+        "class A:\n    size = 3\n    def f(self):\n        return __class__, self.size\n",
+        "def f():\n    global total\n    total = 1\nf()\nprint(total)\n",
+        "def f(n):\n    def g():\n        return state\n    state = n\n    return g()\n",
+        "import numpy.linalg\nprint((lambda q, *r, s=1, **u: (q, r, s, u))(1), numpy.linalg)\n",
+        "def f(items):\n    with open(items) as file:\n        (a, *b), c = file\n    return {a: b for b in c}, b\n",
+    ],
+)
+def test_right_names_are_left_alone(text: str) -> None:
+    seen = read(text)
+    assert [*names.misspelt(seen), *names.hides_outer(seen)] == []
+
+
+def test_a_misspelt_name_is_the_nearest_in_reach() -> None:
+    text = "def f(n_hidden):\n    n_hidden2 = 1\n    return n_hiden\ndef g(n_hidded):\n    return n_hidded\n"
+    assert repaired(text, names.misspelt).split("\n")[2] == "    return n_hidden"
+
+
+def test_a_missing_import_is_told_once() -> None:
+    seen = read("def f(x):\n    return np.exp(x)\nprint(np.pi)\n")
+    assert [slip.id for slip in names.misspelt(seen)] == ["import-missing"]
+
+
+@pytest.mark.parametrize(("outer", "word"), [("W = 1\n", "global"), ("", "nonlocal")])
+def test_a_local_variable_hides_an_outer_one(outer: str, word: str) -> None:
+    inner = "def step(g):\n    '''Steps.'''\n    W = W - g\n"
+    text = outer + inner if outer else "def all(W):\n" + "".join(f"    {line}\n" for line in inner.strip().split("\n"))
+    assert f"{word} W; W = W - g" in repaired(text, names.hides_outer)
+    compile(repaired(text, names.hides_outer), "mine.py", "exec")
+
+
+def test_what_is_added_to_needs_a_first_value() -> None:
+    text = "def f(xs):\n    n = 0\n    for x in xs:\n        total += x\n    return total\n"
+    assert repaired(text, names.hides_outer).split("\n")[1] == "    total = 0.0; n = 0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.float(x)", "float(x)"),
+        ("np.product(x)", "np.prod(x)"),
+        ("np.asscalar(x[0])", "(x[0]).item()"),
+        ("np.msort(x)", "np.sort(x, axis=0)"),
+        ("np.mat(x)", "np.asmatrix(x)"),
+        ("np.random.random_integers(5, size=3)", "np.random.randint(1, 6, size=3)"),
+        ("np.random.random_integers(low=0, high=k)", "np.random.randint(low=0, high=k + 1)"),
+    ],
+)
+def test_names_that_numpy_has_no_more(old: str, new: str) -> None:
+    name = old.partition("(")[0].removeprefix("np.")
+    text = f"import numpy as np\nx, k = np.arange(3), 2\ny = {old}\n"
+    assert repaired(text, names.gone_from_numpy, missing=[[3, name]]).split("\n")[2] == f"y = {new}"
+
+
+def test_an_argument_that_numpy_calls_otherwise() -> None:
+    told = {"arguments": {"reshape": ["newshape"]}}
+    assert repaired("y = np.reshape(x, newshape=(2, 3))", names.gone_arguments, **told) == "y = np.reshape(x, (2, 3))"
+    text = "y = np.reshape(x, order='C', newshape=(2, 3))"
+    assert repaired(text, names.gone_arguments, **told) == "y = np.reshape(x, order='C', shape=(2, 3))"
+
+
+def test_changes_keep_the_numbers_of_lines() -> None:
+    text = "a = f(\n    1,\n    2,\n)\nb = é + 1\n"
+    changes = [TextChange(1, 4, 4, 1, "g()"), TextChange(5, 4, 5, 6, "c"), TextChange(5, 0, 5, 0, "x; ")]
+    assert changed(text, changes) == "a = g()\n\n\n\nx; b = c + 1\n"
+
+
+def test_scopes_do_not_see_through_classes() -> None:
+    import ast
+
+    text = "class A:\n    size = 1\n    def f(self):\n        return size\n"
+    assert [name.id for name, _ in Scopes(ast.parse(text)).undefined] == ["size"]
