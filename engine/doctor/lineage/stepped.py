@@ -24,6 +24,8 @@ ONE = 1
 
 OPEN = "open"
 """The status of a row whose step is not right, before what it was made of is looked through."""
+LAST = 4
+"""So many walks of an update are kept: they hold arrays of its size."""
 
 MayWin = Callable[[int, int, int], bool]
 """Whether a loss with at most so many right gradients, at least so many that are not, and at most so many rows may still agree better
@@ -114,7 +116,7 @@ class SteppedRows:
             if walk.right and not gradients.kept(self.record, walk, row.gradient, row.right):
                 ids, match = walk.found[0]
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=match)
-            before.append((row.right, walk))
+            before[:] = [*before[1 - LAST :], (row.right, walk)]
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:

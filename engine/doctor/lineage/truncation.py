@@ -41,6 +41,7 @@ def shortened(
             for reference, part in [_handed(record, adjoint, k, which)]
             if part.any()
         ]
+        del adjoint  # one at a time
         size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
         largest = max(largest, size)
         if size <= VANISHED * largest:

@@ -71,7 +71,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
-        if operation.size == 1 and record.maker(by.first) < 0:
+        if by.size == 1 and record.maker(by.first) < 0:
             continue
         levels = levels_of(record, stepped.ids().ravel())
         if not levels or (not sure and names.renamed(levels)):
