@@ -53,20 +53,21 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
     try:
-        verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), len(source.lines))
+        verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), runs.name, len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error))
     return _told(base, source, outcome, verdict, found, runs.name)
 
 
-def as_returned(verdict: RunVerdict, last_line: int) -> RunVerdict:
-    """Where functions were called from below the user's last line: a gradient that was right on the way counts by what the last call gives
-    back for it; what it gives back and is the gradient of nothing is not compared."""
+def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
+    """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
+    the last call gives back for it; what it gives back and is the gradient of nothing is not compared."""
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return verdict
-    calls = [e for e in record.events if e.site.line > last_line and e.site.kind == "assign" and e.value.size > 1]
+    below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
+    calls = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
     after = [e for e in calls if e.site.line == calls[-1].site.line and int(e.value.ids().min()) > int(loss.ids.max())]
     given = {e.value.first: e.value.ids().ravel() for e in after}
     rows, rights = list(verdict.compared), [row.right for row in verdict.compared]

@@ -14,6 +14,7 @@ from engine.doctor.run.launch import Wishes
 from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of
+from tests.engine.doctor.lineage.trained import network
 
 SPECIMENS = Path(__file__).parent / "specimens"
 
@@ -137,3 +138,14 @@ def test_zeros_beside_zeros_are_not_compared(tmp_path: Path) -> None:
     report = report_on(tmp_path, program_text(open_session(None, {"cell": "rnn", "hidden": 3})))
     assert (report.verdict, report.exit_code) == ("undecided", 2)
     assert {"Wx", "Wa", "ba", "Wy"} <= {name for name, _ in report.not_compared}
+
+
+def test_lines_of_a_helper_module_beyond_the_programs_own_last_one_are_no_calls_of_ours(tmp_path: Path) -> None:
+    """Arrays that are assigned there are not what a call of the doctor's own returned."""
+    text = network(training="")
+    step = "def step():\n    inputs, targets = batch()\n    _, *grads = passes(inputs, targets, np.zeros((H, 1)))\n"
+    step += "    for w, d in zip((Wxh, Whh, Why, bh, by), grads):\n        w -= 0.1 * d\n    shown = np.outer(d, d)\n"
+    (tmp_path / "helper.py").write_text(text + step)
+    path = tmp_path / "main.py"
+    path.write_text("from helper import step\n\nfor _ in range(50):\n    step()\n")
+    assert diagnose(path).verdict == "correct"
