@@ -39,6 +39,7 @@ class Walk:
     penalty: bool = False
     clipped: bool = False
     nothing: bool = False
+    uphill: bool = False
 
     @property
     def right(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +94,10 @@ def rows(
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         found = _left(record, known, rest, made, later, adjoint, names, taken)
-        again = _read_again(record, forward) if rest else set[tuple[int, int]]()
+        again = read_again(record, forward) if rest else set[tuple[int, int]]()
         open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
-        return made + found + [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
+        left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
+        return _as_far_as_it_came(record, made + found + left)
 
     return compare
 
@@ -115,12 +117,20 @@ def _without_others(
     return [row for row in rows if not is_others(row)]
 
 
+def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[ComparedGradient]:
+    """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete."""
+    if record.outcome.get("ended") not in ("error", "full"):
+        return rows
+    stopped = {"status": "not compared", "reason": "the program stopped before it was complete"}
+    return [replace(row, **stopped) if row.status in ("wrong", "zero") else row for row in rows]
+
+
 def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
     """What an array is called, without what stands around the last part of a name."""
     return {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
 
 
-def _read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
+def read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
     """The arrays (their first number and size) that a line of the forward pass reads more than once, as it does weights."""
     counts: dict[tuple[int, int, int], int] = defaultdict(int)
     for operation in record.operations:

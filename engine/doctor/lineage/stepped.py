@@ -13,7 +13,7 @@ from engine.doctor.lineage import gradients
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import Target, Walk
 from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.matching import Agreement, compared
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.updates import NAMELESS, ArrayNames, Step, Update, joined
 
@@ -21,6 +21,9 @@ ROUNDING = 1e-13
 """A derivative that is smaller than this times the largest of the program cannot be told from rounding."""
 ONE = 1
 """So many numbers are a factor times any others."""
+
+UPHILL = 0.5
+"""The cosine between a step and dL/d(what it stepped) beyond which an optimizer's first step surely makes the loss grow."""
 
 OPEN = "open"
 """The status of a row whose step is not right, before what it was made of is looked through."""
@@ -115,9 +118,20 @@ class SteppedRows:
             walk = gradients.walked(self.record, update.by, Target(row.right, update.levels, forward))
             if walk.right and not gradients.kept(self.record, walk, row.gradient, row.right):
                 ids, match = walk.found[0]
-                return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=match)
+                walk.uphill = row.match is not None and row.match.cosine > UPHILL and not (walk.states or walk.penalty)
+                alone = self._unscaled(ids, row.right) or match
+                return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
             before[:] = [*before[1 - LAST :], (row.right, walk)]
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
+
+    def _unscaled(self, ids: Ids, right: Floats) -> Agreement | None:
+        """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
+        maker = self.record.maker(int(ids[0]))
+        if maker < 0:
+            return None
+        bare = gradients.bare(self.record, ids, self.record.operations[maker].line)
+        alone = compared(self.record.pool[bare], right)
+        return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids))
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
         """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""

@@ -14,6 +14,7 @@ from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_e
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.never_stepped import never_stepped
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.truncation import shortened
@@ -58,7 +59,24 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "") -
             break
     if not made:
         return RunVerdict("undecided", None, reason=_why(record))
-    return _whole(record, _merged(made), [row.gradient for verdict in made for row in verdict.compared])
+    whole = _merged(made)
+    if whole.verdict == "right" and len(made) > 1:
+        whole = _with_all_weights(whole, made)
+    return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
+
+
+def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
+    """A right verdict with the weights that are not stepped: right only if their gradients are, too."""
+    first, later = rounds[0], rounds[1].record
+    if first.record is None or later is None or first.loss is None or not any(r.update for r in first.compared):
+        return verdict
+    made, left = never_stepped(first.record, later, first.loss, first.compared)
+    told = _told(first.loss, [*verdict.compared, *made], True) if made else verdict
+    conventions = tuple(f"{row.name} is never updated" for row in made)
+    told = replace(verdict, verdict=told.verdict, compared=told.compared, conventions=verdict.conventions + conventions)
+    if told.verdict == "right" and left:
+        return replace(told, verdict="undecided", not_compared=(*told.not_compared, *left))
+    return told
 
 
 def _whole(record: Record, verdict: RunVerdict, compared_: Sequence[Ids]) -> RunVerdict:
@@ -258,6 +276,7 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
                 row, status="not compared", reason="of a single number only the factor could be compared"
             )
             odd = [r for r in odd if r is not row]
+    odd += _odd_inside(rows, direct)
     for row in odd:
         factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
         made[made.index(row)] = replace(
@@ -268,11 +287,30 @@ def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[l
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
         conventions.append("gradients are clipped")
     steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
-    if not odd and any(r.match.factor > 0 for r in steps if r.match):
+    uphill = any(r.match.factor > 0 for r in steps if r.match)
+    inside = _inside(rows)
+    if not steps and inside and all(r.walk is not None and r.walk.uphill for r in inside):
+        steps, uphill = inside, True
+    if not odd and uphill:
         conventions.append(ADDED)
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
             made = [replace(r, reason=ADDED) if r in steps else r for r in made]
     return made, conventions
+
+
+def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
+    """Gradients that were found inside an optimizer's step."""
+    return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None and len(r.own) > ONE]
+
+
+def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradient]) -> list[ComparedGradient]:
+    """Of gradients inside an optimizer's steps, which hide a factor, those that have another one than the rest."""
+    inside = [r for r in _inside(rows) if r.bare is not None]
+    factors = [r.bare.factor for r in (*inside, *direct) if r.bare is not None and len(r.own) > ONE]
+    most = _reference(factors)
+    if most is None or sum(same(f, most) for f in factors) < 2:
+        return []
+    return [r for r in inside if r.bare is not None and not same(r.bare.factor, most)]
 
 
 def _is_one(row: ComparedGradient) -> bool:

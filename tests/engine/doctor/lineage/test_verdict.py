@@ -142,3 +142,51 @@ def test_zeros_that_are_filled_step_by_step_are_no_gradient_yet(tmp_path: Path, 
     verdict = verdict_on(tmp_path, program_text(open_session(None, {"cell": cell, "hidden": 8})))
     assert verdict.verdict == "right", verdict.compared
     assert {"Wy", "by"} <= set(statuses(verdict))
+
+
+@pytest.mark.parametrize(
+    "change", [("dV, db, dc", "dV, db / T, dc"), ("weight -= 0.01", "weight += 0.01")], ids=["factor", "uphill"]
+)
+def test_what_an_optimizer_s_first_step_hides(tmp_path: Path, change: tuple[str, str]) -> None:
+    """Adam divides by the size of the gradient, so neither a factor nor, place by place, more than the sign can be seen in its step."""
+    old, new = change
+    change = (f"return dU, dW, {old}", f"return dU, dW, {new}") if "dV" in old else change
+    verdict = verdict_on(tmp_path, changed(TAGGER, ADAM, STATES, change), rounds=2)
+    assert verdict.verdict == "wrong"
+    if "dV" in old:
+        assert [r.name for r in verdict.compared if r.status == "wrong"] == ["b"]
+    else:
+        assert any("adds" in convention for convention in verdict.conventions)
+
+
+UPDATE = "zip((U, W, V, b, c), grads):"
+"""All weights of the tagger are stepped."""
+
+
+def test_a_weight_that_is_never_stepped_counts_by_its_gradient(tmp_path: Path) -> None:
+    without = (UPDATE, "zip((U, V, b, c), grads[:1] + grads[2:]):")
+    right = verdict_on(tmp_path, changed(TAGGER, without), rounds=2)
+    assert (right.verdict, right.conventions) == ("right", ("W is never updated",))
+    wrong = verdict_on(
+        tmp_path, changed(TAGGER, without, ("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, hs[t + 1])")), rounds=2
+    )
+    assert (wrong.verdict, [r.name for r in wrong.compared if r.status == "wrong"]) == ("wrong", ["W"])
+
+
+def test_a_weight_that_is_never_stepped_and_has_no_gradient_leaves_it_open(tmp_path: Path) -> None:
+    without = (
+        (UPDATE, "zip((U, V, b, c), grads):"),
+        ("dU, dW, dV, db, dc", "dU, dV, db, dc"),
+        ("for m in (U, W, V, b, c))", "for m in (U, V, b, c))"),
+        ("        dW += np.outer(dz, hs[t])\n", ""),
+    )
+    verdict = verdict_on(tmp_path, changed(TAGGER, *without), rounds=2)
+    assert verdict.verdict == "undecided"
+    assert any(left.startswith("W: it moves the loss") for left in verdict.not_compared)
+
+
+def test_gradients_of_a_program_that_stopped_on_the_way_are_not_called_wrong(tmp_path: Path) -> None:
+    stops = ("later = W.T @ dz", "later = W.T @ dz\n        hs[t] = hs[t] @ np.ones(3 if t == 2 else H)")
+    verdict = verdict_on(tmp_path, changed(TAGGER, stops), rounds=2)
+    assert verdict.verdict == "undecided"
+    assert any("stopped before it was complete" in left for left in verdict.not_compared) or not verdict.compared

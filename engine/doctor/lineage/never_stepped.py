@@ -1,0 +1,46 @@
+"""Weights that no update steps: the loss is made from them in every round, and they stay what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.doctor.lineage import returned
+from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.reading import Ids, Record
+from engine.doctor.lineage.stepped import always
+from engine.doctor.lineage.updates import ArrayNames
+
+NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
+
+
+def never_stepped(
+    record: Record, later: Record, chosen: ChosenLoss, compared: Sequence[ComparedGradient]
+) -> tuple[list[ComparedGradient], list[str]]:
+    """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one.
+
+    A weight, other than data or a mask, is read several times by a line of the forward pass, and again in the next round.
+    """
+    stepped = np.zeros(len(record.pool), bool)
+    for row in compared:
+        for ids in (row.own, *(row.update.levels if row.update is not None else ())):
+            stepped[ids] = True
+    forward = reached(record, [reference for reference, _ in chosen.seeds])
+    again = returned.read_again(record, forward)
+    weights = [ids for ids in returned.inputs(record) if (int(ids[0]), len(ids)) in again and not stepped[ids].any()]
+    weights = [ids for ids in weights if _is_read(later, ids)]
+    if not weights:
+        return [], []
+    names, adjoint = ArrayNames(record), carried_back(record, chosen.seeds)
+    rows = {int(row.own[0]): row for row in returned.rows(record, names)(chosen, lambda: adjoint, forward, always)}
+    moving = [ids for ids in weights if adjoint[ids].any()]
+    made = [row for ids in moving if (row := rows.get(int(ids[0]))) is not None and row.status != "not compared"]
+    seen = {int(row.own[0]) for row in made}
+    return made, [f"{names.of(ids)}: {NO_GRADIENT}" for ids in moving if int(ids[0]) not in seen]
+
+
+def _is_read(record: Record, ids: Ids) -> bool:
+    return any(r.size == len(ids) and r.first == ids[0] for o in record.operations for r in o.operands)
