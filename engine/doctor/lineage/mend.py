@@ -535,7 +535,7 @@ def makes_right(trial: Trial, text: str) -> bool:
     if record is None:
         return False
     taken = verdict.loss.name if verdict.loss is not None and trial.runs.wishes.loss else ""
-    again = judged(record, verdict.loss, taken)
+    again = judged(record, verdict.loss, taken, cut=False)  # right only as a cut would be right by another reading
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:
         return False
     if set(again.conventions) - set(verdict.conventions):

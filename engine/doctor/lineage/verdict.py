@@ -42,13 +42,14 @@ class RunVerdict:
     round: int = 0
 
 
-def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "") -> RunVerdict:
+def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:
     """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
-    name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that."""
+    name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
+    no further."""
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
-        verdict = of_round(part, known, made[0].loss if made else same_as, taken)
+        verdict = of_round(part, known, made[0].loss if made else same_as, taken, cut)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         known.update(_versions(part, verdict))
         if steps:
@@ -119,7 +120,11 @@ def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
 
 
 def of_round(
-    record: Record, known: Mapping[int, str] | None = None, same_as: ChosenLoss | None = None, taken: str = ""
+    record: Record,
+    known: Mapping[int, str] | None = None,
+    same_as: ChosenLoss | None = None,
+    taken: str = "",
+    cut: bool = True,
 ) -> RunVerdict:
     """The verdict on one round: with the loss with which most of its updates agree."""
     names = ArrayNames(record, known)
@@ -140,7 +145,7 @@ def of_round(
         other = _best(record, [others], rows, same_as is not None)
         if other is not None and (best is None or _score(other) > _score(best)):
             best, compare = _more_than_one(other), rows
-    if best is not None and best.verdict == "wrong":
+    if best is not None and best.verdict == "wrong" and cut:
         best = _cut(record, best, compare, same_as is not None)
     return best or RunVerdict("undecided", None, reason=_why(record))
 
