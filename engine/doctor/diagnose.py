@@ -15,6 +15,7 @@ from typing import TextIO
 
 from engine.doctor.by_reference import examine_source
 from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.unseen import NOTHING_CAME
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import examine_repaired
@@ -152,12 +153,17 @@ def _joined(own: OwnRun, reference: Report) -> Report:
     """The reference's verdict where the run leaves it open; both reasons where neither decides."""
     said = f"its own run: {own.reason}"
     run = {"run": own.report.run, "loss": own.report.loss}
-    if reference.verdict in ("correct", "wrong") or (reference.verdict == "undecided" and not own.compared):
+    unexamined = [n for n, why in own.report.not_compared if why == NOTHING_CAME and n != reference.function]
+    if (
+        reference.verdict == "wrong"
+        or (reference.verdict == "correct" and not unexamined)
+        or (reference.verdict == "undecided" and not own.compared)
+    ):
         return replace(reference, notes=(said, *reference.notes), **run)
     report = replace(own.report, verdict="undecided" if own.compared else "cannot-run", function=reference.function)
     return replace(
         report,
-        reason=f"{said}; its functions: {reference.reason}",
+        reason=f"{said}; its functions: {reference.reason}" if reference.reason else said,
         reason_line=reference.reason_line,
         not_compared=(*own.report.not_compared, *reference.not_compared),
         notes=reference.notes,

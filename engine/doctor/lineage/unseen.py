@@ -13,6 +13,10 @@ from engine.doctor.lineage.returned import last_of, meant
 _BACKWARD = re.compile(r"backward|backprop|bprop|bptt", re.I)
 
 
+NOTHING_CAME = "no gradient that was compared came from it"
+"""What is said of such a function."""
+
+
 def unseen(record: Record, gradients: Sequence[Ids]) -> list[str]:
     """The functions that are called as backward passes are, made gradients of arrays that came from outside, and had no
     part in these gradients."""

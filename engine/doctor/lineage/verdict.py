@@ -18,7 +18,7 @@ from engine.doctor.lineage.never_stepped import never_stepped
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.truncation import shortened
-from engine.doctor.lineage.unseen import unseen
+from engine.doctor.lineage.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.updates import ArrayNames, found
 from engine.doctor.lineage.windows import ends, window
 
@@ -85,7 +85,7 @@ def _whole(record: Record, verdict: RunVerdict, compared_: Sequence[Ids]) -> Run
     others = unseen(record, compared_) if verdict.verdict == "right" else []
     if not others:
         return verdict
-    told = tuple(f"{function}: no gradient that was compared came from it" for function in others)
+    told = tuple(f"{function}: {NOTHING_CAME}" for function in others)
     return replace(verdict, verdict="undecided", not_compared=(*verdict.not_compared, *told))
 
 

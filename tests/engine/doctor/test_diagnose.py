@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import NOTHING_RUNS, diagnose
+from engine.doctor.diagnose import NOTHING_RUNS, _joined, diagnose
+from engine.doctor.lineage.unseen import NOTHING_CAME
+from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.report.report import Report, text
 from engine.doctor.run.launch import Wishes
 from engine.session import open_session
@@ -149,3 +151,12 @@ def test_lines_of_a_helper_module_beyond_the_programs_own_last_one_are_no_calls_
     path = tmp_path / "main.py"
     path.write_text("from helper import step\n\nfor _ in range(50):\n    step()\n")
     assert diagnose(path).verdict == "correct"
+
+
+def test_what_the_functions_say_of_one_does_not_settle_another_that_the_run_left_open() -> None:
+    left = (("Net.backward", NOTHING_CAME),)
+    own = OwnRun(Report("undecided", "mine.py", not_compared=left), f"Net.backward: {NOTHING_CAME}", compared=True)
+    told = {
+        name: _joined(own, Report("correct", "mine.py", function=name)).verdict for name in ("Net.backward", "other")
+    }
+    assert told == {"Net.backward": "correct", "other": "undecided"}
