@@ -178,13 +178,13 @@ def bare(record: Record, ids: Ids, line: int) -> Ids:
     return ids
 
 
-def clip_of(record: Record, ids: Ids) -> float:
-    """By what a clip multiplied a gradient on its way to a step: numbers that were made from the gradient itself; 1 where there is none."""
+def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
+    """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's; 1 where there
+    is none. `forward` is which numbers the loss was made from."""
     factor = 1.0
-    scalings = list(_scalings(record, ids))
-    for k, (scaled, numbers, _) in enumerate(scalings):
+    for scaled, numbers, _ in _scalings(record, ids):
         for number in numbers:
-            if any(_made_from(record, number, before) for _, _, before in scalings[k:]):
+            if _is_of_gradients(record, number, forward):
                 value = float(record.pool[number])
                 factor = factor / value if scaled.name == "divide" else factor * value
     return factor
@@ -206,8 +206,8 @@ def _scalings(record: Record, ids: Ids) -> Iterator[tuple[RecordedOperation, lis
         yield operation, [r.first for r in operation.operands if r is not inside[0]], ids
 
 
-def _made_from(record: Record, number: int, ids: Ids) -> bool:
-    """Whether a number was made from some of these."""
+def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) -> bool:
+    """Whether a number was made from an array that was computed on the way back, as the norm of a gradient is."""
     seen, waiting = set[int](), [record.maker(number)]
     while waiting and len(seen) < MOST_OPERATIONS:
         k = waiting.pop()
@@ -216,9 +216,10 @@ def _made_from(record: Record, number: int, ids: Ids) -> bool:
         seen.add(k)
         for reference in record.operations[k].operands:
             own = reference.ids().ravel()
-            if np.isin(own, ids, kind="sort").any():
+            makers = record.makers(own)
+            if len(own) > 1 and (makers >= 0).any() and not forward[own].any():
                 return True
-            waiting += [int(m) for m in np.unique(record.makers(own))]
+            waiting += [int(m) for m in np.unique(makers)]
     return False
 
 

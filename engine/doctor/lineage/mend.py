@@ -28,7 +28,7 @@ from engine.doctor.lineage.verdict import RunVerdict, judged
 TRIALS = 16
 SEVERAL = 4
 """So many wrong lines are corrected one after the other."""
-EVALUATIONS = 400_000
+EVALUATIONS = 200_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
         place.moves = place.statement.lineno in moving
         place.mistaken = place.statement.lineno in mistaken
     places = [p for p in places if p.total > p.before]
+    if not places:
+        return unstored(part, verdict, name) or _makers(part, verdict, name)
     with Trials(runs) as trials:
         trial = Trial(runs, runs.program.text, verdict, record, trials)
         return _searched(trial, places, ast.unparse(tree))

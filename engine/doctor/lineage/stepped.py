@@ -62,7 +62,7 @@ class SteppedRows:
             return None
         carried = adjoint()
         largest = max(float(carried.max()), -float(carried.min()))
-        rows = [row for u, level in updates if (row := self._at_once(u, level, carried, largest)) is not None]
+        rows = [r for u, level in updates if (r := self._at_once(u, level, carried, largest, forward)) is not None]
         for k, row in enumerate(rows):
             if row.status == OPEN:
                 if not may_win(*_at_best(rows)):
@@ -81,7 +81,9 @@ class SteppedRows:
         level = next((ids for ids in update.levels if forward[ids].any()), None)
         return None if level is None else (update, level)
 
-    def _at_once(self, update: Update, level: Ids, adjoint: Floats, largest: float) -> ComparedGradient | None:
+    def _at_once(
+        self, update: Update, level: Ids, adjoint: Floats, largest: float, forward: NDArray[np.bool_]
+    ) -> ComparedGradient | None:
         """The step itself against dL/d(what it stepped); `OPEN` where it is not right."""
         record, right = self.record, adjoint[level]
         called = [n for ids in (level, *update.levels) if (n := self.names.of(ids)) and not n.startswith(NAMELESS)]
@@ -97,7 +99,7 @@ class SteppedRows:
             return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
         if match is not None and match.right:
             alone = compared(record.pool[gradient], right)
-            alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by))
+            alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by, forward))
             limited = Walk(clipped=True) if len(level) <= ONE and gradients.is_clipped(record, update.by) else None
             return replace(row, status="right", match=match, walk=limited, bare=alone)
         if not update.sure:
@@ -119,19 +121,19 @@ class SteppedRows:
             if walk.right and not gradients.kept(self.record, walk, row.gradient, row.right):
                 ids, match = walk.found[0]
                 walk.uphill = row.match is not None and row.match.cosine > UPHILL and not (walk.states or walk.penalty)
-                alone = self._unscaled(ids, row.right) or match
+                alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
             before[:] = [*before[1 - LAST :], (row.right, walk)]
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
 
-    def _unscaled(self, ids: Ids, right: Floats) -> Agreement | None:
+    def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
         maker = self.record.maker(int(ids[0]))
         if maker < 0:
             return None
         bare = gradients.bare(self.record, ids, self.record.operations[maker].line)
         alone = compared(self.record.pool[bare], right)
-        return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids))
+        return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids, forward))
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
         """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""

@@ -15,7 +15,7 @@ from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.never_stepped import never_stepped
-from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.truncation import shortened
 from engine.doctor.lineage.unseen import NOTHING_CAME, unseen
@@ -49,7 +49,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     begin, made, known = 0, list[RunVerdict](), dict[int, str]()
     for end in ends(record):
         part = window(record, begin, end)
-        verdict = of_round(part, known, made[0].loss if made else same_as, taken, cut)
+        agreed = made and any(row.status == "right" for row in made[0].compared)
+        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         known.update(_versions(part, verdict))
         if steps:
@@ -95,6 +96,8 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
     if last.verdict == "wrong" or len(rounds) == 1:
         return last
     first = rounds[0]
+    if any(row.status in ("wrong", "zero") for row in first.compared):
+        return first  # undecided, for its loss is doubtful
     rows = list(first.compared)
     for row in [r for r in rows if r.status == "not compared"]:
         found = [
@@ -134,11 +137,14 @@ def of_round(
     if same_as is not None:  # the loss of a later round is the first one's
         known_by = (same_as.name, same_as.line, same_as.assumed)
         tried = ([c for c in some if (c.name, c.line, c.assumed) == known_by] for some in tried)
+    used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for group in steps for s in group if s.sure])
+    tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
     compare: GradientRows = SteppedRows(record, steps, names)
     best = _best(record, tried, compare, same_as is not None)
     if best is None or (same_as is None and not _score(best)[0]):
         inputs = returned.inputs(record)
         others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
+        others = [c for c in others if c.assumed or not used[c.ids].all()]
         if same_as is not None:
             others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
         rows = returned.rows(record, names)

@@ -20,6 +20,8 @@ from .fingerprints import RightTable
 from .store import Stop
 
 NAME = "__rt_probe__"
+NUMBERS = 500
+"""So many numbers cost as much as one more evaluation."""
 _SAFE = {
     "dot",
     "sum",
@@ -180,8 +182,11 @@ class Probes:
             line.edits = self.begun(line, frame.f_globals, variables)
         alive = []
         for edit in line.edits:
-            self.left -= 1
-            value = self.value(edit[1], frame.f_globals, variables) if self.left > 0 else None
+            if self.left <= 0:
+                alive.append(edit)  # what was right until here is still likely
+                continue
+            value = self.value(edit[1], frame.f_globals, variables)
+            self.left -= 1 if value is None else 1 + value.size / NUMBERS
             if value is None:
                 continue
             found = self.has(line, value, frame.f_globals, variables) if edit[3] else True

@@ -84,7 +84,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
             rows[k] = replace(row, status=status, match=match, bare=match, gradient=ids, reason=RETURNED)
             explained.add(instead[0])
     left = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for n, ids in given.items() if n not in explained)
-    bad = any(row.status in ("wrong", "zero") for row in rows)
+    bad = any(row.reason == RETURNED for row in rows)
     word = "wrong" if bad else "undecided" if left and verdict.verdict == "right" else verdict.verdict
     return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *left))
 

@@ -190,3 +190,48 @@ def test_gradients_of_a_program_that_stopped_on_the_way_are_not_called_wrong(tmp
     verdict = verdict_on(tmp_path, changed(TAGGER, stops), rounds=2)
     assert verdict.verdict == "undecided"
     assert any("stopped before it was complete" in left for left in verdict.not_compared) or not verdict.compared
+
+
+def test_a_clip_by_another_gradient_s_norm_is_a_clip(tmp_path: Path) -> None:
+    clip = (
+        "    for weight, grad in",
+        "    grads = list(grads)\n    grads[4] = grads[4] / np.sqrt((grads[1] ** 2).sum())\n    for weight, grad in",
+    )
+    verdict = verdict_on(tmp_path, changed(TAGGER, clip), rounds=2)
+    assert verdict.verdict == "right"
+    assert "each update has a rate or a clip of its own" in verdict.conventions
+
+
+def test_a_loss_with_which_nothing_agreed_is_not_trusted_in_the_next_round(tmp_path: Path) -> None:
+    """The program computes no loss; the single deltas that it keeps in a list are none."""
+    verdict = verdict_on(tmp_path, ADDING, rounds=2)
+    assert verdict.verdict == "undecided"
+
+
+ADDING = """
+import numpy as np
+
+rng = np.random.RandomState(1)
+U, W, V = rng.randn(2, 4), rng.randn(4, 4), rng.randn(4, 1)
+dU, dW, dV = np.zeros_like(U), np.zeros_like(W), np.zeros_like(V)
+for step in range(9):
+    xs, bits = rng.randint(0, 2, (5, 2)), rng.randint(0, 2, 5)
+    hs, deltas = [np.zeros((1, 4))], []
+    for x, bit in zip(xs, bits):
+        hs.append(1 / (1 + np.exp(-(x[None] @ U + hs[-1] @ W))))
+        p = 1 / (1 + np.exp(-(hs[-1] @ V)))
+        deltas.append((bit - p) * p * (1 - p))
+    later = np.zeros((1, 4))
+    for t in reversed(range(5)):
+        dz = (later @ W.T + deltas[t] @ V.T) * hs[t + 1] * (1 - hs[t + 1])
+        dV += hs[t + 1].T @ deltas[t]
+        dW += hs[t].T @ dz
+        dU += xs[t][:, None] @ dz
+        later = dz
+    U += 0.1 * dU
+    V += 0.1 * dV
+    W += 0.1 * dW
+    dU *= 0
+    dV *= 0
+    dW *= 0
+"""
