@@ -18,11 +18,17 @@ from engine.doctor.lineage.atoms import atoms_in, is_atom, text_of
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 KINDS = (
     "accumulation",
+    "repeated",
     "transpose",
     "index",
     "sign",
     "exchanged",
     "derivative",
+    "condition",
+    "wraps",
+    "delta",
+    "clip",
+    "sum-missing",
     "complement",
     "factor-dropped",
     "parentheses",
@@ -35,6 +41,7 @@ KINDS = (
     "moved",
     "deleted",
     "inserted",
+    "loop",
 )
 
 
@@ -87,6 +94,8 @@ class StatementEdit:
         """The statement with the edit."""
         if self.kind == "accumulation":
             return _turned(self.slot.statement)
+        if self.kind == "repeated":
+            return self.value
         return text_of(replaced_in(self.slot.statement, self.slot.path, ast.parse(self.value, mode="eval").body))
 
 
@@ -138,7 +147,7 @@ def made_by(statement: ast.stmt) -> ast.expr | None:
 
 
 def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
-    """`=` for `+=`, and the other way round."""
+    """`=` for `+=`, the other way round, and `add.at` where an index may repeat."""
     if (
         isinstance(statement, ast.Assign)
         and len(statement.targets) == 1
@@ -151,6 +160,9 @@ def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
     elif isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
         text = text_of(statement.value)
         yield StatementEdit(statement.lineno, "accumulation", text, text, None, Slot(statement, ("value",)))
+        if isinstance(statement.target, ast.Subscript):
+            at = f"np.add.at({text_of(statement.target.value)}, {text_of(statement.target.slice)}, {text})"
+            yield StatementEdit(statement.lineno, "repeated", at, text, None, Slot(statement, ("value",)))
 
 
 def _turned(statement: ast.stmt) -> str:
@@ -208,18 +220,22 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         yield from _of_call(node)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield "sign", node.operand, None
+    if isinstance(node, ast.IfExp):
+        yield "condition", node.body, None
+        yield "condition", node.orelse, None
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield "transpose", node.value, None
     elif is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
         yield from _of_atom(node, around)
     if isinstance(node, ast.Subscript):
-        yield from _of_index(node)
+        yield from _of_index(node, around)
 
 
 def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(node)
     yield "transpose", _parsed(f"{text}.T"), None
     yield "complement", _parsed(f"(1 - {text})"), None
+    yield "derivative", _parsed(f"({text} > 0)"), None
     for other in around:
         if other != text:
             yield "variable", _parsed(other), (text, other)
@@ -246,10 +262,13 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
                 yield "factor-dropped", right, None
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
+                yield "parentheses", ast.BinOp(ast.BinOp(left.left, node.op, right), left.op, left.right), None
             if isinstance(right, ast.BinOp) and isinstance(right.op, (ast.Add, ast.Sub)):
                 yield "parentheses", ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right), None
         case ast.MatMult():
             yield "exchanged", ast.BinOp(right, node.op, left), None
+            yield "factor-dropped", left, None
+            yield "factor-dropped", right, None
         case ast.Pow():
             yield "factor-dropped", left, None
         case _:
@@ -288,9 +307,19 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
         yield "exchanged", ast.Call(ast.Attribute(node.args[0], "dot", ast.Load()), [node.func.value], []), None
     if name == "tanh" and len(node.args) == 1:
         yield "derivative", node.args[0], None
+    if name == "clip" and node.args:
+        yield "clip", node.args[0], None
 
 
-def _of_index(node: ast.Subscript) -> Iterator[Made]:
+def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
+    match node.slice:
+        case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
+            for other in around:  # below 0 an index takes entries from the end
+                yield "wraps", _parsed(f"{text_of(node)} if {t} >= {k} else {other}"), None
+        case ast.Constant(value=int()):
+            yield "sum-missing", _parsed(f"{text_of(node.value)}.sum(axis=0)"), None
+        case _:
+            pass
     parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     for k, part in enumerate(parts):
         if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
@@ -320,9 +349,23 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(expression)
     yield "sign", _parsed(f"-({text})"), None
     yield from _everywhere(expression, around)
+    yield from _deltas(expression)
     for a in around:
         for form in FACTORS:
             yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), (text, a)
+
+
+def _deltas(expression: ast.expr) -> Iterator[Made]:
+    """Of two arrays, and a number that the whole is divided by, their difference: the gradient of the usual losses."""
+    match expression:
+        case ast.BinOp(left=inside, op=ast.Div(), right=ast.Name(id=number)):
+            over = f" / {number}"
+        case _:
+            inside, over = expression, ""
+    atoms = list(dict.fromkeys(text_of(a) for a in atoms_in(inside)))
+    if len(atoms) == 2:
+        for one, two in (atoms, atoms[::-1]):
+            yield "delta", _parsed(f"({one} - {two}){over}"), (one, two)
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -347,6 +390,10 @@ class _AtomSwap(ast.NodeTransformer):
 
 def _missing(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """Terms and factors that may be missing: of an atom, of the whole, or of the inside of a quotient or product."""
+    whole = text_of(expression)
+    for a in around:
+        for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
+            yield "factor-missing", _parsed(form.format(e=whole, a=a)), None
     for path, node in _walk(expression):
         if is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
             text = text_of(node)

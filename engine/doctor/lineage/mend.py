@@ -19,7 +19,9 @@ from engine.doctor.lineage import edits, naming
 from engine.doctor.lineage.atoms import atoms_in, text_of
 from engine.doctor.lineage.carry_back import reached, touched
 from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
+from engine.doctor.lineage.loops import headers
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, compared, tolerance
+from engine.doctor.lineage.naming import Correction
 from engine.doctor.lineage.reading import Floats, Record, UserLine
 from engine.doctor.lineage.right_values import RightValues
 from engine.doctor.lineage.running import Runs, Trials
@@ -105,7 +107,7 @@ def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]
         suspects, others = _survivors(places, answers)
         found = _settled(trial, [s for s in suspects if not s[0][0]])
         if found is None and not missing:
-            found = _settled(trial, _accumulations(places))
+            found = _settled(trial, _accumulations(places)) or looped(trial, ast.parse(trial.text), places)
         if found is not None:
             return [found]
         later += [s for s in suspects if s[0][0]] + others[:12]
@@ -137,8 +139,9 @@ def chained(trial: Trial, places: Sequence[EditPlace], table: Floats) -> list[Bl
             place, edit = chosen
             old, new = text_of(place.statement), edit.statement
             trial.text = replaced(trial.text, place.statement, new)
-            made.append(Blamed(name, place.statement.lineno, naming.name_of(edit.kind, old, new), old, new, True))
-            if makes_right(trial, trial.text):
+            done = makes_right(trial, trial.text)
+            made.append(trial.named(place.statement, edit.kind, old, new))
+            if done:
                 return made
         return []
     finally:
@@ -202,6 +205,8 @@ class Trial:
     record: Record
     trials: Trials
     left: int = TRIALS
+    after: Record | None = None
+    """The record of the last text that was run."""
 
     def blames(self, statement: ast.stmt, kind: str, made: str) -> Blamed | None:
         """The line, where this text in its place makes all gradients right."""
@@ -210,8 +215,27 @@ class Trial:
         self.left -= 1
         if not makes_right(self, replaced(self.text, statement, made)):
             return None
-        old = text_of(statement)
-        return Blamed(self.runs.name, statement.lineno, naming.name_of(kind, old, made), old, made, True)
+        return self.named(statement, kind, text_of(statement), made)
+
+    def named(self, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
+        """The line with its correction, which was run last, under the mistake's name."""
+        correction = Correction(kind, old, made, statement.lineno, self.verdict, self.after)
+        return Blamed(self.runs.name, statement.lineno, naming.name_of(correction), old, made, True)
+
+
+def looped(trial: Trial, tree: ast.Module, places: Sequence[EditPlace]) -> Blamed | None:
+    """A loop around lines that made the gradients, that runs over other steps, or in another order."""
+    trial.left = TRIALS
+    for loop, made, order in headers(tree, {p.statement.lineno for p in places}):
+        if trial.left <= 0:
+            break
+        trial.left -= 1
+        if makes_right(trial, replaced(trial.text, loop.iter, made)):
+            old, target = text_of(loop.iter), text_of(loop.target)
+            id = naming.of_loop(old, made, order=order)
+            heads = [f"for {target} in {steps}:" for steps in (old, made)]
+            return Blamed(trial.runs.name, loop.lineno, id, *heads, True)
+    return None
 
 
 def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
@@ -280,6 +304,8 @@ def _given_lines(record: Record, verdict: RunVerdict, name: str) -> set[int]:
         moved = operation.name == "subtract" or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
         lines[operation.line] = lines.get(operation.line, False) or moved
+    if not any(back[row.gradient].any() for row in verdict.compared if row.status == "wrong"):
+        return set()  # the backward pass begins with no difference: nothing tells where
     return {
         record.lines[n].number for n, moved in lines.items() if not moved and Path(record.lines[n].file).name == name
     }
@@ -471,7 +497,13 @@ def _grows(old: ast.expr, value: str) -> bool:
 def _accumulations(places: list[EditPlace]) -> list[Survivor]:
     """`=` for `+=` at lines that run several times: no single value shows it."""
     often = [p for p in places if p.total - p.before > 1 and isinstance(p.statement, ast.Assign) and not p.given]
-    return [((0,), p, e) for p in often for e in edits.accumulation(p.statement)][:8]
+    into = [
+        p for p in places if isinstance(p.statement, ast.AugAssign) and isinstance(p.statement.target, ast.Subscript)
+    ]
+    made = [((0,), p, e) for p in often for e in edits.accumulation(p.statement)]
+    return [*made[:8], *(((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated")][
+        :12
+    ]
 
 
 def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) -> Blamed | None:
@@ -519,7 +551,7 @@ def _fails(answer: dict[str, Any]) -> bool:
     return wrong > 0 or (right == 0 and zero > 0)
 
 
-def replaced(text: str, statement: ast.stmt, made: str) -> str:
+def replaced(text: str, statement: ast.stmt | ast.expr, made: str) -> str:
     """The program with one statement replaced, every other line where it was."""
     lines = text.splitlines(keepends=True)
     first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
@@ -534,6 +566,7 @@ def makes_right(trial: Trial, text: str) -> bool:
     verdict, seconds = trial.verdict, 2.0 + 5 * float(trial.record.outcome.get("seconds", 1.0))
     numbers = 2 * len(trial.record.pool) + 100_000
     record = trial.trials.recorded(text, seconds, rounds=verdict.round + 1, numbers=numbers)
+    trial.after = record
     if record is None:
         return False
     taken = verdict.loss.name if verdict.loss is not None and trial.runs.wishes.loss else ""

@@ -1,51 +1,391 @@
-"""What a mistake is called: the kind of the edit that corrects it, and what that edit changed."""
+"""What a mistake is called: the kind of the edit that corrects it, and what the corrected line reads instead.
+
+What is read is told by its role in the record (`roles`): a weight that is recurrent, what an activation made, a mask, the same thing at
+another step. So the names are the same for every architecture. Names are those of the catalogue.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from engine.doctor.lineage import gradients
+from engine.doctor.lineage.matching import same
+from engine.doctor.lineage.reading import Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.roles import PRODUCTS, Roles, Weight
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
-
-_SLOPE = re.compile(r"1 - [^()+]*\*\* ?2|\*\* ?2|> 0|\* \(1 - ")
-_COUNT = re.compile(r"/ (?:\(?len\(|T\b|n_?steps|seq|steps|time)", re.I)
-
-
-def name_of(kind: str, old: str, mended: str) -> str:
-    """The mistake's id, from the kind of the edit and the statement before and after it; the kind where there is no
-    other name."""
-    if kind == "transpose":
-        return "wa-not-transposed" if mended.count(".T") > old.count(".T") else "transposed-too-often"
-    if kind == "accumulation":
-        return "overwritten-not-accumulated" if "+=" in mended else "carry-not-reset"
-    if kind == "derivative":
-        if "tanh(" in old and mended.count("tanh(") < old.count("tanh("):
-            return "tanh-derivative-of-activation"
-        return (
-            "tanh-derivative-misplaced-square"
-            if re.search(r"\(1 - [^()]+\) \*\* 2", old)
-            else "activation-derivative-of-another"
-        )
-    if kind == "factor-missing":
-        return "activation-derivative-missing" if len(_SLOPE.findall(mended)) > len(_SLOPE.findall(old)) else kind
-    if kind == "factor-dropped":
-        return "averaged-over-time" if _COUNT.search(old) and not _COUNT.search(mended) else "factor-too-many"
-    if kind == "term-missing" and re.fullmatch(r"[\w.]+ = .+ \+ [\w.\[\]]+", mended) and mended.startswith(old):
-        return "future-gradient-dropped"
-    return OTHERS.get(kind, kind)
-
 
 OTHERS = {
     "index": "wrong-step",
     "variable": "wrong-variable",
     "complement": "complement-forgotten",
-    "parentheses": "parentheses",
     "sum-for-mean": "sum-or-mean",
     "axis": "wrong-axis",
     "inserted": "statement-missing",
     "moved": "statements-in-wrong-order",
+    "repeated": "repeated-rows-not-accumulated",
+    "wraps": "initial-state-wraps",
+    "clip": "clipped-per-step",
+    "sum-missing": "bias-gradient-not-summed",
 }
+"""The names of kinds whose name does not depend on what is read; a kind that is not here is its own name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """A statement, `old`, and what it should be. `after` is the record of the corrected program, where there is one."""
+
+    kind: str
+    old: str
+    mended: str
+    line: int = 0
+    verdict: RunVerdict | None = None
+    after: Record | None = None
+
+    @cached_property
+    def roles(self) -> Roles | None:
+        """The roles of arrays in the run that is wrong."""
+        verdict = self.verdict
+        if verdict is None or verdict.record is None or verdict.loss is None or verdict.round:
+            return None
+        return Roles(verdict.record, verdict.loss, [row.own for row in verdict.compared])
+
+    @cached_property
+    def before(self) -> list[RecordedOperation]:
+        """The line's operations as it stands."""
+        record = self.verdict.record if self.verdict is not None else None
+        return [] if record is None else _on(record, self.line)
+
+    @cached_property
+    def corrected(self) -> list[RecordedOperation]:
+        """The operations of the corrected line."""
+        return [] if self.after is None else _on(self.after, self.line)
+
+    @cached_property
+    def removed(self) -> list[RecordedArray]:
+        """What only the wrong line reads, an array a place, those of the first execution first."""
+        return self._only(self.before, self.corrected)
+
+    @cached_property
+    def added(self) -> list[RecordedArray]:
+        """What only the corrected line reads; forward values have the same numbers in both records."""
+        return self._only(self.corrected, self.before)
+
+    def _only(self, some: Sequence[RecordedOperation], others: Sequence[RecordedOperation]) -> list[RecordedArray]:
+        known = {self._key(r) for r in _read(others)}
+        return [r for r in _read(some) if self._key(r) not in known]
+
+    def _key(self, array: RecordedArray) -> tuple[str, int]:
+        """Forward values and what came from outside by their numbers, values of the backward pass by the line that made them."""
+        record = self.verdict.record if self.verdict is not None else None
+        if record is None or self.after is None:
+            return "", 0
+        first = self.before[0].start if self.before else 0
+        if array.first < first:
+            k = record.maker(array.first)
+            forward = k < 0 or (self.roles is not None and self.roles.forward[array.first])
+            return ("made", array.first) if forward else ("line", record.operations[k].line)
+        k = self.after.maker(array.first)
+        return ("line", self.after.operations[k].line if k >= 0 else -1)
+
+    @cached_property
+    def row(self) -> ComparedGradient | None:
+        """The gradient that the line itself makes, if it makes one."""
+        record = self.verdict.record if self.verdict is not None else None
+        if record is None or self.verdict is None:
+            return None
+        for row in self.verdict.compared:
+            k = record.maker(int(row.gradient[-1])) if row.gradient.size else -1
+            if k >= 0 and record.lines[record.operations[k].line].number == self.line:
+                return row
+        return None
+
+    @property
+    def weight(self) -> Weight | None:
+        """The parameter whose gradient the line itself makes."""
+        if self.row is None or self.roles is None:
+            return None
+        return next((w for w in self.roles.weights if int(self.row.own.flat[0]) in w.own), None)
+
+
+def _on(record: Record, line: int) -> list[RecordedOperation]:
+    return [o for o in record.operations if record.lines[o.line].number == line]
+
+
+def _read(operations: Sequence[RecordedOperation]) -> Iterator[RecordedArray]:
+    """What some operations read and none of them made."""
+    made = [(o.start, o.stop) for o in operations]
+    for operation in operations:
+        for r in operation.operands:
+            if r.size > 1 and not any(low <= r.first < high for low, high in made):
+                yield r
+
+
+def name_of(correction: Correction) -> str:
+    """The mistake's id; the kind of the edit where there is no other name."""
+    named = _BY_KIND.get(correction.kind)
+    return (named(correction) if named is not None else "") or OTHERS.get(correction.kind, correction.kind)
+
+
+def _transpose(c: Correction) -> str:
+    if c.mended.count(".T") < c.old.count(".T"):
+        return "transposed-too-often"
+    weights = [] if c.roles is None else [w for r in _read(c.before) if (w := c.roles.weight(r)) is not None]
+    return "weights-not-transposed" if weights and not any(w.recurrent for w in weights) else "wa-not-transposed"
+
+
+def _accumulation(c: Correction) -> str:
+    return "overwritten-not-accumulated" if "+=" in c.mended else "carry-not-reset"
+
+
+def _derivative(c: Correction) -> str:
+    if c.old.count("> 0") < c.mended.count("> 0") and not re.search(r"1 - ", c.old):
+        return "relu-value-for-mask"
+    if "tanh(" in c.old and c.mended.count("tanh(") < c.old.count("tanh("):
+        return "tanh-derivative-of-activation"
+    if re.search(r"\(1 - [^()]+\) \*\* 2", c.old) or (re.search(r"1 - [^()*]+\)", c.old) and "** 2" in c.mended):
+        return "tanh-derivative-misplaced-square"
+    return "activation-derivative-of-another"
+
+
+def _replaced(c: Correction) -> str:
+    """Another value is read: the same thing at another step, or another thing."""
+    roles = c.roles
+    if roles is None or not c.added:
+        return _in_comparison(c)
+    added = c.added[0]
+    if not c.removed:
+        return _in_comparison(c)
+    removed = c.removed[0]
+    if c.row is not None:
+        return _in_gradient(c, removed, added)
+    if not roles.is_forward(removed) or not roles.is_forward(added):
+        return _of_flow(c) or _in_comparison(c)
+    if roles.siblings(removed, added):
+        if len({r.first for r in c.removed}) == 1 < len({r.first for r in c.added}):
+            return "one-object-for-all-steps"
+        return "activation-derivative-wrong-step" if roles.is_activated(added) else "wrong-step"
+    if roles.argument(removed) == added.first or roles.argument(added) == removed.first:
+        return "tanh-derivative-of-activation"
+    if roles.is_activated(removed) and roles.is_activated(added):
+        return "gate-for-another"
+    return ""
+
+
+def _in_comparison(c: Correction) -> str:
+    return "relu-mask-from-gradient" if " > " in c.old and " > " in c.mended else ""
+
+
+def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) -> str:
+    """Another value in the product that is a parameter's gradient."""
+    roles, weight = c.roles, c.weight
+    assert roles is not None
+    if weight is None or not (roles.is_forward(removed) or roles.is_given(removed)):
+        return ""
+    if roles.argument(added) is not None and not roles.is_activated(removed) and not roles.siblings(removed, added):
+        return "dwa-uses-preactivation" if weight.recurrent else ""
+    if weight.recurrent and roles.is_forward(removed):
+        return "dwa-uses-current-state" if removed.first > added.first else "wrong-step"
+    if roles.is_given(added):
+        return "dwx-wrong-step" if roles.siblings(removed, added) else ""
+    return "dwy-wrong-state" if roles.siblings(removed, added) or roles.is_given(removed) else ""
+
+
+def _of_flow(c: Correction) -> str:
+    """Another value of the backward pass is read: the same before its activation's derivative."""
+    roles = c.roles
+    if roles is None or c.after is None:
+        return ""
+    recurrent = any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
+    operations, record = c.after.operations, roles.record
+    k = c.after.maker(c.added[0].first)
+    if k < 0 or not recurrent or operations[k].name != "multiply":
+        return ""
+    lines = {record.operations[m].line for r in c.removed if (m := record.maker(r.first)) >= 0}
+    makers = [m for r in operations[k].operands if (m := c.after.maker(r.first)) >= 0]
+    return "recurrence-skips-derivative" if any(operations[m].line in lines for m in makers) else ""
+
+
+def _factor_missing(c: Correction) -> str:
+    roles = c.roles
+    more = len(_SLOPE.findall(c.mended)) > len(_SLOPE.findall(c.old))
+    if roles is None or not c.added:
+        return "activation-derivative-missing" if more else _scaled(c)
+    weights = [w for r in c.added if (w := roles.weight(r)) is not None]
+    if weights:
+        return "wa-not-applied" if weights[0].recurrent else ""
+    if all(roles.is_mask(r) for r in c.added):
+        return "mask-forgotten" if not more else "activation-derivative-missing"
+    return "activation-derivative-missing" if more else ""
+
+
+_SLOPE = re.compile(r"1 - [^()+]*\*\* ?2|\*\* ?2|> 0|\* \(1 - ")
+
+
+def _factor_dropped(c: Correction) -> str:
+    roles = c.roles
+    if roles is not None and c.before:
+        old, new = _products(c.before), _products(c.corrected)
+        if (
+            c.corrected
+            and old > new
+            and any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
+        ):
+            return "wa-applied-twice"
+    return _scaled(c) or "factor-too-many"
+
+
+def _products(operations: Sequence[RecordedOperation]) -> int:
+    return sum(o.name in PRODUCTS for o in operations)
+
+
+def _scaled(c: Correction) -> str:
+    """A number that the whole is multiplied by: the steps, the samples, or the rate of the updates."""
+    roles, row = c.roles, c.row
+    if roles is None or c.verdict is None or c.verdict.record is None:
+        return "averaged-over-time" if _COUNT.search(c.old) and not _COUNT.search(c.mended) else ""
+    if c.removed or c.added:
+        return ""
+    if row is None or row.bare is None:
+        recurrent = any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
+        return "scaled-every-step" if recurrent and c.kind == "factor-dropped" else ""
+    others = [r.bare.factor for r in c.verdict.compared if r.status == "right" and r.bare is not None]
+    factor = abs(row.bare.factor / (others[0] if others else 1.0))
+    pool = c.verdict.record.pool
+    rates = {
+        float(pool[r.first]) for o in c.verdict.record.operations if _steps(c, o) for r in o.operands if r.size == 1
+    }
+    many = max(factor, 1 / factor)
+    if any(same(factor, rate) for rate in rates):
+        return "learning-rate-in-gradient"
+    if same(many, _samples(roles)):
+        return "batch-averaged-twice" if factor < 1 else "batch-not-averaged"
+    return "averaged-over-time" if factor < 1 and same(many, roles.steps) else ""
+
+
+_COUNT = re.compile(r"/ (?:\(?len\(|T\b|n_?steps|seq|steps|time)", re.I)
+
+
+def _steps(c: Correction, operation: RecordedOperation) -> bool:
+    """Whether an operation scales the step of an update."""
+    assert c.verdict is not None
+    by = {int(row.update.by.flat[0]) for row in c.verdict.compared if row.update is not None}
+    return operation.start in by and operation.name in ("multiply", "divide")
+
+
+def _samples(roles: Roles) -> int:
+    """How many rows the recurrent products have: 1 where a step is one vector."""
+    shapes = [w.operation.shape for w in roles.weights if w.recurrent]
+    return shapes[0][0] if shapes and len(shapes[0]) == 2 else 1
+
+
+def _term_missing(c: Correction) -> str:
+    roles = c.roles
+    if roles is None or not c.added or c.after is None:
+        return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
+    first = c.before[0].start if c.before else len(roles.record.pool)
+    backward = [r for r in c.added if r.first >= first or not (roles.is_forward(r) or roles.is_given(r))]
+    if any(_comes_from_later_lines(c, r) for r in backward):
+        return "future-gradient-dropped"
+    if not backward or all(roles.is_given(r) for r in c.added):
+        return "delta-without-target" if " - " in c.mended and all(roles.is_given(r) for r in c.added) else ""
+    weights = [w for r in c.added if (w := roles.weight(r)) is not None]
+    if not c.before and any(w.recurrent for w in weights):
+        return "recurrence-dropped"
+    after = roles.of(c.after)
+    weights += [w for r in backward if (w := after.weight_behind(r)) is not None]
+    if any(w.recurrent for w in weights):
+        return "gate-term-forgotten"
+    if weights:
+        return "layer-above-not-handed-down" if weights[0].inner else "output-gradient-dropped"
+    return ""
+
+
+def _is_added_at_the_end(c: Correction) -> bool:
+    return bool(re.fullmatch(r"[\w.]+ = .+ \+ [\w.\[\]]+", c.mended)) and c.mended.startswith(c.old)
+
+
+def _comes_from_later_lines(c: Correction, array: RecordedArray) -> bool:
+    """Whether a value was made further down in the program, so in an earlier pass through the loop."""
+    assert c.after is not None
+    k = c.after.maker(array.first)
+    return k >= 0 and c.after.lines[c.after.operations[k].line].number >= c.line
+
+
+def _term_dropped(c: Correction) -> str:
+    if c.roles is None:
+        return ""
+    weights = [c.roles.weight(r) or c.roles.weight_behind(r) for r in c.removed]
+    found = [w for w in weights if w is not None]
+    return "output-gradient-every-step" if found and not any(w.recurrent or w.inner for w in found) else ""
+
+
+def _condition(c: Correction) -> str:
+    if len(_SLOPE.findall(c.old)) and " else " in c.old and c.row is None:
+        return "activation-derivative-some-steps"
+    if c.row is not None:
+        return "initial-state-ignored" if c.weight is not None and c.weight.recurrent else ""
+    return "output-gradient-dropped"
+
+
+def _delta(c: Correction) -> str:
+    if "(1 - " in c.old:
+        return "mse-delta-with-cross-entropy" if c.old.count(" - ") > 1 else "softmax-jacobian-diagonal"
+    if " / " in c.old and "-" in c.old:
+        return "delta-before-softmax"
+    return "delta-sign" if " - " in c.old else "delta-without-target"
+
+
+def _exchanged(c: Correction) -> str:
+    """A product the other way round is the transposed one; a difference has the other sign."""
+    if re.search(r"@|dot|outer|matmul", c.old):
+        return "dwa-transposed" if c.row is not None else ""
+    return "delta-sign" if c.roles is not None and all(_is_output(c, r) for r in _read(c.before)) else ""
+
+
+def _is_output(c: Correction, array: RecordedArray) -> bool:
+    assert c.roles is not None
+    return c.roles.is_forward(array) or c.roles.is_given(array)
+
+
+_BY_KIND: dict[str, Callable[[Correction], str]] = {
+    "transpose": _transpose,
+    "accumulation": _accumulation,
+    "derivative": _derivative,
+    "index": _replaced,
+    "variable": _replaced,
+    "factor-missing": _factor_missing,
+    "factor-dropped": _factor_dropped,
+    "term-missing": _term_missing,
+    "term-dropped": _term_dropped,
+    "condition": _condition,
+    "delta": _delta,
+    "exchanged": _exchanged,
+}
+
+
+def of_loop(old: str, new: str, *, order: bool) -> str:
+    """The name of a loop that runs over other steps than it should, or in another `order`."""
+    if order:
+        return "time-order-forward"
+    if "shape" in old:
+        return "loop-over-wrong-axis"
+    return "first-step-skipped" if _first_differs(old, new) else "last-step-skipped"
+
+
+def _first_differs(old: str, new: str) -> bool:
+    """Whether two `range(...)` differ where the earliest step is: where one that counts up starts, one that counts down ends."""
+    before, after = (ast.parse(text, mode="eval").body for text in (old, new))
+    ranges = [
+        [n for n in ast.walk(e) if isinstance(n, ast.Call) and ast.unparse(n.func) == "range"] for e in (before, after)
+    ]
+    one, two = ([ast.unparse(a) for a in calls[0].args] if calls else [] for calls in ranges)
+    if len(one) == 3 and one[2].startswith("-"):
+        return len(two) != 3 or one[1] != two[1]
+    return len(one) != len(two) or (len(one) > 1 and one[0] != two[0])
 
 
 def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:

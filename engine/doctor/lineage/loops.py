@@ -1,0 +1,92 @@
+"""Loops over other steps than they should be, or in another order: edits of what a `for` runs over."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+
+from engine.doctor.lineage.atoms import text_of
+
+
+def headers(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.For, str, bool]]:
+    """Loops around these lines, the innermost first: what each may be meant to run over, and whether that is another order."""
+    loops = [
+        n for n in ast.walk(tree) if isinstance(n, ast.For) and any(n.lineno < k <= (n.end_lineno or 0) for k in lines)
+    ]
+    for loop in sorted(loops, key=lambda n: -n.lineno)[:3]:
+        seen = {text_of(loop.iter)}
+        for made, order in _of(loop.iter):
+            if made not in seen:
+                seen.add(made)
+                yield loop, made, order
+
+
+def _of(steps: ast.expr) -> Iterator[tuple[str, bool]]:
+    text = text_of(steps)
+    match steps:
+        case ast.Call(func=ast.Name(id="reversed"), args=[inside]):
+            yield text_of(inside), True
+        case ast.Call(func=ast.Name(id="range"), args=[_, _, _]):
+            pass
+        case _:
+            yield f"reversed({text})", True
+    for place, node in enumerate(ast.walk(steps)):
+        for other in _beside(node):
+            changed = copy.deepcopy(steps)
+            yield text_of(_Replaced(place, other).of(changed)), False
+
+
+def _beside(node: ast.AST) -> Iterator[ast.expr]:
+    """The bounds of a `range` one further, and other axes of a shape."""
+    match node:
+        case ast.Call(func=ast.Name(id="range"), args=[low, high]):
+            yield ast.Call(node.func, [high], [])
+            yield _call(node, 1, 1)
+            yield _call(node, 0, -1) if text_of(low) != "0" else node
+        case ast.Call(func=ast.Name(id="range"), args=[_]):
+            yield _call(node, 0, 1)
+        case ast.Call(func=ast.Name(id="range"), args=[_, _, _]):
+            yield _call(node, 1, -1)
+            yield _call(node, 0, 1)
+        case ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.Constant(value=int(axis))):
+            for other in (0, 1, 2):
+                if other != axis:
+                    yield ast.Subscript(node.value, ast.Constant(other), ast.Load())
+        case _:
+            return
+
+
+def _call(call: ast.Call, which: int, by: int) -> ast.expr:
+    arguments = list(call.args)
+    arguments[which] = _moved(arguments[which], by)
+    return ast.Call(call.func, arguments, [])
+
+
+def _moved(bound: ast.expr, by: int) -> ast.expr:
+    match bound:
+        case ast.Constant(value=int(n)):
+            return ast.parse(str(n + by), mode="eval").body
+        case ast.BinOp(left=left, op=ast.Sub(), right=ast.Constant(value=1)) if by == 1:
+            return left
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=1)) if by == -1:
+            return left
+        case _:
+            return ast.BinOp(bound, ast.Add() if by > 0 else ast.Sub(), ast.Constant(1))
+
+
+class _Replaced(ast.NodeTransformer):
+    """Another expression in the place of the n-th node."""
+
+    def __init__(self, place: int, other: ast.expr) -> None:
+        self.place, self.other = place, other
+        self.node: ast.AST | None = None
+
+    def of(self, tree: ast.expr) -> ast.expr:
+        self.node = next(n for k, n in enumerate(ast.walk(tree)) if k == self.place)
+        changed = self.visit(tree)
+        assert isinstance(changed, ast.expr)
+        return changed
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self.other if node is self.node else self.generic_visit(node)

@@ -1,0 +1,159 @@
+"""What arrays of a record are to the network, told by what was computed from what and never by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
+
+PRODUCTS = ("matmul", "dot", "einsum")
+ACTIVATIONS = ("tanh", "expit", "maximum", "softplus", "arctan", "where")
+_DEEPEST = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """A parameter as the forward pass uses it: `recurrent` where what it multiplies was made with it, `inner` where what it makes goes
+    into such a product; `operation` is the first product."""
+
+    own: frozenset[int]
+    recurrent: bool
+    inner: bool
+    operation: RecordedOperation
+
+
+class Roles:
+    """The roles of a round's arrays. `parameters` are the ids of what is compared."""
+
+    def __init__(self, record: Record, loss: ChosenLoss, parameters: Sequence[Ids]) -> None:
+        self.record = record
+        self.forward: NDArray[np.bool_] = reached(record, [reference for reference, _ in loss.seeds])
+        self.weights = [w for ids in parameters if (w := self._weight(ids)) is not None]
+
+    def _weight(self, ids: Ids) -> Weight | None:
+        own = frozenset(int(n) for n in ids.ravel())
+        uses: list[RecordedOperation] = []
+        marked = np.zeros(len(self.record.pool), bool)
+        recurrent = inner = False
+        for operation in self.record.operations:
+            if not self.forward[operation.start : operation.stop].any():
+                continue
+            inside = [r for r in operation.operands if r.size and r.first in own]
+            others = [r for r in operation.operands if r.size and r.first not in own]
+            comes = any(marked[r.ids()].any() for r in others)
+            if operation.name in PRODUCTS and inside and operation.operands:
+                uses.append(operation)
+                recurrent = recurrent or comes
+            elif operation.name in PRODUCTS and comes and any(self.record.maker(r.first) < 0 for r in others):
+                inner = True
+            if inside or comes:
+                marked[operation.start : operation.stop] = True
+        return Weight(own, recurrent, inner, uses[0]) if uses else None
+
+    def of(self, record: Record) -> Roles:
+        """The same roles for another run of the same forward pass."""
+        other = copy(self)
+        other.record = record
+        grown = np.zeros(len(record.pool), bool)
+        size = min(len(grown), len(self.forward))
+        grown[:size] = self.forward[:size]
+        other.forward = grown
+        return other
+
+    def weight(self, reference: RecordedArray) -> Weight | None:
+        """The parameter that an array is, if it is one."""
+        if not reference.size or reference.size == 1:
+            return None
+        return next((w for w in self.weights if reference.first in w.own), None)
+
+    def weight_behind(self, reference: RecordedArray) -> Weight | None:
+        """The parameter of the product that a value of the backward pass was last made by."""
+        for operation in self._behind(reference):
+            if operation.name in PRODUCTS:
+                return next((w for r in operation.operands if (w := self.weight(r)) is not None), None)
+        return None
+
+    def _behind(self, reference: RecordedArray) -> Iterator[RecordedOperation]:
+        """The operations that made a value, the last first, down to a product, within the backward pass."""
+        waiting = [(reference, 0)]
+        while waiting:
+            array, depth = waiting.pop(0)
+            k = self.record.maker(array.first) if array.size else -1
+            if k < 0 or depth > _DEEPEST or self.forward[array.first]:
+                continue
+            operation = self.record.operations[k]
+            yield operation
+            if operation.name not in PRODUCTS:
+                waiting += [(r, depth + 1) for r in operation.operands]
+
+    def is_forward(self, reference: RecordedArray) -> bool:
+        """Whether the loss was made from it."""
+        return bool(reference.size) and bool(self.forward[reference.first])
+
+    def is_given(self, reference: RecordedArray) -> bool:
+        """Whether an array came from outside: data, a mask, a first state."""
+        return bool(reference.size) and self.record.maker(reference.first) < 0 and self.weight(reference) is None
+
+    def is_mask(self, reference: RecordedArray) -> bool:
+        """Whether an array holds zeros and one other number alone, and no weight had a part in it."""
+        values = np.unique(reference.of(self.record.pool))
+        return reference.size > 1 and len(values) <= 2 and 0.0 in values
+
+    def is_activated(self, reference: RecordedArray) -> bool:
+        """Whether an array is what an activation made."""
+        return self.argument(reference) is not None
+
+    def argument(self, reference: RecordedArray) -> int | None:
+        """The first number of what an activation was applied to, None where an array is none's result."""
+        k = self.record.maker(reference.first) if reference.size else -1
+        if k < 0:
+            return None
+        operation = self.record.operations[k]
+        if operation.name in ACTIVATIONS:
+            offset = reference.first - operation.start
+            inside = next((r for r in operation.operands if r.shape == operation.shape), None)
+            return None if inside is None else int(inside.ids().flat[offset])
+        if operation.name in ("divide", "reciprocal"):  # 1 / (1 + exp(-z))
+            return self._exponent(operation, reference.first - operation.start)
+        return None
+
+    def _exponent(self, operation: RecordedOperation, offset: int) -> int | None:
+        name, number = operation.name, operation.operands[-1]
+        if number.shape != operation.shape:
+            return None
+        first = int(number.ids().flat[offset])
+        for wanted in ("add", "exp", "negative"):
+            k = self.record.maker(first)
+            if k < 0 or self.record.operations[k].name != wanted:
+                return None
+            inner = self.record.operations[k]
+            inside = next((r for r in inner.operands if r.shape == inner.shape), None)
+            if inside is None:
+                return None
+            first = int(inside.ids().flat[first - inner.start])
+        return first if name else None
+
+    def siblings(self, one: RecordedArray, two: RecordedArray) -> bool:
+        """Whether two arrays are the same thing at two steps: made on one line, or entries of one array that was given."""
+        a, b = self.record.maker(one.first), self.record.maker(two.first)
+        if (a < 0) != (b < 0):
+            return False
+        if a < 0:
+            leaves = self.record.leaves[:, 0]
+            places = np.searchsorted(leaves, [one.first, two.first], "right")
+            return bool(places[0] == places[1])
+        return self.record.operations[a].line == self.record.operations[b].line
+
+    @property
+    def steps(self) -> int:
+        """How often the recurrent weights are used, 0 where there are none."""
+        used = [w.operation.line for w in self.weights if w.recurrent]
+        lines = [o.line for o in self.record.operations if o.name in PRODUCTS and self.forward[o.start]]
+        return max((lines.count(line) for line in used), default=0)
