@@ -1,6 +1,7 @@
 # make run   sets up .venv and opens the debugger on the built-in example
 # make test  sets up .venv and runs every test
 # make doctor-score  the catalogue's mistakes planted into programs of every style: how many the doctor finds, names and places
+# make doctor-names  the examples of the catalogue: which the doctor finds, places and names by itself
 # make check formatting, lint, types, layers, tests: what must pass before a commit
 
 VENV := .venv
@@ -12,7 +13,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench doctor-score fuzz pictures mistakes samples clean
+.PHONY: run test check format lint types layers bench doctor-score doctor-names fuzz pictures mistakes samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -44,6 +45,9 @@ fuzz: $(VENV)/.installed-dev
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)
+
+doctor-names: $(VENV)/.installed-dev
+	$(BIN)/python -W ignore -m tests.engine.doctor.mistakes.names $(NAMES)
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py

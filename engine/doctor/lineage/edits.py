@@ -31,6 +31,7 @@ KINDS = (
     "sum-missing",
     "complement",
     "factor-dropped",
+    "mask",
     "parentheses",
     "axis",
     "sum-for-mean",
@@ -235,7 +236,6 @@ def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(node)
     yield "transpose", _parsed(f"{text}.T"), None
     yield "complement", _parsed(f"(1 - {text})"), None
-    yield "derivative", _parsed(f"({text} > 0)"), None
     for other in around:
         if other != text:
             yield "variable", _parsed(other), (text, other)
@@ -260,6 +260,8 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield "factor-dropped", left, None
             if isinstance(node.op, ast.Mult):
                 yield "factor-dropped", right, None
+                yield "mask", ast.BinOp(left, node.op, _parsed(f"({text_of(right)} > 0)")), None
+                yield "mask", ast.BinOp(_parsed(f"({text_of(left)} > 0)"), node.op, right), None
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
                 yield "parentheses", ast.BinOp(ast.BinOp(left.left, node.op, right), left.op, left.right), None
@@ -271,6 +273,8 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield "factor-dropped", right, None
         case ast.Pow():
             yield "factor-dropped", left, None
+            if isinstance(left, ast.BinOp):  # (1 - a) ** 2
+                yield from _derivatives(left)
         case _:
             return
 
@@ -315,7 +319,7 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
     match node.slice:
         case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
             for other in around:  # below 0 an index takes entries from the end
-                yield "wraps", _parsed(f"{text_of(node)} if {t} >= {k} else {other}"), None
+                yield "wraps", _parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
         case ast.Constant(value=int()):
             yield "sum-missing", _parsed(f"{text_of(node.value)}.sum(axis=0)"), None
         case _:

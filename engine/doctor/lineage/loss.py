@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import touched
-from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent
+from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.updates import Step
 
 NAMED = re.compile(
@@ -68,6 +68,8 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
     depends = depending(record, made_from)
     by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
     for event in record.events:
+        if event.site.kind == "increment" and re.search(r"[^-]-=", event.site.text):
+            continue  # `loss -= log(p)`: what is taken off is the loss with the other sign
         if event.value.size == 1 and depends[event.value.first] and _is_computed(record, depends, event.value.first):
             by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
     made: dict[tuple[int, ...], ChosenLoss] = {}
@@ -117,6 +119,27 @@ def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[Chos
                 total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
                 made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
     return made
+
+
+def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
+    """Whether a loss that is taken for one has all outputs of its forward pass that a computed loss has: a backward pass that leaves
+    steps out is no other loss."""
+    marked = reached(record, [reference for reference, _ in computed.seeds])
+    own = {int(k) for reference, _ in taken.seeds for k in record.makers(reference.ids().ravel()) if k >= 0}
+    kinds = {(o.line, o.name, o.shape) for o in (record.operations[k] for k in own)}
+    left = [
+        o
+        for k, o in enumerate(record.operations)
+        if k not in own and (o.line, o.name, o.shape) in kinds and marked[o.start : o.stop].any()
+    ]
+    known = reached(record, [reference for reference, _ in taken.seeds])
+    return not any(_shares(record, known, operation) for operation in left[-2:])
+
+
+def _shares(record: Record, known: NDArray[np.bool_], operation: RecordedOperation) -> bool:
+    """Whether an operation belongs to the same forward pass: what it was made from holds computed values that are `known`."""
+    both = np.flatnonzero(reached(record, [operation.result]) & known)
+    return bool((record.makers(both.astype(np.int32)) >= 0).any())
 
 
 def _differences(

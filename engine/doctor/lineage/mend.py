@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +18,12 @@ import numpy as np
 
 from engine.doctor.lineage import edits, naming
 from engine.doctor.lineage.atoms import atoms_in, text_of
+from engine.doctor.lineage.carries import never_updated
 from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.correction import Correction
 from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
 from engine.doctor.lineage.loops import headers
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, compared, tolerance
-from engine.doctor.lineage.naming import Correction
 from engine.doctor.lineage.reading import Floats, Record, UserLine
 from engine.doctor.lineage.right_values import RightValues
 from engine.doctor.lineage.running import Runs, Trials
@@ -107,7 +109,7 @@ def _searched(trial: Trial, places: list[EditPlace], whole: str) -> list[Blamed]
         suspects, others = _survivors(places, answers)
         found = _settled(trial, [s for s in suspects if not s[0][0]])
         if found is None and not missing:
-            found = _settled(trial, _accumulations(places)) or looped(trial, ast.parse(trial.text), places)
+            found = _settled(trial, _accumulations(places)) or carried(trial) or looped(trial, places)
         if found is not None:
             return [found]
         later += [s for s in suspects if s[0][0]] + others[:12]
@@ -223,9 +225,18 @@ class Trial:
         return Blamed(self.runs.name, statement.lineno, naming.name_of(correction), old, made, True)
 
 
-def looped(trial: Trial, tree: ast.Module, places: Sequence[EditPlace]) -> Blamed | None:
+def carried(trial: Trial) -> Blamed | None:
+    """A carry that is read at every step and never updated."""
+    for statement, made, replaces in islice(never_updated(ast.parse(trial.text), trial.verdict), 6):
+        if makes_right(trial, replaced(trial.text, statement, made)):
+            id = "recurrence-dropped" if replaces else "carry-never-updated"
+            return Blamed(trial.runs.name, statement.lineno, id, text_of(statement), made, True)
+    return None
+
+
+def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
     """A loop around lines that made the gradients, that runs over other steps, or in another order."""
-    trial.left = TRIALS
+    trial.left, tree = TRIALS, ast.parse(trial.text)
     for loop, made, order in headers(tree, {p.statement.lineno for p in places}):
         if trial.left <= 0:
             break
@@ -233,8 +244,8 @@ def looped(trial: Trial, tree: ast.Module, places: Sequence[EditPlace]) -> Blame
         if makes_right(trial, replaced(trial.text, loop.iter, made)):
             old, target = text_of(loop.iter), text_of(loop.target)
             id = naming.of_loop(old, made, order=order)
-            heads = [f"for {target} in {steps}:" for steps in (old, made)]
-            return Blamed(trial.runs.name, loop.lineno, id, *heads, True)
+            head = f"for {target} in "
+            return Blamed(trial.runs.name, loop.lineno, id, f"{head}{old}:", f"{head}{made}:", True)
     return None
 
 
@@ -496,14 +507,20 @@ def _grows(old: ast.expr, value: str) -> bool:
 
 def _accumulations(places: list[EditPlace]) -> list[Survivor]:
     """`=` for `+=` at lines that run several times: no single value shows it."""
-    often = [p for p in places if p.total - p.before > 1 and isinstance(p.statement, ast.Assign) and not p.given]
-    into = [
-        p for p in places if isinstance(p.statement, ast.AugAssign) and isinstance(p.statement.target, ast.Subscript)
-    ]
-    made = [((0,), p, e) for p in often for e in edits.accumulation(p.statement)]
-    return [*made[:8], *(((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated")][
-        :12
-    ]
+    often = [p for p in places if p.total - p.before > 1 and not p.given]
+    written = [p for p in often if isinstance(p.statement, ast.Assign)]
+    into = [p for p in places if isinstance(p.statement, ast.AugAssign)]
+    carried_on = [p for p in into if p in often and _is_read_beside(p)]
+    made = [((0,), p, e) for p in [*carried_on, *written] for e in edits.accumulation(p.statement)]
+    repeated = [((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
+    return [*made[:8], *repeated][:12]
+
+
+def _is_read_beside(place: EditPlace) -> bool:
+    """Whether what a statement adds to is read by another statement of its block, as what is handed on to the next step is."""
+    target = text_of(getattr(place.statement, "target", place.statement))
+    others = [s for s in place.body if s is not place.statement]
+    return any(text_of(a) == target for s in others for a in atoms_in(s))
 
 
 def _settled(trial: Trial, survivors: Sequence[Survivor], most: int = TRIALS) -> Blamed | None:

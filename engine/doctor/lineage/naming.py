@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from engine.doctor.lineage import gradients
-from engine.doctor.lineage.matching import same
-from engine.doctor.lineage.reading import Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.roles import PRODUCTS, Roles, Weight
+from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.correction import Correction, read_by
+from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.reading import RecordedArray, RecordedOperation
+from engine.doctor.lineage.roles import PRODUCTS, Roles
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
 
 OTHERS = {
@@ -29,99 +29,10 @@ OTHERS = {
     "repeated": "repeated-rows-not-accumulated",
     "wraps": "initial-state-wraps",
     "clip": "clipped-per-step",
+    "mask": "relu-value-for-mask",
     "sum-missing": "bias-gradient-not-summed",
 }
 """The names of kinds whose name does not depend on what is read; a kind that is not here is its own name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """A statement, `old`, and what it should be. `after` is the record of the corrected program, where there is one."""
-
-    kind: str
-    old: str
-    mended: str
-    line: int = 0
-    verdict: RunVerdict | None = None
-    after: Record | None = None
-
-    @cached_property
-    def roles(self) -> Roles | None:
-        """The roles of arrays in the run that is wrong."""
-        verdict = self.verdict
-        if verdict is None or verdict.record is None or verdict.loss is None or verdict.round:
-            return None
-        return Roles(verdict.record, verdict.loss, [row.own for row in verdict.compared])
-
-    @cached_property
-    def before(self) -> list[RecordedOperation]:
-        """The line's operations as it stands."""
-        record = self.verdict.record if self.verdict is not None else None
-        return [] if record is None else _on(record, self.line)
-
-    @cached_property
-    def corrected(self) -> list[RecordedOperation]:
-        """The operations of the corrected line."""
-        return [] if self.after is None else _on(self.after, self.line)
-
-    @cached_property
-    def removed(self) -> list[RecordedArray]:
-        """What only the wrong line reads, an array a place, those of the first execution first."""
-        return self._only(self.before, self.corrected)
-
-    @cached_property
-    def added(self) -> list[RecordedArray]:
-        """What only the corrected line reads; forward values have the same numbers in both records."""
-        return self._only(self.corrected, self.before)
-
-    def _only(self, some: Sequence[RecordedOperation], others: Sequence[RecordedOperation]) -> list[RecordedArray]:
-        known = {self._key(r) for r in _read(others)}
-        return [r for r in _read(some) if self._key(r) not in known]
-
-    def _key(self, array: RecordedArray) -> tuple[str, int]:
-        """Forward values and what came from outside by their numbers, values of the backward pass by the line that made them."""
-        record = self.verdict.record if self.verdict is not None else None
-        if record is None or self.after is None:
-            return "", 0
-        first = self.before[0].start if self.before else 0
-        if array.first < first:
-            k = record.maker(array.first)
-            forward = k < 0 or (self.roles is not None and self.roles.forward[array.first])
-            return ("made", array.first) if forward else ("line", record.operations[k].line)
-        k = self.after.maker(array.first)
-        return ("line", self.after.operations[k].line if k >= 0 else -1)
-
-    @cached_property
-    def row(self) -> ComparedGradient | None:
-        """The gradient that the line itself makes, if it makes one."""
-        record = self.verdict.record if self.verdict is not None else None
-        if record is None or self.verdict is None:
-            return None
-        for row in self.verdict.compared:
-            k = record.maker(int(row.gradient[-1])) if row.gradient.size else -1
-            if k >= 0 and record.lines[record.operations[k].line].number == self.line:
-                return row
-        return None
-
-    @property
-    def weight(self) -> Weight | None:
-        """The parameter whose gradient the line itself makes."""
-        if self.row is None or self.roles is None:
-            return None
-        return next((w for w in self.roles.weights if int(self.row.own.flat[0]) in w.own), None)
-
-
-def _on(record: Record, line: int) -> list[RecordedOperation]:
-    return [o for o in record.operations if record.lines[o.line].number == line]
-
-
-def _read(operations: Sequence[RecordedOperation]) -> Iterator[RecordedArray]:
-    """What some operations read and none of them made."""
-    made = [(o.start, o.stop) for o in operations]
-    for operation in operations:
-        for r in operation.operands:
-            if r.size > 1 and not any(low <= r.first < high for low, high in made):
-                yield r
 
 
 def name_of(correction: Correction) -> str:
@@ -133,8 +44,8 @@ def name_of(correction: Correction) -> str:
 def _transpose(c: Correction) -> str:
     if c.mended.count(".T") < c.old.count(".T"):
         return "transposed-too-often"
-    weights = [] if c.roles is None else [w for r in _read(c.before) if (w := c.roles.weight(r)) is not None]
-    return "weights-not-transposed" if weights and not any(w.recurrent for w in weights) else "wa-not-transposed"
+    recurrent = [w.recurrent for w in c.weights]
+    return "weights-not-transposed" if recurrent and not any(recurrent) else "wa-not-transposed"
 
 
 def _accumulation(c: Correction) -> str:
@@ -142,8 +53,6 @@ def _accumulation(c: Correction) -> str:
 
 
 def _derivative(c: Correction) -> str:
-    if c.old.count("> 0") < c.mended.count("> 0") and not re.search(r"1 - ", c.old):
-        return "relu-value-for-mask"
     if "tanh(" in c.old and c.mended.count("tanh(") < c.old.count("tanh("):
         return "tanh-derivative-of-activation"
     if re.search(r"\(1 - [^()]+\) \*\* 2", c.old) or (re.search(r"1 - [^()*]+\)", c.old) and "** 2" in c.mended):
@@ -154,12 +63,11 @@ def _derivative(c: Correction) -> str:
 def _replaced(c: Correction) -> str:
     """Another value is read: the same thing at another step, or another thing."""
     roles = c.roles
-    if roles is None or not c.added:
-        return _in_comparison(c)
-    added = c.added[0]
-    if not c.removed:
-        return _in_comparison(c)
-    removed = c.removed[0]
+    if c.row is not None and c.row.bare is not None and c.row.bare.right:
+        return _number(c)
+    if roles is None or not c.added or not c.removed:
+        return _in_comparison(c) or _in_index(c)
+    removed, added = c.removed[0], c.added[0]
     if c.row is not None:
         return _in_gradient(c, removed, added)
     if not roles.is_forward(removed) or not roles.is_forward(added):
@@ -172,7 +80,13 @@ def _replaced(c: Correction) -> str:
         return "tanh-derivative-of-activation"
     if roles.is_activated(removed) and roles.is_activated(added):
         return "gate-for-another"
-    return ""
+    return _in_index(c)
+
+
+def _in_index(c: Correction) -> str:
+    """Whether the statements differ in an index alone."""
+    old, mended = (re.sub(r"\[[^][]*\]", "[]", text) for text in (c.old, c.mended))
+    return "wrong-step" if old == mended else ""
 
 
 def _in_comparison(c: Correction) -> str:
@@ -199,7 +113,7 @@ def _of_flow(c: Correction) -> str:
     roles = c.roles
     if roles is None or c.after is None:
         return ""
-    recurrent = any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
+    recurrent = any(w.recurrent for w in c.weights)
     operations, record = c.after.operations, roles.record
     k = c.after.maker(c.added[0].first)
     if k < 0 or not recurrent or operations[k].name != "multiply":
@@ -217,7 +131,7 @@ def _factor_missing(c: Correction) -> str:
     weights = [w for r in c.added if (w := roles.weight(r)) is not None]
     if weights:
         return "wa-not-applied" if weights[0].recurrent else ""
-    if all(roles.is_mask(r) for r in c.added):
+    if roles.are_mask(c.added):
         return "mask-forgotten" if not more else "activation-derivative-missing"
     return "activation-derivative-missing" if more else ""
 
@@ -229,11 +143,7 @@ def _factor_dropped(c: Correction) -> str:
     roles = c.roles
     if roles is not None and c.before:
         old, new = _products(c.before), _products(c.corrected)
-        if (
-            c.corrected
-            and old > new
-            and any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
-        ):
+        if c.corrected and old > new and any(w.recurrent for w in c.weights):
             return "wa-applied-twice"
     return _scaled(c) or "factor-too-many"
 
@@ -243,15 +153,22 @@ def _products(operations: Sequence[RecordedOperation]) -> int:
 
 
 def _scaled(c: Correction) -> str:
-    """A number that the whole is multiplied by: the steps, the samples, or the rate of the updates."""
-    roles, row = c.roles, c.row
-    if roles is None or c.verdict is None or c.verdict.record is None:
+    """A number that the whole is multiplied by."""
+    if c.roles is None:
         return "averaged-over-time" if _COUNT.search(c.old) and not _COUNT.search(c.mended) else ""
     if c.removed or c.added:
         return ""
-    if row is None or row.bare is None:
-        recurrent = any((w := roles.weight(r)) is not None and w.recurrent for r in _read(c.before))
+    if c.row is None:
+        recurrent = any(w.recurrent for w in c.weights)
         return "scaled-every-step" if recurrent and c.kind == "factor-dropped" else ""
+    return _number(c)
+
+
+def _number(c: Correction) -> str:
+    """What a gradient is multiplied by that is right otherwise: the number of steps, of samples, or the rate of the updates."""
+    roles, row = c.roles, c.row
+    if roles is None or row is None or row.bare is None or c.verdict is None or c.verdict.record is None:
+        return ""
     others = [r.bare.factor for r in c.verdict.compared if r.status == "right" and r.bare is not None]
     factor = abs(row.bare.factor / (others[0] if others else 1.0))
     pool = c.verdict.record.pool
@@ -278,7 +195,7 @@ def _steps(c: Correction, operation: RecordedOperation) -> bool:
 
 def _samples(roles: Roles) -> int:
     """How many rows the recurrent products have: 1 where a step is one vector."""
-    shapes = [w.operation.shape for w in roles.weights if w.recurrent]
+    shapes = [w.last.shape for w in roles.weights if w.recurrent]
     return shapes[0][0] if shapes and len(shapes[0]) == 2 else 1
 
 
@@ -286,8 +203,7 @@ def _term_missing(c: Correction) -> str:
     roles = c.roles
     if roles is None or not c.added or c.after is None:
         return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
-    first = c.before[0].start if c.before else len(roles.record.pool)
-    backward = [r for r in c.added if r.first >= first or not (roles.is_forward(r) or roles.is_given(r))]
+    backward = [r for r in c.added if r.first >= c.first or not (roles.is_forward(r) or roles.is_given(r))]
     if any(_comes_from_later_lines(c, r) for r in backward):
         return "future-gradient-dropped"
     if not backward or all(roles.is_given(r) for r in c.added):
@@ -343,7 +259,7 @@ def _exchanged(c: Correction) -> str:
     """A product the other way round is the transposed one; a difference has the other sign."""
     if re.search(r"@|dot|outer|matmul", c.old):
         return "dwa-transposed" if c.row is not None else ""
-    return "delta-sign" if c.roles is not None and all(_is_output(c, r) for r in _read(c.before)) else ""
+    return "delta-sign" if c.roles is not None and all(_is_output(c, r) for r in read_by(c.before)) else ""
 
 
 def _is_output(c: Correction, array: RecordedArray) -> bool:
@@ -393,9 +309,29 @@ def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
     and gradients in which those of the round before are left."""
     for row in verdict.compared:
         if row.reason == ADDED and row.update is not None:
-            yield "gradients-added", row.update.line
+            opposite = row.bare is not None and row.bare.factor < 0 and bool((row.update.signs < 0).all())
+            line = _delta_line(verdict) if opposite else 0
+            yield ("delta-sign", line) if line else ("gradients-added", row.update.line)
         elif row.status == "wrong" and verdict.round > 0 and (line := _kept_from_before(verdict, row)):
             yield "gradients-not-reset", line
+
+
+def _delta_line(verdict: RunVerdict) -> int:
+    """The line that makes what an output gets, with the wrong sign: a difference of forward values; 0 where there is none."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return 0
+    roles = Roles(record, loss, [row.own for row in verdict.compared])
+    adjoint = carried_back(record, loss.seeds)
+    rights = [adjoint[o.start : o.stop] for o in record.operations if roles.forward[o.start] and o.size > 1]
+    for made in record.operations:
+        if made.name != "subtract" or made.size < 2 or roles.forward[made.start]:
+            continue
+        if any(roles.is_forward(r) for r in made.operands):
+            matches = [compared(record.pool[made.start : made.stop], r) for r in rights if len(r) == made.size]
+            if any(m is not None and m.right and m.factor < 0 for m in matches):
+                return made.line
+    return 0
 
 
 def _kept_from_before(verdict: RunVerdict, row: ComparedGradient) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, depending
 from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
 
 PRODUCTS = ("matmul", "dot", "einsum")
@@ -21,12 +21,13 @@ _DEEPEST = 6
 @dataclass(frozen=True, eq=False)
 class Weight:
     """A parameter as the forward pass uses it: `recurrent` where what it multiplies was made with it, `inner` where what it makes goes
-    into such a product; `operation` is the first product."""
+    into such a product; `last` is the last of its `uses`."""
 
     own: frozenset[int]
     recurrent: bool
     inner: bool
-    operation: RecordedOperation
+    last: RecordedOperation
+    uses: int
 
 
 class Roles:
@@ -35,6 +36,7 @@ class Roles:
     def __init__(self, record: Record, loss: ChosenLoss, parameters: Sequence[Ids]) -> None:
         self.record = record
         self.forward: NDArray[np.bool_] = reached(record, [reference for reference, _ in loss.seeds])
+        self.depends = depending(record, parameters)
         self.weights = [w for ids in parameters if (w := self._weight(ids)) is not None]
 
     def _weight(self, ids: Ids) -> Weight | None:
@@ -55,16 +57,16 @@ class Roles:
                 inner = True
             if inside or comes:
                 marked[operation.start : operation.stop] = True
-        return Weight(own, recurrent, inner, uses[0]) if uses else None
+        return Weight(own, recurrent, inner, uses[-1], len(uses)) if uses else None
 
     def of(self, record: Record) -> Roles:
         """The same roles for another run of the same forward pass."""
         other = copy(self)
         other.record = record
-        grown = np.zeros(len(record.pool), bool)
-        size = min(len(grown), len(self.forward))
-        grown[:size] = self.forward[:size]
-        other.forward = grown
+        size = min(len(record.pool), len(self.forward))
+        other.forward = np.zeros(len(record.pool), bool)
+        other.forward[:size] = self.forward[:size]
+        other.depends = depending(record, [np.fromiter(w.own, np.int32) for w in self.weights])
         return other
 
     def weight(self, reference: RecordedArray) -> Weight | None:
@@ -98,13 +100,13 @@ class Roles:
         return bool(reference.size) and bool(self.forward[reference.first])
 
     def is_given(self, reference: RecordedArray) -> bool:
-        """Whether an array came from outside: data, a mask, a first state."""
-        return bool(reference.size) and self.record.maker(reference.first) < 0 and self.weight(reference) is None
+        """Whether no weight had a part in an array: data, a mask, a first state."""
+        return bool(reference.size) and not self.depends[reference.first]
 
-    def is_mask(self, reference: RecordedArray) -> bool:
-        """Whether an array holds zeros and one other number alone, and no weight had a part in it."""
-        values = np.unique(reference.of(self.record.pool))
-        return reference.size > 1 and len(values) <= 2 and 0.0 in values
+    def are_mask(self, references: Sequence[RecordedArray]) -> bool:
+        """Whether arrays hold zeros and one other number alone, and no weight had a part in them."""
+        values = np.unique(np.concatenate([r.of(self.record.pool).ravel() for r in references]))
+        return len(values) == 2 and 0.0 in values and all(self.is_given(r) for r in references)
 
     def is_activated(self, reference: RecordedArray) -> bool:
         """Whether an array is what an activation made."""
@@ -154,6 +156,4 @@ class Roles:
     @property
     def steps(self) -> int:
         """How often the recurrent weights are used, 0 where there are none."""
-        used = [w.operation.line for w in self.weights if w.recurrent]
-        lines = [o.line for o in self.record.operations if o.name in PRODUCTS and self.forward[o.start]]
-        return max((lines.count(line) for line in used), default=0)
+        return max((w.uses for w in self.weights if w.recurrent), default=0)

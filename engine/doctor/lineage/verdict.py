@@ -159,9 +159,11 @@ def of_round(
 def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> Iterator[list[ChosenLoss]]:
     """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is. Those that the program
     does not compute are looked for only where they are needed."""
-    if not taken:
-        yield loss.candidates(record, made_from)
-    yield [c for c in loss.assumed(record, made_from) if taken in ("", c.name)]
+    computed = loss.candidates(record, made_from) if not taken else []
+    yield computed
+    named = next((c for c in computed if NAMED.search(c.name)), None)
+    others = [c for c in loss.assumed(record, made_from) if taken in ("", c.name)]
+    yield [c for c in others if named is None or loss.covers(record, c, named)]
 
 
 def _more_than_one(verdict: RunVerdict) -> RunVerdict:

@@ -6,7 +6,10 @@ MISTAKE = Mistake(
     "use the derivative of the activation that the forward pass applies",
     Example(
         "batch",
-        right="dz = dh * (z[:, t] > 0)",
+        right="dz = dh * (h[:, t + 1] > 0)",
         wrong="dz = dh * (1 - h[:, t + 1] ** 2)",
+        changes={
+            "dz = dh * (z[:, t] > 0)": "dz = dh * (h[:, t + 1] > 0)",
+        },
     ),
 )

@@ -5,8 +5,11 @@ MISTAKE = Mistake(
     "the gradient is computed but never stored: what is used stays zero",
     "add it to the array that the update reads",
     Example(
-        "loop",
-        right="dWx += np.outer(dz, xs[t])",
-        wrong="own = np.outer(dz, xs[t])",
+        "batch",
+        right="dWy += h[:, T].T @ dlogits",
+        wrong="own = h[:, T].T @ dlogits",
+        changes={
+            "dWy = h[:, T].T @ dlogits": "dWy = np.zeros_like(Wy)\n    dWy += h[:, T].T @ dlogits",
+        },
     ),
 )

@@ -7,6 +7,6 @@ MISTAKE = Mistake(
     Example(
         "loop",
         right="flow = Wh.T @ dz",
-        wrong="flow = np.zeros(H)",
+        wrong="flow = np.zeros(len(Wh))",
     ),
 )

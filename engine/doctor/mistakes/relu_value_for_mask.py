@@ -6,7 +6,10 @@ MISTAKE = Mistake(
     "the derivative is 1 where the unit is on, and 0 elsewhere",
     Example(
         "batch",
-        right="dz = dh * (z[:, t] > 0)",
+        right="dz = dh * (h[:, t + 1] > 0)",
         wrong="dz = dh * h[:, t + 1]",
+        changes={
+            "dz = dh * (z[:, t] > 0)": "dz = dh * (h[:, t + 1] > 0)",
+        },
     ),
 )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from engine.doctor.lineage import edits, naming
 from engine.doctor.lineage.atoms import atoms_in, text_of
+from engine.doctor.lineage.correction import Correction
 from engine.doctor.lineage.edits import StatementEdit
 from engine.doctor.lineage.loops import headers
-from engine.doctor.lineage.naming import Correction
 from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mistakes.mistake import Example
@@ -37,9 +37,11 @@ def _statement(text: str, line: int) -> ast.stmt:
 
 
 def _edits(example: Example, statement: ast.stmt) -> Iterator[StatementEdit]:
-    around = list(dict.fromkeys(text_of(a) for a in atoms_in(ast.parse(example.wrong_text))))
     wanted = _statement(example.right_text, example.wrong_line)
-    terms = [text_of(n) for n in ast.walk(wanted) if isinstance(n, ast.expr) and not isinstance(n, ast.Tuple)]
+    around = list(dict.fromkeys(text_of(a) for tree in (wanted, ast.parse(example.wrong_text)) for a in atoms_in(tree)))
+    terms = [
+        text_of(n) for n in ast.walk(wanted) if isinstance(n, ast.expr) and not isinstance(n, (ast.Tuple, ast.Slice))
+    ]
     yield from edits.of_statement(statement, around)
     yield from edits.accumulation(statement)
     yield from edits.of_statement(statement, around, missing=True)

@@ -1,0 +1,94 @@
+"""Carries that are initialised and never updated: nothing flows back from a step to the one before.
+
+A loop of the backward pass reads a variable that was made before the loop and that nothing in it makes anew. What it should be at the
+end of a step follows from the forward pass: the product with recurrent weights, W h, gives h the gradient of the product times W.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.roles import Roles, Weight
+from engine.doctor.lineage.verdict import RunVerdict
+
+Carry = tuple[ast.stmt, str, bool]
+"""A statement, what stands there when the carry is updated, and whether the statement itself made the carry."""
+
+
+def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
+    """The loops' last statements, or the ones that make the carry of nothing, with the update that follows from the forward pass."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return
+    roles = Roles(record, loss, [row.own for row in verdict.compared])
+    adjoint = carried_back(record, loss.seeds)
+    for weight in [w for w in roles.weights if w.recurrent]:
+        right = adjoint[weight.last.start : weight.last.stop]
+        made = [e for e in record.events if e.value.size == len(right) and e.site.kind == "assign"]
+        names = {
+            (e.site.line, e.name)
+            for e in made
+            if (m := compared(record.pool[e.value.ids()].ravel(), right)) is not None and m.right
+        }
+        called = next(row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own)
+        state = next(r.size for r in weight.last.operands if r.first not in weight.own)
+        like = {e.name for e in record.events if e.value.size == state}
+        loops = [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]
+        for loop in sorted(loops, key=lambda n: -n.lineno):
+            inside = {name for line, name in names if loop.lineno < line <= (loop.end_lineno or 0)}
+            for name in sorted(inside):
+                for carry, statement in [c for c in _read_only(tree, loop) if c[0] in like]:
+                    product = f"{carry} = {_product(weight, called, name)}"
+                    if statement is None:
+                        last = loop.body[-1]
+                        yield last, f"{ast.unparse(last)}; {product}", False
+                    else:
+                        yield statement, product, True
+
+
+def _read_only(tree: ast.Module, loop: ast.For | ast.While) -> Iterator[tuple[str, ast.stmt | None]]:
+    """The variables that a loop reads, that were made before it, and that it does not make of anything it computes: with the statement
+    that makes them of nothing, where there is one."""
+    named = [n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name)]
+    stored = {n.id for n in named if isinstance(n.ctx, ast.Store)}
+    before = {
+        n.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.lineno < loop.lineno
+    }
+    for name in dict.fromkeys(n.id for n in named if isinstance(n.ctx, ast.Load) and n.id in before):
+        makers = [
+            s
+            for s in loop.body
+            if isinstance(s, ast.Assign) and any(isinstance(x, ast.Name) and x.id == name for x in s.targets)
+        ]
+        if name not in stored and not _is_accumulated(loop, name):
+            yield name, None
+        elif len(makers) == 1 and not any(
+            isinstance(x, ast.Name) and x.id in stored for x in ast.walk(makers[0].value)
+        ):
+            yield name, makers[0]
+
+
+def _is_accumulated(loop: ast.For | ast.While, name: str) -> bool:
+    """Whether entries of a variable are written in the loop."""
+    targets = [
+        t
+        for n in ast.walk(loop)
+        if isinstance(n, (ast.Assign, ast.AugAssign))
+        for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
+    ]
+    return any(isinstance(x, ast.Name) and x.id == name for t in targets for x in ast.walk(t))
+
+
+def _product(weight: Weight, called: str, name: str) -> str:
+    """What W h gives back to h, or h W."""
+    operands = weight.last.operands
+    which = 0 if operands[0].size and operands[0].first in weight.own else 1
+    ids = operands[which].ids().ravel().tolist()
+    turned = ids != sorted(ids)
+    plain = called if turned else f"{called}.T"
+    return f"{plain} @ {name}" if which == 0 else f"{name} @ {plain}"
