@@ -19,6 +19,8 @@ FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "
 KINDS = (
     "accumulation",
     "repeated",
+    "sum-for-mean",
+    "axis",
     "transpose",
     "index",
     "sign",
@@ -33,8 +35,6 @@ KINDS = (
     "factor-dropped",
     "mask",
     "parentheses",
-    "axis",
-    "sum-for-mean",
     "variable",
     "factor-missing",
     "term-dropped",

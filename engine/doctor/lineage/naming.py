@@ -67,7 +67,10 @@ def _replaced(c: Correction) -> str:
         return _number(c)
     if roles is None or not c.added or not c.removed:
         return _in_comparison(c) or _in_index(c)
-    removed, added = c.removed[0], c.added[0]
+    pairs = list(zip(c.removed, c.added, strict=False))
+    removed, added = next(
+        ((r, a) for r, a in pairs if roles.siblings(r, a)), pairs[0]
+    )  # at its first execution it may read a first state
     if c.row is not None:
         return _in_gradient(c, removed, added)
     if not roles.is_forward(removed) or not roles.is_forward(added):
@@ -78,14 +81,14 @@ def _replaced(c: Correction) -> str:
         return "activation-derivative-wrong-step" if roles.is_activated(added) else "wrong-step"
     if roles.argument(removed) == added.first or roles.argument(added) == removed.first:
         return "tanh-derivative-of-activation"
-    if roles.is_activated(removed) and roles.is_activated(added):
+    if roles.is_factor(removed) and roles.is_factor(added):
         return "gate-for-another"
     return _in_index(c)
 
 
 def _in_index(c: Correction) -> str:
     """Whether the statements differ in an index alone."""
-    old, mended = (re.sub(r"\[[^][]*\]", "[]", text) for text in (c.old, c.mended))
+    old, mended = (re.sub(r"\[[^][\"']*\]", "[]", text) for text in (c.old, c.mended))
     return "wrong-step" if old == mended else ""
 
 
@@ -99,10 +102,15 @@ def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) ->
     assert roles is not None
     if weight is None or not (roles.is_forward(removed) or roles.is_given(removed)):
         return ""
-    if roles.argument(added) is not None and not roles.is_activated(removed) and not roles.siblings(removed, added):
+    if roles.feeds_activation(removed) and not roles.siblings(removed, added):
         return "dwa-uses-preactivation" if weight.recurrent else ""
     if weight.recurrent and roles.is_forward(removed):
-        return "dwa-uses-current-state" if removed.first > added.first else "wrong-step"
+        after = roles.place(added) + 1
+        return (
+            "dwa-uses-current-state"
+            if roles.siblings(removed, added) and roles.place(removed) == after
+            else "wrong-step"
+        )
     if roles.is_given(added):
         return "dwx-wrong-step" if roles.siblings(removed, added) else ""
     return "dwy-wrong-state" if roles.siblings(removed, added) or roles.is_given(removed) else ""
@@ -213,6 +221,8 @@ def _term_missing(c: Correction) -> str:
         return "recurrence-dropped"
     after = roles.of(c.after)
     weights += [w for r in backward if (w := after.weight_behind(r)) is not None]
+    known = [w for r in read_by(c.before) if (w := roles.weight(r) or roles.weight_behind(r)) is not None]
+    weights = [w for w in weights if w not in known]  # what the line has anyway is another use of it
     if any(w.recurrent for w in weights):
         return "gate-term-forgotten"
     if weights:

@@ -142,6 +142,32 @@ class Roles:
             first = int(inside.ids().flat[first - inner.start])
         return first if name else None
 
+    def feeds_activation(self, reference: RecordedArray) -> bool:
+        """Whether an activation was applied to an array."""
+        return any(
+            o.name in ACTIVATIONS and any(r.size and r.first == reference.first for r in o.operands)
+            for o in self.record.operations
+            if self.forward[o.start]
+        )
+
+    def is_factor(self, reference: RecordedArray) -> bool:
+        """Whether the forward pass multiplies an array entry by entry by another that weights had a part in, as gates are."""
+        return any(
+            o.name == "multiply"
+            and o.operands[0].first != o.operands[1].first
+            and all(self.depends[r.first] for r in o.operands)
+            for o in self.record.operations
+            if self.forward[o.start] and any(r.size and r.first == reference.first for r in o.operands)
+        )
+
+    def place(self, reference: RecordedArray) -> int:
+        """The how manieth of what its line made an array is, counted from 1; 0 for what came from outside."""
+        k = self.record.maker(reference.first)
+        if k < 0:
+            return 0
+        own = self.record.operations[k]
+        return sum(o.line == own.line and o.name == own.name for o in self.record.operations[: k + 1])
+
     def siblings(self, one: RecordedArray, two: RecordedArray) -> bool:
         """Whether two arrays are the same thing at two steps: made on one line, or entries of one array that was given."""
         a, b = self.record.maker(one.first), self.record.maker(two.first)

@@ -8,6 +8,6 @@ MISTAKE = Mistake(
         "loop",
         right="    dWx, dWh, dWy, db, dc = (np",
         wrong="    if step == 0: dWx, dWh, dWy, db, dc = (np",
-        line="dWy += np.outer",
+        line="db += dz",
     ),
 )
