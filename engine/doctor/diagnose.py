@@ -26,6 +26,8 @@ from engine.tables.cells import Cell
 from engine.text import clean
 
 MADE_UP = "its functions were called with arguments that were made up"
+GUESSED = "its gradients are not those of the loss that was guessed for it"
+WENT_WELL = ("end", "stopped")
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -149,11 +151,19 @@ def _named(own: Report, reference: Report) -> Report:
     return replace(own, diagnoses=named, candidates=())
 
 
+def _is_for_a_guess(own: OwnRun, reference: Report) -> bool:
+    """Whether a script was compared with the gradients of a loss that its own run, which went well, does not compute."""
+    run = own.report.run
+    return not reference.function and own.report.loss is None and run is not None and run["ended"] in WENT_WELL
+
+
 def _joined(own: OwnRun, reference: Report) -> Report:
     """The reference's verdict where the run leaves it open; both reasons where neither decides."""
     said = f"its own run: {own.reason}"
     run = {"run": own.report.run, "loss": own.report.loss}
     unexamined = [n for n, why in own.report.not_compared if why == NOTHING_CAME and n != reference.function]
+    if reference.verdict == "wrong" and _is_for_a_guess(own, reference):
+        reference = replace(reference, verdict="undecided", reason=GUESSED, parameters={}, first_divergence=None)
     if (
         reference.verdict == "wrong"
         or (reference.verdict == "correct" and not unexamined)

@@ -52,6 +52,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         agreed = made and any(row.status == "right" for row in made[0].compared)
         verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut)
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
+        if not steps:  # a round that shows nothing ends with its updates, too
+            steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
         known.update(_versions(part, verdict))
         if steps:
             begin = max(part.operations[k].stop for k in steps)

@@ -26,6 +26,7 @@ FLUSH = 1 << 18
 STREAM = 1 << 20
 """So many whole numbers of a stream are kept in memory."""
 _FLOAT = np.dtype(np.float64)
+_WHOLE = (np.integer, np.bool_)
 _array, _join = np.array, np.concatenate  # before anything is patched
 
 
@@ -138,7 +139,11 @@ class Store:
         return (owner if len(shape) == 1 else owner.reshape(shape)), Root(owner, True, leaf)
 
     def constant(self, value):
-        """The id of a number that is written in the program."""
+        """The id of a number that is written in the program; a whole number of NumPy's is an entry of data, such as a target."""
+        if isinstance(value, _WHOLE):
+            start = self.single(float(value))
+            self.leaves.extend((start, 1, self.line()))
+            return start
         key = float(value)
         if key != key:
             key = "nan"

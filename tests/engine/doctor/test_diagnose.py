@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import NOTHING_RUNS, _joined, diagnose
+from engine.doctor.diagnose import GUESSED, NOTHING_RUNS, _joined, diagnose
 from engine.doctor.lineage.unseen import NOTHING_CAME
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.report.report import Report, text
 from engine.doctor.run.launch import Wishes
 from engine.session import open_session
 from rnn_tui.cli import main
-from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of
+from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
 
 SPECIMENS = Path(__file__).parent / "specimens"
@@ -160,3 +160,10 @@ def test_what_the_functions_say_of_one_does_not_settle_another_that_the_run_left
         name: _joined(own, Report("correct", "mine.py", function=name)).verdict for name in ("Net.backward", "other")
     }
     assert told == {"Net.backward": "correct", "other": "undecided"}
+
+
+def test_a_script_that_computes_no_loss_is_not_called_wrong_for_one_that_was_guessed(tmp_path: Path) -> None:
+    """Read as binary cross-entropy at the last step its gradients are wrong; it descends the squared error at every step."""
+    source = changed(ADDING, ("rng.randint(0, 2, 5)", "[int(b) for b in rng.randint(0, 2, 5)]"))
+    report = report_on(tmp_path, source)
+    assert (report.verdict, report.reason) == ("undecided", GUESSED)

@@ -55,6 +55,35 @@ for step in range(30):
     print(step, loss)
 """
 
+ADDING = """
+import numpy as np
+
+rng = np.random.RandomState(1)
+U, W, V = rng.randn(2, 4), rng.randn(4, 4), rng.randn(4, 1)
+dU, dW, dV = np.zeros_like(U), np.zeros_like(W), np.zeros_like(V)
+for step in range(9):
+    xs, bits = rng.randint(0, 2, (5, 2)), rng.randint(0, 2, 5)
+    hs, errors = [np.zeros((1, 4))], []
+    for x, bit in zip(xs, bits):
+        hs.append(1 / (1 + np.exp(-(x[None] @ U + hs[-1] @ W))))
+        p = 1 / (1 + np.exp(-(hs[-1] @ V)))
+        errors.append((bit - p) * p * (1 - p))
+    later = np.zeros((1, 4))
+    for t in reversed(range(5)):
+        dz = (later @ W.T + errors[t] @ V.T) * hs[t + 1] * (1 - hs[t + 1])
+        dV += hs[t + 1].T @ errors[t]
+        dW += hs[t].T @ dz
+        dU += xs[t][:, None] @ dz
+        later = dz
+    U += 0.1 * dU
+    V += 0.1 * dV
+    W += 0.1 * dW
+    dU *= 0
+    dV *= 0
+    dW *= 0
+"""
+"""It adds its gradients' opposites, computes no loss, and keeps the error terms."""
+
 
 def changed(text: str, *changes: tuple[str, str]) -> str:
     """A program with each old text replaced by the new one; every old text must be there."""
