@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.read.source import SourceFile
+from engine.doctor.read.syntax import called_name
 from engine.doctor.run import clock
 from engine.doctor.vocabulary import roles
 
@@ -195,13 +196,7 @@ def _expressions(node: ast.expr, around: _Surroundings) -> Iterator[ast.expr]:
     if isinstance(node, ast.UnaryOp):
         yield node.operand
     if isinstance(node, ast.Call) and node.args:
-        name = (
-            node.func.attr
-            if isinstance(node.func, ast.Attribute)
-            else node.func.id
-            if isinstance(node.func, ast.Name)
-            else ""
-        )
+        name = called_name(node)
         if name in ("tanh", "maximum", "clip", "zeros_like", "sigmoid", "relu", "softmax", "mean"):
             yield node.args[0]
         if name == "mean" and isinstance(node.func, ast.Attribute):

@@ -65,10 +65,16 @@ class UserFunction:
     @cached_property
     def called(self) -> frozenset[str]:
         """The names of what it calls."""
-        calls = [n.func for n in ast.walk(self.node) if isinstance(n, ast.Call)]
-        return frozenset(
-            f.attr if isinstance(f, ast.Attribute) else f.id for f in calls if isinstance(f, ast.Attribute | ast.Name)
-        )
+        return frozenset(called_name(n) for n in ast.walk(self.node) if isinstance(n, ast.Call)) - {""}
+
+
+def called_name(call: ast.Call) -> str:
+    """The name of the function or method that is called, without what it belongs to; "" for what has none."""
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:

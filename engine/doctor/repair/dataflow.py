@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from engine.doctor.read.syntax import called_name
 from engine.doctor.repair.seen import SeenRun
 
 MadeBy = tuple[ast.stmt, ast.expr]
@@ -65,13 +66,7 @@ def appended_to(call: ast.Call) -> str:
 
 
 def _called(seen: SeenRun, call: ast.Call) -> Iterator[ast.FunctionDef]:
-    name = (
-        call.func.id
-        if isinstance(call.func, ast.Name)
-        else call.func.attr
-        if isinstance(call.func, ast.Attribute)
-        else ""
-    )
+    name = called_name(call)
     yield from (n for n in seen.nodes if isinstance(n, ast.FunctionDef) and n.name == name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from engine.doctor.read.syntax import called_name
 from engine.doctor.repair.dataflow import made_by
 from engine.doctor.repair.labels import against_labels
 from engine.doctor.repair.products import product_of
@@ -184,11 +185,7 @@ def _samples(seen: SeenRun, written: ast.Assign) -> ast.For | None:
     for loop in seen.nodes:
         if not isinstance(loop, ast.For):
             continue
-        calls = any(
-            isinstance(n, ast.Call)
-            and (n.func.id if isinstance(n.func, ast.Name) else getattr(n.func, "attr", "")) == name
-            for n in ast.walk(loop)
-        )
+        calls = any(isinstance(n, ast.Call) and called_name(n) == name for n in ast.walk(loop))
         inner = any(
             n is not loop and isinstance(n, ast.For) and any(m is written for m in ast.walk(n)) for n in ast.walk(loop)
         )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeVar
 
+from engine.doctor.read.syntax import called_name
 from engine.doctor.repair.names import nearest, own_attributes
 from engine.doctor.repair.products import closed
 from engine.doctor.repair.seen import SeenRun
@@ -137,13 +138,7 @@ def whole_numbers(seen: SeenRun) -> Iterator[Slip]:
 
 def _arguments(seen: SeenRun, call: ast.Call) -> set[str]:
     """The arguments that a function or class of the file takes."""
-    name = (
-        call.func.id
-        if isinstance(call.func, ast.Name)
-        else call.func.attr
-        if isinstance(call.func, ast.Attribute)
-        else ""
-    )
+    name = called_name(call)
     named = {n.name: n for n in seen.nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     found: ast.AST | None = named.get(name)
     if isinstance(found, ast.ClassDef):
