@@ -13,17 +13,18 @@ HEAD = """\
 
 What `rnn-tui doctor` calls the mistakes that it finds. Each has a file in `engine/doctor/mistakes/`, from which this page is made
 (`make mistakes`). A mistake in the backward pass is named when the corrected line was put into the program, and all gradients are right
-then; what has no name is told by what the correction does. Remarks about the forward pass are no part of the verdict: a backward pass is
-judged by the loss that the forward pass computes.
+then; what has no name is told by what the correction does. A program that runs is judged by the loss that its forward pass computes, so
+what is wrong in the forward pass is told only where a program that stops is followed on, or where functions are compared with the
+reference.
 """
 
 
 def page() -> str:
     """The page's text."""
-    backward = [m for m in CATALOGUE.values() if not m.remark]
-    remarks = [m for m in CATALOGUE.values() if m.remark]
-    parts = [HEAD, "## In the backward pass\n", *map(_entry, backward), "## Remarks about the forward pass\n"]
-    return "\n".join([*parts, *map(_entry, remarks)])
+    backward = [m for m in CATALOGUE.values() if not m.forward]
+    forward = [m for m in CATALOGUE.values() if m.forward]
+    parts = [HEAD, "## In the backward pass\n", *map(_entry, backward), "## In the forward pass\n"]
+    return "\n".join([*parts, *map(_entry, forward)])
 
 
 def _entry(mistake: Mistake) -> str:

@@ -4,5 +4,5 @@ MISTAKE = Mistake(
     "column-minus-row",
     "a column and a row make a matrix, where entry by entry is meant",
     "give both the same shape",
-    remark=True,
+    forward=True,
 )

@@ -47,11 +47,11 @@ class Example:
 class Mistake:
     """One entry of the catalogue: `id` is its name, `title` says what is wrong, `advice` what to do.
 
-    A `remark` is about the forward pass, and no part of a verdict: a backward pass is judged by the loss that the forward pass computes.
+    `forward` ones are in the forward pass: a program that runs is not judged for them, but by the loss that its forward pass computes.
     """
 
     id: str
     title: str
     advice: str
     example: Example | None = None
-    remark: bool = False
+    forward: bool = False

@@ -4,5 +4,5 @@ MISTAKE = Mistake(
     "output-activation-twice",
     "the logits go through a second activation before the output",
     "give softmax the plain values of state · weights + bias",
-    remark=True,
+    forward=True,
 )

@@ -35,6 +35,12 @@ def test_every_name_that_is_given_is_in_the_catalogue() -> None:
     assert set(naming.OTHERS) <= set(edits.KINDS)
 
 
+def test_every_mistake_in_the_catalogue_is_told_by_something() -> None:
+    doctor = FOLDER.parent
+    texts = [path.read_text("utf-8") for path in doctor.rglob("*.py") if path.parent != FOLDER]
+    assert [id for id in CATALOGUE if not any(f'"{id}"' in text for text in texts)] == []
+
+
 @pytest.mark.parametrize("mistake", EXAMPLES, ids=lambda mistake: mistake.id)
 def test_an_example_is_a_program_with_one_line_changed(mistake: Mistake) -> None:
     example = mistake.example
