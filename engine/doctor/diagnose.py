@@ -17,6 +17,7 @@ from engine.doctor.by_reference import examine_source
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.unseen import NOTHING_CAME
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
+from engine.doctor.read.syntax import program
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import examine_repaired
 from engine.doctor.report.report import Report
@@ -28,6 +29,7 @@ from engine.text import clean
 MADE_UP = "its functions were called with arguments that were made up"
 GUESSED = "its gradients are not those of the loss that was guessed for it"
 WENT_WELL = ("end", "stopped")
+NOT_CALLED = "no way was found to call it with arguments that were made up"
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -60,7 +62,7 @@ def diagnose(
         repaired = examine_repaired(runs, source, own)
         if repaired is not None and repaired.followed_on:
             return repaired
-    reference = _without_zeros(_of_functions(source, None, cells, wishes or Wishes()))
+    reference = _of_every_pass(source, cells, wishes or Wishes())
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
     report = _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
@@ -86,6 +88,26 @@ def _does_something(statement: ast.stmt) -> bool:
             return any(_does_something(inner) for inner in statement.body)
         case _:
             return True
+
+
+def _of_every_pass(source: SourceFile, cells: Sequence[Cell], wishes: Wishes) -> Report:
+    """The likeliest backward pass of a file and, where that is right, the others that have nothing to do with it: right are only all."""
+    first = _without_zeros(_of_functions(source, None, cells, wishes))
+    if first.verdict != "correct" or not first.function:
+        return first
+    user_program = program(source, source.tree())
+    main = next((f for f in user_program.functions if f.name == first.function), None)
+    left: list[tuple[str, str]] = []
+    for name in user_program.rivals(main) if main is not None else ():
+        other = _without_zeros(_of_functions(source, name, cells, wishes))
+        if other.verdict == "wrong":
+            return replace(other, notes=(f"{first.function} was examined first: it is right", *other.notes))
+        if other.verdict != "correct":
+            left.append((name, NOT_CALLED if other.verdict == "cannot-run" else other.reason))
+    if not left:
+        return first
+    reason = f"{first.function} is right; not examined: {', '.join(name for name, _ in left)}"
+    return replace(first, verdict="undecided", reason=reason, not_compared=(*first.not_compared, *left))
 
 
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
