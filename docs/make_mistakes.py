@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.mistakes.catalogue import SECTIONS
 from engine.doctor.mistakes.mistake import Mistake
 
 PAGE = Path(__file__).with_name("mistakes.md")
 HEAD = """\
 # Mistakes that have a name
 
-What `rnn-tui doctor` calls the mistakes that it finds. Each has a file in `engine/doctor/mistakes/`, from which this page is made
-(`make mistakes`). A mistake in the backward pass is named when the corrected line was put into the program, and all gradients are right
-then; what has no name is told by what the correction does. A program that runs is judged by the loss that its forward pass computes, so
-what is wrong in the forward pass is told only where a program that stops is followed on, or where functions are compared with the
-reference.
+What `rnn-tui doctor` calls the mistakes that it finds. Each has a file in a folder of `engine/doctor/mistakes/`, from which this page is
+made (`make mistakes`). A mistake in the backward pass is named when the corrected line was put into the program, and all gradients are
+right then; what has no name is told by what the correction does. A program that runs is judged by the loss that its forward pass
+computes, so what is wrong in the forward pass is told only where a program that stops is followed on, or where functions are compared
+with the reference.
 """
 
 
 def page() -> str:
     """The page's text."""
-    backward = [m for m in CATALOGUE.values() if not m.forward]
-    forward = [m for m in CATALOGUE.values() if m.forward]
-    parts = [HEAD, "## In the backward pass\n", *map(_entry, backward), "## In the forward pass\n"]
-    return "\n".join([*parts, *map(_entry, forward)])
+    parts = [HEAD]
+    for title, mistakes in SECTIONS.items():
+        parts += [f"## {title}\n", *map(_entry, mistakes)]
+    return "\n".join(parts)
 
 
 def _entry(mistake: Mistake) -> str:

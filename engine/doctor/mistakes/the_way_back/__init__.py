@@ -1,0 +1,1 @@
+"""On the way back through time, gates and layers."""

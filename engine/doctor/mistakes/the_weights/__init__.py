@@ -1,0 +1,1 @@
+"""In the gradients of the weights."""
