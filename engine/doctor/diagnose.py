@@ -118,6 +118,7 @@ def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell
     text = _without_its_run(source)
     called = ProgramFile(source.path, f"{text}\n{reference.driver}", source.cells)
     own = examine_own_run(Runs(called, replace(wishes, arguments=())), replace(source, text=text), whole=True)
+    reference = replace(reference, meanings=own.report.meanings, meanings_left=own.report.meanings_left)
     followed = replace(own.report, function=reference.function, conventions={**reference.conventions}, run=None)
     followed = replace(followed, notes=(MADE_UP, *reference.notes), loss=None)
     if own.report.verdict == "wrong" and (reference.verdict != "wrong" or not reference.diagnoses):

@@ -45,6 +45,8 @@ class Blamed:
     old: str
     mended: str = ""
     verified: bool = False
+    corrected: RunVerdict | None = None
+    """The verdict on the program with that correction."""
 
 
 @dataclass(eq=False)
@@ -209,6 +211,8 @@ class Trial:
     left: int = TRIALS
     after: Record | None = None
     """The record of the last text that was run."""
+    corrected: RunVerdict | None = None
+    """The verdict on it."""
 
     def blames(self, statement: ast.stmt, kind: str, made: str) -> Blamed | None:
         """The line, where this text in its place makes all gradients right."""
@@ -222,7 +226,7 @@ class Trial:
     def named(self, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
         """The line with its correction, which was run last, under the mistake's name."""
         correction = Correction(kind, old, made, statement.lineno, self.verdict, self.after)
-        return Blamed(self.runs.name, statement.lineno, naming.name_of(correction), old, made, True)
+        return Blamed(self.runs.name, statement.lineno, naming.name_of(correction), old, made, True, self.corrected)
 
 
 def carried(trial: Trial) -> Blamed | None:
@@ -230,7 +234,7 @@ def carried(trial: Trial) -> Blamed | None:
     for statement, made, replaces in islice(never_updated(ast.parse(trial.text), trial.verdict), 6):
         if makes_right(trial, replaced(trial.text, statement, made)):
             id = "recurrence-dropped" if replaces else "carry-never-updated"
-            return Blamed(trial.runs.name, statement.lineno, id, text_of(statement), made, True)
+            return Blamed(trial.runs.name, statement.lineno, id, text_of(statement), made, True, trial.corrected)
     return None
 
 
@@ -588,6 +592,7 @@ def makes_right(trial: Trial, text: str) -> bool:
         return False
     taken = verdict.loss.name if verdict.loss is not None and trial.runs.wishes.loss else ""
     again = judged(record, verdict.loss, taken, cut=False)  # right only as a cut would be right by another reading
+    trial.corrected = again
     if again.loss is None or verdict.loss is None or again.loss.name != verdict.loss.name:
         return False
     if set(again.conventions) - set(verdict.conventions):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.matching import Agreement, compared, same
+from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.reading import Floats
 from engine.doctor.lineage.running import Runs
@@ -16,6 +17,7 @@ from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
+from engine.doctor.report.meanings import beside, rows
 from engine.doctor.report.report import Report, Verdict
 from engine.doctor.run.outcome import Outcome
 from engine.text import clean
@@ -55,9 +57,17 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     try:
         verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), runs.name, len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
+        base = _with_meanings(base, source, Meanings(verdict), found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error))
     return _told(base, source, outcome, verdict, found, runs.name)
+
+
+def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: Sequence[Blamed], main: str) -> Report:
+    """What the lines of the backward pass make, and those before the line to blame."""
+    listed, left = rows(meanings, main, len(source.lines))
+    shown = [sentence for each in found[:1] for sentence in beside(meanings, each.corrected, each.file, each.line)]
+    return replace(base, meanings=tuple(listed), beside=tuple(shown), meanings_left=left)
 
 
 def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:

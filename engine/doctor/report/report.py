@@ -42,7 +42,11 @@ class Report:
     not_compared: tuple[tuple[str, str], ...] = ()
     """What was left out of the comparison, and why."""
     meanings: tuple[Mapping[str, Any], ...] = ()
-    """What lines of the backward pass make: `line`, `is`, `of_line`, `t`."""
+    """What lines of the backward pass make, see `engine.doctor.report.meanings`."""
+    meanings_left: str = ""
+    """Which of them are not listed, and why."""
+    beside: tuple[str, ...] = ()
+    """What the lines before the wrong one make, and what it should: sentences."""
     loss: Mapping[str, Any] | None = None
     """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none)."""
     run: Mapping[str, Any] | None = None
@@ -62,6 +66,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The contract's object; every number is finite."""
         notes = [self.reason, *self.notes] if self.reason else list(self.notes)
+        notes += [self.meanings_left] if self.meanings_left else []
         if self.candidates:
             notes.append(f"one of these is wrong: {', '.join(each.shown for each in self.candidates)}")
         return {
@@ -97,6 +102,12 @@ def text(report: Report) -> str:
         lines += ["", *_wrapped(report.reason)]
     for finding in report.diagnoses:
         lines += ["", *(_followed(finding) if report.followed_on else _found(finding))]
+    if report.beside:
+        lines += [
+            "",
+            "  the first time that it is not right",
+            *(line for one in report.beside for line in _wrapped(one, "    ")),
+        ]
     if report.candidates:
         lines += ["", "  one of these lines is wrong, the likeliest first"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]

@@ -90,6 +90,10 @@ def test_a_wrong_run_has_its_line_and_the_line_as_it_should_be(tmp_path: Path) -
         "later = W.T @ dz",
     )
     assert text(report).startswith("mine.py: the backward pass is wrong\n")
+    forward = f"line {line_of(source, 'hs.append(np.tanh')}, t = 4"
+    assert f"    line {line_of(source, 'later = W')}: later should be dL/d hs through {forward}\n" in text(report)
+    first = next(row for row in report.to_json()["meanings"] if row["name"] == "dh")
+    assert (first["is"], first["line"], first["t"]) == (f"dL/d hs of {forward}", line_of(source, "dh = "), 4)
 
 
 def test_where_nothing_runs_the_functions_are_called_and_all_that_they_return_counts(tmp_path: Path) -> None:
