@@ -10,7 +10,7 @@ from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
-from engine.doctor.lineage.reading import Floats
+from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
@@ -40,11 +40,13 @@ _CONVENTIONS = {
 @dataclass(frozen=True, eq=False)
 class OwnRun:
     """The report on a run. `reason` says why it leaves the question open, "" where it does not; `compared` whether something was compared
-    and is right."""
+    and is right. `record` and `verdict` are what it was made from, where there are any."""
 
     report: Report
     reason: str = ""
     compared: bool = False
+    record: Record | None = None
+    verdict: RunVerdict | None = None
 
 
 def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> OwnRun:
@@ -59,8 +61,9 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
         base = _with_meanings(base, source, Meanings(verdict), found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
-        return OwnRun(base, own_failure(error))
-    return _told(base, source, outcome, verdict, found, runs.name)
+        return OwnRun(base, own_failure(error), record=record)
+    told = _told(base, source, outcome, verdict, found, runs.name)
+    return replace(told, record=record, verdict=verdict)
 
 
 def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: Sequence[Blamed], main: str) -> Report:

@@ -1,0 +1,152 @@
+"""Where the numbers of a record stand: under which names, at which lines, and which operations read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.reading import Record, RecordedArray
+from engine.doctor.walk.executed import ExecutedLine, called, is_name
+
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@", "dot": "@"}
+DEEPEST = 3
+"""How many operations inside one another are written out for a number that has no name."""
+
+
+@dataclass(frozen=True)
+class NamedPlace:
+    """A number's place: `name` of its array, `index` in it, and the executed line (`at`, -1: none) that first showed it under a name."""
+
+    name: str
+    index: tuple[int, ...]
+    at: int
+    named: bool = True
+
+    @property
+    def text(self) -> str:
+        """As it is written in the program, with the index: `self.h[t][0, 3]`."""
+        base = self.name if self.named or is_name(self.name) else f"({self.name})"
+        return f"{base}[{', '.join(map(str, self.index))}]" if self.index else self.name
+
+
+class Places:
+    """Names and readers of numbers. Nothing is kept for each number: a record may have millions."""
+
+    def __init__(self, record: Record, lines: Sequence[ExecutedLine]) -> None:
+        self.record = record
+        made = [(event, at) for at, line in enumerate(lines) for event in line.made if event.site.kind != "increment"]
+        self._events = made
+        self._spans = _spans([event.value for event, _ in made])
+
+    def named(self, number: int) -> NamedPlace | None:
+        """Where a number first stood under a name of the program's; without one where it was first returned or added."""
+        low, high = self._spans
+        first: NamedPlace | None = None
+        for k in np.flatnonzero((low <= number) & (number <= high)):
+            event, at = self._events[int(k)]
+            index = place_in(event.value, number)
+            if index is None:
+                continue
+            name = event.name
+            if is_name(name) and event.site.kind != "argument":
+                return NamedPlace(name, index, at)
+            first = first or NamedPlace(called(event), index, at)
+        return first
+
+    def described(self, number: int) -> NamedPlace:
+        """The same; for a number without a name the expression that made it."""
+        named = self.named(number)
+        if named is not None:
+            return named
+        k = self.record.maker(number)
+        if k < 0:
+            written = number in self.record.constants
+            return NamedPlace(f"{self.record.pool[number]:.6g}" if written else "given", (), -1, named=False)
+        operation = self.record.operations[k]
+        index = tuple(int(i) for i in np.unravel_index(number - operation.start, operation.shape))
+        return NamedPlace(self._expression(k, DEEPEST), index, -1, named=False)
+
+    def line_of(self, number: int) -> tuple[str, int] | None:
+        """File and line at which a number was made, or came in."""
+        k = self.record.maker(number)
+        leaf = self.record.leaf(number)
+        line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[leaf, 2]) if leaf >= 0 else -1
+        if not 0 < line < len(self.record.lines):
+            return None
+        return self.record.lines[line].file, self.record.lines[line].number
+
+    def _expression(self, k: int, deep: int) -> str:
+        """An operation with the names of what it reads, as in the program: `X[t] @ self.Wf`."""
+        operation = self.record.operations[k]
+        texts = [self._array(reference, deep) for reference in operation.operands]
+        if operation.name in SIGNS and len(texts) == 2:
+            return f"{_within(texts[0])} {SIGNS[operation.name]} {_within(texts[1])}"
+        if operation.name == "negative":
+            return f"-{_within(texts[0])}"
+        if operation.name == "gather":
+            return texts[0]
+        return f"{operation.name}({', '.join(texts)})"
+
+    def _array(self, reference: RecordedArray, deep: int) -> str:
+        if not reference.size:
+            return "…"
+        named = self.named(reference.first)
+        if named is not None:
+            return named.name
+        k = self.record.maker(reference.first)
+        if k < 0:
+            return f"{self.record.pool[reference.first]:.4g}" if reference.size == 1 else "…"
+        return self._expression(k, deep - 1) if deep > 1 else "…"
+
+    def readers(self, number: int) -> list[tuple[int, int]]:
+        """The operations that read a number, each with the place of the operand."""
+        low, high, where = self._operands
+        found = [(int(k), int(which)) for k, which in where[(low <= number) & (number <= high)]]
+        operations = self.record.operations
+        return [(k, which) for k, which in found if place_in(operations[k].operands[which], number) is not None]
+
+    @cached_property
+    def _operands(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Lowest and highest number of each operand of each operation; which operation, which operand."""
+        places = [
+            (k, which)
+            for k, operation in enumerate(self.record.operations)
+            for which, reference in enumerate(operation.operands)
+            if reference.size
+        ]
+        low, high = _spans([self.record.operations[k].operands[which] for k, which in places])
+        return low, high, np.array(places, np.int64).reshape(-1, 2)
+
+
+def _within(text: str) -> str:
+    """An operand inside an operation: in brackets where it is one itself."""
+    return f"({text})" if " " in text and not is_name(text) else text
+
+
+def _spans(arrays: Sequence[RecordedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lowest and the highest number of each array."""
+    spans = [_span(reference) for reference in arrays]
+    made = np.array(spans, np.int64).reshape(-1, 2)
+    return made[:, 0], made[:, 1]
+
+
+def _span(reference: RecordedArray) -> tuple[int, int]:
+    if reference.kept is not None:
+        return int(reference.kept.min()), int(reference.kept.max())
+    steps = [(n - 1) * s for n, s in zip(reference.shape, reference.strides, strict=False)] if reference.shape else []
+    return reference.base + sum(s for s in steps if s < 0), reference.base + sum(s for s in steps if s > 0)
+
+
+def place_in(reference: RecordedArray, number: int) -> tuple[int, ...] | None:
+    """Where a number stands in an array (first, where it stands several times)."""
+    if reference.follows:
+        place = number - reference.base
+        if not 0 <= place < reference.size:
+            return None
+        return tuple(int(i) for i in np.unravel_index(place, reference.shape)) if reference.shape else ()
+    found = np.argwhere(reference.ids() == number)
+    return tuple(int(i) for i in found[0]) if len(found) else None

@@ -1,0 +1,164 @@
+"""The walk through a user's own run: what each line made, dL/d(it), what it should be; moves, breakpoints, and terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.doctor.lineage.reading import RecordedEvent
+from engine.doctor.walk.executed import ExecutedLine
+from engine.doctor.walk.stops import WalkStops
+from engine.doctor.walk.terms import RecordedNumber
+from engine.doctor.walk.walk import ProgramWalk
+from engine.errors import InputError
+from tests.engine.doctor.walk.programs import FORWARD_ONLY, WRONG, judged_walk, walk_of
+
+
+@pytest.fixture(scope="module")
+def forward(tmp_path_factory: pytest.TempPathFactory) -> ProgramWalk:
+    return walk_of(FORWARD_ONLY, tmp_path_factory.mktemp("forward"))
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> ProgramWalk:
+    return judged_walk(WRONG, tmp_path_factory.mktemp("wrong"))
+
+
+def lines_of(walk: ProgramWalk, text: str) -> list[ExecutedLine]:
+    number = 1 + next(k for k, line in enumerate(walk.source.lines) if line.strip().startswith(text))
+    return [line for line in walk.lines if line.line == number]
+
+
+def made(walk: ProgramWalk, text: str, before: int = 0) -> RecordedEvent:
+    """What a line made, the last of it, when it had run so often before."""
+    return next(line for line in lines_of(walk, text) if line.before == before).made[-1]
+
+
+def derivative(walk: ProgramWalk, event: RecordedEvent) -> Any:
+    made = walk.gradient(event)
+    assert made is not None
+    return made
+
+
+def test_without_a_backward_pass_every_forward_line_has_its_derivative(forward: ProgramWalk) -> None:
+    """Against central differences of the program's own function."""
+    space: dict[str, Any] = {}
+    exec(FORWARD_ONLY, space)
+
+    def loss(name: str, index: tuple[int, ...], step: float) -> float:
+        changed = {**space["p"], name: space["p"][name].copy()}
+        changed[name][index] += step
+        return space["forward"](changed, space["x"], space["y"])
+
+    weights = {event.name: event for line in lines_of(forward, "p = ") for event in line.made}
+    for name in ("U", "W", "V", "b"):
+        found = derivative(forward, weights[f"p['{name}']"])
+        for index in [(1, 0), (0, 0)] if found.ndim == 2 else [(2,)]:
+            numeric = (loss(name, index, 1e-5) - loss(name, index, -1e-5)) / 2e-5
+            assert found[index] == pytest.approx(numeric, rel=1e-6)
+
+
+def test_it_can_be_walked_back_through_time_by_the_derivatives_alone(forward: ProgramWalk) -> None:
+    """dL/ds of a step is what its mean hands back, and dL/dz of the step after through W."""
+    s = derivative(forward, made(forward, "s = np.tanh", 1))
+    z = derivative(forward, made(forward, "z = ", 2))
+    weights = {event.name: forward.value(event) for line in lines_of(forward, "p = ") for event in line.made}
+    out = derivative(forward, made(forward, "out = "))
+    np.testing.assert_allclose(s, out @ weights["p['V']"].T / 4 + z @ weights["p['W']"].T, rtol=1e-12)
+
+
+def test_what_the_loss_was_not_made_from_has_no_derivative(wrong: ProgramWalk) -> None:
+    assert wrong.gradient(made(wrong, "dh = dz")) is None
+    assert wrong.gradient(made(wrong, "h.append", 2)) is not None
+
+
+def test_a_wrong_gradient_stands_beside_what_it_should_be(wrong: ProgramWalk) -> None:
+    steps = [e for line in lines_of(wrong, "dW +=") for e in line.made if e.site.kind == "step"]
+    assert [wrong.should_be(step) is None for step in steps] == [True] * 5 + [False]
+    assert wrong.differs(wrong.start)
+    right, row = wrong.should_be(steps[-1]), wrong.compared(steps[-1])
+    assert row is not None and right is not None and row.status == "wrong"
+    weight = next(e for e in lines_of(wrong, "U, W, V")[0].made if e.name == "W")
+    np.testing.assert_allclose(right, derivative(wrong, weight))
+
+
+def test_lines_are_in_the_order_of_the_run_and_know_how_often_they_ran(wrong: ProgramWalk) -> None:
+    assert [line.before for line in lines_of(wrong, "dz = ")] == [0, 1, 2, 3, 4, 5]
+    phases = [wrong.phase(at) for at in range(len(wrong))]
+    assert list(dict.fromkeys(phases)) == ["forward", "loss", "backward", "update"]
+    assert phases == sorted(phases, key=["forward", "loss", "backward", "update"].index)
+    at = next(k for k, line in enumerate(wrong.lines) if line is lines_of(wrong, "dz = ")[2])
+    later, earlier = wrong.same_line(at, 1), wrong.same_line(at, -1)
+    assert later is not None and earlier is not None
+    assert (wrong.lines[later].before, wrong.lines[earlier].before) == (3, 1)
+    assert wrong.same_line(later, -1) == at
+    end = wrong.end_of_phase(at, 1)
+    assert end is not None and phases[end : end + 2] == ["backward", "update"]
+    assert wrong.to_line(at, wrong.lines[at].line) == later
+
+
+def test_breakpoints_on_lines_and_conditions_in_the_users_names(wrong: ProgramWalk) -> None:
+    stops = WalkStops(wrong)
+    line = lines_of(wrong, "dz = ")[0].line
+    assert stops.toggle(line)
+    found = stops.next(0, 1)
+    assert found is not None and wrong.lines[found].line == line
+    assert not stops.toggle(line)
+    values = [
+        float(np.abs(wrong.value(e)).max())
+        for name in ("dh = V", "dh = dz")
+        for line_ in lines_of(wrong, name)
+        for e in line_.made
+    ]
+    between = sorted(values)[-2:]
+    stops.add(f"max(abs(dh)) > {sum(between) / 2}")
+    hits = [k for k in range(len(wrong)) if stops.at(k)]
+    assert len(hits) == 1 and max(values) == float(np.abs(wrong.value(wrong.lines[hits[0]].made[-1])).max())
+    stops.remove(0)
+    stops.add(f"{line} if t == 4")
+    assert [wrong.lines[k].before for k in range(len(wrong)) if stops.at(k)] == [4]
+    for text in ("max(abs(nothing)) > 1", "dh", "999", "dh[7] > 0"):
+        with pytest.raises(InputError):
+            stops.add(text)
+
+
+@pytest.mark.parametrize("program", ["forward", "wrong"])
+def test_the_terms_of_every_number_add_up_to_it(program: str, request: pytest.FixtureRequest) -> None:
+    """For values, and for dL/d(value)."""
+    walk: ProgramWalk = request.getfixturevalue(program)
+    random = np.random.default_rng(0)
+    apart = [0, 0]
+    for line in walk.lines:
+        event = line.made[-1]
+        for number in random.choice(event.value.ids().ravel(), 3):
+            for gradient in (False, True):
+                asked = RecordedNumber(int(number), gradient)
+                terms = walk.terms.of(asked)
+                apart[gradient] += len(terms) > 1
+                if terms:
+                    assert sum(term.value for term in terms) == pytest.approx(
+                        walk.terms.value(asked), rel=1e-9, abs=1e-14
+                    )
+                for term in terms:
+                    if not term.function:
+                        factors = [walk.terms.value(factor) for factor in term.factors]
+                        assert term.scale * np.prod(factors) == pytest.approx(term.value, rel=1e-9, abs=1e-14)
+    assert min(apart) > 10
+
+
+def test_a_number_is_followed_down_to_data_and_weights(forward: ProgramWalk) -> None:
+    """z[1, 2] of a step: products of x and U, of the state before and W, and b; each of them under its own name."""
+    event = made(forward, "z = ", 1)
+    terms = forward.terms.of(forward.number(event, (1, 2)))
+    names = sorted([forward.places.described(f.number).text for f in term.factors] for term in terms)
+    assert names[0] == ["p['b'][2]"] and names[1][1] == "p['W'][0, 2]" and names[-1] == ["x[1, 1, 1]", "p['U'][1, 2]"]
+    assert len(names) == 1 + 5 + 2
+    state = next(f for term in terms for f in term.factors if forward.places.described(f.number).text == "s[1, 0]")
+    (product,) = forward.terms.of(state)
+    tanh = forward.terms.of(product.factors[0])[0]
+    assert tanh.function == "tanh"
+    assert tanh.shares[0] == pytest.approx(1 - forward.terms.value(product.factors[0]) ** 2)
+    weight = next(f for term in terms for f in term.factors if forward.places.described(f.number).name == "p['b']")
+    assert forward.terms.of(weight) == []
