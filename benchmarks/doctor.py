@@ -83,7 +83,7 @@ LOOPS = """
 import numpy as np
 
 rng = np.random.RandomState(0)
-D, H, T = 4, 8, 12
+D, H, T = 8, 16, 20
 Wx, Wh, Wy = rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(H) * 0.5
 
 
@@ -127,7 +127,7 @@ for step in range(STEPS):
 """
 """A simple network in loops over single numbers."""
 
-PROGRAMS = {"LSTM on arrays": (2, ARRAYS), "RNN in loops": (60, LOOPS)}
+PROGRAMS = {"LSTM on arrays": (2, ARRAYS), "RNN in loops": (12, LOOPS)}
 """Each with so many updates."""
 
 _AFTER = """

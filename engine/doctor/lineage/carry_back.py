@@ -102,10 +102,13 @@ def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -
     first = int(np.searchsorted(record.starts, last, "right"))
     for k in range(first - 1, -1, -1):
         operation = record.operations[k]
-        bits = np.bitwise_or.reduce(marked[operation.start : operation.stop])
+        single = not operation.shape
+        bits = marked[operation.start] if single else np.bitwise_or.reduce(marked[operation.start : operation.stop])
         if bits:
             for reference in operation.operands:
-                if reference.kept is not None:
+                if not reference.shape:
+                    marked[reference.first] |= bits
+                elif reference.kept is not None:
                     marked[reference.kept] |= bits
                 else:
                     view = reference.of(marked)
@@ -115,6 +118,8 @@ def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -
 
 def touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
     """Whether any number of an array is marked."""
+    if not reference.shape:
+        return bool(marked[reference.first])
     if not reference.size:
         return False
     if reference.kept is not None:

@@ -4,6 +4,7 @@ trusted."""
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -186,13 +187,16 @@ class Record:
 
     def maker(self, number: int) -> int:
         """Which operation made this number: its place in `operations`, -1 for one that came from outside."""
-        k = int(self.starts.searchsorted(number, "right")) - 1
-        return k if k >= 0 and number < self.operations[k].stop else -1
+        place = number - self._first
+        return int(self._maker[place]) if 0 <= place < len(self._maker) else -1
 
-    def makers(self, ids: Ids) -> NDArray[np.int64]:
+    def makers(self, ids: Ids) -> NDArray[np.int32]:
         """`maker` for many numbers."""
-        k = self.starts.searchsorted(ids, "right") - 1
-        return np.where((k >= 0) & (ids < self._stops[k]), k, -1)
+        if not self.operations:
+            return np.full(ids.shape, -1, np.int32)
+        places = ids - self._first
+        inside = (places >= 0) & (places < len(self._maker))
+        return np.where(inside, self._maker[np.where(inside, places, 0)], -1)
 
     def is_earlier(self, number: int) -> bool:
         """Whether a number was computed in an earlier round."""
@@ -206,12 +210,29 @@ class Record:
         return np.array(rows, np.int64).reshape(-1, 3)
 
     @cached_property
-    def _stops(self) -> NDArray[np.int64]:
-        return self.made[:, 0] + self.made[:, 1] if self.operations else np.zeros(1, np.int64)
+    def _first(self) -> int:
+        return int(self.starts[0]) if len(self.starts) else 0
+
+    @cached_property
+    def _maker(self) -> NDArray[np.int32]:
+        """`maker` of every number from the first that was computed on: looked up for most of them, number by number."""
+        starts, stops = self.made[:, 0] - self._first, self.made[:, 0] + self.made[:, 1] - self._first
+        out = np.zeros(int(stops[-1]) + 1 if len(stops) else 0, np.int32)
+        out[starts] = np.arange(len(starts))
+        np.maximum.accumulate(out, out=out)
+        following = np.append(starts[1:], len(out))
+        gaps = np.flatnonzero(stops < following)
+        for stop, start in zip(stops[gaps], following[gaps], strict=True):
+            out[stop:start] = -1
+        return out
 
     def leaf(self, number: int) -> int:
         """The leaf that a number belongs to: its place in `leaves`, for a number that came from outside."""
-        return int(self.leaf_starts.searchsorted(number, "right")) - 1
+        return bisect_right(self._leaf_starts, number) - 1
+
+    @cached_property
+    def _leaf_starts(self) -> list[int]:
+        return self.leaf_starts.tolist()
 
     @cached_property
     def leaf_starts(self) -> Ids:

@@ -50,10 +50,10 @@ def inputs(record: Record) -> list[Ids]:
     found: dict[tuple[int, int], Ids] = {}
     for event in record.events:
         value = event.value
-        if value.size > 1 and event.name and event.site.kind != "increment" and (value.first, value.size) not in found:
-            ids = value.ids().ravel()
-            if levels_of(record, ids):
-                found[value.first, value.size] = ids
+        if value.size < 2 or not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
+            continue
+        if levels_of(record, value):
+            found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
         whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
-from engine.doctor.lineage.reading import Ids, Record
+from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.reading import Ids, Record, RecordedArray
 from engine.doctor.lineage.returned import last_of, meant
 
 _BACKWARD = re.compile(r"backward|backprop|bprop|bptt", re.I)
@@ -20,19 +19,13 @@ NOTHING_CAME = "no gradient that was compared came from it"
 def unseen(record: Record, gradients: Sequence[Ids]) -> list[str]:
     """The functions that are called as backward passes are, made gradients of arrays that came from outside, and had no
     part in these gradients."""
-    marked = np.zeros(len(record.pool), bool)
-    for ids in gradients:
-        marked[ids] = True
-    for operation in reversed(record.operations):
-        if marked[operation.start : operation.stop].any():
-            for reference in operation.operands:
-                marked[reference.ids()] = True
+    marked = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients])
     outside = {last_of(e.name) for e in record.events if e.value.size > 2 and record.maker(e.value.first) < 0}
     made, used = dict[str, None](), set[str]()
     for event in record.events:
         if not event.value.size or not _BACKWARD.search(event.site.function.rsplit(".", 1)[-1]):
             continue
-        if marked[event.value.ids()].any():
+        if touched(marked, event.value):
             used.add(event.site.function)
         elif event.value.size > 2 and record.maker(event.value.first) >= 0 and meant(event.name) & outside:
             made[event.site.function] = None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.reading import Ids, Record, RecordedOperation
+from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
 
 _DEEPEST = 4
 NAMELESS = ("the array made in", "an array")
@@ -73,7 +73,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             continue
         if by.size == 1 and record.maker(by.first) < 0:
             continue
-        levels = levels_of(record, stepped.ids().ravel())
+        levels = levels_of(record, stepped)
         if not levels or (not sure and names.renamed(levels)):
             continue
         added = np.broadcast_to(by.ids(), operation.shape).ravel()
@@ -87,10 +87,11 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
 
 
-def levels_of(record: Record, ids: Ids) -> list[Ids]:
+def levels_of(record: Record, array: RecordedArray) -> list[Ids]:
     """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf."""
-    if ids.size == 1:
-        return [np.array([number], np.int32) for number in _levels_of_one(record, int(ids[0]))]
+    if array.size == 1:
+        return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
+    ids = array.ids().ravel()
     levels = [ids]
     for _ in range(_DEEPEST):
         makers = record.makers(ids)

@@ -25,6 +25,10 @@ MOST_IDS = (1 << 31) - 1
 ENOUGH = "as many numbers were recorded as its memory limit leaves room for"
 
 
+_ELSEWHERE = {}
+"""What is kept of a code object that is not in a rewritten file."""
+
+
 class LineNumbers:
     """The number of the user's line that runs now; `files` the rewritten files."""
 
@@ -32,21 +36,36 @@ class LineNumbers:
         self.numbers = {}
         self.rows = [("", 0)]
         self.files = set()
+        self.places = {}  # by a code object's id: its lines' numbers by instruction, since to find a line takes longer
+        self.seen = []  # keeps the code objects, so that no id comes twice
 
     def __call__(self, depth=2):
         frame = sys._getframe(depth)
-        files = self.files
         while frame is not None:
-            code = frame.f_code
-            if code.co_filename in files:
-                key = (code.co_filename, frame.f_lineno)
-                number = self.numbers.get(key)
-                if number is None:
-                    number = self.numbers[key] = len(self.rows)
-                    self.rows.append(key)
-                return number
+            place = self.places.get(id(frame.f_code))
+            if place is None:
+                place = self.place(frame.f_code)
+            if place is not _ELSEWHERE:
+                number = place.get(frame.f_lasti)
+                return self.number(frame, place) if number is None else number
             frame = frame.f_back
         return 0
+
+    def place(self, code):
+        """Where the numbers of a code object's lines are kept."""
+        self.seen.append(code)
+        found = self.places[id(code)] = {} if code.co_filename in self.files else _ELSEWHERE
+        return found
+
+    def number(self, frame, place):
+        """The number of the line that a frame is at."""
+        key = (frame.f_code.co_filename, frame.f_lineno)
+        number = self.numbers.get(key)
+        if number is None:
+            number = self.numbers[key] = len(self.rows)
+            self.rows.append(key)
+        place[frame.f_lasti] = number
+        return number
 
     def last(self, file):
         """The line of a file on which the exception was raised that is handled now, None where it came from elsewhere."""

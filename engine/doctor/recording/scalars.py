@@ -1,4 +1,4 @@
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """Single numbers with lineage: they are Python floats, or NumPy's, in every respect, and know their id.
 
 NumPy takes the kind of a number from the first of its type's bases, so `Lineage` is the second, and its methods are put
@@ -8,6 +8,11 @@ into each class.
 import numpy as np
 
 from .codes import CODES
+
+STORE = [None]
+HOOKS = {}
+TINY, HUGE = 1e-300, 1e300
+"""Between these the arithmetic of Python's floats is that of NumPy's, without a warning or an exception."""
 
 
 class Lineage:
@@ -52,6 +57,8 @@ class Lineage:
 class TracedFloat(float, Lineage):
     """A Python float."""
 
+    __slots__ = ("_i",)
+
     def _plain(self):
         return float(self)
 
@@ -65,6 +72,8 @@ class TracedFloat(float, Lineage):
 class TracedFloat64(np.float64, Lineage):
     """A `numpy.float64`."""
 
+    __slots__ = ("_i",)
+
     def _plain(self):
         return _float64(self)
 
@@ -77,6 +86,8 @@ class TracedFloat64(np.float64, Lineage):
 
 class TracedFloat32(np.float32, Lineage):
     """A `numpy.float32`."""
+
+    __slots__ = ("_i",)
 
     def _plain(self):
         return np.float32(float(self))
@@ -92,7 +103,7 @@ def _float64(x):
     return np.float64(float(x))
 
 
-HOOKS = {}
+TRACED = {TracedFloat, TracedFloat64, TracedFloat32}
 _KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
 
 
@@ -116,7 +127,7 @@ def as_float(x):
 
 
 def unary(code, x, value):
-    store = HOOKS["store"]()
+    store = STORE[0]
     if not store.on:
         return value
     start = store.single(value)
@@ -136,13 +147,21 @@ def _number(x):
     return None
 
 
+_PYTHON, _NUMPY = (float, int, TracedFloat), (np.float64, TracedFloat64)
+_BESIDE = {
+    TracedFloat: {**dict.fromkeys(_PYTHON, TracedFloat), **dict.fromkeys(_NUMPY, TracedFloat64)},
+    TracedFloat64: dict.fromkeys(_PYTHON + _NUMPY, TracedFloat64),
+}
+"""What a number of this kind and one of that kind make, where Python's floats compute it as NumPy does."""
+
+
 def _binary(name, forward, backward, in_python, in_numpy):
     code = CODES[name]
 
     def compute(a, b):
-        store = HOOKS["store"]()
-        first = (_float64(a), a._i) if type(a) is TracedFloat64 else _number(a)
-        second = (_float64(b), b._i) if type(b) is TracedFloat64 else _number(b)
+        store = STORE[0]
+        first = _number(a)
+        second = _number(b)
         if first is None or second is None:
             other = b if first is not None else a
             if isinstance(other, np.ndarray):
@@ -155,12 +174,28 @@ def _binary(name, forward, backward, in_python, in_numpy):
         two = second[1] if second[1] is not None else store.constant(second[0])
         return made(value, store.computed(code, value, one, two))
 
-    def left(self, other):
-        return compute(self, other)
+    def operator(in_floats, swapped):
+        def operate(self, other):
+            kind = type(other)
+            result = _BESIDE.get(type(self), {}).get(kind)
+            store = STORE[0]
+            value = 0.0
+            if result is not None and in_floats is not None and store.on:
+                try:
+                    value = in_floats(self, other)
+                except ArithmeticError:
+                    value = 0.0
+            if not TINY < abs(value) < HUGE:
+                return compute(other, self) if swapped else compute(self, other)
+            one, two = self._i, other._i if kind in TRACED else store.constant(other)
+            out = result.__new__(result, value)
+            out._i = store.computed(code, value, two, one) if swapped else store.computed(code, value, one, two)
+            return out
 
-    def right(self, other):
-        return compute(other, self)
+        return operate
 
+    in_floats = (None, None) if name == "power" else (getattr(float, forward), getattr(float, backward))
+    left, right = operator(in_floats[0], False), operator(in_floats[1], True)
     setattr(Lineage, forward, left)
     setattr(Lineage, backward, right)
 

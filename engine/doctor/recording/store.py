@@ -187,7 +187,7 @@ class Store:
     def computed(self, code, value, one, two):
         """The id of a single number that was computed from two others."""
         start = self.single(value)
-        self.ops.extend((code, self.line(4), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
+        self.ops.extend((code, self.line(3), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
         self.count += 1
         if len(self.ops) > STREAM:
             self.overflow("ops")

@@ -10,8 +10,9 @@ import numpy as np
 from . import scalars
 from .store import Root
 
-STORE = [None]
+STORE = scalars.STORE
 PLAIN = np.ndarray
+_ID = np.int32
 _get = np.ndarray.__getitem__
 _set = np.ndarray.__setitem__
 
@@ -28,13 +29,14 @@ class Traced(np.ndarray):
     __array_priority__ = 20.0
 
     def __getitem__(self, key):
-        key = _key(key)
+        if type(key) is not int:
+            key = _key(key)
         value = _get(self, key)
         shadow = self._s
         if shadow is None:
             return unknown(value)
-        moved = shadow[key]
         if type(value) is Traced:
+            moved = shadow[key]
             base = moved.base
             if base is not None and (
                 base is shadow or base is shadow.base
@@ -50,15 +52,22 @@ class Traced(np.ndarray):
         root = self._root
         if root is not None and (root.leaf or root.stepped) and root.first >= 0 and STORE[0].on:
             STORE[0].updates.read(root, root.owner.shape)  # a loop reads an array number by number
-        return scalars.made(value, int(moved))
+        return scalars.made(value, shadow.item(key))
 
     def __setitem__(self, key, value):
-        key = _key(key)
+        if type(key) is not int:
+            key = _key(key)
         if self._s is None:
             adopt(self)
+        kind = type(value)
+        if kind in scalars.TRACED and type(self._s[key]) is _ID:
+            _set(self, key, value)
+            self._s[key] = value._i
+            written(self)
+            return
         if isinstance(value, (list, tuple)):
             value = as_traced(value)
-        kind = type(value)
+            kind = type(value)
         ids = None
         if kind is Traced:
             if value._s is None:

@@ -8,6 +8,7 @@ import types
 import numpy as np
 
 from . import scalars, traced
+from .scalars import TRACED
 from .store import VIEW
 from .traced import Traced, wrap
 
@@ -69,6 +70,9 @@ class ValueWatch:
         if not self.store.on:
             return value
         kind = type(value)
+        if kind is Traced or kind in TRACED:
+            self.keep(number, 0, value)
+            return value
         if kind is types.GeneratorType:
             names = self.sites[number].names
             if not names or any([n.startswith("*") for n in names]):
@@ -76,7 +80,7 @@ class ValueWatch:
             value = tuple(itertools.islice(value, len(names) + 1))  # as unpacking does
         value = self.leaf(value)
         kind = type(value)
-        if kind is Traced or isinstance(value, scalars.Lineage):
+        if kind is Traced or kind in TRACED:
             self.keep(number, 0, value)
         elif kind is tuple or kind is list:
             self.several(number, value)
@@ -112,10 +116,10 @@ class ValueWatch:
             self.store.on = False
             raise Full()
         self.count += 1
-        single = isinstance(value, scalars.Lineage)
+        single = type(value) in TRACED
         self.store.event(number, part, (VIEW, value._i, 0) if single else traced.reference(value, False))
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
-        if self.store.on and (type(value) is Traced or isinstance(value, scalars.Lineage)):
+        if self.store.on and (type(value) is Traced or type(value) in TRACED):
             self.keep(number, 0, value)

@@ -3,6 +3,8 @@ did."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,41 @@ assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (
 np.random.shuffle(x)
 assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
 """
+
+
+SINGLES = """
+import operator
+import warnings
+import zlib
+import numpy as np
+
+values = [1.5, -2.25, 0.0, -0.0, 1e-310, 1e200, -1e200, float("inf"), float("nan"), 3, 10**400]
+numbers = [*np.array(values[:-1]), *np.array([1.5, -2.25, 1e-40, 1e30], np.float32), *[float(v) for v in values[:-1]], *values, True]
+
+
+def shown(operation, a, b):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            made = operation(a, b)
+            text = (np.asarray(made).dtype.name, isinstance(made, np.generic), repr(np.asarray(made).tolist()))
+        except Exception as error:
+            text = type(error).__name__
+    return text, [str(warning.message) for warning in caught]
+
+
+for operation in operator.add, operator.sub, operator.mul, operator.truediv, operator.pow:
+    for a in numbers[:-12]:
+        made = repr([(shown(operation, a, b), shown(operation, b, a)) for b in numbers])
+        print(operation.__name__, repr(a), zlib.crc32(made.encode()))
+"""
+
+
+def test_arithmetic_of_single_numbers_is_what_it_was(tmp_path: Path) -> None:
+    """Bits, kinds, warnings and exceptions of Python's floats, float64 and float32 beside one another."""
+    plain = subprocess.run([sys.executable, "-c", SINGLES], capture_output=True, text=True, check=True).stdout
+    outcome, _ = runs_of(tmp_path, SINGLES).followed()
+    assert outcome.output.splitlines() == plain.splitlines()
 
 
 def test_the_program_runs_as_it_did_with_the_same_random_numbers_twice(tmp_path: Path) -> None:
