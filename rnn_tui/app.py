@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -13,20 +13,22 @@ from textual.theme import Theme
 
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import COMMANDS, WITHOUT_KEY
+from rnn_tui.bindings import COMMANDS, WALK_COMMANDS, WITHOUT_KEY, Command
 from rnn_tui.lifecycle import TerminalApp
 from rnn_tui.look import BACKGROUND, look
 from rnn_tui.screens.main import MainScreen
+from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.show import MODES
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.walk import ProgramWalk
 
 INTERRUPTED = 130
 
 
-class DebuggerApp(TerminalApp):
-    """rnn-tui on one session."""
+class ThemedApp(TerminalApp):
+    """What every screen stands in: theme, palette, exit."""
 
     TITLE = "rnn-tui"
     CSS_PATH = "app.tcss"
@@ -36,12 +38,8 @@ class DebuggerApp(TerminalApp):
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True),
     ]
 
-    def __init__(
-        self, session: Session, lockstep: Lockstep | None = None, *, mode: str = "truecolor", light: bool = False
-    ) -> None:
+    def __init__(self, *, mode: str = "truecolor", light: bool = False) -> None:
         super().__init__(ansi_color=mode == "16")
-        self.session = session
-        self.lockstep = lockstep
         self._look = look(MODES[mode], light)
         name = "rnn-tui-light" if light else "rnn-tui-dark"
         self.register_theme(
@@ -57,30 +55,20 @@ class DebuggerApp(TerminalApp):
         )
         self.theme = name
 
-    def get_default_screen(self) -> Screen[None]:
-        """The debugger's screen."""
-        return MainScreen(self.session, self._look, self.lockstep)
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: everything that has a key, by its sentence."""
-        if not isinstance(screen, MainScreen):
-            return
-        for command in COMMANDS:
+    def commands_of(self, screen: Screen[object], commands: tuple[Command, ...]) -> Iterable[SystemCommand]:
+        """For the palette: everything that has a key, by its sentence."""
+        for command in commands:
             if command.action != "command_palette":
                 yield SystemCommand(
                     f"{command.help} ({command.shown})",
                     command.line or command.group,
-                    self._runner(screen, command.action),
+                    self.runner(screen, command.action),
                 )
-        for action, name, meaning in WITHOUT_KEY:
-            yield SystemCommand(name, meaning, self._runner(screen, action))
-        for notation in NOTATIONS.values():
-            yield SystemCommand(
-                f"Notation: {notation.name}", notation.source, self._runner(screen, f"notation('{notation.name}')")
-            )
 
     @staticmethod
-    def _runner(screen: MainScreen, action: str):
+    def runner(screen: Screen[object], action: str) -> Callable[[], Awaitable[None]]:
+        """What runs an action of a screen."""
+
         async def run() -> None:
             await screen.run_action(action)
 
@@ -93,3 +81,47 @@ class DebuggerApp(TerminalApp):
     def action_interrupt(self) -> None:
         """Ctrl+C ends the program like the signal would."""
         self.exit(return_code=INTERRUPTED)
+
+
+class DebuggerApp(ThemedApp):
+    """rnn-tui on one session."""
+
+    def __init__(
+        self, session: Session, lockstep: Lockstep | None = None, *, mode: str = "truecolor", light: bool = False
+    ) -> None:
+        super().__init__(mode=mode, light=light)
+        self.session = session
+        self.lockstep = lockstep
+
+    def get_default_screen(self) -> Screen[None]:
+        """The debugger's screen."""
+        return MainScreen(self.session, self._look, self.lockstep)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette."""
+        if not isinstance(screen, MainScreen):
+            return
+        yield from self.commands_of(screen, COMMANDS)
+        for action, name, meaning in WITHOUT_KEY:
+            yield SystemCommand(name, meaning, self.runner(screen, action))
+        for notation in NOTATIONS.values():
+            yield SystemCommand(
+                f"Notation: {notation.name}", notation.source, self.runner(screen, f"notation('{notation.name}')")
+            )
+
+
+class WalkApp(ThemedApp):
+    """rnn-tui on a run of the user's own program."""
+
+    def __init__(self, walk: ProgramWalk, *, mode: str = "truecolor", light: bool = False) -> None:
+        super().__init__(mode=mode, light=light)
+        self.walk = walk
+
+    def get_default_screen(self) -> Screen[None]:
+        """The walk's screen."""
+        return WalkScreen(self.walk, self._look)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette."""
+        if isinstance(screen, WalkScreen):
+            yield from self.commands_of(screen, WALK_COMMANDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -235,3 +235,47 @@ WITHOUT_KEY: tuple[tuple[str, str, str], ...] = (
     ("replace_activation", "What if: replace the activation", "from this iteration on"),
 )
 """Action, name and explanation of what is in the palette only."""
+
+_WALK_WORDS: dict[str, dict[str, str]] = {
+    "next": {
+        "help": "The same line, the next time it runs",
+        "footer": "same line",
+        "line": "the same line, the next or the previous time it runs",
+    },
+    "previous": {"help": "The same line, the time before"},
+    "finish": {"line": "end, start of the phase (forward, loss, backward, update)"},
+    "goto": {"help": "Go to a line", "line": "go to where a line runs: 55, or a condition: norm(dh) > 5"},
+    "continue": {
+        "help": "Continue to the next breakpoint, or value that should be another",
+        "footer": "next wrong",
+        "line": "to the next, previous breakpoint, or value that should be another",
+    },
+    "reverse_continue": {"help": "Continue backwards"},
+    "breakpoints": {
+        "help": "Breakpoints and conditions in your own names: list, add, remove",
+        "line": "list, add, remove: 55, 55 if t == 3, max(abs(dh)) > 5",
+    },
+    "list_up": {"line": "choose a line in the source (enter goes there)"},
+    "log": {"help": "Colour scale: logarithmic or linear", "line": "colour scale: linear, logarithmic"},
+    "examine": {"help": "Run your file again", "line": "run your file again, after a change", "footer": "run again"},
+    "operand(1)": {"line": "the next value or picture of the line, shift+tab the one before"},
+    "enter": {"line": "why this number, or dL/d(number); follow one in it"},
+    "back": {"footer": "back"},
+    "close_why": {"footer": "close"},
+}
+"""What the keys say on the walk through a program that is not one of ours; the other words are the same."""
+_WALK_ORDER = (
+    "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
+    "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
+    "operand(1)", "operand(-1)", "log", "enter", "back", "close_why", "examine", "help", "command_palette", "quit",
+)  # fmt: skip
+WALK_COMMANDS: tuple[Command, ...] = tuple(
+    replace(command, **_WALK_WORDS.get(command.action, {}))
+    for action in _WALK_ORDER
+    for command in COMMANDS
+    if command.action == action
+)
+WALK_FOOTER = (
+    "back", "close_why", "step(1)", "enter", "next", "finish", "operand(1)", "cell(0,-1)", "toggle_breakpoint", "continue", "run", "help",
+    "quit", "goto",
+)  # fmt: skip

@@ -24,6 +24,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.walk import ProgramWalk
     from engine.session import Session
 
 FUNCTION = "the function to examine (found by its name and arguments)"
@@ -289,16 +290,22 @@ def _open(parsed: argparse.Namespace) -> int:
         raise InputError(problem)
     mode = terminal.color_mode(parsed.color, os.environ)
     terminal.prepare_environment(mode, os.environ)
-    session, lockstep = _session(parsed, given)
-    _record_first(session)
-    from rnn_tui.app import DebuggerApp
+    opened = _opened(parsed, given)
+    if isinstance(opened, tuple):
+        _record_first(opened[0])
+    from rnn_tui.app import DebuggerApp, WalkApp
 
-    app = DebuggerApp(session, lockstep, mode=mode, light=parsed.theme == "light")
+    light = parsed.theme == "light"
+    app = (
+        DebuggerApp(*opened, mode=mode, light=light)
+        if isinstance(opened, tuple)
+        else WalkApp(opened, mode=mode, light=light)
+    )
     return terminal.run(app, mouse=not parsed.no_mouse)
 
 
-def _session(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None]:
-    """A session on data, or on the user's program beside the reference."""
+def _opened(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None] | ProgramWalk:
+    """A session on data, or on the user's program beside the reference; the walk through its own run where there is no reference."""
     if Path(parsed.data or "").suffix not in OWN:
         if parsed.function:
             raise InputError("--function names a function of a Python file; give that file")
@@ -310,10 +317,10 @@ def _session(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session
         raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
     from rich.console import Console
 
-    from engine.doctor.opening import open_yours
+    from engine.doctor.opening import open_program
 
     with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
-        return open_yours(resolve(parsed.data), parsed.function, given.get("notation"))
+        return open_program(resolve(parsed.data), parsed.function, given.get("notation"))
 
 
 OWN = (".py", ".ipynb")

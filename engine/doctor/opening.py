@@ -1,5 +1,5 @@
-"""Opens the debugger beside the user's program: it runs the reference on the problem (data and weights) on which the
-program was examined."""
+"""Opens the user's program: where it is one of ours the debugger beside it, which runs the reference on the problem (data and weights) on
+which the program was examined; else the walk through its own run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from engine.debug.debugger import Debugger
 from engine.doctor.by_reference import examine
 from engine.doctor.report.lockstep import Lockstep
 from engine.doctor.report.report import Report
+from engine.doctor.walk.opening import open_walk
+from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.files.data import Data
 from engine.files.options import DEFAULTS
@@ -27,6 +29,25 @@ def open_yours(path: Path, function: str | None = None, notation: str | None = N
     Raises InputError when the program could not be examined, with the reason.
     """
     return open_beside(examine(path, function), path, function, notation)
+
+
+def open_program(
+    path: Path, function: str | None = None, notation: str | None = None
+) -> tuple[Session, Lockstep] | ProgramWalk:
+    """The reference beside the program where it is one of ours; else the walk through the program's own run.
+
+    Raises InputError where neither is to be had, with both reasons.
+    """
+    try:
+        return open_yours(path, function, notation)
+    except InputError as unknown:
+        if function is not None:
+            raise
+        try:
+            return open_walk(path)
+        except InputError as error:
+            told, own = str(unknown), str(error).partition(": ")[2] or str(error)
+            raise InputError(told if own in told else f"{told}; its own run: {own}") from None
 
 
 def open_beside(

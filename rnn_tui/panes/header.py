@@ -10,6 +10,7 @@ from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.targets import Press
+from rnn_tui.walk_frame import WalkFrame
 
 ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
 
@@ -84,7 +85,7 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]
 
 
-def draw_footer(frame: Frame, width: int, height: int) -> Canvas:
+def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:
     """The keys that work now; each can be clicked."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)

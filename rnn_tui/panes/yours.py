@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -13,18 +12,17 @@ from rich.style import Style
 from engine.language.derive import gradient
 from rnn_tui.frame import Frame
 from rnn_tui.panes.line import draw_parts
-from rnn_tui.panes.listing import DONE, HERE
+from rnn_tui.panes.listing import DONE
+from rnn_tui.panes.source import DIFFERS, WRONG, ListedSource, draw_listed
 from rnn_tui.panes.why import name_of
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.targets import ToCell, ToSource
+from rnn_tui.targets import ToCell
 
 if TYPE_CHECKING:
-    from engine.doctor.reference.results import NamedMistake
-    from engine.doctor.report.lockstep import LineValue, Lockstep, Operand
+    from engine.doctor.report.lockstep import LineValue, Operand
 
-WRONG, DIFFERS, FIX = "✗", "≠", "↳"
 GAP, LEAST, MOST, LABEL = 3, 8, 11, 24
 """Columns between two arrays, the width of a number's cell, that of a label."""
 INVITATION = (
@@ -40,77 +38,20 @@ INVITATION = (
 
 def draw_source(frame: Frame, width: int, height: int) -> Canvas:
     """The user's source: the line that ran last, which lines compute right values, which do not, and how to correct them."""
-    look, lockstep = frame.look, frame.lockstep
-    canvas = Canvas(width, height, look.canvas)
+    lockstep, execution = frame.lockstep, frame.execution
     if lockstep is None:
-        return canvas
+        return Canvas(width, height, frame.look.canvas)
     function = f" · {lockstep.report.function}" if lockstep.report.function else ""
-    canvas.frame(0, 0, width, height, f"{lockstep.report.file}{function}", look.border, look.bold)
-    rows = _rows(lockstep, width - 11)
-    execution = frame.execution
-    wanted = frame.selection.source or (execution.line if execution else 1)
-    at = next((y for y, row in enumerate(rows) if row.line >= wanted), 0)
-    room = height - 2
-    first = max(0, min(at - room // 2, len(rows) - room))
-    for y, row in enumerate(rows[first : first + room], 1):
-        _row(frame, canvas, y, row)
-    if first > 0:
-        canvas.text(width - 3, 0, "↑", look.dim)
-    if first + room < len(rows):
-        canvas.text(width - 3, height - 1, "↓", look.dim)
-    return canvas
-
-
-@dataclass(frozen=True)
-class _SourceRow:
-    """A line of the source, or of the remark below one."""
-
-    line: int
-    text: str
-    said: bool = False
-
-
-def _rows(lockstep: Lockstep, width: int) -> list[_SourceRow]:
-    """The source, with the corrected line below a wrong one."""
-    fixes: dict[int, list[NamedMistake]] = {}
-    for finding in lockstep.report.diagnoses:
-        if finding.place is not None and finding.fix:
-            fixes.setdefault(finding.place.line, []).append(finding)
-    rows: list[_SourceRow] = []
-    for line, text in enumerate(lockstep.source.lines, 1):
-        rows.append(_SourceRow(line, text.expandtabs(4).rstrip()))
-        for finding in fixes.get(line, []):
-            wrapped = textwrap.wrap(finding.fix, max(10, width - 2), break_long_words=True)
-            rows += [_SourceRow(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
-    return rows
-
-
-def _row(frame: Frame, canvas: Canvas, y: int, row: _SourceRow) -> None:
-    look, lockstep, execution = frame.look, frame.lockstep, frame.execution
-    assert lockstep is not None
-    width = canvas.width
-    here = execution is not None and execution.line <= row.line <= execution.end and not row.said
-    chosen = frame.selection.source == row.line and not row.said
-    under = look.band if here else look.chosen if chosen else Style()
-    if here or chosen:
-        canvas.fill(1, y, width - 2, 1, under)
-    if row.said:
-        canvas.text(9, y, shortened(row.text, width - 10), look.accent)
-        return
-    blamed = row.line in lockstep.blamed
-    state = lockstep.states.get(row.line, "own")
-    mark, style = (
-        (WRONG, look.error)
-        if blamed
-        else {"wrong": (DIFFERS, look.backward), "right": (DONE, look.dim)}.get(state, (" ", look.dim))
+    listed = ListedSource(
+        f"{lockstep.report.file}{function}",
+        lockstep.source,
+        lockstep.report,
+        None if execution is None else range(execution.line, execution.end + 1),
+        frame.selection.source,
+        lockstep.blamed,
+        lockstep.states,
     )
-    canvas.text(1, y, f"{row.line:>4}", (look.error if blamed else look.dim) + under)
-    canvas.text(6, y, mark, style + under)
-    if here and execution is not None and row.line == execution.line:
-        canvas.text(7, y, HERE, look.accent + under)
-    plain = look.dim if row.text.lstrip().startswith("#") else look.text
-    canvas.text(9, y, shortened(row.text, width - 10), (look.accent if here else plain) + under)
-    canvas.hit(1, y, width - 2, 1, ToSource(row.line))
+    return draw_listed(listed, frame.look, width, height)
 
 
 def draw_beside(frame: Frame, width: int, height: int) -> Canvas:

@@ -21,7 +21,7 @@ from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
 from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
-from rnn_tui.bindings import COMMANDS
+from rnn_tui.bindings import COMMANDS, Command
 
 CONCEPTS = """\
 program counter   (iteration, phase, t, line): the state just after a line ran
@@ -73,19 +73,23 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "Close")]
 
+    def __init__(self, commands: tuple[Command, ...] = COMMANDS, concepts: str = CONCEPTS) -> None:
+        super().__init__()
+        self._commands, self._concepts = commands, concepts
+
     def compose(self) -> ComposeResult:
         """One block a group."""
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "rnn-tui: keys"
             box.border_subtitle = "esc closes, ↑ ↓ scroll"
-            for group in dict.fromkeys(command.group for command in COMMANDS):
+            for group in dict.fromkeys(command.group for command in self._commands):
                 lines = [
                     f"{c.footer_keys or c.shown:<9} {c.line or c.help}"
-                    for c in COMMANDS
+                    for c in self._commands
                     if c.group == group and not c.back
                 ]
                 yield Static(Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n"))
-            yield Static(Content.assemble(("Words and colours\n", "bold"), CONCEPTS))
+            yield Static(Content.assemble(("Words and colours\n", "bold"), self._concepts))
 
     def on_mount(self) -> None:
         """Lets the arrow keys scroll."""
@@ -138,10 +142,6 @@ class ListScreen(Dialog[None]):
         Binding("up", "move(-1)", show=False, priority=True),
         Binding("delete,ctrl+d", "remove", show=False, priority=True),
     ]
-
-    def __init__(self, debugger: Debugger) -> None:
-        super().__init__()
-        self._debugger = debugger
 
     def texts(self) -> list[str]:
         """What is listed."""
@@ -214,7 +214,15 @@ class ListScreen(Dialog[None]):
             self._fill()
 
 
-class BreakpointsScreen(ListScreen):
+class DebuggerListScreen(ListScreen):
+    """A list of what a debugger has."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__()
+        self._debugger = debugger
+
+
+class BreakpointsScreen(DebuggerListScreen):
     """The breakpoints of every kind."""
 
     TITLE_TEXT = "breakpoints"
@@ -234,7 +242,7 @@ class BreakpointsScreen(ListScreen):
         self._debugger.remove(self._stops()[number])
 
 
-class WatchScreen(ListScreen):
+class WatchScreen(DebuggerListScreen):
     """The watched expressions with their values."""
 
     TITLE_TEXT = "watch"

@@ -30,6 +30,7 @@ from rnn_tui.screens.dialogs import BreakpointsScreen, Dialog, FindScreen, GotoS
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, SMALLEST, ScreenLayout, layout
 from rnn_tui.screens.ticker import Ticker
+from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
@@ -248,14 +249,17 @@ class MainScreen(Screen[None]):
 
     def _examined(self, path: Path, function: str | None) -> None:
         """Runs in a thread: it takes some seconds."""
-        from engine.doctor.opening import open_yours  # nobody else needs to wait for it
+        from engine.doctor.opening import open_program  # nobody else needs to wait for it
 
         try:
-            opened = open_yours(path, function)
+            opened = open_program(path, function)
         except InputError as error:
             self.app.call_from_thread(self.controller.say, str(error))
-        else:
+            return
+        if isinstance(opened, tuple):
             self.app.call_from_thread(self._show_yours, *opened)
+        else:
+            self.app.call_from_thread(self.app.push_screen, WalkScreen(opened, self._look))
 
     def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
         self.controller = self._controller(session, lockstep)

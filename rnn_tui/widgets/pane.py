@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from textual import events
 from textual.containers import Horizontal, Vertical
@@ -18,10 +18,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas
 
-Draw: TypeAlias = Callable[[Frame, int, int], Canvas]
+Draw: TypeAlias = Callable[[Any, int, int], Canvas]
+"""Draws what a screen shows, its frame, in so many columns and lines."""
 
 
 @lru_cache(maxsize=64)
@@ -48,7 +48,7 @@ class Columns(Horizontal):
 class Pane(Widget):
     """Shows `draw(frame, width, height)` and reports clicks on what the drawing has made clickable."""
 
-    frame: reactive[Frame | None] = reactive(None, layout=False)
+    frame: reactive[Any] = reactive(None, layout=False)
     """What to show; bound to the screen's frame."""
 
     class Clicked(Message):

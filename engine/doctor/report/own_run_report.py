@@ -40,13 +40,15 @@ _CONVENTIONS = {
 @dataclass(frozen=True, eq=False)
 class OwnRun:
     """The report on a run. `reason` says why it leaves the question open, "" where it does not; `compared` whether something was compared
-    and is right. `record` and `verdict` are what it was made from, where there are any."""
+    and is right. The rest is what it was made from, where there is any: `corrected` the verdict on the run of the corrected program."""
 
     report: Report
     reason: str = ""
     compared: bool = False
     record: Record | None = None
     verdict: RunVerdict | None = None
+    meanings: Meanings | None = None
+    corrected: RunVerdict | None = None
 
 
 def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> OwnRun:
@@ -59,11 +61,13 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     try:
         verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), runs.name, len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
-        base = _with_meanings(base, source, Meanings(verdict), found, runs.name)
+        meanings = Meanings(verdict)
+        base = _with_meanings(base, source, meanings, found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error), record=record)
     told = _told(base, source, outcome, verdict, found, runs.name)
-    return replace(told, record=record, verdict=verdict)
+    corrected = next((each.corrected for each in found[::-1] if each.corrected is not None), None)
+    return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
 
 
 def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: Sequence[Blamed], main: str) -> Report:

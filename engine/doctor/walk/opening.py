@@ -37,7 +37,9 @@ def walked(source: SourceFile, own: OwnRun) -> ProgramWalk:
     """The walk through a run that was examined. Where no gradient could be compared, the loss is what the program calls one."""
     verdict, record = own.verdict, own.record
     if verdict is not None and verdict.loss is not None and verdict.record is not None:
-        return ProgramWalk(source, verdict.record, verdict.loss, own.report, verdict.compared)
+        return ProgramWalk(
+            source, verdict.record, verdict.loss, own.report, verdict.compared, own.meanings, own.corrected
+        )
     if record is None:
         raise InputError(f"{own.report.file}: {own.reason or own.report.reason}")
     first = window(record, 0, ends(record)[0])

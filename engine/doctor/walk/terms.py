@@ -19,6 +19,8 @@ from engine.doctor.walk.places import Places
 
 MOST = 4096
 """So many terms are made at most; then numbers without a name are no longer passed through."""
+MOST_FACTORS = 2
+"""So many numbers may stand beside the dL/d(result) of a term."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Terms:
             at, scale, before = waiting.pop()
             for result, factor, others in self._uses(at):
                 left -= 1
-                passes = left > 0 and result not in self.seeds and not (others and before)
+                passes = left > 0 and result not in self.seeds and len(before + others) <= MOST_FACTORS
                 if passes and self.places.named(result) is None:
                     waiting.append((result, scale * factor, before + others))
                 else:

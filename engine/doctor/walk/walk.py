@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import ast
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -13,8 +13,11 @@ from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
 from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.matching import tolerance
+from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
-from engine.doctor.read.source import SourceFile
+from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.read.source import SourceFile, Unreadable
 from engine.doctor.report.report import Report
 from engine.doctor.walk.executed import ExecutedLine, executed
 from engine.doctor.walk.places import Places
@@ -23,14 +26,6 @@ from engine.doctor.walk.terms import RecordedNumber, Terms
 WalkPhase = Literal["forward", "loss", "backward", "update"]
 Holds = Callable[[int], bool]
 """Whether an executed line, by its place in the run, is one to stop at."""
-
-
-@dataclass(frozen=True, eq=False)
-class LineMeaning:
-    """What an array that a line made is, in words: `dL/d(h) through line 18`."""
-
-    text: str
-    of_line: int | None = None
 
 
 class ProgramWalk:
@@ -43,9 +38,10 @@ class ProgramWalk:
         loss: ChosenLoss,
         report: Report,
         compared: Sequence[ComparedGradient] = (),
-        meanings: Mapping[int, LineMeaning] | None = None,
+        meanings: Meanings | None = None,
+        corrected: RunVerdict | None = None,
     ) -> None:
-        """`meanings` are by the place of an event in the record's `events`."""
+        """`compared` are the gradients that were compared, `corrected` is what was found of the corrected program."""
         self.source, self.record, self.loss, self.report = source, record, loss, report
         steps = [k for row in compared if row.update is not None for k in row.update.made]
         steps = [record.operations[k] for k in steps if k < len(record.operations)]
@@ -57,7 +53,9 @@ class ProgramWalk:
         rights = [f.factor for r in compared if r.status == "right" and (f := r.bare or r.match) is not None]
         self.factor = common(rights) or 1.0
         """All gradients of the program are so many times dL/d(it): a convention."""
-        self._meanings = {id(record.events[k]): meaning for k, meaning in (meanings or {}).items()}
+        self._meanings = meanings
+        same_round = corrected is not None and corrected.loss is not None and corrected.loss.value == loss.value
+        self._corrected = corrected if same_round else None
         seeds = {int(n): float(s) for r, seed in loss.seeds for n, s in zip(r.ids().flat, np.ravel(seed), strict=True)}
         self.places = Places(record, self.lines)
         self.terms = Terms(self.places, self.adjoint, seeds)
@@ -81,20 +79,68 @@ class ProgramWalk:
         """The comparison, where the array is one of the gradients that were compared."""
         return self._compared.get((event.value.first, event.value.size)) if event.value.size else None
 
-    def should_be(self, event: RecordedEvent) -> Floats | None:
-        """What the array should be, where it is a gradient that is wrong."""
+    def should_be(self, at: int, event: RecordedEvent) -> Floats | None:
+        """What an array of a line should be, where it is another: what the corrected program makes there, else the right gradient."""
+        made, other = self.value(event), self._right.get(self._key(at, event))
+        if other is not None and self._corrected is not None and self._corrected.record is not None:
+            right = other.value.of(self._corrected.record.pool)
+            if right.shape == made.shape:
+                return None if _are_equal(made, right) else right
         row = self.compared(event)
         if row is None or row.status not in ("wrong", "zero") or row.right.size != event.value.size:
             return None
         return (self.factor * row.right).reshape(event.value.shape)
 
-    def meaning(self, event: RecordedEvent) -> LineMeaning | None:
-        """What the array is, where that is known."""
-        return self._meanings.get(id(event))
+    def meaning(self, event: RecordedEvent) -> tuple[str, ...]:
+        """What the array is, where that is known; then what it equals as well."""
+        return tuple(map(str, self._meanings.of(event))) if self._meanings is not None else ()
+
+    def should_mean(self, at: int, event: RecordedEvent) -> tuple[str, ...]:
+        """What the array is in the corrected program, where that is known."""
+        other = self._right.get(self._key(at, event))
+        if other is None or self._corrected_meanings is None:
+            return ()
+        return tuple(map(str, self._corrected_meanings.of(other)))
+
+    def _key(self, at: int, event: RecordedEvent) -> tuple[str, int, int, str, int]:
+        line = self.lines[at]
+        return line.file, line.line, line.before, event.site.kind, event.part
+
+    @cached_property
+    def _right(self) -> dict[tuple[str, int, int, str, int], RecordedEvent]:
+        """What each line of the corrected program makes: by file, line, how often it ran before, and which of its values it is."""
+        record = self._corrected.record if self._corrected is not None else None
+        return {
+            (line.file, line.line, line.before, event.site.kind, event.part): event
+            for line in (executed(record.events) if record is not None else ())
+            for event in line.made
+        }
+
+    @cached_property
+    def _corrected_meanings(self) -> Meanings | None:
+        return Meanings(self._corrected) if self._corrected is not None else None
 
     def differs(self, at: int) -> bool:
         """Whether a line made something that should be something else."""
-        return any(self.should_be(event) is not None for event in self.lines[at].made)
+        return at in self.differing
+
+    @cached_property
+    def differing(self) -> frozenset[int]:
+        """Every line that did, by its place in the run."""
+        return frozenset(
+            at for at, line in enumerate(self.lines) if any(self.should_be(at, e) is not None for e in line.made)
+        )
+
+    @cached_property
+    def magnitudes(self) -> Floats:
+        """How large the error is at each line: forward the largest |dL/d(number)| that it made, on the way back the largest number."""
+        return np.array([self._magnitude(at) for at in range(len(self))])
+
+    def _magnitude(self, at: int) -> float:
+        event = self.lines[at].made[-1]
+        back = self.phase(at) in ("backward", "update")
+        numbers = np.abs(event.value.of(self.record.pool if back else self.adjoint))
+        return float(numbers[np.isfinite(numbers)].max(initial=0.0))
 
     def number(self, event: RecordedEvent, index: tuple[int, ...], *, gradient: bool = False) -> RecordedNumber:
         """One number of an array that a line made, or dL/d(it)."""
@@ -113,24 +159,52 @@ class ProgramWalk:
         return tuple(self._phase(line, first, losses) for line in self.lines)
 
     def _phase(self, line: ExecutedLine, first: int, losses: np.ndarray) -> WalkPhase:
+        """What is only read again after the loss belongs to the way back, also where the loss was made from it."""
         arrays = [event.value for event in line.made]
         if any(a.size <= len(losses) and np.isin(a.ids(), losses).any() for a in arrays):
             return "loss"
         if line.made[-1].time <= first + 1 or any(
-            a.of(self.forward).any() for a in arrays if a.base > 0 or a.kept is not None
+            self.forward[ids[ids > first]].any() for ids in (a.ids() for a in arrays)
         ):
             return "forward"
         return "update" if line.place in self._updates else "backward"
 
+    @cached_property
+    def ends(self) -> dict[int, int]:
+        """On which line each statement ends that begins on a line."""
+        try:
+            tree = self.source.tree()
+        except Unreadable:  # Python 2: it ran after a conversion
+            return {}
+        simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
+        return {n.lineno: n.end_lineno or n.lineno for n in ast.walk(tree) if isinstance(n, simple)}
+
     def times(self, at: int) -> int:
         """How often the line runs in all."""
-        return sum(line.place == self.lines[at].place for line in self.lines)
+        return self._times[self.lines[at].place]
+
+    @cached_property
+    def _times(self) -> dict[tuple[str, int], int]:
+        return {line.place: line.before + 1 for line in self.lines}
 
     @property
     def start(self) -> int:
         """Where to begin: at the first line that makes what should be something else, else where the loss is."""
         wrong = self.next_where(-1, 1, self.differs)
         return self._phases.index("loss") if wrong is None and "loss" in self._phases else wrong or 0
+
+    def at_every_time(self, at: int, made: int) -> list[tuple[int, RecordedEvent]]:
+        """One of a line's values each time that the line runs, with the place in the run."""
+        event = self.lines[at].made[made]
+        return [(k, e) for k in self._runs[self.lines[at].place] for e in self.lines[k].made if _is_alike(e, event)]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[str, int], list[int]]:
+        """Where each line runs."""
+        runs: dict[tuple[str, int], list[int]] = {}
+        for at, line in enumerate(self.lines):
+            runs.setdefault(line.place, []).append(at)
+        return runs
 
     # Moves; each gives the place to go to, None where there is none
 
@@ -162,3 +236,15 @@ class ProgramWalk:
         """The line that made a number, by its place in the run."""
         place = self.places.named(number)
         return place.at if place is not None else None
+
+
+def _are_equal(made: Floats, right: Floats) -> bool:
+    """Whether two arrays are one up to rounding."""
+    largest = float(np.abs(right).max(initial=0))
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(made, right, rtol=0, atol=tolerance(made.ravel()) * largest, equal_nan=True))
+
+
+def _is_alike(one: RecordedEvent, other: RecordedEvent) -> bool:
+    """Whether two values were seen at one site, as the same of its parts, in one shape."""
+    return one.site is other.site and one.part == other.part and one.value.shape == other.value.shape

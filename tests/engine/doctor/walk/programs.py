@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import judged
-from engine.doctor.read.source import read_source
+from engine.doctor.lineage.meanings import Meanings
+from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.report.report import Report
-from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
 from engine.doctor.walk.opening import open_walk, walked
 from engine.doctor.walk.walk import ProgramWalk
+from tests.engine.doctor.lineage.programs import verdict_on
 
 FORWARD_ONLY = """import numpy as np
 
@@ -64,23 +65,33 @@ for epoch in range(3):
 """
 
 
-def walk_of(text: str, folder: Path) -> ProgramWalk:
-    """The walk through a program."""
-    path = folder / "mine.py"
-    path.write_text(text)
-    return open_walk(path)
+@cache
+def forward_only() -> ProgramWalk:
+    """The walk through the program without a backward pass."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.py"
+        path.write_text(FORWARD_ONLY)
+        return open_walk(path)
 
 
-def judged_walk(text: str, folder: Path) -> ProgramWalk:
-    """The same without the search for a correction, which runs the program again and again."""
-    path = folder / "mine.py"
-    path.write_text(text)
-    source = read_source(path)
-    _, record = Runs(ProgramFile(path, text), Wishes()).followed()
-    assert not isinstance(record, str)
-    verdict = judged(record)
-    mistake = NamedMistake(
-        "wa-not-transposed", "not transposed", ("U", "W"), None, Place(20, "dh = dz @ W"), "dh = dz @ W.T"
-    )
+@cache
+def wrong_one() -> ProgramWalk:
+    """The walk through the wrong one, where no correction is known."""
+    return _walk(None)
+
+
+@cache
+def corrected_one() -> ProgramWalk:
+    """The same with the correction, which is given and not searched for: the search runs the program again and again."""
+    with TemporaryDirectory() as folder:
+        return _walk(verdict_on(Path(folder), WRONG.replace("dh = dz @ W", "dh = dz @ W.T")))
+
+
+def _walk(corrected: RunVerdict | None) -> ProgramWalk:
+    with TemporaryDirectory() as folder:
+        verdict = verdict_on(Path(folder), WRONG)
+    place = Place(20, "dh = dz @ W")
+    mistake = NamedMistake("wa-not-transposed", "not transposed", ("U", "W"), None, place, "dh = dz @ W.T")
     report = Report("wrong", "mine.py", diagnoses=(mistake,))
-    return walked(source, OwnRun(report, record=record, verdict=verdict))
+    own = OwnRun(report, record=verdict.record, verdict=verdict, meanings=Meanings(verdict), corrected=corrected)
+    return walked(SourceFile(Path("program.py"), WRONG), own)

@@ -13,17 +13,22 @@ from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
-from tests.engine.doctor.walk.programs import FORWARD_ONLY, WRONG, judged_walk, walk_of
+from tests.engine.doctor.walk.programs import FORWARD_ONLY, corrected_one, forward_only, wrong_one
 
 
 @pytest.fixture(scope="module")
-def forward(tmp_path_factory: pytest.TempPathFactory) -> ProgramWalk:
-    return walk_of(FORWARD_ONLY, tmp_path_factory.mktemp("forward"))
+def forward() -> ProgramWalk:
+    return forward_only()
 
 
 @pytest.fixture(scope="module")
-def wrong(tmp_path_factory: pytest.TempPathFactory) -> ProgramWalk:
-    return judged_walk(WRONG, tmp_path_factory.mktemp("wrong"))
+def wrong() -> ProgramWalk:
+    return wrong_one()
+
+
+@pytest.fixture(scope="module")
+def corrected() -> ProgramWalk:
+    return corrected_one()
 
 
 def lines_of(walk: ProgramWalk, text: str) -> list[ExecutedLine]:
@@ -75,13 +80,31 @@ def test_what_the_loss_was_not_made_from_has_no_derivative(wrong: ProgramWalk) -
 
 
 def test_a_wrong_gradient_stands_beside_what_it_should_be(wrong: ProgramWalk) -> None:
-    steps = [e for line in lines_of(wrong, "dW +=") for e in line.made if e.site.kind == "step"]
-    assert [wrong.should_be(step) is None for step in steps] == [True] * 5 + [False]
-    assert wrong.differs(wrong.start)
-    right, row = wrong.should_be(steps[-1]), wrong.compared(steps[-1])
+    steps = [(at, e) for at, line in enumerate(wrong.lines) for e in line.made if e.site.kind == "step"]
+    steps = [(at, e) for at, e in steps if e.name == "dW"]
+    assert [wrong.should_be(at, e) is None for at, e in steps] == [True] * 5 + [False]
+    at, last = steps[-1]
+    right, row = wrong.should_be(at, last), wrong.compared(last)
     assert row is not None and right is not None and row.status == "wrong"
     weight = next(e for e in lines_of(wrong, "U, W, V")[0].made if e.name == "W")
     np.testing.assert_allclose(right, derivative(wrong, weight))
+    assert wrong.differs(wrong.start)
+
+
+def test_beside_the_corrected_run_every_line_knows_what_it_should_make(
+    wrong: ProgramWalk, corrected: ProgramWalk
+) -> None:
+    """The first difference is the wrong line's own: from then on all differ, and forward nothing does."""
+    differing = [at for at in range(len(corrected)) if corrected.differs(at)]
+    lines = [corrected.lines[at] for at in differing]
+    assert (lines[0].line, lines[0].before) == (lines_of(wrong, "dh = dz")[0].line, 0)
+    assert {corrected.phase(at) for at in differing} <= {"backward", "update"}
+    assert corrected.start == differing[0]
+    right = corrected.should_be(differing[0], lines[0].made[-1])
+    state = made(corrected, "h.append", 4)
+    np.testing.assert_allclose(right, derivative(corrected, state))
+    assert corrected.meaning(made(corrected, "dh = V"))[0].startswith("dL/d h")
+    assert corrected.meaning(lines[0].made[-1]) == ()
 
 
 def test_lines_are_in_the_order_of_the_run_and_know_how_often_they_ran(wrong: ProgramWalk) -> None:

@@ -1,0 +1,223 @@
+"""What keys and clicks do on the walk through the user's own run; knows no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.doctor.walk.stops import WalkStops
+from engine.doctor.walk.terms import RecordedNumber
+from engine.doctor.walk.walk import ProgramWalk
+from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.look import Look
+from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
+from rnn_tui.walk_frame import WalkChoice, WalkFrame, pictures_of
+
+WALK_SPEEDS = (1, 2, 4, 8, 16, 32)
+"""Lines a second."""
+
+
+class Walker:
+    """One walk and the user's choices; `say` shows a message."""
+
+    def __init__(self, walk: ProgramWalk, look: Look, say: Callable[[str], None]) -> None:
+        self.walk, self.look, self.say = walk, look, say
+        self.stops = WalkStops(walk)
+        self.choice = WalkChoice(at=walk.start)
+        self.running = False
+        self.speed = 3
+        self.frame = self.refresh()
+
+    @property
+    def rate(self) -> int:
+        """Lines a second while it runs."""
+        return WALK_SPEEDS[self.speed]
+
+    def refresh(self) -> WalkFrame:
+        """Makes the frame of the present state."""
+        own = frozenset(stop.line for stop in self.stops.stops if stop.line is not None)
+        stop = self.stops.at(self.choice.at)
+        self.frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), own, stop.text if stop else "")
+        return self.frame
+
+    def _keys(self) -> tuple[tuple[str, str, str], ...]:
+        by_action = {command.action: command for command in WALK_COMMANDS}
+        names = {"run": f"pause (+ − {self.rate}/s)"} if self.running else {}
+        if self.choice.asked:
+            names |= {"enter": "follow", "cell(0,-1)": "choose"}
+        shown = [by_action[action] for action in WALK_FOOTER if self._works(action)]
+        return tuple((entry.footer_keys, names.get(entry.action) or entry.footer, entry.action) for entry in shown)
+
+    def _works(self, action: str) -> bool:
+        match action:
+            case "continue":
+                return bool(self.stops.stops or self.walk.differing)
+            case "back" | "close_why":
+                return bool(self.choice.asked)
+            case "operand(1)" | "toggle_breakpoint":
+                return not self.choice.asked
+            case _:
+                return True
+
+    def choose(self, **changes: object) -> bool:
+        """Other choices, by the names of `WalkChoice`; whether they are others."""
+        before = self.choice
+        self.choice = replace(before, **changes)  # pyright: ignore[reportArgumentType]
+        return self.choice != before
+
+    # Moves
+
+    def go(self, to: int | None) -> bool:
+        """To a line of the run, if there is one; the explanation closes."""
+        if to is None or not 0 <= to < len(self.walk):
+            return False
+        same = self.walk.lines[to].place == self.walk.lines[self.choice.at].place
+        kept = {} if same else {"made": None, "picture": 0}
+        return self.choose(at=to, source=None, asked=(), follow=0, **kept)
+
+    def step(self, lines: int) -> bool:
+        """One line on or back."""
+        return self.go(self.choice.at + lines)
+
+    def same_line(self, direction: int) -> bool:
+        """Where this line ran the time after, or before."""
+        return self.go(self.walk.same_line(self.choice.at, direction))
+
+    def phase(self, direction: int) -> bool:
+        """To the end of the phase, or its start."""
+        return self.go(self.walk.end_of_phase(self.choice.at, direction))
+
+    def tick(self) -> bool:
+        """One line on while it runs; stops at the end and at breakpoints."""
+        moved = self.step(1)
+        self.running = moved and self.stops.at(self.choice.at) is None
+        return moved
+
+    def run_faster(self, step: int) -> bool:
+        """The next higher or lower speed."""
+        before, self.speed = self.speed, max(0, min(self.speed + step, len(WALK_SPEEDS) - 1))
+        return self.speed != before
+
+    def seek(self, direction: int) -> bool:
+        """To the next line, or the one before, that is a breakpoint or makes what should be something else."""
+        self.running = False
+        found = self.walk.next_where(
+            self.choice.at, direction, lambda k: self.walk.differs(k) or self.stops.at(k) is not None
+        )
+        if found is None:
+            where = "after" if direction > 0 else "before"
+            what = "No breakpoint" if self.stops.stops else "Nothing that should be something else"
+            self.say(f"{what} {where} this line.")
+        return self.go(found)
+
+    def to_line(self, line: int) -> bool:
+        """To where a line runs next; round again at the end."""
+        found = self.walk.to_line(self.choice.at, line)
+        if found is None:
+            self.say(f"Line {line} made no number in this run.")
+            return False
+        if found == self.choice.at:
+            return self.choose(source=None)
+        return self.go(found)
+
+    def list(self, step: int) -> bool:
+        """Moves the cursor in the source, or among the numbers of an explanation."""
+        if self.choice.asked:
+            return self.follow(step)
+        frame = self.refresh()
+        now = self.choice.source or (frame.line.line if frame.is_own else 1)
+        return self.choose(source=max(1, min(now + step, len(self.walk.source.lines))))
+
+    def toggle(self) -> None:
+        """A breakpoint on the line under the cursor, or none."""
+        line = self.choice.source or (self.frame.line.line if self.frame.is_own else 0)
+        if not line:
+            self.say("Choose a line with ↑ ↓ first, then press b.")
+        elif not self.stops.toggle(line):
+            return
+        elif self.walk.to_line(-1, line) is None:
+            self.say(f"Line {line} made no number in this run: nothing will stop there.")
+
+    # Cursor
+
+    def cursor(self, rows: int, columns: int) -> bool:
+        """Moves the cell cursor; among the numbers of an explanation where one is open."""
+        if self.choice.asked:
+            return self.follow(rows or columns)
+        frame = self.refresh()
+        (row, column), (most, wide) = frame.cell, frame.pictures[frame.picture].table.shape
+        return self.choose(row=max(0, min(row + rows, most - 1)), column=max(0, min(column + columns, wide - 1)))
+
+    def operand(self, step: int) -> bool:
+        """The cursor into the next picture of this line, of all its values."""
+        if self.choice.asked:
+            return self.follow(step)
+        frame = self.refresh()
+        line = frame.line
+        places = [
+            (made, k)
+            for made, event in enumerate(line.made)
+            for k in range(len(pictures_of(self.walk, self.choice.at, event)))
+        ]
+        now = places.index((frame.made, frame.picture))
+        made, picture = places[(now + step) % len(places)]
+        return self.choose(made=made, picture=picture)
+
+    # Why
+
+    def enter(self) -> bool:
+        """Goes to the chosen line; else asks why the number under the cursor is what it is, then follows the chosen number."""
+        frame = self.refresh()
+        if self.choice.source is not None:
+            return self.to_line(self.choice.source)
+        if self.choice.asked:
+            numbers = frame.numbers
+            if not numbers:
+                return False
+            return self.choose(asked=(*self.choice.asked, numbers[frame.followed]), follow=0)
+        picture = frame.pictures[frame.picture]
+        if picture.role in ("right", "difference"):
+            row = self.walk.compared(frame.event)
+            if picture.role == "right" and row is not None and row.own.size == frame.event.value.size:
+                flat = int(frame.event.value.ids().ravel().tolist().index(int(frame.event.value.ids()[frame.index])))
+                return self.choose(asked=(RecordedNumber(int(row.own.ravel()[flat]), gradient=True),), follow=0)
+            self.say("Only numbers of your own run can be taken apart: tab to the value.")
+            return True
+        gradient = picture.role == "gradient"
+        return self.choose(asked=(self.walk.number(frame.event, frame.index, gradient=gradient),), follow=0)
+
+    def follow(self, step: int) -> bool:
+        """The next number of the explanation."""
+        last = len(self.refresh().numbers) - 1
+        return self.choose(follow=max(0, min(self.choice.follow + step, last)))
+
+    def back(self) -> bool:
+        """To the question before; from the first one to the pictures."""
+        return self.choose(asked=self.choice.asked[:-1], follow=0)
+
+    def close(self) -> bool:
+        """Closes the explanation, and lets the source follow again."""
+        return self.choose(asked=(), follow=0, source=None)
+
+    def to_maker(self) -> bool:
+        """To the line that made the number that is explained."""
+        asked = self.choice.asked
+        return self.go(self.walk.made_at(asked[-1].number)) if asked else False
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        """What a click means."""
+        match target:
+            case ToSource(line=line):
+                return self.to_line(line)
+            case ToPosition(position=position):
+                return self.go(position)
+            case ToCell():
+                row, column = cell_at(target, x, y)
+                return self.choose(picture=target.part, row=row, column=column)
+            case ToOperand(number=number):
+                self.choose(follow=number)
+                return self.enter()
+            case ToCrumb(depth=depth):
+                return self.choose(asked=self.choice.asked[:depth], follow=0)
+            case _:
+                return False

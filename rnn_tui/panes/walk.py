@@ -1,0 +1,356 @@
+"""The walk through the user's own run: where one is, the source, what the line made beside what it should be or dL/d(it), in words."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+from rich.cells import cell_len
+from rich.style import Style
+
+from engine.doctor.lineage.reading import Floats
+from engine.doctor.walk.executed import called
+from engine.text import clean
+from rnn_tui.panes.header import ARROWS
+from rnn_tui.panes.listing import DONE, HERE
+from rnn_tui.panes.source import DIFFERS, WRONG, ListedSource, draw_listed
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
+from rnn_tui.render.heatmap import heatmap, height
+from rnn_tui.render.numbered import numbered
+from rnn_tui.render.numbers import number, shape
+from rnn_tui.render.palette import PAD, scale_of, signed_codes
+from rnn_tui.render.pooling import block_of, pool
+from rnn_tui.targets import Press, ToCell, ToPosition
+from rnn_tui.walk_frame import WalkFrame, WalkPicture
+
+BARS = "▁▂▃▄▅▆▇█"
+LEAST_DECADES, MOST_DECADES = 2.0, 12.0
+"""How many powers of ten lie between the highest bar and the lowest, at least and at most."""
+GAP, LEAST, MOST, WIDEST = 3, 8, 11, 4
+"""Columns between two arrays; the narrowest and the widest cell with a number; the widest without."""
+ALL_ZERO, HERE_BELOW = "all 0", "▲"
+
+
+def place_words(frame: WalkFrame) -> str:
+    """`line 35`, where it runs more than once `line 35 · t = 3 of 0–11`; in another file with its name."""
+    line = frame.line
+    times = frame.walk.times(frame.choice.at)
+    file = "" if frame.is_own else f"{clean(line.file, 40)} "
+    return f"{file}line {line.line}" + (f" · t = {line.before} of 0–{times - 1}" if times > 1 else "")
+
+
+def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """On the left the file; on the right the phase, the line and how often it ran before, the loss."""
+    look, walk = frame.look, frame.walk
+    canvas = Canvas(width, height, look.canvas)
+    phase = walk.phase(frame.choice.at)
+    right: StyledText = [
+        (f"{ARROWS[phase]} {phase}", look.phase(phase)),
+        (f"  {place_words(frame)}", look.accent),
+        (f"   L {number(walk.loss.value, 8, trim=True)}", look.bold),
+    ]
+    length = sum(cell_len(text) for text, _ in right)
+    x = canvas.text(1, 0, "rnn-tui", look.accent) + 2
+    canvas.hit(1, 0, 7, 1, Press("app.command_palette"))
+    room = width - length - x - 2
+    x = canvas.text(x, 0, shortened(walk.report.file, room), look.bold)
+    said = f" · L is {walk.loss.name} of line {walk.loss.line}"
+    if not walk.loss.assumed and cell_len(said) <= width - length - x - 2:
+        canvas.text(x, 0, said, look.dim)
+    x = width - length - 1
+    for text, style in right:
+        x = canvas.text(x, 0, text, style)
+    return canvas
+
+
+def draw_walk_strip(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """The whole run from left to right: how large the error is at each line, in powers of ten; marks where something is wrong."""
+    look, walk = frame.look, frame.walk
+    canvas = Canvas(width, height, look.canvas)
+    label = "error "
+    left, room = 1 + len(label), width - 2 - len(label)
+    canvas.text(1, 0, label, look.dim)
+    some_error = walk.magnitudes[walk.magnitudes > 0]
+    largest, smallest = float(some_error.max(initial=0.0)), float(some_error.min(initial=np.inf))
+    decades = min(MOST_DECADES, max(LEAST_DECADES, np.log10(largest / smallest))) if largest else 1.0
+    columns = min(room, len(walk))
+    pitch = room // columns
+    for column in range(columns):
+        some = range(column * len(walk) // columns, (column + 1) * len(walk) // columns)
+        bar = _bar(float(walk.magnitudes[some.start : some.stop].max()), largest, decades)
+        x = left + column * pitch
+        canvas.text(x, 0, bar * pitch, look.phase(walk.phase(some.start)))
+        if any(walk.differs(k) for k in some):
+            canvas.text(x, 1, DIFFERS, look.error)
+        canvas.hit(x, 0, pitch, height, ToPosition(some.start))
+    canvas.text(left + pitch * block_of(frame.choice.at, len(walk), columns), 1, HERE_BELOW, look.accent)
+    if height > 2:
+        low = f"{largest / 10**decades:.1e}"
+        words = f"█ is {number(largest, 8, 3, trim=True)}, ▁ is {low}: the largest |dL/d(number)| at each line; click to go there"
+        canvas.text(left, 2, shortened(words, room), look.dim)
+    return canvas
+
+
+def _bar(size: float, largest: float, decades: float) -> str:
+    if not size > 0 or not largest > 0:
+        return "·"
+    level = 1 + np.log10(size / largest) / decades
+    return BARS[int(max(0, min(level * len(BARS), len(BARS) - 1)))]
+
+
+def draw_walk_source(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """The source with the line that ran last."""
+    walk, line = frame.walk, frame.line
+    blamed = {d.place.line for d in walk.report.diagnoses if d.place is not None}
+    own = walk.source.path.name
+    states = {walk.lines[at].line: "wrong" for at in walk.differing if walk.lines[at].file == own}
+    states |= {place.line: "suspect" for place in walk.report.candidates}
+    here = range(line.line, walk.ends.get(line.line, line.line) + 1) if frame.is_own else None
+    chosen = frame.choice.source
+    if frame.choice.asked:
+        file, at = walk.places.line_of(frame.choice.asked[-1].number) or ("", 0)
+        chosen = at if file == own and at else chosen
+    listed = ListedSource(walk.report.file, walk.source, walk.report, here, chosen, blamed, states, frame.stops)
+    return draw_listed(listed, frame.look, width, height)
+
+
+def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """What the line made: each of its values by name, the pictures of the one that is chosen."""
+    look, line = frame.look, frame.line
+    canvas = Canvas(width, height, look.canvas)
+    text = frame.walk.source.line(line.line) if frame.is_own else clean(frame.event.site.text, 160)
+    state, style = _state(frame)
+    canvas.frame(
+        0, 0, width, height, shortened(f"line {line.line}: {text}", width - 8 - cell_len(state)), look.border, look.bold
+    )
+    if state:
+        canvas.text(width - 4 - cell_len(state), 0, f" {state} ", style)
+    top = 1
+    if len(line.made) > 1:
+        x = canvas.text(2, 1, "made ", look.dim)
+        for k, event in enumerate(line.made):
+            x = canvas.text(
+                x, 1, shortened(called(event), width - x - 3), look.accent if k == frame.made else look.text
+            )
+            x = canvas.text(x, 1, "  ", look.text)
+        top = 2 if height < 16 else 3
+    used = draw_pictures(frame, canvas, top, height - 1 - top)
+    _every_time(frame, canvas, used + 1, height - 2 - used)
+    return canvas
+
+
+def _every_time(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
+    """Where there is room: dL/d(value), or the value, each time that the line runs, a row a time; the present one is marked."""
+    look, walk = frame.look, frame.walk
+    runs = walk.at_every_time(frame.choice.at, frame.made)
+    if len(runs) < 2 or room < 4:
+        return
+    gradients = [walk.gradient(event) for _, event in runs]
+    back = not any(g is None for g in gradients)
+    arrays = [walk.value(event) if g is None or not back else g for (_, event), g in zip(runs, gradients, strict=True)]
+    table = np.stack([_largest_along(array) for array in arrays])
+    inner = canvas.width - 9
+    lines = min(len(runs), room - 1)
+    shown = pool(table, lines, inner)
+    cell = max(1, min(MOST, inner // shown.shape[1]))
+    name = f"dL/d {called(frame.event)}" if back else called(frame.event)
+    over = "" if arrays[0].ndim < 2 else ", the largest of each column"
+    canvas.text(2, top, shortened(f"{name} at every t{over}", canvas.width - 4), look.dim)
+    scale = scale_of(table)
+    codes = signed_codes(shown, scale, True, max(1e-12, min(0.5, _least(table) / scale)))
+    if cell >= LEAST:
+        canvas.rows(7, top + 1, numbered(shown, codes, look.palettes.signed, look.mode, cell))
+    else:
+        canvas.rows(7, top + 1, heatmap(codes, look.palettes.signed, look.mode, min(cell, WIDEST), 1))
+    now = [k for k, _ in runs].index(frame.choice.at)
+    for y in range(lines):
+        first = y * len(runs) // lines
+        here = block_of(now, len(runs), lines) == y
+        text = f"{walk.lines[runs[first][0]].before:>3}" + (HERE if here else " ")
+        canvas.text(2, top + 1 + y, text, look.accent if here else look.dim)
+        canvas.hit(2, top + 1 + y, 5 + cell * shown.shape[1], 1, ToPosition(runs[first][0]))
+
+
+def _largest_along(array: Floats) -> Floats:
+    """An array as one row: of more axes, the number of largest magnitude in each column; a single row or column is one as it is."""
+    flat = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
+    if 1 in flat.shape:
+        return flat.ravel()
+    return flat[np.abs(flat).argmax(axis=0), np.arange(flat.shape[1])]
+
+
+def _least(table: Floats) -> float:
+    """The smallest row of a table: the largest magnitude in it."""
+    rows = np.abs(table).max(axis=1)
+    return float(rows[rows > 0].min(initial=np.inf))
+
+
+def _state(frame: WalkFrame) -> tuple[str, Style]:
+    """Whether the value is what it should be."""
+    look, walk = frame.look, frame.walk
+    row = walk.compared(frame.event)
+    if walk.should_be(frame.choice.at, frame.event) is not None:
+        return f"{DIFFERS} differs", look.error
+    if row is not None and row.status == "right":
+        return f"{DONE} right", look.forward
+    return "", look.dim
+
+
+def draw_pictures(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> int:
+    """The pictures side by side or one below the other, with numbers in their cells where they fit; the first free line below."""
+    inner = canvas.width - 4
+    across, numbers = _arranged(frame.pictures, inner, room)
+    count = len(frame.pictures)
+    wide = (inner - GAP * (count - 1)) // count if across else inner
+    tall = room if across else room // count
+    x, y, end = 2, top, top
+    for place, picture in enumerate(frame.pictures):
+        used, lines = _picture(frame, canvas, (x, y), (wide, tall), place, picture, numbers)
+        end = max(end, y + lines)
+        x, y = (x + max(used, min(wide, 24)) + GAP, y) if across else (x, y + lines + (1 if tall > lines + 1 else 0))
+    return end
+
+
+def _arranged(pictures: tuple[WalkPicture, ...], inner: int, room: int) -> tuple[bool, bool]:
+    """Side by side or not; with numbers or not."""
+    count = len(pictures)
+    rows, columns = pictures[0].table.shape
+    beside = (inner - GAP * (count - 1)) // count
+    for across, wide, tall in ((True, beside, rows + 1), (False, inner, count * (rows + 1))):
+        if wide // columns >= LEAST and tall <= room:
+            return across, True
+    label = min(24, max(cell_len(picture.label) for picture in pictures) + 8)
+    if beside < label and room >= 2 * count:
+        return False, False
+    shown = [
+        min(1.0, wide / columns) * min(1.0, 2 * max(1, tall - 1) / rows)
+        for wide, tall in ((beside, room), (inner, room // count))
+    ]
+    return shown[0] >= shown[1], False
+
+
+def _picture(
+    frame: WalkFrame,
+    canvas: Canvas,
+    at: tuple[int, int],
+    size: tuple[int, int],
+    place: int,
+    picture: WalkPicture,
+    with_numbers: bool,
+) -> tuple[int, int]:
+    """One picture under its label; the columns and lines that it takes."""
+    look, (x, y), (wide, tall) = frame.look, at, size
+    chosen = place == frame.picture
+    table = picture.table
+    rows, columns = table.shape
+    largest = scale_of(picture.values)
+    label = f"{picture.label}  {shape(picture.values.shape)}"
+    span = ALL_ZERO if not np.any(picture.values) else f"max {number(largest, 8, 3, trim=True)}"
+    canvas.text(x, y, shortened(label, wide), look.accent if chosen else look.text)
+    if cell_len(label) + len(span) + 2 <= wide:
+        canvas.text(x + cell_len(label) + 2, y, span, look.dim)
+    scale = max(scale_of(one.values) for one in frame.pictures) if frame.pictures[-1].role == "difference" else largest
+    if with_numbers:
+        cell = min(MOST, wide // columns)
+        codes = signed_codes(np.where(picture.there, table, 0.0), scale, frame.choice.log)
+        codes[~picture.there] = PAD
+        cursor = frame.cell if chosen else None
+        canvas.rows(x, y + 1, numbered(table, codes, look.palettes.signed, look.mode, cell, cursor))
+        canvas.hit(x, y + 1, cell * columns, rows, ToCell(place, (rows, columns), (rows, columns), cell, 1))
+        return cell * columns, rows + 1
+    lines = max(1, tall - 1)
+    per_line = 1 if rows <= lines or look.mode.value == "none" else 2
+    shown = pool(np.where(picture.there, table, 0.0), lines * per_line, wide)
+    codes = signed_codes(shown, scale, frame.choice.log)
+    if shown.shape == table.shape:
+        codes[~picture.there] = PAD
+    cell = max(1, min(WIDEST, wide // shown.shape[1]))
+    cursor = None
+    if chosen:
+        row, column = frame.cell
+        cursor = (block_of(row, rows, shown.shape[0]), block_of(column, columns, shown.shape[1]))
+    how = 1 if per_line == 1 else "half"
+    canvas.rows(x, y + 1, heatmap(codes, look.palettes.signed, look.mode, cell, how, cursor))
+    taken = height(shown.shape[0], look.mode, how)
+    target = ToCell(place, (rows, columns), shown.shape, cell, 1 / per_line)
+    canvas.hit(x, y + 1, cell * shown.shape[1], taken, target)
+    return cell * shown.shape[1], taken + 1
+
+
+def draw_walk_told(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """The number under the cursor, what the value is, and what the doctor says of the program."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    framed = height >= 6
+    top, left = (1, 2) if framed else (0, 1)
+    if framed:
+        canvas.frame(0, 0, width, height, "this number", look.border, look.bold)
+    room = width - 2 * left
+    lines = [_number(frame), *_meant(frame), *_verdict(frame, room)]
+    for y, line in enumerate(lines[: height - 2 * top], top):
+        x = left
+        for text, style in line:
+            x = canvas.text(x, y, shortened(text, width - left - x), style)
+    return canvas
+
+
+def _number(frame: WalkFrame) -> StyledText:
+    """The number at the cursor in every picture."""
+    look = frame.look
+    index = frame.index
+    place = f"[{', '.join(map(str, index))}]" if index else ""
+    line: StyledText = [(f"{frame.pictures[0].label}{place} = ", look.accent)]
+    names = {"gradient": "dL/d(it)", "right": "should be", "difference": "too much by"}
+    for k, picture in enumerate(frame.pictures):
+        if k:
+            line.append((f"   {names[picture.role]} ", look.dim))
+        style = look.error if picture.role == "right" else look.bold
+        line.append((number(float(picture.values[index]), 12, 6, trim=True), style))
+    if frame.stopped:
+        line.append((f"   stopped by {frame.stopped}", look.backward))
+    return line
+
+
+def _meant(frame: WalkFrame) -> list[StyledText]:
+    """What the value is, as far as that is known."""
+    look, walk, event = frame.look, frame.walk, frame.event
+    meanings = walk.meaning(event)
+    row = walk.compared(event)
+    if row is not None and row.status != "not compared":
+        word = {"right": f"{DONE} the gradient of {row.name}", "zero": f"{WRONG} zero, as the gradient of {row.name}"}
+        said = word.get(row.status, f"{WRONG} not the gradient of {row.name}")
+        style = look.forward if row.status == "right" else look.error
+        return [[(said, style), (f"   {clean(row.reason, 120)}", look.dim)]]
+    if meanings:
+        first, *others = meanings
+        also = f"   (equal to {others[0]})" if others else ""
+        return [[("it is ", look.dim), (first, look.backward), (also, look.dim)]]
+    if walk.phase(frame.choice.at) in ("forward", "loss") and walk.gradient(event) is None:
+        return [[("no way from it to the loss was recorded", look.dim)]]
+    if walk.should_be(frame.choice.at, event) is not None:
+        right = walk.should_mean(frame.choice.at, event)
+        said = [("it should be ", look.dim), (right[0], look.backward)] if right else []
+        return [said or [("the corrected program makes another value here", look.dim)]]
+    return []
+
+
+def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
+    """What the doctor says of the whole program."""
+    look, report = frame.look, frame.walk.report
+    lines: list[StyledText] = []
+    for finding in report.diagnoses:
+        place = f"line {finding.place.line}: " if finding.place else ""
+        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+    if report.candidates:
+        places = ", ".join(str(place.line) for place in report.candidates[:6])
+        lines.append([(f"{WRONG} one of these lines is wrong: {places}", look.error)])
+    wrong = [name for name, each in report.parameters.items() if not each.ok]
+    right = [name for name, each in report.parameters.items() if each.ok]
+    if wrong:
+        lines.append([(f"wrong: {', '.join(wrong)}   right: {', '.join(right) or 'none'}", look.dim)])
+    elif right:
+        lines.append([(f"{DONE} right: ", look.forward), (", ".join(right), look.text)])
+    else:
+        said = "No backward pass was found to compare: dL/d(value) is the loss carried back. Press ← to walk back from the loss."
+        lines += [[(part, look.dim)] for part in textwrap.wrap(said, max(20, room))]
+    return lines

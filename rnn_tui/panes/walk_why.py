@@ -1,0 +1,148 @@
+"""A number of the user's own run taken apart: the terms that add up to it, each with the numbers that it is a product of."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from engine.doctor.walk.terms import NumberTerm, RecordedNumber
+from engine.text import clean
+from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.numbers import number
+from rnn_tui.targets import ToCrumb, ToOperand
+from rnn_tui.walk_frame import SHOWN_TERMS, WalkFrame
+
+VALUE, BAR, NARROW = 13, 8, 60
+
+
+def draw_walk_why(frame: WalkFrame, width: int, height: int) -> Canvas:
+    """The number, where it was made, its terms with the largest first, and what is known of the number that is chosen."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    if not frame.choice.asked:
+        return canvas
+    asked = frame.choice.asked[-1]
+    canvas.frame(0, 0, width, height, f"why · {name_of(frame, asked)}", look.border, look.bold)
+    room, y = width - 4, 1
+    if len(frame.choice.asked) > 1:
+        _crumbs(frame, canvas, room)
+        y = 2
+    x = canvas.text(2, y, "= ", look.accent)
+    x = canvas.text(x, y, number(frame.walk.terms.value(asked), 14, 9, trim=True), look.bold)
+    canvas.text(x + 3, y, shortened(_made(frame, asked), room - x - 1), look.dim)
+    if not frame.terms:
+        canvas.text(2, y + 2, shortened(_given(frame, asked), room), look.text)
+        return canvas
+    _terms(frame, canvas, y + 2, room)
+    return canvas
+
+
+def name_of(frame: WalkFrame, asked: RecordedNumber) -> str:
+    """`self.h[t][0, 3]`, `dL/d self.h[t][0, 3]`, with how often its line ran before."""
+    place = frame.walk.places.described(asked.number)
+    ran = ""
+    if place.at >= 0 and frame.walk.times(place.at) > 1:
+        ran = f" t={frame.walk.lines[place.at].before}"
+    return clean(f"{'dL/d ' if asked.gradient else ''}{place.text}{ran}", 120)
+
+
+def _crumbs(frame: WalkFrame, canvas: Canvas, room: int) -> None:
+    """The path of questions; a click goes back to one."""
+    look, path = frame.look, frame.choice.asked
+    names = [name_of(frame, one) for one in path]
+    first = 0
+    while first < len(names) - 1 and sum(cell_len(name) + 3 for name in names[first:]) > room:
+        first += 1
+    x = canvas.text(2, 1, "… › " if first else "", look.dim)
+    for k, name in enumerate(names[first:], first):
+        last = k == len(names) - 1
+        shown = shortened(name, max(0, room + 2 - x))
+        x = canvas.text(x, 1, shown, look.text if last else look.dim, None if last else ToCrumb(k + 1))
+        x = canvas.text(x, 1, "" if last else " › ", look.dim)
+
+
+def _made(frame: WalkFrame, asked: RecordedNumber) -> str:
+    """The line that made it, or, for dL/d(it), where it flows from."""
+    place = frame.walk.places.line_of(asked.number)
+    if place is None:
+        return ""
+    file, line = place
+    own = file == frame.walk.source.path.name
+    text = frame.walk.source.line(line) if own else ""
+    where = f"line {line}: {text}" if own else f"{clean(file, 60)} line {line}"
+    return f"came back to {where}" if asked.gradient else f"made in {where}"
+
+
+def _given(frame: WalkFrame, asked: RecordedNumber) -> str:
+    if asked.gradient:
+        return "nothing came back: the loss does not depend on it"
+    if asked.number in frame.walk.record.constants:
+        return "it is written in the program"
+    return "data, a weight or a first state: nothing of this run made it"
+
+
+def _terms(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
+    look = frame.look
+    shown, rest = frame.terms[:SHOWN_TERMS], frame.terms[SHOWN_TERMS:]
+    last = canvas.height - 4
+    counts = [len(term.factors) for term in shown]
+    places = [sum(counts[:k]) for k in range(len(shown))]
+    chosen = max((k for k, place in enumerate(places) if place <= frame.followed), default=0)
+    lines = max(1, last - top)
+    first = max(0, min(chosen - lines // 2, len(shown) - lines))
+    largest = max(abs(term.value) for term in shown) or 1.0
+    for y, k in enumerate(range(first, min(first + lines, len(shown))), top):
+        _term(frame, canvas, y, shown[k], places[k], largest, room)
+    left = len(frame.terms) - min(first + lines, len(shown))
+    total = sum(term.value for term in frame.terms)
+    asked = frame.walk.terms.value(frame.choice.asked[-1])
+    more = f"{left} smaller ones below · " if left else ""
+    if rest:
+        more += f"{len(rest)} not shown: {number(sum(t.value for t in rest), 10, 4, trim=True)} · "
+    sum_ = f"{more}sum of {len(frame.terms)}: {number(total, 14, 9, trim=True)}" if len(frame.terms) > 1 else ""
+    off = abs(total - asked) > 1e-4 * sum(abs(term.value) for term in frame.terms)
+    canvas.text(2, canvas.height - 3, shortened(sum_, room), look.error if off else look.dim)
+    if frame.numbers:
+        _chosen(frame, canvas, room)
+
+
+def _term(frame: WalkFrame, canvas: Canvas, y: int, term: NumberTerm, first: int, largest: float, room: int) -> None:
+    """The term's value, a bar of its share, and what it is a product or a function of."""
+    look, end = frame.look, room + 2
+    style = look.backward if term.value < 0 else look.forward
+    x = canvas.text(2, y, number(term.value, VALUE - 1, 5, trim=True).rjust(VALUE - 1) + " ", look.text)
+    if room >= NARROW:
+        length = round(BAR * 8 * abs(term.value) / largest)
+        bar = "█" * (length // 8) + ("▏▎▍▌▋▊▉"[length % 8 - 1] if length % 8 else "")
+        x = canvas.text(x, y, bar.ljust(BAR) + " ", style)
+    x = canvas.text(x, y, shortened(_before(term), end - x), look.dim)
+    for k, factor in enumerate(term.factors):
+        if k:
+            x = canvas.text(x, y, shortened(", " if term.function else " × ", end - x), look.dim)
+        is_chosen, start = first + k == frame.followed, x
+        under = look.band if is_chosen else look.canvas
+        value = f" {number(frame.walk.terms.value(factor), 9, 4, trim=True)}"
+        x = canvas.text(
+            x, y, shortened(name_of(frame, factor), end - x), (look.accent if is_chosen else look.text) + under
+        )
+        x = canvas.text(x, y, shortened(value, end - x), (look.bold if is_chosen else look.dim) + under)
+        canvas.hit(start, y, x - start, 1, ToOperand(first + k))
+
+
+def _before(term: NumberTerm) -> str:
+    """What stands before the numbers of a term: its function, or the number that multiplies them."""
+    if term.function:
+        return f"{term.function} of "
+    if term.scale == 1.0 or not term.factors:
+        return ""
+    return "−" if term.scale == -1.0 else f"{number(term.scale, 9, 4, trim=True)} × "
+
+
+def _chosen(frame: WalkFrame, canvas: Canvas, room: int) -> None:
+    """The number that enter follows: its derivative here, and the line that made it."""
+    look, place = frame.look, frame.followed
+    factor = frame.numbers[place]
+    shares = [share for term in frame.terms[:SHOWN_TERMS] for share in term.shares]
+    share = f"d(this)/d(it) = {number(shares[place], 10, 5, trim=True)}" if place < len(shares) else ""
+    line = frame.walk.places.line_of(factor.number)
+    where = "" if line is None else f" · line {line[1]}"
+    canvas.text(2, canvas.height - 2, shortened(f"enter: {name_of(frame, factor)}{where} · {share}", room), look.accent)

@@ -1,0 +1,197 @@
+"""The walk through a program of the user's own, through the app's actions: steps, breakpoints, why, and what is opened when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.doctor import opening
+from engine.doctor.walk.walk import ProgramWalk
+from engine.errors import InputError
+from rnn_tui.app import WalkApp
+from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.control.walker import Walker
+from rnn_tui.look import look
+from rnn_tui.panes.walk import draw_walk_source, draw_walk_told, draw_walk_value
+from rnn_tui.panes.walk_why import draw_walk_why
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.screens.dialogs import HelpScreen
+from rnn_tui.screens.walk import WalkScreen, WalkStopsScreen
+from rnn_tui.targets import ToCell, ToPosition, ToSource
+from tests.engine.doctor.walk.programs import corrected_one, forward_only
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
+
+@pytest.fixture(scope="module")
+def wrong() -> ProgramWalk:
+    return corrected_one()
+
+
+@pytest.fixture(scope="module")
+def forward() -> ProgramWalk:
+    return forward_only()
+
+
+class WalkDriven:
+    """An app under test and what is on its screen."""
+
+    def __init__(self, app: WalkApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+        screen = app.screen_stack[0]
+        assert isinstance(screen, WalkScreen)
+        self.screen = screen
+
+    @property
+    def walker(self) -> Walker:
+        return self.screen.walker
+
+    def text(self) -> str:
+        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+
+    async def do(self, *actions: str) -> str:
+        for action in actions:
+            await self.app.screen.run_action(action)
+        await self.pilot.pause()
+        return self.text()
+
+
+@asynccontextmanager
+async def walking(walk: ProgramWalk) -> AsyncIterator[WalkDriven]:
+    app = WalkApp(walk)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        yield WalkDriven(app, pilot)
+
+
+async def test_it_opens_where_the_program_goes_wrong_with_what_should_be_there(wrong: ProgramWalk) -> None:
+    async with walking(wrong) as driven:
+        text = driven.text()
+    for said in (
+        "line 20 · t = 0 of 0–5",
+        "↳ dh = dz @ W.T",
+        "it should be  4",
+        "it should be dL/d h of line 9, t = 4",
+        "✗ line 20: not transposed",
+        "dh at every t",
+        "c C next wrong",
+    ):
+        assert said in text
+
+
+async def test_without_a_backward_pass_one_walks_back_from_the_loss(forward: ProgramWalk) -> None:
+    async with walking(forward) as driven:
+        assert "● loss" in driven.text() and "Press ← to walk back from the loss" in driven.text()
+        text = await driven.do(*["step(-1)"] * 2)
+        assert "▶ forward  line 15 · t = 3 of 0–3" in text and "dL/d appended to states" in text
+        text = await driven.do("step(-1)", "operand(1)")
+        assert "dL/d s" in text and "dL/d s at every t" in text
+        number = driven.walker.frame.index
+        gradient = forward.gradient(driven.walker.frame.event)
+        assert gradient is not None and number == (0, 0)
+        text = await driven.do("enter")
+        assert "why · dL/d s[0, 0] t=3" in text
+        assert f"{gradient[0, 0]:.6f}".replace("-", "−")[:7] in text
+
+
+async def test_going_back_shows_the_same_screen_to_the_character(wrong: ProgramWalk) -> None:
+    async with walking(wrong) as driven:
+        screens = [await driven.do("step(-1)") for _ in range(5)]
+        back = [await driven.do("step(1)") for _ in range(4)]
+        assert back == screens[-2::-1]
+        assert len(set(screens)) == 5
+        assert await driven.do("next", "previous") == back[-1]
+
+
+async def test_a_number_is_followed_and_come_back_from(wrong: ProgramWalk) -> None:
+    """dh[1] = Σ dz[j] W[j, 1]: into W, which nothing made, and back."""
+    async with walking(wrong) as driven:
+        before = await driven.do("cell(0,1)")
+        text = await driven.do("enter")
+        terms = driven.walker.frame.terms
+        assert len(terms) == 4 and "sum of 4" in text
+        assert sum(t.value for t in terms) == pytest.approx(wrong.value(driven.walker.frame.event)[1])
+        names = [wrong.places.described(f.number).name for f in driven.walker.frame.numbers]
+        assert sorted(set(names)) == ["W", "dz"]
+        await driven.do(*["cell(0,1)"] * names.index("W"))
+        text = await driven.do("enter")
+        assert "why · W[" in text and " › " in text
+        assert await driven.do("back", "back") == before
+
+
+async def test_breakpoints_on_lines_and_conditions(wrong: ProgramWalk) -> None:
+    async with walking(wrong) as driven:
+        await driven.do("start_of_phase", "list_up", "toggle_breakpoint")
+        line = driven.walker.choice.source
+        assert driven.walker.frame.stops == {line}
+        text = await driven.do("breakpoints")
+        assert isinstance(driven.app.screen, WalkStopsScreen) and str(line) in text
+        driven.app.screen.query_one(Input).value = "dz if 1"
+        await driven.pilot.press("enter")
+        assert isinstance(driven.app.screen, WalkStopsScreen)  # refused, and said why
+        driven.app.screen.query_one(Input).value = "norm(dz) > 0 and t == 2"
+        await driven.pilot.press("enter", "escape")
+        while not driven.walker.frame.stopped:
+            await driven.do("continue")
+        text = await driven.do("cell(0,1)")
+        assert "stopped by norm(dz) > 0 and t == 2" in text and driven.walker.frame.line.before == 2
+
+
+async def test_clicks_do_what_keys_do(wrong: ProgramWalk) -> None:
+    walker = Walker(wrong, look(), lambda text: None)
+    assert walker.click(ToPosition(3), 0, 0) and walker.choice.at == 3
+    line = wrong.lines[walker.choice.at + 5].line
+    assert walker.click(ToSource(line), 0, 0) and wrong.lines[walker.choice.at].line == line
+    assert walker.click(ToCell(0, (1, 4), (1, 4), 8, 1), 17, 0) and walker.refresh().cell[1] <= 2
+    assert not walker.click("nothing", 0, 0)
+
+
+@pytest.mark.parametrize("mode", [ColorMode.NONE, ColorMode.COLORS_16])
+def test_every_line_is_drawn_at_every_size(wrong: ProgramWalk, forward: ProgramWalk, mode: ColorMode) -> None:
+    for walk in (wrong, forward):
+        walker = Walker(walk, look(mode), lambda text: None)
+        for at in range(0, len(walk), 3):
+            walker.go(at)
+            walker.operand(1)
+            for width, height in ((30, 6), (60, 14), (110, 40)):
+                frame = walker.refresh()
+                text = draw_walk_value(frame, width, height).plain()
+                assert f"line {frame.line.line}" in text and frame.event.name[:1] in text
+                assert draw_walk_told(frame, width, 3).plain()
+                assert "▶" in draw_walk_source(frame, width, height).plain()
+            walker.enter()
+            frame = walker.refresh()
+            assert not frame.choice.asked or "why" in draw_walk_why(frame, 60, 14).plain()
+
+
+async def test_every_key_works_and_help_lists_it(forward: ProgramWalk) -> None:
+    actions = {command.action for command in WALK_COMMANDS}
+    assert set(WALK_FOOTER) <= actions and len(actions) == len(WALK_COMMANDS)
+    left = ("quit", "examine", "command_palette", "help", "goto", "breakpoints", "run")
+    async with walking(forward) as driven:
+        await driven.do(*(command.action for command in WALK_COMMANDS if command.action not in left))
+        assert "max(abs(dh)) > 5" in await driven.do("help")
+        assert isinstance(driven.app.screen, HelpScreen)
+
+
+def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise InputError("mine.py: nothing of ours")
+
+    monkeypatch.setattr(opening, "open_yours", refused)
+    monkeypatch.setattr(opening, "open_walk", lambda path: forward)
+    assert opening.open_program(Path("mine.py")) is forward
+    with pytest.raises(InputError, match="nothing of ours"):
+        opening.open_program(Path("mine.py"), "a_function")
+
+    def nothing(_: Path) -> None:
+        raise InputError("mine.py: it computes no loss")
+
+    monkeypatch.setattr(opening, "open_walk", nothing)
+    with pytest.raises(InputError, match=r"mine.py: nothing of ours; its own run: .*no loss"):
+        opening.open_program(Path("mine.py"))
