@@ -14,8 +14,7 @@ HEAD = """\
 What `rnn-tui doctor` calls the mistakes that it finds. Each has a file in a folder of `engine/doctor/mistakes/`, from which this page is
 made (`make mistakes`). A mistake in the backward pass is named when the corrected line was put into the program, and all gradients are
 right then; what has no name is told by what the correction does. A program that runs is judged by the loss that its forward pass
-computes, so what is wrong in the forward pass is told only where a program that stops is followed on, or where functions are compared
-with the reference.
+computes. What is seen in its forward pass, or in what its updates do, is told as a remark, which is no verdict: entries that say so.
 """
 
 
@@ -28,7 +27,8 @@ def page() -> str:
 
 
 def _entry(mistake: Mistake) -> str:
-    told = f"### {mistake.id}\n\n{_sentence(mistake.title)} {_sentence(mistake.advice)}\n"
+    remark = " *A remark.*" if mistake.remark else ""
+    told = f"### {mistake.id}\n\n{_sentence(mistake.title)} {_sentence(mistake.advice)}{remark}\n"
     example = mistake.example
     if example is None:
         return told

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.carry_back import carried_back, reached, touched
+from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.updates import Step
 
@@ -24,6 +25,8 @@ NAMED = re.compile(
     r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
     re.I,
 )
+MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
+"""Names of losses that may as well be measures of how well the outputs fit, beside a loss that is not computed."""
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
 MOST = 16
 
@@ -104,8 +107,11 @@ def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> boo
     return record.makers(target.ids()).max() >= 0 or (target.shape == () and record.pool[target.first] == 0.0)
 
 
-def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
-    """The losses whose gradients begin with a difference of outputs and targets, where the program computes none."""
+def assumed(
+    record: Record, made_from: Sequence[NDArray[np.int32]], stated: ChosenLoss | None = None
+) -> list[ChosenLoss]:
+    """The losses whose gradients begin with a difference of outputs and targets, where the program computes none. Where the loss that is
+    `stated` is one of them, perhaps with a penalty, it is taken for no other."""
     depends = depending(record, made_from)
     pairs = _differences(record, depends, {int(ids.flat[0]) for ids in made_from if ids.size})
     if not pairs:
@@ -118,7 +124,16 @@ def assumed(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[Chos
             if all(bool(np.isfinite(one).all()) for _, one in seeds):
                 total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
                 made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
-    return made
+    agreeing = [c for c in made if agrees(record, c, stated)] if stated is not None and made else []
+    return agreeing or made
+
+
+def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
+    """Whether a computed loss gives the outputs the gradients that the one which is taken for it gives them, up to a factor."""
+    adjoint = carried_back(record, computed.seeds)
+    given = np.concatenate([adjoint[reference.ids()].ravel() for reference, _ in taken.seeds])
+    match = compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
+    return match is not None and match.right
 
 
 def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:

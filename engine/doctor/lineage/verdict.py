@@ -40,6 +40,8 @@ class RunVerdict:
     loss_doubtful: bool = False
     record: Record | None = None
     round: int = 0
+    rounds: tuple[RunVerdict, ...] = ()
+    """The verdicts on the rounds one by one, where this is the one on a run."""
 
 
 def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:
@@ -63,21 +65,20 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
             break
     if not made:
         return RunVerdict("undecided", None, reason=_why(record))
-    whole = _merged(made)
-    if whole.verdict == "right" and len(made) > 1:
+    whole = replace(_merged(made), rounds=tuple(made))
+    if whole.verdict == "right":
         whole = _with_all_weights(whole, made)
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
 
 
 def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
     """A right verdict with the weights that are not stepped: right only if their gradients are, too."""
-    first, later = rounds[0], rounds[1].record
-    if first.record is None or later is None or first.loss is None or not any(r.update for r in first.compared):
+    first, later = rounds[0], rounds[1].record if len(rounds) > 1 else None
+    if first.record is None or first.loss is None or not any(r.update for r in first.compared):
         return verdict
     made, left = never_stepped(first.record, later, first.loss, first.compared)
     told = _told(first.loss, [*verdict.compared, *made], True) if made else verdict
-    conventions = tuple(f"{row.name} is never updated" for row in made)
-    told = replace(verdict, verdict=told.verdict, compared=told.compared, conventions=verdict.conventions + conventions)
+    told = replace(verdict, verdict=told.verdict, compared=told.compared)
     if told.verdict == "right" and left:
         return replace(told, verdict="undecided", not_compared=(*told.not_compared, *left))
     return told
@@ -164,7 +165,8 @@ def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) 
     computed = loss.candidates(record, made_from) if not taken else []
     yield computed
     named = next((c for c in computed if NAMED.search(c.name)), None)
-    others = [c for c in loss.assumed(record, made_from) if taken in ("", c.name)]
+    stated = None if named is None or loss.MEASURED.search(named.name) else named
+    others = [c for c in loss.assumed(record, made_from, stated) if taken in ("", c.name)]
     yield [c for c in others if named is None or loss.covers(record, c, named)]
 
 

@@ -47,11 +47,11 @@ class Example:
 class Mistake:
     """One entry of the catalogue: `id` is its name, `title` says what is wrong, `advice` what to do.
 
-    `forward` ones are in the forward pass: a program that runs is not judged for them, but by the loss that its forward pass computes.
+    `remark` ones are no mistakes of the backward pass: of a program that runs they are told as what was seen, and no verdict.
     """
 
     id: str
     title: str
     advice: str
     example: Example | None = None
-    forward: bool = False
+    remark: bool = False

@@ -11,6 +11,9 @@ from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
+from engine.doctor.lineage.remarks.remark import Remark
+from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
@@ -61,10 +64,14 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     try:
         verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), runs.name, len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
+        seen = remarks(record, verdict, {runs.name: source.tree()})
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
         return OwnRun(base, own_failure(error), record=record)
+    base = replace(base, remarks=tuple((each.id, _sentence(source, each)) for each in seen))
+    if verdict.verdict == "wrong" and not any(each.id for each in found):
+        found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
@@ -167,6 +174,13 @@ def _place(source: SourceFile, each: Blamed) -> Place:
     if each.file == source.path.name:
         return Place(each.line, source.line(each.line), where=source.place(each.line) if source.cells else "")
     return Place(each.line, clean(each.old, 160), where=f"line {each.line} of {clean(each.file, 80)}")
+
+
+def _sentence(source: SourceFile, remark: Remark) -> str:
+    line, file = remark.place.number, remark.place.file
+    if file not in ("", source.path.name):
+        return clean(f"line {line} of {file}: {remark.says}", 400)
+    return clean(f"{source.place(line) if source.cells else f'line {line}'}: {remark.says}", 400)
 
 
 def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:

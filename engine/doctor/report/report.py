@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,8 @@ class Report:
     file: str
     function: str = ""
     conventions: Mapping[str, str] = field(default_factory=dict[str, str])
+    remarks: tuple[tuple[str, str], ...] = ()
+    """What was seen of the forward pass and the updates and is no verdict: its name in the catalogue, and a sentence with the line."""
     loss_matches: bool = False
     parameters: Mapping[str, GradientComparison] = field(default_factory=dict[str, GradientComparison])
     first_divergence: Place | None = None
@@ -75,7 +77,7 @@ class Report:
             "function": self.function or None,
             "run": dict(self.run) if self.run is not None else None,
             "loss": dict(self.loss) if self.loss is not None else None,
-            "conventions": dict(self.conventions),
+            "conventions": {**self.conventions, **_by_name(self.remarks)},
             "loss_matches": self.loss_matches,
             "parameters": {name: each.to_json() for name, each in self.parameters.items()},
             "not_compared": [{"name": name, "reason": reason} for name, reason in self.not_compared],
@@ -85,6 +87,15 @@ class Report:
             "alternatives": [list(ids) for ids in self.alternatives],
             "notes": notes,
         }
+
+
+def _counted(remarks: int) -> str:
+    return "one remark" if remarks == 1 else f"{remarks} remarks"
+
+
+def _by_name(remarks: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The sentences of remarks of one name as one."""
+    return {name: "; ".join(says for other, says in remarks if other == name) for name, _ in remarks}
 
 
 def text(report: Report) -> str:
@@ -97,7 +108,11 @@ def text(report: Report) -> str:
     }[report.verdict]
     if report.followed_on:
         head = f"{report.file}: it stops at line {report.reason_line}; with repairs in memory it was followed on"
+    head += f"; {_counted(len(report.remarks))}" if report.remarks else ""
     lines = [head + (f"  ({report.function})" if report.function else "")]
+    if report.remarks:
+        lines += ["", "  seen in the program, and no verdict"]
+        lines += [line for name, says in report.remarks for line in _wrapped(f"{says}  [{name}]", "    ")]
     if report.reason and not report.followed_on:
         lines += ["", *_wrapped(report.reason)]
     for finding in report.diagnoses:

@@ -9,5 +9,5 @@ MISTAKE = Mistake(
         right="P = e / e.sum(axis=1, keepdims=True)",
         wrong="P = e / e.sum(axis=0, keepdims=True)",
     ),
-    forward=True,
+    remark=True,
 )

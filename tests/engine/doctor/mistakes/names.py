@@ -32,7 +32,7 @@ def found(folder: Path, example: Example) -> tuple[str, int, str]:
 def main() -> None:
     """One line for each mistake, and how many were found, placed and named."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = [m for m in CATALOGUE.values() if m.example is not None and not m.forward and asked in m.id]
+    chosen = [m for m in CATALOGUE.values() if m.example is not None and not m.remark and asked in m.id]
     wrong = placed = named = 0
     for mistake in chosen:
         assert mistake.example is not None

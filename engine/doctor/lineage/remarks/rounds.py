@@ -1,0 +1,120 @@
+"""Remarks about rounds: a state that is kept, weights that are stepped twice or never, a penalty that no step has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.loss import NAMED, ChosenLoss, candidates
+from engine.doctor.lineage.reading import Ids, RecordedOperation, UserLine
+from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
+from engine.doctor.lineage.updates import ArrayNames
+
+
+def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
+    """What the forward pass made of weights in one round, and the forward pass of the next one begins with."""
+    if len(seen.verdict.rounds) < 2:
+        return
+    later = seen.verdict.rounds[1]
+    if later.record is None or later.loss is None:
+        return
+    forward = reached(later.record, [reference for reference, _ in later.loss.seeds])
+    kept = seen.forward & seen.depends & ~seen.weights
+    kept[: seen.record.starts[0] if len(seen.record.starts) else 0] = False
+    for operation in later.record.operations:
+        if not forward[operation.start : operation.stop].any():
+            continue
+        for reference in operation.operands:
+            if reference.size < 2 or reference.first >= later.record.starts[0] or not kept[reference.ids()].all():
+                continue
+            made = seen.record.maker(reference.first)
+            if made < 0:
+                continue
+            line = seen.place(seen.record.operations[made]).number
+            says = (
+                f"it begins with the state that line {line} left in the round before, and no error is carried back there: right where the"
+                " samples of this round continue those of the last one"
+            )
+            yield Remark("state-kept", later.record.lines[operation.line], says)
+            return
+
+
+def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
+    """A weight that is stepped by its gradient, and once more by the same before anything else reads it."""
+    whole = seen.whole
+    made = [(row, row.update.made[-1]) for row in seen.compared if row.update is not None and row.status == "right"]
+    waiting = {seen.record.operations[k].start: (row, seen.record.operations[k]) for row, k in made}
+    fresh = np.zeros(len(whole.pool), bool)
+    for _, operation in waiting.values():
+        fresh[operation.start : operation.stop] = True
+    begin, end = whole.starts.searchsorted((min(waiting, default=0), seen.until))
+    for operation in whole.operations[int(begin) + 1 : int(end)]:
+        for reference in [r for r in operation.operands if touched(fresh, r)]:
+            found = waiting.get(reference.first) if fresh[reference.ids()].all() else None
+            fresh[reference.ids()] = False
+            if found is None or operation.name not in ("add", "subtract") or reference.shape != operation.shape:
+                continue
+            row, before = found
+            steps = [r for r in operation.operands if r is not reference and r.shape == operation.shape]
+            if not steps or not reached(whole, steps)[row.gradient].any():
+                continue
+            if operation.parameters == (1,) or ArrayNames(whole).bound_again([reference.ids().ravel()], operation):
+                says = f"{row.name} is stepped by its gradient a second time, after line {seen.place(before).number}"
+                yield Remark("stepped-twice", whole.lines[operation.line], says)
+
+
+def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
+    """Weights whose gradients were compared, and that no update steps where others are stepped."""
+    rows = seen.verdict.compared
+    if not any(row.update is not None for row in rows):
+        return
+    for row in rows:
+        if row.update is None:
+            yield Remark("never-updated", seen.first_read(row.own), f"{row.name} has a gradient, and is never updated")
+
+
+def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
+    """A part of the loss that is computed from weights alone, where the gradients are those of the rest."""
+    if any(row.walk is not None and row.walk.penalty for row in seen.compared):
+        return
+    for stated in named_losses(seen):
+        for reference, _ in stated.seeds:
+            for part in _parts(seen, reference.first):
+                if seen.forward[part.start] or not _is_of_weights(seen, part):
+                    continue
+                says = "a penalty on the weights is added to the loss, and no gradient has it"
+                yield Remark("penalty-without-gradient", UserLine(stated.file, stated.line), says)
+                return
+
+
+def named_losses(seen: RemarkedRun) -> list[ChosenLoss]:
+    """What the program computes and calls a loss, the likeliest first."""
+    return [c for c in candidates(seen.record, [row.own for row in seen.compared]) if NAMED.search(c.name)]
+
+
+def _parts(seen: RemarkedRun, number: int) -> Iterator[RecordedOperation]:
+    """The operations that made the parts of a sum of single numbers."""
+    waiting, known = [number], set[int]()
+    while waiting and len(known) < 64:
+        k = seen.record.maker(waiting.pop())
+        if k < 0 or k in known:
+            continue
+        known.add(k)
+        operation = seen.record.operations[k]
+        if operation.name in ("add", "subtract") and all(r.size == 1 for r in operation.operands):
+            waiting += [r.first for r in operation.operands]
+        else:
+            yield operation
+
+
+def _is_of_weights(seen: RemarkedRun, part: RecordedOperation) -> bool:
+    """Whether a number was made from weights, and from nothing else but numbers."""
+    marked = reached(seen.record, [part.result])
+    if not (marked & seen.weights).any():
+        return False
+    outside: Ids = np.flatnonzero(marked & ~seen.weights).astype(np.int32)
+    outside = outside[seen.record.makers(outside) < 0]
+    owners = seen.record.leaf_starts.searchsorted(outside, "right") - 1
+    return bool((seen.record.leaves[owners, 1] == 1).all())

@@ -1,0 +1,140 @@
+"""Remarks: of each kind in the catalogue the example, in which it is made, and the right program, in which nothing is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from engine.doctor.lineage.remarks.remark import Remark
+from engine.doctor.lineage.remarks.told import remarks
+from engine.doctor.lineage.running import Runs, Trials
+from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.mistakes.mistake import Mistake
+from engine.doctor.mistakes.programs import PROGRAMS
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+from tests.engine.doctor.lineage.programs import changed
+
+Examined = Callable[[str], tuple[RunVerdict, list[Remark]]]
+KINDS = [m for m in CATALOGUE.values() if m.remark]
+
+
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examined]:
+    """The verdict and the remarks on a text; all texts in one process, each once."""
+    path = tmp_path_factory.mktemp("remarks") / "program.py"
+    path.write_text("")
+    known: dict[str, tuple[RunVerdict, list[Remark]]] = {}
+
+    with Trials(Runs(ProgramFile(path, ""), Wishes(stand=path.parent))) as trials:
+
+        def examine(text: str) -> tuple[RunVerdict, list[Remark]]:
+            if text not in known:
+                record = trials.recorded(text, 20, rounds=2)
+                assert record is not None
+                verdict = judged(record)
+                known[text] = verdict, remarks(record, verdict, {"program.py": ast.parse(text)})
+            return known[text]
+
+        yield examine
+
+
+@pytest.mark.parametrize("mistake", KINDS, ids=lambda mistake: mistake.id)
+def test_a_remark_is_made_of_the_example_and_of_no_right_program(mistake: Mistake, examined: Examined) -> None:
+    example = mistake.example
+    assert example is not None
+    _, seen = examined(example.wrong_text)
+    assert [(remark.id, remark.place.number) for remark in seen] == [(mistake.id, example.wrong_line)]
+    assert examined(example.right_text)[1] == []
+
+
+def test_a_softmax_of_several_rows_at_once(examined: Examined) -> None:
+    text = changed(PROGRAMS["batch"], ("e.sum(axis=1, keepdims=True)", "e.sum()"))
+    assert [remark.id for remark in examined(text)[1]] == ["softmax-wrong-axis"]
+    assert "4 rows add up to 1 together" in examined(text)[1][0].says
+
+
+ATTENTION = changed(
+    PROGRAMS["stacked"],
+    (
+        "    error = high[1:] @ w - target\n    loss = 0.5 * np.sum(error ** 2)\n",
+        "    scores = np.exp(high[1:] @ Q)\n    shares = scores / scores.sum(axis=0)\n"
+        "    error = high[1:] @ w - target\n    loss = 0.5 * np.sum(error ** 2) + 1e-9 * np.sum((shares.T @ high[1:]) ** 2)\n",
+    ),
+)
+"""Heads of attention: their shares add up to 1 over the steps."""
+
+
+def test_a_softmax_over_the_steps_is_attention(examined: Examined) -> None:
+    assert examined(ATTENTION)[1] == []
+
+
+def test_a_reset_gate_times_the_state_is_no_output_gate(examined: Examined) -> None:
+    """In a GRU r * h is a gate times what is added up from step to step, too: but that is the state itself."""
+    text = changed(
+        PROGRAMS["lstm"],
+        ("tc = np.tanh(c)\n        h = o * tc", "tc, h = o * c, c"),
+        ("np.concatenate([x, h])", "np.concatenate([x, h + tc])"),
+        (
+            "h, c, loss, kept = rng.randn(H), rng.randn(H)",
+            "h, c, tc, loss, kept = rng.randn(H), rng.randn(H), rng.randn(H)",
+        ),
+    )
+    assert "cell-without-tanh" not in [remark.id for remark in examined(text)[1]]
+
+
+MEASURE = changed(
+    PROGRAMS["lstm"], ("loss += 0.5 * (y - target) ** 2", "error += np.abs(y - target)"), ("loss, kept", "error, kept")
+)
+
+
+def test_a_measure_beside_the_loss_is_no_verdict(examined: Examined) -> None:
+    verdict, seen = examined(MEASURE)
+    assert verdict.verdict == "right"
+    assert [remark.id for remark in seen] == ["gradient-of-another-loss"]
+
+
+def test_gradients_of_another_loss_than_the_one_computed_are_wrong(examined: Examined) -> None:
+    example = CATALOGUE["gradient-of-another-loss"].example
+    assert example is not None
+    verdict, seen = examined(example.wrong_text)
+    assert verdict.verdict == "wrong"
+    assert "the cross-entropy" in seen[0].says
+
+
+def test_a_state_that_begins_anew_is_not_remarked_upon_and_a_precomputed_input_is_none(examined: Examined) -> None:
+    text = changed(
+        PROGRAMS["batch"],
+        (
+            "X, Y = rng.randn(B, T, D)",
+            "data = rng.randn(B, T, D)\nX, Y = (data - data.mean(axis=0)) / data.std(axis=0)",
+        ),
+    )
+    assert examined(text)[1] == []
+
+
+ONCE = ("range(3):\n    xs", "range(1):\n    xs")
+
+
+def test_a_weight_without_a_gradient_in_the_only_round_leaves_it_open(examined: Examined) -> None:
+    text = changed(
+        PROGRAMS["loop"],
+        ONCE,
+        ("        dWh += np.outer(dz, hs[t])\n", ""),
+        ("dWx, dWh, dWy", "dWx, dWy"),
+        ("m in (Wx, Wh, Wy", "m in (Wx, Wy"),
+        ("zip((Wx, Wh, Wy", "zip((Wx, Wy"),
+    )
+    verdict, _ = examined(text)
+    assert verdict.verdict == "undecided"
+    assert any(left.startswith("Wh: it moves the loss") for left in verdict.not_compared)
+
+
+def test_an_input_that_is_the_same_at_all_steps_is_no_weight(examined: Examined) -> None:
+    same = ("xs, labels = rng.randn(T, D), rng", "xs, labels = [np.array([0.5, -0.3])] * T, rng")
+    for changes in ((ONCE, same), (same,)):
+        verdict, seen = examined(changed(PROGRAMS["loop"], *changes))
+        assert (verdict.verdict, seen) == ("right", [])
