@@ -96,9 +96,15 @@ class WalkFrame:
 
     @property
     def made(self) -> int:
-        """Which of the line's values is shown."""
+        """Which of the line's values is shown: the chosen one, else the last that should be another, else the last."""
         last = len(self.line.made) - 1
-        return last if self.choice.made is None else min(self.choice.made, last)
+        if self.choice.made is not None:
+            return min(self.choice.made, last)
+        at = self.choice.at
+        wrong = [
+            k for k, e in enumerate(self.line.made) if self.walk.differs(at) and self.walk.should_be(at, e) is not None
+        ]
+        return wrong[-1] if wrong else last
 
     @property
     def event(self) -> RecordedEvent:

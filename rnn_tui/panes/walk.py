@@ -35,8 +35,8 @@ def place_words(frame: WalkFrame) -> str:
     """`line 35`, where it runs more than once `line 35 · t = 3 of 0–11`; in another file with its name."""
     line = frame.line
     times = frame.walk.times(frame.choice.at)
-    file = "" if frame.is_own else f"{clean(line.file, 40)} "
-    return f"{file}line {line.line}" + (f" · t = {line.before} of 0–{times - 1}" if times > 1 else "")
+    where = frame.walk.source.place(line.line) if frame.is_own else f"{clean(line.file, 40)} line {line.line}"
+    return where + (f" · t = {line.before} of 0–{times - 1}" if times > 1 else "")
 
 
 def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.doctor.lineage.reading import Record, RecordedArray
 from engine.doctor.walk.executed import ExecutedLine, called, is_name
 
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@", "dot": "@"}
+BLOCK = 10
+"""Numbers are looked up in blocks of two to this power."""
 DEEPEST = 3
 """How many operations inside one another are written out for a number that has no name."""
 
@@ -40,14 +41,13 @@ class Places:
         self.record = record
         made = [(event, at) for at, line in enumerate(lines) for event in line.made if event.site.kind != "increment"]
         self._events = made
-        self._spans = _spans([event.value for event, _ in made])
+        self._spans = _Spans([event.value for event, _ in made])
 
     def named(self, number: int) -> NamedPlace | None:
         """Where a number first stood under a name of the program's; without one where it was first returned or added."""
-        low, high = self._spans
         first: NamedPlace | None = None
-        for k in np.flatnonzero((low <= number) & (number <= high)):
-            event, at = self._events[int(k)]
+        for k in self._spans.around(number):
+            event, at = self._events[k]
             index = place_in(event.value, number)
             if index is None:
                 continue
@@ -104,22 +104,26 @@ class Places:
 
     def readers(self, number: int) -> list[tuple[int, int]]:
         """The operations that read a number, each with the place of the operand."""
-        low, high, where = self._operands
-        found = [(int(k), int(which)) for k, which in where[(low <= number) & (number <= high)]]
-        operations = self.record.operations
-        return [(k, which) for k, which in found if place_in(operations[k].operands[which], number) is not None]
+        spans, where = self._operands
+        made: list[tuple[int, int]] = []
+        for at in spans.around(number):
+            k, which = where[at]
+            reference = self.record.operations[k].operands[which]
+            whole = reference.kept is None and spans.is_whole(at, reference.size)
+            if whole or place_in(reference, number) is not None:
+                made.append((k, which))
+        return made
 
     @cached_property
-    def _operands(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Lowest and highest number of each operand of each operation; which operation, which operand."""
+    def _operands(self) -> tuple[_Spans, list[tuple[int, int]]]:
+        """The operands of all operations; of which operation each is, and which of its operands."""
         places = [
             (k, which)
             for k, operation in enumerate(self.record.operations)
             for which, reference in enumerate(operation.operands)
             if reference.size
         ]
-        low, high = _spans([self.record.operations[k].operands[which] for k, which in places])
-        return low, high, np.array(places, np.int64).reshape(-1, 2)
+        return _Spans([self.record.operations[k].operands[which] for k, which in places]), places
 
 
 def _within(text: str) -> str:
@@ -127,11 +131,32 @@ def _within(text: str) -> str:
     return f"({text})" if " " in text and not is_name(text) else text
 
 
-def _spans(arrays: Sequence[RecordedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lowest and the highest number of each array."""
-    spans = [_span(reference) for reference in arrays]
-    made = np.array(spans, np.int64).reshape(-1, 2)
-    return made[:, 0], made[:, 1]
+class _Spans:
+    """The lowest and the highest number of each array, and which arrays may hold a number of a block of numbers."""
+
+    def __init__(self, arrays: Sequence[RecordedArray]) -> None:
+        spans = np.array([_span(reference) for reference in arrays], np.int64).reshape(-1, 2)
+        self.low, self.high = spans[:, 0], spans[:, 1]
+        kept = {k: np.unique(r.kept >> BLOCK) for k, r in enumerate(arrays) if r.kept is not None}
+        first = self.low >> BLOCK
+        counts = (self.high >> BLOCK) - first + 1
+        counts[list(kept)] = 0
+        which = np.repeat(np.arange(len(arrays)), counts)
+        blocks = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+        which = np.concatenate([which, *(np.full(len(some), k) for k, some in kept.items())])
+        blocks = np.concatenate([blocks, *kept.values()])
+        order = np.lexsort((which, blocks))
+        self._which, self._blocks = which[order], blocks[order]
+
+    def around(self, number: int) -> list[int]:
+        """The arrays between whose lowest and highest number a number is, in order."""
+        begin, end = np.searchsorted(self._blocks, (number >> BLOCK, (number >> BLOCK) + 1))
+        some = self._which[begin:end]
+        return some[(self.low[some] <= number) & (number <= self.high[some])].tolist()
+
+    def is_whole(self, which: int, size: int) -> bool:
+        """Whether an array of so many numbers holds all between its lowest and highest, if it holds none twice."""
+        return int(self.high[which] - self.low[which]) + 1 == size
 
 
 def _span(reference: RecordedArray) -> tuple[int, int]:

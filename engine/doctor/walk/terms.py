@@ -51,6 +51,7 @@ class Terms:
         self.record: Record = places.record
         self.adjoint = adjoint
         self.seeds = seeds
+        self._kept: dict[RecordedNumber, list[NumberTerm]] = {}
 
     def value(self, asked: RecordedNumber) -> float:
         """The number itself."""
@@ -58,9 +59,11 @@ class Terms:
 
     def of(self, asked: RecordedNumber) -> list[NumberTerm]:
         """The terms, the largest first; none for what came from outside, or for the loss itself."""
-        with np.errstate(all="ignore"):
-            made = list(self._back(asked.number) if asked.gradient else self._forward(asked.number))
-        return sorted(made, key=lambda term: -abs(term.value))
+        if asked not in self._kept:
+            with np.errstate(all="ignore"):
+                made = self._back(asked.number) if asked.gradient else self._forward(asked.number)
+                self._kept[asked] = sorted(made, key=lambda term: -abs(term.value))
+        return self._kept[asked]
 
     # What a number was made of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -24,6 +24,7 @@ from engine.doctor.walk.places import Places
 from engine.doctor.walk.terms import RecordedNumber, Terms
 
 WalkPhase = Literal["forward", "loss", "backward", "update"]
+_ValueKey = tuple[str, int, int, str, int, str]
 Holds = Callable[[int], bool]
 """Whether an executed line, by its place in the run, is one to stop at."""
 
@@ -60,7 +61,8 @@ class ProgramWalk:
         self.places = Places(record, self.lines)
         self.terms = Terms(self.places, self.adjoint, seeds)
         lines = [record.lines[operation.line] for operation in steps]
-        self._seeds, self._updates = seeds, frozenset((line.file, line.number) for line in lines)
+        self._losses = {n for seed in seeds for n in _same_scalar(record, seed)}
+        self._updates = frozenset((line.file, line.number) for line in lines)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -102,16 +104,15 @@ class ProgramWalk:
             return ()
         return tuple(map(str, self._corrected_meanings.of(other)))
 
-    def _key(self, at: int, event: RecordedEvent) -> tuple[str, int, int, str, int]:
-        line = self.lines[at]
-        return line.file, line.line, line.before, event.site.kind, event.part
+    def _key(self, at: int, event: RecordedEvent) -> _ValueKey:
+        return _key_of(self.lines[at], event)
 
     @cached_property
-    def _right(self) -> dict[tuple[str, int, int, str, int], RecordedEvent]:
-        """What each line of the corrected program makes: by file, line, how often it ran before, and which of its values it is."""
+    def _right(self) -> dict[_ValueKey, RecordedEvent]:
+        """What each line of the corrected program makes."""
         record = self._corrected.record if self._corrected is not None else None
         return {
-            (line.file, line.line, line.before, event.site.kind, event.part): event
+            _key_of(line, event): event
             for line in (executed(record.events) if record is not None else ())
             for event in line.made
         }
@@ -133,12 +134,12 @@ class ProgramWalk:
 
     @cached_property
     def magnitudes(self) -> Floats:
-        """How large the error is at each line: forward the largest |dL/d(number)| that it made, on the way back the largest number."""
+        """How large the error is at each line: the largest |dL/d(number)| where the loss was made from it, else the largest number."""
         return np.array([self._magnitude(at) for at in range(len(self))])
 
     def _magnitude(self, at: int) -> float:
         event = self.lines[at].made[-1]
-        back = self.phase(at) in ("backward", "update")
+        back = self.phase(at) in ("backward", "update") and self.gradient(event) is None
         numbers = np.abs(event.value.of(self.record.pool if back else self.adjoint))
         return float(numbers[np.isfinite(numbers)].max(initial=0.0))
 
@@ -154,8 +155,7 @@ class ProgramWalk:
 
     @cached_property
     def _phases(self) -> tuple[WalkPhase, ...]:
-        first = min(self._seeds)
-        losses = np.array(sorted(self._seeds))
+        first, losses = min(self._losses), np.array(sorted(self._losses))
         return tuple(self._phase(line, first, losses) for line in self.lines)
 
     def _phase(self, line: ExecutedLine, first: int, losses: np.ndarray) -> WalkPhase:
@@ -236,6 +236,24 @@ class ProgramWalk:
         """The line that made a number, by its place in the run."""
         place = self.places.named(number)
         return place.at if place is not None else None
+
+
+def _same_scalar(record: Record, number: int) -> Iterator[int]:
+    """A number and those that it is, scaled or added to what was given: `epoch_loss += loss / n` is later than the backward pass."""
+    while True:
+        yield number
+        k = record.maker(number)
+        if k < 0 or not all(r.size == 1 for r in record.operations[k].operands):
+            return
+        computed = [r.first for r in record.operations[k].operands if record.maker(r.first) >= 0]
+        if len(computed) != 1:
+            return
+        number = computed[0]
+
+
+def _key_of(line: ExecutedLine, event: RecordedEvent) -> _ValueKey:
+    """File, line, how often it ran before, and which of its values it is."""
+    return line.file, line.line, line.before, event.site.kind, event.part, event.name
 
 
 def _are_equal(made: Floats, right: Floats) -> bool:
