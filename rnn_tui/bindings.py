@@ -244,7 +244,7 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     },
     "previous": {"help": "The same line, the time before"},
     "finish": {"line": "end, start of the phase (forward, loss, backward, update)"},
-    "goto": {"help": "Go to a line", "line": "go to where a line runs: 55, or a condition: norm(dh) > 5"},
+    "goto": {"help": "Go to a line", "line": "go to where a line runs next: 55"},
     "continue": {
         "help": "Continue to the next breakpoint, or value that should be another",
         "footer": "next wrong",

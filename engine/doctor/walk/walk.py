@@ -245,10 +245,19 @@ def _same_scalar(record: Record, number: int) -> Iterator[int]:
         k = record.maker(number)
         if k < 0 or not all(r.size == 1 for r in record.operations[k].operands):
             return
-        computed = [r.first for r in record.operations[k].operands if record.maker(r.first) >= 0]
+        computed = [r.first for r in record.operations[k].operands if not _is_given(record, r.first)]
         if len(computed) != 1:
             return
         number = computed[0]
+
+
+def _is_given(record: Record, number: int, deep: int = 4) -> bool:
+    """Whether a number was computed from none, or from such alone."""
+    k = record.maker(number)
+    if k < 0:
+        return True
+    operands = record.operations[k].operands
+    return deep > 0 and all(r.size == 1 and _is_given(record, r.first, deep - 1) for r in operands)
 
 
 def _key_of(line: ExecutedLine, event: RecordedEvent) -> _ValueKey:
