@@ -55,6 +55,11 @@ class ThemedApp(TerminalApp):
         )
         self.theme = name
 
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: what the walk's screen has; another app adds its own screen's."""
+        if isinstance(screen, WalkScreen):
+            yield from self.commands_of(screen, WALK_COMMANDS)
+
     def commands_of(self, screen: Screen[object], commands: tuple[Command, ...]) -> Iterable[SystemCommand]:
         """For the palette: everything that has a key, by its sentence."""
         for command in commands:
@@ -100,6 +105,7 @@ class DebuggerApp(ThemedApp):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette."""
         if not isinstance(screen, MainScreen):
+            yield from super().get_system_commands(screen)
             return
         yield from self.commands_of(screen, COMMANDS)
         for action, name, meaning in WITHOUT_KEY:
@@ -120,8 +126,3 @@ class WalkApp(ThemedApp):
     def get_default_screen(self) -> Screen[None]:
         """The walk's screen."""
         return WalkScreen(self.walk, self._look)
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette."""
-        if isinstance(screen, WalkScreen):
-            yield from self.commands_of(screen, WALK_COMMANDS)

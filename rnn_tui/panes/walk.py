@@ -32,11 +32,21 @@ ALL_ZERO, HERE_BELOW = "all 0", "▲"
 
 
 def place_words(frame: WalkFrame) -> str:
-    """`line 35`, where it runs more than once `line 35 · t = 3 of 0–11`; in another file with its name."""
+    """`line 35 · t = 3 of 0–11`, in a notebook `cell 2, line 5`; in another file with its name."""
     line = frame.line
-    times = frame.walk.times(frame.choice.at)
     where = frame.walk.source.place(line.line) if frame.is_own else f"{clean(line.file, 40)} line {line.line}"
-    return where + (f" · t = {line.before} of 0–{times - 1}" if times > 1 else "")
+    return where + time_words(frame, frame.choice.at)
+
+
+def time_words(frame: WalkFrame, at: int, short: bool = False) -> str:
+    """Which time it is that a line runs, where it runs more than once: forward `t = 3 of 0–11`, in short `t=3`; on the way back, where the
+    program's own t goes the other way, `time 4 of 12`."""
+    times, before = frame.walk.times(at), frame.walk.lines[at].before
+    if times < 2:
+        return ""
+    if frame.walk.phase(at) == "forward":
+        return f" t={before}" if short else f" · t = {before} of 0–{times - 1}"
+    return f" time {before + 1}" if short else f" · time {before + 1} of {times}"
 
 
 def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:
@@ -155,7 +165,9 @@ def _every_time(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
     cell = max(1, min(MOST, inner // shown.shape[1]))
     name = f"dL/d {called(frame.event)}" if back else called(frame.event)
     over = "" if arrays[0].ndim < 2 else ", the largest of each column"
-    canvas.text(2, top, shortened(f"{name} at every t{over}", canvas.width - 4), look.dim)
+    forward = walk.phase(frame.choice.at) == "forward"
+    when = "at every t" if forward else "every time that this line runs"
+    canvas.text(2, top, shortened(f"{name} {when}{over}", canvas.width - 4), look.dim)
     scale = scale_of(table)
     codes = signed_codes(shown, scale, True, max(1e-12, min(0.5, _least(table) / scale)))
     if cell >= LEAST:
@@ -166,7 +178,7 @@ def _every_time(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
     for y in range(lines):
         first = y * len(runs) // lines
         here = block_of(now, len(runs), lines) == y
-        text = f"{walk.lines[runs[first][0]].before:>3}" + (HERE if here else " ")
+        text = f"{walk.lines[runs[first][0]].before + (not forward):>3}" + (HERE if here else " ")
         canvas.text(2, top + 1 + y, text, look.accent if here else look.dim)
         canvas.hit(2, top + 1 + y, 5 + cell * shown.shape[1], 1, ToPosition(runs[first][0]))
 
@@ -286,7 +298,8 @@ def draw_walk_told(frame: WalkFrame, width: int, height: int) -> Canvas:
     if framed:
         canvas.frame(0, 0, width, height, "this number", look.border, look.bold)
     room = width - 2 * left
-    lines = [_number(frame), *_meant(frame), *_verdict(frame, room)]
+    about = _followed(frame) if frame.numbers else [_number(frame), *_meant(frame)]
+    lines = [*about, *_verdict(frame, room)]
     for y, line in enumerate(lines[: height - 2 * top], top):
         x = left
         for text, style in line:
@@ -309,6 +322,23 @@ def _number(frame: WalkFrame) -> StyledText:
     if frame.stopped:
         line.append((f"   stopped by {frame.stopped}", look.backward))
     return line
+
+
+def _followed(frame: WalkFrame) -> list[StyledText]:
+    """Of an explanation: the number that enter follows, and the line that made it."""
+    look, walk = frame.look, frame.walk
+    asked = frame.numbers[frame.followed]
+    value = number(float(walk.record.pool[asked.number]), 12, 6, trim=True)
+    back = number(float(walk.adjoint[asked.number]), 12, 6, trim=True)
+    name = walk.places.described(asked.number).text
+    said: StyledText = [(f"{clean(name, 80)} = ", look.accent), (value, look.bold)]
+    made = walk.places.line_of(asked.number)
+    text = (
+        ""
+        if made is None or made[0] != walk.source.path.name
+        else f"{walk.source.place(made[1])}: {walk.source.line(made[1])}"
+    )
+    return [[*said, ("   dL/d(it) ", look.dim), (back, look.bold)], [(text, look.dim)]]
 
 
 def _meant(frame: WalkFrame) -> list[StyledText]:

@@ -6,6 +6,7 @@ from rich.cells import cell_len
 
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber
 from engine.text import clean
+from rnn_tui.panes.walk import time_words
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.targets import ToCrumb, ToOperand
@@ -39,9 +40,7 @@ def draw_walk_why(frame: WalkFrame, width: int, height: int) -> Canvas:
 def name_of(frame: WalkFrame, asked: RecordedNumber) -> str:
     """`self.h[t][0, 3]`, `dL/d self.h[t][0, 3]`, with how often its line ran before."""
     place = frame.walk.places.described(asked.number)
-    ran = ""
-    if place.at >= 0 and frame.walk.times(place.at) > 1:
-        ran = f" t={frame.walk.lines[place.at].before}"
+    ran = time_words(frame, place.at, short=True) if place.at >= 0 else ""
     return clean(f"{'dL/d ' if asked.gradient else ''}{place.text}{ran}", 120)
 
 
@@ -81,8 +80,7 @@ def _given(frame: WalkFrame, asked: RecordedNumber) -> str:
 
 
 def _terms(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
-    look = frame.look
-    shown, rest = frame.terms[:SHOWN_TERMS], frame.terms[SHOWN_TERMS:]
+    shown = frame.terms[:SHOWN_TERMS]
     last = canvas.height - 4
     counts = [len(term.factors) for term in shown]
     places = [sum(counts[:k]) for k in range(len(shown))]
@@ -92,17 +90,24 @@ def _terms(frame: WalkFrame, canvas: Canvas, top: int, room: int) -> None:
     largest = max(abs(term.value) for term in shown) or 1.0
     for y, k in enumerate(range(first, min(first + lines, len(shown))), top):
         _term(frame, canvas, y, shown[k], places[k], largest, room)
-    left = len(frame.terms) - min(first + lines, len(shown))
-    total = sum(term.value for term in frame.terms)
-    asked = frame.walk.terms.value(frame.choice.asked[-1])
-    more = f"{left} smaller ones below · " if left else ""
-    if rest:
-        more += f"{len(rest)} not shown: {number(sum(t.value for t in rest), 10, 4, trim=True)} · "
-    sum_ = f"{more}sum of {len(frame.terms)}: {number(total, 14, 9, trim=True)}" if len(frame.terms) > 1 else ""
-    off = abs(total - asked) > 1e-4 * sum(abs(term.value) for term in frame.terms)
-    canvas.text(2, canvas.height - 3, shortened(sum_, room), look.error if off else look.dim)
+    y = top + min(lines, len(shown))
+    if len(frame.terms) > 1:
+        _sum(frame, canvas, y, len(frame.terms) - min(first + lines, len(shown)), room)
     if frame.numbers:
         _chosen(frame, canvas, room)
+
+
+def _sum(frame: WalkFrame, canvas: Canvas, y: int, below: int, room: int) -> None:
+    """The sum of all terms, in another colour where it is not the number; how many are further below."""
+    look, terms = frame.look, frame.terms
+    total = sum(term.value for term in terms)
+    asked = frame.walk.terms.value(frame.choice.asked[-1])
+    rest = sum(term.value for term in terms[SHOWN_TERMS:])
+    more = f"{below} smaller ones below · " if below else ""
+    more += f"of {len(terms) - SHOWN_TERMS} only the sum: {number(rest, 10, 4, trim=True)} · " if rest else ""
+    off = abs(total - asked) > 1e-4 * sum(abs(term.value) for term in terms)
+    text = f"{number(total, VALUE - 1, 5, trim=True).rjust(VALUE - 1)} {more}sum of {len(terms)}"
+    canvas.text(2, y, shortened(text, room), look.error if off else look.dim)
 
 
 def _term(frame: WalkFrame, canvas: Canvas, y: int, term: NumberTerm, first: int, largest: float, room: int) -> None:
@@ -115,17 +120,41 @@ def _term(frame: WalkFrame, canvas: Canvas, y: int, term: NumberTerm, first: int
         bar = "█" * (length // 8) + ("▏▎▍▌▋▊▉"[length % 8 - 1] if length % 8 else "")
         x = canvas.text(x, y, bar.ljust(BAR) + " ", style)
     x = canvas.text(x, y, shortened(_before(term), end - x), look.dim)
-    for k, factor in enumerate(term.factors):
+    for k, (name, value) in enumerate(_factors(frame, term, end - x)):
         if k:
-            x = canvas.text(x, y, shortened(", " if term.function else " × ", end - x), look.dim)
+            x = canvas.text(x, y, shortened(_between(term), end - x), look.dim)
         is_chosen, start = first + k == frame.followed, x
         under = look.band if is_chosen else look.canvas
-        value = f" {number(frame.walk.terms.value(factor), 9, 4, trim=True)}"
-        x = canvas.text(
-            x, y, shortened(name_of(frame, factor), end - x), (look.accent if is_chosen else look.text) + under
-        )
+        x = canvas.text(x, y, shortened(name, end - x), (look.accent if is_chosen else look.text) + under)
         x = canvas.text(x, y, shortened(value, end - x), (look.bold if is_chosen else look.dim) + under)
         canvas.hit(start, y, x - start, 1, ToOperand(first + k))
+
+
+def _between(term: NumberTerm) -> str:
+    return ", " if term.function else " × "
+
+
+def _factors(frame: WalkFrame, term: NumberTerm, room: int) -> list[tuple[str, str]]:
+    """The names of a term's numbers, with their values where there is room for both; names that do not fit are shortened alike."""
+    names = [name_of(frame, factor) for factor in term.factors]
+    values = [_value(frame, factor) for factor in term.factors]
+    left = room - len(_between(term)) * (len(names) - 1)
+    if sum(map(cell_len, names)) + sum(map(cell_len, values)) <= left:
+        return list(zip(names, values, strict=True))
+    if len(names) == 1:
+        return [(shortened(names[0], left - cell_len(values[0])), values[0])]
+    names = [name.replace("self.", "") for name in names]
+    most = max(map(cell_len, names))
+    while most > 4 and sum(min(cell_len(name), most) for name in names) > left:
+        most -= 1
+    return [(shortened(name, most), "") for name in names]
+
+
+def _value(frame: WalkFrame, asked: RecordedNumber) -> str:
+    """A number behind its name; of one that is written in the program the name is the number."""
+    if asked.number in frame.walk.record.constants and not asked.gradient:
+        return ""
+    return f" {number(frame.walk.terms.value(asked), 9, 4, trim=True)}"
 
 
 def _before(term: NumberTerm) -> str:
@@ -143,6 +172,5 @@ def _chosen(frame: WalkFrame, canvas: Canvas, room: int) -> None:
     factor = frame.numbers[place]
     shares = [share for term in frame.terms[:SHOWN_TERMS] for share in term.shares]
     share = f"d(this)/d(it) = {number(shares[place], 10, 5, trim=True)}" if place < len(shares) else ""
-    line = frame.walk.places.line_of(factor.number)
-    where = "" if line is None else f" · line {line[1]}"
-    canvas.text(2, canvas.height - 2, shortened(f"enter: {name_of(frame, factor)}{where} · {share}", room), look.accent)
+    text = f"enter: {shortened(name_of(frame, factor), max(12, room - cell_len(share) - 10))} · {share}"
+    canvas.text(2, canvas.height - 2, shortened(text, room), look.accent)

@@ -43,7 +43,7 @@ WALK_WORDS = """\
 value             what the line made, by the names of the program; a vector in rows of 8 numbers
 dL/d(value)       what the loss says about a forward value, carried back over this very run
 it should be      where a value is wrong: what the corrected program makes there
-t                 how often the line had run before: 0 the first time
+t, time           how often the line had run before: t is 0 the first time; on the way back that is time 1
 error             above the source: how large dL/d is at each line, from left to right
 
 Colours are signed: blue below zero, red above, dark is zero. ✗ is to be corrected, ≠ follows from it, ● is a breakpoint.
@@ -173,7 +173,9 @@ class WalkScreen(Screen[None]):
         small = width < SMALLEST[0] or height < SMALLEST[1]
         self.set_class(small, "-small")
         asked = bool(self.walker.choice.asked)
-        self.query_one("#left").styles.width = min(80, width * 3 // 8 if asked else width // 2)
+        left = self.query_one("#left")
+        left.styles.width = min(80, width * 3 // 8 if asked else width // 2)
+        left.display = width >= 100 or not asked
         lines = {"header": 1, "strip": 2 if height < 30 else 3, "footer": 1}
         lines["told"] = 3 if height < 30 else 7 if height < 45 else 10
         for pane in self.query(Pane):

@@ -13,7 +13,8 @@ from textual.widgets import Input
 from engine.doctor import opening
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
-from rnn_tui.app import WalkApp
+from engine.session import open_session
+from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.control.walker import Walker
 from rnn_tui.look import look
@@ -21,6 +22,7 @@ from rnn_tui.panes.walk import draw_walk_source, draw_walk_told, draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.screens.dialogs import HelpScreen
+from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.walk import WalkScreen, WalkStopsScreen
 from rnn_tui.targets import ToCell, ToPosition, ToSource
 from tests.engine.doctor.walk.programs import corrected_one, forward_only
@@ -73,12 +75,12 @@ async def test_it_opens_where_the_program_goes_wrong_with_what_should_be_there(w
     async with walking(wrong) as driven:
         text = driven.text()
     for said in (
-        "line 20 · t = 0 of 0–5",
+        "line 20 · time 1 of 6",
         "↳ dh = dz @ W.T",
         "it should be  4",
         "it should be dL/d h of line 9, t = 4",
         "✗ line 20: not transposed",
-        "dh at every t",
+        "dh every time that this line runs",
         "c C next wrong",
     ):
         assert said in text
@@ -177,6 +179,22 @@ async def test_every_key_works_and_help_lists_it(forward: ProgramWalk) -> None:
         await driven.do(*(command.action for command in WALK_COMMANDS if command.action not in left))
         assert "max(abs(dh)) > 5" in await driven.do("help")
         assert isinstance(driven.app.screen, HelpScreen)
+
+
+async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ours(
+    forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "open_program", lambda *_: forward)
+    app = DebuggerApp(open_session(None, {}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+        app.screen._examine(Path("mine.py"))
+        while not isinstance(app.screen, WalkScreen):
+            await pilot.pause()
+        assert any("Press ← to walk back" in strip.text for strip in app.screen._compositor.render_strips())
+        names = [command.title for command in app.get_system_commands(app.screen)]
+        assert "Continue to the next breakpoint, or value that should be another (c)" in names
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:
