@@ -142,6 +142,19 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--function", metavar="NAME", help=FUNCTION)
     parser.add_argument(
+        "--call",
+        action="append",
+        metavar="CALL",
+        help="call FILE's functions so and examine what comes back: 'loss_fun(X, y, params)'; "
+        "again for a forward pass before it: 'h, cache = forward(x, W)'",
+    )
+    parser.add_argument(
+        "--data",
+        dest="example",
+        metavar="EXAMPLE",
+        help="with --call: more names for it, from a .npz, .json or .py file",
+    )
+    parser.add_argument(
         "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
     )
     parser.add_argument(

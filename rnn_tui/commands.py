@@ -263,6 +263,7 @@ def _figures(figures: Measured) -> str:
 
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui doctor FILE -- ARGS`: exit code 0 right, 1 wrong, 2 undecided or could not run."""
+    from engine.doctor.by_call import ExampleCalls
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
     from engine.doctor.run.launch import Wishes
@@ -277,7 +278,16 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         limits=limits(arguments.limit) if arguments.limit else Limits(),
         loss=arguments.loss or "",
     )
-    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr)
+    if arguments.call and arguments.function:
+        raise InputError("--call says what is called; it goes without --function")
+    if arguments.example and not arguments.call:
+        raise InputError("--data goes with --call, as --call 'loss_fun(X, y, params)'")
+    example = (
+        ExampleCalls(tuple(arguments.call), Path(arguments.example) if arguments.example else None)
+        if arguments.call
+        else None
+    )
+    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr, example)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
         return report.exit_code

@@ -7,17 +7,18 @@ by the reference.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from engine.doctor.by_call import ExampleCalls, examine_calls
 from engine.doctor.by_reference import examine_source
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.unseen import NOTHING_CAME
+from engine.doctor.made_up import MADE_UP, examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
-from engine.doctor.read.syntax import program
+from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import examine_repaired
 from engine.doctor.report.report import Report
@@ -26,10 +27,8 @@ from engine.doctor.run.program import ProgramFile
 from engine.tables.cells import Cell
 from engine.text import clean
 
-MADE_UP = "its functions were called with arguments that were made up"
 GUESSED = "its gradients are not those of the loss that was guessed for it"
 WENT_WELL = ("end", "stopped")
-NOT_CALLED = "no way was found to call it with arguments that were made up"
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -39,20 +38,24 @@ def diagnose(
     cells: Sequence[Cell] = (),
     wishes: Wishes | None = None,
     progress: TextIO | None = None,
+    example: ExampleCalls | None = None,
 ) -> Report:
     """What is wrong in the backward pass at `path`, where and why, or that it is right.
 
     The file is run as `wishes` say, then, where that leaves it open, its functions are examined: `function` alone, if one is named (the
-    file is not run as a whole then). `cells` are further cells that it may implement. Raises InputError when there is no such file, no
-    function of that name, or no such interpreter; whatever else goes wrong is part of the report.
+    file is not run as a whole then), or what the calls of an `example` give back. `cells` are further cells that it may implement. Raises
+    InputError when there is no such file, no function of that name, no such interpreter, or where the example cannot be called; whatever
+    else goes wrong is part of the report.
     """
     try:
         source = read_source(path)
         runs_something = statically_runs(source.tree())
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
+    if example is not None:
+        return examine_calls(source, example, wishes or Wishes())
     if function is not None:
-        return _without_zeros(_of_functions(source, function, cells, wishes or Wishes()))
+        return _of_functions(source, function, cells, wishes or Wishes())
     own, repaired = None, None
     if runs_something:
         runs = Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress)
@@ -62,7 +65,7 @@ def diagnose(
         repaired = examine_repaired(runs, source, own)
         if repaired is not None and repaired.followed_on:
             return repaired
-    reference = _of_every_pass(source, cells, wishes or Wishes())
+    reference = _of_functions(source, None, cells, wishes or Wishes())
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
     report = _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
@@ -71,53 +74,27 @@ def diagnose(
     return report
 
 
-def statically_runs(tree: ast.Module) -> bool:
-    """Whether a module's top level does anything but define and import: then running it may show something."""
-    return any(_does_something(statement) for statement in tree.body)
-
-
-def _does_something(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
-            return False
-        case ast.Expr(value=ast.Constant()):
-            return False
-        case ast.Assign() | ast.AnnAssign():
-            return any(isinstance(node, ast.Call) for node in ast.walk(statement))
-        case ast.Try():
-            return any(_does_something(inner) for inner in statement.body)
-        case _:
-            return True
-
-
-def _of_every_pass(source: SourceFile, cells: Sequence[Cell], wishes: Wishes) -> Report:
-    """The likeliest backward pass of a file and, where that is right, the others that have nothing to do with it: right are only all."""
-    first = _without_zeros(_of_functions(source, None, cells, wishes))
-    if first.verdict != "correct" or not first.function:
-        return first
-    user_program = program(source, source.tree())
-    main = next((f for f in user_program.functions if f.name == first.function), None)
-    left: list[tuple[str, str]] = []
-    for name in user_program.rivals(main) if main is not None else ():
-        other = _without_zeros(_of_functions(source, name, cells, wishes))
-        if other.verdict == "wrong":
-            return replace(other, notes=(f"{first.function} was examined first: it is right", *other.notes))
-        if other.verdict != "correct":
-            left.append((name, NOT_CALLED if other.verdict == "cannot-run" else other.reason))
-    if not left:
-        return first
-    reason = f"{first.function} is right; not examined: {', '.join(name for name, _ in left)}"
-    return replace(first, verdict="undecided", reason=reason, not_compared=(*first.not_compared, *left))
-
-
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
-    """The functions examined by the reference; where a way to call one was found, its own lineage has the last word on its gradients."""
+    """The functions examined by the reference; those of which it can say nothing, or that are backward passes beside the one that it
+    examined, are called with arguments found by trying. A file is right only if every backward pass in it is."""
+    reference = _without_zeros(_by_reference(source, function, cells, wishes))
+    bare = without_its_run(source)
+    if reference.verdict == "cannot-run":
+        direct = examine_functions(bare, function, wishes)
+        return reference if all(r.verdict == "cannot-run" for r in direct) else joined(direct)
+    if function is not None or reference.verdict not in ("correct", "wrong") or not reference.function:
+        return reference
+    return joined([reference, *examine_functions(bare, None, wishes, beyond=reference.function)])
+
+
+def _by_reference(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
+    """What the reference says; where it found a way to call a function, its own lineage has the last word on its gradients."""
     reference = _not_by_exception(examine_source(source, function, cells))
     if not reference.driver:
         return reference
-    text = _without_its_run(source)
-    called = ProgramFile(source.path, f"{text}\n{reference.driver}", source.cells)
-    own = examine_own_run(Runs(called, replace(wishes, arguments=())), replace(source, text=text), whole=True)
+    bare = without_its_run(source)
+    called = ProgramFile(source.path, f"{bare.text}\n{reference.driver}", source.cells)
+    own = examine_own_run(Runs(called, replace(wishes, arguments=())), bare, whole=True)
     reference = replace(reference, meanings=own.report.meanings, meanings_left=own.report.meanings_left)
     followed = replace(own.report, function=reference.function, conventions={**reference.conventions}, run=None)
     followed = replace(followed, notes=(MADE_UP, *reference.notes), loss=None)
@@ -126,16 +103,6 @@ def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell
     if own.report.verdict == "correct" and not own.reason and not reference.diagnoses:
         return followed if reference.verdict != "correct" else reference
     return reference
-
-
-def _without_its_run(source: SourceFile) -> str:
-    """The text without what its top level does besides defining, importing and assigning; lines keep their numbers."""
-    lines = list(source.lines)
-    for statement in source.tree().body:
-        if _does_something(statement) and not isinstance(statement, ast.Assign | ast.AnnAssign):
-            last = statement.end_lineno or statement.lineno
-            lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
-    return "\n".join(lines)
 
 
 def _not_by_exception(report: Report) -> Report:

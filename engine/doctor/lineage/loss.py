@@ -20,6 +20,7 @@ from engine.doctor.lineage.carry_back import carried_back, reached, touched
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.updates import Step
+from engine.doctor.recording.driven import LOSS
 
 NAMED = re.compile(
     r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
@@ -55,6 +56,11 @@ class ChosenLoss:
     file: str = ""
 
     @property
+    def is_given(self) -> bool:
+        """Whether it was made of what functions returned by the text that calls them."""
+        return self.name == LOSS
+
+    @property
     def ids(self) -> NDArray[np.int32]:
         return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
 
@@ -64,6 +70,16 @@ def sources(steps: Sequence[Sequence[Step]]) -> list[NDArray[np.int32]]:
     in `y - p`."""
     sure = [group for group in steps if any(step.sure for step in group)]
     return [level for group in sure or steps for step in group for level in step.levels]
+
+
+def given(record: Record, file: str, last_line: int) -> ChosenLoss | None:
+    """The loss that is made below a file's last line, where what calls its functions stands; None where there is no such text."""
+    below = [
+        e
+        for e in record.events
+        if e.site.line > last_line and e.site.file == file and e.name == LOSS and e.value.size == 1
+    ]
+    return _chosen(record, below[-1:]) if below else None
 
 
 def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
@@ -82,16 +98,20 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
             continue
         for chosen in (distinct[-1:], distinct) if 1 < len(distinct) <= 512 else (distinct[-1:],):
             key = tuple(e.value.first for e in chosen)
-            loss = ChosenLoss(
-                _name(chosen[-1]),
-                chosen[-1].site.line,
-                tuple((e.value, np.ones(e.value.shape)) for e in chosen),
-                float(sum(record.pool[e.value.first] for e in chosen)),
-                file=chosen[-1].site.file,
-            )
+            loss = _chosen(record, chosen)
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _chosen(record: Record, events: Sequence[RecordedEvent]) -> ChosenLoss:
+    return ChosenLoss(
+        _name(events[-1]),
+        events[-1].site.line,
+        tuple((e.value, np.ones(e.value.shape)) for e in events),
+        float(sum(record.pool[e.value.first] for e in events)),
+        file=events[-1].site.file,
+    )
 
 
 def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> bool:

@@ -28,6 +28,9 @@ _BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
 _KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
 
+UPSTREAM = "_driver_upstream."
+"""So begin the names of what outputs were multiplied by to make a loss of them: it is no input of theirs."""
+
 
 def last_of(name: str) -> str:
     """The last part of a name: an entry's key, an attribute, a variable."""
@@ -48,11 +51,12 @@ def meant(name: str) -> set[str]:
 def inputs(record: Record) -> list[Ids]:
     """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen."""
     found: dict[tuple[int, int], Ids] = {}
+    upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
     for event in record.events:
         value = event.value
         if value.size < 2 or not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
-        if levels_of(record, value):
+        if value.first not in upstream and levels_of(record, value):
             found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
@@ -67,9 +71,10 @@ def _leaf(record: Record, ids: Ids) -> int:
 
 
 def rows(
-    record: Record, names: ArrayNames
+    record: Record, names: ArrayNames, *, trusted: bool = False
 ) -> Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], object], list[ComparedGradient]]:
-    """What to compare for a loss: its inputs with what is returned or named as their gradients."""
+    """What to compare for a loss: its inputs with what is returned or named as their gradients. `trusted` says that it is known to be the
+    loss, though no gradient agrees with it."""
     sources = inputs(record)
 
     def compare(
@@ -93,7 +98,7 @@ def rows(
         made = _without_others(record, rows, names, known)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
-        found = _left(record, known, rest, made, later, adjoint, names, taken)
+        found = _left(record, known, rest, made, later, adjoint, names, taken) if made or trusted else []
         again = read_again(record, forward) if rest else set[tuple[int, int]]()
         open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
         left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
@@ -247,7 +252,7 @@ def _left(
     for ids in inputs_left:
         fitting = {int(e.value.first): e for e in given if e.value.size == len(ids)}
         rivals = [other for other in inputs_left if len(other) == len(ids)]
-        if len(fitting) == 1 and len(rivals) == 1 and made and len(ids) > 1:
+        if len(fitting) == 1 and len(rivals) == 1 and len(ids) > 1:
             event = next(iter(fitting.values()))
             numbers = event.value.ids().ravel()
             right = adjoint[ids]

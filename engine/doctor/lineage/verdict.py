@@ -27,6 +27,9 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 """What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
 
 
+ONLY_ONE = "only one gradient was found"
+
+
 @dataclass(frozen=True, eq=False)
 class RunVerdict:
     """`verdict` is right, wrong or undecided, for the loss that was chosen."""
@@ -144,15 +147,17 @@ def of_round(
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
     compare: GradientRows = SteppedRows(record, steps, names)
     best = _best(record, tried, compare, same_as is not None)
-    if best is None or (same_as is None and not _score(best)[0]):
+    is_given = same_as is not None and same_as.is_given
+    if best is None or ((same_as is None or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
         others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
         others = [c for c in others if c.assumed or not used[c.ids].all()]
         if same_as is not None:
             others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
-        rows = returned.rows(record, names)
+        rows = returned.rows(record, names, trusted=is_given)
         other = _best(record, [others], rows, same_as is not None)
-        if other is not None and (best is None or _score(other) > _score(best)):
+        # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
+        if other is not None and (best is None or (_score(other), is_given) > (_score(best), False)):
             best, compare = _more_than_one(other), rows
     if best is not None and best.verdict == "wrong" and cut:
         best = _cut(record, best, compare, same_as is not None)
@@ -174,9 +179,7 @@ def _more_than_one(verdict: RunVerdict) -> RunVerdict:
     """Of a network that steps nothing, one gradient is not all of them: it has weights before and after its units."""
     if verdict.verdict != "right" or sum(len(r.own) > 2 for r in verdict.compared) > 1:
         return verdict
-    return replace(
-        verdict, verdict="undecided", reason="only one gradient was found", not_compared=("the other weights",)
-    )
+    return replace(verdict, verdict="undecided", reason=ONLY_ONE, not_compared=("the other weights",))
 
 
 def _best(

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.doctor.recognise.call_recipes import CallRecipe
+from engine.doctor.recording.driven import LOSS
 from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 
@@ -69,7 +70,7 @@ def driver(recipe: CallRecipe, problem: Problem, layout: ArrayLayout) -> str:
             made = f"_driver_like(_driver_{k - 1})" if isinstance(given, tuple) else _written(given)
             lines.append(f"_driver.{upstream[0]} = {made}")
             lines.append(f"_driver_outputs = _driver_part(_driver_{k - 1}, _driver.{upstream[0]}.shape)")
-            lines.append(f"loss = _driver_np.sum(_driver_outputs * _driver.{upstream[0]})")
+            lines.append(f"{LOSS} = _driver_np.sum(_driver_outputs * _driver.{upstream[0]})")
         lines += [f"_driver.{name} = {_written(value)}" for name, value in named.items() if name not in seen]
         seen |= named.keys()
         arguments = [f"{name}=_driver.{name}" for name in call["named"]]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.loss import given
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
@@ -15,7 +20,7 @@ from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict import ONLY_ONE, RunVerdict, judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recognise.loaded_program import own_failure
@@ -62,8 +67,13 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
     try:
-        verdict = as_returned(judged(record, taken=LOSSES.get(runs.wishes.loss, "")), runs.name, len(source.lines))
+        of_call = given(record, runs.name, len(source.lines))
+        verdict = judged(record, of_call, LOSSES.get(runs.wishes.loss, ""))
+        verdict = as_returned(verdict, runs.name, len(source.lines))
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
+        if of_call is not None and not any(each.verified for each in found):
+            verdict = _if_something_agrees(verdict)
+            found = found if verdict.verdict == "wrong" else []
         seen = remarks(record, verdict, {runs.name: source.tree()})
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
@@ -84,6 +94,18 @@ def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: 
     return replace(base, meanings=tuple(listed), beside=tuple(shown), meanings_left=left)
 
 
+def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
+    """Functions that were called are wrong only where something of what they give back is right, or is made right by a correction: else
+    what they take may be another thing than what they were given."""
+    record = verdict.record
+    if verdict.verdict != "wrong" or record is None:
+        return verdict
+    if any(row.status == "right" or _is_in_part(record.pool[row.gradient], row.right) for row in verdict.compared):
+        return verdict
+    left = tuple(f"{row.name}: {NOTHING_AGREES}" for row in verdict.compared)
+    return replace(verdict, verdict="undecided", compared=(), not_compared=left)
+
+
 def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
     """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
     the last call gives back for it; what it gives back and is the gradient of nothing is not compared."""
@@ -95,10 +117,18 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
     after = [e for e in calls if e.site.line == calls[-1].site.line and int(e.value.ids().min()) > int(loss.ids.max())]
     given = {e.value.first: e.value.ids().ravel() for e in after}
     rows, rights = list(verdict.compared), [row.right for row in verdict.compared]
-    explained = {n for n, ids in given.items() if any(_is_right(record.pool[ids], right) for right in rights)}
+    known = list[Floats]()
+    if given:  # a state that began as zeros was not handed over, and may have its gradient returned
+        adjoint = carried_back(record, loss.seeds)
+        known = [adjoint[first : first + n] for first, n, _ in record.leaves.tolist() if n > 1]
+    bad = [record.pool[row.gradient] for row in verdict.compared if row.status == "wrong"]
+    explained = {
+        n for n, ids in given.items() if any(_is_right(record.pool[ids], right) for right in [*rights, *known, *bad])
+    }
     for k, (row, right) in enumerate(zip(verdict.compared, rights, strict=True)):
         handed_over = row.name.startswith("_driver")
-        if row.status != "right" or not handed_over or any(_is_right(record.pool[given[n]], right) for n in explained):
+        is_known = any(_is_right(record.pool[given[n]], right) for n in explained)
+        if row.status not in ("right", "not compared") or not handed_over or is_known:
             continue
         instead = [n for n, ids in given.items() if n not in explained and len(ids) == len(right)]
         if len(instead) == 1:
@@ -108,11 +138,20 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
             rows[k] = replace(row, status=status, match=match, bare=match, gradient=ids, reason=RETURNED)
             explained.add(instead[0])
     left = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for n, ids in given.items() if n not in explained)
-    bad = any(row.reason == RETURNED for row in rows)
-    word = "wrong" if bad else "undecided" if left and verdict.verdict == "right" else verdict.verdict
+    called = "right" if calls and verdict.reason == ONLY_ONE else verdict.verdict  # a part may have but one
+    if called != verdict.verdict:
+        verdict = replace(verdict, verdict=called, reason="", not_compared=())
+    word = (
+        "wrong"
+        if any(row.reason == RETURNED for row in rows)
+        else "undecided"
+        if left and verdict.verdict == "right"
+        else verdict.verdict
+    )
     return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *left))
 
 
+NOTHING_AGREES = "nothing that came back agrees with what was handed over, and no correction was found"
 RETURNED = "it is right on the way, but not what is returned"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 
@@ -120,6 +159,12 @@ NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 def _is_right(values: Floats, right: Floats) -> bool:
     match = compared(values, right) if values.size == right.size else None
     return match is not None and match.right
+
+
+def _is_in_part(values: Floats, right: Floats) -> bool:
+    """Whether some numbers of a gradient are right, other than zeros."""
+    alike = np.isclose(values, right, rtol=1e-6, atol=0) & (right != 0) if values.shape == right.shape else np.zeros(1)
+    return int(alike.sum()) > 1
 
 
 def _told(
@@ -193,8 +238,14 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
         while name in made:
             count += 1
             name = f"{each.name} ({count})"
-        made[clean(name.removeprefix("_driver."), 60)] = _comparison(verdict, each)
+        made[clean(_as_written(name), 60)] = _comparison(verdict, each)
     return made
+
+
+def _as_written(name: str) -> str:
+    """The name of an array without what the text that calls functions put before it."""
+    name = re.sub(r"^_driver_data\['(\w+)'\]", r"\1", name)
+    return re.sub(r"^_driver(?:_upstream)?\.|^_driver_(?=self\b)", "", name)
 
 
 def _comparison(verdict: RunVerdict, each: ComparedGradient) -> GradientComparison:

@@ -1,0 +1,97 @@
+"""Functions that nothing runs: each backward pass is called with arguments that are made up, and judged by its own lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.doctor.lineage.running import Runs
+from engine.doctor.read.source import SourceFile
+from engine.doctor.read.syntax import UserProgram, program
+from engine.doctor.recognise.calls import FoundCall, calls
+from engine.doctor.recognise.passes import passes
+from engine.doctor.report.own_run_report import OwnRun, examine_own_run
+from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+from engine.text import clean
+
+MADE_UP = "its functions were called with arguments that were made up"
+
+
+def examine_functions(
+    source: SourceFile, function: str | None, wishes: Wishes, beyond: str | None = None
+) -> list[Report]:
+    """A report on each backward pass of a file that only defines, imports and assigns, or on the one that is named.
+
+    Those that the function named `beyond` is, or calls, were examined already.
+
+    A pass is wrong or right by its own lineage. That no arguments were found that fit is no mistake: then it could not be called."""
+    found = program(source, source.tree())
+    named = found.find(function) if function is not None else None
+    if function is not None and named is None:
+        return []
+    examined = passes(found, named)
+    if beyond is not None:
+        seen = _called(found, beyond)
+        examined = [each for each in examined if each.backward.name not in seen]
+    if not examined:
+        return []
+    told = calls(ProgramFile(source.path, source.text, source.cells), examined, wishes)
+    return [_followed(source, each, wishes) for each in told]
+
+
+def _called(found: UserProgram, name: str) -> set[str]:
+    """A function's name with those of all functions that it calls, at whatever depth."""
+    seen, left = set[str](), [f for f in found.functions if f.name == name]
+    while left:
+        function = left.pop()
+        if function.name not in seen:
+            seen.add(function.name)
+            left += [f for f in found.functions if f.node.name in function.called]
+    return seen
+
+
+def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> Report:
+    """What one pass shows: of several ways to call it that fit equally well the one that agrees best."""
+    best: OwnRun | None = None
+    for text in call.texts:
+        made = ProgramFile(source.path, text, source.cells)
+        own = examine_own_run(Runs(made, replace(wishes, arguments=())), source, whole=True)
+        if best is None or _rank(own) > _rank(best):
+            best = own
+        if own.report.verdict == "correct":
+            break
+    name = call.examined.backward.name
+    if best is None:
+        reason = f"it could not be called: {call.reason} (--call calls it as you say)"
+        return Report("cannot-run", clean(source.path.name), name, reason=reason)
+    report = replace(best.report, function=name, run=None, loss=None, notes=(MADE_UP, *best.report.notes))
+    if report.verdict in ("correct", "wrong"):
+        return report
+    return replace(report, verdict="undecided" if best.compared else "cannot-run", reason=best.reason)
+
+
+def _rank(own: OwnRun) -> tuple[bool, int, int]:
+    right = sum(each.ok for each in own.report.parameters.values())
+    return own.report.verdict == "correct", right, len(own.report.diagnoses)
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """One report of several passes of a file: wrong if one is, right only if all are; what stays open is named."""
+    wrong, right = ([r for r in reports if r.verdict == verdict] for verdict in ("wrong", "correct"))
+    left = [r for r in reports if r.verdict not in ("wrong", "correct")]
+    base = (wrong or right or left)[0]
+    others = [r for r in (*wrong, *right) if r is not base]
+    words = [f"{r.function} was examined, too: it is {'wrong' if r.verdict == 'wrong' else 'right'}" for r in others]
+    base = replace(
+        base,
+        notes=(*base.notes, *words),
+        diagnoses=tuple(d for r in wrong for d in r.diagnoses),
+        not_compared=(*base.not_compared, *((r.function, r.reason) for r in left if len(reports) > 1)),
+    )
+    if wrong or not left or len(reports) == 1:
+        return base
+    reason = "; ".join([*(f"{r.function} is right" for r in right), *(f"{r.function}: {r.reason}" for r in left)])
+    verdict = "undecided" if any(r.verdict != "cannot-run" for r in reports) else "cannot-run"
+    return replace(base, verdict=verdict, reason=reason)

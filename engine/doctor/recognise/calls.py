@@ -1,0 +1,49 @@
+"""How the backward passes of a file can be called: found by trying, in the user's own interpreter (see `recording/calls.py`)."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from engine.doctor.recognise.passes import Pass
+from engine.doctor.recording.driven import HELPERS
+from engine.doctor.run.launch import Wishes, run
+from engine.doctor.run.program import ProgramFile
+from engine.text import clean
+
+
+@dataclass(frozen=True, eq=False)
+class FoundCall:
+    """A pass and the program's text with what calls it below, in every way that fits equally well; `reason` says why there is none."""
+
+    examined: Pass
+    texts: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def calls(program: ProgramFile, examined: Sequence[Pass], wishes: Wishes) -> list[FoundCall]:
+    """Looks for calls of each pass with arguments that are made up; `program` does nothing but define, import and assign."""
+    options = {"passes": [each.request() for each in examined]}
+    with tempfile.TemporaryDirectory(prefix="rnn-tui-calls-") as folder:
+        outcome = run(program, replace(wishes, arguments=(), runner="calls", options=options), Path(folder))
+        try:
+            told = cast("dict[str, Any]", json.loads((Path(folder) / "calls.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return [FoundCall(each, reason=outcome.sentence()) for each in examined]
+    text = _without(program.text, told["replaced"])
+    return [
+        FoundCall(each, tuple(f"{text}\n{HELPERS}{below}" for below in answer["texts"]), clean(answer["reason"], 300))
+        for each, answer in zip(examined, told["calls"], strict=True)
+    ]
+
+
+def _without(text: str, replaced: Sequence[tuple[int, int, str]]) -> str:
+    """The text with other statements in place of some; lines keep their numbers."""
+    lines = text.split("\n")
+    for first, last, instead in replaced:
+        lines[first - 1 : last] = [instead, *[""] * (last - first)]
+    return "\n".join(lines)

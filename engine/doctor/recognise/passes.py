@@ -1,0 +1,99 @@
+"""The backward passes of a file, each with the function whose cache it takes: by what they are called and what they call."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from engine.doctor.read.syntax import UserFunction, UserProgram
+
+_BACKWARD = re.compile(r"back_?ward|back_?prop|bptt|bprop|bwd|gradient|grads?(?:_|$)|loss_?fun|forward_?back", re.I)
+_NEVER = re.compile(
+    r"check|numeric|update|clip|adam|sgd|momentum|optimi|test|plot|init|zero_|descent|train|fit|approx|print|predict",
+    re.I,
+)
+_FORWARD = re.compile(r"forward|fprop|fwd|feed|predict|^call$|^__call__$|^run", re.I)
+_LOSS = re.compile(r"^(?:compute_|calc(?:ulate)?_|total_)?(?:loss|cost)(?:_fun\w*)?$", re.I)
+_OF_WEIGHTS = re.compile(r"^(?:d_?|grad_?)[WUVwuvb]\w*$")
+_PAIRS = (
+    ("backward", "forward"),
+    ("Backward", "Forward"),
+    ("backprop", "forward"),
+    ("bprop", "fprop"),
+    ("bwd", "fwd"),
+    ("back", "forward"),
+    ("bptt", "forward_propagation"),
+    ("bptt", "forward"),
+    ("_backward", ""),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A backward pass, the forward pass that is called before it (None where it makes its own), and a loss of the same arguments."""
+
+    backward: UserFunction
+    forward: UserFunction | None = None
+    loss: UserFunction | None = None
+
+    def request(self) -> dict[str, Any]:
+        """What `recording/calls.py` is told."""
+        owner = self.backward.owner
+        return {
+            "owner": owner.name if owner else "",
+            "backward": self.backward.node.name,
+            "forward": self.forward.node.name if self.forward else "",
+            "loss": self.loss.node.name if self.loss else "",
+        }
+
+
+def passes(found: UserProgram, function: UserFunction | None = None) -> list[Pass]:
+    """The passes of a file that no other one calls, in its order; or that of one function."""
+    if function is not None:
+        return [_paired(found, function)]
+    all_of = [f for f in found.functions if is_backward(f)]
+    return [_paired(found, f) for f in all_of if not any(_calls(other, f) for other in all_of)]
+
+
+def _calls(other: UserFunction, function: UserFunction) -> bool:
+    """Whether a backward pass calls another: by its name, or as a part's method of the same name, which it is not itself."""
+    name = function.node.name
+    if other is function or name not in other.called:
+        return False
+    return other.node.name != name or name not in function.called
+
+
+def is_backward(function: UserFunction) -> bool:
+    """Whether it makes gradients; a check of gradients, an update or a training loop does not count."""
+    name = function.node.name
+    if _NEVER.search(name):
+        return False
+    made = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    loops = any(isinstance(n, ast.For | ast.While) for n in ast.walk(function.node))
+    return bool(_BACKWARD.search(name)) or (loops and sum(bool(_OF_WEIGHTS.match(n)) for n in made) > 1)
+
+
+def _paired(found: UserProgram, function: UserFunction) -> Pass:
+    beside = [f for f in found.functions if f.owner is function.owner and f is not function]
+    forward = _forward(function, beside)
+    names = {name for name, _ in function.parameters}
+    loss = next((f for f in beside if _LOSS.match(f.node.name) and {n for n, _ in f.parameters} <= names), None)
+    if forward is None and loss is not None and loss.node.name not in function.called:
+        return Pass(function, None, loss)
+    return Pass(function, forward)
+
+
+def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction | None:
+    by_name = {f.node.name: f for f in beside}
+    for old, new in _PAIRS:
+        name = function.node.name
+        if old in name and (found := by_name.get(name.replace(old, new))) is not None:
+            return None if found.node.name in function.called else found
+    likely = [f for f in beside if _FORWARD.search(f.node.name) and not is_backward(f)]
+    if any(f.node.name in function.called for f in likely):
+        return None
+    inner = {name for f in likely for name in f.called}
+    outer = [f for f in likely if f.node.name not in inner]
+    return max(outer, key=lambda f: bool(re.search("forward", f.node.name)), default=None)

@@ -1,0 +1,223 @@
+# ruff: noqa: UP031  (Python 3.8)
+# pyright: basic, reportAttributeAccessIssue=false
+"""What an argument may be (an array of so many axes, whole numbers, a size, a rate, a dictionary): from its uses and its name."""
+
+import ast
+import re
+
+ARRAYS = {
+    "a1": (0,),
+    "a2": (0, 0),
+    "a3": (0, 0, 0),
+    "a4": (0, 0, 0, 0),
+    "col": (0, 1),
+    "row": (1, 0),
+    "steps": (0, 0, 1),
+    "rows": (0, 1, 0),
+    "i1": (0,),
+    "i2": (0, 0),
+    "h1": (0,),
+    "h2": (0, 0),
+    "h3": (0, 0, 0),
+    "hcols": (0, 0),
+    "hcols3": (0, 0, 0),
+    "hsteps": (0, 0, 1),
+}
+"""The axes of each kind: 1 where there is but one row or column."""
+HOT = {"h1": 0, "h2": 1, "h3": 2, "hcols": 0, "hcols3": 0, "hsteps": 1}
+"""Targets: the axis along which one entry is 1, the others 0."""
+BIAS = re.compile(r"^(?:b|beta|gamma)[A-Z_a-z0-9]{0,3}$|bias|^b_|_b$", re.I)
+WEIGHT = re.compile(r"^[WUVwuvR](?:[A-Z_a-z]{0,4}|_\w*)$|weight|kernel|embed", re.I)
+STATE = re.compile(r"^[ahcs]_?(?:0|prev|init|last)\w*$|prev|state|^hidden|init|^[hcas]$|last", re.I)
+SIZE = re.compile(
+    r"^n_?[A-Za-z]*$|^num|_?(?:size|dim|dims|len|length|steps?|units|count|features|neurons)$|^seq_len|^T(?:_\w)?$|hidden|inputs?|outputs?|vocab|^[HDVNMBT]$",
+    re.I,
+)
+RATE = re.compile(r"^(?:lr|alpha|eta|eps\w*|rate|lambda\w*|lamb\w*|reg|decay|learning\w*|l2\w*|dropout\w*)$", re.I)
+TARGET = re.compile(r"^y\w*$|^t$|target|label|truth|expected|correct", re.I)
+GRADIENT = re.compile(
+    r"^(?:d|d_?[A-Za-z]\w*|grads?_?\w*|delta\w*|deltas|up\w*|top\w*|err\w*|\w*_grad|\w*_?delta|nabla\w*)$"
+)
+NO_GRADIENT = {
+    "data",
+    "dim",
+    "dims",
+    "dictionary",
+    "depth",
+    "dtype",
+    "dropout",
+    "decay",
+    "debug",
+    "dt",
+    "day",
+    "grad_clip",
+}
+_OF_ARRAYS = {
+    "shape", "T", "dot", "sum", "copy", "reshape", "astype", "transpose", "mean", "size", "ndim", "max", "min", "ravel",
+    "flatten", "items", "keys", "values", "get", "append", "tolist", "swapaxes", "argmax", "squeeze", "any", "all", "std",
+}  # fmt: skip
+
+
+def is_gradient(name: str) -> bool:
+    return bool(GRADIENT.match(name)) and name not in NO_GRADIENT and not TARGET.match(name)
+
+
+class Uses:
+    """How a function, and those that it hands the argument on to, use one argument."""
+
+    def __init__(self):
+        self.keys, self.attributes, self.unpacked = set(), set(), ()
+        self.rank, self.subscripts, self.index, self.range, self.called = 0, 0, False, False, False
+
+
+def uses(function, name, functions, depth=0, found=None):
+    """`functions` are the file's, by name."""
+    found = Uses() if found is None else found
+    for node in ast.walk(function):
+        if isinstance(node, (ast.For, ast.comprehension)):
+            _loop(function, node, name, functions, depth, found)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            count = len(node.targets[0].elts)
+            if _is(node.value, name) and count > 1:
+                found.unpacked = tuple(
+                    e.id if isinstance(e, ast.Name) else "_%d" % k for k, e in enumerate(node.targets[0].elts)
+                )
+            elif isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and _is(node.value.value, name):
+                found.rank = count
+        elif isinstance(node, ast.Subscript):
+            _subscript(node, name, found)
+        elif isinstance(node, ast.Attribute) and _is(node.value, name):
+            found.attributes.add(node.attr)
+        elif isinstance(node, ast.Call):
+            _call(node, name, functions, depth, found)
+    return found
+
+
+def _loop(function, node, name, functions, depth, found):
+    """What is looped over: entries that serve as an index make it one."""
+    over, target = node.iter, node.target
+    if isinstance(over, ast.Call) and over.args:
+        targets = target.elts if isinstance(target, ast.Tuple) else [target]
+        places = [k for k, a in enumerate(over.args) if _is(a, name)]
+        target = (
+            targets[-1]
+            if _name_of(over.func) == "enumerate"
+            else targets[places[0]]
+            if places and places[0] < len(targets)
+            else None
+        )
+        if not places:
+            return
+    elif not _is(over, name):
+        return
+    if isinstance(target, ast.Name) and target.id != name and depth < 3:
+        inner = uses(function, target.id, functions, depth + 1)
+        found.index = found.index or inner.index
+        found.subscripts = max(found.subscripts, 1)
+
+
+def _name_of(node):
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _subscript(node, name, found):
+    inside = node.slice.value if type(node.slice).__name__ == "Index" else node.slice
+    if _is(node.value, name):
+        if isinstance(inside, ast.Constant) and isinstance(inside.value, str):
+            found.keys.add(inside.value)
+        elif isinstance(inside, ast.Tuple):
+            found.subscripts = max(found.subscripts, len(inside.elts))
+        else:
+            found.subscripts = max(found.subscripts, 1)
+    else:
+        parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+        if any(_is(_base(p), name) for p in parts if not isinstance(p, ast.Slice)):
+            found.index = True
+
+
+def _call(node, name, functions, depth, found):
+    called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    if _is(node.func, name):
+        found.called = True
+    if called == "range" and any(_is(a, name) for a in node.args):
+        found.range = True
+    inner = functions.get(called)
+    if inner is None or depth > 2:
+        return
+    names = [a.arg for a in inner.args.args]
+    if isinstance(node.func, ast.Attribute) and names[:1] == ["self"]:
+        names = names[1:]
+    for given, argument in zip(names, node.args):
+        if _is(argument, name):
+            uses(inner, given, functions, depth + 1, found)
+    for keyword in node.keywords:
+        if keyword.arg and _is(keyword.value, name):
+            uses(inner, keyword.arg, functions, depth + 1, found)
+
+
+def _is(node, name):
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _base(node):
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
+
+
+def kinds(name, used, text="", maker=False):
+    """What it may be, the likeliest first; `text` is the function's documentation, `maker` whether it is a class's own call."""
+    if used.called:
+        return []
+    if used.keys:
+        return ["dict"]
+    if used.unpacked and not used.rank:
+        return ["seq"]
+    if used.attributes - _OF_ARRAYS:
+        return ["object"]
+    if RATE.match(name):
+        return ["rate"]
+    if used.range or (maker and not used.subscripts and not used.rank):
+        return ["size"]
+    if used.index:
+        return ["i1", "i2"] if used.rank != 2 and used.subscripts < 2 else ["i2"]
+    told = documented(name, text)
+    if used.rank:
+        return ["a%d" % min(4, used.rank), *(["col", "row"] if used.rank == 2 else ["steps"] if used.rank == 3 else [])]
+    made = _by_name(name)
+    if used.subscripts > 1 and not WEIGHT.search(name):
+        made = ["a3", "a2", "i2"] if used.subscripts < 3 else ["a3", "a4"]
+        made = ["h" + k[1:] if k[0] == "a" else k for k in made] if TARGET.search(name) else made
+    made = [told, *made] if told else made
+    return list(dict.fromkeys(made))
+
+
+def _by_name(name):
+    if re.match(r"^(?:param\w*|weights|model|theta|p|net)$", name):
+        return ["dict", "seq"]
+    if BIAS.search(name):
+        return ["a1", "col", "row"]
+    if WEIGHT.search(name):
+        return ["a2", "a1"]
+    if STATE.search(name):
+        return ["a2", "col", "a1", "row", "a3"]
+    if TARGET.search(name):
+        return ["i1", "h2", "h3", "i2", "hsteps", "hcols", "hcols3", "h1", "a1"]
+    if SIZE.search(name) and not re.match(r"^inputs?$", name):
+        return ["size", "a2"]
+    return ["a3", "a2", "steps", "a1", "col", "rows", "i1", "i2"]
+
+
+def documented(name, text):
+    """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`."""
+    found = re.search(r"(?m)^.*?\b%s\b[^\n]*?\(([\w\s*+,]+)\)" % re.escape(name), text or "")
+    if not found:
+        return ""
+    parts = [p.strip() for p in found.group(1).split(",") if p.strip()]
+    if not 1 <= len(parts) <= 4 or not all(re.match(r"^[\w\s*+]+$", p) for p in parts):
+        return ""
+    if len(parts) == 2 and parts[1] == "1":
+        return "col"
+    if len(parts) == 2 and parts[0] == "1":
+        return "row"
+    return "a%d" % len(parts) if "shape" in found.group(0) or "(" in found.group(0) else ""

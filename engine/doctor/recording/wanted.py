@@ -1,0 +1,166 @@
+# ruff: noqa: UP031  (Python 3.8)
+# pyright: basic
+"""What a call of a backward pass needs: its arguments, those of what is called before it, and what each of them may be."""
+
+import ast
+import itertools
+import re
+
+from . import guesses
+
+
+class MadeArgument:
+    """One argument: what it is called, in which expression it stands, and what it may be."""
+
+    def __init__(self, name, choices, owner=None):
+        self.name, self.choices, self.owner = name, choices, owner
+        own = str(owner[1]) if owner else name
+        self.is_state = bool(guesses.STATE.search(own)) and not guesses.WEIGHT.search(own)
+        alike = guesses.BIAS.search(own) or guesses.WEIGHT.search(own) or self.is_state
+        self.group = str(choices) if alike and all(how == "made" for how, _ in choices) else name
+
+
+class WantedArguments:
+    """The arguments of the functions of one pass. `asked` names them, `functions` are the file's, `methods` those of its class."""
+
+    def __init__(self, tree, asked):
+        self.asked = asked
+        self.functions = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                self.functions.setdefault(node.name, node)
+        own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
+        self.methods = {n.name: n for n in own[0].body if isinstance(n, ast.FunctionDef)} if own else {}
+        self.items = {}  # the entries of dictionaries and objects that were found by running
+        nodes = own or [self.functions[asked[k]] for k in ("forward", "backward") if asked[k] in self.functions]
+        self.parts = _multiples(nodes, self.functions)
+        self.slots = []
+        self._gather()
+
+    def node(self, name):
+        return self.methods.get(name) if self.asked["owner"] else self.functions.get(name)
+
+    def arguments(self, node):
+        """The names without defaults, without `self`."""
+        names = [a.arg for a in node.args.posonlyargs + node.args.args]
+        count = len(names) - len(node.args.defaults)
+        static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+        first = 1 if self.asked["owner"] and not static else 0
+        keyword = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults) if d is None]
+        return [n for n in names[first:] if names.index(n) < count] + keyword
+
+    def _gather(self):
+        seen = set()
+        if "__init__" in self.methods:
+            for name in self.arguments(self.methods["__init__"]):
+                self._slot("made_" + name, name, self.methods["__init__"], maker=True)
+        for called in (self.asked["forward"], self.asked["loss"]):
+            node = self.node(called) if called else None
+            for name in self.arguments(node) if node else []:
+                if name not in seen:
+                    seen.add(name)
+                    self._slot(name, name, node)
+        self.outputs = self._outputs()
+        backward = self.node(self.asked["backward"])
+        for name in self.arguments(backward):
+            if name not in seen:
+                self.slots.append(MadeArgument(name, self._of_backward(name, backward)))
+
+    def _slot(self, key, name, node, maker=False):
+        used = guesses.uses(node, name, {**self.functions, **self.methods})
+        text = ast.get_docstring(node) or ""
+        choices = [("made", k) for k in guesses.kinds(name, used, text, maker)]
+        if not choices and used.called:
+            raise ValueError("%s is a function or an object that is called" % name)
+        self._entries(key, used)
+        self.slots.append(MadeArgument(key, choices))
+
+    def _entries(self, key, used):
+        if used.keys or used.unpacked:
+            for name in sorted(used.keys) or used.unpacked:
+                self.entry(key, name)
+
+    def entry(self, owner, name):
+        if (owner, name) not in self.items:
+            self.items[owner, name] = None
+            kinds = guesses.kinds(str(name), guesses.Uses())
+            self.slots.append(MadeArgument("%s[%r]" % (owner, name), [("made", k) for k in kinds], (owner, name)))
+
+    def _outputs(self):
+        """Expressions of what the forward pass returns, with their names."""
+        node = self.node(self.asked["forward"]) if self.asked["forward"] else None
+        returns = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value] if node else []
+        if not returns:
+            return []
+        value = returns[-1]
+        if isinstance(value, ast.Tuple):
+            return [(_name(e), "_driver_0[%d]" % k) for k, e in enumerate(value.elts)]
+        return [(_name(value), "_driver_0")]
+
+    def _of_backward(self, name, node):
+        """What an argument of the backward pass may be: a part of what came before, dL/d(such a part), or made up."""
+        used = guesses.uses(node, name, {**self.functions, **self.methods})
+        named = [e for n, e in self.outputs if n == name]
+        kinds = [("made", k) for k in guesses.kinds(name, used, ast.get_docstring(node) or "")]
+        if named:
+            return [("given", named[0])]
+        caches = re.compile(r"cache|tape|state|memor|saved|store|steps|ctx|context|trace|record|back")
+        if guesses.is_gradient(name) and self.outputs:
+            bare = re.sub(r"^(?:d_?|grads?_?|delta_?|up_?|top_?|err(?:or)?_?)|_(?:grad|delta)$", "", name)
+            same = [("up", e) for n, e in self.outputs if n and bare and _bare(n) == _bare(bare)]
+            kind_of = [("up", e) for n, e in self.outputs if not caches.search(n)]
+            return same or kind_of
+        given = [
+            ("given", e)
+            for n, e in reversed(self.outputs)
+            if caches.search(n) == caches.search(name) or caches.search(n)
+        ]
+        rest = [("given", e) for _, e in reversed(self.outputs) if ("given", e) not in given]
+        whole = [("given", "_driver_0")] if self.asked["forward"] else []
+        if guesses.TARGET.search(name):
+            like = [("like", e) for _, e in self.outputs]
+            return [*like, *kinds]
+        found = (
+            [*given, *rest, *whole]
+            if caches.search(name) or not kinds or kinds[0][1] in ("dict", "seq", "object")
+            else [*rest, *given, *whole]
+        )
+        self._entries(name, used)
+        return list(dict.fromkeys([*found, *kinds]))
+
+
+def _multiples(nodes, functions):
+    """In how many parts axes may be cut: the whole numbers by which sizes are multiplied or divided, the largest first."""
+    called = {c.func.id for n in nodes for c in ast.walk(n) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+    nodes = [*nodes, *(functions[name] for name in called if name in functions)]
+    found = set()
+    for node in itertools.chain.from_iterable(ast.walk(n) for n in nodes):
+        if isinstance(node, ast.Slice) and node.upper is None and node.lower is not None:
+            found.update(k + 1 for k in _factors(node.lower))
+        elif isinstance(node, ast.Slice):
+            found.update(k for part in (node.lower, node.upper) if part is not None for k in _factors(part))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
+            found.update(_factors(node))
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+            "split",
+            "array_split",
+            "hsplit",
+            "vsplit",
+        ):
+            found.update(a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, int))
+    return [max(found)] if found and max(found) > 1 else [1]
+
+
+def _factors(node):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.FloorDiv)):
+        sides = [s.value for s in (node.left, node.right) if isinstance(s, ast.Constant) and isinstance(s.value, int)]
+        return [n for n in sides if 1 < n < 7]
+    return []
+
+
+def _name(node):
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _bare(name):
+    return re.sub(r"[_\d]|(?:all|s|seq|out)$", "", name.lower()) or name.lower()

@@ -1,0 +1,146 @@
+"""Functions that nothing runs are called with arguments that are found by trying, or as their user says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.doctor.by_call import ExampleCalls
+from engine.doctor.diagnose import diagnose
+from engine.doctor.made_up import examine_functions, joined
+from engine.doctor.read.source import read_source
+from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
+from engine.errors import InputError
+from rnn_tui.cli import main
+
+CELL = """
+import numpy as np
+
+def cell_forward(x, prev_h, Wx, Wh, b):
+    new = np.tanh(x @ Wx + prev_h @ Wh + b)
+    return new, (x, prev_h, Wx, Wh, new)
+
+def cell_backward(dnew, cache):
+    x, prev_h, Wx, Wh, new = cache
+    dz = dnew * (1 - new**2)
+    return dz @ Wx.T, dz @ Wh.T, x.T @ dz, prev_h.T @ dz, dz.sum(axis=0)
+"""
+SLIPPED = """
+def layer_forward(x, W):
+    return np.tanh(x @ W), (x, W, np.tanh(x @ W))
+
+def layer_backward(dout, cache):
+    x, W, out = cache
+    dz = dout * (1 - out)
+    return dz @ W.T, x.T @ dz
+"""
+ROWS = """
+def embedding_forward(x, W):
+    return W[x], (x, W)
+
+def embedding_backward(dout, cache):
+    x, W = cache
+    dW = np.zeros_like(W)
+    dW[x] += dout
+    return dW
+"""
+STOPS = """
+def other_backward(n_steps):
+    raise ValueError("no")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("made_up")
+
+
+@pytest.fixture(scope="module")
+def mine(folder: Path) -> Path:
+    path = folder / "mine.py"
+    path.write_text(CELL + SLIPPED + ROWS + STOPS, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def reports(mine: Path) -> dict[str, Report]:
+    made = examine_functions(read_source(mine), None, Wishes(stand=mine.parent), beyond="other_forward")
+    return {report.function: report for report in made}
+
+
+def _told(report: Report) -> tuple[str, list[str]]:
+    return report.verdict, [found.id for found in report.diagnoses]
+
+
+def test_each_pass_is_judged_by_its_own_lineage(reports: dict[str, Report]) -> None:
+    """The loss is known: a pass of which no gradient agrees is wrong, where a correction makes all of them right."""
+    assert _told(reports["cell_backward"]) == ("correct", [])
+    assert _told(reports["layer_backward"]) == ("wrong", ["tanh-derivative-misplaced-square"])
+    assert _told(reports["embedding_backward"]) == ("wrong", ["repeated-rows-not-accumulated"])
+
+
+def test_arguments_that_do_not_fit_are_no_mistake(reports: dict[str, Report]) -> None:
+    assert _told(reports["other_backward"]) == ("cannot-run", [])
+    assert "it could not be called: " in reports["other_backward"].reason
+
+
+def test_a_wrong_pass_decides_then_one_that_is_open(reports: dict[str, Report]) -> None:
+    whole = joined(list(reports.values()))
+    assert (whole.verdict, whole.function, len(whole.diagnoses)) == ("wrong", "layer_backward", 2)
+    assert [name for name, _ in whole.not_compared] == ["other_backward"]
+    left = joined([reports["cell_backward"], reports["other_backward"]])
+    assert left.verdict == "undecided"
+    assert left.reason.startswith("cell_backward is right; other_backward: ")
+
+
+def test_what_was_examined_is_not_examined_again(mine: Path) -> None:
+    source = read_source(mine)
+    alone = source.text.partition("def layer_forward")[0]
+    mine.with_name("alone.py").write_text(alone, encoding="utf-8")
+    assert examine_functions(read_source(mine.with_name("alone.py")), None, Wishes(), "cell_backward") == []
+
+
+def _called(mine: Path, *calls: str, data: str = "") -> Report:
+    return diagnose(
+        mine, wishes=Wishes(stand=mine.parent), example=ExampleCalls(calls, mine.with_name(data) if data else None)
+    )
+
+
+def test_calls_with_names_of_an_example_file(mine: Path) -> None:
+    """L = Σ dnew · new: dnew is what the last call takes, new what the one before it made."""
+    rng = np.random.default_rng(0)
+    shapes = {"x": (2, 3), "h": (2, 4), "Wx": (3, 4), "Wh": (4, 4), "b": (4,), "dnew": (2, 4)}
+    np.savez(mine.with_name("example.npz"), **{name: rng.normal(size=shape) for name, shape in shapes.items()})
+    calls = "new, cache = cell_forward(x, h, Wx, Wh, b)", "cell_backward(dnew, cache)"
+    report = _called(mine, *calls, data="example.npz")
+    assert report.verdict == "correct"
+    assert list(report.parameters) == ["x", "h", "Wx", "Wh", "b"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "data", "said"),
+    [
+        (("cell_backward(dnew, cache",), "", "it is no call that Python can read"),
+        (("cell_backward",), "", "give a call, as f\\(x, W\\)"),
+        (
+            ("cell_backward(dnew, cache)",),
+            "",
+            "--call 'cell_backward\\(dnew, cache\\)': NameError: name 'dnew' is not defined",
+        ),
+        (("cell_backward(dnew, cache)",), "none.json", "none.json cannot be read"),
+        (("cell_backward(dnew, cache)",), "mine.txt", "--data takes arrays by name in a .npz, .json or .py file"),
+    ],
+)
+def test_what_cannot_be_called_is_told_in_a_sentence(mine: Path, calls: tuple[str, ...], data: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        _called(mine, *calls, data=data)
+
+
+def test_an_example_goes_with_a_call(mine: Path) -> None:
+    with pytest.raises(InputError, match="--data goes with --call"):
+        main(["doctor", str(mine), "--data", "example.npz"])
+    with pytest.raises(InputError, match="it goes without --function"):
+        main(["doctor", str(mine), "--call", "f()", "--function", "cell_backward"])
