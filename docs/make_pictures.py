@@ -12,8 +12,9 @@ os.environ.pop("NO_COLOR", None)
 
 from engine.debug.places import parse_place
 from engine.doctor.opening import open_yours
+from engine.doctor.walk.opening import open_walk
 from engine.session import open_session
-from rnn_tui.app import DebuggerApp
+from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
 from rnn_tui.screens.main import MainScreen
 
 PICTURES = (
@@ -33,12 +34,14 @@ async def picture(name: str, sample: str, place: str, actions: tuple[str, ...]) 
     await draw(name, DebuggerApp(session), actions)
 
 
-async def draw(name: str, app: DebuggerApp, actions: tuple[str, ...]) -> None:
+async def draw(name: str, app: ThemedApp, actions: tuple[str, ...]) -> None:
     """Does what keys would do, and saves the screen."""
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
-        assert isinstance(screen, MainScreen)
-        for action in ("log", "log", "log", *actions):  # the first three end where they began, and draw the point
+        begin = (
+            ("log", "log", "log") if isinstance(screen, MainScreen) else ()
+        )  # they end where they began, and draw the point
+        for action in (*begin, *actions):
             await screen.run_action(action)
         app.clear_notifications()
         await pilot.pause()
@@ -49,4 +52,5 @@ async def draw(name: str, app: DebuggerApp, actions: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     for each in PICTURES:
         asyncio.run(picture(*each))
+    asyncio.run(draw("walk", WalkApp(open_walk(FOLDER / "no_backward.py")), ("step(-8)", "operand(1)", "cell(0,2)")))
     asyncio.run(draw("yours", DebuggerApp(*open_yours(FOLDER / "mine.py")), ("cell(1,2)",)))

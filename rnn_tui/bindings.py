@@ -246,9 +246,8 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "finish": {"line": "end, start of the phase (forward, loss, backward, update)"},
     "goto": {"help": "Go to a line", "line": "go to where a line runs next: 55"},
     "continue": {
-        "help": "Continue to the next breakpoint, or value that should be another",
-        "footer": "next wrong",
-        "line": "to the next, previous breakpoint, or value that should be another",
+        "help": "Continue to the next breakpoint; where none is set, to what should be another value",
+        "line": "to the next, previous breakpoint; where none is set, to what is wrong",
     },
     "reverse_continue": {"help": "Continue backwards"},
     "breakpoints": {
@@ -276,6 +275,6 @@ WALK_COMMANDS: tuple[Command, ...] = tuple(
     if command.action == action
 )
 WALK_FOOTER = (
-    "back", "close_why", "step(1)", "enter", "next", "finish", "operand(1)", "cell(0,-1)", "toggle_breakpoint", "continue", "run", "help",
+    "back", "close_why", "step(1)", "enter", "continue", "next", "finish", "operand(1)", "cell(0,-1)", "toggle_breakpoint", "run", "help",
     "quit", "goto",
 )  # fmt: skip

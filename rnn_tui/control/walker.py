@@ -43,6 +43,7 @@ class Walker:
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         by_action = {command.action: command for command in WALK_COMMANDS}
         names = {"run": f"pause (+ − {self.rate}/s)"} if self.running else {}
+        names |= {"continue": "next wrong"} if not self.stops.stops else {}
         if self.choice.asked:
             names |= {"enter": "follow", "cell(0,-1)": "choose"}
         shown = [by_action[action] for action in WALK_FOOTER if self._works(action)]
@@ -99,11 +100,12 @@ class Walker:
         return self.speed != before
 
     def seek(self, direction: int) -> bool:
-        """To the next line, or the one before, that is a breakpoint or makes what should be something else."""
+        """To the next breakpoint or the one before; where none is set, to the line that makes what should be something else."""
         self.running = False
-        found = self.walk.next_where(
-            self.choice.at, direction, lambda k: self.walk.differs(k) or self.stops.at(k) is not None
-        )
+        if self.stops.stops:
+            found = self.stops.next(self.choice.at, direction)
+        else:
+            found = self.walk.next_where(self.choice.at, direction, self.walk.differs)
         if found is None:
             where = "after" if direction > 0 else "before"
             what = "No breakpoint" if self.stops.stops else "Nothing that should be something else"

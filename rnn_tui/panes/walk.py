@@ -299,7 +299,7 @@ def draw_walk_told(frame: WalkFrame, width: int, height: int) -> Canvas:
         canvas.frame(0, 0, width, height, "this number", look.border, look.bold)
     room = width - 2 * left
     about = _followed(frame) if frame.numbers else [_number(frame), *_meant(frame)]
-    lines = [*about, *_verdict(frame, room)]
+    lines = [*about, *_verdict(frame, room), *_reads(frame)]
     for y, line in enumerate(lines[: height - 2 * top], top):
         x = left
         for text, style in line:
@@ -362,6 +362,14 @@ def _meant(frame: WalkFrame) -> list[StyledText]:
         said = [("it should be ", look.dim), (right[0], look.backward)] if right else []
         return [said or [("the corrected program makes another value here", look.dim)]]
     return []
+
+
+def _reads(frame: WalkFrame) -> list[StyledText]:
+    """At a line with a mistake: what goes into it."""
+    places = [d.place for d in frame.walk.report.diagnoses[:1] if d.place is not None]
+    if not frame.is_own or frame.line.line not in [place.line for place in places]:
+        return []
+    return [[(clean(sentence, 200), frame.look.dim)] for sentence in frame.walk.report.beside]
 
 
 def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:

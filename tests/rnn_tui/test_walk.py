@@ -194,7 +194,7 @@ async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ou
             await pilot.pause()
         assert any("Press ← to walk back" in strip.text for strip in app.screen._compositor.render_strips())
         names = [command.title for command in app.get_system_commands(app.screen)]
-        assert "Continue to the next breakpoint, or value that should be another (c)" in names
+        assert "Run one line (→)" in names
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:
