@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage import gradients, loss, returned
 from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_each
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.later_steps import dropped, reused
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.never_stepped import never_stepped
@@ -45,13 +46,15 @@ class RunVerdict:
     round: int = 0
     rounds: tuple[RunVerdict, ...] = ()
     """The verdicts on the rounds one by one, where this is the one on a run."""
+    shifted: bool = False
+    """Whether the program was run from other first weights, see `lineage.other_weights`."""
 
 
 def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:
     """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
     name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
     no further."""
-    begin, made, known = 0, list[RunVerdict](), dict[int, str]()
+    begin, made, known, left = 0, list[RunVerdict](), dict[int, str](), list[str]()
     for end in ends(record):
         part = window(record, begin, end)
         agreed = made and any(row.status == "right" for row in made[0].compared)
@@ -59,6 +62,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         if not steps:  # a round that shows nothing ends with its updates, too
             steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
+        left = left or reused(part, known)
         known.update(_versions(part, verdict))
         if steps:
             begin = max(part.operations[k].stop for k in steps)
@@ -69,6 +73,10 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if not made:
         return RunVerdict("undecided", None, reason=_why(record))
     whole = replace(_merged(made), rounds=tuple(made))
+    if whole.verdict == "right" and made[0].record is not None:
+        left += dropped(record, made[0].record, made[0].compared)
+    if whole.verdict == "right" and left:
+        whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
     if whole.verdict == "right":
         whole = _with_all_weights(whole, made)
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])

@@ -149,7 +149,7 @@ def run(job):
         store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
         traced.STORE[0] = store
         functions.install()
-        watched = watch.ValueWatch(store, sites, options.get("events", EVENTS))
+        watched = watch.ValueWatch(store, sites, options.get("events", EVENTS), options.get("shifts", ()))
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),

@@ -15,6 +15,7 @@ from engine.doctor.lineage.loss import given
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
+from engine.doctor.lineage.other_weights import settled
 from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
@@ -42,6 +43,7 @@ _CONVENTIONS = {
     "gradients are clipped": "clipping",
     "the update adds": "update",
     "the loss was taken": "loss",
+    "seen from other": "first weights",
 }
 
 
@@ -67,10 +69,13 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
     try:
-        of_call = given(record, runs.name, len(source.lines))
-        verdict = judged(record, of_call, LOSSES.get(runs.wishes.loss, ""))
-        verdict = as_returned(verdict, runs.name, len(source.lines))
-        found = blamed(runs, record, verdict) if verdict.verdict == "wrong" else []
+        of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
+        verdict = judged(record, of_call, taken)
+        verdict = as_returned(
+            settled(runs, verdict, taken) if of_call is None else verdict, runs.name, len(source.lines)
+        )
+        record = verdict.record if verdict.shifted and verdict.record is not None else record
+        found = blamed(runs, record, verdict) if verdict.verdict == "wrong" and not verdict.shifted else []
         if of_call is not None and not any(each.verified for each in found):
             verdict = _if_something_agrees(verdict)
             found = found if verdict.verdict == "wrong" else []

@@ -1,0 +1,76 @@
+"""What the rest of a run says of steps that looked right: one whose result nobody reads is no update, and one by a gradient of an earlier
+round is not by that of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.reading import Record, RecordedOperation
+
+DROPPED = "what its step makes is dropped: line {} reads it again as it was"
+REUSED = "line {} steps it once more by what was computed before its last update"
+IN_PLACE = (1,)
+
+ArrayKey = tuple[int, int]
+"""An array by its first number and its size."""
+
+
+def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> list[str]:
+    """A sentence on each array of a round (`record`) that is read again, on a line that read it before, as it was, while nothing ever
+    reads what it was stepped to."""
+    steps = {
+        (int(row.own[0]), len(row.own)): (row.name, step.start)
+        for row in rows
+        if (step := _step_of(record, row)) is not None
+    }
+    stepped = {start: key for key, (_, start) in steps.items()}
+    lines, again = {key: set[int]() for key in steps}, dict[ArrayKey, int]()
+    for operation in whole.operations if steps else ():
+        for operand in operation.operands:
+            if operand.first in stepped:
+                steps.pop(stepped[operand.first], None)
+            key = (operand.first, operand.size)
+            if key in steps and operand.kept is None and operation.start < steps[key][1]:
+                lines[key].add(operation.line)
+            elif key in steps and operation.start > steps[key][1] and operation.line in lines[key]:
+                again.setdefault(key, operation.line)
+        if not steps:
+            break
+    return [
+        f"{name}: {DROPPED.format(whole.lines[again[key]].number)}" for key, (name, _) in steps.items() if key in again
+    ]
+
+
+def _step_of(record: Record, row: ComparedGradient) -> RecordedOperation | None:
+    """The operation that steps an array into a new one, as a whole: its update's, or the first of a line that steps it by a multiple of
+    its gradient."""
+    if row.update is not None:
+        made = [record.operations[k] for k in row.update.made]
+        return made[0] if len(made) == 1 and made[0].size == len(row.own) and made[0].parameters != IN_PLACE else None
+    steps: dict[int, RecordedOperation] = {}
+    for operation in record.operations:
+        if operation.name not in ("add", "subtract") or operation.parameters == IN_PLACE or len(operation.operands) < 2:
+            continue
+        own, by = operation.operands
+        if own.first == row.own[0] and own.size == by.size == operation.size == len(row.own):
+            steps.setdefault(operation.line, operation)
+            match = compared(by.of(record.pool).ravel(), row.right)
+            if match is not None and match.right:
+                return steps[operation.line]
+    return None
+
+
+def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
+    """A sentence on each array that a round steps by numbers which were all computed before. `versions` says what arrays are called, by
+    their first number as an earlier round left them."""
+    told: dict[str, str] = {}
+    for operation in record.operations:
+        if operation.name not in ("add", "subtract") or operation.parameters != IN_PLACE:
+            continue
+        own, by = operation.operands
+        known = own.first in versions and own.size == by.size > 1 and record.is_earlier(by.first)
+        if known and (record.makers(by.ids().ravel()) < 0).all():
+            told.setdefault(versions[own.first], REUSED.format(record.lines[operation.line].number))
+    return [f"{name}: {why}" for name, why in told.items()]

@@ -1,0 +1,64 @@
+"""Programs whose first weights make a wrong gradient look right: another start shows it, and is no harm to a right program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.lineage import other_weights
+from engine.doctor.lineage.other_weights import SEEN, settled
+from engine.doctor.lineage.verdict import RunVerdict, judged
+from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of, statuses
+
+IDENTITY = ("rng.randn(H, H) * 0.5", "np.eye(H)")
+TINY = (
+    "rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(K, H) * 0.5",
+    "[rng.randn(*s) * 1e-4 for s in ((H, D), (H, H), (K, H))]",
+)
+NO_BIAS = ("b, c = rng.randn(H) * 0.1", "b, c = np.zeros(H)")
+
+
+def both(folder: Path, *changes: tuple[str, str]) -> tuple[RunVerdict, RunVerdict]:
+    """The verdict on a program's own run, and the one that other first weights leave."""
+    runs = runs_of(folder, changed(TAGGER, *changes), rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    own = judged(record)
+    return own, settled(runs, own)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ((IDENTITY, ("later = W.T @ dz", "later = W @ dz")), "UWb"),
+        ((TINY, NO_BIAS, ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh")), "UWb"),
+        ((NO_BIAS, ("W @ hs[-1] + b", "W @ hs[-1] * (1 + b)"), ("db += dz", "db += dz * (W @ hs[t])")), "UWb"),
+    ],
+    ids=["identity", "tiny", "zero"],
+)
+def test_what_first_weights_hide(tmp_path: Path, changes: tuple[tuple[str, str], ...], wrong: str) -> None:
+    own, told = both(tmp_path, *changes)
+    assert (own.verdict, told.verdict) == ("right", "wrong")
+    assert {name for name, status in statuses(told).items() if status == "wrong"} == set(wrong)
+    assert told.shifted
+    assert SEEN in told.conventions
+
+
+def test_a_right_program_stays_right_from_other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_weights, "_hides", lambda values: True)
+    seen: list[RunVerdict] = []
+    monkeypatch.setattr(other_weights, "judged", lambda *given: seen.append(judged(*given)) or seen[0])
+    own, told = both(tmp_path)
+    assert told is own
+    assert seen[0].verdict == "right"
+    assert own.loss is not None
+    assert seen[0].loss is not None
+    assert abs(own.loss.value - seen[0].loss.value) > 0.01
+
+
+def test_gradients_that_are_not_used_are_asked_again_too(tmp_path: Path) -> None:
+    left = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+    changes = (IDENTITY, ("later = W.T @ dz", "later = W @ dz"), (left, ""), ("range(30)", "range(1)"))
+    own, told = both(tmp_path, *changes)
+    assert (own.verdict, told.verdict) == ("right", "wrong")
