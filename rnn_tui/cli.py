@@ -243,7 +243,13 @@ def _open_parser() -> _ArgumentParser:
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--function", metavar="NAME", help=f"with a Python file: {FUNCTION}")
-    _common(parser, f"{DATA}; or your own backward pass, a Python file or notebook: it is run, see doctor --help")
+    parser.add_argument(
+        "--python", metavar="PATH", help="with a Python file: the Python that runs it (see doctor --help)"
+    )
+    _common(
+        parser,
+        f"{DATA}; or your own program, a Python file or notebook: it is run, see doctor --help (-- ARGS are its own)",
+    )
     return parser
 
 
@@ -260,18 +266,20 @@ def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> int:
     """Runs the program with these arguments; returns the exit code. Raises InputError for what it refuses."""
     command = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    own, program = list(arguments), list[str]()
+    if command in (None, "doctor") and "--" in own:
+        own, program = own[: own.index("--")], own[own.index("--") + 1 :]
     if command is None:
-        _refuse_misspelt(arguments)
-        return _open(_open_parser().parse_args(arguments))
+        _refuse_misspelt(own)
+        parsed = _open_parser().parse_args(own)
+        parsed.arguments = tuple(program)
+        return _open(parsed)
     text, options = COMMANDS[command]
     parser = _ArgumentParser(
         prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
     )
     options(parser)
-    own, program = list(arguments[1:]), list[str]()
-    if command == "doctor" and "--" in own:
-        own, program = own[: own.index("--")], own[own.index("--") + 1 :]
-    parsed = parser.parse_args(own)
+    parsed = parser.parse_args(own[1:])
     parsed.arguments = tuple(program)
     given = model_options(parsed)
     resolve(parsed.data)
@@ -322,6 +330,8 @@ def _opened(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session,
     if Path(parsed.data or "").suffix not in OWN:
         if parsed.function:
             raise InputError("--function names a function of a Python file; give that file")
+        if parsed.arguments or parsed.python:
+            raise InputError("--python and what follows -- are for a Python file; give that file")
         from engine.session import open_session
 
         return open_session(parsed.data, given), None
@@ -332,8 +342,13 @@ def _opened(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session,
 
     from engine.doctor.opening import open_program
 
+    wishes = None
+    if parsed.arguments or parsed.python:
+        from engine.doctor.run.launch import Wishes
+
+        wishes = Wishes(arguments=parsed.arguments, python=parsed.python)
     with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
-        return open_program(resolve(parsed.data), parsed.function, given.get("notation"))
+        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes)
 
 
 OWN = (".py", ".ipynb")

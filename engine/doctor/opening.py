@@ -14,6 +14,7 @@ from engine.debug.debugger import Debugger
 from engine.doctor.by_reference import examine
 from engine.doctor.report.lockstep import Lockstep
 from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.opening import open_walk
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
@@ -32,12 +33,15 @@ def open_yours(path: Path, function: str | None = None, notation: str | None = N
 
 
 def open_program(
-    path: Path, function: str | None = None, notation: str | None = None
+    path: Path, function: str | None = None, notation: str | None = None, wishes: Wishes | None = None
 ) -> tuple[Session, Lockstep] | ProgramWalk:
-    """The reference beside the program where it is one of ours; else the walk through the program's own run.
+    """The reference beside the program where it is one of ours; else the walk through the program's own run, at once where there are
+    `wishes` how that is to be made.
 
     Raises InputError where neither is to be had, with both reasons.
     """
+    if wishes is not None:
+        return open_walk(path, wishes)
     try:
         return open_yours(path, function, notation)
     except InputError as unknown:

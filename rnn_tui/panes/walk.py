@@ -313,7 +313,7 @@ def _number(frame: WalkFrame) -> StyledText:
     index = frame.index
     place = f"[{', '.join(map(str, index))}]" if index else ""
     line: StyledText = [(f"{frame.pictures[0].label}{place} = ", look.accent)]
-    names = {"gradient": "dL/d(it)", "right": "should be", "difference": "too much by"}
+    names = {"gradient": "dL/d(it)", "right": "should be", "difference": "difference"}
     for k, picture in enumerate(frame.pictures):
         if k:
             line.append((f"   {names[picture.role]} ", look.dim))

@@ -291,7 +291,7 @@ class WalkScreen(Screen[None]):
         from engine.doctor.walk.opening import open_walk
 
         try:
-            again = open_walk(walk.source.path)
+            again = open_walk(walk.source.path, walk.wishes)
         except InputError as error:
             self.app.call_from_thread(self._say, str(error))
         else:

@@ -11,9 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.doctor import opening
+from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.session import open_session
+from rnn_tui import cli
 from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.control.walker import Walker
@@ -90,7 +92,7 @@ async def test_without_a_backward_pass_one_walks_back_from_the_loss(forward: Pro
     async with walking(forward) as driven:
         assert "● loss" in driven.text() and "Press ← to walk back from the loss" in driven.text()
         text = await driven.do(*["step(-1)"] * 2)
-        assert "▶ forward  line 15 · t = 3 of 0–3" in text and "dL/d appended to states" in text
+        assert "▶ forward  line 15 · t = 3 of 0–3" in text and "dL/d states[-1]" in text
         text = await driven.do("step(-1)", "operand(1)")
         assert "dL/d s" in text and "dL/d s at every t" in text
         number = driven.walker.frame.index
@@ -195,6 +197,21 @@ async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ou
         assert any("Press ← to walk back" in strip.text for strip in app.screen._compositor.render_strips())
         names = [command.title for command in app.get_system_commands(app.screen)]
         assert "Run one line (→)" in names
+
+
+def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
+    forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wished: list[Wishes] = []
+    monkeypatch.setattr(opening, "open_walk", lambda path, wishes: wished.append(wishes) or forward)
+    (tmp_path / "mine.py").write_text("")
+    parsed = cli._open_parser().parse_args([str(tmp_path / "mine.py"), "--python", "python3.9"])
+    parsed.arguments = ("--epochs", "3")
+    assert cli._opened(parsed, {}) is forward
+    assert (wished[0].arguments, wished[0].python) == (("--epochs", "3"), "python3.9")
+    parsed.data = None
+    with pytest.raises(InputError, match="for a Python file"):
+        cli._opened(parsed, {})
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def called(event: RecordedEvent) -> str:
         case "return":
             return event.name if is_name(event.name) else "returned"
         case "append":
-            return f"appended to {event.name}"
+            return f"{event.name}[-1]" if ".append(" in event.site.text else f"put into {event.name}"
         case _:
             return event.name
 

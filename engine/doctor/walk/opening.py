@@ -29,8 +29,11 @@ def open_walk(path: Path, wishes: Wishes | None = None, progress: TextIO | None 
         source = read_source(path)
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
-    runs = Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress)
-    return walked(source, examine_own_run(runs, source))
+    wishes = wishes or Wishes()
+    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, progress)
+    walk = walked(source, examine_own_run(runs, source))
+    walk.wishes = wishes
+    return walk
 
 
 def walked(source: SourceFile, own: OwnRun) -> ProgramWalk:

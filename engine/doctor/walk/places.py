@@ -51,7 +51,7 @@ class Places:
             index = place_in(event.value, number)
             if index is None:
                 continue
-            name = event.name
+            name = called(event) if event.site.kind == "append" else event.name
             if is_name(name) and event.site.kind != "argument":
                 return NamedPlace(name, index, at)
             first = first or NamedPlace(called(event), index, at)

@@ -19,6 +19,7 @@ from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.read.source import SourceFile, Unreadable
 from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.executed import ExecutedLine, executed
 from engine.doctor.walk.places import Places
 from engine.doctor.walk.terms import RecordedNumber, Terms
@@ -47,6 +48,8 @@ class ProgramWalk:
         steps = [k for row in compared if row.update is not None for k in row.update.made]
         steps = [record.operations[k] for k in steps if k < len(record.operations)]
         end = max((operation.stop for operation in steps), default=len(record.pool))
+        self.wishes = Wishes()
+        """How the program was run, to run it again."""
         self.lines = executed([event for event in record.events if event.time <= end])
         self.adjoint = carried_back(record, loss.seeds)
         self.forward = reached(record, [reference for reference, _ in loss.seeds])
