@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.reading import Floats, RecordedEvent
+from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine, called
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
@@ -92,7 +93,17 @@ class WalkFrame:
     @property
     def is_own(self) -> bool:
         """Whether that line is in the file that was opened."""
-        return self.line.file == self.walk.source.path.name
+        return self.line.file == self.walk.main
+
+    @property
+    def file(self) -> str:
+        """The file that is listed: the one of that line, else the program's own."""
+        return self.line.file if self.walk.source_of(self.line.file) is not None else self.walk.main
+
+    @property
+    def source(self) -> SourceFile:
+        """Its text."""
+        return self.walk.source_of(self.file) or self.walk.source
 
     @property
     def made(self) -> int:

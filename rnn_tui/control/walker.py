@@ -35,10 +35,16 @@ class Walker:
 
     def refresh(self) -> WalkFrame:
         """Makes the frame of the present state."""
-        own = frozenset(stop.line for stop in self.stops.stops if stop.line is not None)
         stop = self.stops.at(self.choice.at)
-        self.frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), own, stop.text if stop else "")
+        frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "")
+        file = self._file(frame)
+        set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
+        self.frame = replace(frame, stops=set_here)
         return self.frame
+
+    def _file(self, frame: WalkFrame) -> str:
+        """The file that is listed, as breakpoints call it."""
+        return "" if frame.file == self.walk.main else frame.file
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         by_action = {command.action: command for command in WALK_COMMANDS}
@@ -114,7 +120,7 @@ class Walker:
 
     def to_line(self, line: int) -> bool:
         """To where a line runs next; round again at the end."""
-        found = self.walk.to_line(self.choice.at, line)
+        found = self.walk.to_line(self.choice.at, line, self.frame.file)
         if found is None:
             self.say(f"Line {line} made no number in this run.")
             return False
@@ -127,17 +133,18 @@ class Walker:
         if self.choice.asked:
             return self.follow(step)
         frame = self.refresh()
-        now = self.choice.source or (frame.line.line if frame.is_own else 1)
-        return self.choose(source=max(1, min(now + step, len(self.walk.source.lines))))
+        now = self.choice.source or (frame.line.line if frame.file == frame.line.file else 1)
+        return self.choose(source=max(1, min(now + step, len(frame.source.lines))))
 
     def toggle(self) -> None:
         """A breakpoint on the line under the cursor, or none."""
-        line = self.choice.source or (self.frame.line.line if self.frame.is_own else 0)
+        frame = self.refresh()
+        line = self.choice.source or (frame.line.line if frame.file == frame.line.file else 0)
         if not line:
             self.say("Choose a line with ↑ ↓ first, then press b.")
-        elif not self.stops.toggle(line):
+        elif not self.stops.toggle(line, self._file(frame)):
             return
-        elif self.walk.to_line(-1, line) is None:
+        elif self.walk.to_line(-1, line, frame.file) is None:
             self.say(f"Line {line} made no number in this run: nothing will stop there.")
 
     # Cursor

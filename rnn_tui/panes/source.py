@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,21 +17,21 @@ from rnn_tui.targets import ToSource
 if TYPE_CHECKING:
     from engine.doctor.read.source import SourceFile
     from engine.doctor.reference.results import NamedMistake
-    from engine.doctor.report.report import Report
 
 WRONG, DIFFERS, SUSPECT, FIX = "✗", "≠", "?", "↳"
 
 
 @dataclass(frozen=True, eq=False)
 class ListedSource:
-    """What is shown of a source: `here` are the lines that ran last, `chosen` the one under the cursor, `blamed` those with a mistake.
+    """What is shown of a source.
 
+    `findings` are the mistakes in it, `here` the lines that ran last, `chosen` the one under the cursor, `blamed` those with a mistake;
     `states` says of lines that what they computed is right or wrong, or that they may be the mistake; `stops` have a breakpoint.
     """
 
     title: str
     source: SourceFile
-    report: Report
+    findings: Sequence[NamedMistake]
     here: range | None
     chosen: int | None
     blamed: Collection[int]
@@ -69,7 +69,7 @@ class _SourceRow:
 def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
     """The source, with the corrected line below a wrong one."""
     fixes: dict[int, list[NamedMistake]] = {}
-    for finding in listed.report.diagnoses:
+    for finding in listed.findings:
         if finding.place is not None and finding.fix:
             fixes.setdefault(finding.place.line, []).append(finding)
     rows: list[_SourceRow] = []

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.doctor.lineage.reading import Floats
+from engine.doctor.reference.results import Place
 from engine.doctor.walk.executed import called
 from engine.text import clean
 from rnn_tui.panes.header import ARROWS
@@ -34,8 +35,15 @@ ALL_ZERO, HERE_BELOW = "all 0", "▲"
 def place_words(frame: WalkFrame) -> str:
     """`line 35 · t = 3 of 0–11`, in a notebook `cell 2, line 5`; in another file with its name."""
     line = frame.line
-    where = frame.walk.source.place(line.line) if frame.is_own else f"{clean(line.file, 40)} line {line.line}"
+    where = frame.walk.source.place(line.line) if frame.is_own else f"{clean(line.file, 30)} line {line.line}"
     return where + time_words(frame, frame.choice.at)
+
+
+def line_words(frame: WalkFrame, file: str, line: int) -> str:
+    """A line with its text, and its file where that is not the program's."""
+    source = frame.walk.source_of(file)
+    text = "" if source is None else f": {source.line(line)}"
+    return f"{frame.walk.source.place(line) if file == frame.walk.main else f'{clean(file, 60)} line {line}'}{text}"
 
 
 def time_words(frame: WalkFrame, at: int, short: bool = False) -> str:
@@ -109,26 +117,33 @@ def _bar(size: float, largest: float, decades: float) -> str:
 
 
 def draw_walk_source(frame: WalkFrame, width: int, height: int) -> Canvas:
-    """The source with the line that ran last."""
-    walk, line = frame.walk, frame.line
-    blamed = {d.place.line for d in walk.report.diagnoses if d.place is not None}
-    own = walk.source.path.name
-    states = {walk.lines[at].line: "wrong" for at in walk.differing if walk.lines[at].file == own}
-    states |= {place.line: "suspect" for place in walk.report.candidates}
-    here = range(line.line, walk.ends.get(line.line, line.line) + 1) if frame.is_own else None
+    """The source with the line that ran last: of the program's file, or of a module of its own."""
+    walk, line, file = frame.walk, frame.line, frame.file
+    findings = [d for d in walk.report.diagnoses if d.place is not None and _is_in(frame, d.place)]
+    states = {walk.lines[at].line: "wrong" for at in walk.differing if walk.lines[at].file == file}
+    states |= {place.line: "suspect" for place in walk.report.candidates if _is_in(frame, place)}
+    here = range(line.line, walk.ends(file).get(line.line, line.line) + 1) if line.file == file else None
     chosen = frame.choice.source
     if frame.choice.asked:
-        file, at = walk.places.line_of(frame.choice.asked[-1].number) or ("", 0)
-        chosen = at if file == own and at else chosen
-    listed = ListedSource(walk.report.file, walk.source, walk.report, here, chosen, blamed, states, frame.stops)
+        made, at = walk.places.line_of(frame.choice.asked[-1].number) or ("", 0)
+        chosen = at if made == file and at else chosen
+    title = walk.report.file if file == walk.main else clean(file, 80)
+    blamed = {d.place.line for d in findings if d.place is not None}
+    listed = ListedSource(title, frame.source, findings, here, chosen, blamed, states, frame.stops)
     return draw_listed(listed, frame.look, width, height)
+
+
+def _is_in(frame: WalkFrame, place: Place) -> bool:
+    """Whether a place is in the file that is listed: of another file than the program's it says so."""
+    _, elsewhere, file = place.where.partition(" of ")
+    return file == frame.file if elsewhere else frame.file == frame.walk.main
 
 
 def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
     """What the line made: each of its values by name, the pictures of the one that is chosen."""
     look, line = frame.look, frame.line
     canvas = Canvas(width, height, look.canvas)
-    text = frame.walk.source.line(line.line) if frame.is_own else clean(frame.event.site.text, 160)
+    text = frame.source.line(line.line) if frame.file == line.file else clean(frame.event.site.text, 160)
     state, style = _state(frame)
     canvas.frame(
         0, 0, width, height, shortened(f"line {line.line}: {text}", width - 8 - cell_len(state)), look.border, look.bold
@@ -333,11 +348,7 @@ def _followed(frame: WalkFrame) -> list[StyledText]:
     name = walk.places.described(asked.number).text
     said: StyledText = [(f"{clean(name, 80)} = ", look.accent), (value, look.bold)]
     made = walk.places.line_of(asked.number)
-    text = (
-        ""
-        if made is None or made[0] != walk.source.path.name
-        else f"{walk.source.place(made[1])}: {walk.source.line(made[1])}"
-    )
+    text = line_words(frame, *made) if made is not None else ""
     return [[*said, ("   dL/d(it) ", look.dim), (back, look.bold)], [(text, look.dim)]]
 
 

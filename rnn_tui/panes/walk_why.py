@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber
 from engine.text import clean
-from rnn_tui.panes.walk import time_words
+from rnn_tui.panes.walk import line_words, time_words
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.targets import ToCrumb, ToOperand
@@ -64,10 +64,7 @@ def _made(frame: WalkFrame, asked: RecordedNumber) -> str:
     place = frame.walk.places.line_of(asked.number)
     if place is None:
         return ""
-    file, line = place
-    own = file == frame.walk.source.path.name
-    text = frame.walk.source.line(line) if own else ""
-    where = f"line {line}: {text}" if own else f"{clean(file, 60)} line {line}"
+    where = line_words(frame, *place)
     return f"came back to {where}" if asked.gradient else f"made in {where}"
 
 

@@ -45,7 +45,7 @@ def draw_source(frame: Frame, width: int, height: int) -> Canvas:
     listed = ListedSource(
         f"{lockstep.report.file}{function}",
         lockstep.source,
-        lockstep.report,
+        lockstep.report.diagnoses,
         None if execution is None else range(execution.line, execution.end + 1),
         frame.selection.source,
         lockstep.blamed,

@@ -224,7 +224,7 @@ class WalkScreen(Screen[None]):
 
     def action_goto(self) -> None:
         """Asks for a line."""
-        self._open(GotoLineScreen(len(self.walker.walk.source.lines)), self.walker.to_line)
+        self._open(GotoLineScreen(len(self.walker.frame.source.lines)), self.walker.to_line)
 
     # Breakpoints
 

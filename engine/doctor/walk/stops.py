@@ -27,11 +27,12 @@ _ON_LINE = re.compile(r"^\s*(\d+)\s*(?:if\s+(.*))?$", re.S)
 
 @dataclass(frozen=True)
 class WalkStop:
-    """A line to stop at, or any (None), and what must hold there. `text` is as it was typed."""
+    """A line to stop at, or any (None), and what must hold there. `text` is as it was typed; `file` "" is the program's own."""
 
     text: str
     line: int | None = None
     condition: Predicate | None = None
+    file: str = ""
 
 
 class WalkStops:
@@ -42,11 +43,11 @@ class WalkStops:
         self.stops: tuple[WalkStop, ...] = ()
         self._names = _names(walk)
 
-    def toggle(self, line: int) -> bool:
+    def toggle(self, line: int, file: str = "") -> bool:
         """Sets a breakpoint on a line, or takes those on it away; whether one is set now."""
-        left = tuple(stop for stop in self.stops if stop.line != line)
+        left = tuple(stop for stop in self.stops if (stop.line, stop.file) != (line, file))
         known = len(left) < len(self.stops)
-        self.stops = left if known else (*self.stops, WalkStop(str(line), line))
+        self.stops = left if known else (*self.stops, WalkStop(f"{file} {line}".strip(), line, file=file))
         return not known
 
     def add(self, text: str) -> None:
@@ -71,9 +72,9 @@ class WalkStops:
     def at(self, place: int) -> WalkStop | None:
         """The stop that an executed line is one for."""
         line = self.walk.lines[place]
-        own = line.file == self.walk.source.path.name
+        file = "" if line.file == self.walk.main else line.file
         for stop in self.stops:
-            if stop.line is not None and not (own and stop.line == line.line):
+            if stop.line is not None and (stop.line, stop.file) != (line.line, file):
                 continue
             if stop.condition is None:
                 return stop

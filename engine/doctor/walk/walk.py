@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,15 +18,18 @@ from engine.doctor.lineage.matching import tolerance
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.verdict import RunVerdict
-from engine.doctor.read.source import SourceFile, Unreadable
+from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.executed import ExecutedLine, executed
 from engine.doctor.walk.places import Places
 from engine.doctor.walk.terms import RecordedNumber, Terms
+from engine.errors import InputError
 
 WalkPhase = Literal["forward", "loss", "backward", "update"]
 _ValueKey = tuple[str, int, int, str, int, str]
+HIGHEST = 5
+"""So many folders are looked into for a module of the program: its own, and those above."""
 Holds = Callable[[int], bool]
 """Whether an executed line, by its place in the run, is one to stop at."""
 
@@ -48,6 +52,8 @@ class ProgramWalk:
         steps = [k for row in compared if row.update is not None for k in row.update.made]
         steps = [record.operations[k] for k in steps if k < len(record.operations)]
         end = max((operation.stop for operation in steps), default=len(record.pool))
+        self._modules: dict[str, SourceFile | None] = {}
+        self._ends: dict[str, dict[int, int]] = {}
         self.wishes = Wishes()
         """How the program was run, to run it again."""
         self.lines = executed([event for event in record.events if event.time <= end])
@@ -172,15 +178,31 @@ class ProgramWalk:
             return "forward"
         return "update" if line.place in self._updates else "backward"
 
-    @cached_property
-    def ends(self) -> dict[int, int]:
-        """On which line each statement ends that begins on a line."""
-        try:
-            tree = self.source.tree()
-        except Unreadable:  # Python 2: it ran after a conversion
-            return {}
-        simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
-        return {n.lineno: n.end_lineno or n.lineno for n in ast.walk(tree) if isinstance(n, simple)}
+    @property
+    def main(self) -> str:
+        """What the run calls the program's own file."""
+        return self.source.path.name
+
+    def source_of(self, file: str) -> SourceFile | None:
+        """The text of a file of the run: the program's, or a module's beside it or in its project; None where it is not there."""
+        if file == self.main:
+            return self.source
+        if file not in self._modules:
+            inside = not Path(file).is_absolute() and ".." not in Path(file).parts
+            folders = self.source.path.absolute().parents[:HIGHEST] if inside else ()
+            found = next((folder / file for folder in folders if (folder / file).is_file()), None)
+            try:
+                self._modules[file] = None if found is None else read_source(found)
+            except (Unreadable, InputError):
+                self._modules[file] = None
+        return self._modules[file]
+
+    def ends(self, file: str) -> dict[int, int]:
+        """On which line each statement of a file ends that begins on a line."""
+        if file not in self._ends:
+            source = self.source_of(file)
+            self._ends[file] = _ends_of(source) if source is not None else {}
+        return self._ends[file]
 
     def times(self, at: int) -> int:
         """How often the line runs in all."""
@@ -231,7 +253,7 @@ class ProgramWalk:
 
     def to_line(self, at: int, line: int, file: str = "") -> int | None:
         """Where a line runs next; round again at the end."""
-        place = (file or self.source.path.name, line)
+        place = (file or self.main, line)
         found = self.next_where(at, 1, lambda k: self.lines[k].place == place)
         return self.next_where(-1, 1, lambda k: self.lines[k].place == place) if found is None else found
 
@@ -239,6 +261,15 @@ class ProgramWalk:
         """The line that made a number, by its place in the run."""
         place = self.places.named(number)
         return place.at if place is not None else None
+
+
+def _ends_of(source: SourceFile) -> dict[int, int]:
+    try:
+        tree = source.tree()
+    except Unreadable:  # Python 2: it ran after a conversion
+        return {}
+    simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
+    return {n.lineno: n.end_lineno or n.lineno for n in ast.walk(tree) if isinstance(n, simple)}
 
 
 def _same_scalar(record: Record, number: int) -> Iterator[int]:

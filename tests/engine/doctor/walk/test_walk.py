@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.doctor.lineage.reading import RecordedEvent
+from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
@@ -120,6 +123,17 @@ def test_lines_are_in_the_order_of_the_run_and_know_how_often_they_ran(wrong: Pr
     end = wrong.end_of_phase(at, 1)
     assert end is not None and phases[end : end + 2] == ["backward", "update"]
     assert wrong.to_line(at, wrong.lines[at].line) == later
+
+
+def test_modules_of_the_program_are_listed_too(forward: ProgramWalk, tmp_path: Path) -> None:
+    walk = copy(forward)
+    walk.source = SourceFile(tmp_path / "mine.py", "import cells.gate\n")
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "gate.py").write_text("z = f(\n    x,\n)\n")
+    module = walk.source_of("cells/gate.py")
+    assert module is not None and module.line(1) == "z = f("
+    assert walk.ends("cells/gate.py") == {1: 3}
+    assert walk.source_of("../mine.py") is None and walk.source_of("cells/other.py") is None
 
 
 def test_breakpoints_on_lines_and_conditions_in_the_users_names(wrong: ProgramWalk) -> None:
