@@ -178,6 +178,30 @@ def bare(record: Record, ids: Ids, line: int) -> Ids:
     return ids
 
 
+def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
+    """The gradient, perhaps times a number, that a step divides by an array or multiplies with one, as optimizers do with their states;
+    None where it does not. `right` is what both are up to a factor: while gradients are tiny, such an array is nearly the same everywhere.
+    """
+    crossed = False
+    for _ in range(8):
+        if crossed:
+            return ids
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return None
+        operation = record.operations[int(makers[0])]
+        inside = [r for r in operation.operands if r.shape == operation.shape]
+        crossed = len(inside) == 2
+        if operation.name not in ("multiply", "divide", "negative"):
+            return None
+        before = [r.ids().ravel()[ids - operation.start] for r in inside[: 1 if operation.name == "divide" else None]]
+        like = [b for b in before if (match := compared(record.pool[b], right)) is not None and match.right]
+        if not like:
+            return None
+        ids = like[0]
+    return None
+
+
 def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
     """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's; 1 where there
     is none. `forward` is which numbers the loss was made from."""

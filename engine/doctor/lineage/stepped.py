@@ -98,8 +98,11 @@ class SteppedRows:
         if match is not None and match.right and not update.sure and match.factor > 0:
             return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
         if match is not None and match.right:
-            alone = compared(record.pool[gradient], right)
-            alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by, forward))
+            divided = gradients.behind_state(record, update.by, right)
+            alone = self._unscaled(divided, right, forward) if divided is not None else None
+            if alone is None:
+                alone = compared(record.pool[gradient], right)
+                alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by, forward))
             limited = Walk(clipped=True) if len(level) <= ONE and gradients.is_clipped(record, update.by) else None
             return replace(row, status="right", match=match, walk=limited, bare=alone)
         if not update.sure:

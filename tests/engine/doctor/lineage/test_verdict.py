@@ -159,6 +159,26 @@ def test_what_an_optimizer_s_first_step_hides(tmp_path: Path, change: tuple[str,
         assert any("adds" in convention for convention in verdict.conventions)
 
 
+ADAGRAD = (
+    "        weight -= 0.1 * grad\n",
+    "        mem = [m for w, m in zip((U, W, V, b, c), second) if w is weight][0]\n        mem += grad * grad\n"
+    "        weight += -0.1 * grad / np.sqrt(mem + 1e-8)\n",
+)
+
+
+def test_a_gradient_so_small_that_an_optimizer_only_scales_it_has_no_factor_of_its_own(tmp_path: Path) -> None:
+    """Beside 1e-8 the square of a gradient of 1e-7 is nothing: the step is 1000 times it. That of a single number is a multiple, too."""
+    small = (("+ b)", "+ 1e-7 * b)"), ("db += dz", "db += 1e-7 * dz"))
+    single = (
+        ("np.zeros(K)", "np.zeros(1)"),
+        ("e = np.exp(V @ hs[-1] + c)", "e = np.exp(V @ hs[-1] + c * np.arange(K))"),
+        ("dc += dy", "dc += dy @ np.arange(K)"),
+    )
+    verdict = verdict_on(tmp_path, changed(TAGGER, ADAGRAD, STATES, *small, *single), rounds=1)
+    assert verdict.verdict == "right", verdict.compared
+    assert {r.name for r in verdict.compared if r.match is not None} == {"b", "c"}
+
+
 UPDATE = "zip((U, W, V, b, c), grads):"
 """All weights of the tagger are stepped."""
 
