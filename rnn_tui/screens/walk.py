@@ -29,8 +29,8 @@ from rnn_tui.panes.walk import (
     draw_walk_source,
     draw_walk_strip,
     draw_walk_told,
-    draw_walk_value,
 )
+from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.screens.dialogs import PLAIN, Dialog, HelpScreen, ListScreen, Result
 from rnn_tui.screens.layout import SMALLEST

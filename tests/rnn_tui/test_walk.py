@@ -20,7 +20,8 @@ from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.control.walker import Walker
 from rnn_tui.look import look
-from rnn_tui.panes.walk import draw_walk_source, draw_walk_told, draw_walk_value
+from rnn_tui.panes.walk import draw_walk_source, draw_walk_told
+from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.screens.dialogs import HelpScreen
