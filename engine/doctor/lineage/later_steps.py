@@ -20,10 +20,11 @@ ArrayKey = tuple[int, int]
 def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> list[str]:
     """A sentence on each array of a round (`record`) that is read again, on a line that read it before, as it was, while nothing ever
     reads what it was stepped to."""
+    sums = [o for o in record.operations if o.name in ("add", "subtract") and o.size > 1 and o.parameters != IN_PLACE]
     steps = {
         (int(row.own[0]), len(row.own)): (row.name, step.start)
         for row in rows
-        if (step := _step_of(record, row)) is not None
+        if (step := _step_of(record, row, sums)) is not None
     }
     stepped = {start: key for key, (_, start) in steps.items()}
     lines, again = {key: set[int]() for key in steps}, dict[ArrayKey, int]()
@@ -43,17 +44,15 @@ def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> 
     ]
 
 
-def _step_of(record: Record, row: ComparedGradient) -> RecordedOperation | None:
-    """The operation that steps an array into a new one, as a whole: its update's, or the first of a line that steps it by a multiple of
-    its gradient."""
+def _step_of(record: Record, row: ComparedGradient, sums: Sequence[RecordedOperation]) -> RecordedOperation | None:
+    """The operation that steps an array into a new one, as a whole: its update's, or, of `sums`, the first of a line that steps it by a
+    multiple of its gradient."""
     if row.update is not None:
         made = [record.operations[k] for k in row.update.made]
         return made[0] if len(made) == 1 and made[0].size == len(row.own) and made[0].parameters != IN_PLACE else None
     steps: dict[int, RecordedOperation] = {}
-    for operation in record.operations:
-        if operation.name not in ("add", "subtract") or operation.parameters == IN_PLACE or len(operation.operands) < 2:
-            continue
-        own, by = operation.operands
+    for operation in sums:
+        own, by = operation.operands[0], operation.operands[-1]
         if own.first == row.own[0] and own.size == by.size == operation.size == len(row.own):
             steps.setdefault(operation.line, operation)
             match = compared(by.of(record.pool).ravel(), row.right)
