@@ -9,7 +9,7 @@ from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import UserProgram, program
 from engine.doctor.recognise.calls import FoundCall, calls
-from engine.doctor.recognise.passes import passes
+from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -37,7 +37,11 @@ def examine_functions(
         examined = [each for each in examined if each.backward.name not in seen]
     if not examined:
         return []
-    told = calls(ProgramFile(source.path, source.text, source.cells), examined, wishes)
+    file = ProgramFile(source.path, source.text, source.cells)
+    told = calls(file, examined, wishes)
+    instead = {k: whole for k, each in enumerate(told) if not each.texts and (whole := caller(found, each.examined))}
+    for k, each in zip(instead, calls(file, list(instead.values()), wishes) if instead else (), strict=True):
+        told[k] = replace(each, examined=told[k].examined, reason=told[k].reason)
     return [_followed(source, each, wishes) for each in told]
 
 

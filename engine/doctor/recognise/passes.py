@@ -57,6 +57,15 @@ def passes(found: UserProgram, function: UserFunction | None = None) -> list[Pas
     return [_paired(found, f) for f in all_of if not any(_calls(other, f) for other in all_of)]
 
 
+def caller(found: UserProgram, examined: Pass) -> Pass | None:
+    """What calls a pass together with its forward pass, as a method that trains does: it stands for one that cannot be called alone."""
+    if examined.forward is None:
+        return None
+    both = {examined.backward.node.name, examined.forward.node.name}
+    whole = [f for f in found.functions if f.owner is examined.backward.owner and both <= f.called]
+    return Pass(whole[0]) if len(whole) == 1 else None
+
+
 def _calls(other: UserFunction, function: UserFunction) -> bool:
     """Whether a backward pass calls another: by its name, or as a part's method of the same name, which it is not itself."""
     name = function.node.name

@@ -16,7 +16,7 @@ from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.other_weights import settled
-from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
@@ -100,12 +100,14 @@ def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: 
 
 
 def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
-    """Functions that were called are wrong only where something of what they give back is right, or is made right by a correction: else
-    what they take may be another thing than what they were given."""
+    """Functions that were called are wrong only where something that they give back, or compute on the way, is right, or where a correction
+    makes it right: else what they take may be another thing than what they were given."""
     record = verdict.record
     if verdict.verdict != "wrong" or record is None:
         return verdict
     if any(row.status == "right" or _is_in_part(record.pool[row.gradient], row.right) for row in verdict.compared):
+        return verdict
+    if any(_is_product(record, meant.event.value) for meant in Meanings(verdict).all()):
         return verdict
     left = tuple(f"{row.name}: {NOTHING_AGREES}" for row in verdict.compared)
     return replace(verdict, verdict="undecided", compared=(), not_compared=left)
@@ -164,6 +166,12 @@ NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 def _is_right(values: Floats, right: Floats) -> bool:
     match = compared(values, right) if values.size == right.size else None
     return match is not None and match.right
+
+
+def _is_product(record: Record, value: RecordedArray) -> bool:
+    """Whether several numbers were multiplied to make a value, and not only handed on."""
+    maker = record.maker(value.first) if value.size > 3 else -1
+    return maker >= 0 and record.operations[maker].name in ("multiply", "matmul", "dot")
 
 
 def _is_in_part(values: Floats, right: Floats) -> bool:

@@ -11,6 +11,8 @@ from engine.doctor.by_call import ExampleCalls
 from engine.doctor.diagnose import diagnose
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import read_source
+from engine.doctor.read.syntax import program
+from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.errors import InputError
@@ -101,6 +103,23 @@ def test_what_was_examined_is_not_examined_again(mine: Path) -> None:
     alone = source.text.partition("def layer_forward")[0]
     mine.with_name("alone.py").write_text(alone, encoding="utf-8")
     assert examine_functions(read_source(mine.with_name("alone.py")), None, Wishes(), "cell_backward") == []
+
+
+def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    methods = (
+        "def forward(self, x): ...",
+        "def backward(self, d): ...",
+        "def train(self, X): self.backward(self.forward(X))",
+    )
+    path.write_text("class Net:\n" + "".join(f"    {each}\n" for each in methods), encoding="utf-8")
+    source = read_source(path)
+    found = program(source, source.tree())
+    (alone,) = passes(found)
+    whole = caller(found, alone)
+    assert (alone.backward.name, alone.forward and alone.forward.name) == ("Net.backward", "Net.forward")
+    assert whole is not None
+    assert (whole.backward.name, whole.forward) == ("Net.train", None)
 
 
 def _called(mine: Path, *calls: str, data: str = "") -> Report:
