@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.reading import Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.lineage.windows import ends, window
@@ -20,7 +20,7 @@ class Correction:
     kind: str
     old: str
     mended: str
-    line: int = 0
+    line: UserLine
     verdict: RunVerdict | None = None
     rerun: Record | None = None
 
@@ -94,7 +94,7 @@ class Correction:
             return None
         for row in self.verdict.compared:
             k = record.maker(int(row.gradient[-1])) if row.gradient.size else -1
-            if k >= 0 and record.lines[record.operations[k].line].number == self.line:
+            if k >= 0 and record.lines[record.operations[k].line] == self.line:
                 return row
         return None
 
@@ -115,8 +115,8 @@ class Correction:
 _Keyed = tuple[RecordedArray, tuple[str, int]]
 
 
-def _on(record: Record, line: int) -> list[RecordedOperation]:
-    return [o for o in record.operations if record.lines[o.line].number == line]
+def _on(record: Record, line: UserLine) -> list[RecordedOperation]:
+    return [o for o in record.operations if record.lines[o.line] == line]
 
 
 def read_by(operations: Sequence[RecordedOperation]) -> Iterator[RecordedArray]:

@@ -238,7 +238,8 @@ def _comes_from_later_lines(c: Correction, array: RecordedArray) -> bool:
     """Whether a value was made further down in the program, so in an earlier pass through the loop."""
     assert c.after is not None
     k = c.after.maker(array.first)
-    return k >= 0 and c.after.lines[c.after.operations[k].line].number >= c.line
+    line = c.after.lines[c.after.operations[k].line]
+    return k >= 0 and line.file == c.line.file and line.number >= c.line.number
 
 
 def _term_dropped(c: Correction) -> str:

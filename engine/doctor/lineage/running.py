@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import select
@@ -9,7 +10,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+import tokenize
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -22,6 +25,11 @@ from engine.errors import InputError
 
 SLOW = 20.0
 """How many times longer than it computes a trial may take on a busy machine."""
+
+PROBING = 60.0
+"""Seconds of computing that trying edits may take."""
+ABOVE = 6
+"""In so many folders above the program its other files are looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +67,20 @@ class Runs:
             except (OSError, ValueError, RecursionError):
                 return outcome, None
 
-    def probed(self, text: str, request: Mapping[str, Any], table: Floats) -> list[dict[str, Any]] | None:
-        """What `recording/probe.py` answers for a text; None where the program ends before it does."""
-        with tempfile.TemporaryDirectory(prefix="rnn-tui-probe-") as temporary:
-            folder = Path(temporary)
-            (folder / "probe.json").write_text(json.dumps(request), encoding="utf-8")
-            table.tofile(folder / "table")
-            self._run(text, folder, "probe", {})
+    def text_of(self, name: str) -> str | None:
+        """The text of one of the program's files, by its name in the record; None where it is not below the program's folder or one of the
+        folders above it."""
+        if name == self.name:
+            return self.program.text
+        for folder in list(self.program.file.resolve().parents)[:ABOVE] if name.endswith(".py") else ():
             try:
-                return cast("list[dict[str, Any]]", json.loads((folder / "answer.json").read_text(encoding="utf-8")))
-            except (OSError, ValueError, RecursionError):
-                return None
+                with tokenize.open(folder / name) as file:
+                    text = file.read()
+                ast.parse(text)
+                return text
+            except (OSError, SyntaxError, ValueError):
+                continue
+        return None
 
     def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> Outcome:
         return run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)
@@ -92,26 +103,65 @@ class Trials:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def recorded(self, text: str, seconds: float, **options: Any) -> Record | None:
-        """The record of a text; None where it has none, or was not over after so many seconds of computing."""
+    def recorded(self, texts: Mapping[str, str], seconds: float, **options: Any) -> Record | None:
+        """The record of a program with these texts in the place of its files' own; None where it has none, or was not over after so many
+        seconds of computing."""
+        with self._tried(texts, "runner", seconds, options, {}) as folder:
+            try:
+                return None if folder is None else read(folder)
+            except (OSError, InputError):
+                return None
+
+    def probed(
+        self, texts: Mapping[str, str], request: Mapping[str, Any], table: Floats
+    ) -> list[dict[str, Any]] | None:
+        """What `recording/probe.py` answers for such a program; None where it ends before it does."""
+        with self._tried(texts, "probe", PROBING, {}, {"probe.json": json.dumps(request), "table": table}) as folder:
+            try:
+                text = "null" if folder is None else (folder / "answer.json").read_text(encoding="utf-8")
+                return cast("list[dict[str, Any]] | None", json.loads(text))
+            except (OSError, ValueError, RecursionError):
+                return None
+
+    @contextmanager
+    def _tried(
+        self,
+        texts: Mapping[str, str],
+        runner: str,
+        seconds: float,
+        options: Mapping[str, Any],
+        files: Mapping[str, str | Floats],
+    ) -> Generator[Path | None]:
+        """The folder in which a runner has left what it has to tell; None where it did not come to its end."""
         if self._thread is None:
             self._begin()
         self._count += 1
-        record = self._folder / str(self._count)
-        record.mkdir()
-        file = record / "text"
-        file.write_text(text, encoding="utf-8")
-        trial = {"text": str(file), "record": str(record), "seconds": seconds, "options": options}
+        folder = self._folder / str(self._count)
+        folder.mkdir()
+        own = self._runs.name
+        others = {name: text for name, text in texts.items() if name != own}
+        text = texts.get(own, self._runs.program.text)
+        trial = {"text": text, "texts": others, "runner": runner, "seconds": seconds, "options": options}
+        for name, content in {"trial.json": json.dumps(trial), **files}.items():
+            if isinstance(content, str):
+                (folder / name).write_text(content, encoding="utf-8")
+            else:
+                content.tofile(folder / name)
         try:
-            os.write(self._ask, (json.dumps(trial) + "\n").encode())
-            if not self._is_over(SLOW * seconds):
-                self.close()
-                return None
-            return read(record)
-        except (OSError, InputError):
-            return None
+            yield folder if self._ran(folder, seconds) else None
         finally:
-            shutil.rmtree(record, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _ran(self, folder: Path, seconds: float) -> bool:
+        """Runs what a folder asks for; whether it came to its end."""
+        try:
+            os.write(self._ask, (str(folder) + "\n").encode())
+        except OSError:
+            return False
+        if self._is_over(SLOW * seconds):
+            return True
+        self.close()
+        return False
 
     def _begin(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="rnn-tui-trials-"))

@@ -162,7 +162,7 @@ class Probes:
                     self.tried(line, frame)
             finally:
                 self.depth = False
-        elif line.seen > line.total and all([one.seen >= one.total for one in self.lines]):
+        if line.seen >= line.total and all([one.seen >= one.total for one in self.lines]):
             raise Stop()
 
     def tried(self, line, frame):
@@ -296,7 +296,7 @@ def run(job):
     setattr(builtins, NAME, probes)
 
     def rewritten(text, name, sites, tree=None):
-        made = Inserter(wanted.get(os.path.basename(name), {})).visit(ast.parse(text, name))
+        made = Inserter(wanted.get(runner.shown_name(job, name), {})).visit(ast.parse(text, name))
         return ast.fix_missing_locations(made)
 
     told = runner.unrecorded(job, rewritten)

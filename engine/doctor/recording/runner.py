@@ -79,10 +79,11 @@ class LineNumbers:
 
 
 class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Modules of the user's own, below his folders, are rewritten as they are imported."""
+    """Modules of the user's own, below his folders, are rewritten as they are imported; `texts` of the job stand in the place of theirs."""
 
-    def __init__(self, roots, sites, lines):
-        self.roots = [os.path.realpath(r) for r in roots]
+    def __init__(self, job, sites, lines):
+        self.job = job
+        self.roots = [os.path.realpath(r) for r in job["user"]]
         self.sites = sites
         self.lines = lines
 
@@ -104,8 +105,10 @@ class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         file = module.__spec__.origin
-        with open(file, "rb") as opened:
-            text = importlib.util.decode_source(opened.read())
+        text = self.job.get("texts", {}).get(shown_name(self.job, file))
+        if text is None:
+            with open(file, "rb") as opened:
+                text = importlib.util.decode_source(opened.read())
         run_text(text, file, module.__dict__, self.sites, self.lines)
 
 
@@ -160,14 +163,14 @@ def run(job):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)
         progress.over()
-        record.save(job["record"], store, sites, lines.rows, outcome, shown_names(job, lines.files))
+        record.save(job["record"], store, sites, lines.rows, outcome, {f: shown_name(job, f) for f in lines.files})
     return told
 
 
 def followed(job, sites, lines, store):
     """Runs the program: how it ended, for `start`, and for the record."""
     main = plain.main_module(job)
-    sys.meta_path.insert(0, Helpers(job["user"], sites, lines))
+    sys.meta_path.insert(0, Helpers(job, sites, lines))
     seeded()
     began = time.process_time()
     told, outcome = {}, {"ended": "end"}
@@ -194,11 +197,8 @@ def unrecorded(job, rewritten):
     return told
 
 
-def shown_names(job, files):
-    """What the user's files are called: by their path below the program's folder, or below the one that was copied."""
+def shown_name(job, file):
+    """What a file of the user's is called: by its path below the program's folder, or below the one that was copied."""
     folder = os.path.dirname(job["file"]) + os.sep
-    made = {}
-    for file in files:
-        roots = [r for r in (folder, *[u + os.sep for u in job["user"]]) if file.startswith(r)]
-        made[file] = file[len(roots[0]) :] if roots else os.path.basename(file)
-    return made
+    roots = [r for r in (folder, *[u + os.sep for u in job["user"]]) if file.startswith(r)]
+    return file[len(roots[0]) :] if roots else os.path.basename(file)

@@ -1,7 +1,8 @@
 """Changed texts of a program, run one after the other, each in a copy of this process in which everything is loaded already.
 
-Two pipes lie in the job's folder: over `ask` comes a line of JSON for each (text: a file with the text; record: a folder; seconds: of
-computing; options), over `told` goes a line when it is over. It ends when `ask` is closed.
+Two pipes lie in the job's folder: over `ask` comes the path of a folder for each, over `told` goes a line when it is over. It ends when
+`ask` is closed. In the folder lies `trial.json`: text; `texts` of other files, by their names; runner, the module that runs it (`runner`
+or `probe`); seconds of computing; options.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import select
 import signal
 from typing import Any
 
-from .runner import run as followed  # pyright: ignore[reportUnknownVariableType]
+from . import probe, runner  # pyright: ignore[reportUnknownVariableType]
 
 LOOK = 0.005
 """Seconds between two looks at whether a copy has ended."""
@@ -24,17 +25,17 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     folder = job["record"]
     with open(os.path.join(folder, "ask")) as ask, open(os.path.join(folder, "told"), "w") as told:
         for line in ask:
-            _in_a_copy(job, json.loads(line), ask)
+            _in_a_copy(job, line.rstrip("\n"), ask)
             told.write("over\n")
             told.flush()
     return {}
 
 
-def _in_a_copy(job: dict[str, Any], trial: dict[str, Any], ask: Any) -> None:
+def _in_a_copy(job: dict[str, Any], folder: str, ask: Any) -> None:
     child = os.fork()
     if child == 0:
         try:
-            _run(job, trial)
+            _run(job, folder)
         finally:
             os._exit(0)
     while os.waitpid(child, os.WNOHANG)[0] == 0:
@@ -45,9 +46,11 @@ def _in_a_copy(job: dict[str, Any], trial: dict[str, Any], ask: Any) -> None:
             return
 
 
-def _run(job: dict[str, Any], trial: dict[str, Any]) -> None:
+def _run(job: dict[str, Any], folder: str) -> None:
+    with open(os.path.join(folder, "trial.json"), encoding="utf-8") as file:
+        trial = json.load(file)
     seconds = int(trial["seconds"]) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    with open(trial["text"], encoding="utf-8") as file:
-        text = file.read()
-    followed({**job, "text": text, "record": trial["record"], "options": trial["options"]})
+    asked = {"text": trial["text"], "texts": trial["texts"], "record": folder, "options": trial["options"]}
+    module: Any = {"runner": runner, "probe": probe}[trial["runner"]]
+    module.run({**job, **asked})

@@ -50,3 +50,24 @@ def test_gradients_that_are_added_or_never_reset_are_named_without_an_edit(tmp_p
     found = blamed(runs, record, judged(record))
     assert {b.id for b in found} == {"gradients-not-reset"}
     assert line_of(text, "dW[...] +=") in [b.line for b in found]
+
+
+def test_a_line_of_a_helper_module_is_corrected_in_its_file(tmp_path: Path) -> None:
+    begin, end = TAGGER.index("def backward"), TAGGER.index("for step")
+    layers = "import numpy as np\n\n\n" + changed(
+        TAGGER[begin:end], ("(xs, labels, hs, ps)", "(T, U, W, V, b, c, xs, labels, hs, ps)")
+    )
+    wrong = changed(layers, ("later = W.T @ dz", "later = W @ dz"), ("np.zeros(H)", "np.zeros(len(b))"))
+    (tmp_path / "layers.py").write_text(wrong)
+    text = changed(
+        TAGGER[:begin] + TAGGER[end:],
+        ("import numpy as np", "import numpy as np\nfrom layers import backward"),
+        ("backward(xs", "backward(T, U, W, V, b, c, xs"),
+    )
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    found = blamed(runs, record, judged(record))
+    assert [(b.file, b.line, b.mended) for b in found] == [
+        ("layers.py", line_of(wrong, "later = W @ dz"), "later = W.T @ dz")
+    ]

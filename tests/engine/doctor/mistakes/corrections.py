@@ -10,7 +10,7 @@ from engine.doctor.lineage.atoms import atoms_in, text_of
 from engine.doctor.lineage.correction import Correction
 from engine.doctor.lineage.edits import StatementEdit
 from engine.doctor.lineage.loops import headers
-from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mistakes.mistake import Example
 
@@ -28,7 +28,7 @@ def name_of(example: Example, verdict: RunVerdict, right: Record) -> str:
     kind = next((e.kind for e in _edits(example, old) if _same(e.statement, mended)), "")
     if not kind:
         return "no edit makes it"
-    return naming.name_of(Correction(kind, text_of(old), text_of(mended), line, verdict, right))
+    return naming.name_of(Correction(kind, text_of(old), text_of(mended), UserLine("program.py", line), verdict, right))
 
 
 def _statement(text: str, line: int) -> ast.stmt:

@@ -37,7 +37,9 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
 def test_an_example_is_wrong_and_its_correction_has_the_name(mistake: Mistake, trials: Trials) -> None:
     example = mistake.example
     assert example is not None
-    right, wrong = (trials.recorded(text, 20, rounds=2) for text in (example.right_text, example.wrong_text))
+    right, wrong = (
+        trials.recorded({"program.py": text}, 20, rounds=2) for text in (example.right_text, example.wrong_text)
+    )
     assert right is not None and wrong is not None
     assert judged(right).verdict == "right"
     verdict = judged(wrong)

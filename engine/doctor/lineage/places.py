@@ -1,0 +1,177 @@
+"""The statements of a program that wrong gradients were made by, and how often each ran."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from engine.doctor.lineage.atoms import atoms_in, text_of
+from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.reading import Record, UserLine
+from engine.doctor.lineage.verdict import RunVerdict
+
+
+@dataclass(eq=False)
+class EditPlace:
+    """A statement of one of the program's files, its function's atoms, and how often it ran before the round and until its end."""
+
+    file: str
+    statement: ast.stmt
+    body: list[ast.stmt]
+    atoms: list[str]
+    before: int = 0
+    total: int = 0
+    given: bool = False
+    mistaken: bool = False
+    moves: bool = False
+
+    @property
+    def line(self) -> UserLine:
+        return UserLine(self.file, self.statement.lineno)
+
+
+def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> list[EditPlace]:
+    """The statements that the wrong gradients were made by."""
+    part = verdict.record
+    assert part is not None
+    made, moved = slice_lines(part, verdict)
+    own, moving = {*made, *moved}, set(moved)
+    given, mistaken = _given_lines(part, verdict), _mistaken(verdict)
+    places: list[EditPlace] = []
+    for file, text in texts.items():
+        numbers = sorted(line.number for line in own if line.file == file)
+        for place in statements(file, ast.parse(text)):
+            first, last = place.statement.lineno, place.statement.end_lineno or 0
+            if any(first <= n <= last for n in numbers):
+                _count(record, part, place)
+                place.given, place.moves = place.line in given, place.line in moving
+                place.mistaken = place.line in mistaken
+                places.append(place)
+    return [p for p in places if p.total > p.before]
+
+
+def again(places: Sequence[EditPlace], texts: Mapping[str, str]) -> list[EditPlace]:
+    """The same places in texts of which statements were replaced."""
+    known = {(p.file, p.statement.lineno, p.statement.col_offset): p for p in places}
+    made: list[EditPlace] = []
+    for file in dict.fromkeys(p.file for p in places):
+        for place in statements(file, ast.parse(texts[file])):
+            old = known.get((file, place.statement.lineno, place.statement.col_offset))
+            if old is not None:
+                made.append(replace(old, statement=place.statement, body=place.body, atoms=place.atoms))
+    return made
+
+
+def _mistaken(verdict: RunVerdict) -> set[UserLine]:
+    """Lines that step an array by the gradient of another one."""
+    assert verdict.record is not None
+    record, found = verdict.record, set[UserLine]()
+    for row in [r for r in verdict.compared if r.status == "wrong"]:
+        given = record.pool[row.gradient]
+        for other in verdict.compared:
+            if other is not row and len(other.own) == len(row.own) > 2:
+                match = compared(given, other.right)
+                if match is not None and match.right:
+                    found.add(record.lines[row.update.line] if row.update is not None else UserLine("", row.line))
+    return found
+
+
+def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
+    """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
+    assert verdict.loss is not None
+    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
+    back = np.zeros(len(record.pool), bool)
+    lines: dict[int, bool] = {}
+    for operation in record.operations:
+        if forward[operation.start : operation.stop].any():
+            continue
+        moved = operation.name == "subtract" or any(touched(back, r) for r in operation.operands)
+        back[operation.start : operation.stop] = moved
+        lines[operation.line] = lines.get(operation.line, False) or moved
+    if not any(back[row.gradient].any() for row in verdict.compared if row.status == "wrong"):
+        return set()  # the backward pass begins with no difference: nothing tells where
+    return {record.lines[n] for n, moved in lines.items() if not moved}
+
+
+def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], list[UserLine]]:
+    """The lines that made the wrong gradients, from the update back to forward values, and those that only handed
+    values on."""
+    assert verdict.loss is not None
+    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
+    marked = np.zeros(len(record.pool), bool)
+    lines: dict[int, None] = {}
+    for row in verdict.compared:
+        if row.status in ("wrong", "zero"):
+            marked[row.gradient] = True
+            if row.update is not None:
+                lines.update({record.operations[k].line: None for k in row.update.made})
+    for operation in reversed(record.operations):
+        if marked[operation.start : operation.stop].any() and not forward[operation.start : operation.stop].any():
+            lines[operation.line] = None
+            for reference in operation.operands:
+                marked[reference.ids()] = True
+    made = [record.lines[n] for n in lines if n > 0]
+    seen = [e.site for e in record.events if e.value.size and marked[e.value.first] and not forward[e.value.first]]
+    return made, [one for one in dict.fromkeys(UserLine(s.file, s.line) for s in seen) if one not in made]
+
+
+def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
+    """Every simple statement."""
+
+    def of(body: list[ast.stmt], function: ast.AST) -> Iterator[EditPlace]:
+        for statement in body:
+            inner = [getattr(statement, f, None) for f in ("body", "orelse", "finalbody")]
+            blocks = [cast("list[ast.stmt]", b) for b in inner if isinstance(b, list) and b]
+            scope = statement if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
+            if blocks:
+                for block in blocks:
+                    yield from of(block, scope)
+            elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
+                yield EditPlace(file, statement, body, _atoms(body, function))
+
+    yield from of(tree.body, tree)
+
+
+def _atoms(body: list[ast.stmt], function: ast.AST) -> list[str]:
+    """The atoms of a block, then those of its function."""
+    near = [text_of(a) for s in body for a in atoms_in(s)]
+    targets = [
+        text_of(t)
+        for s in body
+        if isinstance(s, ast.Assign)
+        for e in s.targets
+        for t in (e.elts if isinstance(e, ast.Tuple) else [e])
+    ]
+    far = [text_of(a) for a in atoms_in(function)] if not isinstance(function, ast.Module) else []
+    if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        far += [a.arg for a in function.args.args if a.arg != "self"]
+    return list(dict.fromkeys([*near, *targets, *far]))
+
+
+def _count(record: Record, part: Record, place: EditPlace) -> None:
+    """How often the statement ran, from the events of one of its sites."""
+    end = max((e.time for e in part.events), default=0)
+    begin = min((e.time for e in part.events), default=0)
+    counts: dict[tuple[int, int], list[int]] = {}
+    for event in record.events:
+        if event.site.line == place.statement.lineno and event.site.file == place.file and event.site.kind != "step":
+            count = counts.setdefault((id(event.site), event.part), [0, 0])
+            count[0] += event.time < begin
+            count[1] += event.time <= end
+    if counts:
+        place.before, place.total = max(counts.values(), key=lambda c: c[1])
+
+
+def replaced(text: str, statement: ast.stmt | ast.expr, made: str) -> str:
+    """The program with one statement replaced, every other line where it was."""
+    lines = text.splitlines(keepends=True)
+    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
+    head = lines[first].encode()[: statement.col_offset].decode()
+    tail = lines[last].encode()[statement.end_col_offset or 0 :].decode()
+    gone = "\n" * (last - first)
+    return "".join([*lines[:first], head + (made or "pass") + tail + gone, *lines[last + 1 :]])

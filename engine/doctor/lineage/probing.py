@@ -1,0 +1,192 @@
+"""Edits tried where their lines run, in a second identical run: which of them make what is right."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from engine.doctor.lineage import edits
+from engine.doctor.lineage.atoms import text_of
+from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
+from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
+from engine.doctor.lineage.places import EditPlace
+from engine.doctor.lineage.reading import Floats
+from engine.doctor.lineage.right_values import RightValues
+from engine.doctor.lineage.running import Trials
+from engine.doctor.lineage.verdict import RunVerdict
+
+EVALUATIONS = 200_000
+Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is tried at a place: its edits, or the places in it at which a term may be missing."""
+
+    place: EditPlace
+    row: dict[str, Any]
+    tries: list[StatementEdit]
+    holes: list[tuple[Slot, str, str]]
+
+
+class Prober:
+    """Tries edits where their lines run. What was asked and answered is kept."""
+
+    def __init__(self, trials: Trials, verdict: RunVerdict, everywhere: Sequence[str]) -> None:
+        self.trials = trials
+        self.verdict = verdict
+        self.everywhere = everywhere
+        """The atoms of the program."""
+        self._kept: dict[tuple[Any, ...], Request] = {}
+        self._answered: dict[tuple[Any, ...], list[Probed] | None] = {}
+
+    def probed(self, texts: Mapping[str, str], places: Sequence[EditPlace], *, missing: bool) -> list[Probed] | None:
+        """What comes of the edits of these statements, or (`missing`) of terms put into them; None where nothing is said."""
+        key = (missing, tuple(texts.items()), tuple(p.line for p in places))
+        if key not in self._answered:
+            requests = [self._request(p, missing) for p in places]
+            self._answered[key] = self._asked(texts, requests)
+        return self._answered[key]
+
+    def _request(self, place: EditPlace, missing: bool) -> Request:
+        key = (place.line, place.statement.col_offset, text_of(place.statement), tuple(place.atoms), missing)
+        if key not in self._kept:
+            self._kept[key] = request(place, self.everywhere if missing else None)
+        return replace(self._kept[key], place=place)
+
+    @cached_property
+    def _table(self) -> Floats:
+        part, loss = self.verdict.record, self.verdict.loss
+        assert part is not None and loss is not None
+        forward = reached(part, [reference for reference, _ in loss.seeds])
+        return RightValues(part, loss, forward).table()
+
+    def _asked(self, texts: Mapping[str, str], requests: Sequence[Request]) -> list[Probed] | None:
+        verdict, part = self.verdict, self.verdict.record
+        assert part is not None
+        wrong = next(r for r in verdict.compared if r.status in ("wrong", "zero"))
+        single = tolerance(part.pool[wrong.gradient]) == SINGLE
+        asked = {
+            "lines": [r.row for r in requests],
+            "factors": _factors(verdict),
+            "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
+            "limit": EVALUATIONS,
+        }
+        answer = self.trials.probed(texts, asked, self._table)
+        try:
+            return None if answer is None else [_checked(one, r) for one, r in zip(answer, requests, strict=True)]
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
+    """The edits of a statement, or, with the atoms of the program, those that put in what is missing."""
+    statement, missing = place.statement, everywhere is not None
+    around = edits.around(place.atoms, statement)
+    tries = list(edits.of_statement(statement, around, missing=missing))
+    holes = list(edits.holes(statement)) if missing else []
+    value = edits.made_by(statement)
+    adds = (
+        text_of(statement.target)
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+        else None
+    )
+    row = {
+        "file": place.file,
+        "line": statement.lineno,
+        "column": statement.col_offset,
+        "before": place.before,
+        "total": place.total,
+        "value": text_of(value) if value is not None else "",
+        "prefix": adds,
+        "edits": [[e.value, e.same, e.checked] for e in tries],
+        "holes": [[t, i] for _, t, i in holes],
+        "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
+    }
+    return Request(place, row, tries, holes)
+
+
+def _factors(verdict: RunVerdict) -> list[float]:
+    """By what a right value may be multiplied: what the gradients that are right are, and their steps."""
+    found = [r.bare.factor for r in verdict.compared if r.status == "right" and r.bare and len(r.own) > 2]
+    steps = [r.match.factor for r in verdict.compared if r.status == "right" and r.match and len(r.own) > 2]
+    rough = [*found, *steps, *(-s for s in steps)] or [1.0, -1.0]
+    made: list[float] = []
+    for factor in rough:
+        if not any(abs(factor - f) <= 1e-3 * abs(f) for f in made):
+            made.append(factor)
+    return made[:8]
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """What came of one statement: how often what it makes was right, wrong and zero; when it was wrong first (-1: never); the edits that
+    lived: each with its number, how often it was right, its text, and whether that was so only until something else was wrong."""
+
+    asked: Request
+    original: tuple[int, int, int]
+    first: int
+    edits: list[tuple[int, int, str, int]]
+
+    @property
+    def place(self) -> EditPlace:
+        return self.asked.place
+
+    @property
+    def fails(self) -> bool:
+        """Whether the line makes what is not right, or never anything but zeros."""
+        right, wrong, zero = self.original
+        return wrong > 0 or (right == 0 and zero > 0)
+
+
+def _checked(answer: dict[str, Any], asked: Request) -> Probed:
+    """What a probe says of one line, with every number in its range: it comes from the process of the user's program."""
+    right, wrong, zero = (int(n) for n in answer["original"])
+    tries: list[tuple[int, int, str, int]] = []
+    for number, count, value, late in answer["edits"]:
+        if not -len(asked.holes) <= int(number) < len(asked.tries):
+            raise ValueError
+        ast.parse(str(value), mode="eval")
+        tries.append((int(number), int(count), str(value), int(bool(late))))
+    return Probed(asked, (right, wrong, zero), int(answer["first"]), tries)
+
+
+def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]]:
+    """What may be the correction, the likeliest first: edits of lines that make what is not right, and those of other
+    lines."""
+    suspects: list[Survivor] = []
+    others: list[Survivor] = []
+    for answer in answers:
+        place = answer.place
+        fails = (answer.fails and not place.given) or place.mistaken
+        for number, count, value, late in answer.edits:
+            edit = _edit_of(answer.asked, number, value)
+            rank = (late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
+            (suspects if fails else others).append((rank, place, edit))
+    return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
+
+
+def _edit_of(asked: Request, number: int, value: str) -> StatementEdit:
+    """An edit by its number; below 0 are those that put a term into a hole."""
+    if number >= 0:
+        return asked.tries[number]
+    slot = asked.holes[-1 - number][0]
+    kind = "term-missing" if _grows(slot.get(), value) else "factor-missing"
+    line = asked.place.statement.lineno
+    return StatementEdit(line, kind, text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot)
+
+
+def _grows(old: ast.expr, value: str) -> bool:
+    """Whether a term was added, rather than a factor."""
+    return value.count(" + ") + value.count(" - ") > text_of(old).count(" + ") + text_of(old).count(" - ")
+
+
+def failing(answers: Sequence[Probed]) -> list[EditPlace]:
+    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come
+    last."""
+    found = [a for a in answers if (a.fails or a.place.mistaken) and not a.place.given and not a.place.moves]
+    return [a.place for a in sorted(found, key=lambda a: a.first % (1 << 30))]

@@ -1,0 +1,134 @@
+"""A changed program, run again: whether all its gradients are right."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from engine.doctor.lineage import naming
+from engine.doctor.lineage.atoms import text_of
+from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.correction import Correction
+from engine.doctor.lineage.places import replaced
+from engine.doctor.lineage.reading import Record, UserLine
+from engine.doctor.lineage.running import Runs, Trials
+from engine.doctor.lineage.stepped import SteppedRows
+from engine.doctor.lineage.updates import ArrayNames, found
+from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.windows import ends, window
+
+TRIALS = 16
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """A line to blame: what it says, what it should say ("" where that is not known) and the kind of the edit."""
+
+    file: str
+    line: int
+    id: str
+    old: str
+    mended: str = ""
+    verified: bool = False
+    corrected: RunVerdict | None = None
+    """The verdict on the program with that correction."""
+
+
+@dataclass(eq=False)
+class Trial:
+    """A program that is run again with one statement replaced. `texts` are those of its files that made wrong gradients, by their names in
+    the record."""
+
+    runs: Runs
+    texts: dict[str, str]
+    verdict: RunVerdict
+    record: Record
+    trials: Trials
+    left: int = TRIALS
+    after: Record | None = None
+    """The record of what was run last."""
+    corrected: RunVerdict | None = None
+    """The verdict on it."""
+
+    def blames(self, file: str, statement: ast.stmt, kind: str, made: str) -> Blamed | None:
+        """The line, where this text in its place makes all gradients right."""
+        if not self.holds(file, statement, made):
+            return None
+        return self.named(file, statement, kind, text_of(statement), made)
+
+    def holds(self, file: str, part: ast.stmt | ast.expr, made: str) -> bool:
+        """Whether all gradients are right with this text in the place of a part of a file; False when enough was tried."""
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        return self.makes_right({**self.texts, file: replaced(self.texts[file], part, made)})
+
+    def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
+        """The line with its correction, which was run last, under the mistake's name."""
+        correction = Correction(kind, old, made, UserLine(file, statement.lineno), self.verdict, self.after)
+        return Blamed(file, statement.lineno, naming.name_of(correction), old, made, True, self.corrected)
+
+    def makes_right(self, texts: dict[str, str]) -> bool:
+        """Whether the program with these texts has gradients that are all right, where the verdict was wrong."""
+        verdict, seconds = self.verdict, 2.0 + 5 * float(self.record.outcome.get("seconds", 1.0))
+        numbers = 2 * len(self.record.pool) + 100_000
+        record = self.trials.recorded(texts, seconds, rounds=verdict.round + 1, numbers=numbers)
+        self.after = record
+        if record is None or verdict.loss is None or self._known.rejects(record):
+            return False
+        taken = verdict.loss.name if self.runs.wishes.loss else ""
+        again = judged(record, verdict.loss, taken, cut=False)  # right only as a cut would be right by another reading
+        self.corrected = again
+        if again.loss is None or again.loss.name != verdict.loss.name:
+            return False
+        if set(again.conventions) - set(verdict.conventions):
+            return False  # right only by another reading
+        settled = [r.name for r in again.compared if r.status == "right"]
+        wanted = [r.name for r in verdict.compared if r.status != "not compared"]
+        return again.verdict != "wrong" and all(settled.count(n) >= wanted.count(n) for n in wanted)
+
+    @cached_property
+    def _known(self) -> KnownRight:
+        return KnownRight(self.verdict)
+
+
+class KnownRight:
+    """What the gradients of a changed program should be, where its forward pass is that of the run that was judged: the same numbers."""
+
+    def __init__(self, verdict: RunVerdict) -> None:
+        record, loss = verdict.record, verdict.loss
+        assert record is not None and loss is not None
+        self.loss, self.record = loss, record
+        self.usable = not verdict.round and all(row.update is not None for row in verdict.compared)
+        seeds = [reference for reference, _ in loss.seeds]
+        self.size = 1 + max(int(r.ids().max(initial=0)) for r in seeds)
+        self.forward = reached(record, seeds)[: self.size]
+        self.adjoint = carried_back(record, loss.seeds)[: self.size]
+
+    def rejects(self, record: Record) -> bool:
+        """Whether an update of this run is surely wrong: it is cheaper than to judge the run."""
+        if not self.usable or not self._is_same(record):
+            return False
+        part = window(record, 0, next(iter(ends(record))))
+        names = ArrayNames(part, {})
+        forward, adjoint = np.zeros(len(part.pool), bool), np.zeros(len(part.pool))
+        forward[: self.size], adjoint[: self.size] = self.forward, self.adjoint
+        rows = SteppedRows(part, found(part, names), names)(self.loss, lambda: adjoint, forward, _none_wrong)
+        return rows is None or any(row.status in ("wrong", "zero") for row in rows)
+
+    def _is_same(self, record: Record) -> bool:
+        """Whether the forward pass made the same numbers."""
+        if len(record.pool) < self.size:
+            return False
+        old, new = (r.starts[: int(r.starts.searchsorted(self.size))] for r in (self.record, record))
+        return np.array_equal(old, new) and np.array_equal(
+            self.record.pool[: self.size], record.pool[: self.size], equal_nan=True
+        )
+
+
+def _none_wrong(right: int, bad: int, most: int) -> bool:
+    del right, most
+    return not bad

@@ -1,0 +1,108 @@
+"""Corrections that no single value shows: of loops, carries, sums, of the order of statements, and of gradients that nothing reads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+
+from engine.doctor.lineage import edits, naming
+from engine.doctor.lineage.atoms import atoms_in, text_of
+from engine.doctor.lineage.carries import never_updated
+from engine.doctor.lineage.loops import headers
+from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.places import EditPlace
+from engine.doctor.lineage.probing import Survivor
+from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.trying import TRIALS, Blamed, Trial
+from engine.doctor.lineage.verdict import RunVerdict
+
+CARRIES = 6
+"""So many updates of a carry are tried."""
+
+
+def carried(trial: Trial) -> Blamed | None:
+    """A carry that is read at every step and never updated."""
+    for file, text in trial.texts.items():
+        trial.left = CARRIES
+        for statement, made, replaces in islice(never_updated(ast.parse(text), trial.verdict), CARRIES):
+            if trial.holds(file, statement, made):
+                id = "recurrence-dropped" if replaces else "carry-never-updated"
+                return Blamed(file, statement.lineno, id, text_of(statement), made, True, trial.corrected)
+    return None
+
+
+def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """A loop around lines that made the gradients, that runs over other steps, or in another order."""
+    trial.left = TRIALS
+    for file in dict.fromkeys(p.file for p in places):
+        lines = {p.statement.lineno for p in places if p.file == file}
+        for loop, made, order in headers(ast.parse(trial.texts[file]), lines):
+            if trial.holds(file, loop.iter, made):
+                old, target = text_of(loop.iter), text_of(loop.target)
+                id = naming.of_loop(old, made, order=order)
+                head = f"for {target} in "
+                return Blamed(file, loop.lineno, id, f"{head}{old}:", f"{head}{made}:", True, trial.corrected)
+    return None
+
+
+def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """Edits that no single value shows: statements that are missing at the end of a block, deleted, or in another
+    order."""
+    trial.left = TRIALS
+    for place in places[:2]:
+        body = place.body
+        last, at = body[-1], body.index(place.statement)
+        names = [text_of(t) for t in getattr(place.statement, "targets", [])]
+        if isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
+            for name in names:
+                for other in place.atoms[:14]:
+                    if other != name and (
+                        found := trial.blames(
+                            place.file, last, "inserted", f"{text_of(last)}; {name} = {name} * {other}"
+                        )
+                    ):
+                        return found
+        for k in (at + 1, at - 1):
+            if 0 <= k < len(body) and isinstance(body[k], (ast.Assign, ast.AugAssign, ast.Expr)):
+                first, second = sorted((at, k))
+                made = f"{text_of(body[second])}; {text_of(body[first])}"
+                if (found := trial.blames(place.file, body[first], "moved", made)) is not None:
+                    return found
+    return None
+
+
+def unstored(record: Record, verdict: RunVerdict) -> list[Blamed]:
+    """A gradient that is zero though it was computed: the line that made it, or what becomes it when it is summed."""
+    for row in verdict.compared:
+        if row.status != "zero":
+            continue
+        right = row.right
+        for event in reversed(record.events):
+            values = record.pool[event.value.ids()] if event.value.size else np.zeros(0)
+            shown = [values.ravel()] + ([values.sum(0).ravel()] if values.ndim > 1 else [])
+            for one in shown:
+                match = compared(one, right) if one.size == right.size else None
+                if match is not None and match.right:
+                    return [Blamed(event.site.file, event.site.line, "gradient-never-stored", event.site.text)]
+    return []
+
+
+def accumulations(places: list[EditPlace]) -> list[Survivor]:
+    """`=` for `+=` at lines that run several times: no single value shows it."""
+    often = [p for p in places if p.total - p.before > 1 and not p.given]
+    written = [p for p in often if isinstance(p.statement, ast.Assign)]
+    into = [p for p in places if isinstance(p.statement, ast.AugAssign)]
+    carried_on = [p for p in into if p in often and _is_read_beside(p)]
+    made = [((0,), p, e) for p in [*carried_on, *written] for e in edits.accumulation(p.statement)]
+    repeated = [((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
+    return [*made[:8], *repeated][:12]
+
+
+def _is_read_beside(place: EditPlace) -> bool:
+    """Whether what a statement adds to is read by another statement of its block, as what is handed on to the next step is."""
+    target = text_of(getattr(place.statement, "target", place.statement))
+    others = [s for s in place.body if s is not place.statement]
+    return any(text_of(a) == target for s in others for a in atoms_in(s))
