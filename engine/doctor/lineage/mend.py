@@ -23,6 +23,8 @@ from engine.doctor.lineage.verdict import RunVerdict
 
 __all__ = ["Blamed", "blamed"]
 
+OTHERS = 12
+"""So many edits of lines that do not fail are kept, of those that are likeliest."""
 SEVERAL = 4
 """So many wrong lines are corrected one after the other."""
 
@@ -64,14 +66,14 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
             found = _settled(trial, accumulations(places)) or carried(trial) or looped(trial, places)
         if found is not None:
             return [found]
-        later += [s for s in suspects if s[0][0]] + others[:12]
         failed = failing(answers)
+        later += [s for s in suspects if s[0][0]] + _sources_first(others, failed)[:OTHERS]
         first = first or failed[:3]
         places = [*failed[:4], *_beside(places, failed)]
     several = chained(trial, prober, every)
     if several:
         return several
-    found = _settled(trial, sorted(later, key=lambda s: s[0]), 12) or rearranged(trial, first)
+    found = rearranged(trial, first) or _settled(trial, _sources_first(later, first), 2 * OTHERS)
     if found is not None:
         return [found]
     left = [Blamed(p.file, p.statement.lineno, "", text_of(p.statement)) for p in first]
@@ -121,6 +123,19 @@ def _beside(places: list[EditPlace], failed: list[EditPlace]) -> list[EditPlace]
     at = body.index(failed[0].statement)
     near = [p for p in places if p.body is body and p not in failed[:4] and not p.given]
     return [p for p in near if abs(body.index(p.statement) - at) <= 4]
+
+
+def _sources_first(some: Sequence[Survivor], failed: Sequence[EditPlace]) -> list[Survivor]:
+    """First the edits of lines that made what the first line that fails reads: what they hand on is right, and not what it should be."""
+    reads = {text_of(a) for a in atoms_in(failed[0].statement)} if failed else set[str]()
+
+    def rank(survivor: Survivor) -> tuple[bool, tuple[int, ...]]:
+        order, place, _ = survivor
+        targets = place.statement.targets if isinstance(place.statement, ast.Assign) else []
+        beside = place.body is failed[0].body if failed else False
+        return not (beside and any(text_of(t) in reads for t in targets)), order
+
+    return sorted(some, key=rank)
 
 
 def _makers(record: Record, verdict: RunVerdict) -> list[Blamed]:

@@ -53,18 +53,21 @@ class Trial:
     corrected: RunVerdict | None = None
     """The verdict on it."""
 
-    def blames(self, file: str, statement: ast.stmt, kind: str, made: str) -> Blamed | None:
-        """The line, where this text in its place makes all gradients right."""
-        if not self.holds(file, statement, made):
+    def blames(
+        self, file: str, statement: ast.stmt, kind: str, made: str, gone: ast.stmt | None = None
+    ) -> Blamed | None:
+        """The line, where this text in its place makes all gradients right; `gone` is a later statement that is taken out."""
+        if not self.holds(file, statement, made, gone):
             return None
         return self.named(file, statement, kind, text_of(statement), made)
 
-    def holds(self, file: str, part: ast.stmt | ast.expr, made: str) -> bool:
+    def holds(self, file: str, part: ast.stmt | ast.expr, made: str, gone: ast.stmt | None = None) -> bool:
         """Whether all gradients are right with this text in the place of a part of a file; False when enough was tried."""
         if self.left <= 0:
             return False
         self.left -= 1
-        return self.makes_right({**self.texts, file: replaced(self.texts[file], part, made)})
+        text = self.texts[file] if gone is None else replaced(self.texts[file], gone, "")
+        return self.makes_right({**self.texts, file: replaced(text, part, made)})
 
     def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
         """The line with its correction, which was run last, under the mistake's name."""

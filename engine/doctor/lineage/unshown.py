@@ -49,28 +49,37 @@ def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
 
 
 def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
-    """Edits that no single value shows: statements that are missing at the end of a block, deleted, or in another
-    order."""
+    """Edits that no single value shows: statements in another order, or missing at the end of a block."""
     trial.left = TRIALS
-    for place in places[:2]:
-        body = place.body
-        last, at = body[-1], body.index(place.statement)
-        names = [text_of(t) for t in getattr(place.statement, "targets", [])]
-        if isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
-            for name in names:
-                for other in place.atoms[:14]:
-                    if other != name and (
-                        found := trial.blames(
-                            place.file, last, "inserted", f"{text_of(last)}; {name} = {name} * {other}"
-                        )
-                    ):
-                        return found
-        for k in (at + 1, at - 1):
-            if 0 <= k < len(body) and isinstance(body[k], (ast.Assign, ast.AugAssign, ast.Expr)):
-                first, second = sorted((at, k))
-                made = f"{text_of(body[second])}; {text_of(body[first])}"
-                if (found := trial.blames(place.file, body[first], "moved", made)) is not None:
-                    return found
+    for search in (_exchanged, _inserted):
+        for place in places[:2]:
+            if (found := search(trial, place)) is not None:
+                return found
+    return None
+
+
+def _exchanged(trial: Trial, place: EditPlace) -> Blamed | None:
+    """A statement and the one after it, or before it, the other way round."""
+    body, at = place.body, place.body.index(place.statement)
+    for k in (at + 1, at - 1):
+        if 0 <= k < len(body) and isinstance(body[k], (ast.Assign, ast.AugAssign, ast.Expr)):
+            first, second = (body[n] for n in sorted((at, k)))
+            made = f"{text_of(second)}; {text_of(first)}"
+            if (found := trial.blames(place.file, first, "moved", made, gone=second)) is not None:
+                return found
+    return None
+
+
+def _inserted(trial: Trial, place: EditPlace) -> Blamed | None:
+    """A factor of what a statement makes, at the end of its block."""
+    last = place.body[-1]
+    if not isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
+        return None
+    for name in [text_of(t) for t in getattr(place.statement, "targets", [])]:
+        for other in [a for a in place.atoms[:14] if a != name]:
+            made = f"{text_of(last)}; {name} = {name} * {other}"
+            if (found := trial.blames(place.file, last, "inserted", made)) is not None:
+                return found
     return None
 
 

@@ -74,7 +74,7 @@ _SAFE = {
 class ProbedLine:
     """One statement's expression, and the edits of it that are still alive."""
 
-    def __init__(self, row):
+    def __init__(self, row, limit):
         self.before, self.total = row["before"], row["total"]
         self.prefix = row["prefix"]
         self.seen = 0
@@ -85,6 +85,7 @@ class ProbedLine:
         self.prefix_code = self.compiled(self.prefix) if self.prefix else None
         self.prefix = self.prefix if self.prefix_code is not None else None
         self.late = []
+        self.left = limit
         self.counts = [0, 0, 0]
         self.first = -1
 
@@ -142,10 +143,9 @@ class Probes:
     """All lines of a probing run."""
 
     def __init__(self, rows, table, limit):
-        self.lines = [ProbedLine(r) for r in rows]
+        self.lines = [ProbedLine(r, limit // max(1, len(rows))) for r in rows]
         self.table = table
         self.order = 0
-        self.left = limit
         self.depth = False
 
     def __call__(self, number):
@@ -182,11 +182,11 @@ class Probes:
             line.edits = self.begun(line, frame.f_globals, variables)
         alive = []
         for edit in line.edits:
-            if self.left <= 0:
+            if line.left <= 0:
                 alive.append(edit)  # what was right until here is still likely
                 continue
             value = self.value(edit[1], frame.f_globals, variables)
-            self.left -= 1 if value is None else 1 + value.size / NUMBERS
+            line.left -= 1 if value is None else 1 + value.size / NUMBERS
             if value is None:
                 continue
             found = self.has(line, value, frame.f_globals, variables) if edit[3] else True
@@ -251,7 +251,7 @@ class Probes:
             {
                 "original": line.counts,
                 "first": line.first,
-                "edits": [[e[0], e[2], e[4], 0] for e in line.edits or [] if e[2] > 0]
+                "edits": [[e[0], e[2], e[4], 0] for e in line.edits or [] if e[2] > 0 and (e[5] or line.counts[1])]
                 + [[e[0], e[2], e[4], int(e[6])] for e in line.late],
             }
             for line in self.lines

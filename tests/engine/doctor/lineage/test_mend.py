@@ -71,3 +71,14 @@ def test_a_line_of_a_helper_module_is_corrected_in_its_file(tmp_path: Path) -> N
     assert [(b.file, b.line, b.mended) for b in found] == [
         ("layers.py", line_of(wrong, "later = W @ dz"), "later = W.T @ dz")
     ]
+
+
+def test_two_lines_in_the_wrong_order(tmp_path: Path) -> None:
+    first, second = "dy[labels[t]] -= 1", "dV += np.outer(dy, hs[t + 1])"
+    text = changed(TAGGER, (f"{first}\n        {second}", f"{second}\n        {first}"))
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    found = blamed(runs, record, judged(record))
+    assert [(b.line, b.id) for b in found] == [(line_of(text, second), "statements-in-wrong-order")]
+    assert found[0].mended == f"{first}; {second}"
