@@ -18,7 +18,7 @@ from engine.doctor.lineage.probing import Probed, Prober, Survivor, failing, sur
 from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.trying import TRIALS, Blamed, Trial
-from engine.doctor.lineage.unshown import accumulations, carried, looped, rearranged, unstored
+from engine.doctor.lineage.unshown import accumulations, carried, exchanged, inserted, looped, unstored
 from engine.doctor.lineage.verdict import RunVerdict
 
 __all__ = ["Blamed", "blamed"]
@@ -73,7 +73,9 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     several = chained(trial, prober, every)
     if several:
         return several
-    found = rearranged(trial, first) or _settled(trial, _sources_first(later, first), 2 * OTHERS)
+    found = (
+        exchanged(trial, first) or _settled(trial, _sources_first(later, first), 2 * OTHERS) or inserted(trial, first)
+    )
     if found is not None:
         return [found]
     left = [Blamed(p.file, p.statement.lineno, "", text_of(p.statement)) for p in first]

@@ -48,14 +48,16 @@ def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
     return None
 
 
-def rearranged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
-    """Edits that no single value shows: statements in another order, or missing at the end of a block."""
+def exchanged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """Statements in another order, which no single value shows."""
     trial.left = TRIALS
-    for search in (_exchanged, _inserted):
-        for place in places[:2]:
-            if (found := search(trial, place)) is not None:
-                return found
-    return None
+    return next((found for p in places[:2] if (found := _exchanged(trial, p)) is not None), None)
+
+
+def inserted(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """A statement that is missing at the end of a block."""
+    trial.left = TRIALS
+    return next((found for p in places[:2] if (found := _inserted(trial, p)) is not None), None)
 
 
 def _exchanged(trial: Trial, place: EditPlace) -> Blamed | None:
