@@ -508,6 +508,14 @@ def _shuffle(real):
     return shuffle
 
 
+def listed(root, value):
+    """The first argument of a function of NumPy's: an array where it is a list of traced ones. `root` is the module or the function."""
+    if (type(value) is not list and type(value) is not tuple) or not store().on or not has_lineage(value):
+        return value
+    of_numpy = root is np or isinstance(root, np.ufunc) or str(getattr(root, "__module__", "")).startswith("numpy")
+    return traced.as_traced(value) if of_numpy else value
+
+
 def cast(kind, *values, **options):
     """`float(x)`, `np.float64(x)` and the like, keeping the lineage of a single number."""
     if len(values) != 1 or options or not has_lineage(values[0]) or not isinstance(kind, type):

@@ -20,6 +20,66 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_base_",
     "_rt_key_",
 )
+LISTED = "__rt_listed__"
+_OF_ARRAYS = {
+    "abs",
+    "absolute",
+    "add",
+    "amax",
+    "amin",
+    "average",
+    "clip",
+    "cosh",
+    "cumprod",
+    "cumsum",
+    "diag",
+    "divide",
+    "dot",
+    "exp",
+    "expm1",
+    "inner",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "median",
+    "min",
+    "minimum",
+    "multiply",
+    "nan_to_num",
+    "nanmean",
+    "nansum",
+    "negative",
+    "norm",
+    "outer",
+    "power",
+    "prod",
+    "ptp",
+    "ravel",
+    "repeat",
+    "reshape",
+    "sign",
+    "sinh",
+    "sqrt",
+    "square",
+    "squeeze",
+    "std",
+    "subtract",
+    "sum",
+    "swapaxes",
+    "tanh",
+    "tile",
+    "transpose",
+    "true_divide",
+    "var",
+    "vdot",
+}
+"""Functions of NumPy's that make an array of their first argument: of a list without telling the arrays in it."""
+_MAY_BE_LISTS = (ast.Name, ast.Attribute, ast.Subscript, ast.List, ast.ListComp, ast.Tuple)
 _CASTS = {"float", "float64", "float32", "float_", "double", "single", "longdouble"}
 _NOTHING_NEW = {
     "len",
@@ -222,6 +282,9 @@ class Rewriter(ast.NodeTransformer):
             if isinstance(function, ast.Attribute)
             else ""
         )
+        root = _root(function) if name in _OF_ARRAYS else None
+        if root is not None and node.args and isinstance(node.args[0], _MAY_BE_LISTS):
+            node.args[0] = self.call(LISTED, [ast.copy_location(root, node), node.args[0]], node)
         if name in _CASTS and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred) and not node.keywords:
             return self.call(CAST, [function, node.args[0]], node)
         if name in _NOTHING_NEW and isinstance(function, ast.Name) and hasattr(builtins, name):
@@ -230,6 +293,13 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node):
         return node
+
+
+def _root(function):
+    """The name that a function is reached by: `np` of np.linalg.norm."""
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    return ast.Name(function.id, ast.Load()) if isinstance(function, ast.Name) else None
 
 
 def rewritten(text, file, sites, tree=None):

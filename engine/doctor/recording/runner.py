@@ -159,6 +159,7 @@ def run(job):
             (instrument.LEAF, watched.leaf),
             (instrument.AFTER, watched.after),
             (instrument.CAST, functions.cast),
+            (instrument.LISTED, functions.listed),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)
