@@ -58,7 +58,7 @@ _OF_ARRAYS = {
 }  # fmt: skip
 
 
-def is_gradient(name: str) -> bool:
+def is_gradient(name):
     return bool(GRADIENT.match(name)) and name not in NO_GRADIENT and not TARGET.match(name)
 
 
