@@ -2,6 +2,8 @@
 # pyright: basic, reportAttributeAccessIssue=false
 """What an argument may be (an array of so many axes, whole numbers, a size, a rate, a dictionary): from its uses and its name."""
 
+from __future__ import annotations
+
 import ast
 import re
 
@@ -58,7 +60,7 @@ _OF_ARRAYS = {
 }  # fmt: skip
 
 
-def is_gradient(name):
+def is_gradient(name: str) -> bool:
     return bool(GRADIENT.match(name)) and name not in NO_GRADIENT and not TARGET.match(name)
 
 
