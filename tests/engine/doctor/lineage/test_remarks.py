@@ -33,7 +33,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examined]:
 
         def examine(text: str) -> tuple[RunVerdict, list[Remark]]:
             if text not in known:
-                record = trials.recorded(text, 20, rounds=2)
+                record = trials.recorded({"program.py": text}, 20, rounds=2)
                 assert record is not None
                 verdict = judged(record)
                 known[text] = verdict, remarks(record, verdict, {"program.py": ast.parse(text)})
