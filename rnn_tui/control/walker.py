@@ -100,9 +100,9 @@ class Walker:
         self.running = moved and self.stops.at(self.choice.at) is None
         return moved
 
-    def run_faster(self, step: int) -> bool:
+    def run_faster(self, by: int) -> bool:
         """The next higher or lower speed."""
-        before, self.speed = self.speed, max(0, min(self.speed + step, len(WALK_SPEEDS) - 1))
+        before, self.speed = self.speed, max(0, min(self.speed + by, len(WALK_SPEEDS) - 1))
         return self.speed != before
 
     def seek(self, direction: int) -> bool:

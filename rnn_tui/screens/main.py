@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.geometry import Region
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.strip import Strip
-from textual.widgets import Static
+from textual.binding import BindingType
 
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
@@ -24,16 +17,16 @@ from engine.text import clean
 from rnn_tui.bindings import COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.search import Search
-from rnn_tui.frame import PAGES, Frame, PageName
+from rnn_tui.frame import PAGES, PageName
 from rnn_tui.look import Look
-from rnn_tui.screens.dialogs import BreakpointsScreen, Dialog, FindScreen, GotoScreen, HelpScreen, Result, WatchScreen
+from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
 from rnn_tui.screens.examine import ExamineScreen
-from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, SMALLEST, ScreenLayout, layout
+from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
+from rnn_tui.screens.paned import PanedScreen, keys_of
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.screens.what_if import EditScreen
-from rnn_tui.targets import Press
-from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
+from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
@@ -44,30 +37,26 @@ PICTURES_OF_TRAINING = 20
 PROGRESS_EVERY = 0.2
 
 
-class MainScreen(Screen[None]):
+class MainScreen(PanedScreen):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(command.keys, command.action, command.help, show=False)
-        for command in COMMANDS
-        if command.action != "command_palette"
-    ]
-
-    frame: reactive[Frame | None] = reactive(None, init=False)
-    """The frame that is shown; every pane is bound to it."""
+    BINDINGS: ClassVar[list[BindingType]] = [*keys_of(COMMANDS)]
 
     def __init__(self, session: Session, look: Look, lockstep: Lockstep | None = None) -> None:
-        super().__init__()
-        self._look = look
+        super().__init__(look)
         self.controller = self._controller(session, lockstep)
         self.search: Search | None = None
         """The search for a breakpoint that is under way."""
-        self._run, self._train = Ticker(self, self._run_on), Ticker(self, self._train_on)
+        self._train = Ticker(self, self._train_on)
         self._layout: ScreenLayout | None = None
-        self._blank: dict[int, Strip] = {}
 
     def _controller(self, session: Session, lockstep: Lockstep | None) -> Controller:
-        return Controller(session, self._look, lambda text: self.notify(text, markup=False, timeout=4), lockstep)
+        return Controller(session, self._look, self._say, lockstep)
+
+    @property
+    def steering(self) -> Controller:
+        """The controller."""
+        return self.controller
 
     @property
     def debugger(self) -> Debugger:
@@ -75,27 +64,8 @@ class MainScreen(Screen[None]):
         return self.controller.debugger
 
     def compose(self) -> ComposeResult:
-        """Panes, bound to the frame."""
-
-        def bound(panes: Mapping[str, Draw]) -> Iterator[Pane]:
-            for name, draw in panes.items():
-                yield Pane(draw, id=name).data_bind(frame=MainScreen.frame)  # pyright: ignore[reportArgumentType]
-
-        yield from bound(ABOVE)
-        with Columns(id="body"):
-            with Rows(id="left"):
-                yield from bound(LEFT)
-            with Rows(id="right"):
-                yield from bound(RIGHT)
-        yield from bound(BELOW)
-        needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"
-        yield Static(Content(needs), id="small")
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The background where no pane is (none, but for a window that is too small), made once a width."""
-        if crop.width not in self._blank:
-            self._blank[crop.width] = Strip.blank(crop.width, self._look.canvas)
-        return [self._blank[crop.width]] * crop.height
+        """The panes of every page."""
+        yield from self.composed(ABOVE, LEFT, RIGHT, BELOW)
 
     def on_mount(self) -> None:
         """Goes to the iteration asked for and draws the first frame."""
@@ -104,18 +74,10 @@ class MainScreen(Screen[None]):
             self.debugger.go(iteration * self.debugger.program.length)
         self.show()
 
-    def on_resize(self) -> None:
-        """Shares the space out anew."""
-        self._arrange()
-
     def show(self, moved: bool | None = None) -> None:
-        """Takes the controller's new frame after a call; rings the bell when the call changed nothing."""
-        self.frame = self.controller.refresh()
-        self._arrange()
-        self._run.keep(1 / self.controller.rate if self.controller.running else None)
+        """Takes the controller's new frame after a call; trains on while it is to."""
+        super().show(moved)
         self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training else None)
-        if moved is False:
-            self.app.bell()
 
     def _arrange(self) -> None:
         width, height = self.app.size
@@ -156,27 +118,7 @@ class MainScreen(Screen[None]):
         """Asks where to go."""
         self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.go)
 
-    # Running and training
-
-    def action_run(self) -> None:
-        """Starts running, or pauses."""
-        self.controller.running = not self.controller.running
-        self.show()
-
-    def action_faster(self) -> None:
-        """The next higher speed."""
-        self.show(self.controller.run_faster(1))
-
-    def action_slower(self) -> None:
-        """The next lower speed."""
-        self.show(self.controller.run_faster(-1))
-
-    def _run_on(self) -> None:
-        # A slow terminal: what is not written yet would only make "pause" come late.
-        writer = getattr(getattr(self.app, "_driver", None), "_writer_thread", None)
-        if writer is None or writer._queue.empty():
-            self.controller.tick()
-            self.show()
+    # Training
 
     def action_train(self) -> None:
         """Trains on, iteration after iteration, on the page of training; pauses when it does so already."""
@@ -382,29 +324,6 @@ class MainScreen(Screen[None]):
         """Shows the original and the difference beside the numbers, or no longer."""
         self.show(self.controller.edits.beside())
 
-    # Dialogs, the mouse, the end
-
-    def _open(self, dialog: Dialog[Result], answered: Callable[[Result], bool | None] | None = None) -> None:
-        """Opens a dialog; its answer, if it has one, goes into a call."""
-
-        def closed(answer: Result | None) -> None:
-            self.show(None if answered is None or answer is None else answered(answer))
-
-        self.controller.running = False
-        self.show()
-        self.app.push_screen(dialog, closed)
-
     def action_help(self) -> None:
         """The help screen."""
         self._open(HelpScreen())
-
-    async def on_pane_clicked(self, message: Pane.Clicked) -> None:
-        """A click does what the key would."""
-        if isinstance(message.target, Press):
-            await self.run_action(message.target.action)
-        else:
-            self.show(self.controller.click(message.target, message.x, message.y))
-
-    def action_quit(self) -> None:
-        """Ends the program."""
-        self.app.exit()

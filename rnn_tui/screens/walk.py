@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -10,10 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.geometry import Region
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from engine.doctor.walk.stops import WalkStops
@@ -32,12 +27,10 @@ from rnn_tui.panes.walk import (
 )
 from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
-from rnn_tui.screens.dialogs import PLAIN, Dialog, HelpScreen, ListScreen, Result
+from rnn_tui.screens.dialogs import PLAIN, Dialog, HelpScreen, ListScreen
 from rnn_tui.screens.layout import SMALLEST
-from rnn_tui.screens.ticker import Ticker
-from rnn_tui.targets import Press
-from rnn_tui.walk_frame import WalkFrame
-from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
+from rnn_tui.screens.paned import PanedScreen, keys_of
+from rnn_tui.widgets.pane import Pane
 
 WALK_WORDS = """\
 value             what the line made, by the names of the program; a vector in rows of 8 numbers
@@ -102,71 +95,35 @@ class GotoLineScreen(Dialog[int]):
         note.add_class("wrong")
 
 
-class WalkScreen(Screen[None]):
+class WalkScreen(PanedScreen):
     """Source and values of the user's own run; see `rnn_tui.bindings.WALK_COMMANDS` for what can be done."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(command.keys, command.action, command.help, show=False)
-        for command in WALK_COMMANDS
-        if command.action != "command_palette"
-    ]
-
-    frame: reactive[WalkFrame | None] = reactive(None, init=False)
-    """The frame that is shown; every pane is bound to it."""
+    BINDINGS: ClassVar[list[BindingType]] = [*keys_of(WALK_COMMANDS)]
 
     def __init__(self, walk: ProgramWalk, look: Look) -> None:
-        super().__init__()
-        self._look = look
+        super().__init__(look)
         self.walker = self._walker(walk)
-        self._run = Ticker(self, self._run_on)
-        self._blank: dict[int, Strip] = {}
 
     def _walker(self, walk: ProgramWalk) -> Walker:
         return Walker(walk, self._look, self._say)
 
-    def _say(self, text: str) -> None:
-        self.notify(text, markup=False, timeout=4)
+    @property
+    def steering(self) -> Walker:
+        """The walker."""
+        return self.walker
 
     def compose(self) -> ComposeResult:
-        """Panes, bound to the frame."""
-
-        def bound(name: str, draw: Draw) -> Pane:
-            return Pane(draw, id=name).data_bind(frame=WalkScreen.frame)  # pyright: ignore[reportArgumentType]
-
-        yield bound("header", draw_walk_header)
-        yield bound("strip", draw_walk_strip)
-        with Columns(id="body"):
-            with Rows(id="left"):
-                yield bound("source", draw_walk_source)
-            with Rows(id="right"):
-                yield bound("beside", draw_walk_value)
-                yield bound("why", draw_walk_why)
-        yield bound("told", draw_walk_told)
-        yield bound("footer", draw_footer)
-        needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"
-        yield Static(Content(needs), id="small")
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The background where no pane is, made once a width."""
-        if crop.width not in self._blank:
-            self._blank[crop.width] = Strip.blank(crop.width, self._look.canvas)
-        return [self._blank[crop.width]] * crop.height
+        """Source and values."""
+        yield from self.composed(
+            {"header": draw_walk_header, "strip": draw_walk_strip},
+            {"source": draw_walk_source},
+            {"beside": draw_walk_value, "why": draw_walk_why},
+            {"told": draw_walk_told, "footer": draw_footer},
+        )
 
     def on_mount(self) -> None:
         """Draws the first frame."""
         self.show()
-
-    def on_resize(self) -> None:
-        """Shares the space out anew."""
-        self._arrange()
-
-    def show(self, moved: bool | None = None) -> None:
-        """Takes the new frame after a call; rings the bell when the call changed nothing."""
-        self.frame = self.walker.refresh()
-        self._arrange()
-        self._run.keep(1 / self.walker.rate if self.walker.running else None)
-        if moved is False:
-            self.app.bell()
 
     def _arrange(self) -> None:
         width, height = self.app.size
@@ -204,23 +161,6 @@ class WalkScreen(Screen[None]):
     def action_start_of_phase(self) -> None:
         """To the start of the phase."""
         self.show(self.walker.phase(-1))
-
-    def action_run(self) -> None:
-        """Starts running, or pauses."""
-        self.walker.running = not self.walker.running
-        self.show()
-
-    def action_faster(self) -> None:
-        """The next higher speed."""
-        self.show(self.walker.run_faster(1))
-
-    def action_slower(self) -> None:
-        """The next lower speed."""
-        self.show(self.walker.run_faster(-1))
-
-    def _run_on(self) -> None:
-        self.walker.tick()
-        self.show()
 
     def action_goto(self) -> None:
         """Asks for a line."""
@@ -304,24 +244,3 @@ class WalkScreen(Screen[None]):
     def action_help(self) -> None:
         """The help screen."""
         self._open(HelpScreen(WALK_COMMANDS, WALK_WORDS))
-
-    def _open(self, dialog: Dialog[Result], answered: Callable[[Result], bool | None] | None = None) -> None:
-        """Opens a dialog; its answer, if it has one, goes into a call."""
-
-        def closed(answer: Result | None) -> None:
-            self.show(None if answered is None or answer is None else answered(answer))
-
-        self.walker.running = False
-        self.show()
-        self.app.push_screen(dialog, closed)
-
-    async def on_pane_clicked(self, message: Pane.Clicked) -> None:
-        """A click does what the key would."""
-        if isinstance(message.target, Press):
-            await self.run_action(message.target.action)
-        else:
-            self.show(self.walker.click(message.target, message.x, message.y))
-
-    def action_quit(self) -> None:
-        """Ends the program."""
-        self.app.exit()

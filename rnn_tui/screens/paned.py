@@ -1,0 +1,167 @@
+"""A screen of panes that show one frame: keys and clicks become calls on what steers it, which makes the next frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widgets import Static
+
+from rnn_tui.bindings import Command
+from rnn_tui.look import Look
+from rnn_tui.screens.dialogs import Dialog, Result
+from rnn_tui.screens.layout import SMALLEST
+from rnn_tui.screens.ticker import Ticker
+from rnn_tui.targets import Press
+from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
+
+Panes = Mapping[str, Draw]
+"""What draws each pane, by the pane's name."""
+
+
+class Steering(Protocol):
+    """What a screen's calls go to. A call gives False where it changed nothing."""
+
+    running: bool
+
+    @property
+    def rate(self) -> int:
+        """How many lines a second are run while it is running."""
+        ...
+
+    def refresh(self) -> object:
+        """Makes the frame of the present state."""
+        ...
+
+    def tick(self) -> object:
+        """One line on while it is running."""
+        ...
+
+    def run_faster(self, by: int) -> bool | None:
+        """The next higher or lower rate."""
+        ...
+
+    def click(self, target: object, x: int, y: int) -> bool | None:
+        """A click on what a drawing has made clickable."""
+        ...
+
+
+def keys_of(commands: Iterable[Command]) -> list[Binding]:
+    """The bindings of a screen; the palette has its own key."""
+    return [
+        Binding(command.keys, command.action, command.help, show=False)
+        for command in commands
+        if command.action != "command_palette"
+    ]
+
+
+class PanedScreen(Screen[None]):
+    """Panes above and below a body of two columns, all bound to the frame."""
+
+    frame: reactive[Any] = reactive(None, init=False)
+    """The frame that is shown."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._run = Ticker(self, self._run_on)
+        self._blank: dict[int, Strip] = {}
+
+    @property
+    def steering(self) -> Steering:
+        """What calls go to."""
+        raise NotImplementedError
+
+    def _arrange(self) -> None:
+        """Shares the space out."""
+        raise NotImplementedError
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False, timeout=4)
+
+    def composed(self, above: Panes, left: Panes, right: Panes, below: Panes) -> ComposeResult:
+        """Panes, bound to the frame, and what is said where the window is too small for them."""
+
+        def bound(panes: Panes) -> Iterator[Pane]:
+            for name, draw in panes.items():
+                yield Pane(draw, id=name).data_bind(frame=PanedScreen.frame)  # pyright: ignore[reportArgumentType]
+
+        yield from bound(above)
+        with Columns(id="body"):
+            with Rows(id="left"):
+                yield from bound(left)
+            with Rows(id="right"):
+                yield from bound(right)
+        yield from bound(below)
+        needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"
+        yield Static(Content(needs), id="small")
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The background where no pane is (none, but for a window that is too small), made once a width."""
+        if crop.width not in self._blank:
+            self._blank[crop.width] = Strip.blank(crop.width, self._look.canvas)
+        return [self._blank[crop.width]] * crop.height
+
+    def on_resize(self) -> None:
+        """Shares the space out anew."""
+        self._arrange()
+
+    def show(self, moved: bool | None = None) -> None:
+        """Takes the new frame after a call; rings the bell when the call changed nothing."""
+        self.frame = self.steering.refresh()
+        self._arrange()
+        self._run.keep(1 / self.steering.rate if self.steering.running else None)
+        if moved is False:
+            self.app.bell()
+
+    # Running
+
+    def action_run(self) -> None:
+        """Starts running, or pauses."""
+        self.steering.running = not self.steering.running
+        self.show()
+
+    def action_faster(self) -> None:
+        """The next higher speed."""
+        self.show(self.steering.run_faster(1))
+
+    def action_slower(self) -> None:
+        """The next lower speed."""
+        self.show(self.steering.run_faster(-1))
+
+    def _run_on(self) -> None:
+        # A slow terminal: what is not written yet would only make "pause" come late.
+        writer = getattr(getattr(self.app, "_driver", None), "_writer_thread", None)
+        if writer is None or writer._queue.empty():
+            self.steering.tick()
+            self.show()
+
+    # Dialogs, the mouse, the end
+
+    def _open(self, dialog: Dialog[Result], answered: Callable[[Result], bool | None] | None = None) -> None:
+        """Opens a dialog; its answer, if it has one, goes into a call."""
+
+        def closed(answer: Result | None) -> None:
+            self.show(None if answered is None or answer is None else answered(answer))
+
+        self.steering.running = False
+        self.show()
+        self.app.push_screen(dialog, closed)
+
+    async def on_pane_clicked(self, message: Pane.Clicked) -> None:
+        """A click does what the key would."""
+        if isinstance(message.target, Press):
+            await self.run_action(message.target.action)
+        else:
+            self.show(self.steering.click(message.target, message.x, message.y))
+
+    def action_quit(self) -> None:
+        """Ends the program."""
+        self.app.exit()
