@@ -14,7 +14,6 @@ from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import given
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
-from engine.doctor.lineage.mend import Blamed, blamed
 from engine.doctor.lineage.other_weights import settled
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
@@ -22,6 +21,7 @@ from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.verdict import ONLY_ONE, RunVerdict, judged
+from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recognise.loaded_program import own_failure

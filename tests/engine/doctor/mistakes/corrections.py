@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from engine.doctor.lineage import edits, naming
-from engine.doctor.lineage.atoms import atoms_in, text_of
-from engine.doctor.lineage.correction import Correction
-from engine.doctor.lineage.edits import StatementEdit
-from engine.doctor.lineage.loops import headers
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.mending import edits, naming
+from engine.doctor.mending.atoms import atoms_in, text_of
+from engine.doctor.mending.correction import Correction
+from engine.doctor.mending.edits import StatementEdit
+from engine.doctor.mending.loops import headers
 from engine.doctor.mistakes.mistake import Example
 
 

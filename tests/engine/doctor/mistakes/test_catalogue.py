@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage import edits, naming
+from engine.doctor.mending import edits, naming
 from engine.doctor.mistakes import catalogue
 from engine.doctor.mistakes.catalogue import CATALOGUE, FOLDERS
 from engine.doctor.mistakes.mistake import Mistake

@@ -9,11 +9,11 @@ from typing import cast
 
 import numpy as np
 
-from engine.doctor.lineage.atoms import atoms_in, text_of
 from engine.doctor.lineage.carry_back import reached, touched
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.mending.atoms import atoms_in, text_of
 
 
 @dataclass(eq=False)

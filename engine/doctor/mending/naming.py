@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.lineage import gradients
 from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.correction import Correction, read_by
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import PRODUCTS, Roles
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
+from engine.doctor.mending.correction import Correction, read_by
 
 OTHERS = {
     "index": "wrong-step",

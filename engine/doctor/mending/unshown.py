@@ -8,16 +8,16 @@ from itertools import islice
 
 import numpy as np
 
-from engine.doctor.lineage import edits, naming
-from engine.doctor.lineage.atoms import atoms_in, text_of
-from engine.doctor.lineage.carries import never_updated
-from engine.doctor.lineage.loops import headers
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.places import EditPlace
-from engine.doctor.lineage.probing import Survivor
 from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.trying import TRIALS, Blamed, Trial
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.mending import edits, naming
+from engine.doctor.mending.atoms import atoms_in, text_of
+from engine.doctor.mending.carries import never_updated
+from engine.doctor.mending.loops import headers
+from engine.doctor.mending.places import EditPlace
+from engine.doctor.mending.probing import Survivor
+from engine.doctor.mending.trying import TRIALS, Blamed, Trial
 
 CARRIES = 6
 """So many updates of a carry are tried."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from engine.doctor.lineage import edits
-from engine.doctor.lineage.atoms import text_of
 from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.edits import KINDS, Slot, StatementEdit
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
-from engine.doctor.lineage.places import EditPlace
 from engine.doctor.lineage.reading import Floats
 from engine.doctor.lineage.right_values import RightValues
 from engine.doctor.lineage.running import Trials
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.mending import edits
+from engine.doctor.mending.atoms import text_of
+from engine.doctor.mending.edits import KINDS, Slot, StatementEdit
+from engine.doctor.mending.places import EditPlace
 
 EVALUATIONS = 200_000
 Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage.mend import blamed
 from engine.doctor.lineage.verdict import judged
+from engine.doctor.mending.mend import blamed
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of
 
 

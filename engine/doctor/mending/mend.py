@@ -10,16 +10,16 @@ import ast
 import re
 from collections.abc import Sequence
 
-from engine.doctor.lineage import naming
-from engine.doctor.lineage.atoms import atoms_in, text_of
-from engine.doctor.lineage.edits import StatementEdit
-from engine.doctor.lineage.places import EditPlace, again, places_of, replaced
-from engine.doctor.lineage.probing import Probed, Prober, Survivor, failing, survivors
 from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.running import Runs, Trials
-from engine.doctor.lineage.trying import TRIALS, Blamed, Trial
-from engine.doctor.lineage.unshown import accumulations, carried, exchanged, inserted, looped, unstored
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.mending import naming
+from engine.doctor.mending.atoms import atoms_in, text_of
+from engine.doctor.mending.edits import StatementEdit
+from engine.doctor.mending.places import EditPlace, again, places_of, replaced
+from engine.doctor.mending.probing import Probed, Prober, Survivor, failing, survivors
+from engine.doctor.mending.trying import TRIALS, Blamed, Trial
+from engine.doctor.mending.unshown import accumulations, carried, exchanged, inserted, looped, unstored
 
 __all__ = ["Blamed", "blamed"]
 

@@ -8,17 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.doctor.lineage import naming
-from engine.doctor.lineage.atoms import text_of
 from engine.doctor.lineage.carry_back import carried_back, reached
-from engine.doctor.lineage.correction import Correction
-from engine.doctor.lineage.places import replaced
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.stepped import SteppedRows
 from engine.doctor.lineage.updates import ArrayNames, found
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.lineage.windows import ends, window
+from engine.doctor.mending import naming
+from engine.doctor.mending.atoms import text_of
+from engine.doctor.mending.correction import Correction
+from engine.doctor.mending.places import replaced
 
 TRIALS = 16
 
