@@ -247,7 +247,7 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "goto": {"help": "Go to a line", "line": "go to where a line runs next: 55"},
     "continue": {
         "help": "Continue to the next breakpoint; where none is set, to what should be another value",
-        "line": "to the next, previous breakpoint; where none is set, to what is wrong",
+        "line": "to the next, previous breakpoint, or to what is wrong",
     },
     "reverse_continue": {"help": "Continue backwards"},
     "breakpoints": {
@@ -257,7 +257,7 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "list_up": {"line": "choose a line in the source (enter goes there)"},
     "log": {"help": "Colour scale: logarithmic or linear", "line": "colour scale: linear, logarithmic"},
     "examine": {"help": "Run your file again", "line": "run your file again, after a change", "footer": "run again"},
-    "operand(1)": {"line": "the next value or picture of the line, shift+tab the one before"},
+    "operand(1)": {"line": "the next value or picture; shift+tab the one before"},
     "enter": {"line": "why this number, or dL/d(number); follow one in it"},
     "back": {"footer": "back"},
     "close_why": {"footer": "close"},
