@@ -43,7 +43,7 @@ def examine_source(source: SourceFile, function: str | None = None, cells: Seque
         return Report("cannot-run", name, reason=str(error), reason_line=error.line)
     with Process(source) as process, np.errstate(all="ignore"):
         try:
-            return _in_cells(replace(_examined(found, main, process), file=name), source)
+            return _in_cells(replace(_not_by_exception(_examined(found, main, process)), file=name), source)
         except CannotRun as error:
             function = main.name if main else ""
             return Report("cannot-run", name, function, reason=str(error), reason_line=error.line, driver=error.driver)
@@ -53,6 +53,15 @@ def examine_source(source: SourceFile, function: str | None = None, cells: Seque
             raise
         except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
             return Report("cannot-run", name, main.name if main else "", reason=own_failure(error))
+
+
+def _not_by_exception(report: Report) -> Report:
+    """The same, but an exception on arguments that were made up is no mistake, unless a corrected line was found that makes all right."""
+    if report.verdict != "wrong" or not report.reason or not report.function or "it should be: " in report.reason:
+        return report
+    if report.diagnoses:
+        return report
+    return replace(report, verdict="cannot-run", parameters={}, first_divergence=None)
 
 
 def _in_cells(report: Report, source: SourceFile) -> Report:

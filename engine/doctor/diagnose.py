@@ -89,7 +89,7 @@ def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell
 
 def _by_reference(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
     """What the reference says; where it found a way to call a function, its own lineage has the last word on its gradients."""
-    reference = _not_by_exception(examine_source(source, function, cells))
+    reference = examine_source(source, function, cells)
     if not reference.driver:
         return reference
     bare = without_its_run(source)
@@ -103,15 +103,6 @@ def _by_reference(source: SourceFile, function: str | None, cells: Sequence[Cell
     if own.report.verdict == "correct" and not own.reason and not reference.diagnoses:
         return followed if reference.verdict != "correct" else reference
     return reference
-
-
-def _not_by_exception(report: Report) -> Report:
-    """The same, but an exception on arguments that were made up is no mistake, unless a corrected line was found that makes all right."""
-    if report.verdict != "wrong" or not report.reason or not report.function or "it should be: " in report.reason:
-        return report
-    if report.diagnoses:
-        return report
-    return replace(report, verdict="cannot-run", parameters={}, first_divergence=None)
 
 
 def _without_zeros(report: Report) -> Report:

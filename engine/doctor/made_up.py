@@ -9,7 +9,7 @@ from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import UserProgram, program
 from engine.doctor.recognise.calls import FoundCall, calls
-from engine.doctor.recognise.passes import caller, passes
+from engine.doctor.recognise.passes import Pass, caller, passes
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -35,6 +35,21 @@ def examine_functions(
     if beyond is not None:
         seen = _called(found, beyond)
         examined = [each for each in examined if each.backward.name not in seen]
+    return [_followed(source, each, wishes).report for each in _calls(source, found, examined, wishes)]
+
+
+def follow_function(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun | None:
+    """The call of the backward pass that is named, else of the first that could be called; None where there is none."""
+    found = program(source, source.tree())
+    named = found.find(function) if function is not None else None
+    if function is not None and named is None:
+        return None
+    runs = (_followed(source, each, wishes) for each in _calls(source, found, passes(found, named), wishes))
+    return next((own for own in runs if own.record is not None), None)
+
+
+def _calls(source: SourceFile, found: UserProgram, examined: Sequence[Pass], wishes: Wishes) -> list[FoundCall]:
+    """How each pass is called; one that cannot be called alone by the method that trains with it, where there is one."""
     if not examined:
         return []
     file = ProgramFile(source.path, source.text, source.cells)
@@ -42,7 +57,7 @@ def examine_functions(
     instead = {k: whole for k, each in enumerate(told) if not each.texts and (whole := caller(found, each.examined))}
     for k, each in zip(instead, calls(file, list(instead.values()), wishes) if instead else (), strict=True):
         told[k] = replace(each, examined=told[k].examined, reason=told[k].reason)
-    return [_followed(source, each, wishes) for each in told]
+    return told
 
 
 def _called(found: UserProgram, name: str) -> set[str]:
@@ -56,7 +71,7 @@ def _called(found: UserProgram, name: str) -> set[str]:
     return seen
 
 
-def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> Report:
+def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
     """What one pass shows: of several ways to call it that fit equally well the one that agrees best."""
     best: OwnRun | None = None
     for text in call.texts:
@@ -69,11 +84,11 @@ def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> Report:
     name = call.examined.backward.name
     if best is None:
         reason = f"it could not be called: {call.reason} (--call calls it as you say)"
-        return Report("cannot-run", clean(source.path.name), name, reason=reason)
+        return OwnRun(Report("cannot-run", clean(source.path.name), name, reason=reason), reason)
     report = replace(best.report, function=name, run=None, loss=None, notes=(MADE_UP, *best.report.notes))
-    if report.verdict in ("correct", "wrong"):
-        return report
-    return replace(report, verdict="undecided" if best.compared else "cannot-run", reason=best.reason)
+    if report.verdict not in ("correct", "wrong"):
+        report = replace(report, verdict="undecided" if best.compared else "cannot-run", reason=best.reason)
+    return replace(best, report=report)
 
 
 def _rank(own: OwnRun) -> tuple[bool, int, int]:

@@ -6,22 +6,29 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from engine.debug.debugger import Debugger
 from engine.doctor.by_reference import examine
+from engine.doctor.lineage.running import Runs
+from engine.doctor.made_up import follow_function
+from engine.doctor.read.source import Unreadable, read_source
+from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.lockstep import Lockstep
+from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.walk.opening import open_walk
+from engine.doctor.run.program import ProgramFile
+from engine.doctor.walk.opening import walked
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.files.data import Data
 from engine.files.options import DEFAULTS
 from engine.notation import NOTATIONS, Spelling
 from engine.session import Session
+from engine.text import clean
 
 
 def open_yours(path: Path, function: str | None = None, notation: str | None = None) -> tuple[Session, Lockstep]:
@@ -35,23 +42,48 @@ def open_yours(path: Path, function: str | None = None, notation: str | None = N
 def open_program(
     path: Path, function: str | None = None, notation: str | None = None, wishes: Wishes | None = None
 ) -> tuple[Session, Lockstep] | ProgramWalk:
-    """The reference beside the program where it is one of ours; else the walk through the program's own run, at once where there are
-    `wishes` how that is to be made.
+    """The reference beside the program where it is one of ours and runs to its end; else the walk through the program's own run, at once
+    where there are `wishes` how that is to be made.
 
     Raises InputError where neither is to be had, with both reasons.
     """
     if wishes is not None:
-        return open_walk(path, wishes)
+        return open_walk(path, wishes, function)
+    report = examine(path, function)
+    if report.compared is not None and report.verdict in ("correct", "wrong"):
+        return open_beside(report, path, function, notation)
     try:
-        return open_yours(path, function, notation)
-    except InputError as unknown:
-        if function is not None:
-            raise
-        try:
-            return open_walk(path)
-        except InputError as error:
-            told, own = str(unknown), str(error).partition(": ")[2] or str(error)
-            raise InputError(told if own in told else f"{told}; its own run: {own}") from None
+        return open_walk(path, function=function)
+    except InputError as error:
+        if report.compared is not None:
+            return open_beside(report, path, function, notation)
+        told, own = f"{report.file}: {report.reason}", str(error).partition(": ")[2] or str(error)
+        raise InputError(told if own in told else f"{told}; its own run: {own}") from None
+
+
+def open_walk(
+    path: Path, wishes: Wishes | None = None, function: str | None = None, progress: TextIO | None = None
+) -> ProgramWalk:
+    """Runs the program at `path`, with its user's rights, and carries its loss back. Of a file that only defines functions, or where one
+    is named, a backward pass is called with arguments that are made up.
+
+    InputError where it cannot be run or called, or computes no loss.
+    """
+    wishes = wishes or Wishes()
+    try:
+        source = read_source(path)
+        runs_something = function is None and statically_runs(source.tree())
+    except Unreadable as error:
+        raise InputError(f"{clean(path.name)}: {error}") from None
+    if runs_something:
+        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source)
+    else:
+        own = follow_function(without_its_run(source), function, wishes)
+        if own is None:
+            raise InputError(f"{clean(path.name)}: it runs nothing, and has no backward pass that could be called")
+    walk = walked(source, own)
+    walk.wishes, walk.function = wishes, function
+    return walk
 
 
 def open_beside(

@@ -65,6 +65,8 @@ def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:
     room = width - length - x - 2
     x = canvas.text(x, 0, shortened(walk.report.file, room), look.bold)
     said = f" · L is {walk.loss.name} of line {walk.loss.line}"
+    if walk.loss.is_given:
+        said = " · called with arguments that were made up"
     if not walk.loss.assumed and cell_len(said) <= width - length - x - 2:
         canvas.text(x, 0, said, look.dim)
     x = width - length - 1

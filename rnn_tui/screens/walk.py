@@ -228,10 +228,10 @@ class WalkScreen(PanedScreen):
         self.run_worker(partial(self._examined, self.walker.walk), thread=True, exclusive=True, group="examine")
 
     def _examined(self, walk: ProgramWalk) -> None:
-        from engine.doctor.walk.opening import open_walk
+        from engine.doctor.opening import open_walk
 
         try:
-            again = open_walk(walk.source.path, walk.wishes)
+            again = open_walk(walk.source.path, walk.wishes, walk.function)
         except InputError as error:
             self.app.call_from_thread(self._say, str(error))
         else:

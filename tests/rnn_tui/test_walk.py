@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.doctor import opening
+from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
@@ -204,7 +205,7 @@ def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
     forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wished: list[Wishes] = []
-    monkeypatch.setattr(opening, "open_walk", lambda path, wishes: wished.append(wishes) or forward)
+    monkeypatch.setattr(opening, "open_walk", lambda path, wishes, _: wished.append(wishes) or forward)
     (tmp_path / "mine.py").write_text("")
     parsed = cli._open_parser().parse_args([str(tmp_path / "mine.py"), "--python", "python3.9"])
     parsed.arguments = ("--epochs", "3")
@@ -216,16 +217,12 @@ def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise InputError("mine.py: nothing of ours")
-
-    monkeypatch.setattr(opening, "open_yours", refused)
-    monkeypatch.setattr(opening, "open_walk", lambda path: forward)
+    unknown = Report("cannot-run", "mine.py", reason="nothing of ours")
+    monkeypatch.setattr(opening, "examine", lambda *_: unknown)
+    monkeypatch.setattr(opening, "open_walk", lambda path, function: forward)
     assert opening.open_program(Path("mine.py")) is forward
-    with pytest.raises(InputError, match="nothing of ours"):
-        opening.open_program(Path("mine.py"), "a_function")
 
-    def nothing(_: Path) -> None:
+    def nothing(path: Path, function: str | None) -> None:
         raise InputError("mine.py: it computes no loss")
 
     monkeypatch.setattr(opening, "open_walk", nothing)

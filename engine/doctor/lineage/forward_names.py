@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from engine.doctor.lineage.called_names import as_written
 from engine.doctor.lineage.derivatives import UNARY
 from engine.doctor.lineage.reading import Record, RecordedEvent
 from engine.doctor.lineage.updates import ArrayNames
@@ -23,6 +24,7 @@ _MADE = {
 
 def _as_part(name: str, size: int, whole: int) -> str:
     """What an array of so many numbers is called, whose first is the first of one that has a name."""
+    name = as_written(name)
     return name if size == whole else f"a part of {name}" if size < whole else f"{name} and others"
 
 
@@ -50,7 +52,7 @@ class ForwardNames:
 
     def of_event(self, event: RecordedEvent) -> tuple[str, str, int, int | None]:
         """Name, file and line of a value that was seen, and how often the line ran before: None where it ran once."""
-        name = event.name or self.names.of(event.value.ids().ravel())
+        name = as_written(event.name or self.names.of(event.value.ids().ravel()))
         often = (id(event.site), event.part) in self._often
         return name, event.site.file, event.site.line, self.before[id(event)] if often else None
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.called_names import UPSTREAM
 from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
@@ -27,9 +28,6 @@ from engine.doctor.lineage.updates import ArrayNames, levels_of
 _BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
 _KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
-
-UPSTREAM = "_driver_upstream."
-"""So begin the names of what outputs were multiplied by to make a loss of them: it is no input of theirs."""
 
 
 def last_of(name: str) -> str:

@@ -109,7 +109,10 @@ class WantedArguments:
             bare = re.sub(r"^(?:d_?|grads?_?|delta_?|up_?|top_?|err(?:or)?_?)|_(?:grad|delta)$", "", name)
             same = [("up", e) for n, e in self.outputs if n and bare and _bare(n) == _bare(bare)]
             kind_of = [("up", e) for n, e in self.outputs if not caches.search(n)]
-            return same or kind_of
+            # a delta of one step: that of the last
+            whole = same or kind_of or [("up", e) for _, e in self.outputs]
+            last = [("up", e + part) for part in ("[-1]", "[:, -1]") for _, e in whole]
+            return [*whole, *last]
         given = [
             ("given", e)
             for n, e in reversed(self.outputs)

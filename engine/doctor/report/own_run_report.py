@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.doctor.lineage.called_names import as_written
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.loss import given
@@ -251,14 +251,8 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
         while name in made:
             count += 1
             name = f"{each.name} ({count})"
-        made[clean(_as_written(name), 60)] = _comparison(verdict, each)
+        made[clean(as_written(name), 60)] = _comparison(verdict, each)
     return made
-
-
-def _as_written(name: str) -> str:
-    """The name of an array without what the text that calls functions put before it."""
-    name = re.sub(r"^_driver_data\['(\w+)'\]", r"\1", name)
-    return re.sub(r"^_driver(?:_upstream)?\.|^_driver_(?=self\b)", "", name)
 
 
 def _comparison(verdict: RunVerdict, each: ComparedGradient) -> GradientComparison:

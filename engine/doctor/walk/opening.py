@@ -1,39 +1,16 @@
-"""Runs a program as its user does and gives the walk through it: through the round that the doctor's verdict is about."""
+"""The walk through a run that was examined: through the round that the verdict is about."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TextIO
 
 from engine.doctor.lineage import loss as losses
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.windows import ends, window
-from engine.doctor.read.source import SourceFile, Unreadable, read_source
-from engine.doctor.report.own_run_report import OwnRun, examine_own_run
-from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.read.source import SourceFile
+from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
-from engine.text import clean
-
-
-def open_walk(path: Path, wishes: Wishes | None = None, progress: TextIO | None = None) -> ProgramWalk:
-    """Runs the program at `path`, with its user's rights, and carries its loss back.
-
-    InputError where it cannot be run, or computes no loss.
-    """
-    try:
-        source = read_source(path)
-    except Unreadable as error:
-        raise InputError(f"{clean(path.name)}: {error}") from None
-    wishes = wishes or Wishes()
-    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, progress)
-    walk = walked(source, examine_own_run(runs, source))
-    walk.wishes = wishes
-    return walk
 
 
 def walked(source: SourceFile, own: OwnRun) -> ProgramWalk:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from engine.doctor.lineage.called_names import as_written
 from engine.doctor.lineage.reading import Record, RecordedArray
 from engine.doctor.walk.executed import ExecutedLine, called, is_name
 
@@ -37,9 +38,10 @@ class NamedPlace:
 class Places:
     """Names and readers of numbers. Nothing is kept for each number: a record may have millions."""
 
-    def __init__(self, record: Record, lines: Sequence[ExecutedLine]) -> None:
+    def __init__(self, record: Record, lines: Iterable[tuple[int, ExecutedLine]]) -> None:
+        """`lines` come with their places in the walk, -1 for those that it does not show."""
         self.record = record
-        made = [(event, at) for at, line in enumerate(lines) for event in line.made if event.site.kind != "increment"]
+        made = [(event, at) for at, line in lines for event in line.made if event.site.kind != "increment"]
         self._events = made
         self._spans = _Spans([event.value for event, _ in made])
 
@@ -51,7 +53,7 @@ class Places:
             index = place_in(event.value, number)
             if index is None:
                 continue
-            name = called(event) if event.site.kind == "append" else event.name
+            name = as_written(called(event) if event.site.kind == "append" else event.name)
             if is_name(name) and event.site.kind != "argument":
                 return NamedPlace(name, index, at)
             first = first or NamedPlace(called(event), index, at)

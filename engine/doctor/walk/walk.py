@@ -56,7 +56,12 @@ class ProgramWalk:
         self._ends: dict[str, dict[int, int]] = {}
         self.wishes = Wishes()
         """How the program was run, to run it again."""
-        self.lines = executed([event for event in record.events if event.time <= end])
+        self.function: str | None = None
+        """The backward pass that was named, if one was."""
+        ran = executed([event for event in record.events if event.time <= end])
+        shown = [line for line in ran if line.file != self.main or line.line <= len(source.lines)]
+        self.lines = tuple(shown)
+        """What calls functions from below the file's last line is not the user's."""
         self.adjoint = carried_back(record, loss.seeds)
         self.forward = reached(record, [reference for reference, _ in loss.seeds])
         self._compared = {(int(row.gradient.flat[0]), row.gradient.size): row for row in compared if row.gradient.size}
@@ -67,7 +72,8 @@ class ProgramWalk:
         same_round = corrected is not None and corrected.loss is not None and corrected.loss.value == loss.value
         self._corrected = corrected if same_round else None
         seeds = {int(n): float(s) for r, seed in loss.seeds for n, s in zip(r.ids().flat, np.ravel(seed), strict=True)}
-        self.places = Places(record, self.lines)
+        places = {id(line): at for at, line in enumerate(shown)}
+        self.places = Places(record, [(places.get(id(line), -1), line) for line in ran])
         self.terms = Terms(self.places, self.adjoint, seeds)
         lines = [record.lines[operation.line] for operation in steps]
         self._losses = {n for seed in seeds for n in _same_scalar(record, seed)}
@@ -214,9 +220,10 @@ class ProgramWalk:
 
     @property
     def start(self) -> int:
-        """Where to begin: at the first line that makes what should be something else, else where the loss is."""
+        """Where to begin: at the first line that makes what should be something else, else where the loss is, or the way back."""
         wrong = self.next_where(-1, 1, self.differs)
-        return self._phases.index("loss") if wrong is None and "loss" in self._phases else wrong or 0
+        phases = ("loss", "backward") if wrong is None else ()
+        return next((self._phases.index(phase) for phase in phases if phase in self._phases), wrong or 0)
 
     def at_every_time(self, at: int, made: int) -> list[tuple[int, RecordedEvent]]:
         """One of a line's values each time that the line runs, with the place in the run."""
@@ -260,7 +267,7 @@ class ProgramWalk:
     def made_at(self, number: int) -> int | None:
         """The line that made a number, by its place in the run."""
         place = self.places.named(number)
-        return place.at if place is not None else None
+        return place.at if place is not None and place.at >= 0 else None
 
 
 def _ends_of(source: SourceFile) -> dict[int, int]:

@@ -101,7 +101,7 @@ def test_what_does_no_harm_is_examined(tmp_path: Path, first: str, capfd: pytest
     ("old", "new", "verdict", "says"),
     [
         ("    da = d @ Wy.T\n", "    da = d @ Wy\n", "wrong", "d @ Wy.T would fit"),
-        ("    da = d @ Wy.T\n", "", "wrong", "uses da before it exists"),
+        ("    da = d @ Wy.T\n", "", "cannot-run", "uses da before it exists"),
         ("    dWy = a[-1].T @ d\n", "    dWy = a[-1].T @ d * np.float(1)\n", "wrong", "write float"),
         ("        dz = da", "        while True: pass\n        dz = da", "cannot-run", "still running"),
         ("    B, T, D = X.shape\n", "    B, T, D = X.shape\n    while True: pass\n", "cannot-run", "still running"),

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.opening import open_walk
 from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.report.report import Report
-from engine.doctor.walk.opening import open_walk, walked
+from engine.doctor.walk.opening import walked
 from engine.doctor.walk.walk import ProgramWalk
 from tests.engine.doctor.lineage.programs import verdict_on
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.doctor.lineage.reading import RecordedEvent
+from engine.doctor.opening import open_walk
 from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine
 from engine.doctor.walk.stops import WalkStops
@@ -199,3 +200,35 @@ def test_a_number_is_followed_down_to_data_and_weights(forward: ProgramWalk) -> 
     assert tanh.shares[0] == pytest.approx(1 - forward.terms.value(product.factors[0]) ** 2)
     weight = next(f for term in terms for f in term.factors if forward.places.described(f.number).name == "p['b']")
     assert forward.terms.of(weight) == []
+
+
+FUNCTIONS = """import numpy as np
+
+def forward(X, Wx, Wh, b):
+    hs = [np.zeros((X.shape[0], Wh.shape[0]))]
+    for t in range(X.shape[1]):
+        hs.append(np.tanh(X[:, t] @ Wx + hs[-1] @ Wh + b))
+    return hs
+
+def backward(X, hs, Wh, dh):
+    dWx, dWh, db = np.zeros((X.shape[2], len(Wh))), np.zeros_like(Wh), np.zeros(len(Wh))
+    for t in reversed(range(X.shape[1])):
+        dz = dh * (1 - hs[t + 1] ** 2)
+        dWx += X[:, t].T @ dz
+        dWh += hs[t].T @ dz
+        db += dz.sum(axis=0)
+        dh = dz @ Wh.T
+    return dWx, dWh, db
+"""
+
+
+def test_a_file_of_functions_is_walked_as_its_backward_pass_was_called(tmp_path: Path) -> None:
+    """dh is dL/d(the last state) of a list: the first choice, dL/d(every state), does not fit the loop."""
+    (tmp_path / "mine.py").write_text(FUNCTIONS)
+    walk = open_walk(tmp_path / "mine.py")
+    assert walk.report.verdict == "correct"
+    assert (walk.lines[0].line, walk.phase(walk.start)) == (4, "backward")
+    assert max(line.line for line in walk.lines) <= FUNCTIONS.count("\n")
+    made = walk.lines[next(at for at, line in enumerate(walk.lines) if line.line == 12)].made[0]
+    terms = walk.terms.of(walk.number(made, (0, 0)))
+    assert sum(term.value for term in terms) == pytest.approx(walk.value(made)[0, 0])
