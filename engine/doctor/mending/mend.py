@@ -17,7 +17,7 @@ from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.edits import StatementEdit
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
-from engine.doctor.mending.probing import Probed, Prober, Survivor, failing, survivors
+from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
 from engine.doctor.mending.unshown import accumulations, carried, exchanged, inserted, looped, unstored
 
@@ -47,8 +47,8 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
 
 
 def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
-    """One edit of a line that fails, then `+=`, then a missing term, then another order, then edits of lines that do
-    not fail."""
+    """One edit of a line that fails or helps others, then a missing term that helps, then `+=`, carries and loops, then other terms, then
+    several lines, another order, and edits of lines that do not fail."""
     part = trial.verdict.record
     assert part is not None
     atoms = [text_of(a) for text in trial.texts.values() for a in atoms_in(ast.parse(text))]
@@ -61,13 +61,14 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         if answers is None:
             break
         suspects, others = survivors(answers)
-        found = _settled(trial, [s for s in suspects if not s[0][0]])
-        if found is None and not missing:
-            found = _settled(trial, accumulations(places)) or carried(trial) or looped(trial, places)
+        found = _settled(trial, [s for s in suspects if s[0][0] == HELPS])
+        if found is None and missing:
+            found = _settled(trial, accumulations(every)) or carried(trial) or looped(trial, every)
+        found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
         if found is not None:
             return [found]
         failed = failing(answers)
-        later += [s for s in suspects if s[0][0]] + _sources_first(others, failed)[:OTHERS]
+        later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
         first = first or failed[:3]
         places = [*failed[:4], *_beside(places, failed)]
     several = chained(trial, prober, every)
@@ -109,7 +110,7 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
 
 def _first_survivor(answers: Sequence[Probed]) -> tuple[EditPlace, StatementEdit] | None:
     """The likeliest edit of the line that fails first, among the lines that have one."""
-    suspects = [s for s in survivors(answers)[0] if not s[0][0]]
+    suspects = [s for s in survivors(answers)[0] if s[0][0] != UNLIKELY]
     for place in failing(answers):
         own = [s for s in suspects if s[1] is place]
         if own:

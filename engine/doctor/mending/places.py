@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import reached, touched
+from engine.doctor.lineage.carry_back import carried_back, reached, touched
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
@@ -29,6 +29,8 @@ class EditPlace:
     given: bool = False
     mistaken: bool = False
     moves: bool = False
+    repeats: bool = False
+    """Whether its block is a loop's."""
 
     @property
     def line(self) -> UserLine:
@@ -85,10 +87,15 @@ def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
     """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
     assert verdict.loss is not None
     forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
+    adjoint = carried_back(record, verdict.loss.seeds)
     back = np.zeros(len(record.pool), bool)
     lines: dict[int, bool] = {}
     for operation in record.operations:
-        if forward[operation.start : operation.stop].any():
+        own = slice(operation.start, operation.stop)
+        if forward[own].any():
+            # half the square of an error: the error is the gradient, too
+            match = compared(record.pool[own], adjoint[own]) if operation.name == "subtract" else None
+            back[own] = match is not None and match.right
             continue
         moved = operation.name == "subtract" or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
@@ -123,16 +130,16 @@ def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], li
 def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
     """Every simple statement."""
 
-    def of(body: list[ast.stmt], function: ast.AST) -> Iterator[EditPlace]:
+    def of(body: list[ast.stmt], function: ast.AST, repeats: bool = False) -> Iterator[EditPlace]:
         for statement in body:
             inner = [getattr(statement, f, None) for f in ("body", "orelse", "finalbody")]
             blocks = [cast("list[ast.stmt]", b) for b in inner if isinstance(b, list) and b]
             scope = statement if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
             if blocks:
                 for block in blocks:
-                    yield from of(block, scope)
+                    yield from of(block, scope, isinstance(statement, (ast.For, ast.While)))
             elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
-                yield EditPlace(file, statement, body, _atoms(body, function))
+                yield EditPlace(file, statement, body, _atoms(body, function), repeats=repeats)
 
     yield from of(tree.body, tree)
 

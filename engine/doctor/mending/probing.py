@@ -17,6 +17,7 @@ from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.edits import KINDS, Slot, StatementEdit
+from engine.doctor.mending.following import following, in_next_round
 from engine.doctor.mending.places import EditPlace
 
 EVALUATIONS = 200_000
@@ -71,7 +72,7 @@ class Prober:
         wrong = next(r for r in verdict.compared if r.status in ("wrong", "zero"))
         single = tolerance(part.pool[wrong.gradient]) == SINGLE
         asked = {
-            "lines": [r.row for r in requests],
+            "lines": [{**r.row, **_consequences(r.place, requests)} for r in requests],
             "factors": _factors(verdict),
             "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
             "limit": EVALUATIONS,
@@ -87,6 +88,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     """The edits of a statement, or, with the atoms of the program, those that put in what is missing."""
     statement, missing = place.statement, everywhere is not None
     around = edits.around(place.atoms, statement)
+    paths, _ = following(place)
     tries = list(edits.of_statement(statement, around, missing=missing))
     holes = list(edits.holes(statement)) if missing else []
     value = edits.made_by(statement)
@@ -103,11 +105,24 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "total": place.total,
         "value": text_of(value) if value is not None else "",
         "prefix": adds,
-        "edits": [[e.value, e.same, e.checked] for e in tries],
-        "holes": [[t, i] for _, t, i in holes],
+        "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path)] for e in tries],
+        "holes": [[t, i, _index(paths, slot.path)] for slot, t, i in holes],
         "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
     }
     return Request(place, row, tries, holes)
+
+
+def _consequences(place: EditPlace, requests: Sequence[Request]) -> dict[str, Any]:
+    """What the rest of the place's block, and the next round of its loop, make of what it puts somewhere, and the request with which that
+    round begins."""
+    same = [k for k, r in enumerate(requests) if r.place.body is place.body]
+    begins = min(same, key=lambda k: requests[k].place.statement.lineno)
+    again = in_next_round(place, requests[begins].place) if place.repeats else []
+    return {"following": following(place)[1], "again": again, "begins": begins}
+
+
+def _index(paths: Sequence[tuple[str | int, ...]], path: tuple[str | int, ...]) -> int:
+    return paths.index(path) if path in paths else -1
 
 
 def _factors(verdict: RunVerdict) -> list[float]:
@@ -122,15 +137,19 @@ def _factors(verdict: RunVerdict) -> list[float]:
     return made[:8]
 
 
+ToldEdit = tuple[int, int, str, int, "int | None"]
+
+
 @dataclass(frozen=True, eq=False)
 class Probed:
     """What came of one statement: how often what it makes was right, wrong and zero; when it was wrong first (-1: never); the edits that
-    lived: each with its number, how often it was right, its text, and whether that was so only until something else was wrong."""
+    lived: each with its number, how often it was right, its text, whether that was so only until something else was wrong, and how many
+    statements after it are right by it (None: nothing was seen of them)."""
 
     asked: Request
     original: tuple[int, int, int]
     first: int
-    edits: list[tuple[int, int, str, int]]
+    edits: list[ToldEdit]
 
     @property
     def place(self) -> EditPlace:
@@ -146,27 +165,36 @@ class Probed:
 def _checked(answer: dict[str, Any], asked: Request) -> Probed:
     """What a probe says of one line, with every number in its range: it comes from the process of the user's program."""
     right, wrong, zero = (int(n) for n in answer["original"])
-    tries: list[tuple[int, int, str, int]] = []
-    for number, count, value, late in answer["edits"]:
+    tries: list[ToldEdit] = []
+    for number, count, value, late, gain in answer["edits"]:
         if not -len(asked.holes) <= int(number) < len(asked.tries):
             raise ValueError
         ast.parse(str(value), mode="eval")
-        tries.append((int(number), int(count), str(value), int(bool(late))))
+        tries.append((int(number), int(count), str(value), int(bool(late)), None if gain is None else int(gain)))
     return Probed(asked, (right, wrong, zero), int(answer["first"]), tries)
 
 
+HELPS, LIKELY, UNLIKELY = range(3)
+"""An edit by which statements after it become right; one after which nothing is seen; one that helps nothing where another one does, or
+only until something else is wrong."""
+
+
 def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]]:
-    """What may be the correction, the likeliest first: edits of lines that make what is not right, and those of other
-    lines."""
+    """What may be the correction, the likeliest first: edits of lines that make what is not right or by which others become right, and
+    those of other lines."""
     suspects: list[Survivor] = []
     others: list[Survivor] = []
     for answer in answers:
         place = answer.place
         fails = (answer.fails and not place.given) or place.mistaken
-        for number, count, value, late in answer.edits:
+        most = max((gain or 0 for *_, gain in answer.edits), default=0)
+        for number, count, value, late, gain in answer.edits:
             edit = _edit_of(answer.asked, number, value)
-            rank = (late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
-            (suspects if fails else others).append((rank, place, edit))
+            helps = gain is not None and gain > 0
+            likely = HELPS if helps else UNLIKELY if late or (gain is not None and (gain < 0 or most > 0)) else LIKELY
+            gained = -gain if helps and gain else 0
+            rank = (likely, gained, late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
+            (suspects if fails or helps else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
 
 

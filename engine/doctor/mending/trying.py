@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.stepped import SteppedRows
@@ -89,13 +91,18 @@ class Trial:
             return False
         if set(again.conventions) - set(verdict.conventions):
             return False  # right only by another reading
-        settled = [r.name for r in again.compared if r.status == "right"]
-        wanted = [r.name for r in verdict.compared if r.status != "not compared"]
-        return again.verdict != "wrong" and all(settled.count(n) >= wanted.count(n) for n in wanted)
+        return again.verdict != "wrong" and _settles(again.compared, verdict)
 
     @cached_property
     def _known(self) -> KnownRight:
         return KnownRight(self.verdict)
+
+
+def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
+    """Whether all that could be compared before is right now."""
+    settled = [r.name for r in rows if r.status == "right"]
+    wanted = [r.name for r in verdict.compared if r.status != "not compared"]
+    return all(settled.count(n) >= wanted.count(n) for n in wanted)
 
 
 class KnownRight:
@@ -104,7 +111,7 @@ class KnownRight:
     def __init__(self, verdict: RunVerdict) -> None:
         record, loss = verdict.record, verdict.loss
         assert record is not None and loss is not None
-        self.loss, self.record = loss, record
+        self.verdict, self.loss, self.record = verdict, loss, record
         self.usable = not verdict.round and all(row.update is not None for row in verdict.compared)
         seeds = [reference for reference, _ in loss.seeds]
         self.size = 1 + max(int(r.ids().max(initial=0)) for r in seeds)
@@ -120,7 +127,7 @@ class KnownRight:
         forward, adjoint = np.zeros(len(part.pool), bool), np.zeros(len(part.pool))
         forward[: self.size], adjoint[: self.size] = self.forward, self.adjoint
         rows = SteppedRows(part, found(part, names), names)(self.loss, lambda: adjoint, forward, _none_wrong)
-        return rows is None or any(row.status in ("wrong", "zero") for row in rows)
+        return rows is None or any(row.status in ("wrong", "zero") for row in rows) or not _settles(rows, self.verdict)
 
     def _is_same(self, record: Record) -> bool:
         """Whether the forward pass made the same numbers."""

@@ -16,59 +16,26 @@ import sys
 import numpy as np
 
 from . import runner
+from .expressions import Consequences, Gains, compiled, evaluated
 from .fingerprints import RightTable
 from .store import Stop
 
 NAME = "__rt_probe__"
 NUMBERS = 500
 """So many numbers cost as much as one more evaluation."""
-_SAFE = {
-    "dot",
-    "sum",
-    "mean",
-    "reshape",
-    "copy",
-    "ravel",
-    "flatten",
-    "transpose",
-    "max",
-    "min",
-    "T",
-    "outer",
-    "tanh",
-    "exp",
-    "log",
-    "matmul",
-    "einsum",
-    "zeros_like",
-    "zeros",
-    "ones",
-    "sqrt",
-    "where",
-    "sign",
-    "clip",
-    "maximum",
-    "minimum",
-    "square",
-    "abs",
-    "len",
-    "concatenate",
-    "hstack",
-    "vstack",
-    "tensordot",
-    "multiply",
-    "add",
-    "subtract",
-    "expand_dims",
-    "squeeze",
-    "astype",
-    "stack",
-    "cosh",
-    "power",
-    "float",
-    "int",
-    "atleast_2d",
-}
+
+
+class ProbedEdit:
+    """An expression in the place of a statement's; `makes` is what comes of it in the block (an index, -1: nothing)."""
+
+    def __init__(self, number, text, code, checked, makes):
+        self.number, self.text, self.code, self.checked, self.makes = number, text, code, checked, makes
+        self.count = 0  # how often it was right
+        self.differs = self.late = False
+        self.gain = None
+
+    def told(self):
+        return [self.number, self.count, self.text, int(self.late), self.gain]
 
 
 class ProbedLine:
@@ -81,28 +48,16 @@ class ProbedLine:
         self.edits = None
         self.rows = row["edits"]
         self.holes, self.atoms = row["holes"], row["atoms"]
-        self.original = self.compiled(row["value"])
-        self.prefix_code = self.compiled(self.prefix) if self.prefix else None
+        self.following = [Consequences(rows) for rows in row["following"]]
+        self.again = [Consequences(rows) for rows in row["again"]]
+        self.begins = row["begins"]  # the number of the line with which the loop's next round begins
+        self.original = compiled(row["value"])
+        self.prefix_code = compiled(self.prefix) if self.prefix else None
         self.prefix = self.prefix if self.prefix_code is not None else None
         self.late = []
         self.left = limit
         self.counts = [0, 0, 0]
         self.first = -1
-
-    def compiled(self, text):
-        try:
-            tree = ast.parse(text, mode="eval")
-        except (SyntaxError, ValueError, RecursionError):
-            return None
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                function = node.func
-                name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-                if name not in _SAFE:
-                    return None
-            elif isinstance(node, (ast.Yield, ast.Await, ast.NamedExpr)):
-                return None
-        return compile(tree, "<edit>", "eval")
 
 
 def _same(a, b):
@@ -145,6 +100,7 @@ class Probes:
     def __init__(self, rows, table, limit):
         self.lines = [ProbedLine(r, limit // max(1, len(rows))) for r in rows]
         self.table = table
+        self.gains = Gains(table.has)
         self.order = 0
         self.depth = False
 
@@ -159,6 +115,7 @@ class Probes:
             frame = sys._getframe(1)
             try:
                 with np.errstate(all="ignore"):
+                    self.gains.begun(number, frame)
                     self.tried(line, frame)
             finally:
                 self.depth = False
@@ -173,7 +130,7 @@ class Probes:
         variables = frame.f_locals
         right = original = None
         if line.original is not None:
-            original = value = self.value(line.original, frame.f_globals, variables)
+            original = value = evaluated(line.original, frame.f_globals, variables)
             right = None if value is None else self.has(line, value, frame.f_globals, variables)
             line.counts[{True: 0, False: 1, None: 2}[right]] += 1
             if right is False:
@@ -185,17 +142,21 @@ class Probes:
             if line.left <= 0:
                 alive.append(edit)  # what was right until here is still likely
                 continue
-            value = self.value(edit[1], frame.f_globals, variables)
+            value = evaluated(edit.code, frame.f_globals, variables)
             line.left -= 1 if value is None else 1 + value.size / NUMBERS
             if value is None:
                 continue
-            found = self.has(line, value, frame.f_globals, variables) if edit[3] else True
-            edit[2] += found is True
-            edit[5] |= found is True and not _same(value, original)
+            found = self.has(line, value, frame.f_globals, variables) if edit.checked else True
+            if found is None and right:
+                continue  # nothing, where something is right
+            edit.count += found is True
+            if found is True and not edit.differs and not _same(value, original):
+                edit.differs = True
+                self.gains.of(edit, value, original, line, frame)
             if found is not False:
                 alive.append(edit)
-            elif edit[5] and (right is None or (right is False and line.counts[0])):
-                edit[6] = right is False
+            elif edit.differs and (right is None or (right is False and line.counts[0])):
+                edit.late = right is False
                 line.late.append(edit)  # what it reads may be spoilt by now
         line.edits = alive
 
@@ -203,7 +164,7 @@ class Probes:
         """Whether the value is right, or what is there once it is added."""
         right = self.table.has(value)
         if right is False and line.prefix is not None:
-            whole = self.value(line.prefix_code, spaces, variables)
+            whole = evaluated(line.prefix_code, spaces, variables)
             if whole is not None and np.shape(whole) == np.shape(value):
                 return self.table.has(whole + value)
         return right
@@ -214,45 +175,36 @@ class Probes:
 
         def shape(text):
             if text not in shapes:
-                code = line.compiled(text)
-                value = None if code is None else self.value(code, spaces, variables)
+                code = compiled(text)
+                value = None if code is None else evaluated(code, spaces, variables)
                 shapes[text] = None if value is None else value.shape
             return shapes[text]
 
-        for number, (text, same, checked) in enumerate(line.rows):
+        for number, (text, same, checked, makes) in enumerate(line.rows):
             if same and (shape(same[0]) is None or shape(same[0]) != shape(same[1])):
                 continue
-            code = line.compiled(text)
-            if code is not None:
-                made.append([number, code, 0, checked, text, False, False])
+            edit = ProbedEdit(number, text, compiled(text), checked, makes)
+            if edit.code is not None:
+                made.append(edit)
             elif same:
-                line.late.append([number, None, 1, False, text, False, True])  # it calls what must not be called twice
-        for number, (template, inner) in enumerate(line.holes):
+                edit.count, edit.late = 1, True
+                line.late.append(edit)  # it calls what must not be called twice
+        for number, (template, inner, makes) in enumerate(line.holes):
             known = [(a, shape(a)) for a in line.atoms if shape(a)] if shape(inner) is not None else []
             for term in terms(known, shape(inner)):
-                text = template % term
-                code = line.compiled(text)
-                if code is not None:
-                    made.append([-1 - number, code, 0, True, text, False, False])
+                edit = ProbedEdit(-1 - number, template % term, compiled(template % term), True, makes)
+                if edit.code is not None:
+                    made.append(edit)
         line.rows = line.holes = []
         return made
-
-    def value(self, code, spaces, variables):
-        try:
-            value = np.asarray(eval(code, spaces, variables))
-        except Exception:
-            return None
-        if value.dtype.kind not in "fiub" or value.size == 0 or value.size > 4000000:
-            return None
-        return value.astype(float)
 
     def answer(self):
         return [
             {
                 "original": line.counts,
                 "first": line.first,
-                "edits": [[e[0], e[2], e[4], 0] for e in line.edits or [] if e[2] > 0 and (e[5] or line.counts[1])]
-                + [[e[0], e[2], e[4], int(e[6])] for e in line.late],
+                "edits": [e.told() for e in line.edits or [] if e.count > 0 and (e.differs or line.counts[1])]
+                + [e.told() for e in line.late],
             }
             for line in self.lines
         ]

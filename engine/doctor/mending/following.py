@@ -1,0 +1,116 @@
+"""What comes of a statement's value in the rest of its block, as expressions that can be evaluated beside the program.
+
+A right value may be a right one of something else. What the statements after it make of it tells: by the value that is meant they become
+right, too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from engine.doctor.mending.atoms import is_atom, text_of
+from engine.doctor.mending.places import EditPlace
+
+Path = tuple[str | int, ...]
+ExpressionRow = tuple[str, str, bool]
+"""An expression, the name under which later ones read what it makes ("" for none), and whether that can be looked up."""
+
+MADE = "__rt_made__"
+FURTHEST = 16
+"""So many statements are looked at."""
+
+
+def following(place: EditPlace) -> tuple[list[Path], list[list[ExpressionRow]]]:
+    """Where in a statement expressions stand whose values it puts somewhere, and what the rest of the block makes of each."""
+    at = place.body.index(place.statement)
+    return [path for path, _, _ in _put(place.statement)], _of_all(place, place.body[at + 1 :])
+
+
+def in_next_round(place: EditPlace, begin: EditPlace) -> list[list[ExpressionRow]]:
+    """What the next round of a loop makes of what the statement puts somewhere, from another statement of its block on."""
+    return _of_all(place, place.body[place.body.index(begin.statement) :])
+
+
+def _of_all(place: EditPlace, rest: list[ast.stmt]) -> list[list[ExpressionRow]]:
+    return [list(_rows(target, value, rest[:FURTHEST])) for _, target, value in _put(place.statement)]
+
+
+def _put(statement: ast.stmt) -> Iterator[tuple[Path, ast.expr, ast.expr]]:
+    """What a statement puts where: the place of the expression in it, the target, and what it becomes of `MADE`."""
+    made = ast.Name(MADE, ast.Load())
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(values):
+            for k, target in enumerate(targets):
+                yield ("value", "elts", k), target, made
+        case ast.Assign(targets=[target]) | ast.AnnAssign(target=target) if not isinstance(target, ast.Tuple):
+            yield ("value",), target, made
+        case ast.AugAssign(target=target, op=op):
+            yield ("value",), target, ast.BinOp(_read(target), op, made)
+        case _:
+            return
+
+
+def _rows(target: ast.expr, value: ast.expr, rest: list[ast.stmt]) -> Iterator[ExpressionRow]:
+    """The value put where later statements read it, then these, one after the other."""
+    known = {text_of(target): "__rt_0__"}
+    yield text_of(value), "__rt_0__", False
+    for statement in rest:
+        yield from _statement(statement, known)
+
+
+def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[ExpressionRow]:
+    """What a statement makes of it, with what earlier ones have made in the place of what it reads."""
+    returned = statement.value if isinstance(statement, ast.Return) else None
+    if returned is not None and (text := _of_it(returned, known)) is not None:
+        yield text, "", True
+    for path, target, value in _put(statement):
+        expression = cast("ast.Assign", statement).value
+        own = cast("ast.Tuple", expression).elts[cast("int", path[-1])] if len(path) > 1 else expression
+        whole = _of_it(cast("ast.expr", _Put(MADE, own).visit(value)), known)
+        if whole is None:
+            known.pop(text_of(target), None)
+            continue
+        added = isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.Sub))
+        if added and (text := _of_it(own, known)) is not None:
+            yield text, "", True
+        name = f"__rt_{len(known)}_{statement.lineno}__"
+        yield whole, name, not added
+        known[text_of(target)] = name
+
+
+def _of_it(expression: ast.expr, known: Mapping[str, str]) -> str | None:
+    """The expression in terms of what was made; None where it reads nothing of it."""
+    named = _Named(known)
+    text = text_of(named.visit(_read(expression)))
+    return text if named.found else None
+
+
+def _read(expression: ast.expr) -> ast.expr:
+    return ast.parse(text_of(expression), mode="eval").body
+
+
+class _Named(ast.NodeTransformer):
+    """Names of their own for what was made, in an expression."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.found = False
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        name = self.known.get(text_of(node)) if is_atom(node) else None
+        if name is None:
+            return self.generic_visit(node)
+        self.found = True
+        return ast.Name(name, ast.Load())
+
+
+class _Put(ast.NodeTransformer):
+    """An expression in the place of a name."""
+
+    def __init__(self, name: str, expression: ast.expr) -> None:
+        self.name, self.expression = name, expression
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self.expression if isinstance(node, ast.Name) and node.id == self.name else self.generic_visit(node)

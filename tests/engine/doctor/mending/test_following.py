@@ -1,0 +1,64 @@
+"""What the statements after one make of its value: by that it is told which of several right values is meant."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from engine.doctor.mending.following import following, in_next_round
+from engine.doctor.mending.places import EditPlace, statements
+from engine.doctor.recording.expressions import Consequences, Gains  # pyright: ignore[reportUnknownVariableType]
+
+LOOP = """
+for t in steps:
+    d = up[t] + back
+    other = 3 * up[t]
+    d *= s[t]
+    dW += d @ W.T
+    dU['x'] += d
+    back = d @ W
+"""
+
+
+def _places() -> dict[str, EditPlace]:
+    return {ast.unparse(p.statement): p for p in statements("mine.py", ast.parse(LOOP))}
+
+
+def test_statements_that_read_it_are_expressions_in_what_was_made() -> None:
+    places = _places()
+    (path,), (rows,) = following(places["d = up[t] + back"])
+    assert path == ("value",)
+    texts = [text for text, _, _ in rows]
+    names = [name for _, name, _ in rows if name]
+    assert texts[0] == "__rt_made__"
+    assert texts[1] == f"{names[0]} * s[t]"
+    assert f"{names[1]} @ W.T" in texts
+    assert f"{names[1]} @ W" in texts
+    assert not any("up" in text for text in texts)
+    (again,) = in_next_round(places["back = d @ W"], places["d = up[t] + back"])
+    assert f"up[t] + {again[0][1]}" in [text for text, _, _ in again]
+
+
+def test_an_edit_gains_what_becomes_right_here_and_in_the_next_round() -> None:
+    right = np.array([[2.0, 3.0]])
+
+    def has(value: Any) -> bool:
+        return bool(np.array_equal(value, right))
+
+    gains, edit = Gains(has), SimpleNamespace(makes=0, gain=None)
+    here = [Consequences([("__rt_made__", "__rt_0__", False), ("__rt_0__ * s", "", True)])]
+    next_round = [Consequences([("__rt_made__", "__rt_0__", False), ("__rt_0__ + up", "", True)])]
+    line = SimpleNamespace(following=here, again=next_round, begins=4, left=100)
+    s, up = 2.0, right / 2
+    frame = sys._getframe()
+    gains.of(edit, right / 2, right, line, frame)
+    assert edit.gain == 1
+    gains.begun(3, frame)
+    assert edit.gain == 1
+    gains.begun(4, frame)
+    assert edit.gain == 2
+    assert (s, up.shape) == (2.0, (1, 2))
