@@ -1,0 +1,1 @@
+"""The backward pass of a user's own forward pass, as lines that he can read and type."""

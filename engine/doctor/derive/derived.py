@@ -1,0 +1,85 @@
+"""What deriving a backward pass gives: its lines, what the forward pass has to keep for them, and what could not be derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["init", "back", "loop", "update", "head"]
+WIDTH = 48
+"""Where comments begin, if the line is not longer."""
+
+
+@dataclass(frozen=True)
+class DerivedLine:
+    """A line of the backward pass, with its indentation relative to the block that it stands in. `why` is a few words of mathematics, `of`
+    the line of the forward pass whose gradient it carries back, `makes` the name that it writes and `shape` its value's."""
+
+    text: str
+    why: str = ""
+    of: int | None = None
+    file: str = ""
+    makes: str = ""
+    shape: tuple[int, ...] | None = None
+    kind: Kind = "back"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """A line to add after a line of the forward pass, which keeps for the backward pass what would be lost."""
+
+    after: int
+    file: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A line of the forward pass through which nothing was derived, and why."""
+
+    line: int
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
+class BackwardFunction:
+    """The backward pass of a function or method of the program: its `def` line is the first of its lines."""
+
+    name: str
+    lines: tuple[DerivedLine, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """The backward pass of a program. `loss` says what the loss was taken to be; `agreement` is, for each parameter, how far its derived
+    gradient is from the loss carried back over the record, relative to the array's norm; `whole_program` is the program's text with what is
+    to be kept and the backward pass in their places."""
+
+    file: str
+    function: str
+    loss: str
+    keeps: tuple[Keep, ...] = ()
+    lines: tuple[DerivedLine, ...] = ()
+    functions: tuple[BackwardFunction, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    agreement: Mapping[str, float] = field(default_factory=dict[str, float])
+    whole_program: str = ""
+
+    def text(self) -> str:
+        """The backward pass as it is printed: every line with the shape of what it makes and why."""
+        blocks = [*(f.lines for f in self.functions), self.lines]
+        return "\n\n\n".join("\n".join(map(_commented, lines)) for lines in blocks if lines) + "\n"
+
+    def program(self) -> str:
+        """The whole program, with what is to be kept and the backward pass in their places."""
+        return self.whole_program
+
+
+def _commented(line: DerivedLine) -> str:
+    """A line with its comment: `dz = dh * (1 - h**2)  # (3, 4)  through z: tanh' = 1 - h**2`."""
+    shape = f"({', '.join(map(str, line.shape))}{',' if len(line.shape) == 1 else ''})" if line.shape else ""
+    said = "  ".join(part for part in (shape, line.why) if part)
+    return f"{line.text:<{WIDTH}}  # {said}" if said else line.text
