@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["init", "back", "loop", "update", "head"]
+LineKind = Literal["init", "back", "loop", "update", "head"]
 WIDTH = 48
 """Where comments begin, if the line is not longer."""
 
@@ -22,7 +22,7 @@ class DerivedLine:
     file: str = ""
     makes: str = ""
     shape: tuple[int, ...] | None = None
-    kind: Kind = "back"
+    kind: LineKind = "back"
 
 
 @dataclass(frozen=True)
