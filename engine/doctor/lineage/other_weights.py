@@ -12,6 +12,7 @@ from math import isqrt
 
 import numpy as np
 
+from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.updates import levels_of
@@ -51,19 +52,13 @@ def _shifts(record: Record, verdict: RunVerdict) -> Iterator[Shift]:
     last = {row.name: row for row in verdict.rounds[-1].compared} if verdict.rounds else {}
     for row in verdict.compared:
         now = record.pool[last.get(row.name, row).own]
-        if row.status != "right" or len(row.own) < 2 or not _hides(now):
+        leaf = came_from(record, row) if row.status == "right" and len(row.own) > 1 and _hides(now) else None
+        if leaf is None:
             continue
-        levels = (
-            row.update.levels
-            if row.update is not None
-            else levels_of(record, RecordedArray(row.own.shape, kept=row.own))
-        )
-        if not levels or record.maker(int(levels[-1][0])) >= 0:
-            continue
-        start, size, line = (int(n) for n in record.leaves[record.leaf(int(levels[-1][0]))])
+        start, size = leaf
         first = float(np.abs(record.pool[start : start + size]).max())
         scale = float(np.abs(record.pool[row.own]).max()) / first if first else 1.0
-        if line < 0 or not scale:
+        if not scale:
             continue
         by = SHIFT / size**0.25 / scale
         yield (
@@ -71,6 +66,17 @@ def _shifts(record: Record, verdict: RunVerdict) -> Iterator[Shift]:
             size,
             min(by, 0.1 * first) if first and _is_constant(now) else by,
         )  # what is all ones may have to stay positive
+
+
+def came_from(record: Record, row: ComparedGradient) -> tuple[int, int] | None:
+    """The first number and the size of the array from outside that a weight is, perhaps scaled, and that a run may start from otherwise;
+    None where it is computed from several, or was added to before."""
+    update, own = row.update, RecordedArray(row.own.shape, kept=row.own)
+    levels = update.levels if update is not None else levels_of(record, own)
+    if not levels or record.maker(int(levels[-1][0])) >= 0:
+        return None
+    start, size, line = (int(n) for n in record.leaves[record.leaf(int(levels[-1][0]))])
+    return (start, size) if line >= 0 else None
 
 
 def _hides(values: Floats) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from engine.doctor.lineage.called_names import as_written
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.differences import disagreement
 from engine.doctor.lineage.loss import given
 from engine.doctor.lineage.matching import Agreement, compared, same
 from engine.doctor.lineage.meanings import Meanings
@@ -79,6 +80,9 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
         if of_call is not None and not any(each.verified for each in found):
             verdict = _if_something_agrees(verdict)
             found = found if verdict.verdict == "wrong" else []
+        if not any(each.verified for each in found):  # else a run of the corrected program has shown as much
+            verdict = _if_it_is_followed(runs, verdict)
+            found = found if verdict.verdict == "wrong" else []
         seen = remarks(record, verdict, {runs.name: source.tree()})
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
@@ -97,6 +101,15 @@ def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: 
     listed, left = rows(meanings, main, len(source.lines))
     shown = [sentence for each in found[:1] for sentence in beside(meanings, each.corrected, each.file, each.line)]
     return replace(base, meanings=tuple(listed), beside=tuple(shown), meanings_left=left)
+
+
+def _if_it_is_followed(runs: Runs, verdict: RunVerdict) -> RunVerdict:
+    """A verdict only where the program's own loss changes as the loss carried back says."""
+    said = disagreement(runs, verdict) if verdict.verdict in ("right", "wrong") and not verdict.shifted else ""
+    if not said:
+        return verdict
+    left = tuple(f"{row.name}: {said}" for row in verdict.compared[:1])
+    return replace(verdict, verdict="undecided", compared=(), not_compared=(*verdict.not_compared, *left), reason=said)
 
 
 def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
