@@ -329,7 +329,7 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
         if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
             continue
         text = text_of(part)
-        for made in _beside(part, text):
+        for made in beside(part, text):
             changed = copy.deepcopy(node)
             if isinstance(changed.slice, ast.Tuple):
                 changed.slice.elts[k] = _parsed(made)
@@ -338,7 +338,8 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
             yield "index", changed, None
 
 
-def _beside(part: ast.expr, text: str) -> list[str]:
+def beside(part: ast.expr, text: str) -> list[str]:
+    """An index (its text) one further, one nearer, or without what is added to it."""
     if isinstance(part, ast.Constant) and isinstance(part.value, int):
         return [str(part.value + 1), str(part.value - 1)]
     made = [f"{text} + 1", f"{text} - 1"]

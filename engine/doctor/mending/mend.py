@@ -15,11 +15,12 @@ from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import atoms_in, text_of
+from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
 from engine.doctor.mending.edits import StatementEdit
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.unshown import accumulations, carried, exchanged, inserted, looped, unstored
+from engine.doctor.mending.unshown import accumulations, carried, inserted, looped, unstored
 
 __all__ = ["Blamed", "blamed"]
 
@@ -64,6 +65,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         found = _settled(trial, [s for s in suspects if s[0][0] == HELPS])
         if found is None and missing:
             found = _settled(trial, accumulations(every)) or carried(trial) or looped(trial, every)
+            found = found or begun(trial, every) or unconditional(trial, every)
         found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
         if found is not None:
             return [found]
@@ -71,12 +73,10 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
         first = first or failed[:3]
         places = [*failed[:4], *_beside(places, failed)]
-    several = chained(trial, prober, every)
+    several = chained(trial, prober, every) or interchanged(trial, first)
     if several:
         return several
-    found = (
-        exchanged(trial, first) or _settled(trial, _sources_first(later, first), 2 * OTHERS) or inserted(trial, first)
-    )
+    found = reordered(trial, first) or inserted(trial, first) or _settled(trial, _sources_first(later, first))
     if found is not None:
         return [found]
     left = [Blamed(p.file, p.statement.lineno, "", text_of(p.statement)) for p in first]

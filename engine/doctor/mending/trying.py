@@ -56,19 +56,19 @@ class Trial:
     """The verdict on it."""
 
     def blames(
-        self, file: str, statement: ast.stmt, kind: str, made: str, gone: ast.stmt | None = None
+        self, file: str, statement: ast.stmt, kind: str, made: str, other: tuple[ast.stmt, str] | None = None
     ) -> Blamed | None:
-        """The line, where this text in its place makes all gradients right; `gone` is a later statement that is taken out."""
-        if not self.holds(file, statement, made, gone):
+        """The line, where this text in its place makes all gradients right; `other` is a statement on another line, and its text then."""
+        if not self.holds(file, statement, made, other):
             return None
         return self.named(file, statement, kind, text_of(statement), made)
 
-    def holds(self, file: str, part: ast.stmt | ast.expr, made: str, gone: ast.stmt | None = None) -> bool:
+    def holds(self, file: str, part: ast.stmt | ast.expr, made: str, other: tuple[ast.stmt, str] | None = None) -> bool:
         """Whether all gradients are right with this text in the place of a part of a file; False when enough was tried."""
         if self.left <= 0:
             return False
         self.left -= 1
-        text = self.texts[file] if gone is None else replaced(self.texts[file], gone, "")
+        text = self.texts[file] if other is None else replaced(self.texts[file], *other)
         return self.makes_right({**self.texts, file: replaced(text, part, made)})
 
     def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:

@@ -1,9 +1,9 @@
-"""Corrections that no single value shows: of loops, carries, sums, of the order of statements, and of gradients that nothing reads."""
+"""Corrections that no single value shows: of loops, carries, sums, and of gradients that nothing reads."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -48,28 +48,16 @@ def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
     return None
 
 
-def exchanged(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
-    """Statements in another order, which no single value shows."""
-    trial.left = TRIALS
-    return next((found for p in places[:2] if (found := _exchanged(trial, p)) is not None), None)
-
-
 def inserted(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
-    """A statement that is missing at the end of a block."""
+    """A statement that is missing: one like another one with the entry next to it, or at the end of a block."""
+    for place in places:
+        trial.left = CARRIES
+        for statement, other in _alike(place):
+            made = f"{text_of(statement)}; {other}"
+            if (found := trial.blames(place.file, statement, "inserted", made)) is not None:
+                return found
     trial.left = TRIALS
     return next((found for p in places[:2] if (found := _inserted(trial, p)) is not None), None)
-
-
-def _exchanged(trial: Trial, place: EditPlace) -> Blamed | None:
-    """A statement and the one after it, or before it, the other way round."""
-    body, at = place.body, place.body.index(place.statement)
-    for k in (at + 1, at - 1):
-        if 0 <= k < len(body) and isinstance(body[k], (ast.Assign, ast.AugAssign, ast.Expr)):
-            first, second = (body[n] for n in sorted((at, k)))
-            made = f"{text_of(second)}; {text_of(first)}"
-            if (found := trial.blames(place.file, first, "moved", made, gone=second)) is not None:
-                return found
-    return None
 
 
 def _inserted(trial: Trial, place: EditPlace) -> Blamed | None:
@@ -83,6 +71,24 @@ def _inserted(trial: Trial, place: EditPlace) -> Blamed | None:
             if (found := trial.blames(place.file, last, "inserted", made)) is not None:
                 return found
     return None
+
+
+def _alike(place: EditPlace) -> Iterator[tuple[ast.AugAssign, str]]:
+    """What is added somewhere from an entry, and the like with the next entry, which nothing in the block reads, added next to it."""
+    known = {text_of(n) for s in place.body for n in ast.walk(s) if isinstance(n, ast.Subscript)}
+    for statement in place.body:
+        match statement:
+            case ast.AugAssign(
+                target=ast.Subscript() as into, value=ast.Subscript(value=base, slice=ast.Constant(value=int(k)))
+            ):
+                for entry in [f"{text_of(base)}[{n}]" for n in (k + 1, k - 1) if n >= 0]:
+                    if entry not in known:
+                        for index in edits.beside(into.slice, text_of(into.slice)):
+                            target = ast.Subscript(into.value, ast.parse(index, mode="eval").body, ast.Store())
+                            value = ast.parse(entry, mode="eval").body
+                            yield statement, text_of(ast.AugAssign(target, statement.op, value))
+            case _:
+                pass
 
 
 def unstored(record: Record, verdict: RunVerdict) -> list[Blamed]:
