@@ -69,17 +69,33 @@ class Derived:
     whole_program: str = ""
 
     def text(self) -> str:
-        """The backward pass as it is printed: every line with the shape of what it makes and why."""
-        blocks = [*(f.lines for f in self.functions), self.lines]
-        return "\n\n\n".join("\n".join(map(_commented, lines)) for lines in blocks if lines) + "\n"
+        """The backward pass as it is printed: what is to be kept for it, then every line with the shape of what it makes and why."""
+        said = [f"# The backward pass of {self.file}, from {self.loss}."]
+        if self.keeps:
+            said += ["# The forward pass has to keep for it:"]
+            said += [f"#   after line {keep.after}:  {_with(keep.text.strip(), keep.why)}" for keep in self.keeps]
+        said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
+        blocks = ["\n".join(said)]
+        blocks += [
+            "\n".join(map(_commented, lines)) for lines in (*(f.lines for f in self.functions), self.lines) if lines
+        ]
+        return "\n\n".join(blocks) + "\n"
 
     def program(self) -> str:
         """The whole program, with what is to be kept and the backward pass in their places."""
         return self.whole_program
 
 
+def shape_text(shape: tuple[int, ...] | None) -> str:
+    """`(3, 4)`, as NumPy writes it; "" of a single number."""
+    return str(tuple(shape)) if shape else ""
+
+
 def _commented(line: DerivedLine) -> str:
     """A line with its comment: `dz = dh * (1 - h**2)  # (3, 4)  through z: tanh' = 1 - h**2`."""
-    shape = f"({', '.join(map(str, line.shape))}{',' if len(line.shape) == 1 else ''})" if line.shape else ""
-    said = "  ".join(part for part in (shape, line.why) if part)
-    return f"{line.text:<{WIDTH}}  # {said}" if said else line.text
+    said = "  ".join(part for part in (shape_text(line.shape), line.why) if part)
+    return _with(line.text, said)
+
+
+def _with(text: str, said: str) -> str:
+    return f"{text:<{WIDTH}}  # {said}" if said else text

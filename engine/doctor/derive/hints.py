@@ -1,0 +1,122 @@
+"""Hints, one at a time: the first quantity of a backward pass that is wrong or missing, what feeds it, its rule as a question, its line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.doctor.derive.derived import Derived, DerivedLine, shape_text
+from engine.doctor.report.report import Report
+from engine.text import clean
+
+MOST = 4
+"""The last hint is the line itself."""
+
+
+@dataclass(frozen=True)
+class HintedLine:
+    """What the hints are about: a quantity, where the program makes it wrong (None where it is missing), what feeds it, its rule, and the
+    line that makes it right."""
+
+    name: str
+    shape: str
+    wrong_at: int | None
+    fed_by: tuple[str, ...]
+    why: str
+    line: str
+
+
+def hint(derived: Derived, text: str, number: int, report: Report | None = None) -> str:
+    """Hint 1, 2, 3 or 4. `text` is the program's, `report` what the doctor says of its own backward pass, where it has one."""
+    one = _wrong(derived, text, report) or _missing(derived, text)
+    if one is None:
+        return "nothing is missing: the program makes all that its backward pass needs\n"
+    shape = f" {one.shape}" if one.shape else ""
+    return (
+        f"first {'wrong' if one.wrong_at else 'missing'}: {one.name}{shape}"
+        + (f", line {one.wrong_at}\n" if one.wrong_at else "\n"),
+        "it is fed by\n" + "".join(f"  {line}\n" for line in one.fed_by),
+        f"{one.why}\n",
+        f"{one.line}\n",
+    )[number - 1]
+
+
+def _missing(derived: Derived, text: str) -> HintedLine | None:
+    """The first quantity of the derived backward pass that the program does not make."""
+    made = _made(text)
+    lines = [line for block in derived.functions for line in block.lines] + list(derived.lines)
+    first = next((o for o in lines if o.makes and o.kind in ("back", "head") and o.makes not in made), None)
+    if first is None:
+        return None
+    return _hinted(first, lines, text, None)
+
+
+def _wrong(derived: Derived, text: str, report: Report | None) -> HintedLine | None:
+    """What the doctor's first diagnosis is about."""
+    if report is None or report.verdict != "wrong":
+        return None
+    found = next((d for d in report.diagnoses if d.place is not None), None)
+    place = found.place if found is not None else next(iter(report.candidates), report.first_divergence)
+    if place is None:
+        return None
+    source = text.split("\n")[place.line - 1].strip()
+    lines = [line for block in derived.functions for line in block.lines] + list(derived.lines)
+    name = _target(source)
+    same = next((line for line in lines if line.makes == name), None)
+    if same is not None and not (found is not None and found.fix):
+        return _hinted(same, lines, text, place.line)
+    why = f"{found.title}. What should {name} be then?" if found is not None else place.why or "its rule is not known"
+    fed = tuple(_read_by(source, text, place.line))
+    shape = shape_text(same.shape) if same is not None else ""
+    return HintedLine(name, shape, place.line, fed, clean(why, 300), found.fix if found is not None else "")
+
+
+def _hinted(line: DerivedLine, lines: Sequence[DerivedLine], text: str, wrong_at: int | None) -> HintedLine:
+    forward = text.split("\n")[line.of - 1].strip() if line.of else ""
+    fed = [f"line {line.of}: {clean(forward, 120)}"] if forward else []
+    read = _names(line.text)
+    fed += [f"{one.makes} {shape_text(one.shape)}".strip() for one in lines if one.makes in read and one is not line]
+    asked = f"line {line.of} is {clean(forward, 120)}: " if forward else ""
+    why = f"{asked}what is dL/d({line.makes.removeprefix('d')}), when dL/d of what that line makes is known?"
+    return HintedLine(
+        line.makes, shape_text(line.shape), wrong_at, tuple(dict.fromkeys(fed)), _rule(why, line), line.text.strip()
+    )
+
+
+def _rule(asked: str, line: DerivedLine) -> str:
+    """The question, with the rule whose right side is left open, where the line has one."""
+    left, is_, _ = line.why.partition("=")
+    return f"{asked}  ({left.strip()} = ?)" if is_ else asked
+
+
+def _read_by(source: str, text: str, at: int) -> Iterator[str]:
+    """The lines before one that make what it reads."""
+    read = _names(source)
+    for number, line in enumerate(text.split("\n")[: at - 1], 1):
+        if (name := _target(line.strip())) and name in read:
+            yield f"line {number}: {clean(line.strip(), 120)}"
+
+
+def _target(source: str) -> str:
+    """The name that a line of a program writes; "" where it writes none."""
+    try:
+        statement = ast.parse(source).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return ""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return ast.unparse(targets[0]) if targets[0] is not None else ""
+
+
+def _names(source: str) -> set[str]:
+    try:
+        tree = ast.parse(source.strip())
+    except (SyntaxError, ValueError):
+        return set()
+    return {ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)}
+
+
+def _made(text: str) -> set[str]:
+    """The names, attributes and entries that a program writes."""
+    made = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript))
+    return {ast.unparse(n) for n in made if isinstance(n.ctx, ast.Store)}
