@@ -131,9 +131,9 @@ def cell_that_comes_along() -> None:
 
 
 def activation() -> None:
-    offered("activation", "softplus")
-    session = whole(activation="softplus")
-    assert {"a_t = softplus(z_t)", "dz_t = da_t ⊙ sigmoid(z_t)"} <= set(listing(session)), listing(session)
+    offered("activation", "arctan")
+    session = whole(activation="arctan")
+    assert {"a_t = arctan(z_t)", "dz_t = da_t ⊙ 1 / (1 + z_t²)"} <= set(listing(session)), listing(session)
     from engine.doctor.mistakes.variants.catalogue import variations
     from engine.doctor.mistakes.variants.edited_backward import Executor
     from engine.doctor.mistakes.variants.tree_edits import CURVED, Setting
@@ -141,10 +141,10 @@ def activation() -> None:
 
     right = program_text(session)
     assert examined(right).verdict == "correct"
-    wrong = examined(right.replace(" * sigmoid(z[t])", ""))
+    wrong = examined(right.replace(" * 1 / (1 + z[t]**2)", ""))
     assert [mistake.id for mistake in wrong.diagnoses] == ["activation-derivative-missing"]
-    assert "softplus" in CURVED, "no other activation's derivative is taken for it"
-    problem = make_problem(activation="softplus")
+    assert "arctan" in CURVED, "no other activation's derivative is taken for it"
+    problem = make_problem(activation="arctan")
     for variation in variations(Setting.of(problem)):
         Executor(problem).gradients(variation.edits)
 

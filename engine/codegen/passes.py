@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.codegen.source import Source, Style, indented
-from engine.language.derive import CUT, FULL
+from engine.language.derive import CUT, FULL, whole
 from engine.language.equation import Equation
 from engine.language.expression import Binary, Call, Name, walk
 from engine.model.program import Block, Line, Loop, carried_over
@@ -45,7 +45,7 @@ def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
             continue
         stored.add(name)
         if line.equation.accumulate:
-            lines.append(f"{spelling.name(name)} = np.zeros_like({spelling.name(name.removeprefix('d'))})")
+            lines.append(f"{spelling.name(name)} = np.zeros_like({spelling.name(whole(name).removeprefix('d'))})")
         else:
             zero = ", row 0 the initial state" if quantity.rows == "T+1" and block.phase == "forward" else ""
             shape = ", ".join(["T + 1", *style.letters(name)])

@@ -179,8 +179,9 @@ def forward_only(prepared: Plan) -> Plan:
 
 
 def _read_in_loop(program: Program) -> frozenset[str]:
-    """The parameters that a line of the forward loop over time reads."""
-    lines = (line for block in program.blocks if block.loop is Loop.UP for line in block.lines)
+    """The parameters that a line of the forward loop over time reads, or one that runs before it."""
+    before = (block for block in program.blocks if block.phase == "forward" and block.loop in (Loop.UP, Loop.ONCE))
+    lines = (line for block in before for line in block.lines)
     return frozenset(name.name for line in lines for name in line.equation.reads if name.name in program.parameters)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.language.equation import TIME, infer
+from engine.language.equation import TIME, filled, infer
 from engine.language.evaluate import evaluate
 from engine.language.expression import (
     Binary,
@@ -184,9 +184,9 @@ class TermReader:
             case Sum(axis=axis, operand=operand) if axis == TIME:
                 for t in range(1, self.tape.plan.steps + 1):
                     yield from self._at(t).terms(operand, index)
-            case Sum(operand=operand):
-                for b in self.samples:
-                    yield from self.terms(operand, (b, *index))
+            case Sum(axis=axis, operand=operand, position=place):
+                for k in self.samples if axis == "B" else range(self.tape.plan.sizes[axis]):
+                    yield from self.terms(operand, (*index[:place], k, *index[place:]))
             case Binary() if self._is_mark(expression):
                 yield [self._function("1−", expression, self._within(expression, index))]
             case Binary(operator=operator, left=left, right=right):
@@ -196,6 +196,12 @@ class TermReader:
                 for inner in np.ndindex(np.shape(self._array(operand))):
                     if not batched or inner[0] in self.samples:
                         yield from self.terms(operand, tuple(int(i) for i in inner))
+            case Call(function="ones"):
+                yield [Factor("1", 1.0)]
+            case Call(function=function, arguments=(operand, *_)) if summand := FUNCTIONS[function].summand:
+                each = filled(summand, expression, self.axes)
+                for unit in range(self.tape.plan.sizes[self._axes(operand)[-1]]):
+                    yield from self.terms(each, (*index, unit))
             case Call(function=function):
                 yield [self._function(function, expression, index)]
             case Derivative(function=function, body=body):
@@ -254,7 +260,7 @@ class TermReader:
         return Factor(label if of else f"{value:g}", value, of=of, body=body)
 
     def _cells_in(self, expression: Expression, index: Index) -> tuple[Factor, ...]:
-        """The cells that a cell of an expression depends on: for a function of a whole row (softmax) all of that row's."""
+        """The cells that a cell of an expression depends on: for a function of a whole row (softmax, mean) all of that row's."""
         cells: list[Factor] = []
         whole = self._axes(expression)
         # f'(z) is a function of z, also where its formula is written with f(z).
@@ -265,9 +271,8 @@ class TermReader:
                 continue
             if name.name == UPDATE_NUMBER or (name.name == "y" and not axes):
                 continue
-            row_wise = axes[-1:] == ("C",) and (whole != axes or _reads_rows(expression, name))
-            if row_wise and len(axes) == 2:
-                columns = range(self.tape.plan.sizes["C"])
+            if axes[:1] == whole[:1] == ("B",) and axes[1:] and (whole != axes or _reads_rows(expression, name)):
+                columns = range(self.tape.plan.sizes[axes[1]])
                 if 0 < (self.t or 1) + name.step <= self.tape.plan.steps or name.step <= 0:
                     cells += [self._factor(name, (index[0], column)) for column in columns]
             elif whole[: len(axes)] == axes or axes == whole[len(whole) - len(axes) :]:

@@ -18,11 +18,14 @@ OUT, NEXT = "_out", "_next"
 FULL, CUT = "_full", "_cut"
 """What flows back before truncation, and what truncation takes away."""
 
-SUFFIXES = (OUT, NEXT, FULL, CUT)
+STEPS = "_steps"
+"""The part of a gradient that comes from the time steps, where another comes from what is made of it before they run."""
+
+SUFFIXES = (OUT, NEXT, FULL, CUT, STEPS)
 
 
 def whole(name: str) -> str:
-    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut); a name itself when it is no flow."""
+    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut, da_steps); a name itself when it is no flow."""
     suffix = next((ending for ending in SUFFIXES if name.startswith("d") and name.endswith(ending)), "")
     return name.removesuffix(suffix)
 
@@ -55,6 +58,7 @@ def backward(
     root: str | None = None,
     accumulate: bool = False,
     cut: Expression | None = None,
+    begun: Iterable[str] = (),
 ) -> list[Equation]:
     """The backward equations of one block of forward equations, given in sections: the lines of a step, those of its read-out.
 
@@ -63,9 +67,10 @@ def backward(
     once a time step, so that its parameter gradients are sums. Where a gradient comes both from the same step and from
     the next, both flows and their sum are lines; with one source only, that line writes the gradient itself. With
     `cut`, what flows to the step before is written whole, then the part that truncation takes away (`cut`, in which
-    `flow_prev` stands for the whole and `cut_off_prev` for that part), then the rest.
+    `flow_prev` stands for the whole and `cut_off_prev` for that part), then the rest. `begun` are names whose gradient another block
+    has written: it stands where this one adds nothing to it; otherwise that part of it is called `_steps`.
     """
-    states, inputs, parameters = tuple(states), tuple(inputs), tuple(parameters)
+    states, inputs, parameters, begun = tuple(states), tuple(inputs), tuple(parameters), frozenset(begun)
     forward = [equation for section in sections for equation in section]
     aliases: dict[Expression, Expression] = {
         e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
@@ -78,13 +83,15 @@ def backward(
         for current in reversed(section):
             target = current.target
             paths = received.same_step.pop(target, [])
+            if paths and target in begun:
+                paths.insert(0, Name(gradient(target) + STEPS))
             if target in states and paths:
                 both.add(target)
                 flows = total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)])
                 lines += [Equation(gradient(target) + OUT, total(paths)), Equation(gradient(target), flows)]
             elif paths:
                 lines.append(Equation(gradient(target), total(paths)))
-            elif target not in states and target != root:
+            elif target not in states and target not in begun and target != root:
                 continue  # the loss does not depend on it: it is only shown
             start: Expression = Number(1) if target == root else Name(gradient(target))
             for name, path in contributions(current.expression, start, adjoint_axes):
@@ -93,7 +100,10 @@ def backward(
         for name in (*inputs, *parameters):
             if name in received.same_step and name not in still_read:
                 summed = accumulate and name in parameters
-                lines.append(Equation(gradient(name), total(received.same_step.pop(name)), accumulate=summed))
+                first = [Name(gradient(name) + STEPS)] if name in begun else []
+                lines.append(
+                    Equation(gradient(name), total([*first, *received.same_step.pop(name)]), accumulate=summed)
+                )
     lines += [Equation(gradient(n), total(received.same_step[n])) for n in outer if n in received.same_step]
     for name in states:
         if name in received.from_next:

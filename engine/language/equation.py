@@ -82,8 +82,9 @@ def infer(expression: Expression, known: Mapping[str, Axes]) -> Axes:
             return infer(body, known) or infer(arguments[0], known)
         case Transpose(operand=operand):
             return infer(operand, known)[::-1]
-        case Sum(axis=axis, operand=operand):
-            return tuple(a for a in infer(operand, known) if a != axis)
+        case Sum(axis=axis, operand=operand, position=place):
+            axes = infer(operand, known)
+            return axes[:place] + axes[place + 1 :] if axis in axes else axes
         case Call(function=function, arguments=arguments):
             if function not in FUNCTIONS:
                 raise TableError(f"there is no function {function!r}; there are {', '.join(FUNCTIONS)}")
@@ -145,12 +146,12 @@ def contributions(
             yield from contributions(left, product([adjoint, Number(power), lower]), known)
         case Binary("@", left, right):
             adjoint = _spread(adjoint, expression, known)
-            yield from contributions(left, Binary("@", adjoint, Transpose(right)), known)
-            yield from contributions(right, Binary("@", Transpose(left), adjoint), known)
+            yield from contributions(left, Binary("@", adjoint, _transposed(right)), known)
+            yield from contributions(right, Binary("@", _transposed(left), adjoint), known)
         case Transpose(operand=operand):
-            yield from contributions(operand, Transpose(adjoint), known)
+            yield from contributions(operand, _transposed(adjoint), known)
         case Call(arguments=arguments):
-            factor = derivative(expression)
+            factor = derivative(expression, known)
             yield from contributions(arguments[0], product([adjoint, factor]), known)
         case Sum(axis=axis, operand=operand) if axis == TIME:
             yield from contributions(operand, adjoint, known)
@@ -160,27 +161,36 @@ def contributions(
             )
 
 
-def derivative(call: Call) -> Expression:
+def derivative(call: Call, known: Mapping[str, Axes]) -> Expression:
     """f'(arguments) of a call with respect to its first argument."""
     body = FUNCTIONS[call.function].derivative
     if body is None:
         raise TableError(f"nothing flows back through {call.function}")
-    if body == Number(1):
-        return body
+    return body if body == Number(1) else Derivative(call.function, call.arguments, filled(body, call, known))
+
+
+def filled(body: Expression, call: Call, known: Mapping[str, Axes]) -> Expression:
+    """A formula in `u`, `v` and `n` of `engine.language.functions` with a call's arguments put in."""
     values: dict[Expression, Expression] = dict(zip((Name("u"), Name("v")), call.arguments, strict=False))
-    return Derivative(call.function, call.arguments, substitute(body, values))
+    axes = infer(call.arguments[0], known)
+    return substitute(body, {**values, Name("n"): Name(axes[-1])} if axes else values)
 
 
 def _negative(expression: Expression) -> Expression:
     return expression.operand if isinstance(expression, Negative) else Negative(expression)
 
 
+def _transposed(expression: Expression) -> Expression:
+    return expression.operand if isinstance(expression, Transpose) else Transpose(expression)
+
+
 def _reduced(adjoint: Expression, wanted: Axes, known: Mapping[str, Axes]) -> Expression:
     """The adjoint summed over the axes along which the value was broadcast."""
     axes = infer(adjoint, known)
-    for axis in axes:
-        if axis not in wanted:
-            adjoint = Sum(axis, adjoint, infer(adjoint, known).index(axis))
+    while len(axes) > len(wanted):
+        # What has fewer axes stood beside the last ones, or, a number for each sample, beside the first.
+        place = 0 if axes[len(axes) - len(wanted) :] == wanted else len(axes) - 1
+        adjoint, axes = Sum(axes[place], adjoint, place), axes[:place] + axes[place + 1 :]
     return adjoint
 
 

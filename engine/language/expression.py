@@ -234,7 +234,11 @@ def total(terms: list[Expression] | tuple[Expression, ...]) -> Expression:
 
 
 def product(terms: list[Expression] | tuple[Expression, ...]) -> Expression:
-    """The element-wise product of one or more factors; a factor 1 is left out, divisions come at the end."""
+    """The element-wise product of one or more factors; a factor 1 is left out, divisions come at the end, a minus sign in front."""
+    if any(isinstance(term, Negative) for term in terms):
+        signs = sum(isinstance(term, Negative) for term in terms)
+        plain = product([term.operand if isinstance(term, Negative) else term for term in terms])
+        return Negative(plain) if signs % 2 else plain
     divisors = [term.right for term in terms if isinstance(term, Binary) and term.operator == "/"]
     kept = [term.left if isinstance(term, Binary) and term.operator == "/" else term for term in terms]
     kept = sorted((term for term in kept if term != Number(1)), key=lambda term: not isinstance(term, Number))

@@ -1,8 +1,9 @@
 """The functions that an equation may call, with derivatives written by hand as in a textbook.
 
 Each works on arrays whose first axis is the batch and takes `out`, so that the compiled plan can write in place. A
-derivative is an expression in `u` (the first argument) and `v` (the second); where the function's value appears in it,
-the name of the quantity that holds that value is used, so the derivative of `a = tanh(z)` reads `1 − a²`.
+derivative is an expression in `u` (the first argument), `v` (the second) and `n` (how many units a row of u has); where
+the function's value appears in it, the name of the quantity that holds that value is used, so the derivative of
+`a = tanh(z)` reads `1 − a²`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Function:
 
     `axes` gives the result's axes from the arguments'; `derivative` is d/du, or None where nothing flows through; `kink` says that
     the derivative jumps where u changes sign, `off` that the value and the derivative are 0 where u ≤ 0. `text` is the call on the screen
-    (`{p}` the probabilities), `label` what sentences call the function.
+    (`{p}` the probabilities), `label` what sentences call the function. `rows` says that it works on a sample's whole row, `summand` that
+    its value is the sum of this over the row's units.
 
     `source` is the call in a generated NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there; `columns`
     are these two where samples are columns, if they differ. `kernel` is the function in terms of simpler ones, call by call as `compute`
@@ -42,6 +44,8 @@ class Function:
     kink: bool = False
     off: bool = False
     elementwise: bool = False
+    rows: bool = False
+    summand: Expression | None = None
     definition: str = ""
     columns: tuple[str, str] | None = None
     kernel: Expression | None = None
@@ -59,7 +63,7 @@ class Function:
 
 def _sigmoid(u: Array, out: Array | None = None) -> Array:
     # 1/(1+exp(−u)) overflows for large −u; this is the same function without overflow.
-    result = np.multiply(u, 0.5, out=out)
+    result = np.asarray(np.multiply(u, 0.5, out=out))
     np.tanh(result, out=result)
     result *= 0.5
     result += 0.5
@@ -111,6 +115,19 @@ def _ones(u: Array, out: Array | None = None) -> Array:
     return result
 
 
+def _mean(u: Array, out: Array | None = None) -> Array:
+    return np.mean(u, axis=-1, out=out)
+
+
+def _variance(u: Array, out: Array | None = None) -> Array:
+    centred = u - u.mean(axis=-1, keepdims=True)
+    return np.mean(centred * centred, axis=-1, out=out)
+
+
+def _softplus(u: Array, out: Array | None = None) -> Array:
+    return np.logaddexp(0, u, out=out)
+
+
 def _sqrt(u: Array, out: Array | None = None) -> Array:
     return np.sqrt(u, out=out)
 
@@ -131,7 +148,7 @@ def _same(axes: tuple[Axes, ...]) -> Axes:
     return axes[0]
 
 
-def _activation(
+def _elementwise(
     name: str,
     compute: Callable[..., Array],
     source: str,
@@ -142,13 +159,14 @@ def _activation(
     definition: str = "",
     kernel: str = "",
     label: str = "",
+    text: str = "",
 ) -> Function:
     return Function(
         name,
         compute,
         _same,
         source,
-        f"{name}({{0}})",
+        text or f"{name}({{0}})",
         parse(derivative),
         kink=kink,
         off=off,
@@ -156,6 +174,21 @@ def _activation(
         definition=definition,
         kernel=parse(kernel) if kernel else None,
         label=label or name,
+    )
+
+
+def _of_units(name: str, compute: Callable[..., Array], source: str, derivative: str, *, summand: str) -> Function:
+    """A number for each sample, made of its units; in `source` %d stands for the units' axis."""
+    return Function(
+        name,
+        compute,
+        lambda axes: axes[0][:-1],
+        source % 1,
+        f"{name}({{0}})",
+        parse(derivative),
+        rows=True,
+        summand=parse(summand),
+        columns=(source % 0, ""),
     )
 
 
@@ -194,9 +227,9 @@ def binary_cross_entropy(logits, y):
 ACTIVATIONS: dict[str, Function] = {
     function.name: function
     for function in (
-        _activation("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
-        _activation("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True, off=True, label="ReLU"),
-        _activation(
+        _elementwise("tanh", np.tanh, "np.tanh({0})", "1 - tanh(u) ** 2"),
+        _elementwise("relu", _relu, "np.maximum({0}, 0)", "u > 0", kink=True, off=True, label="ReLU"),
+        _elementwise(
             "sigmoid",
             _sigmoid,
             "sigmoid({0})",
@@ -204,7 +237,7 @@ ACTIVATIONS: dict[str, Function] = {
             definition=_SIGMOID,
             kernel="tanh(u * 0.5) * 0.5 + 0.5",
         ),
-        _activation("identity", _identity, "{0}", "1"),
+        _elementwise("identity", _identity, "{0}", "1"),
     )
 }
 
@@ -221,6 +254,7 @@ FUNCTIONS: dict[str, Function] = {
             "softmax({0})",
             definition=_SOFTMAX,
             columns=("softmax({0})", _SOFTMAX_COLUMNS),
+            rows=True,
         ),
         Function(
             "cross_entropy",
@@ -231,6 +265,7 @@ FUNCTIONS: dict[str, Function] = {
             parse("softmax(u) - onehot(v, C)"),
             definition=_CROSS_ENTROPY,
             columns=("cross_entropy({0}, {1})", _CROSS_ENTROPY_COLUMNS),
+            rows=True,
         ),
         Function(
             "binary_cross_entropy",
@@ -241,6 +276,7 @@ FUNCTIONS: dict[str, Function] = {
             parse("sigmoid(u) - v"),
             definition=_BINARY_CROSS_ENTROPY,
             columns=("binary_cross_entropy({0}, {1})", _BINARY_CROSS_ENTROPY_COLUMNS),
+            rows=True,
         ),
         Function(
             "onehot",
@@ -249,11 +285,20 @@ FUNCTIONS: dict[str, Function] = {
             "np.eye({1}{dtype})[{0}]",
             "onehot({0})",
             columns=("np.eye({1}{dtype})[:, {0}]", ""),
+            rows=True,
         ),
         Function("ones", _ones, _same, "np.ones_like({0})", "1"),
-        Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1")),
-        # Used in updates only, through which nothing flows back.
-        Function("sqrt", _sqrt, _same, "np.sqrt({0})", "√({0})"),
+        Function("sum", _sum, lambda _: (), "np.sum({0})", "Σ {0}", parse("1"), rows=True),
+        _elementwise("exp", np.exp, "np.exp({0})", "exp(u)"),
+        _elementwise("softplus", _softplus, "np.logaddexp(0, {0})", "sigmoid(u)"),
+        _elementwise("sqrt", _sqrt, "np.sqrt({0})", "0.5 / sqrt(u)", text="√({0})"),
+        _elementwise("abs", np.abs, "np.abs({0})", "sign(u)", text="|{0}|", kink=True),
+        _of_units("mean", _mean, "np.mean({0}, axis=%d)", "ones(u) / n", summand="u / n"),
+        _of_units(
+            "variance", _variance, "np.var({0}, axis=%d)", "2 * (u - mean(u)) / n", summand="(u - mean(u)) ** 2 / n"
+        ),
+        # Used in derivatives and updates only, through which nothing flows back.
+        Function("sign", np.sign, _same, "np.sign({0})", "sign({0})"),
         Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
         Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),
         # With a truncation window: what a loss just out of reach would add to a flow, its gradient carried back step by step.

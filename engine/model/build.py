@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
-from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, backward, gradient
+from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, backward, gradient
 from engine.language.equation import TIME, Equation, TableError, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
 from engine.language.functions import Axes
@@ -46,6 +47,8 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
             raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
         known[line.target] = _inferred(line, known)
     parameters = tuple(network.parameter_axes)
+    made = made_of_parameters(step, parameters)
+    step = [line for line in step if line not in made]
     head_back = [*read_out, loss]
     back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
     back_loop = backward(
@@ -53,18 +56,26 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
         known,
         states=cell.states,
         inputs=("x",),
-        parameters=parameters,
+        parameters=(*parameters, *(line.target for line in made)),
         root="loss" if every else None,
         accumulate=True,
         cut=_cut(network),
     )
+    begun = {line.target for line in back_loop}
+    back_made = backward(
+        [made], known, parameters=parameters, begun=[n for n in known if gradient(n) in begun and n not in cell.states]
+    )
+    shared = {name.name for line in back_made for name in line.reads if name.name.endswith(STEPS)}
+    back_loop = [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in back_loop]
     update = update_equations(network.rule, network.clip_norm, network.clip_value)
     plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
+        ("made of the parameters", "forward", Loop.ONCE, made),
         ("", "forward", Loop.UP, [*step, *read_out] if every else step),
         ("read-out", "forward", Loop.AT_T, [] if every else read_out),
         ("loss", "loss", Loop.ONCE, [loss]),
         ("read-out", "backward", Loop.AT_T, back_out),
         ("", "backward", Loop.DOWN, back_loop),
+        ("made of the parameters", "backward", Loop.ONCE, back_made),
         ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
         ("update", "update", Loop.PARAMETERS, update),
     ]
@@ -75,6 +86,16 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     )
     quantities = given | _quantities(blocks, known, cell.states)
     return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+
+
+def made_of_parameters(step: Sequence[Equation], parameters: Iterable[str]) -> list[Equation]:
+    """The lines of a step that read nothing but parameters and dimensions, so that one run of them serves every time step."""
+    made, known = list[Equation](), {*parameters, *"BTDHC"}
+    for line in step:
+        if all(name.name in known and not name.step for name in line.reads):
+            made.append(line)
+            known.add(line.target)
+    return made
 
 
 def _inferred(line: Equation, known: Mapping[str, Axes]) -> Axes:

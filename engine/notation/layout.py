@@ -14,13 +14,10 @@ import numpy as np
 
 from engine.language.equation import Equation, infer, needs_column
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.language.functions import Array, Axes
+from engine.language.functions import FUNCTIONS, Array, Axes
 
 COLUMN = "column"
 """The call that a program in rows needs where one value per sample, (B,), meets one row per sample: `[:, None]`."""
-
-OF_ROWS = frozenset({"softmax", "cross_entropy", "binary_cross_entropy", "onehot", "sum"})
-"""Functions of a sample's whole row (in columns: column); all others work element by element."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +102,14 @@ class _Turner:
                 return self._element_wise(expression, flip)
             case Sum():
                 return self._sum(expression)
-            case Call(function=function, arguments=arguments) if function not in OF_ROWS:
+            case Call(function=function, arguments=arguments) if not FUNCTIONS[function].rows:
                 return Call(function, tuple(self.turn(a, flip) for a in arguments))
             case Call(function=function, arguments=arguments):
                 call = Call(function, tuple(self.turn(a, self.native) for a in arguments))
                 turned = flip != self.native and len(infer(expression, self.known)) == 2
                 return Transpose(call) if turned else call
             case Derivative(function=function, arguments=arguments, body=body):
-                way = self.native if function in OF_ROWS else flip
+                way = self.native if FUNCTIONS[function].rows else flip
                 return Derivative(function, tuple(self.turn(a, way) for a in arguments), self.turn(body, flip))
 
     def _element_wise(self, node: Binary, flip: bool) -> Expression:

@@ -35,12 +35,9 @@ class CompiledProgram:
 
     @cached_property
     def accumulators(self) -> dict[str, Runner]:
-        """By a parameter's gradient, its line alone."""
-        result: dict[str, Runner] = {}
-        for line in self.program.lines:
-            if line.name.startswith("d") and line.name[1:] in self.network.parameter_axes:
-                result[line.name] = self._assemble(Parts(after=[line.equation]))
-        return result
+        """By a gradient that adds up over the steps, its line alone."""
+        summed = (line for line in self.program.lines if line.equation.accumulate)
+        return {line.name: self._assemble(Parts(after=[line.equation])) for line in summed}
 
     @cached_property
     def carriers(self) -> tuple[Runner, Runner]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.language.derive import NEXT
 from engine.language.functions import Array
-from engine.model.program import Loop, Quantity
+from engine.model.program import Block, Loop, Quantity
 from engine.recording.plan import Plan, Progress
 
 SEGMENTS_KEPT = 4
@@ -174,33 +174,40 @@ class Segments(Mapping[str, Array]):
                 self._figures[name].add(self._local(values, quantity, number, low, high), low, high)
             if progress is not None:
                 progress(1 - 2 * number / (3 * segments))
+        self._once(values, 0, 1, after=plan.looped(Loop.DOWN))
         for array in (*self.kept.values(), *self.sums.values()):
             array.flags.writeable = False
 
     def _forward(self, progress: Progress | None) -> dict[str, Array]:
-        """All segments forward, then what runs once; the last segment's values."""
+        """All segments forward, and what runs once before and after them; the last segment's values."""
         plan, segments, values = self.plan, len(self.plan.bounds), dict[str, Array]()
         every = plan.network.predict == "every"
         self.kept["loss"][...] = 0
+        self._once(self._values(0), 0, 1, until=plan.looped(Loop.UP))
         for number in range(segments):
             values = self._values(number)
             plan.run_block(plan.looped(Loop.UP), values, *self._span(number))
             if every:
-                self._once(values, *self._span(number))
+                self._once(values, *self._span(number), after=plan.looped(Loop.UP), until=plan.looped(Loop.DOWN))
             for name in self._up:
                 self.kept[name][number + 1] = values[name][-1]
             if progress is not None:
                 progress((number + 1) / (3 * segments))
         if not every:
             last = self._span(segments - 1)[1]
-            self._once(values, last - 1, last)
+            self._once(values, last - 1, last, after=plan.looped(Loop.UP), until=plan.looped(Loop.DOWN))
         for name in self._down:
             self.kept[name][segments] = values[name][-1]
         return values
 
-    def _once(self, values: dict[str, Array], low: int, high: int) -> None:
-        for block in self.plan.program.blocks:
-            if block.loop not in (Loop.UP, Loop.DOWN) and block.phase != "update":
+    def _once(
+        self, values: dict[str, Array], low: int, high: int, *, after: Block | None = None, until: Block | None = None
+    ) -> None:
+        """Runs the blocks between two others, the update's left out."""
+        blocks = self.plan.program.blocks
+        first = blocks.index(after) + 1 if after else 0
+        for block in blocks[first : blocks.index(until) if until else None]:
+            if block.phase != "update":
                 self.plan.run_block(block, values, low, high)
 
     def _backward(self, number: int, values: dict[str, Array]) -> None:

@@ -26,6 +26,7 @@ _WORDS = (  # names that the program, printed programs or files already use
 _USED_ELSEWHERE = frozenset({*_WORDS.split(), *_DIMENSIONS, *dir(builtins), *keyword.kwlist, *FUNCTIONS})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ELEMENTWISE = tuple(name for name, function in FUNCTIONS.items() if function.elementwise)
+_OF_UNITS = tuple(name for name, function in FUNCTIONS.items() if function.summand is not None)
 _ACTIVATION = "{activation}"
 _STACKED: Mapping[str, Axes] = {
     "weight_ih": ("D", "H"),
@@ -140,7 +141,7 @@ def _derived_names(cell: Cell, names: list[str]) -> set[str]:
 
 
 def _checked_axes(cell: Cell, lines: list[tuple[str, Equation]]) -> dict[str, Axes]:
-    """The axes of every name; each line must read only what was computed before it, and write one row per sample."""
+    """The axes of every name; each line must read only what was computed before it. A state has a row of units for each sample."""
     states: dict[str, Axes] = dict.fromkeys(cell.states, ("B", "H"))
     known: dict[str, Axes] = {**dict.fromkeys(_DIMENSIONS, ()), **cell.parameters, "x": ("B", "D")}
     for source, line in lines:
@@ -148,9 +149,8 @@ def _checked_axes(cell: Cell, lines: list[tuple[str, Equation]]) -> dict[str, Ax
             _check_reads(cell, line, known)
             axes = infer(line.expression, {**states, **known})
             _check_nodes(line, {**states, **known})
-            if axes[:1] != ("B",) or (line.target in states and axes != ("B", "H")):
-                wanted = "(B, H), as states are" if line.target in states else "a row for each sample: (B, H) or (B, D)"
-                raise TableError(f"{line.target} has the axes ({', '.join(axes)}), it needs {wanted}")
+            if line.target in states and axes != ("B", "H"):
+                raise TableError(f"{line.target} has the axes ({', '.join(axes)}), it needs (B, H), as states are")
             known[line.target] = axes
     for state in cell.states:
         if state not in known:
@@ -172,12 +172,18 @@ def _check_reads(cell: Cell, line: Equation, known: Mapping[str, Axes]) -> None:
 
 
 def _check_nodes(line: Equation, known: Mapping[str, Axes]) -> None:
-    """Allows only element-wise functions of one argument and no transposed batch: samples must not mix."""
+    """Allows functions of one argument that keep samples apart, and no transposed batch: samples must not mix."""
     for node in walk(line.expression):
-        if isinstance(node, Call) and (node.function not in _ELEMENTWISE or len(node.arguments) != 1):
-            raise TableError(
-                f"{node.function} is no function of one argument that cells can use: {', '.join(_ELEMENTWISE)}"
-            )
+        if isinstance(node, Call):
+            if node.function not in (*_ELEMENTWISE, *_OF_UNITS) or len(node.arguments) != 1:
+                raise TableError(
+                    f"{node.function} is no function of one argument that cells can use: "
+                    f"{', '.join((*_ELEMENTWISE, *_OF_UNITS))}"
+                )
+            axes = infer(node.arguments[0], known)
+            if node.function in _OF_UNITS and (len(axes) != 2 or axes[0] != "B"):
+                has = f"its argument has the axes ({', '.join(axes)})"
+                raise TableError(f"{node.function} is taken over the units of a sample, (B, H); {has}")
         if isinstance(node, Transpose) and "B" in infer(node.operand, known):
             raise TableError("only parameters can be transposed, for samples must not mix")
 

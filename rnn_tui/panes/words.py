@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.explain.flow import norm_of
-from engine.language.derive import CUT, FULL, NEXT, OUT, SUFFIXES, gradient, whole
+from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, gradient, whole
 from engine.model.program import Loop, carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
@@ -19,9 +19,13 @@ def flow_words(frame: Frame, name: str) -> str:
     if name.endswith(OUT):
         through = "output" if base == gradient(output) else frame.writer.spelling.name(output)
         return f"through this step's {through}"
-    return {NEXT: "through the next step", FULL: "all that flows back", CUT: "cut off by truncation"}[
-        next(suffix for suffix in (NEXT, FULL, CUT) if name.endswith(suffix))
-    ]
+    words = {
+        NEXT: "through the next step",
+        FULL: "all that flows back",
+        CUT: "cut off by truncation",
+        STEPS: "through the time steps",
+    }
+    return words[next(suffix for suffix in words if name.endswith(suffix))]
 
 
 def flow_meaning(frame: Frame, name: str) -> str:

@@ -62,6 +62,40 @@ MADE_UP = (
     _made_up("quotient", "a = (x @ Wx + a_prev) / (1 + a_prev ** 2)", Wx=("D", "H")),
     _made_up("weight used twice", "z = tanh(a_prev @ Wa) @ Wa + x @ Wx", "a = tanh(z)", Wx=("D", "H"), Wa=("H", "H")),
     _made_up("transposed weight", "a = tanh(x @ Wx.T + a_prev @ Wa.T)", Wx=("H", "D"), Wa=("H", "H")),
+    _made_up(
+        "layer norm",
+        *(
+            "u = x @ Wx + a_prev @ Wa",
+            "m = mean(u)",
+            "s = sqrt(variance(u) + 1e-5)",
+            "z = g * (u - m) / s + b",
+            "a = tanh(z)",
+        ),
+        Wx=("D", "H"),
+        Wa=("H", "H"),
+        g=("H",),
+        b=("H",),
+    ),
+    _made_up(
+        "root mean square",
+        *("u = x @ Wx + a_prev @ Wa", "a = tanh(g * u / sqrt(mean(u ** 2) + 1e-5)) * exp(-mean(u) ** 2)"),
+        Wx=("D", "H"),
+        Wa=("H", "H"),
+        g=("H",),
+    ),
+    _made_up(
+        "decay made of a parameter, read twice",
+        *("lam = exp(-exp(nu))", "gamma = sqrt(1 - lam ** 2)", "a = lam * a_prev + gamma * (x @ Wx)"),
+        Wx=("D", "H"),
+        nu=("H",),
+    ),
+    _made_up(
+        "low rank, and a factor of it alone",
+        *("R = U @ V.T", "a = tanh(x @ Wx + a_prev @ R + a_prev @ U)"),
+        Wx=("D", "H"),
+        U=("H", "H"),
+        V=("H", "H"),
+    ),
     _made_up("two readers", "u = x @ Wx + a_prev @ Wa", "v = u * u", "a = tanh(u + v)", Wx=("D", "H"), Wa=("H", "H")),
 )
 TABLES = (*CELLS.values(), LSTM, *MADE_UP)
@@ -104,7 +138,9 @@ def by_differences(eq: Equation) -> bool:
 def takes_complex(function: Function) -> bool:
     arguments = (np.ones((1, 2), complex), np.zeros(1, int))
     try:
-        function.compute(*arguments[: 1 if function.elementwise or function.name in ("sum", "softmax") else 2])
+        function.compute(
+            *arguments[: 1 if function.elementwise or function.summand or function.name in ("sum", "softmax") else 2]
+        )
     except TypeError:
         return False
     return True
@@ -152,11 +188,13 @@ def scope_of(
 ) -> dict[Name, Any]:
     rng = np.random.default_rng(seed)
     scope: dict[Name, Any] = {Name(letter): size for letter, size in sizes.items()}
+    rooted = any(isinstance(node, Call) and node.function == "sqrt" for node in walk(eq.expression))
     for name in eq.reads:
         if name.name == "y" and known["y"] == ("B",):
             scope[name] = rng.integers(0, 2, SIZES["B"])
         elif name.name not in SIZES:
-            scope[name] = draw(known[name.name], rng, sizes)
+            drawn = draw(known[name.name], rng, sizes)
+            scope[name] = 0.7 * np.abs(drawn) if rooted else drawn  # the argument of a root is above 0
     return scope
 
 
@@ -201,6 +239,7 @@ def test_each_derivative_of_each_line_of_each_head(
 @pytest.mark.parametrize("function", [f for f in FUNCTIONS.values() if f.elementwise], ids=lambda f: f.name)
 def test_each_elementwise_function_has_its_derivative(function: Any) -> None:
     u = np.array([-40.0, -3.0, -0.5, -1e-3, 1e-3, 0.2, 1.0, 4.0, 40.0])
+    u = np.abs(u) if function.name == "sqrt" else u
     by_hand = np.broadcast_to(evaluate(function.derivative, {Name("u"): u}.__getitem__), u.shape)
     if function.kink or not takes_complex(function):
         expected = (function.compute(u + 1e-4) - function.compute(u - 1e-4)) / 2e-4
@@ -247,7 +286,7 @@ def test_a_function_computes_the_same_in_place_and_leaves_its_argument_alone(fun
         "cross_entropy": (u, rng.integers(0, 4, 5)),
         "binary_cross_entropy": (u[:, :1], rng.integers(0, 2, 5)),
         "onehot": (rng.integers(0, 4, 5), 4),
-        "sqrt": (np.abs(u),),
+        "sqrt": (u := np.abs(u),),
         "min": (u, 0.5),
         "clip": (u, 0.5),
         "carried": (u[:, :2], rng.normal(size=(5, 4))),
@@ -420,12 +459,13 @@ def data(table: Cell) -> tuple[Array, Array, dict[str, Array]]:
 def naive_loss(table: Cell, parameters: Mapping[str, Array], X: Array, y: Array, states: Mapping[str, Array]) -> Any:
     """The mean cross-entropy, line by line; complex numbers pass."""
     equations = [equation(source.format(activation="tanh")) for source in table.equations]
+    known = axes_of(table, equations)
     before = dict(states)
     for t in range(X.shape[1]):
         scope: dict[Name, Any] = {Name(n): v for n, v in parameters.items()}
         scope |= {Name(n, -1): v for n, v in before.items()} | {Name("x"): X[:, t]}
         for eq in equations:
-            scope[Name(eq.target)] = evaluate(eq.expression, scope.__getitem__)
+            scope[Name(eq.target)] = evaluate(eq.expression, scope.__getitem__, known)
         before = {n: scope[Name(n)] for n in before}
     logits = before[table.output] @ parameters["Wy"] + parameters["by"]
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y])

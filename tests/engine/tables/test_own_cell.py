@@ -16,9 +16,13 @@ import pytest
 from engine import InputError, Network, Tape, record
 from engine.codegen import program_text
 from engine.explain.gradcheck import check
+from engine.explain.line_parts import writer_for
 from engine.explain.terms import explain
 from engine.files.cell import read_cell
 from engine.files.trace import write_trace
+from engine.notation import NOTATIONS
+from engine.recording.plan import plan
+from engine.recording.record import record_with
 from engine.session import open_session
 from engine.tables.cells import CELLS, Cell
 from engine.tables.check import CellError
@@ -34,6 +38,26 @@ INLINE = (  # the same with pre-activations that have no names
     "n = tanh(x @ Wxn + (f * h_prev) @ Whn + bn)",
     "h = (1 - f) * h_prev + f * n",
 )
+
+NORMED = """from engine.cells import Cell
+
+CELL = Cell(
+    name="normed",
+    equations=(
+        "lam = sigmoid(nu)",
+        "gamma = sqrt(1 - lam ** 2)",
+        "u = x @ Wx + h_prev @ Wh",
+        "m = mean(u)",
+        "s = sqrt(mean((u - m) ** 2) + 1e-5)",
+        "z = gain * (u - m) / s + b",
+        "h = lam * h_prev + gamma * tanh(z)",
+    ),
+    parameters={"Wx": ("D", "H"), "Wh": ("H", "H"), "gain": ("H",), "b": ("H",), "nu": ("H",)},
+    states=("h",),
+    output="h",
+)
+"""
+"""What a layer-normalised cell with a decay made of a parameter looks like."""
 
 
 @pytest.fixture
@@ -116,6 +140,31 @@ def test_checked_printed_and_shown(mgu: Path) -> None:
     for name, expected in debugger.tape(0).gradients.items():
         np.testing.assert_allclose(names["gradients"][f"d{name}"], expected, rtol=1e-11, atol=1e-14, err_msg=name)
     assert session.description == "my_mgu 1→3→2 · 10 samples · float64"
+
+
+@pytest.mark.parametrize("notation", list(NOTATIONS))
+def test_what_is_made_of_parameters_and_what_is_a_number_for_each_sample_are_printed(
+    tmp_path: Path, notation: str
+) -> None:
+    (tmp_path / "normed.py").write_text(NORMED)
+    session = open_session(None, {"cell": tmp_path / "normed.py", "hidden": 3, "notation": notation, "seed": 4})
+    names: dict[str, Any] = {}
+    exec(compile(program_text(session).replace("print(", "str("), "<program>", "exec"), names)
+    tape = session.debugger.tape(0)
+    assert float(names["loss"]) == pytest.approx(tape.loss, rel=1e-13)
+    spelling = writer_for(session.debugger.plan, notation).spelling
+    for name, expected in tape.gradients.items():
+        laid = spelling.layout.array(expected, session.debugger.network.parameter_axes[name])
+        np.testing.assert_allclose(names[spelling.name(f"d{name}")], laid, rtol=1e-11, atol=1e-14, err_msg=name)
+
+
+def test_checkpoints_keep_what_is_made_of_parameters(tmp_path: Path) -> None:
+    (tmp_path / "normed.py").write_text(NORMED)
+    session = open_session(None, {"cell": tmp_path / "normed.py", "hidden": 3})
+    network, X, y = session.debugger.network, session.data.X, session.data.y
+    whole, kept = (record_with(plan(network, *X.shape[:2], checkpoints=c), X, y) for c in (False, True))
+    for name in whole.plan.program.quantities:
+        np.testing.assert_allclose(np.asarray(kept[name]), whole[name], rtol=1e-12, atol=1e-15, err_msg=name)
 
 
 def test_a_product_of_values_before_a_matrix_product_is_written_in_brackets(mgu: Path) -> None:
@@ -261,7 +310,9 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("sigmoid(zf)", "sigmoid(zg)", "mgu.py, line 9: zg is read, which is no parameter and not written before"),
     ("sigmoid(zf)", "sigmoid(h)", "mgu.py, line 9: h is read before it is written"),
     ("sigmoid(zf)", "sigmoid(zf_prev)", "mgu.py, line 9: zf_prev is read, but zf is not among the states"),
-    ("sigmoid(zf)", "1", "mgu.py, line 9: f has the axes (), it needs a row for each sample: (B, H) or (B, D)"),
+    ("sigmoid(zf)", "1", "mgu.py: the output h does not depend on the parameter Wxf; use it or leave it out"),
+    ("sigmoid(zf)", "mean(bf) * zf", "mgu.py, line 9: mean is taken over the units of a sample, (B, H); its argument has the axes (H)"),
+    ("sigmoid(zf)", "zf - mean(zf - mean(zf)) ** 2 * sign(zf)", "mgu.py, line 9: sign is no function of one argument that cells can"),
     ("h = (1 - f) * h_prev + f * n", "h = (1 - f) * h_prev * x", "mgu.py, line 12: (B, H) * (B, D) do not fit"),
     ("h = (1 - f) * h_prev + f * n", "h = x @ (n.T @ h_prev)", "mgu.py, line 12: cannot multiply (B, D) by (H, H)"),
     ("h = (1 - f) * h_prev + f * n", "h = n @ (h_prev.T @ n)", "mgu.py, line 12: only parameters can be transposed"),
