@@ -258,6 +258,10 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield from _derivatives(node)
         case ast.Mult() | ast.Div():
             yield "factor-dropped", left, None
+            inner = left
+            while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+                inner = inner.left
+                yield "factor-dropped", inner, None
             if isinstance(node.op, ast.Mult):
                 yield "factor-dropped", right, None
                 yield "mask", ast.BinOp(left, node.op, _parsed(f"({text_of(right)} > 0)")), None
@@ -394,34 +398,25 @@ class _AtomSwap(ast.NodeTransformer):
 
 
 def _missing(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
-    """Terms and factors that may be missing: of an atom, of the whole, or of the inside of a quotient or product."""
+    """Products of the whole with a matrix that may be missing."""
     whole = text_of(expression)
     for a in around:
         for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
             yield "factor-missing", _parsed(form.format(e=whole, a=a)), None
-    for path, node in _walk(expression):
-        if is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
-            text = text_of(node)
-            for other in around:
-                if other != text:
-                    for operator in "-+*":
-                        kind = "factor-missing" if operator == "*" else "term-missing"
-                        yield kind, _with(expression, path, _parsed(f"({text} {operator} {other})")), (text, other)
 
 
-def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str]]:
-    """Where a term may be missing: the place, the expression with `%s` for the term, and what the term is added to."""
+def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
+    """Where a term or factor may be missing: the place, the expression with `%s` for it, what it is put to, and whether it is one array."""
     for slot in _slots(statement):
         expression = slot.get()
         for path, node in _walk(expression):
-            if (
-                not path
-                or (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)))
-                or path in (("left",), ("right",))
-            ):
+            alone = is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load)
+            sum_ = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
+            if not path or sum_ or alone or path in (("left",), ("right",)):
                 inner = text_of(node)
                 marked = text_of(_with(expression, path, _parsed("__term__"))).replace("%", "%%")
-                yield slot, marked.replace("__term__", f"({inner.replace('%', '%%')}%s)"), inner
+                text = marked.replace("__term__", f"({inner.replace('%', '%%')}%s)")
+                yield slot, text, inner, alone and len(path) > 1
 
 
 def around(atoms: Sequence[str], statement: ast.stmt, most: int = 60) -> list[str]:

@@ -24,17 +24,23 @@ FURTHEST = 16
 
 def following(place: EditPlace) -> tuple[list[Path], list[list[ExpressionRow]]]:
     """Where in a statement expressions stand whose values it puts somewhere, and what the rest of the block makes of each."""
-    at = place.body.index(place.statement)
-    return [path for path, _, _ in _put(place.statement)], _of_all(place, place.body[at + 1 :])
+    rest = place.body[place.body.index(place.statement) + 1 :]
+    put = list(_put(place.statement))
+    return [path for path, _, _ in put], [list(_rows(target, value, rest)) for _, target, value in put]
 
 
-def in_next_round(place: EditPlace, begin: EditPlace) -> list[list[ExpressionRow]]:
-    """What the next round of a loop makes of what the statement puts somewhere, from another statement of its block on."""
-    return _of_all(place, place.body[place.body.index(begin.statement) :])
-
-
-def _of_all(place: EditPlace, rest: list[ast.stmt]) -> list[list[ExpressionRow]]:
-    return [list(_rows(target, value, rest[:FURTHEST])) for _, target, value in _put(place.statement)]
+def in_next_round(place: EditPlace, begin: EditPlace) -> list[tuple[list[ExpressionRow], list[str]]]:
+    """What the next round of a loop makes of what the statement puts somewhere, from another statement of its block on; and, where that is
+    an entry, of what and at which index: another round reads it at another one."""
+    rest = place.body[place.body.index(begin.statement) :]
+    made: list[tuple[list[ExpressionRow], list[str]]] = []
+    for _, target, value in _put(place.statement):
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            rows = list(_rows(target.value, value, rest))
+            made.append((rows, [text_of(target.value), text_of(target.slice)]))
+        else:
+            made.append((list(_rows(target, value, rest)), []))
+    return made
 
 
 def _put(statement: ast.stmt) -> Iterator[tuple[Path, ast.expr, ast.expr]]:
@@ -56,7 +62,7 @@ def _rows(target: ast.expr, value: ast.expr, rest: list[ast.stmt]) -> Iterator[E
     """The value put where later statements read it, then these, one after the other."""
     known = {text_of(target): "__rt_0__"}
     yield text_of(value), "__rt_0__", False
-    for statement in rest:
+    for statement in rest[:FURTHEST]:
         yield from _statement(statement, known)
 
 

@@ -31,7 +31,7 @@ class Request:
     place: EditPlace
     row: dict[str, Any]
     tries: list[StatementEdit]
-    holes: list[tuple[Slot, str, str]]
+    holes: list[tuple[Slot, str, str, bool]]
 
 
 class Prober:
@@ -106,7 +106,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "value": text_of(value) if value is not None else "",
         "prefix": adds,
         "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path)] for e in tries],
-        "holes": [[t, i, _index(paths, slot.path)] for slot, t, i in holes],
+        "holes": [[text, inner, alone, _index(paths, slot.path)] for slot, text, inner, alone in holes],
         "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
     }
     return Request(place, row, tries, holes)

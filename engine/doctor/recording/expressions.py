@@ -2,6 +2,7 @@
 """Expressions of the program that are evaluated once more, beside it: where that changes nothing."""
 
 import ast
+import copy
 
 import numpy as np
 
@@ -39,30 +40,37 @@ def evaluated(code, spaces, variables):
         return None
     if value.dtype.kind not in "fiub" or value.size == 0 or value.size > LARGEST:
         return None
-    return value.astype(float)
+    return value.astype(float, copy=False)
 
 
 class Consequences:
     """What is made of a statement's value. `rows` are (expression, the name under which others read what it makes, whether that can be
-    looked up); the first makes what is put somewhere of what the statement makes, `MADE`."""
+    looked up); the first makes what is put somewhere of what the statement makes, `MADE`. Where others read the whole of which it is an
+    entry, `whole` is (that, the index): the name stands for it then."""
 
     MADE = "__rt_made__"
 
-    def __init__(self, rows):
+    def __init__(self, rows, whole=None):
         text, self.name, _ = rows[0]
         self.put = compiled(text)
+        self.whole = [code for part in whole if (code := compiled(part)) is not None] if whole else []
         self.rows = [(compiled(text), name, checked) for text, name, checked in rows[1:]]
         self.checks = sum([code is not None and checked for code, _, checked in self.rows])
 
     def stored(self, made, spaces, variables):
-        """What is put there."""
-        return None if self.put is None else evaluated(self.put, spaces, dict(variables, **{self.MADE: made}))
+        """What is put there, and the index at which."""
+        value = None if self.put is None else evaluated(self.put, spaces, dict(variables, **{self.MADE: made}))
+        try:
+            return value, eval(self.whole[1], spaces, variables) if len(self.whole) > 1 else None
+        except Exception:
+            return None, None
 
     def rights(self, stored, has, spaces, variables):
         """How many of the statements would make what is right if this had been put there."""
-        if stored is None:
+        value = self._read(stored, spaces, variables)
+        if value is None:
             return 0
-        variables = dict(variables, **{self.name: stored})
+        variables = dict(variables, **{self.name: value})
         count = 0
         for code, name, checked in self.rows:
             value = None if code is None else evaluated(code, spaces, variables)
@@ -72,6 +80,18 @@ class Consequences:
                 variables.pop(name, None)
             count += bool(checked and value is not None and has(value))
         return count
+
+    def _read(self, stored, spaces, variables):
+        """What others read: what was put there, or a copy of the whole with that in it."""
+        value, index = stored
+        if value is None or len(self.whole) < 2:
+            return value
+        try:
+            whole = copy.copy(eval(self.whole[0], spaces, variables))
+            whole[index] = value
+        except Exception:
+            return None
+        return whole
 
 
 class Gains:
@@ -89,7 +109,8 @@ class Gains:
             if following is None or not following.checks:
                 continue
             old, new = [
-                None if v is None else following.stored(v, frame.f_globals, frame.f_locals) for v in (original, value)
+                (None, None) if v is None else following.stored(v, frame.f_globals, frame.f_locals)
+                for v in (original, value)
             ]
             line.left -= len(following.rows)
             if which:

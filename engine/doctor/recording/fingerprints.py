@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,33 +38,43 @@ class RightTable:
         self.allowed = allowed
         self.factors = factors
         self.sizes: dict[int, Any] = {}
+        """By size the norms, in order, and the rows."""
         order = np.lexsort((rows[:, 1], rows[:, 0])) if len(rows) else np.zeros(0, int)
         rows = rows[order]
         for size in np.unique(rows[:, 0]):
-            self.sizes[int(size)] = rows[rows[:, 0] == size][:, 1:]
+            those = rows[rows[:, 0] == size][:, 1:]
+            self.sizes[int(size)] = those[:, 0].tolist(), those
 
     def has(self, value: Any) -> bool | None:
         """True, False, or None where nothing can be said: zeros."""
-        rows: Any = self.sizes.get(value.size)
-        made = fingerprint(value)
-        if made is None:
-            return None if np.isfinite(value).all() else False
-        if rows is None:
+        flat = value.reshape(-1)
+        norm = float(np.sqrt(np.dot(flat, flat)))
+        if not 0.0 < norm < np.inf:
+            return None if np.isfinite(flat).all() else False
+        known = self.sizes.get(value.size)
+        if known is None:
             return False
-        norms: Any = rows[:, 0]
-        keys: list[Any] = [made]
-        if value.ndim == 2 and min(value.shape) > 1:
-            keys.append(fingerprint(np.ascontiguousarray(value.T)))
+        norms, rows = known
+        keys: list[Any] = []
         limit = self.allowed
-        for norm, spread, order in keys:
-            for factor in self.factors:
-                wanted = norm / abs(factor)
-                low = int(norms.searchsorted(wanted * (1 - limit)))
-                high = int(norms.searchsorted(wanted * (1 + limit)))
-                for row in rows[low:high]:
-                    if (
-                        abs(row[1] - spread) <= limit * spread
-                        and abs(row[2] * np.sign(factor) - order) <= limit * spread
-                    ):
-                        return True
+        for factor in self.factors:
+            wanted = norm / abs(factor)
+            low, high = bisect_left(norms, wanted * (1 - limit)), bisect_left(norms, wanted * (1 + limit))
+            if low < high:
+                keys = keys or _keys(value)
+                if any(self._agrees(row, key, factor) for key in keys for row in rows[low:high]):
+                    return True
         return False
+
+    def _agrees(self, row: Any, key: Any, factor: float) -> bool:
+        spread, order = key
+        limit = self.allowed * spread
+        return bool(abs(row[1] - spread) <= limit and abs(row[2] * np.sign(factor) - order) <= limit)
+
+
+def _keys(value: Any) -> list[Any]:
+    """What tells an array from others of its norm, and its transposed one."""
+    made: list[Any] = [fingerprint(value)]
+    if value.ndim == 2 and min(value.shape) > 1:
+        made.append(fingerprint(np.ascontiguousarray(value.T)))
+    return [key[1:] for key in made if key is not None]

@@ -19,6 +19,7 @@ from . import runner
 from .expressions import Consequences, Gains, compiled, evaluated
 from .fingerprints import RightTable
 from .store import Stop
+from .terms import TERM, AtomValues, terms
 
 NAME = "__rt_probe__"
 NUMBERS = 500
@@ -28,11 +29,19 @@ NUMBERS = 500
 class ProbedEdit:
     """An expression in the place of a statement's; `makes` is what comes of it in the block (an index, -1: nothing)."""
 
-    def __init__(self, number, text, code, checked, makes):
+    def __init__(self, number, text, code, checked, makes, term=None):
         self.number, self.text, self.code, self.checked, self.makes = number, text, code, checked, makes
+        self.term = term  # what the code reads as TERM
         self.count = 0  # how often it was right
         self.differs = self.late = False
         self.gain = None
+
+    def value(self, atoms):
+        if self.term is not None:
+            atoms.variables[TERM] = term = self.term.value(atoms)
+            if term is None:
+                return None
+        return evaluated(self.code, atoms.spaces, atoms.variables)
 
     def told(self):
         return [self.number, self.count, self.text, int(self.late), self.gain]
@@ -48,12 +57,11 @@ class ProbedLine:
         self.edits = None
         self.rows = row["edits"]
         self.holes, self.atoms = row["holes"], row["atoms"]
+        self.values = AtomValues()
         self.following = [Consequences(rows) for rows in row["following"]]
-        self.again = [Consequences(rows) for rows in row["again"]]
+        self.again = [Consequences(rows, whole) for rows, whole in row["again"]]
         self.begins = row["begins"]  # the number of the line with which the loop's next round begins
         self.original = compiled(row["value"])
-        self.prefix_code = compiled(self.prefix) if self.prefix else None
-        self.prefix = self.prefix if self.prefix_code is not None else None
         self.late = []
         self.left = limit
         self.counts = [0, 0, 0]
@@ -62,36 +70,6 @@ class ProbedLine:
 
 def _same(a, b):
     return b is not None and a.shape == b.shape and bool(np.allclose(a, b, 1e-9, 0.0))
-
-
-def terms(known, wanted):
-    """Terms of one or two arrays that have this shape: what may be missing from a sum."""
-    for a, one in known:
-        if _spreads(one, wanted):
-            yield " + " + a
-            yield " - " + a
-            yield " * " + a
-    for k, (a, one) in enumerate(known):
-        for b, two in known[k:]:
-            if (
-                one == two == wanted
-                or (one == wanted and _spreads(two, wanted))
-                or (two == wanted and _spreads(one, wanted))
-            ):
-                yield " + %s * %s" % (a, b)
-                yield " - %s * %s" % (a, b)
-    for a, one in known:
-        for b, two in known:
-            if a != b and len(one) <= 2 and len(two) <= 2:
-                for first, x in ((a, one), (a + ".T", one[::-1])):
-                    for second, y in ((b, two), (b + ".T", two[::-1])):
-                        if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):
-                            yield " + %s @ %s" % (first, second)
-
-
-def _spreads(shape, wanted):
-    wanted = wanted[len(wanted) - len(shape) :] if len(shape) <= len(wanted) else ()
-    return len(shape) == len(wanted) and all([m in (1, n) for m, n in zip(shape, wanted)])
 
 
 class Probes:
@@ -127,26 +105,27 @@ class Probes:
         spoilt."""
         if line.first >= 0:
             return
-        variables = frame.f_locals
+        values = line.values
+        values.begin(frame.f_globals, dict(frame.f_locals))
         right = original = None
         if line.original is not None:
-            original = value = evaluated(line.original, frame.f_globals, variables)
-            right = None if value is None else self.has(line, value, frame.f_globals, variables)
+            original = value = evaluated(line.original, values.spaces, values.variables)
+            right = None if value is None else self.has(line, value)
             line.counts[{True: 0, False: 1, None: 2}[right]] += 1
             if right is False:
                 line.first = self.order
         if line.edits is None:
-            line.edits = self.begun(line, frame.f_globals, variables)
+            line.edits = self.begun(line)
         alive = []
         for edit in line.edits:
             if line.left <= 0:
                 alive.append(edit)  # what was right until here is still likely
                 continue
-            value = evaluated(edit.code, frame.f_globals, variables)
+            value = edit.value(values)
             line.left -= 1 if value is None else 1 + value.size / NUMBERS
             if value is None:
                 continue
-            found = self.has(line, value, frame.f_globals, variables) if edit.checked else True
+            found = self.has(line, value) if edit.checked else True
             if found is None and right:
                 continue  # nothing, where something is right
             edit.count += found is True
@@ -160,26 +139,18 @@ class Probes:
                 line.late.append(edit)  # what it reads may be spoilt by now
         line.edits = alive
 
-    def has(self, line, value, spaces, variables):
+    def has(self, line, value):
         """Whether the value is right, or what is there once it is added."""
         right = self.table.has(value)
         if right is False and line.prefix is not None:
-            whole = evaluated(line.prefix_code, spaces, variables)
+            whole = line.values.value(line.prefix)
             if whole is not None and np.shape(whole) == np.shape(value):
                 return self.table.has(whole + value)
         return right
 
-    def begun(self, line, spaces, variables):
+    def begun(self, line):
         """The edits that make sense here: compiled, with shapes that agree where they must."""
-        shapes, made = {}, []
-
-        def shape(text):
-            if text not in shapes:
-                code = compiled(text)
-                value = None if code is None else evaluated(code, spaces, variables)
-                shapes[text] = None if value is None else value.shape
-            return shapes[text]
-
+        shape, made = line.values.shape, []
         for number, (text, same, checked, makes) in enumerate(line.rows):
             if same and (shape(same[0]) is None or shape(same[0]) != shape(same[1])):
                 continue
@@ -189,12 +160,13 @@ class Probes:
             elif same:
                 edit.count, edit.late = 1, True
                 line.late.append(edit)  # it calls what must not be called twice
-        for number, (template, inner, makes) in enumerate(line.holes):
-            known = [(a, shape(a)) for a in line.atoms if shape(a)] if shape(inner) is not None else []
-            for term in terms(known, shape(inner)):
-                edit = ProbedEdit(-1 - number, template % term, compiled(template % term), True, makes)
-                if edit.code is not None:
-                    made.append(edit)
+        known = [(a, shape(a)) for a in line.atoms if shape(a)]
+        for number, (template, inner, alone, makes) in enumerate(line.holes):
+            codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
+            for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
+                code = codes[term.sign]
+                if code is not None:
+                    made.append(ProbedEdit(-1 - number, template % term.text, code, True, makes, term))
         line.rows = line.holes = []
         return made
 

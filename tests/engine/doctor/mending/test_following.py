@@ -39,8 +39,19 @@ def test_statements_that_read_it_are_expressions_in_what_was_made() -> None:
     assert f"{names[1]} @ W.T" in texts
     assert f"{names[1]} @ W" in texts
     assert not any("up" in text for text in texts)
-    (again,) = in_next_round(places["back = d @ W"], places["d = up[t] + back"])
+    ((again, _),) = in_next_round(places["back = d @ W"], places["d = up[t] + back"])
     assert f"up[t] + {again[0][1]}" in [text for text, _, _ in again]
+
+
+def test_an_entry_is_read_at_another_index_in_the_next_round() -> None:
+    text = "for t in steps:\n    d = U @ z[t + 1]\n    z[t] = d * s[t]\n"
+    first, second = statements("mine.py", ast.parse(text))
+    ((rows, whole),) = in_next_round(second, first)
+    made = Consequences(rows, whole)
+    s, z, U, t = np.ones(3), np.zeros((3, 2)), 2 * np.eye(2), 1
+    stored = made.stored(np.ones(2), {}, {"s": s, "z": z, "t": t})
+    assert made.rights(stored, lambda v: bool((v == 2).all()), {}, {"s": s, "z": z, "U": U, "t": t - 1}) == 2
+    assert not z.any()
 
 
 def test_an_edit_gains_what_becomes_right_here_and_in_the_next_round() -> None:
