@@ -5,7 +5,8 @@ nothing that was compared counts."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import isclose
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from engine.doctor.lineage.verdict import RunVerdict
 STEP = 1e-7
 """How far weights are moved, relative to their largest entry: rounding and curvature are both small beside the change of the loss."""
 TOLERANCE = 1e-3
+NEARER = 8.0
+"""Where the loss changes otherwise, the weights are moved so many times less as well."""
 NEAR = 1e-3
 """What differs by more, relative to the largest entry, was drawn anew, and does not follow the weights."""
 NOISE = 1e3 * float(np.finfo(np.float64).eps)
@@ -34,14 +37,40 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
         return ""
     adjoint = carried_back(record, loss.seeds)
     shifts = list(_shifts(record, first, adjoint))
-    if not shifts:
+    seen = _beside(runs, record, adjoint, shifts, loss) if shifts else None
+    if isinstance(seen, str):
+        return seen
+    if seen is None or seen.agrees:
         return ""
-    options = {**runs.wishes.options, "shifts": shifts, "rounds": 1}
+    nearer = _beside(runs, record, adjoint, [(start, size, by / NEARER) for start, size, by in shifts], loss)
+    if not isinstance(nearer, _Difference) or not isclose(nearer.seen * NEARER, seen.seen, rel_tol=10 * TOLERANCE):
+        return ""  # the loss bends too much between the two to say how it changes
+    return (
+        f"from weights a little beside its own, the program's {loss.name} changes by {seen.seen:.3g}; the loss carried back says "
+        f"{seen.told:.3g}: some number on the way was not followed"
+    )
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """By how much the loss changed, by how much it should, and whether that is so up to rounding."""
+
+    seen: float
+    told: float
+    agrees: bool
+
+
+def _beside(
+    runs: Runs, record: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
+) -> _Difference | str | None:
+    """What a run from shifted weights shows: the change of the loss, or, as a sentence, what was not followed. None where it shows
+    nothing."""
+    options = {**runs.wishes.options, "shifts": list(shifts), "rounds": 1}
     _, again = replace(runs, wishes=replace(runs.wishes, options=options), progress=None).followed()
     if isinstance(again, str) or len(again.pool) <= int(loss.ids.max()):
-        return ""
+        return None
     followed = _not_followed(record, again, adjoint, shifts, int(loss.ids.max()))
-    return _changes_otherwise(record, again, adjoint, shifts, loss) if followed == "" else followed or ""
+    return _changed(record, again, adjoint, shifts, loss) if followed == "" else followed
 
 
 def _shifts(record: Record, verdict: RunVerdict, adjoint: Floats) -> Iterator[Shift]:
@@ -81,18 +110,15 @@ def _not_followed(record: Record, again: Record, adjoint: Floats, shifts: Sequen
     return said
 
 
-def _changes_otherwise(
+def _changed(
     record: Record, again: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
-) -> str:
+) -> _Difference | None:
     seeds = np.concatenate([np.ravel(np.broadcast_to(seed, reference.shape)) for reference, seed in loss.seeds])
     seen = float(seeds @ (again.pool[loss.ids] - record.pool[loss.ids]))
     moved = np.concatenate([np.arange(start, start + size) for start, size, _ in shifts])
     shares = adjoint[moved] * (again.pool[moved] - record.pool[moved])
     told, scale = float(shares.sum()), float(np.sqrt(shares @ shares))
     noise = NOISE * float(np.abs(seeds * record.pool[loss.ids]).sum())
-    if not np.isfinite([seen, told]).all() or noise > TOLERANCE * scale or abs(seen - told) <= TOLERANCE * scale:
-        return ""
-    return (
-        f"from weights a little beside its own, the program's {loss.name} changes by {seen:.3g}; the loss carried back says {told:.3g}: "
-        "some number on the way was not followed"
-    )
+    if not np.isfinite([seen, told]).all() or noise > TOLERANCE * scale:
+        return None
+    return _Difference(seen, told, abs(seen - told) <= TOLERANCE * scale)

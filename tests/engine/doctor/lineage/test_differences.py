@@ -35,18 +35,31 @@ def test_a_number_that_lost_its_origin_is_seen(tmp_path: Path, line: str, says: 
 
 
 def test_a_right_program_is_asked_and_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-    seen = differences._changes_otherwise
+    asked: list[differences._Difference] = []
+    changed_by = differences._changed
 
-    def kept(record: Record, again: Record, *given: object) -> str:
-        asked.append(abs(float(record.pool[1:].sum() - again.pool[1:].sum())))
-        return seen(record, again, *given)  # pyright: ignore[reportArgumentType]
+    def kept(*given: object) -> differences._Difference | None:
+        seen = changed_by(*given)  # pyright: ignore[reportArgumentType]
+        asked.extend([seen] if seen is not None else [])
+        return seen
 
-    monkeypatch.setattr(differences, "_changes_otherwise", kept)
+    monkeypatch.setattr(differences, "_changed", kept)
     verdict, said, _ = said_of(tmp_path, TAGGER)
     assert (verdict.verdict, said) == ("right", "")
     assert len(asked) == 1
-    assert 0 < asked[0] < 1e-3
+    assert asked[0].seen != 0
+
+
+CHAOTIC = (
+    ("T = 3, 4, 3, 5", "T = 3, 40, 3, 60"),
+    ("rng.randn(H, H) * 0.5", "rng.randn(H, H) * 2"),
+)
+
+
+def test_a_loss_that_bends_too_much_is_not_doubted(tmp_path: Path) -> None:
+    """Sixty steps of a matrix whose products explode: no difference, however small, is the derivative."""
+    verdict, said, _ = said_of(tmp_path, changed(TAGGER, *CHAOTIC))
+    assert (verdict.verdict, said) == ("right", "")
 
 
 def test_a_program_that_draws_other_numbers_each_time_is_not_doubted(tmp_path: Path) -> None:
