@@ -221,7 +221,7 @@ def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
     if report.candidates:
         places = ", ".join(str(place.line) for place in report.candidates[:6])
-        lines.append([(f"{WRONG} one of these lines is wrong: {places}", look.error)])
+        lines.append([(f"{WRONG} no correction was found; look first at {places}", look.error)])
     wrong = [name for name, each in report.parameters.items() if not each.ok]
     right = [name for name, each in report.parameters.items() if each.ok]
     if wrong:

@@ -43,7 +43,7 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
     if seen is None or seen.agrees:
         return ""
     nearer = _beside(runs, record, adjoint, [(start, size, by / NEARER) for start, size, by in shifts], loss)
-    if not isinstance(nearer, _Difference) or not isclose(nearer.seen * NEARER, seen.seen, rel_tol=10 * TOLERANCE):
+    if not isinstance(nearer, LossChange) or not isclose(nearer.seen * NEARER, seen.seen, rel_tol=10 * TOLERANCE):
         return ""  # the loss bends too much between the two to say how it changes
     return (
         f"from weights a little beside its own, the program's {loss.name} changes by {seen.seen:.3g}; the loss carried back says "
@@ -52,7 +52,7 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
 
 
 @dataclass(frozen=True)
-class _Difference:
+class LossChange:
     """By how much the loss changed, by how much it should, and whether that is so up to rounding."""
 
     seen: float
@@ -62,7 +62,7 @@ class _Difference:
 
 def _beside(
     runs: Runs, record: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
-) -> _Difference | str | None:
+) -> LossChange | str | None:
     """What a run from shifted weights shows: the change of the loss, or, as a sentence, what was not followed. None where it shows
     nothing."""
     options = {**runs.wishes.options, "shifts": list(shifts), "rounds": 1}
@@ -112,7 +112,7 @@ def _not_followed(record: Record, again: Record, adjoint: Floats, shifts: Sequen
 
 def _changed(
     record: Record, again: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
-) -> _Difference | None:
+) -> LossChange | None:
     seeds = np.concatenate([np.ravel(np.broadcast_to(seed, reference.shape)) for reference, seed in loss.seeds])
     seen = float(seeds @ (again.pool[loss.ids] - record.pool[loss.ids]))
     moved = np.concatenate([np.arange(start, start + size) for start, size, _ in shifts])
@@ -121,4 +121,4 @@ def _changed(
     noise = NOISE * float(np.abs(seeds * record.pool[loss.ids]).sum())
     if not np.isfinite([seen, told]).all() or noise > TOLERANCE * scale:
         return None
-    return _Difference(seen, told, abs(seen - told) <= TOLERANCE * scale)
+    return LossChange(seen, told, abs(seen - told) <= TOLERANCE * scale)

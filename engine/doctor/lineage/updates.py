@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.derivatives import UNARY
 from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
 
 _DEEPEST = 4
@@ -73,7 +74,8 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             continue
         if by.size == 1 and record.maker(by.first) < 0:
             continue
-        levels = levels_of(record, stepped)
+        in_place = sure or operation.parameters == (1,)
+        levels = levels_of(record, stepped) or (levels_of(record, stepped, by_vectors=True) if in_place else [])
         if not levels or (not sure and names.renamed(levels)):
             continue
         added = np.broadcast_to(by.ids(), operation.shape).ravel()
@@ -87,8 +89,9 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
 
 
-def levels_of(record: Record, array: RecordedArray) -> list[Ids]:
-    """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf."""
+def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) -> list[Ids]:
+    """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf. `by_vectors` is
+    whether it may have been scaled by arrays, as the columns of an orthogonal matrix are by signs."""
     if array.size == 1:
         return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
     ids = array.ids().ravel()
@@ -102,6 +105,8 @@ def levels_of(record: Record, array: RecordedArray) -> list[Ids]:
             return []
         operation = record.operations[int(makers[0])]
         kept = _scaled(operation)
+        if kept is None and by_vectors:
+            kept = _scaled_by_given(record, operation)
         if kept is None:
             return []
         ids = operation.operands[kept].ids().ravel()[ids - operation.start]
@@ -135,6 +140,20 @@ def _scaled(operation: RecordedOperation) -> int | None:
             return 0
         if two.shape == operation.shape and one.size == 1 and operation.name != "divide":
             return 1
+    return None
+
+
+def _scaled_by_given(record: Record, operation: RecordedOperation) -> int | None:
+    """The operand that an operation multiplies by an array in which no sum or product of others is."""
+    if operation.name not in ("multiply", "divide") or operation.operands[0].shape != operation.shape:
+        return None
+    k = record.maker(operation.operands[1].first)
+    for _ in range(_DEEPEST):
+        if k < 0:
+            return 0
+        if record.operations[k].name not in ("gather", *UNARY):
+            break
+        k = record.maker(record.operations[k].operands[0].first)
     return None
 
 

@@ -83,16 +83,26 @@ class Stub(types.ModuleType):
 
 
 class Bar:
-    """A progress bar that shows nothing: what it goes over, one by one."""
+    """A progress bar that shows nothing: what it goes over, one by one, with the count `n`, which programs read."""
 
     def __init__(self, iterable: Any = (), *arguments: Any, **named: Any) -> None:
         self.iterable = iterable
+        self.n = named.get("initial", 0)
+        self.total = named.get("total")
+        if self.total is None and hasattr(iterable, "__len__"):
+            self.total = len(iterable)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.iterable)
+        for item in self.iterable:
+            yield item
+            self.n += 1
 
     def __len__(self) -> int:
         return len(self.iterable)
+
+    def update(self, n: Any = 1) -> None:
+        """Counts on."""
+        self.n += n
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):

@@ -124,7 +124,7 @@ def text(report: Report) -> str:
             *(line for one in report.beside for line in _wrapped(one, "    ")),
         ]
     if report.candidates:
-        lines += ["", "  one of these lines is wrong, the likeliest first"]
+        lines += ["", "  no correction was found; look first at"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
     if report.alternatives:
         others = "; ".join(" + ".join(ids) for ids in report.alternatives)

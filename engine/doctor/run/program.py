@@ -76,7 +76,11 @@ def belonging(program: ProgramFile) -> Belonging:
     missing = [name for name in names if not _has(folder, name)]
     root = project_root(folder)
     above = [part for part in folder.parents if not is_too_high(part)]
-    above = [part for part in above if part == root or root in part.parents] if root else above[:LEVELS]
+    if root:  # where it is a package, it is found in the folder that it lies in
+        highest = root.parent if (root / "__init__.py").is_file() else root
+        above = [part for part in above if part == highest or highest in part.parents]
+    else:
+        above = above[:LEVELS]
     more = tuple(part for part in above if any(_has(part, name) for name in missing))
     return Belonging(root if root and more else folder, folder, None, more)
 

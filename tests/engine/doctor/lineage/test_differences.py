@@ -35,10 +35,10 @@ def test_a_number_that_lost_its_origin_is_seen(tmp_path: Path, line: str, says: 
 
 
 def test_a_right_program_is_asked_and_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[differences._Difference] = []
+    asked: list[differences.LossChange] = []
     changed_by = differences._changed
 
-    def kept(*given: object) -> differences._Difference | None:
+    def kept(*given: object) -> differences.LossChange | None:
         seen = changed_by(*given)  # pyright: ignore[reportArgumentType]
         asked.extend([seen] if seen is not None else [])
         return seen

@@ -50,8 +50,17 @@ CLIP = ("    for weight, grad in", "    grads = [np.clip(g, -0.5, 0.5) for g in 
             ],
             "",
         ),
+        (
+            [
+                (
+                    "b, c = rng",
+                    "q, r = np.linalg.qr(rng.randn(H, H))\nq *= np.sign(np.diag(r))\nW = q\nb, c = rng",
+                )
+            ],
+            "",
+        ),
     ],
-    ids=["plain", "adam", "clip", "penalty", "norm", "float32"],
+    ids=["plain", "adam", "clip", "penalty", "norm", "float32", "orthogonal"],
 )
 def test_right_programs(tmp_path: Path, changes: list[tuple[str, str]], convention: str) -> None:
     verdict = verdict_on(tmp_path, changed(TAGGER, *changes), rounds=2)

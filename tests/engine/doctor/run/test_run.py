@@ -185,6 +185,7 @@ def test_stubs_stand_for_what_only_shows_something(tmp_path: Path) -> None:
         for i in tqdm.trange(3): pass
         bar = tqdm.tqdm([1, 2])
         for i in bar: bar.set_description("two")
+        if bar.n < 2 or bar.total != 2: print("counted", bar.n)
         print(add(1), total(4), Fore.RED + "text", colored("blue", "blue"), f"{plt}", i)
         trained()
     """

@@ -30,6 +30,9 @@ def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.
     assert belonging(ProgramFile(path, "import tools")).more == ()  # nothing is looked for in a home folder
     assert belonging(ProgramFile(path, "from ... import x")).package is None
     assert belonging(ProgramFile(path, "this is no Python")).root == folder
+    (folder / "__init__.py").touch()
+    assert belonging(ProgramFile(path, "from mine import tools")).more == (folder.parent,)
+    (folder / "__init__.py").unlink()
     (home / ".git").mkdir()  # a home folder under version control is no project
     assert program.project_root(folder) is None
 
