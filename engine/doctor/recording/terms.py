@@ -7,7 +7,7 @@ from .expressions import compiled, evaluated
 TERM = "__rt_term__"
 
 
-class Term:
+class MissingTerm:
     """An array, or the product of two (`by` is `*` or `@`), and the sign with which it is put in."""
 
     def __init__(self, sign, first, by="", second=""):
@@ -61,7 +61,7 @@ def terms(known, wanted, alone=False):
     for a, one in known:
         if _spreads(one, wanted):
             for sign in "+-*":
-                yield Term(sign, a)
+                yield MissingTerm(sign, a)
     if alone:
         return
     for k, (a, one) in enumerate(known):
@@ -71,15 +71,15 @@ def terms(known, wanted, alone=False):
                 or (one == wanted and _spreads(two, wanted))
                 or (two == wanted and _spreads(one, wanted))
             ):
-                yield Term("+", a, "*", b)
-                yield Term("-", a, "*", b)
+                yield MissingTerm("+", a, "*", b)
+                yield MissingTerm("-", a, "*", b)
     for a, one in known:
         for b, two in known:
             if a != b and len(one) <= 2 and len(two) <= 2:
                 for first, x in ((a, one), (a + ".T", one[::-1])):
                     for second, y in ((b, two), (b + ".T", two[::-1])):
                         if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):
-                            yield Term("+", first, "@", second)
+                            yield MissingTerm("+", first, "@", second)
 
 
 def _spreads(shape, wanted):
