@@ -258,10 +258,6 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield from _derivatives(node)
         case ast.Mult() | ast.Div():
             yield "factor-dropped", left, None
-            inner = left
-            while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
-                inner = inner.left
-                yield "factor-dropped", inner, None
             if isinstance(node.op, ast.Mult):
                 yield "factor-dropped", right, None
                 yield "mask", ast.BinOp(left, node.op, _parsed(f"({text_of(right)} > 0)")), None
@@ -359,6 +355,10 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     yield "sign", _parsed(f"-({text})"), None
     yield from _everywhere(expression, around)
     yield from _deltas(expression)
+    inner = expression
+    while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):  # several factors too many
+        inner = inner.left
+        yield "factor-dropped", inner, None
     for a in around:
         for form in FACTORS:
             yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), (text, a)

@@ -45,7 +45,7 @@ def _edits(example: Example, statement: ast.stmt) -> Iterator[StatementEdit]:
     yield from edits.of_statement(statement, around)
     yield from edits.accumulation(statement)
     yield from edits.of_statement(statement, around, missing=True)
-    for slot, template, _ in edits.holes(statement):
+    for slot, template, _, _ in edits.holes(statement):
         for term in terms:
             for sign in "+-*":
                 kind = "factor-missing" if sign == "*" else "term-missing"
