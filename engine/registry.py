@@ -1,6 +1,6 @@
 """The names that options choose from, in the order in which help and messages list them; the first one is the default.
 
-What stands under a name is in its table: `engine.tables.cells.CELLS`, `engine.language.functions.ACTIVATIONS`,
+What stands under a name is in its table: `engine.tables.cells.CELLS` and `FURTHER`, `engine.language.functions.ACTIVATIONS`,
 `engine.tables.heads.HEADS`, `engine.tables.optimizers.OPTIMIZERS`, `engine.notation.tables.NOTATIONS`. The names are
 repeated here because the command line answers wrong use and `--help` before NumPy, which the tables need, is loaded. A
 test compares the two. Standard library only.
@@ -9,6 +9,7 @@ test compares the two. Standard library only.
 from __future__ import annotations
 
 CELLS = ("rnn", "lstm", "gru")
+FURTHER_CELLS = ("peephole", "layernorm", "coupled", "gru-before", "mgu", "leaky", "mingru", "lru", "irnn")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 LOSSES = ("cross-entropy", "binary", "squared")
 OPTIMIZERS = ("sgd", "momentum", "adam")

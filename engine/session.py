@@ -29,7 +29,7 @@ from engine.files.trace import (
 from engine.files.weights import Weights, read_weights
 from engine.language.functions import Array
 from engine.model.network import Network, choose
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import HEADS, Head, usual_head
 from engine.text import clean
 
@@ -77,7 +77,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         _check_sizes(weights, data, _outputs(data, predict, head, None), at_least=head.output_a_class)
         options |= _decided(weights)
     _refuse_one_class(data, head, options["outputs"])
-    cell = weights.cell if weights else user_cell or CELLS[options["cell"]]
+    cell = weights.cell if weights else user_cell or BY_NAME[options["cell"]]
     if "activation" in given and not cell.has_activation:
         raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
     network = Network(
@@ -130,8 +130,12 @@ def _weights(
     """The weights to start from; they decide the cell, H and C, and options that say otherwise are refused."""
     if options["weights"] is None:
         return None
+    named = BY_NAME.get(given["cell"]) if isinstance(given.get("cell"), str) else None
+    further = (
+        named if named is not None and not named.torch else None
+    )  # without PyTorch's arrays it is not told by them
     weights = read_weights(
-        options["weights"], cell=user_cell, notation=options["notation"], allow_nan=options["allow-nan"]
+        options["weights"], cell=user_cell or further, notation=options["notation"], allow_nan=options["allow-nan"]
     )
     file = shown(weights.path)
     said = {**({} if "weights" in given else data.options), **given, **({"cell": user_cell.name} if user_cell else {})}

@@ -198,6 +198,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "train": ("train without a screen and save the weights", _train),
     "compare": ("compare arrays of your own with the reference's; runs no code", _compare),
     "doctor": ("find what is wrong in a backward pass of your own", _doctor),
+    "cells": ("list the cells that come along, with their equations", _examples),
     "examples": ("list the built-in examples", _examples),
 }
 

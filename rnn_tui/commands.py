@@ -315,6 +315,21 @@ def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0 if report.ok else 1
 
 
+def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui cells`."""
+    from engine.tables.cells import BY_NAME
+
+    if arguments.data or given:
+        raise InputError("cells takes no further arguments")
+    indent = max(map(len, BY_NAME)) + 2
+    for name, cell in BY_NAME.items():
+        print(f"{name:<{indent}}{cell.source}")
+        for line in cell.equations:
+            print(" " * indent + line.format(activation="activation"))
+    print("\nTake one by its name: rnn-tui --cell lru; or write one of your own: rnn-tui --cell FILE.py")
+    return 0
+
+
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples

@@ -114,7 +114,7 @@ def equation() -> None:
 
 
 def cell_as_a_file() -> None:
-    text = Path("engine/tables/cells/mgu.py").read_text().replace('"mgu"', '"my_mgu"')
+    text = Path("engine/tables/cells/my_mgu.py").read_text().replace('"my_mgu"', '"another"')
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mine.py"
         file.write_text(text.replace("engine.tables.cells.base", "engine.cells"))
@@ -122,12 +122,12 @@ def cell_as_a_file() -> None:
 
 
 def cell_that_comes_along() -> None:
-    offered("cell", "mgu")
+    offered("cell", "my_mgu")
     for notation in ("ng", "pytorch", "goodfellow"):
-        session = open_session(None, {"cell": "mgu", "notation": notation})
+        session = open_session(None, {"cell": "my_mgu", "notation": notation})
         assert ran(session)["loss"].size == 1
         weights_come_back(session, notation)
-    assert examined(program_text(whole(cell="mgu"))).conventions["cell"] == "mgu"
+    assert examined(program_text(whole(cell="my_mgu"))).conventions["cell"] == "my_mgu"
 
 
 def activation() -> None:

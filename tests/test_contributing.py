@@ -23,7 +23,7 @@ HEADINGS = re.findall(r"^## (Add .*)$", CONTRIBUTING, re.MULTILINE)
 def add_file(project: Path, text: str) -> None:
     """A file of a section: the path stands in its first line; the worked cell goes where the project's own cells are."""
     first, _, rest = text.partition("\n")
-    path = first.removeprefix("# ") if first.startswith("# ") else "engine/tables/cells/mgu.py"
+    path = first.removeprefix("# ") if first.startswith("# ") else "engine/tables/cells/my_mgu.py"
     content = rest if first.startswith("# ") else text.replace("engine.cells", "engine.tables.cells.base")
     assert not (project / path).exists(), path
     (project / path).write_text(content, encoding="utf-8")

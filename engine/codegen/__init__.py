@@ -17,6 +17,7 @@ from engine.language.functions import Axes
 from engine.model.parameters import Piece
 from engine.notation import NOTATIONS, Layout, Spelling, stored
 from engine.session import Session
+from engine.tables.cells.base import Start
 
 LONGEST = 120
 """Characters beyond which a line is broken."""
@@ -95,11 +96,24 @@ def _weights(session: Session, style: Style) -> list[str]:
     cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
     for name, axes in network.parameter_axes.items():
         size = ", ".join(axes) + ("," if len(axes) == 1 else "")
-        drawn = f"rng.uniform(-bound, bound, size=({size})){cast}"
+        drawn = _started(network.table.start.get(name), axes, size) + cast
         laid = _laid(layout, axes)
         shape = f"  # ({', '.join(layout.shape(axes))})" if laid else ""
         lines.append(f"{spelling.name(name)} = {drawn}{laid}{shape}")
     return [*lines, ""]
+
+
+def _started(start: Start | None, axes: Axes, size: str) -> str:
+    """The source of a parameter as it starts: drawn (None), or as its cell says."""
+    match start:
+        case None:
+            return f"rng.uniform(-bound, bound, size=({size}))"
+        case "identity":
+            return f"np.eye({axes[0]})"
+        case (low, high):
+            return f"np.linspace({low!r}, {high!r}, {axes[0]})"
+        case number:
+            return f"np.full(({size}), {number!r})"
 
 
 def _laid(layout: Layout, axes: Axes) -> str:

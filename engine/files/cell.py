@@ -11,7 +11,7 @@ from types import ModuleType
 
 from engine.errors import InputError
 from engine.files.raw import read_text, shown
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.check import CellError, check
 from engine.text import clean
 
@@ -57,7 +57,7 @@ def _run(path: Path, text: str) -> ModuleType:
 
 def _cells(module: ModuleType) -> dict[str, Cell]:
     """The module's own cells by the first of their names."""
-    built_in = {id(cell) for cell in CELLS.values()}
+    built_in = {id(cell) for cell in BY_NAME.values()}
     cells: dict[int, str] = {}
     for name, value in vars(module).items():
         if isinstance(value, Cell) and id(value) not in built_in:

@@ -93,7 +93,11 @@ LARGEST = 2**31 - 1
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        "cell": _choice("the recurrent cell, or a file with one of your own", registry.CELLS, suffix=".py"),
+        "cell": _choice(
+            "the recurrent cell, or a file with one of your own",
+            (*registry.CELLS, *registry.FURTHER_CELLS),
+            suffix=".py",
+        ),
         "activation": _choice("the activation of the rnn cell", registry.ACTIVATIONS),
         "hidden": Option(int, "H, units of the state", 8, above=0),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),

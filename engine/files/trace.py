@@ -45,7 +45,7 @@ from engine.model.network import Network, choose
 from engine.model.program import carried_over
 from engine.notation import Writer
 from engine.recording.checks import check_batch
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.given import MASK
 from engine.tables.heads import HEADS, READ_OUT
 from engine.text import clean
@@ -355,11 +355,11 @@ def _cell(trace: Trace, name: str, cell: Cell | None) -> Cell:
                 f"{trace.file} was recorded with the cell {clean(name, 40)}, not {cell.name}; leave --cell away"
             )
         return cell
-    if name not in CELLS:
+    if name not in BY_NAME:
         raise InputError(
             f"{trace.file} was recorded with the cell {clean(name, 40)}, which does not come with rnn-tui; give its file with --cell"
         )
-    return CELLS[name]
+    return BY_NAME[name]
 
 
 def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:

@@ -22,7 +22,7 @@ from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
 from engine.model.parameters import WeightsRecipe
 from engine.notation import recipe_in
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean
 
@@ -72,7 +72,7 @@ def read_weights(
     They may have the names and the layout of a notation, beside ours and PyTorch's (see `engine.notation.recipe_in`). A trace counts as a
     weights file too. Raises InputError for what is no such file, larger than `limit` bytes, or NaN or infinite without `allow_nan`.
     """
-    cells = tuple(CELLS.values()) if cell is None else (cell,)
+    cells = tuple(BY_NAME.values()) if cell is None else (cell,)
     if path.suffix.lower() in _PICKLES:
         raise InputError(
             f"{shown(path)} is a pickle by its name, which may run code when it is read; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
 from engine.model.pytorch import options_of
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
+from engine.tables.cells.base import Start
 from engine.tables.heads import HEADS, READ_OUT, Head
 from engine.tables.optimizers import OPTIMIZERS, Optimizer
 
@@ -48,7 +50,7 @@ class Network:
 
     def __post_init__(self) -> None:
         if isinstance(self.cell, str):
-            object.__setattr__(self, "cell", choose("cell", self.cell, CELLS))
+            object.__setattr__(self, "cell", choose("cell", self.cell, BY_NAME))
         choose("activation", self.activation, ACTIVATIONS)
         choose("loss", self.loss, HEADS)
         choose("optimizer", self.optimizer, OPTIMIZERS)
@@ -125,7 +127,7 @@ class Network:
         return {"D": self.inputs, "H": self.hidden, "C": self.outputs}
 
     def _initial(self) -> dict[str, Array]:
-        drawn = initial_parameters(self.parameter_axes, self.sizes, self.seed, self.init_scale)
+        drawn = initial_parameters(self.parameter_axes, self.sizes, self.seed, self.init_scale, self.table.start)
         unknown = set(self.weights) - set(drawn)
         if unknown:
             raise InputError(f"there is no parameter {sorted(unknown)[0]!r} in this network; it has {', '.join(drawn)}")
@@ -140,17 +142,35 @@ class Network:
 
 
 def initial_parameters(
-    axes: Mapping[str, Axes], sizes: Mapping[str, int], seed: int, scale: float = 1.0
+    axes: Mapping[str, Axes],
+    sizes: Mapping[str, int],
+    seed: int,
+    scale: float = 1.0,
+    start: Mapping[str, Start] = MappingProxyType({}),
 ) -> dict[str, Array]:
     """Weights and biases drawn uniformly from ±scale/√H, as PyTorch's RNN and Linear do, in the order of `axes`, float64.
+
+    Those with a `start` are not drawn.
 
     The same few lines stand in the program that `codegen` prints; NumPy keeps `default_rng(seed).uniform` stable.
     """
     rng = np.random.default_rng(seed)
     bound = scale / np.sqrt(sizes["H"])
+    shapes = {name: tuple(sizes[axis] for axis in letters) for name, letters in axes.items()}
     return {
-        name: rng.uniform(-bound, bound, size=tuple(sizes[axis] for axis in letters)) for name, letters in axes.items()
+        name: _started(start[name], shape) if name in start else rng.uniform(-bound, bound, size=shape)
+        for name, shape in shapes.items()
     }
+
+
+def _started(start: Start, shape: tuple[int, ...]) -> Array:
+    match start:
+        case "identity":
+            return np.eye(shape[0])
+        case (low, high):
+            return np.linspace(low, high, shape[0])
+        case number:
+            return np.full(shape, number)
 
 
 def choose(option: str, value: str, allowed: Mapping[str, Any]) -> Any:

@@ -83,7 +83,9 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
 
 
 def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    cell = max(cells, key=lambda candidate: len(shapes.keys() & candidate.parameters.keys()))
+    cell = max(
+        cells, key=lambda c: (c.parameters.keys() <= shapes.keys(), len(shapes.keys() & c.parameters.keys()))
+    )  # of those that are all there the largest
     axes = {**cell.parameters, **READ_OUT}
     if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
         raise InputError(

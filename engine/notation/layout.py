@@ -117,25 +117,26 @@ class _Turner:
         sides = [(side, infer(side, self.known)) for side in (node.left, node.right)]
         if flip != self.native and len(whole) == 2 and any(len(axes) == 1 for _, axes in sides):
             return Transpose(self._element_wise(node, self.native))
-        left, right = (self._beside(self.turn(side, flip), axes, whole) for side, axes in sides)
+        left, right = (self._beside(side, flip, axes, whole) for side, axes in sides)
         return Binary(node.operator, left, right)
 
-    def _beside(self, side: Expression, axes: Axes, whole: Axes) -> Expression:
+    def _beside(self, side: Expression, flip: bool, axes: Axes, whole: Axes) -> Expression:
         """One side of an element-wise operation; a vector along the first axis of the result becomes a column."""
         if not self.spread or not needs_column(axes, whole):
-            return side
+            return self.turn(side, flip)
         if self.layout.columns:
-            return side if axes == ("B",) else Transpose(side)
-        return self._upright(side)
+            return self.turn(side, flip) if axes == ("B",) else Transpose(self.turn(side, flip))
+        return self._upright(side, flip)
 
-    def _upright(self, side: Expression) -> Expression:
+    def _upright(self, side: Expression, flip: bool) -> Expression:
         """A vector as a column, (n, 1); so are the vectors inside it, numbers stay as they are."""
         if isinstance(side, Binary) and side.operator != "@":
-            sides = [
-                self._upright(operand) if infer(operand, self.known) else operand for operand in (side.left, side.right)
-            ]
+            sides = (
+                self._upright(operand, flip) if infer(operand, self.known) else self.turn(operand, flip)
+                for operand in (side.left, side.right)
+            )
             return Binary(side.operator, *sides)
-        return Call(COLUMN, (side,))
+        return Call(COLUMN, (self.turn(side, flip),))
 
     def _sum(self, node: Sum) -> Expression:
         axes = infer(node.operand, self.known)

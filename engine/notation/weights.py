@@ -13,7 +13,7 @@ from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NG, NOTATIONS, Notation
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT
 
 TORCH_LINEAR: Mapping[str, tuple[str, ...]] = {"weight": ("Wy",), "bias": ("by",)}
@@ -32,7 +32,7 @@ def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) 
 
     Raises InputError as `recipe_in` does.
     """
-    table = CELLS[cell] if isinstance(cell, str) else cell
+    table = BY_NAME[cell] if isinstance(cell, str) else cell
     given = {name: np.asarray(array) for name, array in arrays.items()}
     return recipe_in(notation, {name: array.shape for name, array in given.items()}, (table,)).parameters(given)
 

@@ -13,7 +13,7 @@ from engine.language.derive import SUFFIXES, gradient
 from engine.language.equation import Equation, TableError, contributions, equation, infer
 from engine.language.expression import Call, Name, Transpose, walk
 from engine.language.functions import ACTIVATIONS, FUNCTIONS, Axes
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT
 from engine.tables.optimizers import OPTIMIZERS, named, update_equations
 from engine.text import clean
@@ -77,7 +77,7 @@ def _at(source: str) -> Generator[None]:
 
 def _check_fields(cell: Cell) -> None:
     """The types of the fields, which Python itself does not check."""
-    if not _is_text(cell.name) or clean(cell.name, 40) != cell.name or cell.name in CELLS:
+    if not _is_text(cell.name) or clean(cell.name, 40) != cell.name or cell.name in BY_NAME:
         raise CellError(f"the cell's name cannot be {clean(repr(cell.name), 40)}; give it one of its own")
     for field in ("equations", "states"):
         value: Any = getattr(cell, field)
@@ -89,6 +89,8 @@ def _check_fields(cell: Cell) -> None:
     for name, stacked in _pairs(cell, "torch"):
         if not isinstance(stacked, tuple):
             raise CellError(f"{clean(name, 40)} in torch must be a tuple of parameters")
+    for name, start in _pairs(cell, "start"):
+        _check_start(cell, name, start)
     for notation, names in _pairs(cell, "names"):
         if not isinstance(names, Mapping) or not all(map(_is_name, cast("Mapping[Any, Any]", names).values())):
             raise CellError(f'the names in {clean(notation, 40)} must be a dictionary of names by name: {{"h": "s"}}')
@@ -98,6 +100,19 @@ def _check_fields(cell: Cell) -> None:
         raise CellError(f"the output {clean(str(cell.output), 40)} must be one of the states: {', '.join(cell.states)}")
     if cell.has_activation != any(_ACTIVATION in source for source in cell.equations):
         raise CellError(f"has_activation must be True exactly when an equation reads {_ACTIVATION}")
+
+
+def _check_start(cell: Cell, name: str, start: object) -> None:
+    axes = cell.parameters.get(name)
+    if axes is None:
+        raise CellError(f"start says how {clean(name, 40)} begins, which is no parameter")
+    numbers: tuple[Any, ...] = start if isinstance(start, tuple) else (start,)  # pyright: ignore[reportUnknownVariableType]
+    fits = len(numbers) == 1 or (len(numbers) == 2 and len(axes) == 1)
+    if start == "identity":
+        numbers, fits = (), len(axes) == 2 and axes[0] == axes[1]
+    if not fits or not all(isinstance(number, int | float) and abs(number) < float("inf") for number in numbers):
+        wanted = 'a number, for a vector two (from, to), for a square matrix "identity"'
+        raise CellError(f"the start of {name} must be {wanted}")
 
 
 def _pairs(cell: Cell, field: str) -> Iterator[tuple[str, Any]]:

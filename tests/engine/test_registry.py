@@ -9,13 +9,14 @@ from engine.files.options import DEFAULTS, OPTIONS
 from engine.language.functions import ACTIVATIONS
 from engine.model.network import Network
 from engine.notation import NOTATIONS
-from engine.tables.cells import CELLS
+from engine.tables.cells import BY_NAME, CELLS, FURTHER
 from engine.tables.heads import HEADS
 from engine.tables.optimizers import OPTIMIZERS
 
 
 def test_the_registry_names_what_the_tables_hold_in_their_order() -> None:
     assert tuple(CELLS) == registry.CELLS
+    assert tuple(FURTHER) == registry.FURTHER_CELLS
     assert tuple(ACTIVATIONS) == registry.ACTIVATIONS
     assert tuple(HEADS) == registry.LOSSES
     assert tuple(OPTIMIZERS) == registry.OPTIMIZERS
@@ -23,7 +24,7 @@ def test_the_registry_names_what_the_tables_hold_in_their_order() -> None:
 
 
 def test_entries_are_filed_under_their_own_names() -> None:
-    for table in (CELLS, ACTIVATIONS, HEADS, OPTIMIZERS, NOTATIONS):
+    for table in (BY_NAME, ACTIVATIONS, HEADS, OPTIMIZERS, NOTATIONS):
         assert all(entry.name == name for name, entry in table.items())
 
 

@@ -85,7 +85,7 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     done = rnn_tui(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
-    assert ("--hidden" in done.out) == (command not in ("examples", "doctor"))
+    assert ("--hidden" in done.out) == (command not in ("cells", "examples", "doctor"))
 
 
 def test_version(rnn_tui: Callable[..., Done]) -> None:
@@ -759,8 +759,8 @@ entry()
 def mgu(tmp_path: Path) -> str:
     """The worked example of CONTRIBUTING.md, as it stands there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    example = next(part for part in text.split("```python\n")[1:] if 'name="mgu"' in part).partition("```")[0]
-    (tmp_path / "mgu.py").write_text(example.replace('name="mgu"', 'name="my_mgu"'), encoding="utf-8")
+    example = next(part for part in text.split("```python\n")[1:] if 'name="my_mgu"' in part).partition("```")[0]
+    (tmp_path / "mgu.py").write_text(example, encoding="utf-8")
     return str(tmp_path / "mgu.py")
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from engine.language.functions import Axes
+
+Start: TypeAlias = float | tuple[float, float] | Literal["identity"]
+"""How a parameter starts that is not drawn: one number, numbers evenly spread over the units from one to another, the identity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +19,7 @@ class Cell:
     `equations` are the lines of one time step in the order they run; `{activation}` in them is filled with the network's activation.
     They read the input `x` (B, D), parameters, quantities of the same step and states of the step before (`a_prev`).
     `states` are carried to the next step, `output` is the one the read-out reads. `parameters` maps each parameter to its axes,
-    in the order in which initial weights are drawn.
+    in the order in which initial weights are drawn, but for those that have a `start`. `source` says what the cell is and where it is from.
 
     `names` says by notation what others call these quantities and parameters; what is not in it keeps its name.
 
@@ -32,3 +36,5 @@ class Cell:
     meanings: Mapping[str, str] = field(default_factory=dict[str, str])
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     torch: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    start: Mapping[str, Start] = field(default_factory=dict[str, Start])
+    source: str = ""

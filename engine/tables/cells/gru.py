@@ -14,6 +14,7 @@ KEPT, REPLACED = "h = (1 - z) * n + z * h_prev", "h = z * n + (1 - z) * h_prev"
 
 GRU = Cell(
     name="gru",
+    source="gated recurrent unit: Cho et al. 2014, in PyTorch's variant with the reset gate after the product",
     equations=(
         "zr = x @ Wxr + h_prev @ Whr + br",
         "zz = x @ Wxz + h_prev @ Whz + bz",

@@ -11,6 +11,7 @@ from engine.tables.cells.base import Cell
 
 LSTM = Cell(
     name="lstm",
+    source="long short-term memory: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000",
     equations=(
         "zi = x @ Wxi + h_prev @ Whi + bi",
         "zf = x @ Wxf + h_prev @ Whf + bf",

@@ -6,6 +6,7 @@ from engine.tables.cells.base import Cell
 
 RNN = Cell(
     name="rnn",
+    source="simple recurrent network: Elman 1990, Finding Structure in Time",
     equations=(
         "z = x @ Wx + a_prev @ Wa + ba",
         "a = {activation}(z)",

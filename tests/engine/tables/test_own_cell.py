@@ -24,15 +24,17 @@ from engine.notation import NOTATIONS
 from engine.recording.plan import plan
 from engine.recording.record import record_with
 from engine.session import open_session
-from engine.tables.cells import CELLS, Cell
+from engine.tables.cells import BY_NAME, Cell
 from engine.tables.check import CellError
 from engine.tables.check import check as check_cell
 
 Array = np.ndarray[Any, Any]
 ROOT = Path(__file__).resolve().parents[3]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-WORKED = next(block for block in re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL) if 'name="mgu"' in block)
-EXAMPLE = WORKED.replace('name="mgu"', 'name="my_mgu"')  # a name that no cell of the project will ever have
+WORKED = next(
+    block for block in re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL) if 'name="my_mgu"' in block
+)
+EXAMPLE = WORKED
 INLINE = (  # the same with pre-activations that have no names
     "f = sigmoid(x @ Wxf + h_prev @ Whf + bf)",
     "n = tanh(x @ Wxn + (f * h_prev) @ Whn + bn)",
@@ -250,7 +252,7 @@ def test_a_project_runs_no_code(mgu: Path) -> None:
     (mgu.parent / "d.csv").write_text("1,2,0\n3,4,1\n")
     (mgu.parent / "p.toml").write_text('data = "d.csv"\n[options]\ncell = "mgu.py"\n')
     with pytest.raises(
-        InputError, match=rf"option cell = 'mgu\.py' under \[options\] must be one of {', '.join(CELLS)}"
+        InputError, match=rf"option cell = 'mgu\.py' under \[options\] must be one of {', '.join(BY_NAME)}"
     ):
         open_session(mgu.parent / "p.toml", {})
     assert open_session(mgu.parent / "d.csv", {"cell": mgu}).debugger.network.table.name == "my_mgu"
@@ -267,7 +269,7 @@ FILES: list[tuple[str, str]] = [
     ("from engine.cells import Cell\nCell()\n", "mgu.py, line 2: TypeError: "),
     ("", "mgu.py defines 0 cells; it needs one Cell(...) at its top level"),
     ("from engine.cells import CELLS\nGRU = CELLS['gru']\n", "mgu.py defines 0 cells; it needs one"),
-    (EXAMPLE + "\nfrom dataclasses import replace\nTwo = replace(MGU, name='two')\n", "mgu.py defines 2 cells (MGU, Two);"),
+    (EXAMPLE + "\nfrom dataclasses import replace\nTwo = replace(MY_MGU, name='two')\n", "mgu.py defines 2 cells (MY_MGU, Two);"),
     ("\0", "mgu.py: row 1 contains a NUL byte"),
 ]  # fmt: skip
 
@@ -290,6 +292,9 @@ MISTAKES: list[tuple[str, str, str]] = [
     ('name="my_mgu"', 'name="\\x1b[2J"', "mgu.py: the cell's name cannot be"),
     ('("h",),  #', '("h"),  #', 'mgu.py: states must be a tuple of texts: states=("...",)'),
     ('output="h"', 'output="n"', "mgu.py: the output n must be one of the states: h"),
+    ('output="h"', 'start={"bq": 1.0}, output="h"', "mgu.py: start says how bq begins, which is no parameter"),
+    ('output="h"', 'start={"bf": "identity"}, output="h"', "mgu.py: the start of bf must be a number, for a vector two"),
+    ('output="h"', 'start={"Whf": (0.0, 1.0)}, output="h"', "mgu.py: the start of Whf must be a number"),
     ('output="h"', 'has_activation=True, output="h"', "mgu.py: has_activation must be True exactly when an equation reads"),
     ("sigmoid(zf)", "{activation}(zf)", "mgu.py: has_activation must be True exactly when an equation reads {activation}"),
     ('"bf": ("H",)', '"bf": ("H")', 'mgu.py: the axes of bf must be a tuple of "D" and "H"'),
@@ -353,7 +358,7 @@ def test_an_equation_put_together_is_named_by_its_text(mgu: Path) -> None:
     assert refusal(mgu).startswith("mgu.py, equation f = sigmod(zf): there is no function 'sigmod'")
 
 
-@pytest.mark.parametrize("cell", list(CELLS.values()), ids=list(CELLS))
+@pytest.mark.parametrize("cell", list(BY_NAME.values()), ids=list(BY_NAME))
 def test_the_projects_own_cells_keep_the_same_rules(cell: Cell) -> None:
     own = replace(cell, name=f"my {cell.name}")
     check_cell(own)
