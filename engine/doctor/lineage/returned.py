@@ -47,14 +47,15 @@ def meant(name: str) -> set[str]:
 
 
 def inputs(record: Record) -> list[Ids]:
-    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen."""
+    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen. An array that holds a number
+    twice is none: rows that were looked up in it, say."""
     found: dict[tuple[int, int], Ids] = {}
     upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
     for event in record.events:
         value = event.value
         if value.size < 2 or not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
-        if value.first not in upstream and levels_of(record, value):
+        if value.first not in upstream and not value.repeats and levels_of(record, value):
             found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():

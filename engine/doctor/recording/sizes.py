@@ -45,6 +45,7 @@ _TWO = (
     re.compile(r"(\d+) \(dim \d+\) != (\d+) \(dim \d+\)"),
     re.compile(r"array at index \d+ has size (\d+) and the array at index \d+ has size (\d+)"),
 )
+_RESHAPED = re.compile(r"cannot reshape array of size (\d+) into shape \(([\d, ]+)\)")
 _BEYOND = re.compile(r"index (\d+) is out of bounds for axis (\d+) with size (\d+)")
 _SHAPE = re.compile(r"\((\d+(?:,\s?\d+)*|\d+,)\)")
 
@@ -107,7 +108,21 @@ class Sizes:
         beyond = _BEYOND.search(message)
         if beyond:
             return self._longer(int(beyond.group(3)), int(beyond.group(2)))
+        reshaped = _RESHAPED.search(message)
+        if reshaped:
+            return self._reshaped(int(reshaped.group(1)), [int(n) for n in reshaped.group(2).split(",") if n.strip()])
         return any([self._same(a, b) for a, b in misfits(message)])
+
+    def _reshaped(self, size, shape):
+        """An array that is to have another shape: one of its axes stands there with another size."""
+        whole = 1
+        for n in shape:
+            whole *= n
+        for n in shape:
+            own, rest = divmod(size * n, whole) if whole else (0, 1)
+            if not rest and own != n and (self._with(own) is not None or self._with(n) is not None):
+                return self._same(own, n)
+        return False
 
     def _longer(self, size, place):
         axis = self._with(size)

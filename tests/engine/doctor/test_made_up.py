@@ -49,6 +49,30 @@ def embedding_backward(dout, cache):
     dW[x] += dout
     return dW
 """
+PARTS = """
+def affine_forward(x, w, b):
+    B, T, D = x.shape
+    return (x.reshape(B * T, D) @ w).reshape(B, T, b.shape[0]) + b, (x, w, b)
+
+def affine_backward(dout, cache):
+    x, w, b = cache
+    B, T, D = x.shape
+    flat = dout.reshape(B * T, b.shape[0])
+    return (flat @ w.T).reshape(x.shape), x.reshape(B * T, D).T @ flat, flat.sum(axis=0)
+
+def words_forward(x, W):
+    out = np.zeros(x.shape + W.shape[1:])
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            out[i, j] = W[x[i, j]]
+    return out, (x, W.shape)
+
+def words_backward(dout, cache):
+    x, shape = cache
+    dW = np.zeros(shape)
+    np.add.at(dW, x, dout)
+    return dW
+"""
 STOPS = """
 def other_backward(n_steps):
     raise ValueError("no")
@@ -63,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def mine(folder: Path) -> Path:
     path = folder / "mine.py"
-    path.write_text(CELL + SLIPPED + ROWS + STOPS, encoding="utf-8")
+    path.write_text(CELL + SLIPPED + ROWS + PARTS + STOPS, encoding="utf-8")
     return path
 
 
@@ -80,6 +104,8 @@ def _told(report: Report) -> tuple[str, list[str]]:
 def test_each_pass_is_judged_by_its_own_lineage(reports: dict[str, Report]) -> None:
     """The loss is known: a pass of which no gradient agrees is wrong, where a correction makes all of them right."""
     assert _told(reports["cell_backward"]) == ("correct", [])
+    assert _told(reports["affine_backward"]) == ("correct", [])  # the sizes follow from what cannot be reshaped
+    assert _told(reports["words_backward"]) == ("correct", [])  # rows that are looked up are no input of their own
     assert _told(reports["layer_backward"]) == ("wrong", ["tanh-derivative-misplaced-square"])
     assert _told(reports["embedding_backward"]) == ("wrong", ["repeated-rows-not-accumulated"])
 
