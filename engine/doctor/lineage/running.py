@@ -40,6 +40,13 @@ class Runs:
     wishes: Wishes
     progress: TextIO | None = None
 
+    def says(self, sentence: str) -> None:
+        """Shows how far it is, where progress is shown on a terminal; "" takes the line away."""
+        if self.progress is not None and self.progress.isatty():
+            width = shutil.get_terminal_size((80, 24)).columns
+            self.progress.write(f"\r{sentence[: max(width - 1, 1)]}\x1b[K")
+            self.progress.flush()
+
     @property
     def name(self) -> str:
         """What records call the program's own file."""

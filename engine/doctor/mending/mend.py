@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.running import Runs, Trials
@@ -44,17 +45,21 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     if not places:
         return unstored(part, verdict) or _makers(part, verdict)
     with Trials(runs) as trials:
-        return _searched(Trial(runs, texts, verdict, record, trials), places)
+        trial = Trial(runs, texts, verdict, record, trials)
+        try:
+            runs.says("wrong; looking for the line (Ctrl+C ends it)")
+            return _searched(trial, places) or _suspected(trial) or unstored(part, verdict) or _makers(part, verdict)
+        except KeyboardInterrupt:  # what is known so far is told
+            return [replace(each, more=True) for each in _suspected(trial) or _makers(part, verdict)]
+        finally:
+            runs.says("")
 
 
 def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     """One edit of a line that fails or helps others, then a missing term that helps, then `+=`, carries and loops, then other terms, then
     several lines, another order, and edits of lines that do not fail."""
-    part = trial.verdict.record
-    assert part is not None
     atoms = [text_of(a) for text in trial.texts.values() for a in atoms_in(ast.parse(text))]
     prober = Prober(trial.trials, trial.verdict, atoms)
-    first: list[EditPlace] = []
     later: list[Survivor] = []
     places = every
     for missing in (False, True):
@@ -62,25 +67,39 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         if answers is None:
             break
         suspects, others = survivors(answers)
+        failed = failing(answers)
+        trial.suspected = trial.suspected or failed[:3]
         found = _settled(trial, [s for s in suspects if s[0][0] == HELPS])
         if found is None and missing:
-            found = _settled(trial, accumulations(every)) or carried(trial) or looped(trial, every)
-            found = found or begun(trial, every) or unconditional(trial, every)
+            found = _around(trial, every)
         found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
         if found is not None:
             return [found]
-        failed = failing(answers)
         later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
-        first = first or failed[:3]
         places = [*failed[:4], *_beside(places, failed)]
+    first = trial.suspected
     several = chained(trial, prober, every) or interchanged(trial, first)
     if several:
         return several
     found = reordered(trial, first) or inserted(trial, first) or _settled(trial, _sources_first(later, first))
-    if found is not None:
-        return [found]
-    left = [Blamed(p.file, p.statement.lineno, "", text_of(p.statement)) for p in first]
-    return left or unstored(part, trial.verdict) or _makers(part, trial.verdict)
+    return [] if found is None else [found]
+
+
+def _around(trial: Trial, every: list[EditPlace]) -> Blamed | None:
+    """What no single value shows: `+=` for `=`, carries, loops, with what they begin, and conditions."""
+    return (
+        _settled(trial, accumulations(every))
+        or carried(trial)
+        or looped(trial, every)
+        or begun(trial, every)
+        or unconditional(trial, every)
+    )
+
+
+def _suspected(trial: Trial) -> list[Blamed]:
+    """The lines that fail first."""
+    over = trial.is_over
+    return [Blamed(p.file, p.statement.lineno, "", text_of(p.statement), more=over) for p in trial.suspected]
 
 
 def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[Blamed]:
@@ -92,7 +111,7 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
         for _ in range(SEVERAL):
             answers = prober.probed(trial.texts, places, missing=False)
             chosen = _first_survivor(answers) if answers is not None else None
-            if chosen is None:
+            if chosen is None or trial.is_over:
                 return []
             place, edit = chosen
             old, new = text_of(place.statement), edit.statement

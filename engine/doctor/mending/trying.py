@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,9 +20,13 @@ from engine.doctor.lineage.windows import ends, window
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction
-from engine.doctor.mending.places import replaced
+from engine.doctor.mending.places import EditPlace, replaced
 
 TRIALS = 16
+WORK = 1_000_000_000
+"""So much is recorded in all trials together, in numbers."""
+ATTEMPT, OPERATION = 1_000_000, 300
+"""What a trial costs before it records anything, and what an operation costs, beside its numbers."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Blamed:
     verified: bool = False
     corrected: RunVerdict | None = None
     """The verdict on the program with that correction."""
+    more: bool = False
+    """Whether corrections were left untried: there were too many, or the search was ended."""
 
 
 @dataclass(eq=False)
@@ -54,6 +60,10 @@ class Trial:
     """The record of what was run last."""
     corrected: RunVerdict | None = None
     """The verdict on it."""
+    suspected: list[EditPlace] = field(default_factory=list[EditPlace])
+    """The lines of which one is wrong, as far as that is known."""
+    spent: int = 0
+    tried: int = 0
 
     def blames(
         self, file: str, statement: ast.stmt, kind: str, made: str, other: tuple[ast.stmt, str] | None = None
@@ -65,7 +75,7 @@ class Trial:
 
     def holds(self, file: str, part: ast.stmt | ast.expr, made: str, other: tuple[ast.stmt, str] | None = None) -> bool:
         """Whether all gradients are right with this text in the place of a part of a file; False when enough was tried."""
-        if self.left <= 0:
+        if self.left <= 0 or self.is_over:
             return False
         self.left -= 1
         text = self.texts[file] if other is None else replaced(self.texts[file], *other)
@@ -76,12 +86,21 @@ class Trial:
         correction = Correction(kind, old, made, UserLine(file, statement.lineno), self.verdict, self.after)
         return Blamed(file, statement.lineno, naming.name_of(correction), old, made, True, self.corrected)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether enough was recorded."""
+        return self.spent > WORK
+
     def makes_right(self, texts: dict[str, str]) -> bool:
         """Whether the program with these texts has gradients that are all right, where the verdict was wrong."""
+        self.tried += 1
+        self.runs.says(f"wrong; looking for the line: {self.tried} corrections run (Ctrl+C ends it)")
         verdict, seconds = self.verdict, 2.0 + 5 * float(self.record.outcome.get("seconds", 1.0))
         numbers = 2 * len(self.record.pool) + 100_000
         record = self.trials.recorded(texts, seconds, rounds=verdict.round + 1, numbers=numbers)
         self.after = record
+        recorded = 0 if record is None else len(record.pool) + OPERATION * len(record.operations)
+        self.spent += ATTEMPT + (recorded or numbers)
         if record is None or verdict.loss is None or self._known.rejects(record):
             return False
         taken = verdict.loss.name if self.runs.wishes.loss else ""

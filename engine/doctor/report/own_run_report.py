@@ -48,6 +48,9 @@ _CONVENTIONS = {
 }
 
 
+NOT_FURTHER = "the correction was not looked for further"
+
+
 @dataclass(frozen=True, eq=False)
 class OwnRun:
     """The report on a run. `reason` says why it leaves the question open, "" where it does not; `compared` whether something was compared
@@ -230,7 +233,8 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
         if each.id
     )
     candidates = () if mended else tuple(_place(source, each) for each in found)
-    return replace(report, diagnoses=mended, candidates=candidates)
+    left = (*report.notes, NOT_FURTHER) if candidates and any(each.more for each in found) else report.notes
+    return replace(report, diagnoses=mended, candidates=candidates, notes=left)
 
 
 def _title(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.lineage.verdict import judged
+from engine.doctor.mending import trying
 from engine.doctor.mending.mend import blamed
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of
 
@@ -82,3 +83,20 @@ def test_two_lines_in_the_wrong_order(tmp_path: Path) -> None:
     found = blamed(runs, record, judged(record))
     assert [(b.line, b.id) for b in found] == [(line_of(text, second), "statements-in-wrong-order")]
     assert found[0].mended == f"{first}; {second}"
+
+
+def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = runs_of(tmp_path, changed(TAGGER, ("later = W.T @ dz", "later = W @ (dz + 1)")), rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    verdict = judged(record)
+    monkeypatch.setattr(trying, "WORK", 0)
+    bounded = blamed(runs, record, verdict)
+    assert bounded
+    assert all(each.more and not each.id for each in bounded)
+
+    def ended(self: trying.Trial, texts: dict[str, str]) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trying.Trial, "makes_right", ended)
+    assert [(each.line, each.more) for each in blamed(runs, record, verdict)] == [(b.line, True) for b in bounded]
