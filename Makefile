@@ -13,7 +13,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench doctor-score doctor-names fuzz pictures mistakes samples clean
+.PHONY: run test check format lint types layers bench doctor-score doctor-names fuzz pictures mistakes derive samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -54,6 +54,9 @@ pictures: $(VENV)/.installed-dev
 
 mistakes: $(VENV)/.installed
 	$(BIN)/python docs/make_mistakes.py
+
+derive: $(VENV)/.installed
+	$(BIN)/python docs/make_derive.py
 
 samples: $(BIN)/python
 	$(BIN)/python docs/make_samples.py

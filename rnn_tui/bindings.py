@@ -263,15 +263,25 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "close_why": {"footer": "close"},
 }
 """What the keys say on the walk through a program that is not one of ours; the other words are the same."""
+DERIVED = Command(
+    "derived",
+    "m",
+    "m",
+    LOOK,
+    "The missing backward pass: below each line what carries its gradient back",
+    "missing",
+    line="show, hide the missing backward pass, below each line",
+)
+"""What only the walk has."""
 _WALK_ORDER = (
     "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
     "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
-    "operand(1)", "operand(-1)", "log", "enter", "back", "close_why", "examine", "help", "command_palette", "quit",
+    "operand(1)", "operand(-1)", "log", "derived", "enter", "back", "close_why", "examine", "help", "command_palette", "quit",
 )  # fmt: skip
 WALK_COMMANDS: tuple[Command, ...] = tuple(
     replace(command, **_WALK_WORDS.get(command.action, {}))
     for action in _WALK_ORDER
-    for command in COMMANDS
+    for command in (*COMMANDS, DERIVED)
     if command.action == action
 )
 WALK_FOOTER = (

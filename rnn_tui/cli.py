@@ -157,6 +157,16 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
     )
+    _run_of_a_program(parser)
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
+    parser.usage = "%(prog)s FILE [options] [-- ARGS]"
+    parser.epilog = "ARGS are FILE's own. exit codes: 0 right, 1 wrong, 2 undecided or could not be run"
+    parser.set_defaults(data=None)
+
+
+def _run_of_a_program(parser: argparse.ArgumentParser) -> None:
+    """How a program of the user's own is run."""
     parser.add_argument(
         "--python",
         metavar="PATH",
@@ -169,10 +179,32 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         "--loss", choices=("cross-entropy", "binary", "squared"), help="what the loss is where FILE does not compute it"
     )
     parser.add_argument("--network", action="store_true", help="let FILE use the network")
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
-    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
+
+
+def _derive(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Writes the backward pass that belongs to a forward pass of your own: plain NumPy, in its names and its style, each line with its "
+        "shape and why. FILE is run, with your rights, as the doctor runs it; only what agrees with its own numbers is printed."
+    )
+    parser.add_argument("file", metavar="FILE", help="a Python file or notebook (.ipynb) with a forward pass")
+    parser.add_argument("--function", metavar="NAME", help="the function whose backward pass is written")
+    parser.add_argument(
+        "-o", "--output", metavar="NEW.py", help="write FILE with its backward pass in place here; replaces nothing"
+    )
+    lesson = parser.add_mutually_exclusive_group()
+    lesson.add_argument("--outline", action="store_true", help="the order of steps with shapes, and no code")
+    lesson.add_argument(
+        "--hint",
+        type=int,
+        choices=(1, 2, 3, 4),
+        metavar="N",
+        help="1 the first quantity that is wrong or missing, 2 what feeds it, 3 its rule as a question, 4 its line",
+    )
+    _run_of_a_program(parser)
     parser.usage = "%(prog)s FILE [options] [-- ARGS]"
-    parser.epilog = "ARGS are FILE's own. exit codes: 0 right, 1 wrong, 2 undecided or could not be run"
+    parser.epilog = (
+        "ARGS are FILE's own. exit codes: 0 derived, 1 part of it is left open and named, 2 nothing was derived"
+    )
     parser.set_defaults(data=None)
 
 
@@ -199,6 +231,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "compare": ("compare arrays of your own with the reference's; runs no code", _compare),
     "doctor": ("find what is wrong in a backward pass of your own", _doctor),
     "cells": ("list the cells that come along, with their equations", _examples),
+    "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
     "examples": ("list the built-in examples", _examples),
 }
 
@@ -268,7 +301,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the program with these arguments; returns the exit code. Raises InputError for what it refuses."""
     command = arguments[0] if arguments and arguments[0] in COMMANDS else None
     own, program = list(arguments), list[str]()
-    if command in (None, "doctor") and "--" in own:
+    if command in (None, "doctor", "derive") and "--" in own:
         own, program = own[: own.index("--")], own[own.index("--") + 1 :]
     if command is None:
         _refuse_misspelt(own)
@@ -282,11 +315,23 @@ def main(arguments: Sequence[str]) -> int:
     options(parser)
     parsed = parser.parse_args(own[1:])
     parsed.arguments = tuple(program)
+    if command == "derive":
+        _refuse_to_replace(parsed)
     given = model_options(parsed)
     resolve(parsed.data)
     from rnn_tui import commands
 
     return getattr(commands, command)(parsed, given)
+
+
+def _refuse_to_replace(parsed: argparse.Namespace) -> None:
+    """`-o` names a new file, and goes without what prints no program."""
+    if parsed.output is None:
+        return
+    if parsed.outline or parsed.hint:
+        raise InputError("-o writes the whole program; it goes without --outline and --hint")
+    if Path(parsed.output).exists():
+        raise InputError(f"{clean(parsed.output)} is there already; give -o a new name")
 
 
 def _refuse_misspelt(arguments: Sequence[str]) -> None:

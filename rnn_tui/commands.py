@@ -22,6 +22,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.debug.debugger import Debugger
+    from engine.doctor.run.launch import Wishes
     from engine.explain.gradcheck import GradientCheck
     from engine.recording.measures import Measured
 
@@ -266,18 +267,10 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.by_call import ExampleCalls
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
-    from engine.doctor.run.launch import Wishes
-    from engine.doctor.run.limits import Limits, limits
     from engine.files.cell import read_cell
 
     cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
-    wishes = Wishes(
-        arguments=arguments.arguments,
-        python=arguments.python,
-        network=arguments.network,
-        limits=limits(arguments.limit) if arguments.limit else Limits(),
-        loss=arguments.loss or "",
-    )
+    wishes = _wishes(arguments)
     if arguments.call and arguments.function:
         raise InputError("--call says what is called; it goes without --function")
     if arguments.example and not arguments.call:
@@ -301,6 +294,59 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         function = f" --function {arguments.function}" if arguments.function else ""
         print(f"\nstep through it beside the reference: rnn-tui {clean(arguments.file)}{clean(function)}")
     return report.exit_code
+
+
+def _wishes(arguments: argparse.Namespace) -> Wishes:
+    """How a program of the user's own is to be run."""
+    from engine.doctor.run.launch import Wishes
+    from engine.doctor.run.limits import Limits, limits
+
+    return Wishes(
+        arguments=arguments.arguments,
+        python=arguments.python,
+        network=arguments.network,
+        limits=limits(arguments.limit) if arguments.limit else Limits(),
+        loss=arguments.loss or "",
+    )
+
+
+def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
+    from engine.doctor.derive.derive import derive
+    from engine.doctor.derive.hints import hint
+    from engine.doctor.derive.outline import outline
+    from engine.doctor.diagnose import diagnose
+    from engine.doctor.lineage.running import Runs
+    from engine.doctor.read.source import Unreadable, read_source
+    from engine.doctor.run.program import ProgramFile
+
+    path, wishes = Path(arguments.file), _wishes(arguments)
+    try:
+        source = read_source(path)
+        source.tree()
+    except Unreadable as error:
+        raise InputError(f"{clean(path.name)}: {error}") from None
+    derived = derive(Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr), source, arguments.function)
+    if arguments.outline:
+        sys.stdout.write(outline(derived, source.text))
+    elif arguments.hint:
+        report = diagnose(path, arguments.function, wishes=wishes)
+        sys.stdout.write(hint(derived, source.text, arguments.hint, report))
+    elif arguments.output:
+        _write_new(Path(arguments.output), derived.program())
+    else:
+        sys.stdout.write(derived.text())
+    return 1 if derived.gaps else 0
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Writes a file that is not there yet."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{clean(str(path))} cannot be written: {error.strerror}") from None
+    print(f"wrote {clean(str(path))}", file=sys.stderr)
 
 
 def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:

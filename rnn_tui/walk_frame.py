@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -60,7 +61,7 @@ class WalkPicture:
 class WalkChoice:
     """Choices that stay: the place in the run, the cursor in the source (None: it follows), which value of the line is shown (None: the
     last) and in which of its pictures the cell cursor is, the numbers that were asked about, and which number of the last one's terms is
-    chosen."""
+    chosen; whether the derived backward pass is shown."""
 
     at: int = 0
     source: int | None = None
@@ -69,6 +70,7 @@ class WalkChoice:
     row: int = 0
     column: int = 0
     log: bool = False
+    derived: bool = False
     asked: tuple[RecordedNumber, ...] = ()
     follow: int = 0
 
@@ -84,6 +86,8 @@ class WalkFrame:
     stops: frozenset[int] = frozenset()
     stopped: str = ""
     """The condition for which it stopped here."""
+    below: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
+    """The derived backward pass, by the lines of the listed file below which it is shown."""
 
     @property
     def line(self) -> ExecutedLine:

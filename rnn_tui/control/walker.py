@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
@@ -12,6 +13,9 @@ from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.look import Look
 from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
 from rnn_tui.walk_frame import WalkChoice, WalkFrame, pictures_of
+
+if TYPE_CHECKING:
+    from engine.doctor.derive.beside import LinesBelow
 
 WALK_SPEEDS = (1, 2, 4, 8, 16, 32)
 """Lines a second."""
@@ -26,6 +30,8 @@ class Walker:
         self.choice = WalkChoice(at=walk.start)
         self.running = False
         self.speed = 3
+        self.derived: LinesBelow | None = None
+        """The derived backward pass, once it was asked for."""
         self.frame = self.refresh()
 
     @property
@@ -39,7 +45,8 @@ class Walker:
         frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "")
         file = self._file(frame)
         set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
-        self.frame = replace(frame, stops=set_here)
+        below = self.derived.get(frame.file, {}) if self.derived and self.choice.derived else {}
+        self.frame = replace(frame, stops=set_here, below=below)
         return self.frame
 
     def _file(self, frame: WalkFrame) -> str:
@@ -71,6 +78,11 @@ class Walker:
         before = self.choice
         self.choice = replace(before, **changes)  # pyright: ignore[reportArgumentType]
         return self.choice != before
+
+    def show_derived(self, lines: LinesBelow) -> bool:
+        """The derived backward pass is there: shown below the lines that it goes back through."""
+        self.derived = lines
+        return self.choose(derived=True)
 
     # Moves
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.doctor.read.source import SourceFile
     from engine.doctor.reference.results import NamedMistake
 
-WRONG, DIFFERS, SUSPECT, FIX = "✗", "≠", "?", "↳"
+WRONG, DIFFERS, SUSPECT, FIX, BACK = "✗", "≠", "?", "↳", "∂"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,8 @@ class ListedSource:
     blamed: Collection[int]
     states: Mapping[int, str]
     stops: Collection[int] = ()
+    below: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
+    """What is derived of a line, shown below it."""
 
 
 def draw_listed(listed: ListedSource, look: Look, width: int, height: int) -> Canvas:
@@ -64,6 +66,7 @@ class _SourceRow:
     line: int
     text: str
     said: bool = False
+    back: bool = False
 
 
 def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
@@ -78,6 +81,10 @@ def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
         for finding in fixes.get(line, []):
             wrapped = textwrap.wrap(finding.fix, max(10, width - 2), break_long_words=True)
             rows += [_SourceRow(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
+        indent = " " * (len(text.expandtabs(4)) - len(text.expandtabs(4).lstrip()))
+        rows += [
+            _SourceRow(line, f"{indent}{BACK} {said}", said=True, back=True) for said in listed.below.get(line, ())
+        ]
     return rows
 
 
@@ -89,7 +96,7 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
     if here or chosen:
         canvas.fill(1, y, width - 2, 1, under)
     if row.said:
-        canvas.text(9, y, shortened(row.text, width - 10), look.accent)
+        canvas.text(9, y, shortened(row.text, width - 10), look.backward if row.back else look.accent)
         return
     blamed = row.line in listed.blamed
     state = listed.states.get(row.line, "own")

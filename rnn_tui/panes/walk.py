@@ -123,7 +123,7 @@ def draw_walk_source(frame: WalkFrame, width: int, height: int) -> Canvas:
         chosen = at if made == file and at else chosen
     title = walk.report.file if file == walk.main else clean(file, 80)
     blamed = {d.place.line for d in findings if d.place is not None}
-    listed = ListedSource(title, frame.source, findings, here, chosen, blamed, states, frame.stops)
+    listed = ListedSource(title, frame.source, findings, here, chosen, blamed, states, frame.stops, frame.below)
     return draw_listed(listed, frame.look, width, height)
 
 

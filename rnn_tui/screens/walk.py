@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,11 +32,15 @@ from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.paned import PanedScreen, keys_of
 from rnn_tui.widgets.pane import Pane
 
+if TYPE_CHECKING:
+    from engine.doctor.derive.beside import LinesBelow
+
 WALK_WORDS = """\
 value             what the line made, by the names of the program; a vector in rows of 8 numbers
 dL/d(value)       what the loss says about a forward value, carried back over this very run
 it should be      where a value is wrong: what the corrected program makes there
 t, time           how often the line had run before: t is 0 the first time; on the way back that is time 1
+∂ (press m)       below a forward line: the lines of a backward pass that carry its gradient back, derived from it
 error             above the source: how large dL/d is at each line, from left to right
 
 Colours are signed: blue below zero, red above, dark is zero. ✗ is to be corrected, ≠ follows from it, ● is a breakpoint.
@@ -217,6 +221,29 @@ class WalkScreen(PanedScreen):
     def action_close_why(self) -> None:
         """Closes the explanation."""
         self.show(self.walker.close())
+
+    def action_derived(self) -> None:
+        """The backward pass that belongs to the forward lines, shown below them, or hidden."""
+        walker = self.walker
+        if walker.derived is not None:
+            self.show(walker.choose(derived=not walker.choice.derived))
+            return
+        self._say("deriving the backward pass …")
+        self.run_worker(partial(self._derived, walker), thread=True, exclusive=True, group="derive")
+
+    def _derived(self, walker: Walker) -> None:
+        from engine.doctor.derive.beside import below_lines, derived_of
+
+        try:
+            lines = below_lines(derived_of(walker.walk))
+        except InputError as error:
+            self.app.call_from_thread(self._say, str(error))
+        else:
+            self.app.call_from_thread(self._show_derived, walker, lines)
+
+    def _show_derived(self, walker: Walker, lines: LinesBelow) -> None:
+        if walker is self.walker:
+            self.show(walker.show_derived(lines))
 
     # The program, dialogs, the end
 

@@ -85,7 +85,7 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     done = rnn_tui(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
-    assert ("--hidden" in done.out) == (command not in ("cells", "examples", "doctor"))
+    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples"))
 
 
 def test_version(rnn_tui: Callable[..., Done]) -> None:
@@ -102,6 +102,11 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("code", "--hid", "3"), ("there is no option --hid",)),
     (("--bad\x1b[2J",), ("there is no option --bad␛[2J",)),
     (("show",), ("QUANTITY",)),
+    (("derive",), ("FILE",)),
+    (("derive", "mine.py", "--hint", "5"), ("--hint", "5")),
+    (("derive", "mine.py", "--outline", "--hint", "1"), ("--outline",)),
+    (("derive", "mine.py", "--outline", "-o", "new.py"), ("-o", "--outline")),
+    (("derive", "mine.py", "-o", "README.md"), ("README.md is there already; give -o a new name",)),
     (("trace",), ("-o",)),
     (("--hidden",), ("--hidden", "expected one argument")),
     (("--color", "pink"), ("--color", "pink", "truecolor")),

@@ -178,11 +178,23 @@ def test_every_line_is_drawn_at_every_size(wrong: ProgramWalk, forward: ProgramW
 async def test_every_key_works_and_help_lists_it(forward: ProgramWalk) -> None:
     actions = {command.action for command in WALK_COMMANDS}
     assert set(WALK_FOOTER) <= actions and len(actions) == len(WALK_COMMANDS)
-    left = ("quit", "examine", "command_palette", "help", "goto", "breakpoints", "run")
+    left = ("quit", "examine", "derived", "command_palette", "help", "goto", "breakpoints", "run")
     async with walking(forward) as driven:
         await driven.do(*(command.action for command in WALK_COMMANDS if command.action not in left))
         assert "max(abs(dh)) > 5" in await driven.do("help")
         assert isinstance(driven.app.screen, HelpScreen)
+
+
+def test_the_derived_backward_pass_is_shown_below_its_forward_lines_and_hidden(forward: ProgramWalk) -> None:
+    walker = Walker(forward, look(ColorMode.TRUECOLOR, light=False), lambda _: None)
+    line = next(n for n, text in enumerate(forward.source.lines, 1) if "tanh" in text)
+    text = forward.source.line(line)
+    assert walker.show_derived({forward.main: {line: ("dz = dh * (1 - h ** 2)   (3, 4)",)}})
+    rows = draw_walk_source(walker.refresh(), 90, 60).plain().splitlines()
+    at = next(y for y, row in enumerate(rows) if text in row)
+    assert "∂ dz = dh * (1 - h ** 2)   (3, 4)" in rows[at + 1]
+    assert walker.choose(derived=False)
+    assert "∂" not in draw_walk_source(walker.refresh(), 90, 60).plain()
 
 
 async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ours(

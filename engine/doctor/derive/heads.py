@@ -153,8 +153,11 @@ def _one_hot(outputs: Sequence[Floats], gradients: Sequence[Floats]) -> float | 
 
 def _picked(text: str, statements: Sequence[ast.stmt]) -> str | None:
     """With which index the statements that compute the loss read the output's entries: `np.arange(m), y`."""
+    inside = f"{text[:-1]}, " if text.endswith("]") else ""
     for statement in statements:
         for node in ast.walk(statement):
+            if inside and isinstance(node, ast.Subscript) and (whole := ast.unparse(node)).startswith(inside):
+                return whole[len(inside) : -1]
             if isinstance(node, ast.Subscript) and ast.unparse(node.value) == text:
                 index = ast.unparse(node.slice)
                 return index[1:-1] if isinstance(node.slice, ast.Tuple) and index.startswith("(") else index
@@ -179,8 +182,8 @@ def _sizes(
     counts, and products of two."""
     read = {node.id for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name)}
     own = [(f"{written}.size", output.size), (f"len({written})", len(output) if output.ndim else 0)]
-    named = [(name, number) for name, number in counts.items() if name in read]
-    others = [(name, number) for name, number in counts.items() if name not in read]
+    named = [(name, number) for name, number in counts.items() if name in read or not name.isidentifier()]
+    others = [(name, number) for name, number in counts.items() if name not in read and name.isidentifier()]
     alone = [(text, size) for text, size in (*named, *own, *others) if size > 1]
     return alone + [(f"({one} * {other})", m * n) for (one, m), (other, n) in combinations_with_replacement(alone, 2)]
 

@@ -1,0 +1,71 @@
+"""Writes docs/derive.md: `make derive`. Its examples are programs of the tests, each is run and its backward pass derived."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.doctor.derive.derive import derive
+from engine.doctor.derive.derived import Derived
+from engine.doctor.derive.hints import MOST, hint
+from engine.doctor.derive.outline import outline
+from engine.doctor.lineage.running import Runs
+from engine.doctor.read.source import read_source
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+
+PAGE = Path(__file__).with_name("derive.md")
+PROGRAMS = Path(__file__).parents[1] / "tests/engine/doctor/derive/programs"
+EXAMPLES = {
+    "many_to_one.py": "A script: many-to-one, the batch at once, a state that each step overwrites",
+    "karpathy_style.py": "A function with dictionaries by step, one character after the other",
+    "peephole_lstm.py": "Functions with caches: an LSTM whose gates look at the cell",
+}
+HEAD = """\
+# The missing backward pass
+
+`rnn-tui derive mine.py` writes the backward pass that belongs to your own forward pass: plain NumPy, in your names and layout, each line
+with its shape and why. `-o NEW.py` writes your program with it in place. Your file is never changed.
+
+* It comes from your own lines: each is differentiated by the rules that one uses on paper, loops run backwards, and what is used at several
+  places adds up. What the forward pass does not keep and the backward pass needs is said: a line to add, and after which.
+* It is proved by your own run: the program is run with the derived lines in it, and every gradient compared with the loss carried back
+  over the record of the run, as `rnn-tui doctor` does (see [doctor-run.md](doctor-run.md)). What does not agree to 1e-9 of an array's norm
+  is not printed. A line that cannot be differentiated is named, with the reason.
+* As a lesson: `--outline` gives the order of steps with shapes and no code. `--hint 1` says which quantity is the first that is wrong or
+  missing, `--hint 2` what feeds it, `--hint 3` asks for its rule, `--hint 4` gives its line. In the app `m` shows below each forward line
+  what carries its gradient back, and hides it again.
+
+Exit code 0 derived, 1 part of it is left open and named, 2 nothing was derived. The file is run with your rights, on a copy.
+
+This page is made by `make derive`.
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    derived = {name: _derived(PROGRAMS / name) for name in EXAMPLES}
+    parts = [HEAD, *(_example(name, title, derived[name]) for name, title in EXAMPLES.items())]
+    first = next(iter(EXAMPLES))
+    return "\n".join([*parts, _lesson(first, derived[first])])
+
+
+def _derived(path: Path) -> Derived:
+    source = read_source(path)
+    return derive(Runs(ProgramFile(path, source.text, source.cells), Wishes()), source)
+
+
+def _example(name: str, title: str, derived: Derived) -> str:
+    forward = (PROGRAMS / name).read_text("utf-8").rstrip()
+    worst = max(derived.agreement.values(), default=0.0)
+    said = f"Every gradient agrees with the loss carried back to {worst:.0e} of its norm."
+    return f"## {title}\n\n```python\n{forward}\n```\n\n`rnn-tui derive {name}`:\n\n```python\n{derived.text()}```\n\n{said}\n"
+
+
+def _lesson(name: str, derived: Derived) -> str:
+    text = (PROGRAMS / name).read_text("utf-8")
+    hints = "\n".join(f"$ rnn-tui derive {name} --hint {k}\n{hint(derived, text, k)}" for k in range(1, MOST + 1))
+    return f"## As a lesson\n\n```\n$ rnn-tui derive {name} --outline\n{outline(derived, text)}\n{hints}```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

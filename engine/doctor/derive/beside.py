@@ -1,0 +1,33 @@
+"""The derived backward pass beside the walk through a program's run: below each forward line the lines that carry its gradient back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from engine.doctor.derive.derive import derive
+from engine.doctor.derive.derived import Derived, shape_text
+from engine.doctor.lineage.running import Runs
+from engine.doctor.run.program import ProgramFile
+from engine.doctor.walk.walk import ProgramWalk
+
+LinesBelow = Mapping[str, Mapping[int, tuple[str, ...]]]
+"""For each file and line of it what is shown below it."""
+
+
+def derived_of(walk: ProgramWalk) -> Derived:
+    """The backward pass of the program that is walked through. Raises InputError, see `derive`."""
+    source = walk.source
+    return derive(Runs(ProgramFile(source.path, source.text, source.cells), walk.wishes), source, walk.function)
+
+
+def below_lines(derived: Derived) -> LinesBelow:
+    """Each derived line below the forward line that it goes back through, with its shape; gaps with their reasons."""
+    below: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for line in (*(line for block in derived.functions for line in block.lines), *derived.lines):
+        if line.of is not None and line.kind in ("back", "head"):
+            shape = shape_text(line.shape)
+            below[line.file][line.of].append(f"{line.text.strip()}{f'   {shape}' if shape else ''}")
+    for gap in derived.gaps:
+        below[gap.file][gap.line].append(f"not derived: {gap.why}")
+    return {file: {line: tuple(texts) for line, texts in lines.items()} for file, lines in below.items()}

@@ -1,0 +1,241 @@
+"""The forward pass as its statements: the block up to the loss, what in it depends on the weights, which lists and arrays are filled step
+by step."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from engine.doctor.derive.shapes import SeenShapes
+from engine.doctor.derive.syntax_of import base, called, names, path, reads
+from engine.doctor.vocabulary.roles import role
+
+DATA = (
+    "X",
+    "y",
+    "a0",
+    "c0",
+    "da",
+    "dc",
+    "dlogits",
+    "lengths",
+    "mask",
+    "lr",
+    "B",
+    "T",
+    "D",
+    "H",
+    "C",
+    "off",
+    "far",
+    "once",
+)
+Loops = tuple[ast.For, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A statement that writes a name, path or container, and the loops of the block that it stands in."""
+
+    statement: ast.stmt
+    loops: Loops
+    body: Sequence[ast.stmt]
+    order: int
+
+
+@dataclass(eq=False)
+class ForwardPass:
+    """`body` are the statements up to the loss, `last` is the one after which the backward pass stands, in `function`, if in one."""
+
+    body: list[ast.stmt]
+    last: ast.stmt
+    loss: str
+    function: ast.FunctionDef | None
+    shapes: SeenShapes
+    definitions: dict[str, list[Definition]] = field(default_factory=dict[str, list[Definition]])
+    order: dict[int, int] = field(default_factory=dict[int, int])
+    loops: dict[int, Loops] = field(default_factory=dict[int, Loops])
+    parameters: list[str] = field(default_factory=list[str])
+    active: set[str] = field(default_factory=set[str])
+
+    def is_active(self, node: ast.AST) -> bool:
+        """Whether an expression depends on the sought parameters."""
+        return any(self.is_sought(one) for one in reads(node))
+
+    def is_sought(self, node: ast.expr) -> bool:
+        return path(node) in self.active or base(node) in self.active
+
+
+def forward_pass(
+    tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str]
+) -> ForwardPass | None:
+    """The forward pass that computes the loss of a line, None where no statement does. `computed` are names of no leaves of the run."""
+    chain = _enclosing(tree, line)
+    if chain is None:
+        return None
+    *above, (last, body) = chain
+    while above and isinstance(above[-1][0], ast.For) and _accumulates(last, loss, body):
+        last, body = above.pop()
+    function = next((n for n, _ in reversed(above) if isinstance(n, ast.FunctionDef)), None)
+    found = ForwardPass(list(body[: body.index(last) + 1]), last, loss, function, shapes)
+    _scan(found, found.body, ())
+    found.parameters = [name for name in _parameters(found) if name not in computed]
+    _spread(found)
+    return found
+
+
+def _enclosing(tree: ast.Module, line: int) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
+    """The statement of a line and those that it stands in, outermost first, each with the block that it is of."""
+
+    def search(body: list[ast.stmt]) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
+        for statement in body:
+            if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
+                for block in _blocks(statement):
+                    if (inner := search(block)) is not None:
+                        return [(statement, body), *inner]
+                return [(statement, body)]
+        return None
+
+    return search(tree.body)
+
+
+def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(statement, name, None)
+        if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+            yield block
+
+
+def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bool:
+    """Whether a loss goes on from round to round: nothing in the loop's body gives it its first value."""
+    if isinstance(statement, ast.Assign) and loss not in {
+        ast.unparse(n) for n in ast.walk(statement.value) if isinstance(n, ast.Name)
+    }:
+        return False
+    if isinstance(statement, ast.For | ast.AugAssign | ast.Assign):
+        first = [s for s in body if isinstance(s, ast.Assign) and any(path(t) == loss for t in s.targets)]
+        return not any(loss not in names(s.value) for s in first)
+    return False
+
+
+def targets(statement: ast.stmt) -> Iterator[ast.expr]:
+    """What a statement writes; of `C.append(x)` the list."""
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        yield statement.target
+    elif isinstance(statement, ast.For):
+        yield from (n for n in ast.walk(statement.target) if isinstance(n, ast.Name))
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and appended(statement) is not None:
+        function = statement.value.func
+        if isinstance(function, ast.Attribute):
+            yield function.value
+
+
+def appended(statement: ast.stmt) -> ast.expr | None:
+    """What `C.append(x)` puts into the list."""
+    if (
+        isinstance(statement, ast.Expr)
+        and called(statement.value) == "append"
+        and isinstance(statement.value, ast.Call)
+    ):
+        return statement.value.args[0] if len(statement.value.args) == 1 else None
+    return None
+
+
+def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
+    for statement in body:
+        found.order[id(statement)] = len(found.order)
+        found.loops[id(statement)] = loops
+        for target in targets(statement):
+            around = (*loops, statement) if isinstance(statement, ast.For) else loops
+            made = Definition(statement, around, body, found.order[id(statement)])
+            found.definitions.setdefault(base(target) or "?", []).append(made)
+        inner = (*loops, statement) if isinstance(statement, ast.For) else loops
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            for block in _blocks(statement):
+                _scan(found, block, inner)
+
+
+def _values(statement: ast.stmt) -> Iterator[ast.expr]:
+    """What a statement writes its targets from."""
+    value = statement.iter if isinstance(statement, ast.For) else getattr(statement, "value", None)
+    if (put := appended(statement)) is not None:
+        value = put
+    if isinstance(value, ast.expr):
+        yield value
+
+
+def _parameters(found: ForwardPass) -> list[str]:
+    """The weights: arrays of floats that are read whole, that nothing of the pass is computed into, and that no one calls data."""
+    counters = {
+        n.id
+        for loops in found.loops.values()
+        for loop in loops
+        for n in ast.walk(loop.target)
+        if isinstance(n, ast.Name) and _counts(loop)
+    }
+    seen: dict[str, bool] = {}
+    for statement in _all(found.body):
+        for value in _values(statement):
+            iterated = {path(n) for n in ast.walk(value)} if isinstance(statement, ast.For) else set[str]()
+            for node in reads(value):
+                inside = isinstance(node, ast.Subscript) and not path(node) and bool(names(node.slice) & counters)
+                name = path(node) or base(node)
+                core = _core(node)
+                fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
+                fits = fits and (found.shapes.shape(core) != () or role(name) in ("by", "ba"))
+                seen[name] = seen.get(name, True) and fits and not inside and name not in iterated
+    wanted = [name for name, fits in seen.items() if fits and _is_weight(name)]
+    return [name for name in wanted if not _is_computed(found, name, set(wanted))]
+
+
+def _core(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Subscript) and not path(node):
+        node = node.value
+    return node
+
+
+def _all(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        yield statement
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            for block in _blocks(statement):
+                yield from _all(block)
+
+
+def _counts(loop: ast.For) -> bool:
+    return called(loop.iter) in ("range", "arange", "enumerate", "reversed")
+
+
+def _is_weight(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    word = last.partition("['")[2].rstrip("']") or last
+    container = last.partition("[")[0]
+    if container != last and role(container) == "params":
+        return True
+    return role(word.lower()) not in DATA or (role(word.lower()) in ("H", "C", "D") and word[0].isupper())
+
+
+def _is_computed(found: ForwardPass, name: str, wanted: set[str]) -> bool:
+    for one in found.definitions.get(name, []):
+        if isinstance(one.statement, ast.AugAssign | ast.For) or one.loops:
+            return True
+        if any((path(n) or base(n)) in wanted for v in _values(one.statement) for n in reads(v)):
+            return True
+        if appended(one.statement) is not None:
+            return True
+    return False
+
+
+def _spread(found: ForwardPass) -> None:
+    """What depends on the parameters, by names."""
+    found.active = set(found.parameters)
+    before = -1
+    while before != len(found.active):
+        before = len(found.active)
+        for statement in _all(found.body):
+            if any(found.is_active(value) for value in _values(statement)):
+                found.active |= {base(target) for target in targets(statement)} - {""}

@@ -1,0 +1,463 @@
+"""The forward pass backwards: every statement gives the lines that carry its gradient back, every loop a loop that runs the other way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.doctor.derive.derived import DerivedLine, LineKind
+from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
+from engine.doctor.derive.rules import Gradient, Refused, Rules, fitted
+from engine.doctor.derive.steps import Steps, singular
+from engine.doctor.derive.syntax_of import base, is_number, minus, names, over, parsed, path, reads, times
+from engine.doctor.derive.values import ForwardValues
+
+
+@dataclass(frozen=True)
+class OutputLines:
+    """The short form at the output: after which statement of the forward pass it stands, and its lines with the gradient's name in them.
+    `at` is a statement of the same loop that comes after all that they read; where `through` is an expression, the gradient is that of
+    what goes into the output function, and `after` the statement that calls it."""
+
+    after: ast.stmt
+    at: ast.stmt
+    lines: tuple[str, ...]
+    why: str
+    skipped: frozenset[int]
+    through: ast.expr | None = None
+
+
+class Reversed(Rules):
+    """Makes the backward pass of a forward pass. `lines` are what it made."""
+
+    def __init__(
+        self,
+        forward: ForwardPass,
+        steps: Steps,
+        values: ForwardValues,
+        helpers: Mapping[str, str],
+        taken: set[str],
+        heads: Sequence[OutputLines] = (),
+    ) -> None:
+        super().__init__(forward.shapes, helpers)
+        self.forward, self.steps, self.values, self.taken = forward, steps, values, taken
+        self.heads = heads
+        self.skipped = {one for head in heads for one in head.skipped}
+        self.lines: list[DerivedLine] = []
+        self.gaps: list[tuple[int, str]] = []
+        self.live: set[str] = set()
+        self.owned: set[str] = set()
+        self.symbols: dict[str, ast.expr] = {}
+        self.zeros: dict[str, str] = {}
+        self.deferred: list[tuple[str, Gradient]] | None = None
+        self.deferred_for = ""
+        self.depth = 0
+        self.statement: ast.stmt = forward.last
+        self.made: dict[str, str] = {}
+        """The gradient's name of each parameter."""
+
+    def run(self) -> None:
+        """Goes back through the whole pass."""
+        self.symbols[f"d{self.forward.loss}"] = ast.Constant(1)
+        self._block(self.forward.body)
+
+    # Statements
+
+    def _block(self, body: Sequence[ast.stmt]) -> None:
+        for statement in reversed(body):
+            if id(statement) in self.skipped:
+                continue
+            self.statement = statement
+            head = next((one for one in self.heads if one.after is statement), None)
+            try:
+                if head is not None:
+                    self._head(head)
+                if head is None or head.through is None:
+                    self._back(statement)
+            except Refused as refused:
+                self.gaps.append((statement.lineno, str(refused)))
+
+    def _head(self, head: OutputLines) -> None:
+        (target,) = targets(head.after)
+        name = self._key(target, writing=True) if head.through is None else self.values.free_name("z", head.after)
+        shape = self._shape_of(target)
+        for k, line in enumerate(head.lines):
+            left, is_, right = line.format(name).partition(" = ")
+            text = f"{left} = {ast.unparse(self.values.text(parsed(right), head.at, after=True))}" if is_ else left
+            self.emit(text, head.why if k == 0 else "", makes=name, shape=shape, kind="head")
+        self.live.add(name)
+        self.owned.add(name)
+        if head.through is not None:
+            self.push(head.through, Gradient(parsed(name), shape or ()), None)
+
+    def _back(self, statement: ast.stmt) -> None:
+        put = appended(statement)
+        if isinstance(statement, ast.For):
+            self._loop(statement)
+        elif put is not None and isinstance(statement, ast.Expr):
+            (target,) = targets(statement)
+            self._assign(target, put, is_append=True)
+        elif isinstance(statement, ast.Assign):
+            self._assigned(statement)
+        elif isinstance(statement, ast.AugAssign):
+            self._augmented(statement)
+        elif isinstance(statement, ast.With):
+            self._block(statement.body)
+        elif isinstance(statement, ast.If | ast.While | ast.Try) and any(
+            self.forward.is_active(n) for n in ast.walk(statement) if isinstance(n, ast.expr)
+        ):
+            raise Refused(f"gradients through {type(statement).__name__.lower()} are not carried back")
+
+    def _assigned(self, statement: ast.Assign) -> None:
+        target = statement.targets[-1]
+        for extra in statement.targets[:-1]:
+            self._assign(extra, _loaded(target))
+        if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
+            for one, value in zip(reversed(target.elts), reversed(statement.value.elts), strict=True):
+                self._assign(one, value)
+        elif isinstance(target, ast.Tuple):
+            if self.forward.is_active(statement.value) and any(
+                self._has(self._key(t, writing=True)) for t in target.elts
+            ):
+                raise Refused(f"{ast.unparse(statement.value)[:60]} gives several values")
+        else:
+            self._assign(target, statement.value)
+
+    def _assign(self, target: ast.expr, value: ast.expr, *, is_append: bool = False) -> None:
+        if not self.forward.is_active(value):
+            self._forget(target)
+            return
+        name = self._key(target, writing=True, is_append=is_append)
+        gradient = self._taken_from(target, name, is_append)
+        if gradient is None:
+            return
+        shape = self.shapes.shape(value)
+        if path(value) and self._key(value) == name and ast.unparse(gradient) == name:
+            self.live.add(name)  # the same gradient under the same name
+            return
+        self.deferred, self.deferred_for = [], name
+        statement = self.statement
+        gradient = Gradient(gradient, shape if shape is not None else ())
+        self.push(value, gradient, lambda: self.values.result(target, statement, is_append))
+        deferred, self.deferred = self.deferred, None
+        if deferred:
+            total = deferred[0][1]
+            for _, one in deferred[1:]:
+                total = Gradient(ast.BinOp(total.node, ast.Add(), one.node), max(total.shape, one.shape, key=len))
+            self._accumulate(name, total, shape)
+
+    def _taken_from(self, target: ast.expr, name: str, is_append: bool) -> ast.expr | None:
+        """dL/d(what is written here), which ends with it; None where nothing came back to it."""
+        if name in self.symbols:
+            return self.symbols.pop(name)
+        container = self.steps.container(base(target))
+        entry = None
+        if (
+            container
+            and container in self.live
+            and (is_append or (isinstance(target, ast.Subscript) and not path(target)))
+        ):
+            where = self.values.position(target, self.statement, is_append)
+            entry = f"{container}[{where}]"
+        if name in self.live and entry is not None and name != entry:
+            added = f"{name} += {entry}" if name in self.owned else f"{name} = {name} + {entry}"
+            self.owned.add(name)
+            self.emit(
+                added, "what comes back from here, and from the next step", makes=name, shape=self._shape_of(target)
+            )
+        elif entry is not None:
+            return parsed(entry)
+        elif name not in self.live:
+            return None
+        self.live.discard(name)
+        return parsed(name)
+
+    def _forget(self, target: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self.live.discard(f"d{target.id}")
+
+    def _augmented(self, statement: ast.AugAssign) -> None:
+        target, value = statement.target, statement.value
+        name = self._key(target, writing=True)
+        if not self._has(name):
+            return
+        now = self.symbols.get(name, None) or parsed(name)
+        shape = self._shape_of(target) or self.shapes.shape(value) or ()
+        if isinstance(statement.op, ast.Add | ast.Sub):
+            d = minus(now) if isinstance(statement.op, ast.Sub) else now
+            self.push(value, Gradient(d, shape), None)
+            return
+        if self.forward.is_active(value):
+            raise Refused("a value is multiplied or divided in place by what depends on the weights")
+        by = self.values.text(value, statement)
+        d = over(now, by) if isinstance(statement.op, ast.Div) else times(now, by)
+        if name in self.symbols:
+            self.symbols[name] = d
+        else:
+            self.emit(f"{name} = {ast.unparse(d)}", "", makes=name, shape=shape)
+
+    # Loops
+
+    def _loop(self, loop: ast.For) -> None:
+        if not any(self.forward.is_sought(t) for s in ast.walk(loop) if isinstance(s, ast.stmt) for t in targets(s)):
+            return
+        carried = self._carried(loop)
+        inits: list[tuple[str, str, tuple[int, ...] | None]] = []
+        for name, value, shape in carried:
+            if name not in self.live:
+                inits.append((name, f"np.zeros_like({value})" if shape != () else "0.0", shape))
+                self.live.add(name)
+                self.owned.add(name)
+        outer, self.lines = self.lines, []
+        zeros_before, live_before = set(self.zeros), set(self.live)
+        self.depth += 1
+        self._block(loop.body)
+        self._unpacked(loop)
+        body, self.lines = self.lines, outer
+        self.depth -= 1
+        if not body:
+            self.live = live_before
+            return
+        for name, value, shape in inits:
+            self.emit(
+                f"{name} = {value}", "nothing comes back from after the last step", makes=name, shape=shape, kind="init"
+            )
+        if self.depth == 0 or not self.forward.loops[id(loop)]:
+            for name, made in self.zeros.items():
+                if name not in zeros_before or name not in self.live:
+                    self.emit(f"{name} = {made}", "", makes=name, kind="init")
+            self.live |= set(self.zeros)
+        self.statement = loop
+        self.emit(self.values.header(loop), "the other way round", kind="loop", of=loop.lineno)
+        self.depth += 1
+        used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
+        for text in self.values.top(loop, used):
+            self.emit(text, "as in the forward pass", kind="init")
+        self.depth -= 1
+        self.lines += body
+
+    def _unpacked(self, loop: ast.For) -> None:
+        """What iterating over a list that depends on the weights carries back to its entries."""
+        for name, entry in self.values.entries(loop):
+            if f"d{name}" in self.live:
+                self.live.discard(f"d{name}")
+                self._entry(parsed(entry), Gradient(parsed(f"d{name}"), self.values.shape_of(name) or ()))
+
+    def _carried(self, loop: ast.For) -> list[tuple[str, str, tuple[int, ...] | None]]:
+        """What one round of a loop leaves to the next: the gradient's name, the value's text after the loop, its shape."""
+        found: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+        for container in self.steps.in_loop(loop):
+            if self.steps.is_carried(container):
+                found[f"d{singular(container)}"] = (self.steps.last_text(container), self.steps.shape(container))
+        for name, definitions in self.forward.definitions.items():
+            if name not in self.forward.active or not name.isidentifier() or self.steps.get(name) is not None:
+                continue
+            inside = [d for d in definitions if loop in d.loops and _rebinds(d, name)]
+            if inside and _is_read_before(loop, name, inside) and f"d{name}" not in self.symbols:
+                found[f"d{name}"] = (name, self.values.shape_of(name))
+        return [(name, value, shape) for name, (value, shape) in found.items()]
+
+    # Where gradients go
+
+    def add(self, node: ast.expr, gradient: Gradient) -> None:
+        """Adds a contribution to dL/d(a name, path or entry)."""
+        name, shape = path(node), self.shapes.shape(node)
+        if name:
+            key = self._key(node)
+            if name in self.forward.parameters:
+                self.made[name] = key
+                self._parameter(key, name, gradient, shape)
+                return
+            if self.steps.get(name) is not None:
+                self._whole(name, gradient)
+                return
+            self._accumulate(key, gradient, shape)
+            return
+        container = base(node)
+        relation = self.steps.relation(node, self.statement)
+        if relation and container not in self.forward.parameters:
+            self._accumulate(f"d{singular(container)}", gradient, shape)
+            return
+        self._entry(node, gradient)
+
+    def _whole(self, container: str, gradient: Gradient) -> None:
+        """dL/d(a list or array that the loop fills step by step), all of it."""
+        name = self.steps.use_container(container)
+        gradient = fitted(gradient, gradient.shape)
+        if name in self.live:
+            self.emit(f"{name} += {ast.unparse(gradient.node)}", "", makes=name, shape=gradient.shape)
+        else:
+            self.emit(f"{name} = {ast.unparse(gradient.node)}", "of every step", makes=name, shape=gradient.shape)
+            self.live.add(name)
+
+    def _entry(self, node: ast.expr, gradient: Gradient) -> None:
+        """dL/d(an entry or a part) is added to that part of dL/d(the whole)."""
+        container, root = base(node), node
+        while isinstance(root, ast.Subscript) and not path(root) and not self.steps.relation(root, self.statement):
+            root = root.value
+        read = self.steps.relation(root, self.statement) if isinstance(root, ast.Subscript) and not path(root) else ""
+        if container in self.forward.parameters:
+            name = self.made[container] = self._key(root)
+        elif read or self.steps.get(container) is None:
+            name = f"d{singular(container)}" if read else self._key(root)
+        else:
+            name = self.steps.use_container(container)
+        index = _index_of(node, root, lambda one: self.values.text(one, self.statement))
+        if name not in self.live and name not in self.zeros:
+            self._start(name, container, root, is_whole=not read)
+        parts = [n for k in _slices(node, root) for n in ast.walk(k) if isinstance(n, ast.expr)]
+        if any(self.shapes.is_index(n) for n in parts) and container in self.forward.parameters:
+            inside = index[1:-1]
+            self.emit(
+                f"np.add.at({name}, {inside if ',' not in inside else f'({inside})'}, {ast.unparse(gradient.node)})",
+                "rows that are read more than once add up",
+                makes=name,
+            )
+            return
+        self.emit(f"{name}{index} += {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
+
+    def _start(self, name: str, container: str, root: ast.expr, *, is_whole: bool) -> None:
+        """Zeros for what entries are added to: before the loops where all rounds add to one whole."""
+        loops = self.forward.loops[id(self.statement)]
+        is_filled = self.steps.get(container) is not None and is_whole
+        if is_filled and not self.values.is_array(container):
+            made = self.steps.zeros(container)
+        else:
+            made = f"np.zeros_like({ast.unparse(self.values.text(root, self.statement))})"
+        if loops and (container in self.forward.parameters or is_filled):
+            self.zeros[name] = made
+            return
+        self.emit(f"{name} = {made}", "", makes=name, kind="init")
+        self.live.add(name)
+        self.owned.add(name)
+
+    def _parameter(self, key: str, name: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
+        gradient = fitted(gradient, shape or ())
+        loops = self.forward.loops[id(self.statement)]
+        if key in self.live or key in self.zeros:
+            self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
+        elif loops:
+            self.zeros[key] = f"np.zeros_like({name})" if shape else "0.0"
+            self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
+        else:
+            self._set(key, gradient, shape, name)
+
+    def _accumulate(self, key: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
+        if self.deferred is not None and key == self.deferred_for:
+            self.deferred.append((key, gradient))
+            return
+        gradient = fitted(gradient, shape or ())
+        text = ast.unparse(gradient.node)
+        if key in self.symbols:
+            self.symbols[key] = ast.BinOp(self.symbols[key], ast.Add(), gradient.node)
+        elif key in self.live:
+            self.emit(
+                f"{key} += {text}" if key in self.owned else f"{key} = {key} + {text}", self.why, makes=key, shape=shape
+            )
+            self.owned.add(key)
+        elif shape == () and not any(n.startswith("d") for n in names(gradient.node)) and self._is_fixed(gradient.node):
+            self.symbols[key] = gradient.node
+        else:
+            self._set(key, gradient, shape, "")
+
+    def _is_fixed(self, node: ast.expr) -> bool:
+        return not any(d.loops for n in names(node) for d in self.forward.definitions.get(n, []))
+
+    def _set(self, key: str, gradient: Gradient, shape: tuple[int, ...] | None, value: str) -> None:
+        node = gradient.node
+        if shape and gradient.shape != shape:
+            node = (
+                times(node, parsed(f"np.ones({shape})")) if not value else times(node, parsed(f"np.ones_like({value})"))
+            )
+        self.emit(f"{key} = {ast.unparse(node)}", self.why, makes=key, shape=shape)
+        self.live.add(key)
+        (self.owned.discard if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) else self.owned.add)(key)
+
+    def _has(self, name: str) -> bool:
+        return name in self.live or name in self.symbols
+
+    def _key(self, node: ast.expr, *, writing: bool = False, is_append: bool = False) -> str:
+        """What dL/d(it) is called."""
+        name = path(node)
+        if name and not is_append:
+            return self.values.gradient_name(name)
+        container = base(node)
+        if is_append or (writing and self.steps.get(container) is not None):
+            return f"d{singular(container)}"
+        return f"d{container}"
+
+    def _shape_of(self, target: ast.expr) -> tuple[int, ...] | None:
+        value = getattr(self.statement, "value", None)
+        return self.shapes.shape(value) if isinstance(value, ast.expr) else None
+
+    # Lines
+
+    def named(self, gradient: Gradient, hint: str) -> Gradient:
+        """The gradient under a name of its own, where it is more than a name."""
+        if isinstance(gradient.node, ast.Name) or (is_number(gradient.node, 1)):
+            return gradient
+        name = self.values.free_name(hint, self.statement)
+        self.emit(f"{name} = {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
+        self.why = ""
+        return Gradient(parsed(name), gradient.shape)
+
+    def value(self, node: ast.expr) -> ast.expr:
+        return self.values.text(node, self.statement)
+
+    def is_active(self, node: ast.expr) -> bool:
+        return self.forward.is_active(node)
+
+    def emit(
+        self,
+        text: str,
+        why: str = "",
+        *,
+        makes: str = "",
+        shape: tuple[int, ...] | None = None,
+        kind: LineKind = "back",
+        of: int | None = None,
+    ) -> None:
+        """One more line."""
+        self.why = ""
+        at = of if of is not None else self.statement.lineno if kind in ("back", "head") else None
+        self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind))
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    return parsed(ast.unparse(node))
+
+
+def _slices(node: ast.expr, root: ast.expr) -> list[ast.expr]:
+    """The indices that lead from a whole to a part of it, the outermost first."""
+    found: list[ast.expr] = []
+    while node is not root and isinstance(node, ast.Subscript):
+        found.insert(0, node.slice)
+        node = node.value
+    return found
+
+
+def _index_of(node: ast.expr, root: ast.expr, written: Callable[[ast.expr], ast.expr]) -> str:
+    """These indices as text: `[t][0]`."""
+    return "".join(
+        f"[{ast.unparse(written(one)).removeprefix('(').removesuffix(')') if isinstance(one, ast.Tuple) else ast.unparse(written(one))}]"
+        for one in _slices(node, root)
+    )
+
+
+def _rebinds(one: Definition, name: str) -> bool:
+    return any(path(target) == name for target in targets(one.statement)) and not isinstance(one.statement, ast.Expr)
+
+
+def _is_read_before(loop: ast.For, name: str, inside: Sequence[Definition]) -> bool:
+    """Whether a round reads what the round before left."""
+    first = min(inside, key=lambda d: d.order).statement
+    for statement in ast.walk(loop):
+        if isinstance(statement, ast.stmt) and not isinstance(statement, ast.For) and statement.lineno <= first.lineno:
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.expr) and any(path(n) == name or base(n) == name for n in reads(value)):
+                return True
+            if isinstance(statement, ast.AugAssign) and path(statement.target) == name:
+                return True
+    return False

@@ -1,0 +1,56 @@
+"""What each expression of the program was when it ran: its shape, whether it is a float, see `engine.doctor.recording.seen`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+class SeenShapes:
+    """The kinds and shapes of the program's expressions, by their places in its text."""
+
+    def __init__(self, seen: Mapping[str, Any]) -> None:
+        self._values: dict[tuple[int, ...], list[Any]] = {tuple(place): values for place, values, _ in seen["values"]}
+
+    def of(self, node: ast.expr) -> list[Any] | None:
+        """What was seen of an expression most often; None where it was not evaluated."""
+        place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        values = self._values.get(place)
+        return max(values, key=lambda one: one[1])[0] if values else None
+
+    def shape(self, node: ast.expr) -> Shape | None:
+        """Its shape, () of a single number; None of what is no number."""
+        if isinstance(node, ast.Constant):
+            return () if isinstance(node.value, int | float) else None
+        if isinstance(node, ast.UnaryOp):
+            return self.shape(node.operand)
+        value = self.of(node)
+        if value is None:
+            return None
+        if value[0] == "array":
+            return tuple(value[2])
+        return () if value[0] in ("int", "float", "bool") else None
+
+    def is_float(self, node: ast.expr) -> bool:
+        """Whether it is a float, or an array of floats that are not all whole (zeros may become others)."""
+        value = self.of(node)
+        if value is None:
+            return False
+        if value[0] == "float":
+            return True
+        return value[0] == "array" and value[1] == "f" and (not value[3] or value[3][0] != "whole" or value[3][2] == 0)
+
+    def is_index(self, node: ast.expr) -> bool:
+        """Whether it is an array of whole numbers."""
+        value = self.of(node)
+        return value is not None and ((value[0] == "array" and value[1] in "iu") or value[0] in ("list", "range"))
+
+    def whole(self, node: ast.expr) -> int | None:
+        """The number that it was, if it was a whole one."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return node.value
+        value = self.of(node)
+        return int(value[1]) if value is not None and value[0] == "int" else None

@@ -1,0 +1,231 @@
+"""Lists, dictionaries and arrays that a loop fills, an entry a round: `hs[t] = ...`, `hs.append(...)`, `a[:, t] = ...`."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
+from engine.doctor.derive.syntax_of import base, called, parsed, path
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A container that one statement of a loop fills. `pattern` is the index with the step left out, `offset` what is added to the step;
+    for lists, `offset` is how many entries there were before the loop."""
+
+    name: str
+    made: Definition
+    loop: ast.For
+    is_list: bool
+    pattern: str
+    offset: int
+    value: ast.expr
+
+
+def singular(name: str) -> str:
+    """`h` of `hs`, `state` of `states`."""
+    word = name.rpartition(".")[2].partition("[")[0]
+    return word[:-1] if len(word) > 1 and word.endswith("s") and not word.endswith("ss") else word
+
+
+class Steps:
+    """The filled containers of a forward pass that depend on its weights."""
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self._forward = forward
+        self._filled = {name: one for name in forward.active if (one := self._found(name)) is not None}
+        self.used: dict[str, str] = {}
+        """dL/d(container) by the container's name, where there is one."""
+
+    def get(self, name: str) -> Filled | None:
+        return self._filled.get(name)
+
+    def _found(self, name: str) -> Filled | None:
+        inside = [d for d in self._forward.definitions.get(name, []) if d.loops and _fills(d, name)]
+        if len(inside) != 1:
+            return None
+        (made,) = inside
+        loop = made.loops[-1]
+        before = [d for d in self._forward.definitions[name] if d is not made]
+        put = appended(made.statement)
+        if put is not None:
+            return Filled(name, made, loop, True, "", _initial(before, name), put)
+        if isinstance(made.statement, ast.Assign):
+            target = next(t for t in targets(made.statement) if base(t) == name)
+            step = step_of(loop)
+            parts = split(target, step) if step else None
+            if parts is not None:
+                return Filled(name, made, loop, False, parts[0], parts[1], made.statement.value)
+        return None
+
+    def relation(self, node: ast.expr, statement: ast.stmt) -> str:
+        """`new`, `old` or `last` where an entry is the one that this round, the round before or the last round made; "" where not."""
+        filled = self._filled.get(base(node))
+        if filled is None or not isinstance(node, ast.Subscript) or path(node):
+            return ""
+        order, made = self._forward.order[id(statement)], filled.made
+        inside = filled.loop in self._forward.loops[id(statement)]
+        is_last = ast.unparse(node.slice) == "-1" and base(node) == path(node.value)
+        if inside:
+            if filled.is_list and is_last:
+                return "new" if order > made.order else "old"
+            parts = split(node, step_of(filled.loop) or "")
+            if parts is None or parts[0] != filled.pattern:
+                return ""
+            later = 0 if not filled.is_list else filled.offset
+            distance = parts[1] - (later if filled.is_list else filled.offset)
+            return {0: "new", -1: "old"}.get(distance, "")
+        if order < made.order:
+            return ""
+        if is_last or self._is_end(node, filled):
+            return "last"
+        return ""
+
+    def _is_end(self, node: ast.Subscript, filled: Filled) -> bool:
+        """Whether an index names the last entry: `h[T]` where `h[t + 1]` is filled for t in range(T)."""
+        stop = stop_of(filled.loop)
+        if stop is None:
+            return False
+        last = stop if filled.offset == 1 else f"{stop} - 1" if filled.offset == 0 else ""
+        return bool(last) and ast.unparse(node.slice) == (
+            filled.pattern.replace("{}", last) if filled.pattern else last
+        )
+
+    def in_loop(self, loop: ast.For) -> list[str]:
+        return [name for name, filled in self._filled.items() if filled.loop is loop]
+
+    def is_carried(self, name: str) -> bool:
+        """Whether a round reads what the round before made."""
+        filled = self._filled[name]
+        for statement in ast.walk(filled.loop):
+            if (
+                isinstance(statement, ast.stmt)
+                and id(statement) in self._forward.order
+                and not isinstance(statement, ast.For)
+            ):
+                for node in ast.walk(statement):
+                    if (
+                        isinstance(node, ast.Subscript)
+                        and base(node) == name
+                        and self.relation(node, statement) == "old"
+                    ):
+                        return True
+        return False
+
+    def last_text(self, name: str) -> str:
+        """The entry of the last round, after the loop."""
+        filled = self._filled[name]
+        if filled.is_list or not filled.pattern.replace("{}", ""):
+            step = stop_of(filled.loop)
+            return f"{name}[-1]" if filled.is_list or step is None or filled.offset == 1 else f"{name}[{step} - 1]"
+        return f"{name}[{filled.pattern.replace('{}', '-1')}]"
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        return self._forward.shapes.shape(self._filled[name].value)
+
+    def container(self, name: str) -> str:
+        """What dL/d(the whole container) is called, where it is used; ""."""
+        return self.used.get(name, "")
+
+    def use_container(self, name: str) -> str:
+        word = name.rpartition(".")[2].partition("[")[0]
+        return self.used.setdefault(name, f"d{word}" if singular(name) != word else f"d{word}_all")
+
+    def zeros(self, name: str) -> str:
+        """Zeros for dL/d(the whole container)."""
+        filled = self._filled.get(name)
+        if filled is not None and not filled.is_list and self.is_dict(name):
+            return f"{{t: np.zeros_like({singular(name)}_t) for t, {singular(name)}_t in {name}.items()}}"
+        return f"[np.zeros_like({singular(name)}_t) for {singular(name)}_t in {name}]"
+
+    def is_dict(self, name: str) -> bool:
+        for d in self._forward.definitions.get(name, []):
+            value = getattr(d.statement, "value", None)
+            parts = [value, *(value.elts if isinstance(value, ast.Tuple) else [])]
+            if any(isinstance(v, ast.Dict) for v in parts):
+                return True
+        return False
+
+
+def _fills(one: Definition, name: str) -> bool:
+    if appended(one.statement) is not None:
+        return True
+    return isinstance(one.statement, ast.Assign) and any(
+        isinstance(t, ast.Subscript) and not path(t) and base(t) == name for t in targets(one.statement)
+    )
+
+
+def _initial(before: list[Definition], name: str) -> int:
+    count = 0
+    for one in before:
+        value = getattr(one.statement, "value", None)
+        if isinstance(value, ast.List) and any(path(t) == name for t in targets(one.statement)):
+            count = len(value.elts)
+        elif appended(one.statement) is not None:
+            count += 1
+    return count
+
+
+def step_of(loop: ast.For) -> str | None:
+    """The variable that counts the rounds."""
+    name = called(loop.iter)
+    if isinstance(loop.target, ast.Name) and name in ("range", "arange", "reversed"):
+        return loop.target.id
+    if name == "enumerate" and isinstance(loop.target, ast.Tuple) and isinstance(loop.target.elts[0], ast.Name):
+        return loop.target.elts[0].id
+    return None
+
+
+def stop_of(loop: ast.For) -> str | None:
+    """Where a count that goes up ends, as text."""
+    if called(loop.iter) in ("range", "arange") and isinstance(loop.iter, ast.Call) and len(loop.iter.args) <= 2:
+        return ast.unparse(loop.iter.args[-1])
+    return None
+
+
+def split(node: ast.expr, step: str) -> tuple[str, int] | None:
+    """An index as a pattern with the step left out, and what is added to the step: `(":, {}", 1)` of `a[:, t + 1]`."""
+    if not isinstance(node, ast.Subscript) or base(node) != path(node.value):
+        return None
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    pattern: list[str] = []
+    offset: int | None = None
+    for part in parts:
+        added = _added(part, step)
+        if added is not None and offset is None:
+            offset = added
+            pattern.append("{}")
+        else:
+            pattern.append(
+                ast.unparse(part)
+                if not isinstance(part, ast.Slice)
+                else ":"
+                if part == part and ast.unparse(part) == ":"
+                else "?"
+            )
+    if offset is None or "?" in pattern:
+        return None
+    while len(pattern) > 1 and pattern[-1] == ":":
+        pattern.pop()
+    return ", ".join(pattern), offset
+
+
+def _added(node: ast.expr, step: str) -> int | None:
+    if isinstance(node, ast.Name) and node.id == step:
+        return 0
+    if (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == step
+        and isinstance(node.right, ast.Constant)
+    ):
+        number = node.right.value
+        if isinstance(number, int):
+            return number if isinstance(node.op, ast.Add) else -number if isinstance(node.op, ast.Sub) else None
+    return None
+
+
+def plus_number(text: str, number: int) -> ast.expr:
+    """`t`, `t + 1`, `t - 1`."""
+    return parsed(text if not number else f"{text} + {number}" if number > 0 else f"{text} - {-number}")

@@ -1,0 +1,138 @@
+"""Expressions as trees: paths (`W`, `self.W`, `p["W"]`), what reads them, and small trees put together."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+
+KeywordValue = int | bool | tuple[int, ...]
+"""What a keyword of a call is, where it is written out."""
+STRUCTURE = ("shape", "size", "ndim", "dtype")
+"""Attributes that no gradient goes through."""
+COUNTS = (
+    "len", "range", "int", "round", "print", "zeros", "ones", "zeros_like", "ones_like", "empty", "empty_like", "argmax", "argmin", "str",
+    "isinstance", "sign", "floor", "arange", "eye",
+)  # fmt: skip
+"""Functions that no gradient goes through."""
+
+
+def path(node: ast.AST) -> str:
+    """`W`, `self.W`, `p["W"]`; "" of what is none of these."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = path(node.value)
+        return f"{inner}.{node.attr}" if inner and node.attr not in (*STRUCTURE, "T") else ""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        inner = path(node.value)
+        return f"{inner}[{node.slice.value!r}]" if inner else ""
+    return ""
+
+
+def base(node: ast.expr) -> str:
+    """The path of what an entry is of: `hs` of `hs[t][0]`."""
+    while isinstance(node, ast.Subscript) and not path(node):
+        node = node.value
+    return path(node)
+
+
+def called(node: ast.expr) -> str:
+    """The last name of what is called: `dot` of `np.dot(...)` and of `x.dot(...)`."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def reads(node: ast.AST) -> Iterator[ast.expr]:
+    """The paths and entries that an expression reads the numbers of, outermost first."""
+    if isinstance(node, ast.Attribute) and node.attr in STRUCTURE:
+        return
+    if isinstance(node, ast.Call) and called(node) in COUNTS:
+        return
+    if isinstance(node, ast.Compare):
+        return
+    if isinstance(node, ast.Subscript | ast.Name | ast.Attribute) and base(node):
+        yield node
+        return
+    parts = [node.func, *node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and parts is not None:
+        parts[0] = node.func.value
+    elif isinstance(node, ast.Call) and parts is not None:
+        parts = parts[1:]
+    for child in parts if parts is not None else ast.iter_child_nodes(node):
+        yield from reads(child)
+
+
+def names(node: ast.AST) -> set[str]:
+    """All names in an expression or statement."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def parsed(text: str) -> ast.expr:
+    """The tree of an expression."""
+    return ast.parse(text, mode="eval").body
+
+
+def replaced(node: ast.expr, change: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
+    """A copy of an expression; where `change` answers for a part, that stands in its place."""
+
+    class _PartsChanged(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            other = change(node) if isinstance(node, ast.expr) else None
+            return other if other is not None else self.generic_visit(node)
+
+    changed = _PartsChanged().visit(copy.deepcopy(node))
+    assert isinstance(changed, ast.expr)
+    return changed
+
+
+def plus(one: ast.expr, other: ast.expr) -> ast.expr:
+    return ast.BinOp(one, ast.Add(), other)
+
+
+def minus(one: ast.expr) -> ast.expr:
+    if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.USub):
+        return one.operand
+    if isinstance(one, ast.Constant) and isinstance(one.value, int | float) and one.value > 0:
+        return ast.UnaryOp(ast.USub(), one)
+    if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult | ast.Div):
+        return ast.BinOp(minus(one.left), one.op, one.right)
+    return ast.UnaryOp(ast.USub(), one)
+
+
+def is_number(node: ast.expr, number: float) -> bool:
+    return isinstance(node, ast.Constant) and node.value == number
+
+
+def times(one: ast.expr, other: ast.expr) -> ast.expr:
+    """A product; with 1 and −1 what it is."""
+    if is_number(one, 1):
+        return other
+    if is_number(other, 1):
+        return one
+    if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.USub) and is_number(one.operand, 1):
+        return minus(other)
+    return ast.BinOp(one, ast.Mult(), other)
+
+
+def over(one: ast.expr, other: ast.expr) -> ast.expr:
+    return one if is_number(other, 1) else ast.BinOp(one, ast.Div(), other)
+
+
+def call(function: str, *arguments: ast.expr, **keywords: KeywordValue) -> ast.expr:
+    """`function(arguments, keyword=value)`."""
+    named = [ast.keyword(name, parsed(repr(value))) for name, value in keywords.items()]
+    return ast.Call(parsed(function), list(arguments), named)
+
+
+def method(node: ast.expr, name: str, *arguments: ast.expr, **keywords: KeywordValue) -> ast.expr:
+    named = [ast.keyword(key, parsed(repr(value))) for key, value in keywords.items()]
+    return ast.Call(ast.Attribute(node, name, ast.Load()), list(arguments), named)
+
+
+def transposed(node: ast.expr) -> ast.expr:
+    """`x.T`; of `x.T` x."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return node.value
+    return ast.Attribute(node, "T", ast.Load())

@@ -1,0 +1,292 @@
+"""How a value of the forward pass is written in the backward pass: by its own name, as an entry of a list that keeps it, or made again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from keyword import iskeyword
+
+from engine.doctor.derive.derived import Keep
+from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
+from engine.doctor.derive.rules import Refused
+from engine.doctor.derive.shapes import Shape
+from engine.doctor.derive.steps import Steps, plus_number, singular, split, step_of
+from engine.doctor.derive.syntax_of import base, called, names, parsed, path, replaced
+
+
+class ForwardValues:
+    """Writes values of the forward pass as the backward pass can read them. `keeps` is what the forward pass has to keep for that."""
+
+    def __init__(self, forward: ForwardPass, steps: Steps, taken: set[str], old: frozenset[tuple[str, int]]) -> None:
+        self._forward, self._steps, self._taken, self._old = forward, steps, taken, old
+        self.keeps: list[Keep] = []
+        self.needs_old: set[tuple[str, int]] = set()
+        self._lists: dict[tuple[str, int], str] = {}
+        self._again: dict[int, list[ast.stmt]] = {}
+        self._counters: dict[int, str] = {}
+
+    # Values
+
+    def text(self, node: ast.expr, statement: ast.stmt, *, after: bool = False) -> ast.expr:
+        """The expression with every value written as it can be read on the way back."""
+
+        def change(part: ast.expr) -> ast.expr | None:
+            if isinstance(part, ast.Subscript) and not path(part):
+                filled = self._steps.get(base(part))
+                relation = self._steps.relation(part, statement) if filled is not None else ""
+                if filled is not None and filled.is_list and relation in ("new", "old"):
+                    index = plus_number(self.counter(filled.loop), filled.offset - (relation == "old"))
+                    return ast.Subscript(self.text(part.value, statement, after=after), index, ast.Load())
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+                return self._name(part.id, statement, after=after)
+            return None
+
+        return replaced(node, change)
+
+    def result(self, target: ast.expr, statement: ast.stmt, is_append: bool) -> ast.expr | None:
+        """The value that a statement wrote."""
+        if is_append:
+            return parsed(
+                f"{ast.unparse(self.text(_read(target), statement))}[{self.position(target, statement, True)}]"
+            )
+        if isinstance(target, ast.Name):
+            try:
+                return self._name(target.id, statement, after=True) or parsed(target.id)
+            except Refused:
+                return None
+        return self.text(_read(target), statement, after=True)
+
+    def position(self, target: ast.expr, statement: ast.stmt, is_append: bool) -> str:
+        """The index of the entry that a statement writes."""
+        filled = self._steps.get(base(target))
+        if is_append:
+            if filled is None:
+                raise Refused(f"how {ast.unparse(target)} grows is not followed")
+            return ast.unparse(plus_number(self.counter(filled.loop), filled.offset))
+        return ast.unparse(target.slice) if isinstance(target, ast.Subscript) else ""
+
+    def _name(self, name: str, statement: ast.stmt, *, after: bool) -> ast.expr | None:
+        definitions = self._forward.definitions.get(name, [])
+        order = self._forward.order.get(id(statement), 0)
+        for loop in reversed(self._forward.loops.get(id(statement), ())):
+            inside = [d for d in definitions if loop in d.loops]
+            if any(d.statement is loop for d in inside):
+                return None
+            made = [d for d in inside if _binds(d.statement, name)]
+            if made:
+                return self._in_loop(name, loop, made, statement, order, after)
+        later = [
+            d
+            for d in definitions
+            if _binds(d.statement, name) and (d.order > order or (d.statement is statement and not after))
+        ]
+        before = [d for d in definitions if _binds(d.statement, name) and d.order < order]
+        if later and (before or any(d.statement is not statement for d in later)) and (before or not after):
+            raise Refused(f"{name} has another value afterwards; give one of the two a name of its own")
+        return None
+
+    def _in_loop(
+        self, name: str, loop: ast.For, made: list[Definition], statement: ast.stmt, order: int, after: bool
+    ) -> ast.expr | None:
+        if name not in self._forward.active or self._is_row(made, name):
+            self._make_again(loop, name)
+            return None
+        if len(made) > 1:
+            raise Refused(f"{name} is written {len(made)} times in a round; give each value a name of its own")
+        (one,) = made
+        is_new = order > one.order or (after and statement is one.statement)
+        return parsed(self._stored(name, loop, one, is_new) or self._kept(name, loop, one, is_new))
+
+    def _is_row(self, made: list[Definition], name: str) -> bool:
+        """Whether a name stands for a part of a parameter, as a row of an embedding does."""
+        del name
+        value = made[0].statement.value if len(made) == 1 and isinstance(made[0].statement, ast.Assign) else None
+        return isinstance(value, ast.Subscript) and base(value) in self._forward.parameters
+
+    def _stored(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
+        """Where the program itself keeps the value, in this round or the one before."""
+        for statement in loop.body:
+            if self._forward.order.get(id(statement), -1) <= made.order:
+                continue
+            put = appended(statement)
+            if put is not None and path(put) == name:
+                (container,) = targets(statement)
+                filled = self._steps.get(base(container))
+                if filled is not None and (is_new or filled.offset):
+                    return f"{base(container)}[{ast.unparse(plus_number(self.counter(loop), filled.offset - (not is_new)))}]"
+            if isinstance(statement, ast.Assign) and path(statement.value) == name and len(statement.targets) == 1:
+                parts = split(statement.targets[0], step_of(loop) or "")
+                if parts is not None and (is_new or parts[1] == 1):
+                    index = ast.unparse(plus_number(step_of(loop) or "t", parts[1] - (not is_new)))
+                    return f"{base(statement.targets[0])}[{parts[0].replace('{}', index)}]"
+        return ""
+
+    def _kept(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
+        """An entry of a list that is added to the forward pass."""
+        key = (name, loop.lineno)
+        if not is_new:
+            self.needs_old.add(key)
+        keeps_first = key in self._old
+        if key not in self._lists:
+            plural = f"all_{name}" if name.endswith("s") else f"{name}s"
+            plural = plural if plural not in self._taken and not iskeyword(plural) else f"{name}_kept"
+            self._taken.add(plural)
+            self._lists[key] = plural
+            why = f"{name} of every round"
+            first = f"[{name}]" if keeps_first else "[]"
+            self.keeps.append(Keep(loop.lineno - 1, "", " " * loop.col_offset + f"{plural} = {first}", why))
+            last = (
+                made.statement
+                if made.body is loop.body
+                else next(s for s in loop.body if made.statement in list(ast.walk(s)))
+            )
+            end = self._last_change(name, loop, last)
+            self.keeps.append(
+                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({name})", why)
+            )
+        index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
+        return f"{self._lists[key]}[{ast.unparse(index)}]"
+
+    def _last_change(self, name: str, loop: ast.For, made: ast.stmt) -> ast.stmt:
+        """The last statement of a loop that changes a value, as `hs.append(h)` changes hs."""
+        changed = [s for s in loop.body for d in self._forward.definitions[name] if d.statement in list(ast.walk(s))]
+        return changed[-1] if changed else made
+
+    # Loops
+
+    def counter(self, loop: ast.For) -> str:
+        """What counts the rounds of a loop, from 0 on."""
+        step = step_of(loop)
+        if step is not None and called(loop.iter) == "enumerate":
+            return step
+        if step is not None and isinstance(loop.iter, ast.Call):
+            arguments = loop.iter.args
+            if called(loop.iter) == "reversed" and isinstance(arguments[0], ast.Call) and len(arguments[0].args) == 1:
+                return f"{_wrapped(arguments[0].args[0])} - 1 - {step}"
+            if len(arguments) == 1:
+                return step
+            if len(arguments) == 2:
+                return f"{step} - {_wrapped(arguments[0])}"
+            if len(arguments) == 3 and ast.unparse(arguments[2]) == "-1":
+                return f"{_wrapped(arguments[0])} - {step}"
+        if id(loop) not in self._counters:
+            inside = names(ast.Module(body=[loop], type_ignores=[])) | set(self._counters.values())
+            free = (
+                n for n in ("t", "k", "i", "j", "n", "s", "step", "number") if n not in inside and not self._is_data(n)
+            )
+            self._counters[id(loop)] = next(free)
+        return self._counters[id(loop)]
+
+    def _is_data(self, name: str) -> bool:
+        return any(not d.loops for d in self._forward.definitions.get(name, []))
+
+    def header(self, loop: ast.For) -> str:
+        """The loop the other way round."""
+        target, iterated = ast.unparse(loop.target), ast.unparse(loop.iter)
+        name = called(loop.iter)
+        if id(loop) in self._counters or name in ("zip", "enumerate") or name not in ("range", "arange", "reversed"):
+            step = self.counter(loop)
+            first = loop.iter.args[0] if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else loop.iter
+            return f"for {step} in reversed(range(len({ast.unparse(first)}))):"
+        if name == "reversed" and isinstance(loop.iter, ast.Call):
+            return f"for {target} in {ast.unparse(loop.iter.args[0])}:"
+        return f"for {target} in reversed({iterated}):"
+
+    def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
+        """What a round begins with: what it iterates over, and what it makes again."""
+        again = self._again.get(id(loop), [])
+        needed = used | {n for s in again for n in names(s)}
+        for name, entry in self.entries(loop):
+            if name in needed:
+                yield f"{name} = {entry}"
+        for statement in sorted(again, key=lambda s: self._forward.order[id(s)]):
+            yield ast.unparse(statement)
+
+    def entries(self, loop: ast.For) -> Iterator[tuple[str, str]]:
+        """What a loop's names are in a round, where it iterates over arrays or lists."""
+        name = called(loop.iter)
+        if name in ("range", "arange", "reversed"):
+            return
+        step = self.counter(loop)
+        arguments = loop.iter.args if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else [loop.iter]
+        parts = (
+            loop.target.elts if isinstance(loop.target, ast.Tuple) and name in ("zip", "enumerate") else [loop.target]
+        )
+        parts = parts[1:] if name == "enumerate" else parts
+        for part, iterated in zip(parts, arguments, strict=False):
+            text = ast.unparse(self.text(iterated, loop))
+            if isinstance(part, ast.Name):
+                yield part.id, f"{text}[{step}]"
+            elif isinstance(part, ast.Tuple):
+                for k, inner in enumerate(part.elts):
+                    yield ast.unparse(inner), f"{text}[{step}][{k}]"
+
+    def _make_again(self, loop: ast.For, name: str) -> None:
+        again = self._again.setdefault(id(loop), [])
+        for d in self._forward.definitions[name]:
+            if loop in d.loops and d.statement in loop.body and d.statement not in again:
+                again.append(d.statement)
+                for other in names(d.statement) - {name}:
+                    for made in self._forward.definitions.get(other, []):
+                        if (
+                            loop in made.loops
+                            and made.statement in loop.body
+                            and other not in self._forward.active
+                            and made.statement not in again
+                        ):
+                            self._make_again(loop, other)
+
+    # Names
+
+    def gradient_name(self, name: str) -> str:
+        """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`."""
+        if "[" in name:
+            head, _, rest = name.partition("[")
+            return f"d{head.rpartition('.')[2]}[{rest}"
+        return f"d{name.rpartition('.')[2]}"
+
+    def free_name(self, hint: str, statement: ast.stmt) -> str:
+        """A name for a gradient in the middle of a statement: `dz`, or `dz_f` where f is made; another one each time."""
+        written = next(iter(targets(statement)), None)
+        target = singular(base(written)) if written is not None and base(written) else ""
+        options = [f"d{hint}", *([f"d{hint}_{target}"] if target else []), *(f"d{hint}{k}" for k in range(2, 50))]
+        if hint in self._forward.definitions or (hint == "z" and target and self._is_gate(statement)):
+            options = options[1:]
+        name = next(n for n in options if n not in self._taken)
+        self._taken.add(name)
+        return name
+
+    def _is_gate(self, statement: ast.stmt) -> bool:
+        """Whether its loop has several activations, each of which has a name of its own for what goes into it."""
+        loops = self._forward.loops.get(id(statement), ())
+        calls = [n for n in ast.walk(loops[-1]) if isinstance(n, ast.Call)] if loops else []
+        return sum(called(n) in ("tanh", "sigmoid", "sig", "relu", "maximum") for n in calls) > 1
+
+    def shape_of(self, name: str) -> Shape | None:
+        """The shape of what a name was given last."""
+        for d in reversed(self._forward.definitions.get(name, [])):
+            value = getattr(d.statement, "value", None)
+            written = d.statement.targets[0] if isinstance(d.statement, ast.Assign) else None
+            shape = self._forward.shapes.shape(value) if isinstance(value, ast.expr) else None
+            if written is not None and path(written) == name and shape is not None:
+                return shape
+        return None
+
+    def is_array(self, name: str) -> bool:
+        return name in self._forward.parameters or self.shape_of(name) not in (None, ())
+
+
+def _binds(statement: ast.stmt, name: str) -> bool:
+    """Whether it gives the name another value, and does not only change what it holds."""
+    if isinstance(statement, ast.Expr):
+        return False
+    return any(isinstance(t, ast.Name) and t.id == name for t in targets(statement))
+
+
+def _read(target: ast.expr) -> ast.expr:
+    return parsed(ast.unparse(target))
+
+
+def _wrapped(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return f"({text})" if isinstance(node, ast.BinOp) else text

@@ -1,0 +1,89 @@
+"""Programs as different people write them: the derived backward pass is whole, and agrees with the record; differences prove one here."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.doctor.derive.derive import derive
+from engine.doctor.derive.derived import Derived
+from engine.doctor.lineage.running import Runs
+from engine.doctor.read.source import read_source
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+
+PROGRAMS = Path(__file__).parent / "programs"
+WHOLE = {
+    "attention": ("Wx", "Wh", "b", "Wa", "va", "Wo", "bo"),
+    "embedding": ("emb", "W_in", "W_rec", "b_h", "W_out", "b_o"),
+    "gru_rows": ("Wz", "Uz", "bz", "Wr", "Ur", "br", "Wn", "Un", "bn", "Wo", "bo"),
+    "karpathy_style": ("Wxh", "Whh", "bh", "Why", "by"),
+    "many_to_one": ("Wax", "Waa", "Wya"),
+    "per_sample": ("Wx", "Wh", "b", "w_out", "b_out"),
+    "two_layers": ("W1", "R1", "b1", "W2", "R2", "b2", "W3", "b3"),
+}
+
+
+@cache
+def derived(name: str) -> Derived:
+    path = PROGRAMS / f"{name}.py"
+    source = read_source(path)
+    return derive(Runs(ProgramFile(path, source.text, source.cells), Wishes()), source)
+
+
+@pytest.mark.parametrize("name", list(WHOLE))
+def test_the_derived_pass_is_whole_and_is_the_loss_carried_back(name: str) -> None:
+    made = derived(name)
+    assert made.gaps == ()
+    assert set(made.agreement) == set(WHOLE[name])
+    assert max(made.agreement.values()) < 1e-9
+    ast.parse(made.program())
+
+
+def test_the_program_with_the_pass_in_place_steps_down_as_differences_say() -> None:
+    """The whole program is run here; one weight is moved to both sides."""
+    made = derived("many_to_one")
+    forward = (PROGRAMS / "many_to_one.py").read_text("utf-8")
+
+    def loss(by: float) -> float:
+        names: dict[str, object] = {}
+        exec(forward.replace("learning_rate = 0.05", f"Waa[1, 2] += {by!r}"), names)
+        return float(names["loss"])  # pyright: ignore[reportArgumentType]
+
+    names: dict[str, object] = {}
+    exec(made.program(), names)
+    gradient = np.asarray(names["dWaa"])[1, 2]
+    assert np.isclose(gradient, (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-6)
+
+
+def test_the_backward_pass_reads_as_one_writes_it() -> None:
+    assert [line.text for line in derived("karpathy_style").lines] == [
+        "dh = np.zeros_like(hs[len(inputs) - 1])",
+        "dWhy = np.zeros_like(Why)",
+        "dby = np.zeros_like(by)",
+        "dWxh = np.zeros_like(Wxh)",
+        "dWhh = np.zeros_like(Whh)",
+        "dbh = np.zeros_like(bh)",
+        "for t in reversed(range(len(inputs))):",
+        "    dy = ps[t].copy()",
+        "    dy[targets[t], 0] -= 1",
+        "    dWhy += np.dot(dy, hs[t].T)",
+        "    dh += np.dot(Why.T, dy)",
+        "    dby += dy",
+        "    dz = dh * (1 - hs[t] ** 2)",
+        "    dWxh += np.dot(dz, xs[t].T)",
+        "    dWhh += np.dot(dz, hs[t - 1].T)",
+        "    dbh += dz",
+        "    dh = np.dot(Whh.T, dz)",
+        "for W, dW in zip([Wxh, Whh, bh, Why, by], [dWxh, dWhh, dbh, dWhy, dby]):",
+        "    W -= learning_rate * dW",
+    ]
+
+
+def test_what_the_forward_pass_does_not_keep_is_said_with_its_place() -> None:
+    keeps = [(keep.after, keep.text) for keep in derived("many_to_one").keeps]
+    assert keeps == [(14, "a_kept = [a]"), (17, "    a_kept.append(a)")]
