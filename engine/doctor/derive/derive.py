@@ -116,7 +116,7 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
         _add_unnamed(statement, values, made_by, helpers)
     final = [s for s in statements if forward.is_active(s) and loss.name.partition("[")[0] in names(s)]
     rows = list(_read_by_step(forward, statements, values))
-    found = short_form([*values.values(), *rows], statements, _counts(forward, final))
+    found = short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
     if found is None:
         return []
     after = made_by[found.of]
@@ -196,6 +196,18 @@ def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, i
         if isinstance(n, ast.Name)
     }
     return {name: number for name, number in counts.items() if number is not None and number > 1 and name not in loops}
+
+
+def _whole(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ...]]:
+    """What the loss reads that does not depend on the weights and consists of zeros and ones: labels."""
+    read = [
+        n
+        for s in statements
+        for n in ast.walk(s)
+        if isinstance(n, ast.Name | ast.Subscript) and not forward.is_active(n)
+    ]
+    shapes = {ast.unparse(n): forward.shapes.shape(n) for n in read if forward.shapes.is_binary(n)}
+    return {text: shape for text, shape in shapes.items() if shape is not None}
 
 
 def _read_by_step(
@@ -297,8 +309,10 @@ def _proved(
     proven = {name: pairs[name] for name in pairs if name not in wrong}
     if not proven:
         raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    if wrong:
+    if wrong or gaps:
         body = _needed(body, set(proven.values()))
+        text = "\n".join(line.text for line in body)
+        keeps = [keep for keep in keeps if re.match(r"\s*(\w+)", keep.text)[1] in text]  # pyright: ignore[reportOptionalSubscript]
     updates = _updates(forward, proven, rate)
     known = [f"{RATE} = 0.1"] if rate == RATE and RATE not in names(tree) else []
     program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
@@ -315,7 +329,13 @@ def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[De
         for line in lines:
             if line.makes.partition("[")[0] in needed:
                 needed |= set(re.findall(r"[A-Za-z_]\w*", line.text))
-    return [line for line in lines if line.kind == "loop" or not line.makes or line.makes.partition("[")[0] in needed]
+    kept = [line for line in lines if line.kind == "loop" or line.makes.partition("[")[0] in needed or not line.makes]
+    return [one for k, one in enumerate(kept) if one.kind != "loop" or _is_deeper(kept[k + 1 : k + 2], one)]
+
+
+def _is_deeper(following: Sequence[DerivedLine], line: DerivedLine) -> bool:
+    """Whether a loop still has a body."""
+    return any(len(one.text) - len(one.text.lstrip()) > len(line.text) - len(line.text.lstrip()) for one in following)
 
 
 def _agreement(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import base, called, names, path, reads
-from engine.doctor.vocabulary.roles import role
+from engine.doctor.vocabulary.roles import parameter, role
 
 DATA = (
     "X",
@@ -187,7 +187,9 @@ def _parameters(found: ForwardPass) -> list[str]:
                 core = _core(node)
                 fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
                 fits = fits and (found.shapes.shape(core) != () or role(name) in ("by", "ba"))
-                seen[name] = seen.get(name, True) and fits and not inside and name not in iterated
+                seen[name] = (
+                    seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
+                )
     wanted = [name for name, fits in seen.items() if fits and _is_weight(name)]
     return [name for name in wanted if not _is_computed(found, name, set(wanted))]
 

@@ -13,6 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from engine.doctor.derive.syntax_of import called
 from engine.doctor.lineage.reading import Floats
 
 CLOSE = 1e-9
@@ -45,15 +46,20 @@ class ShortForm:
 
 
 def short_form(
-    values: Sequence[OutputValue], statements: Sequence[ast.stmt], counts: Mapping[str, int]
+    values: Sequence[OutputValue],
+    statements: Sequence[ast.stmt],
+    counts: Mapping[str, int],
+    whole: Mapping[str, tuple[int, ...]] | None = None,
 ) -> ShortForm | None:
     """The short form of the output, if it has one. `values` are in the order in which they were made, `statements` those that compute the
-    loss of them, `counts` the names of whole numbers."""
+    loss of them, `counts` the names of whole numbers, `whole` what the loss reads that consists of whole numbers, with its shape."""
     for said, function in (("softmax", _log_softmaxes), ("sigmoid", _sigmoids), ("", _unchanged)):
         for source in (one for one in values if one.gradients):
             for output in values:
                 written = function(source, output)
-                if written is not None and (found := _lines(source, written, output, values, statements, counts)):
+                if written is not None and (
+                    found := _lines(source, written, output, values, statements, counts, whole or {})
+                ):
                     return ShortForm(source.text, found, SAID[said])
     return None
 
@@ -65,6 +71,7 @@ def _lines(
     values: Sequence[OutputValue],
     statements: Sequence[ast.stmt],
     counts: Mapping[str, int],
+    whole: Mapping[str, tuple[int, ...]],
 ) -> tuple[str, ...] | None:
     """The lines where dL/d(source) is a factor times the output less a target; `written` is the output's text."""
     outputs = output.values if written == output.text else tuple(map(np.exp, output.values))
@@ -75,14 +82,21 @@ def _lines(
         factor = _factor([p - y for p, y in zip(outputs, target.values, strict=True)], source.gradients)
         by = None if factor is None else _factor_text(factor, sizes, NUMERATORS if output is source else ONE)
         if by is not None:
-            return (f"{{0}} = {_times(f'({written} - {target.text})' if by else f'{written} - {target.text}', by)}",)
+            return (f"{{0}} = {_scaled(f'{written} - {target.text}', by)}",)
     one_hot = _one_hot(outputs, source.gradients)
+    labels = next((text for text, shape in whole.items() if shape == outputs[0].shape), None)
+    by = None if one_hot is None or labels is None else _factor_text(one_hot, sizes, ONE)
+    if by is not None:
+        return (f"{{0}} = {_scaled(f'{written} - {labels}', by)}",)
     picked = _picked(output.text, statements)
     by = None if one_hot is None or picked is None else _factor_text(one_hot, sizes, ONE)
     if by is None:
         return None
     copied = f"{written}.copy()" if written == output.text else written
-    return (f"{{0}} = {copied}", f"{{0}}[{picked}] -= 1", *((f"{{0}} {by[0]}= {by[2:]}",) if by else ()))
+    number, size = by
+    scaled = [f"{{0}} *= {number}"] if number else []
+    scaled += [f"{{0}} /= {size.removeprefix('(').removesuffix(')') if _is_wrapped(size) else size}"] if size else []
+    return (f"{{0}} = {copied}", f"{{0}}[{picked}] -= 1", *scaled)
 
 
 def _log_softmaxes(source: OutputValue, output: OutputValue) -> str | None:
@@ -164,15 +178,27 @@ def _picked(text: str, statements: Sequence[ast.stmt]) -> str | None:
     return None
 
 
-def _factor_text(factor: float, sizes: Sequence[tuple[str, int]], numerators: Mapping[float, str]) -> str | None:
-    """`/ m`, `* 2 / m`, "" for 1; None where it is not known what the factor is."""
+def _factor_text(
+    factor: float, sizes: Sequence[tuple[str, int]], numerators: Mapping[float, str]
+) -> tuple[str, str] | None:
+    """What `p - y` is multiplied by and divided by, "" for 1; None where it is not known what the factor is."""
     sign = "" if factor > 0 else "-"
-    for text, size in (("", 1), *sizes):
+    for text, size in sizes:
         for number, shown in numerators.items():
             if abs(number / abs(factor) - size) <= CLOSE * size:
-                times = "" if number == 1.0 and not sign else f"* {sign}{shown}"
-                return f"{times}{' ' if times and text else ''}{f'/ {text}' if text else ''}"
+                return ("" if number == 1.0 and not sign else f"{sign}{shown}"), text
     return None
+
+
+def _scaled(text: str, by: tuple[str, str]) -> str:
+    number, size = by
+    inner = f"({text})" if number or size else text
+    return f"{f'{number} * ' if number else ''}{inner}{f' / {size}' if size else ''}"
+
+
+def _is_wrapped(text: str) -> bool:
+    """Whether one pair of brackets is around the whole text."""
+    return text.startswith("(") and text.endswith(")") and ast.unparse(ast.parse(text, mode="eval")) == text[1:-1]
 
 
 def _sizes(
@@ -184,9 +210,12 @@ def _sizes(
     own = [(f"{written}.size", output.size), (f"len({written})", len(output) if output.ndim else 0)]
     named = [(name, number) for name, number in counts.items() if name in read or not name.isidentifier()]
     others = [(name, number) for name, number in counts.items() if name not in read and name.isidentifier()]
-    alone = [(text, size) for text, size in (*named, *own, *others) if size > 1]
-    return alone + [(f"({one} * {other})", m * n) for (one, m), (other, n) in combinations_with_replacement(alone, 2)]
-
-
-def _times(text: str, by: str) -> str:
-    return f"{text} {by}" if by else text
+    means = any(called(n) == "mean" for s in statements for n in ast.walk(s) if isinstance(n, ast.Call))
+    first = [*named, *own] if means else [("", 1), *named, *own]
+    alone = [(text, size) for text, size in (*first, *others) if size > 1 or not text]
+    alone += [("", 1)] if means else []
+    return alone + [
+        (f"({one} * {other})", m * n)
+        for (one, m), (other, n) in combinations_with_replacement(alone, 2)
+        if one and other
+    ]

@@ -154,14 +154,11 @@ class Reversed(Rules):
             return self.symbols.pop(name)
         container = self.steps.container(base(target))
         entry = None
-        if (
-            container
-            and container in self.live
-            and (is_append or (isinstance(target, ast.Subscript) and not path(target)))
-        ):
+        is_entry = is_append or (isinstance(target, ast.Subscript) and not path(target))
+        if container and is_entry and (container in self.live or container in self.zeros):
             where = self.values.position(target, self.statement, is_append)
             entry = f"{container}[{where}]"
-        if name in self.live and entry is not None and name != entry:
+        if name in self.live and entry is not None and name not in (entry, container):
             added = f"{name} += {entry}" if name in self.owned else f"{name} = {name} + {entry}"
             self.owned.add(name)
             self.emit(
@@ -230,7 +227,7 @@ class Reversed(Rules):
                     self.emit(f"{name} = {made}", "", makes=name, kind="init")
             self.live |= set(self.zeros)
         self.statement = loop
-        self.emit(self.values.header(loop), "the other way round", kind="loop", of=loop.lineno)
+        self.emit(self.values.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
         for text in self.values.top(loop, used):

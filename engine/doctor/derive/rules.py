@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.doctor.derive.shapes import SeenShapes, Shape
+from engine.doctor.derive.steps import singular
 from engine.doctor.derive.syntax_of import (
+    base,
     call,
     called,
     is_number,
@@ -47,8 +49,8 @@ SAME = (
 )
 RESHAPED = ("reshape", "ravel", "flatten", "squeeze", "atleast_2d", "expand_dims", "item")
 SAID = {
-    "tanh": "tanh' = 1 - tanh**2",
-    "sigmoid": "sigmoid' = sigmoid * (1 - sigmoid)",
+    "tanh": "tanh' = 1 - {0}**2",
+    "sigmoid": "sigmoid' = {0} * (1 - {0})",
     "relu": "only what is above 0 passes",
     "softmax": "softmax: p * (d - sum(d * p))",
 }
@@ -191,11 +193,11 @@ class Rules:
             self._quotient(left, right, d, result)
         elif isinstance(op, ast.Pow) and not self.is_active(right):
             power = self.value(right)
-            base = self.value(left)
+            under = self.value(left)
             if is_number(power, 2):
-                derivative = times(ast.Constant(2), base)
+                derivative = times(ast.Constant(2), under)
             else:
-                derivative = times(power, ast.BinOp(base, ast.Pow(), ast.BinOp(power, ast.Sub(), ast.Constant(1))))
+                derivative = times(power, ast.BinOp(under, ast.Pow(), ast.BinOp(power, ast.Sub(), ast.Constant(1))))
             self.push(left, Gradient(times(d.node, derivative), joined(d.shape, self._shape(left))), None)
         else:
             raise Refused(f"no rule for {ast.unparse(node)[:60]}")
@@ -329,8 +331,10 @@ class Rules:
     def _elementwise(self, name: str, argument: ast.expr, d: Gradient, result: Callable[[], ast.expr]) -> None:
         derivative, how = ELEMENTWISE[name]
         u = self.value(argument) if how == "u" else result()
-        self.why = SAID.get(name, self.why)
         factor = derivative(u)
+        has_name = isinstance(u, ast.Name | ast.Subscript | ast.Attribute)
+        word = singular(base(u)) if has_name else name
+        self.why = SAID[name].format(word) if name in SAID else self.why
         shape = joined(d.shape, self._shape(argument))
         node = over(d.node, u) if name == "log" else times(d.node, factor)
         inner = Gradient(node, shape)

@@ -48,6 +48,16 @@ class SeenShapes:
         value = self.of(node)
         return value is not None and ((value[0] == "array" and value[1] in "iu") or value[0] in ("list", "range"))
 
+    def is_binary(self, node: ast.expr) -> bool:
+        """Whether it consists of zeros and ones."""
+        place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        seen = [one for one, _ in self._values.get(place, [])]
+        numbers = [
+            v[3][1:3] if v[0] == "array" and v[3] and v[3][0] == "whole" else [v[1]] if v[0] == "int" else [2]
+            for v in seen
+        ]
+        return bool(numbers) and all(set(some) <= {0, 1} for some in numbers)
+
     def whole(self, node: ast.expr) -> int | None:
         """The number that it was, if it was a whole one."""
         if isinstance(node, ast.Constant) and isinstance(node.value, int):

@@ -130,7 +130,18 @@ class Steps:
 
     def use_container(self, name: str) -> str:
         word = name.rpartition(".")[2].partition("[")[0]
-        return self.used.setdefault(name, f"d{word}" if singular(name) != word else f"d{word}_all")
+        return self.used.setdefault(
+            name, f"d{word}_all" if singular(name) == word and self._is_read_by_step(name) else f"d{word}"
+        )
+
+    def _is_read_by_step(self, name: str) -> bool:
+        """Whether a statement reads the entry of this round or the one before, which has a gradient of its own then."""
+        for statement in (s for s in ast.walk(ast.Module(self._forward.body, [])) if isinstance(s, ast.stmt)):
+            if id(statement) in self._forward.order and not isinstance(statement, ast.For):
+                reads = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load))
+                if any(base(n) == name and self.relation(n, statement) for n in reads):
+                    return True
+        return False
 
     def zeros(self, name: str) -> str:
         """Zeros for dL/d(the whole container)."""

@@ -113,6 +113,12 @@ def times(one: ast.expr, other: ast.expr) -> ast.expr:
         return one
     if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.USub) and is_number(one.operand, 1):
         return minus(other)
+    if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Mult):
+        first = other.left
+        if is_number(one, 0.5) and is_number(first, 2):
+            return other.right
+        if not isinstance(first, ast.Constant):
+            return times(times(one, first), other.right)
     return ast.BinOp(one, ast.Mult(), other)
 
 

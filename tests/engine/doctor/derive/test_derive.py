@@ -24,6 +24,7 @@ WHOLE = {
     "karpathy_style": ("Wxh", "Whh", "bh", "Why", "by"),
     "many_to_one": ("Wax", "Waa", "Wya"),
     "per_sample": ("Wx", "Wh", "b", "w_out", "b_out"),
+    "scalar_loops": ("wx", "wh", "wo"),
     "two_layers": ("W1", "R1", "b1", "W2", "R2", "b2", "W3", "b3"),
 }
 

@@ -62,13 +62,13 @@ def test_one_hot_targets_in_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "shown"), [(1.0, ""), (2 / 10, " * 2 / out.size"), (1 / 3, " / T"), (0.5, " * 0.5")]
+    ("factor", "shown"), [(1.0, "out - y"), (2 / 10, "2 * (out - y) / out.size"), (1 / 3, "(out - y) / T")]
 )
 def test_squared_error_with_the_factor_of_the_loss(factor: float, shown: str) -> None:
     out, y = RNG.normal(size=(5, 2)), RNG.normal(size=(5, 2))
     found = short_form([OutputValue("out", (out,), (factor * (out - y),)), OutputValue("y", (y,))], NO_INDEX, {"T": 3})
     assert found is not None
-    assert found.lines == (f"{{0}} = {'(out - y)' if shown else 'out - y'}{shown}",)
+    assert found.lines == (f"{{0}} = {shown}",)
     assert np.allclose(evaluated(found.lines, {"out": out, "y": y, "T": 3}), factor * (out - y))
 
 
