@@ -29,7 +29,7 @@ from engine.files.trace import (
 from engine.files.weights import Weights, read_weights
 from engine.language.functions import Array
 from engine.model.network import Network, choose
-from engine.tables.cells import BY_NAME, Cell
+from engine.tables.cells import BY_NAME, FURTHER, Cell
 from engine.tables.heads import HEADS, Head, usual_head
 from engine.text import clean
 
@@ -130,10 +130,7 @@ def _weights(
     """The weights to start from; they decide the cell, H and C, and options that say otherwise are refused."""
     if options["weights"] is None:
         return None
-    named = BY_NAME.get(given["cell"]) if isinstance(given.get("cell"), str) else None
-    further = (
-        named if named is not None and not named.torch else None
-    )  # without PyTorch's arrays it is not told by them
+    further = FURTHER.get(given["cell"]) if isinstance(given.get("cell"), str) else None
     weights = read_weights(
         options["weights"], cell=user_cell or further, notation=options["notation"], allow_nan=options["allow-nan"]
     )
@@ -147,7 +144,7 @@ def _weights(
 
 def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) -> None:
     """Refuses weights that do not fit the data: another D, or another C than the targets need."""
-    inputs, given = weights.sizes["D"], weights.sizes["C"]
+    inputs, given = weights.sizes["D"], weights.sizes.get("C", outputs)
     if inputs != data.X.shape[2]:
         raise InputError(
             f"{shown(weights.path)}: its weights are for {inputs} values a step, {data.name} has {data.X.shape[2]}; "
@@ -162,7 +159,8 @@ def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) 
 
 def _decided(weights: Weights) -> dict[str, Any]:
     """The options that weights decide."""
-    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], "outputs": weights.sizes["C"]}
+    outputs = {"outputs": weights.sizes["C"]} if "C" in weights.sizes else {}
+    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], **outputs}
 
 
 @contextlib.contextmanager

@@ -222,6 +222,7 @@ def _examples(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "trace": ("write one iteration's quantities to an NPZ file", _trace),
+    "gradients": ("write every gradient as a weights file has its weights", _trace),
     "check": ("check the gradients against finite differences", _check),
     "show": ("show a quantity as a heatmap with numbers", _show),
     "code": ("print a plain NumPy program for this very model and data", _common),

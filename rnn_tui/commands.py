@@ -44,6 +44,27 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
+def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui gradients [DATA] --weights FILE -o OUT.npz`."""
+    from engine.files.weights import write_gradients
+
+    if "weights" not in given:
+        raise InputError("gradients are written as a weights file has its arrays; say which with --weights FILE")
+    session = open_session(arguments.data, given)
+    output, weights = Path(arguments.output), session.weights
+    assert weights is not None
+    if output.exists() and any(output.samefile(path) for path in (session.data.path, weights.path)):
+        raise InputError(f"{clean(output.name)} is the data or the weights themselves; give -o another name")
+    tape = _edited(session, arguments.set).tape(session.options["iteration"])
+    names = write_gradients(output, weights, tape)
+    if weights.recipe.words:
+        print(f"{clean(weights.path.name)}: {weights.recipe.words}", file=sys.stderr)
+    if "Wy" not in weights.recipe.pieces:
+        print("the read-out is not in the file: it was drawn, and has no gradient here", file=sys.stderr)
+    print(f"wrote {arguments.output}: {', '.join(clean(name, 60) for name in names)}", file=sys.stderr)
+    return 0
+
+
 def _edited(session: Session, edits: list[str]) -> Debugger:
     """The debugger with the edits of `--set` made, in the iteration asked for."""
     if not edits:

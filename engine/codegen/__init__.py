@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from engine.codegen.data import Inputs
 from engine.codegen.passes import beyond_window, kept_at_first, phases, update
 from engine.codegen.source import RESERVED, Style, indented
-from engine.files.weights import SAFETENSORS, Weights
+from engine.files.weights import SAFETENSORS, TORCH, Weights
 from engine.language.derive import gradient
 from engine.language.functions import Axes
 from engine.model.parameters import Piece
 from engine.notation import NOTATIONS, Layout, Spelling, stored
 from engine.session import Session
 from engine.tables.cells.base import Start
+from engine.tables.heads import READ_OUT
 
 LONGEST = 120
 """Characters beyond which a line is broken."""
@@ -85,7 +86,8 @@ def _weights(session: Session, style: Style) -> list[str]:
         for name, axes in network.parameter_axes.items():
             lines.append(f"{spelling.name(name)} = trace[{name!r}]{_laid(layout, axes)}")
         return [*lines, ""]
-    if session.weights is not None:
+    alone = session.weights is not None and not READ_OUT.keys() <= session.weights.recipe.pieces.keys()
+    if session.weights is not None and not alone:
         return _read(session.weights, style)
     scale = "1" if session.options["init-scale"] == 1 else repr(session.options["init-scale"])
     lines = [
@@ -100,7 +102,7 @@ def _weights(session: Session, style: Style) -> list[str]:
         laid = _laid(layout, axes)
         shape = f"  # ({', '.join(layout.shape(axes))})" if laid else ""
         lines.append(f"{spelling.name(name)} = {drawn}{laid}{shape}")
-    return [*lines, ""]
+    return [*lines, "", *(_read(session.weights, style) if session.weights is not None else ())]
 
 
 def _started(start: Start | None, axes: Axes, size: str) -> str:
@@ -132,10 +134,15 @@ def _turned(axes: Axes, piece: Piece, layout: Layout) -> str:
 def _read(weights: Weights, style: Style) -> list[str]:
     """The lines that read the parameters from their file."""
     network, layout, path = style.plan.network, style.spelling.layout, str(weights.path)
-    safe = weights.path.suffix.lower() == SAFETENSORS
+    suffix = weights.path.suffix.lower()
     lines = ["# ---- weights ----"]
-    lines += ["from safetensors.numpy import load_file", ""] if safe else []
-    lines.append(f"weights = {'load_file' if safe else 'np.load'}({path!r})")
+    if suffix == SAFETENSORS:
+        lines += ["from safetensors.numpy import load_file", "", f"weights = load_file({path!r})"]
+    elif suffix in TORCH:
+        loaded = f"torch.load({path!r}, map_location='cpu', weights_only=True)"
+        lines += ["import torch", "", f"weights = {{name: value.numpy() for name, value in {loaded}.items()}}"]
+    else:
+        lines.append(f"weights = np.load({path!r})")
     kind = "float" if network.dtype == "float64" else f"np.{network.dtype}"
     for name, pieces in weights.recipe.pieces.items():
         axes, shown = network.parameter_axes[name], style.spelling.name(name)
@@ -151,8 +158,10 @@ def _read(weights: Weights, style: Style) -> list[str]:
 
 
 def _piece(piece: Piece) -> str:
-    rows = f"[{piece.rows[0]}:{piece.rows[1]}]" if piece.rows else ""
-    return f"weights[{piece.array!r}]{rows}"
+    places = ", ".join(str(place) if isinstance(place, int) else f"{place[0]}:{place[1]}" for place in piece.at)
+    more = f" + {piece.more:g}" if piece.more else ""
+    part = f"weights[{piece.array!r}]" + (f"[{places}]" if places else "")
+    return f"({part}{more})" if more else part
 
 
 def _gradients(style: Style) -> Iterator[tuple[str, str]]:

@@ -114,7 +114,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "dtype": _choice("precision", registry.DTYPES),
         "seed": Option(int, "seed of the initial weights", 0, above=-1),
         "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
-        "weights": Option(Path, "start from these weights (NPZ or safetensors), which say the cell, H and C"),
+        "weights": Option(Path, "start from these weights (NPZ, safetensors, .pt), which say the cell, H and C"),
         "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
         "optimizer": _choice("the update rule", registry.OPTIMIZERS),
         "lr": Option(float, "learning rate", 0.1, above=0),

@@ -1,16 +1,17 @@
-"""Weights files: NPZ, or safetensors where that package is installed (the extra `safetensors`).
+"""Weights files: NPZ; safetensors where that package is installed (the extra `safetensors`); PyTorch's own where torch is.
 
-`read_weights` takes the engine's names or those of PyTorch's state_dict (see `engine.model.parameters`);
-`write_weights` writes the engine's.
+`read_weights` takes the engine's names, those of PyTorch's state_dict (see `engine.model.parameters`) and of other frameworks
+(`engine.notation.frameworks`); `write_weights` writes the engine's, `write_gradients` the gradients as the file has its weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
 from engine.model.parameters import WeightsRecipe
+from engine.model.pytorch import as_array
 from engine.notation import recipe_in
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from engine.recording.tape import Tape
+
 SAFETENSORS = ".safetensors"
-_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+TORCH = (".pt", ".pth", ".bin", ".ckpt")
+_PICKLES = (*TORCH, ".pkl", ".pickle")
 _FLOATS = ("F64", "F32", "F16")
 
 
@@ -50,7 +55,7 @@ class Weights:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """D, H and C."""
+        """D, H, and C where the file has a read-out."""
         return self.recipe.sizes
 
     @cached_property
@@ -73,12 +78,16 @@ def read_weights(
     weights file too. Raises InputError for what is no such file, larger than `limit` bytes, or NaN or infinite without `allow_nan`.
     """
     cells = tuple(BY_NAME.values()) if cell is None else (cell,)
-    if path.suffix.lower() in _PICKLES:
+    suffix = path.suffix.lower()
+    if suffix in TORCH and find_spec("torch") is not None:
+        arrays = _read_torch(path)
+    elif suffix in _PICKLES:
+        installed = ", or install torch, which reads it without running code" if suffix in TORCH else ""
         raise InputError(
             f"{shown(path)} is a pickle by its name, which may run code when it is read; "
-            "save the state_dict with safetensors.torch.save_file, or its arrays with np.savez"
+            f"save the state_dict with safetensors.torch.save_file, or its arrays with np.savez{installed}"
         )
-    if path.suffix.lower() == SAFETENSORS:
+    elif suffix == SAFETENSORS:
         arrays = _read_safetensors(path, limit)
     else:
         arrays = read_npz(path, _parameters_of(cells) if is_trace(path) else None, limit=limit)
@@ -109,6 +118,17 @@ def write_weights(path: Path, parameters: Mapping[str, Array]) -> None:
         file.write(content)
 
 
+def write_gradients(path: Path, weights: Weights, tape: Tape) -> tuple[str, ...]:
+    """Writes the loss's gradients under the names, shapes and orders of the weights file, `loss` and `dx` (N, T, D) beside them, as NPZ.
+
+    Gives the names. What the file does not hold (a read-out that was drawn) is left out.
+    """
+    made = weights.recipe.gradients(weights.arrays, tape.gradients)
+    arrays = {**made, "loss": np.asarray(tape["loss"]), "dx": np.moveaxis(np.asarray(tape["dx"]), 0, 1)}
+    write_npz(path, arrays)
+    return tuple(arrays)
+
+
 def _parameters_of(cells: Collection[Cell]) -> set[str]:
     return {name for cell in cells for name in cell.parameters} | READ_OUT.keys()
 
@@ -120,6 +140,39 @@ def _safetensors(module: str) -> Any:
         raise InputError(
             f"for {SAFETENSORS} files the package safetensors is missing: pip install 'rnn-tui[safetensors]', or use NPZ"
         ) from error
+
+
+def _read_torch(path: Path) -> dict[str, Array]:
+    """The tensors of a state_dict, alone or under a name (`{"model": ...}`), by torch's loader that unpickles nothing but tensors."""
+    torch: Any = import_module("torch")
+    try:
+        path.open("rb").close()
+        held: Any = torch.load(str(path), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except Exception as error:  # whatever torch or its unpickler makes of the file
+        raise InputError(
+            f"{shown(path)} holds more than tensors, or is damaged ({clean(str(error), 80)}); save the state_dict alone"
+        ) from error
+    tensors = next((found for each in _dictionaries(held) if (found := _tensors(each))), dict[str, Any]())
+    if not tensors:
+        raise InputError(
+            f"{shown(path)} holds no state_dict; save that of the model: torch.save(model.state_dict(), FILE)"
+        )
+    return {name: np.array(as_array(value)) for name, value in tensors.items()}
+
+
+def _tensors(held: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in held.items() if hasattr(value, "detach")}
+
+
+def _dictionaries(held: Any) -> Iterator[Mapping[str, Any]]:
+    """A dictionary and those in it, outermost first."""
+    if isinstance(held, Mapping):
+        inside = cast("Mapping[str, Any]", held)
+        yield inside
+        for value in inside.values():
+            yield from _dictionaries(value)
 
 
 def _read_safetensors(path: Path, limit: int) -> dict[str, Array]:

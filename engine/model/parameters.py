@@ -30,25 +30,39 @@ _RECURRENT = re.compile(
 )
 _LAYOUT: Mapping[str, Axes] = {"weight_ih": ("G", "D"), "weight_hh": ("G", "H"), "bias_ih": ("G",), "bias_hh": ("G",)}
 _WEIGHT, _BIAS = "weight", "bias"
+PYTORCH = "PyTorch's names and orders"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Where a parameter is stored: the array, its rows [low, high) or all of them; transposed or not; as a column, for a vector."""
+    """Where a parameter is stored: the array, and along each of its first axes [low, high) or an index (none: all of it).
+
+    It lies transposed or not; as a column, for a vector; `more` is added to it.
+    """
 
     array: str
-    rows: tuple[int, int] | None = None
+    at: tuple[tuple[int, int] | int, ...] = ()
     transposed: bool = False
     column: bool = False
+    more: float = 0.0
+
+    @property
+    def index(self) -> tuple[slice | int, ...]:
+        """The same as an index of NumPy."""
+        return tuple(place if isinstance(place, int) else slice(*place) for place in self.at)
 
 
 @dataclass(frozen=True)
 class WeightsRecipe:
-    """How the parameters of a cell and of the read-out come from arrays: each is the sum of its pieces, zero when there is none."""
+    """How the parameters of a cell and of the read-out come from arrays: each is the sum of its pieces, zero when there is none.
+
+    Where the file has no read-out, `pieces` and `sizes` say nothing of it. `words` say whose arrays these are, and how they lie.
+    """
 
     cell: Cell
     pieces: Mapping[str, tuple[Piece, ...]]
     sizes: Mapping[str, int]
+    words: str = ""
 
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
@@ -61,6 +75,17 @@ class WeightsRecipe:
             name: self._value(name, [_cut(arrays, piece) for piece in wanted]) for name, wanted in self.pieces.items()
         }
 
+    def gradients(self, arrays: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """The loss's gradient with respect to the arrays, under their names and in their shapes and orders, from the parameters'."""
+        result: dict[str, Array] = {}
+        for name, pieces in self.pieces.items():
+            for piece in pieces:
+                like = arrays[piece.array]
+                array = result.setdefault(piece.array, np.zeros(like.shape, gradients[name].dtype))
+                given = gradients[name]
+                array[piece.index] += given.T if piece.transposed else given[:, None] if piece.column else given
+        return result
+
     def _value(self, parameter: str, parts: list[Array]) -> Array:
         if not parts:
             return np.zeros(self.shape(parameter))
@@ -69,8 +94,9 @@ class WeightsRecipe:
 
 def _cut(arrays: Mapping[str, Array], piece: Piece) -> Array:
     array = arrays[piece.array]
-    rows = array if piece.rows is None else array[slice(*piece.rows)]
-    return rows.T if piece.transposed else rows[:, 0] if piece.column else rows
+    part = array[piece.index]
+    part = part.T if piece.transposed else part[:, 0] if piece.column else part
+    return part + np.asarray(piece.more, part.dtype) if piece.more else part
 
 
 def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
@@ -124,17 +150,20 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     for kind, name in recurrent.items():
         _check(shapes, name, _LAYOUT[kind], sizes, needed_by)
         for gate, parameter in enumerate(cell.torch.get(kind, ())):
-            rows = (gate * hidden, (gate + 1) * hidden) if gates > 1 else None
+            rows = ((gate * hidden, (gate + 1) * hidden),) if gates > 1 else ()
             pieces[parameter] += (Piece(name, rows, kind.startswith(_WEIGHT)),)
+    held = {name for kind, name in recurrent.items() if kind in cell.torch}
+    if held == set(shapes):
+        layer_alone = {name: piece for name, piece in pieces.items() if name not in READ_OUT}
+        return WeightsRecipe(cell, layer_alone, sizes, PYTORCH)
     weight, bias = _linear(shapes, recurrent.values(), hidden)
     sizes["C"] = shapes[weight][0]
-    pieces["Wy"] = (Piece(weight, None, transposed=True),)
+    pieces["Wy"] = (Piece(weight, transposed=True),)
     if bias in shapes:
         _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
         pieces["by"] = (Piece(bias),)
-    held = {name for kind, name in recurrent.items() if kind in cell.torch}
     refuse_unused(shapes, {*held, weight, bias})
-    return WeightsRecipe(cell, pieces, sizes)
+    return WeightsRecipe(cell, pieces, sizes, PYTORCH)
 
 
 def _recurrent(shapes: Shapes) -> dict[str, str]:
@@ -168,7 +197,7 @@ def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Ce
             raise InputError(f"beside {array} an array {kind}_l0 is missing; save the whole state_dict")
     name = recurrent["weight_hh"]
     shape = shapes[name]
-    known = [cell for cell in cells if cell.torch]
+    known = [cell for cell in cells if "bias_hh" in cell.torch or (cell.torch and len(cells) == 1)]
     for cell in known:
         if len(shape) == 2 and shape[1] and shape[0] == len(cell.torch["weight_hh"]) * shape[1]:
             return cell, shape[1]

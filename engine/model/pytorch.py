@@ -31,6 +31,8 @@ def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
     """
     arrays = {**_arrays("rnn", rnn), **_arrays("linear", linear)}
     weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    if "C" not in weights.sizes:
+        raise InputError("the linear layer is missing; give the torch.nn.Linear that reads the states")
     options: dict[str, Any] = {
         "inputs": weights.sizes["D"],
         "hidden": weights.sizes["H"],

@@ -11,6 +11,7 @@ from engine.language.functions import Array, Axes
 from engine.model.build import build
 from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
+from engine.notation.frameworks import framework_recipe
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NG, NOTATIONS, Notation
 from engine.tables.cells import BY_NAME, Cell
@@ -39,10 +40,13 @@ def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) 
 
 def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     """How arrays of these shapes, in a notation's names and layout, are the parameters of one of the cells. Arrays
-    under the engine's or PyTorch's names are accepted in any notation. Missing biases are zero; where the weights of
+    under the engine's, PyTorch's or another framework's names are accepted in any notation. Missing biases are zero; where the weights of
     several cells are complete, the cell with most weights is taken. Raises InputError, one sentence about one array,
     when nothing fits.
     """
+    framework = framework_recipe(shapes, cells)
+    if framework is not None:
+        return framework
     chosen = NOTATIONS[notation]
     # The engine's names, and PyTorch's for a cell that says how its arrays are stacked, are accepted in any notation.
     apart = [cell for cell in cells if chosen is not NG and not (chosen.stacked and cell.torch)]
@@ -84,7 +88,7 @@ def _recipe(spelling: Spelling, cell: Cell, shapes: Shapes) -> WeightsRecipe:
         shape = shapes[name]
         column = lying[1:] == ("1",) and len(shape) == 2
         _check(name, shape, lying if column or len(letters) == 2 else letters, sizes, spelling.notation.name)
-        pieces[parameter] = (Piece(name, None, layout.turns(letters) and len(letters) == 2, column),)
+        pieces[parameter] = (Piece(name, (), layout.turns(letters) and len(letters) == 2, column),)
     return WeightsRecipe(cell, {name: pieces[name] for name in axes}, sizes)
 
 

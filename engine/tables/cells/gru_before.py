@@ -14,5 +14,4 @@ GRU_BEFORE = replace(
         **{name: text for name, text in GRU.meanings.items() if name != "hn"},
         "rh": "what the reset gate leaves of h",
     },
-    torch={},
 )

@@ -1,0 +1,267 @@
+"""Weights as other frameworks keep them: Keras, TensorFlow 1, ONNX and Flax, told by the names of the arrays.
+
+Each says where the gates of a layer lie, in the order of the cell's `torch` table (i f g o, r z n): in columns of a kernel, in rows of W
+and R, or in arrays of their own. Sources: the documentation of keras.layers.LSTM and GRU; tf.nn.rnn_cell.BasicLSTMCell and GRUCell; the
+operators LSTM, GRU and RNN of ONNX; flax.linen.LSTMCell, GRUCell and SimpleCell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.errors import InputError
+from engine.model.parameters import Piece, Shapes, WeightsRecipe, refuse_unused
+from engine.tables.cells import Cell
+from engine.tables.heads import READ_OUT
+from engine.text import clean
+
+_NAME = re.compile(r"(?P<layer>.*?)(?:^|[/._])(?P<kind>recurrent_kernel|kernel|bias)(?::\d+)?")
+_LISTED = re.compile(r"arr_\d+")
+_TF1 = {
+    4: "TensorFlow 1's joint kernel, gates i j f o, forget_bias 1 added to f",
+    2: "TensorFlow 1's joint kernels, gates r u and c, the reset gate before the product",
+    1: "TensorFlow 1's joint kernel",
+}
+_TF1_CELLS = {"lstm": 4, "gates$": 2, "rnn_cell|candidate$": 1}
+"""How many gates are in a kernel, by what its layer is called."""
+_FLAX = (("i", "f", "g", "o"), ("r", "z", "n"), ("",))
+"""The gates' letters, in our order."""
+
+_Pieces = dict[str, list[Piece | None]]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A recurrent layer in arrays: D, H, by kind a piece for each gate, and what is to be said of it.
+
+    `one_bias` says that there is one bias for input and state.
+    """
+
+    inputs: int
+    hidden: int
+    gates: _Pieces
+    words: str
+    one_bias: bool = False
+
+
+def framework_recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe | None:
+    """How arrays of a framework's names are the parameters of one of the cells; None when they are no framework's.
+
+    Raises InputError for an array that does not fit, or belongs to nothing.
+    """
+    named = _of_a_list(shapes)
+    layer = next((found for read in (_keras, _tf1, _onnx, _flax) if (found := read(named)) is not None), None)
+    if layer is None:
+        return None
+    cell = _cell(layer, cells)
+    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(cell.parameters, ())
+    for kind, stacked in cell.torch.items():
+        for parameter, piece in zip(stacked, layer.gates.get(kind, ()), strict=False):
+            pieces[parameter] += () if piece is None else (piece,)
+    sizes = {"D": layer.inputs, "H": layer.hidden}
+    used = {piece.array for found in layer.gates.values() for piece in found if piece is not None}
+    read_out, sizes_out = _dense({n: s for n, s in named.items() if n not in used}, layer.hidden)
+    real = dict(zip(named, shapes, strict=True))
+    used |= {piece.array for found in read_out.values() for piece in found}
+    refuse_unused(shapes, {real[name] for name in used})
+    all_pieces = {n: tuple(_renamed(p, real) for p in found) for n, found in {**pieces, **read_out}.items()}
+    return WeightsRecipe(cell, all_pieces, {**sizes, **sizes_out}, layer.words)
+
+
+def _renamed(piece: Piece, real: Mapping[str, str]) -> Piece:
+    return Piece(real[piece.array], piece.at, piece.transposed, piece.column, piece.more)
+
+
+def _of_a_list(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    """The shapes by names; what `np.savez(file, *model.get_weights())` wrote gets Keras's names, in their order."""
+    if not shapes or not all(_LISTED.fullmatch(name) for name in shapes):
+        return dict(shapes)
+    layers: list[tuple[int, ...]] = list(shapes.values())
+    names = ["rnn/kernel", "rnn/recurrent_kernel"]
+    names += ["rnn/bias"] if len(layers) > 2 and layers[2][-1:] == layers[0][-1:] else []
+    names += ["dense/kernel", "dense/bias"]
+    return dict(zip(names, layers, strict=False)) if len(layers) <= len(names) else dict(shapes)
+
+
+def _cell(layer: _Layer, cells: Sequence[Cell]) -> Cell:
+    """The cell of as many gates; with one bias one whose biases are all the input's (the reset gate before the product)."""
+    count = len(layer.gates["weight_hh"])
+    fitting = [cell for cell in cells if len(cell.torch.get("weight_hh", ())) == count]
+    if layer.one_bias:
+        fitting.sort(key=lambda cell: not {*cell.torch.get("bias_hh", ())} <= {*cell.torch.get("bias_ih", ())})
+    if not fitting:
+        raise InputError(f"its layer has {count} gates, which no cell asked for has; take another --cell")
+    return fitting[0]
+
+
+# The frameworks
+
+
+def _keras(shapes: Shapes) -> _Layer | None:
+    """kernel (D, G·H), recurrent_kernel (H, G·H), bias (G·H,), or (2, G·H) for input and state; gates i f c o, z r h."""
+    found = {match["kind"]: (name, match["layer"]) for name, match in _matches(shapes, "recurrent_kernel")}
+    if not found:
+        return None
+    recurrent, prefix = found["recurrent_kernel"]
+    mine = {match["kind"]: name for name, match in _matches(shapes) if match["layer"] == prefix}
+    if "kernel" not in mine:
+        raise InputError(f"beside {clean(recurrent, 60)} an array kernel is missing; save all of the layer's weights")
+    hidden, gates = _square(shapes, recurrent)
+    order = {4: (0, 1, 2, 3), 3: (1, 0, 2), 1: (0,)}[gates]
+    (inputs, _) = _shape(shapes, mine["kernel"], (None, gates * hidden))
+    made: _Pieces = {
+        "weight_ih": [Piece(mine["kernel"], ((0, inputs), part)) for part in _parts(order, hidden)],
+        "weight_hh": [Piece(recurrent, ((0, hidden), part)) for part in _parts(order, hidden)],
+    }
+    two = "bias" in mine and len(shapes[mine["bias"]]) == 2
+    if two:
+        _shape(shapes, mine["bias"], (2, gates * hidden))
+        for row, kind in enumerate(("bias_ih", "bias_hh")):
+            made[kind] = [Piece(mine["bias"], (row, part)) for part in _parts(order, hidden)]
+    elif "bias" in mine:
+        _shape(shapes, mine["bias"], (gates * hidden,))
+        made["bias_ih"] = [Piece(mine["bias"], (part,)) for part in _parts(order, hidden)]
+    letters = {4: ", gates i f c o", 3: ", gates z r h", 1: ""}[gates]
+    reset = {3: ", reset_after=True" if two else ", reset_after=False"}.get(gates, "") if "bias" in mine else ""
+    return _Layer(inputs, hidden, made, f"Keras's kernels{letters}{reset}", "bias" in mine and not two)
+
+
+def _tf1(shapes: Shapes) -> _Layer | None:
+    """One kernel (D + H, G·H) for input and state: LSTM with the gates i j f o, where 1 is added to f; GRU in two kernels, r u and c."""
+    found: dict[int, _Layer] = {}
+    for name, match in _matches(shapes, "kernel"):
+        rows, columns = shapes[name] if len(shapes[name]) == 2 else (0, 0)
+        bias = next((n for n, m in _matches(shapes, "bias") if m["layer"] == match["layer"]), None)
+        place = re.split("[/.]", match["layer"].lower())[-1]
+        gates = next((count for pattern, count in _TF1_CELLS.items() if re.search(pattern, place)), 0)
+        if not gates or columns % gates or not 0 < columns // gates < rows:
+            continue
+        hidden, inputs = columns // gates, rows - columns // gates
+        order = {4: (0, 2, 1, 3), 2: (0, 1), 1: (0,)}[gates]
+        mores = (0.0, 1.0, 0.0, 0.0) if gates == 4 else (0.0,) * gates
+        made: _Pieces = {
+            "weight_ih": [Piece(name, ((0, inputs), part)) for part in _parts(order, hidden)],
+            "weight_hh": [Piece(name, ((inputs, rows), part)) for part in _parts(order, hidden)],
+            "bias_ih": [],
+        }
+        if bias:
+            _shape(shapes, bias, (columns,))
+            parts = zip(_parts(order, hidden), mores, strict=True)
+            made["bias_ih"] = [Piece(bias, (part,), more=more) for part, more in parts]
+        found[gates] = _Layer(inputs, hidden, made, _TF1[gates], one_bias=bias is not None)
+    if 2 in found and 1 in found:  # the gates of a GRU, and its candidate
+        both = {kind: [*found[2].gates[kind], *found[1].gates[kind]] for kind in found[1].gates}
+        return _Layer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)
+    return found.get(4) or found.get(1)
+
+
+def _onnx(shapes: Shapes) -> _Layer | None:
+    """W (1, G·H, D), R (1, G·H, H), B (1, 2·G·H): gates i o f c, z r h."""
+    found = {name.rpartition(".")[2]: name for name in shapes if len(shapes[name]) in (2, 3)}
+    if not {"W", "R"} <= found.keys() or len(shapes[found["W"]]) != 3 or len(shapes[found["R"]]) != 3:
+        return None
+    directions, rows, hidden = shapes[found["R"]]
+    if directions != 1:
+        place = f"{clean(found['R'], 60)} has shape {shapes[found['R']]}"
+        raise InputError(f"it is bidirectional ({place}); take one direction")
+    gates = rows // hidden if hidden and rows % hidden == 0 else 0
+    if gates not in (1, 3, 4):
+        raise InputError(
+            f"{clean(found['R'], 60)} has shape {shapes[found['R']]}, it needs (1, G·H, H) with 1, 3 or 4 gates"
+        )
+    order = {4: (0, 2, 3, 1), 3: (1, 0, 2), 1: (0,)}[gates]
+    inputs = _shape(shapes, found["W"], (1, rows, None))[2]
+    made: _Pieces = {
+        kind: [Piece(found[letter], (0, part), transposed=True) for part in _parts(order, hidden)]
+        for kind, letter in (("weight_ih", "W"), ("weight_hh", "R"))
+    }
+    if "B" in found:
+        _shape(shapes, found["B"], (1, 2 * rows))
+        for half, kind in enumerate(("bias_ih", "bias_hh")):
+            made[kind] = [
+                Piece(found["B"], (0, (low + half * rows, high + half * rows))) for low, high in _parts(order, hidden)
+            ]
+    letters = {4: ", gates i o f c", 3: ", gates z r h, linear_before_reset 1", 1: ""}[gates]
+    return _Layer(inputs, hidden, made, f"ONNX's W, R and B{letters}")
+
+
+def _flax(shapes: Shapes) -> _Layer | None:
+    """An array for each gate: ii, if, ig, io (D, H) and hi … (H, H); ir, iz, in and hr …; i and h."""
+    kernels = {match["layer"]: name for name, match in _matches(shapes, "kernel")}
+    biases = {match["layer"]: name for name, match in _matches(shapes, "bias")}
+    for letters in _FLAX:
+        for place in kernels:
+            prefix = place.removesuffix(f"h{letters[0]}")
+            inward, back = ([f"{prefix}{side}{letter}" for letter in letters] for side in "ih")
+            if place != back[0] or prefix[-1:] not in ("", "/", ".") or not {*inward, *back} <= kernels.keys():
+                continue
+            hidden, inputs = shapes[kernels[back[0]]][0], shapes[kernels[inward[0]]][0]
+            made: _Pieces = {}
+            for layers, kind, rows in ((inward, "ih", inputs), (back, "hh", hidden)):
+                for layer in layers:
+                    _shape(shapes, kernels[layer], (rows, hidden))
+                    if layer in biases:
+                        _shape(shapes, biases[layer], (hidden,))
+                made[f"weight_{kind}"] = [Piece(kernels[layer]) for layer in layers]
+                made[f"bias_{kind}"] = [Piece(biases[layer]) if layer in biases else None for layer in layers]
+            return _Layer(inputs, hidden, made, "Flax's arrays, one a gate")
+    return None
+
+
+# What they have in common
+
+
+def _matches(shapes: Shapes, kind: str | None = None) -> Iterator[tuple[str, re.Match[str]]]:
+    for name in shapes:
+        match = _NAME.fullmatch(name)
+        if match is not None and kind in (None, match["kind"]):
+            yield name, match
+
+
+def _parts(order: Sequence[int], hidden: int) -> list[tuple[int, int]]:
+    """Where each gate lies, [low, high), of the gates in our order."""
+    return [(place * hidden, (place + 1) * hidden) for place in order]
+
+
+def _square(shapes: Shapes, name: str) -> tuple[int, int]:
+    """H and the number of gates of a recurrent kernel (H, G·H)."""
+    shape = shapes[name]
+    if len(shape) != 2 or not shape[0] or shape[1] % shape[0] or shape[1] // shape[0] not in (1, 3, 4):
+        raise InputError(
+            f"{clean(name, 60)} has shape {shape}, it needs (H, H), (H, 3·H) for a GRU or (H, 4·H) for an LSTM"
+        )
+    return shape[0], shape[1] // shape[0]
+
+
+def _shape(shapes: Shapes, name: str, wanted: tuple[int | None, ...]) -> tuple[int, ...]:
+    """The shape of an array, which must be `wanted` where that is no None."""
+    shape = shapes[name]
+    if len(shape) != len(wanted) or any(w not in (None, s) for s, w in zip(shape, wanted, strict=True)):
+        needed = ", ".join("D" if length is None else str(length) for length in wanted)
+        raise InputError(f"{clean(name, 60)} has shape {shape}; beside the layer's other arrays it needs ({needed})")
+    return shape
+
+
+def _dense(rest: Shapes, hidden: int) -> tuple[dict[str, tuple[Piece, ...]], dict[str, int]]:
+    """The read-out among the other arrays: kernel (H, C) and bias, our Wy and by, or PyTorch's weight (C, H) and bias."""
+    for name, shape in rest.items():
+        match = _NAME.fullmatch(name)
+        if len(shape) != 2:
+            continue
+        stem, kind = name[: -len("weight")], name.rpartition(".")[2]
+        if match is not None and match["kind"] == "kernel" and shape[0] == hidden:
+            bias = next((n for n, m in _matches(rest, "bias") if m["layer"] == match["layer"]), None)
+            turned = False
+        elif name == "Wy" and shape[0] == hidden:
+            bias, turned = "by", False
+        elif kind == "weight" and shape[1] == hidden:
+            bias, turned = f"{stem}bias", True
+        else:
+            continue
+        outputs = shape[0] if turned else shape[1]
+        has_bias = bias is not None and rest.get(bias) == (outputs,)
+        biases = (Piece(bias),) if bias is not None and has_bias else ()
+        return dict(zip(READ_OUT, ((Piece(name, transposed=turned),), biases), strict=True)), {"C": outputs}
+    return {}, {}
