@@ -24,9 +24,10 @@ ARRAYS = {
     "hcols": (0, 0),
     "hcols3": (0, 0, 0),
     "hsteps": (0, 0, 1),
+    "hcol": (0, 1),
 }
 """The axes of each kind: 1 where there is but one row or column."""
-HOT = {"h1": 0, "h2": 1, "h3": 2, "hcols": 0, "hcols3": 0, "hsteps": 1}
+HOT = {"h1": 0, "h2": 1, "h3": 2, "hcols": 0, "hcols3": 0, "hsteps": 1, "hcol": 0}
 """Targets: the axis along which one entry is 1, the others 0."""
 BIAS = re.compile(r"^(?:b|beta|gamma)[A-Z_a-z0-9]{0,3}$|bias|^b_|_b$", re.I)
 WEIGHT = re.compile(r"^[WUVwuvR](?:[A-Z_a-z]{0,4}|_\w*)$|weight|kernel|embed", re.I)
@@ -189,9 +190,13 @@ def kinds(name, used, text="", maker=False):
     made = _by_name(name)
     if used.subscripts > 1 and not WEIGHT.search(name):
         made = ["a3", "a2", "i2"] if used.subscripts < 3 else ["a3", "a4"]
-        made = ["h" + k[1:] if k[0] == "a" else k for k in made] if TARGET.search(name) else made
     made = [told, *made] if told else made
+    if TARGET.search(name):  # ones and zeros are good targets of any loss: numbers drawn at random are not
+        made = [hot for k in made for hot in _HOT.get(k, (k,))]
     return list(dict.fromkeys(made))
+
+
+_HOT = {"a1": ("h1",), "a2": ("hcols", "h2"), "col": ("hcol",), "a3": ("h3", "hcols3"), "steps": ("hsteps",)}
 
 
 def _by_name(name):
@@ -204,7 +209,7 @@ def _by_name(name):
     if STATE.search(name):
         return ["a2", "col", "a1", "row", "a3"]
     if TARGET.search(name):
-        return ["i1", "h2", "h3", "i2", "hsteps", "hcols", "hcols3", "h1", "a1"]
+        return ["i1", "h2", "h3", "i2", "hsteps", "hcols", "hcols3", "h1"]
     if SIZE.search(name) and not re.match(r"^inputs?$", name):
         return ["size", "a2"]
     return ["a3", "a2", "steps", "a1", "col", "rows", "i1", "i2"]
@@ -212,7 +217,7 @@ def _by_name(name):
 
 def documented(name, text):
     """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`."""
-    found = re.search(r"(?m)^.*?\b%s\b[^\n]*?\(([\w\s*+,]+)\)" % re.escape(name), text or "")
+    found = re.search(r"(?m)^.*?\b%s\b[^\n;(]*?\(([\w\s*+,]+)\)" % re.escape(name), text or "")
     if not found:
         return ""
     parts = [p.strip() for p in found.group(1).split(",") if p.strip()]

@@ -80,7 +80,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
         )
         record = verdict.record if verdict.shifted and verdict.record is not None else record
         found = blamed(runs, record, verdict) if verdict.verdict == "wrong" and not verdict.shifted else []
-        if of_call is not None and not any(each.verified for each in found):
+        if whole and not any(each.verified for each in found):
             verdict = _if_something_agrees(verdict)
             found = found if verdict.verdict == "wrong" else []
         if not any(each.verified for each in found):  # else a run of the corrected program has shown as much
@@ -111,21 +111,23 @@ def _if_it_is_followed(runs: Runs, verdict: RunVerdict) -> RunVerdict:
     said = disagreement(runs, verdict) if verdict.verdict in ("right", "wrong") and not verdict.shifted else ""
     if not said:
         return verdict
-    left = tuple(f"{row.name}: {said}" for row in verdict.compared[:1])
+    left = tuple(f"{as_written(row.name)}: {said}" for row in verdict.compared[:1])
     return replace(verdict, verdict="undecided", compared=(), not_compared=(*verdict.not_compared, *left), reason=said)
 
 
 def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
-    """Functions that were called are wrong only where something that they give back, or compute on the way, is right, or where a correction
-    makes it right: else what they take may be another thing than what they were given."""
-    record = verdict.record
-    if verdict.verdict != "wrong" or record is None:
+    """Functions that were called are wrong only where something that they give back, or compute on the way, is right for a loss that is
+    known, or where a correction makes it right: else what they take may be another thing than what they were given."""
+    record, loss = verdict.record, verdict.loss
+    if verdict.verdict != "wrong" or record is None or loss is None:
         return verdict
-    if any(row.status == "right" or _is_in_part(record.pool[row.gradient], row.right) for row in verdict.compared):
+    if not loss.assumed and any(
+        row.status == "right" or _is_in_part(record.pool[row.gradient], row.right) for row in verdict.compared
+    ):
         return verdict
-    if any(_is_product(record, meant.event.value) for meant in Meanings(verdict).all()):
+    if not loss.assumed and any(_is_product(record, meant.event.value) for meant in Meanings(verdict).all()):
         return verdict
-    left = tuple(f"{row.name}: {NOTHING_AGREES}" for row in verdict.compared)
+    left = tuple(f"{as_written(row.name)}: {NOTHING_AGREES}" for row in verdict.compared)
     return replace(verdict, verdict="undecided", compared=(), not_compared=left)
 
 
