@@ -50,7 +50,7 @@ class Session:
         """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""
         network = self.debugger.network
         kind = f"{network.table.name} {network.activation}" if network.table.has_activation else network.table.name
-        sizes = f"{network.inputs}→{network.hidden}→{network.outputs}"
+        sizes = "→".join(map(str, (network.inputs, *network.units, network.outputs)))
         return f"{kind} {sizes} · {len(self.data.X)} samples · {network.dtype}"
 
 
@@ -83,7 +83,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     network = Network(
         inputs=data.X.shape[2],
         outputs=_outputs(data, predict, head, options["outputs"]),
-        hidden=options["hidden"],
+        hidden=_units(options),
         cell=cell,
         activation=options["activation"],
         predict=predict,
@@ -160,7 +160,18 @@ def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) 
 def _decided(weights: Weights) -> dict[str, Any]:
     """The options that weights decide."""
     outputs = {"outputs": weights.sizes["C"]} if "C" in weights.sizes else {}
-    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], **outputs}
+    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], "layers": 1, **outputs}
+
+
+def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
+    """H of each layer."""
+    hidden, layers = options["hidden"], options["layers"]
+    if isinstance(hidden, int):
+        return (hidden,) * (layers or 1)
+    if layers not in (None, len(hidden)):
+        text = ",".join(map(str, hidden))
+        raise InputError(f"--hidden {text} makes {len(hidden)} layers, not {layers}; leave --layers away")
+    return tuple(hidden)
 
 
 @contextlib.contextmanager
@@ -176,14 +187,20 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
     """The initial states that the file gives, by the cell's names: its output first, c0 for a cell state."""
     given = {network.table.output: data.initial_state, "c": data.initial_cell}
     states = {name: value for name, value in given.items() if value is not None}
+    if states and len(network.units) > 1:
+        raise InputError(
+            f"{shown(data.path)}: it holds an initial state of one layer, the network has {len(network.units)}; "
+            "take one layer, or leave the initial state out of the file"
+        )
     for name, value in states.items():
         if name not in network.table.states:
             raise InputError(
                 f"{shown(data.path)}: it holds an initial {name}, which the cell {network.table.name} does not have"
             )
-        if value.shape[1] != network.hidden:
+        hidden = network.sizes[network.state_axes[name][1]]
+        if value.shape[1] != hidden:
             raise InputError(
-                f"{shown(data.path)}: the initial {name} is for {value.shape[1]} hidden units, the network has {network.hidden}; "
+                f"{shown(data.path)}: the initial {name} is for {value.shape[1]} hidden units, the network has {hidden}; "
                 f"use --hidden {value.shape[1]}"
             )
     return states

@@ -62,6 +62,7 @@ def _common(parser: argparse.ArgumentParser, text: str = DATA) -> None:
             continue
         files = [f"FILE{option.suffix}"] if option.suffix else []
         shown = "|".join((*option.choices, *files)) or {int: "N", float: "X", Size: "SIZE"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
+        shown += "|N,N" if option.several else ""
         default = "" if option.default is None else f" ({option.default})"
         group.add_argument(f"--{name}", metavar=shown, default=argparse.SUPPRESS, help=option.help + default)
 

@@ -18,7 +18,7 @@ from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
 from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
-from engine.language.functions import Array
+from engine.language.functions import Array, axis_kind
 from engine.model.program import Loop
 from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
@@ -202,7 +202,7 @@ def _loop_note(tape: Tape, name: str) -> str:
 
 def _names(axes: tuple[str, ...]) -> tuple[str, str]:
     words = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
-    named = [words.get(axis, axis) for axis in axes]
+    named = [words.get(axis_kind(axis), axis) for axis in axes]
     return (named[0], named[1]) if len(named) == 2 else ("", named[0] if named else "")
 
 

@@ -68,7 +68,7 @@ def _heading(session: Session, style: Style) -> str:
     return (
         f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '
         f"in plain NumPy.\n\n{len(data.X)} samples, {steps} time steps of {features} {'value' if features == 1 else 'values'}, "
-        f"{network.hidden} units, {network.outputs} {outputs}. {lying}{weights}.\n"
+        f"{' and '.join(map(str, network.units))} units, {network.outputs} {outputs}. {lying}{weights}.\n"
         f"Names and layout: {style.spelling.notation.source}.\n{style.spelling.notation.remark}".rstrip()
         + '\n"""'
     )
@@ -93,10 +93,13 @@ def _weights(session: Session, style: Style) -> list[str]:
     lines = [
         "# ---- weights: uniform between -bound and +bound, always drawn in this order ----",
         f"rng = np.random.default_rng({session.options['seed']})",
-        f"bound = {scale} / np.sqrt(H)",
     ]
     cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
+    bounds, bound = network.bounds, ""
     for name, axes in network.parameter_axes.items():
+        if bounds[name] != bound:
+            bound = bounds[name]
+            lines.append(f"bound = {scale} / np.sqrt({bound})")
         size = ", ".join(axes) + ("," if len(axes) == 1 else "")
         drawn = _started(network.table.start.get(name), axes, size) + cast
         laid = _laid(layout, axes)
@@ -167,7 +170,7 @@ def _piece(piece: Piece) -> str:
 def _gradients(style: Style) -> Iterator[tuple[str, str]]:
     """The gradients' names as they are printed, and their source; stacked as PyTorch's `.grad` are, where the notation is its."""
     spelling, network = style.spelling, style.plan.network
-    arrays = stored(spelling, network.table)
+    arrays = stored(spelling, network)
     for name, parameters in arrays.items():
         sources = [spelling.name(gradient(parameter)) for parameter in parameters]
         source = f"np.concatenate([{', '.join(sources)}])" if len(sources) > 1 else sources[0]

@@ -61,7 +61,8 @@ class Inputs:
         if kind != "float64" and not self.session.from_trace:
             lines += [f"{name} = {name}.astype(np.{kind})" for name in ("X", *self.states.values())]
         network = self.style.plan.network
-        sizes = [f"H, C = {network.hidden}, {network.outputs}"]
+        own = {letter: size for letter, size in network.sizes.items() if letter != "D"}
+        sizes = [f"{', '.join(own)} = {', '.join(map(str, own.values()))}"]
         steps, features = data.X.shape[1:]
         if self.batched:
             return ["# ---- data ----", *lines, f"T, D = X.shape[1:]  # {steps}, {features}", *sizes, *self._batches()]

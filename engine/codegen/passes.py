@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.codegen.source import Source, Style, indented
 from engine.language.derive import CUT, FULL, whole
@@ -30,8 +30,9 @@ def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[st
     for block in style.plan.program.blocks:
         if block.phase in wanted:
             lines += _storage(style, block, stored)
-            if block.loop is Loop.UP:
-                lines += [f"{style.spelling.kept(name)}[0] = {source}" for name, source in (initial or {}).items()]
+            written = {line.name for line in block.lines if block.loop is Loop.UP}
+            begun = {name: source for name, source in (initial or {}).items() if name in written}
+            lines += [f"{style.spelling.kept(name)}[0] = {source}" for name, source in begun.items()]
             lines += _lines(style, block)
     return [*lines, ""]
 
@@ -102,11 +103,11 @@ def beyond_window(style: Style) -> list[str]:
     cut = next((node for block in style.plan.program.blocks for node in _carried(block)), None)
     if cut is None:
         return []
-    (block,) = (b for b in style.plan.program.blocks if b.loop is Loop.DOWN)
+    backward = [line for block in style.plan.program.looped(Loop.DOWN) for line in block.lines]
     loss = cut.arguments[0]
     assert isinstance(loss, Name)
-    arrives = {line.name: line.equation.expression for line in block.lines if _hands_back(line)}
-    lines = [line for line in block.lines if _on_the_way(line, block)]
+    arrives = {line.name: line.equation.expression for line in backward if _hands_back(line)}
+    lines = [line for line in backward if _on_the_way(line, backward)]
     local = {name: f"{style.spelling.name(name)}_k" for name in (*arrives, *(line.name for line in lines))}
     source = style.source("k", local=local)
     first, recorded = local[loss.name], style.source("k").name(Name(loss.name))
@@ -145,12 +146,12 @@ def _hands_back(line: Line) -> bool:
     return line.equation.step < 0 and not line.name.endswith((FULL, CUT))
 
 
-def _on_the_way(line: Line, block: Block) -> bool:
+def _on_the_way(line: Line, lines: Sequence[Line]) -> bool:
     """Whether what flows to the step before depends on a line, what truncation does to it left out."""
-    wanted = {other.name for other in block.lines if other.equation.step < 0 and other.name.endswith(FULL)}
-    step_lines = [other for other in block.lines if other.equation.step == 0 and not other.equation.accumulate]
+    wanted = {other.name for other in lines if other.equation.step < 0 and other.name.endswith(FULL)}
+    step_lines = [other for other in lines if other.equation.step == 0 and not other.equation.accumulate]
     while True:
-        reads = {name.name for other in block.lines if other.name in wanted for name in other.equation.reads}
+        reads = {name.name for other in lines if other.name in wanted for name in other.equation.reads}
         more = wanted | {other.name for other in step_lines if other.name in reads}
         if more == wanted:
             break

@@ -154,14 +154,15 @@ class _Replay:
         return self.new.arrays
 
     def _block(self, block: Block) -> None:
-        if block.loop is Loop.DOWN and carries_losses(self.plan.network):
-            self._carry(block)
+        backward = self.plan.program.looped(Loop.DOWN)
+        if carries_losses(self.plan.network) and backward and block is backward[0]:
+            self._carry()
         for t in _steps(block, self.plan.steps):
             for line in block.lines:
                 if not line.equation.accumulate and not _is_carried(line):
                     self._line(line, t)
         if block.loop is Loop.DOWN:
-            for flow in [name for name in self.arrays if name.endswith(NEXT)]:
+            for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
                 self._initial(flow, flow.removesuffix(NEXT))
             for line in block.lines:
                 if line.equation.accumulate:
@@ -198,11 +199,11 @@ class _Replay:
             self.arrays[whole][0] = self.arrays[flow][0]
         self._written((whole, 0), self.arrays[whole][0])
 
-    def _carry(self, block: Block) -> None:
+    def _carry(self) -> None:
         """What truncation cuts off the flow of each loss, which is computed before the loop."""
         if self.changed:
-            self.plan.carry_losses(block, {**self.arrays, **self.tape.parameters})
-            for line in block.lines:
+            self.plan.carry_losses({**self.arrays, **self.tape.parameters})
+            for line in self.plan.program.lines:
                 if _is_carried(line):
                     for row, values in enumerate(self.arrays[line.name]):
                         self._written((line.name, row), values)

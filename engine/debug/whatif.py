@@ -183,7 +183,8 @@ def _set_weights(parameters: Mapping[str, Array], edits: list[Edit]) -> Mapping[
 def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batch:
     """All samples with an edit of those in a batch put in; InputError where it does not fit."""
     if edit.name not in ("x", "y"):
-        state = data.initial.get(edit.name, np.zeros((len(data.X), network.hidden), network.dtype)).copy()
+        hidden = network.sizes[network.state_axes[edit.name][1]]
+        state = data.initial.get(edit.name, np.zeros((len(data.X), hidden), network.dtype)).copy()
         state[samples] = _put(edit, state[samples], in_time=False)
         return replace(data, initial=check_initial(network, len(data.X), {**data.initial, edit.name: state}))
     in_time = edit.name == "x" or network.predict == "every"

@@ -46,7 +46,7 @@ def bottleneck(tape: Tape) -> str | None:
     """The single quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
     program = tape.plan.program
     state = gradient(program.output)
-    block = next(block for block in program.blocks if block.loop is Loop.DOWN)
+    block = program.looped(Loop.DOWN)[0]  # the output's layer goes back first
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
     back = [line for line in block.lines if line.name == state and line.equation.step < 0]
     if (

@@ -55,8 +55,8 @@ def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int |
 
 def fits(tape: Tape) -> bool:
     """Whether all losses can be carried back at once."""
-    sizes = tape.plan.sizes
-    return sizes["T"] ** 2 * sizes["B"] * sizes["H"] <= LIMIT
+    plan = tape.plan
+    return plan.steps**2 * plan.batch * sum(plan.network.units) <= LIMIT
 
 
 def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
@@ -80,8 +80,10 @@ def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
     plan = tape.plan
     lines = _lines(tape)
     flows = [line.name for line in lines if line.equation.step < 0]
-    shape = (plan.steps - first + 1, plan.batch, plan.sizes["H"])
-    arrived: LossRows = {name: np.zeros(shape, plan.network.dtype) for name in flows}
+    losses = plan.steps - first + 1
+    arrived: LossRows = {
+        name: np.zeros((losses, *plan.shape(plan.program.quantities[name])[1:]), plan.network.dtype) for name in flows
+    }
     reaches = plan.network.truncate if carries_losses(plan.network) else None
     for distance in range(plan.steps + 1):
         low = max(first, distance) - distance  # the step that the earliest of these losses has reached
@@ -110,12 +112,12 @@ def _whole(tape: Tape, here: LossRows, initial: LossRows) -> LossRows:
 
 
 def _lines(tape: Tape) -> list[Line]:
-    """The backward loop's lines on the way from the logits to the step before."""
-    (block,) = (b for b in tape.plan.program.blocks if b.loop is Loop.DOWN)
+    """The lines of the backward loops on the way from the logits to the step before."""
+    lines = [line for block in tape.plan.program.looped(Loop.DOWN) for line in block.lines]
     carried = carries_losses(tape.plan.network)
-    needed = {line.name for line in block.lines if line.equation.step < 0}
+    needed = {line.name for line in lines if line.equation.step < 0}
     result: list[Line] = []
-    for line in reversed(block.lines):
+    for line in reversed(lines):
         cut_elsewhere = carried and line.name.endswith(CUT)  # the window is counted here
         if line.name in needed and not line.equation.accumulate and not cut_elsewhere:
             result.append(line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.language.expression import Binary, Name, names, walk
-from engine.model.program import Loop, Program
+from engine.language.functions import from_unit_to_unit
+from engine.model.program import Block, Loop, Program
 from engine.recording.tape import Tape
 from engine.remembered import remembered
 
@@ -26,19 +28,20 @@ class Spectrum:
 
 @remembered
 def recurrent(program: Program) -> tuple[str, ...]:
-    """The parameters (H, H) that multiply a quantity of the step before, in the order of their lines."""
-    lines = [line for block in program.blocks if block.loop is Loop.UP for line in block.lines]
+    """The parameters that multiply a quantity of the step before, in the order of their lines."""
+    return tuple(dict.fromkeys(name for block in program.looped(Loop.UP) for name in _recurrent(program, block)))
+
+
+def _recurrent(program: Program, block: Block) -> Iterator[str]:
     carried: set[str] = set()
-    weights: list[str] = []
-    for line in lines:
+    for line in block.lines:
         for node in walk(line.equation.expression):
             if isinstance(node, Binary) and node.operator == "@" and isinstance(node.right, Name):
                 before = any(name.step < 0 or name.name in carried for name in names(node.left))
-                if before and node.right.name in program.parameters and node.right.name not in weights:
-                    weights.append(node.right.name)
+                if before and node.right.name in program.parameters:
+                    yield node.right.name
         if any(name.step < 0 or name.name in carried for name in line.equation.reads):
             carried.add(line.name)
-    return tuple(weights)
 
 
 @remembered
@@ -54,5 +57,6 @@ def spectrum(tape: Tape, name: str) -> Spectrum:
 
 def spectra(tape: Tape) -> dict[str, Spectrum]:
     """The spectra of all recurrent weights."""
-    square = [n for n in recurrent(tape.plan.program) if tape.plan.network.parameter_axes[n] == ("H", "H")]
+    axes = tape.plan.network.parameter_axes
+    square = [name for name in recurrent(tape.plan.program) if from_unit_to_unit(axes[name])]
     return {name: spectrum(tape, name) for name in square}

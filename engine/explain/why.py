@@ -19,7 +19,7 @@ from engine.explain.term_reader import Factor, Index, Term
 from engine.explain.terms import Explanation, explain, explain_update
 from engine.language.derive import NEXT, OUT
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
-from engine.language.functions import FUNCTIONS, Array
+from engine.language.functions import FUNCTIONS, Array, of_units
 from engine.notation import Writer, assignment, parse_cell
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
@@ -222,7 +222,7 @@ def _whole_unit(tape: Tape, cell: CellAddress, explanation: Explanation) -> str 
     assert explanation.equation is not None
     for name in _summed_names(explanation.equation.expression):
         quantity = tape.plan.program.quantities.get(name.name)
-        if quantity is None or quantity.axes != ("B", "H") or not quantity.rows or not cell.index:
+        if quantity is None or not of_units(quantity.axes) or not quantity.rows or not cell.index:
             continue
         values = _rows(tape, name, cell, explanation)
         for unit in dict.fromkeys((cell.index[-1], cell.index[0])):

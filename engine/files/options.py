@@ -6,11 +6,11 @@ The names to choose from are in `engine.registry`; the first one is the default,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from engine import registry
 from engine.errors import InputError
@@ -18,12 +18,17 @@ from engine.files.locate import existing
 from engine.size import Size
 from engine.text import clean
 
+LARGEST = 2**31 - 1
+LAYERS = 64
+"""No more layers than this."""
+
 
 @dataclass(frozen=True)
 class Option:
     """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), a size, or a file.
 
-    On the command line, a choice with a `suffix` may also be a user's file with that suffix; a project cannot name one.
+    On the command line, a choice with a `suffix` may also be a user's file with that suffix; a project cannot name one. `several` allows
+    a number for each layer: `64,32`, in a project `[64, 32]`.
     """
 
     kind: type[str | bool | int | float | Size | Path]
@@ -32,6 +37,8 @@ class Option:
     choices: tuple[str, ...] = ()
     above: float | None = None
     suffix: str = ""
+    several: bool = False
+    most: float = LARGEST
 
     def expected(self) -> str:
         """What is allowed, in words."""
@@ -46,10 +53,20 @@ class Option:
         noun = "whole number" if self.kind is int else "number"
         if self.above is None:
             return f"a {noun}"
-        return f"a {noun}, {int(self.above) + 1} or more" if self.kind is int else f"a {noun} above {self.above:g}"
+        if self.most < LARGEST:
+            return f"a {noun} from {int(self.above) + 1} to {int(self.most)}"
+        each = ", or one for each layer: 64,32" if self.several else ""
+        return (
+            f"a {noun}, {int(self.above) + 1} or more{each}" if self.kind is int else f"a {noun} above {self.above:g}"
+        )
 
     def accepts(self, value: object) -> bool:
         """Whether a value from a project is one of these."""
+        if self.several and isinstance(value, list | tuple):
+            return 0 < len(numbers := cast("Sequence[object]", value)) <= LAYERS and all(map(self._accepts, numbers))
+        return self._accepts(value)
+
+    def _accepts(self, value: object) -> bool:
         if self.choices:
             return isinstance(value, str) and value in self.choices
         if self.kind is Path:
@@ -60,16 +77,19 @@ class Option:
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):
             return False
-        return abs(value) <= LARGEST and math.isfinite(value) and (self.above is None or value > self.above)
+        return abs(value) <= self.most and math.isfinite(value) and (self.above is None or value > self.above)
 
-    def parse(self, name: str, text: str) -> str | int | float | Size | Path:
+    def parse(self, name: str, text: str) -> str | int | float | Size | Path | tuple[int, ...]:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
         if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
             return existing(text, name)
-        value: str | int | float | None = text if self.choices else _size(text)
+        value: str | int | float | tuple[int, ...] | None = text if self.choices else _size(text)
         if self.kind is not Size and not self.choices:
             try:
-                value = int(text) if self.kind is int else float(text)
+                if self.several and "," in text:
+                    value = tuple(int(number) for number in text.split(","))
+                else:
+                    value = int(text) if self.kind is int else float(text)
             except ValueError:
                 value = None
         if value is None or not (self.kind is Size or self.accepts(value)):
@@ -89,8 +109,6 @@ def _choice(help: str, names: tuple[str, ...], *, suffix: str = "", decided_by_d
     return Option(str, help, None if decided_by_data else names[0], names, suffix=suffix)
 
 
-LARGEST = 2**31 - 1
-
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         "cell": _choice(
@@ -99,7 +117,10 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             suffix=".py",
         ),
         "activation": _choice("the activation of the rnn cell", registry.ACTIVATIONS),
-        "hidden": Option(int, "H, units of the state", 8, above=0),
+        "hidden": Option(int, "H, units of the state; 64,32 makes two layers", 8, above=0, several=True),
+        "layers": Option(
+            int, "so many layers, each with H units, one above the other (default: one)", None, above=0, most=LAYERS
+        ),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "timesteps": Option(
             int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0

@@ -36,18 +36,20 @@ from engine.debug.recordings import TrainingState
 from engine.debug.whatif import is_start
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
+from engine.files.options import LAYERS
 from engine.files.raw import shown
 from engine.files.writing import write_npz
 from engine.language.derive import NEXT, OUT, gradient
 from engine.language.functions import Array
 from engine.model.build import build
+from engine.model.layers import layers_of, parameter_axes, sizes
 from engine.model.network import Network, choose
 from engine.model.program import carried_over
 from engine.notation import Writer
 from engine.recording.checks import check_batch
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.given import MASK
-from engine.tables.heads import HEADS, READ_OUT
+from engine.tables.heads import HEADS
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -273,10 +275,14 @@ def start_of(trace: Trace, network: Network) -> TrainingState:
 
 def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     """The initial states (B, H) by name; empty when they are all zero, as they are when none were given."""
-    table = _cell(trace, str(_options(trace)["cell"]), cell)
-    samples, hidden = _array(trace, "x").shape[1:2], _options(trace)["hidden"]
+    options = _options(trace)
+    table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
+    units = _units(options)
+    widths = {
+        name: h for layer, h in zip(layers_of(table, len(units)), units, strict=True) for name in layer.table.states
+    }
     states: dict[str, Array] = {}
-    for name in table.states:
+    for name, hidden in widths.items():
         state = _array(trace, name)
         if state.ndim != 3 or state.shape[1:] != (*samples, hidden):
             raise InputError(f"{trace.file}: {name} has shape {state.shape}; it needs one row a sample, {hidden} wide")
@@ -339,8 +345,17 @@ def _options(trace: Trace) -> dict[str, Any]:
     return {name: _option(trace, name, annotation, given[name]) for name, annotation in annotations.items()}
 
 
+def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
+    """H of each layer."""
+    return (options["hidden"],) if isinstance(options["hidden"], int) else options["hidden"]
+
+
 def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
     allowed = tuple(kind for part in annotation.split(" | ") for kind in _TYPES.get(part, ()))
+    if "tuple[int, ...]" in annotation and isinstance(value, list):
+        value = numbers = cast("list[Any]", value)
+        if 0 < len(numbers) <= LAYERS and all(type(number) is int for number in numbers):
+            return tuple(numbers)
     if float in allowed and value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     if type(value) not in allowed:
@@ -366,12 +381,13 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
     """The parameters, their shapes compared with the options before a network is made: what fits in the file fits in memory."""
     with _named(trace):
         choose("loss", options["loss"], HEADS)
-        axes = {**options["cell"].parameters, **READ_OUT}
-    sizes = {"D": options["inputs"], "H": options["hidden"], "C": options["outputs"]}
+        units = _units(options)
+        layers = layers_of(options["cell"], len(units))
+    lengths = sizes(layers, options["inputs"], units, options["outputs"])
     weights: dict[str, Array] = {}
-    for name, letters in axes.items():
+    for name, letters in parameter_axes(layers).items():
         weights[name] = _array(trace, name)
-        needed = tuple(sizes[axis] for axis in letters)
+        needed = tuple(lengths[axis] for axis in letters)
         if weights[name].shape != needed:
             raise InputError(f"{trace.file}: {name} has shape {weights[name].shape}, its network needs {needed}")
     return weights

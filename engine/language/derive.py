@@ -59,6 +59,8 @@ def backward(
     accumulate: bool = False,
     cut: Expression | None = None,
     begun: Iterable[str] = (),
+    feeding: Iterable[str] = (),
+    fed: Iterable[str] = (),
 ) -> list[Equation]:
     """The backward equations of one block of forward equations, given in sections: the lines of a step, those of its read-out.
 
@@ -69,8 +71,11 @@ def backward(
     `cut`, what flows to the step before is written whole, then the part that truncation takes away (`cut`, in which
     `flow_prev` stands for the whole and `cut_off_prev` for that part), then the rest. `begun` are names whose gradient another block
     has written: it stands where this one adds nothing to it; otherwise that part of it is called `_steps`.
+    `feeding` are states of another block that this one reads at the same step: what it adds to their gradient is written here, as their
+    `_out`. `fed` are states of this block for which another one has done so.
     """
     states, inputs, parameters, begun = tuple(states), tuple(inputs), tuple(parameters), frozenset(begun)
+    feeding, fed = tuple(feeding), frozenset(fed)
     forward = [equation for section in sections for equation in section]
     aliases: dict[Expression, Expression] = {
         e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
@@ -85,7 +90,11 @@ def backward(
             paths = received.same_step.pop(target, [])
             if paths and target in begun:
                 paths.insert(0, Name(gradient(target) + STEPS))
-            if target in states and paths:
+            if target in fed:
+                both.add(target)
+                flows = [Name(gradient(target) + OUT), *paths, Name(gradient(target) + NEXT)]
+                lines.append(Equation(gradient(target), total(flows)))
+            elif target in states and paths:
                 both.add(target)
                 flows = total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)])
                 lines += [Equation(gradient(target) + OUT, total(paths)), Equation(gradient(target), flows)]
@@ -97,13 +106,12 @@ def backward(
             for name, path in contributions(current.expression, start, adjoint_axes):
                 received.add(name, substitute(path, aliases))
         still_read = {name.name for earlier in sections[:number] for line in earlier for name in line.reads}
-        for name in (*inputs, *parameters):
+        for name in (*inputs, *feeding, *parameters):
             if name in received.same_step and name not in still_read:
                 summed = accumulate and name in parameters
                 first = [Name(gradient(name) + STEPS)] if name in begun else []
-                lines.append(
-                    Equation(gradient(name), total([*first, *received.same_step.pop(name)]), accumulate=summed)
-                )
+                written = gradient(name) + (OUT if name in feeding else "")
+                lines.append(Equation(written, total([*first, *received.same_step.pop(name)]), accumulate=summed))
     lines += [Equation(gradient(n), total(received.same_step[n])) for n in outer if n in received.same_step]
     for name in states:
         if name in received.from_next:

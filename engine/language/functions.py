@@ -20,6 +20,23 @@ from engine.language.expression import Expression, Number, parse
 Array: TypeAlias = npt.NDArray[Any]
 Axes: TypeAlias = tuple[str, ...]
 
+UNITS = "H"
+
+
+def axis_kind(axis: str) -> str:
+    """The letter of an axis without the number of its layer: "H" of the units "H" or "H2"."""
+    return axis[:1]
+
+
+def of_units(axes: Axes) -> bool:
+    """Whether these are the axes of a row of units for each sample: (B, H), of whichever layer."""
+    return len(axes) == 2 and axes[0] == "B" and axis_kind(axes[1]) == UNITS
+
+
+def from_unit_to_unit(axes: Axes) -> bool:
+    """Whether these are the axes of weights from one step's units to the next one's: (H, H), of one layer."""
+    return len(axes) == 2 and axes[0] == axes[1] and axis_kind(axes[0]) == UNITS
+
 
 @dataclass(frozen=True)
 class Function:

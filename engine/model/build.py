@@ -10,6 +10,7 @@ from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, backwa
 from engine.language.equation import TIME, Equation, TableError, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
 from engine.language.functions import Axes
+from engine.model.layers import INPUT, Layer
 from engine.model.network import Network
 from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, cuts_flow
 from engine.tables.given import ENTRIES, FLOW_CUT, MASK
@@ -22,18 +23,17 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
 
     Raises TableError when a table's shapes do not fit.
     """
-    cell, head = network.table, network.head
+    cell, head, layers = network.table, network.head, network.layers
     every = network.predict == "every"
-    step = [equation(source.format(activation=network.activation)) for source in cell.equations]
-    if masked:
-        step = [_kept_when_padded(line) if line.target in cell.states else line for line in step]
+    steps_of = [_step(layer, network, masked=masked) for layer in layers]
+    step = [line for lines in steps_of for line in lines]
     read_out = [equation(source.format(output=cell.output)) for source in head.equations]
     loss = _loss(network, masked=masked and every)
     given = _given(network, masked=masked)
     known: dict[str, Axes] = {
-        **dict.fromkeys("BTDHC", ()),
+        **dict.fromkeys(("B", "T", *network.sizes), ()),
         **network.parameter_axes,
-        **dict.fromkeys(cell.states, ("B", "H")),
+        **network.state_axes,
         **{name: quantity.axes for name, quantity in given.items()},
     }
     reserved = {*known, *network.hyperparameters, UPDATE_NUMBER, "loss"} - {*network.parameter_axes, *cell.states}
@@ -47,34 +47,46 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
             raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
         known[line.target] = _inferred(line, known)
     parameters = tuple(network.parameter_axes)
-    made = made_of_parameters(step, parameters)
-    step = [line for line in step if line not in made]
+    made = made_of_parameters(step, parameters, network.sizes)
+    steps_of = [[line for line in lines if line not in made] for lines in steps_of]
     head_back = [*read_out, loss]
     back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
-    back_loop = backward(
-        [step, head_back] if every else [step],
-        known,
-        states=cell.states,
-        inputs=("x",),
-        parameters=(*parameters, *(line.target for line in made)),
-        root="loss" if every else None,
-        accumulate=True,
-        cut=_cut(network),
-    )
-    begun = {line.target for line in back_loop}
+    back_of = [
+        backward(
+            [lines, head_back] if every and top else [lines],
+            known,
+            states=layer.table.states,
+            inputs=(INPUT,) if layer.reads == INPUT else (),
+            parameters=(*parameters, *(line.target for line in made)),
+            root="loss" if every and top else None,
+            accumulate=True,
+            cut=_cut(network),
+            feeding=() if layer.reads == INPUT else (layer.reads,),
+            fed=() if top else (layer.table.output,),
+        )
+        for layer, lines in zip(layers, steps_of, strict=True)
+        for top in (layer is layers[-1],)
+    ]
+    begun = {line.target for lines in back_of for line in lines}
     back_made = backward(
         [made], known, parameters=parameters, begun=[n for n in known if gradient(n) in begun and n not in cell.states]
     )
     shared = {name.name for line in back_made for name in line.reads if name.name.endswith(STEPS)}
-    back_loop = [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in back_loop]
+    back_of = [
+        [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in lines] for lines in back_of
+    ]
+    titles = [layer.title for layer in layers]
     update = update_equations(network.rule, network.clip_norm, network.clip_value)
     plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
         ("made of the parameters", "forward", Loop.ONCE, made),
-        ("", "forward", Loop.UP, [*step, *read_out] if every else step),
+        *(
+            (title, "forward", Loop.UP, [*lines, *(read_out if every and lines is steps_of[-1] else [])])
+            for title, lines in zip(titles, steps_of, strict=True)
+        ),
         ("read-out", "forward", Loop.AT_T, [] if every else read_out),
         ("loss", "loss", Loop.ONCE, [loss]),
         ("read-out", "backward", Loop.AT_T, back_out),
-        ("", "backward", Loop.DOWN, back_loop),
+        *((title, "backward", Loop.DOWN, lines) for title, lines in reversed([*zip(titles, back_of, strict=True)])),
         ("made of the parameters", "backward", Loop.ONCE, back_made),
         ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
         ("update", "update", Loop.PARAMETERS, update),
@@ -88,9 +100,17 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
 
 
-def made_of_parameters(step: Sequence[Equation], parameters: Iterable[str]) -> list[Equation]:
+def _step(layer: Layer, network: Network, *, masked: bool) -> list[Equation]:
+    """The lines of one time step of a layer."""
+    lines = [equation(source.format(activation=network.activation)) for source in layer.table.equations]
+    return [_kept_when_padded(line) if masked and line.target in layer.table.states else line for line in lines]
+
+
+def made_of_parameters(
+    step: Sequence[Equation], parameters: Iterable[str], sizes: Iterable[str] = "DHC"
+) -> list[Equation]:
     """The lines of a step that read nothing but parameters and dimensions, so that one run of them serves every time step."""
-    made, known = list[Equation](), {*parameters, *"BTDHC"}
+    made, known = list[Equation](), {*parameters, "B", "T", *sizes}
     for line in step:
         if all(name.name in known and not name.step for name in line.reads):
             made.append(line)

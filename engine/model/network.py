@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
+from engine.model.layers import Layer, joined, layers_of, parameter_axes, sizes
 from engine.model.pytorch import options_of
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.cells.base import Start
-from engine.tables.heads import HEADS, READ_OUT, Head
+from engine.tables.heads import HEADS, Head
 from engine.tables.optimizers import OPTIMIZERS, Optimizer
 
 
@@ -23,15 +25,15 @@ from engine.tables.optimizers import OPTIMIZERS, Optimizer
 class Network:
     """A recurrent cell, a head, an optimizer and the weights to start from.
 
-    `inputs`, `hidden` and `outputs` are D, H and C. `weights` may give initial weights by name (shapes as in the tables); those not
-    given are drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches
-    that many steps back, with "chunk" nothing flows from one run of that many steps into the one before. Raises InputError for an
-    option that does not exist.
+    `inputs`, `hidden` and `outputs` are D, H and C; several numbers as `hidden` make as many layers, from the input up. `weights` may
+    give initial weights by name (shapes as in the tables); those not given are drawn by `initial_parameters`. `truncate` cuts the flow
+    back through time: with `truncate_by` "window" each loss reaches that many steps back, with "chunk" nothing flows from one run of
+    that many steps into the one before. Raises InputError for an option that does not exist.
     """
 
     inputs: int
     outputs: int
-    hidden: int = 8
+    hidden: int | tuple[int, ...] = 8
     cell: Cell | str = "rnn"
     activation: str = "tanh"
     predict: str = "last"
@@ -61,9 +63,17 @@ class Network:
             ("truncate_by", self.truncate_by, registry.TRUNCATIONS),
         ):
             choose(name, value, dict.fromkeys(allowed))
-        for name in ("inputs", "hidden", "outputs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not isinstance(self.hidden, int):
+            object.__setattr__(self, "hidden", self.hidden[0] if len(self.hidden) == 1 else tuple(self.hidden))
+        for name, size in (
+            ("inputs", self.inputs),
+            *(("hidden", units) for units in self.units),
+            ("outputs", self.outputs),
+        ):
+            if size < 1:
+                raise InputError(f"{name} must be at least 1, not {size}")
+        if not self.units:
+            raise InputError("hidden needs at least one number: the units of each layer")
         if self.head.outputs not in (None, self.outputs):
             wanted = "one output" if self.head.outputs == 1 else f"{self.head.outputs} outputs"
             raise InputError(
@@ -95,10 +105,20 @@ class Network:
         return cls(**{**arguments, **options})
 
     @property
-    def table(self) -> Cell:
-        """The cell's table of equations."""
+    def units(self) -> tuple[int, ...]:
+        """H of each layer."""
+        return (self.hidden,) if isinstance(self.hidden, int) else self.hidden
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The cell's table in the place of each layer, from the input up."""
         assert isinstance(self.cell, Cell)
-        return self.cell
+        return layers_of(self.cell, len(self.units))
+
+    @cached_property
+    def table(self) -> Cell:
+        """The table of equations of a step: the cell's, of several layers that of all of them."""
+        return joined(self.layers)
 
     @property
     def head(self) -> Head:
@@ -119,15 +139,28 @@ class Network:
     @property
     def parameter_axes(self) -> dict[str, Axes]:
         """Every parameter's axes, cell first, in the order in which initial weights are drawn."""
-        return {**self.table.parameters, **READ_OUT}
+        return parameter_axes(self.layers)
+
+    @property
+    def state_axes(self) -> dict[str, Axes]:
+        """The axes at one step of every state that is carried to the next."""
+        return {state: axes for layer in self.layers for state, axes in layer.state_axes.items()}
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The dimensions that belong to the network: D, H and C."""
-        return {"D": self.inputs, "H": self.hidden, "C": self.outputs}
+        """The dimensions that belong to the network: D, H (of several layers H1, H2, …) and C."""
+        return sizes(self.layers, self.inputs, self.units, self.outputs)
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """For each parameter the axis H of its layer (the read-out's: of the last), whose size bounds its initial values."""
+        own = {name: layer.units for layer in self.layers for name in layer.table.parameters}
+        return {name: own.get(name, self.layers[-1].units) for name in self.parameter_axes}
 
     def _initial(self) -> dict[str, Array]:
-        drawn = initial_parameters(self.parameter_axes, self.sizes, self.seed, self.init_scale, self.table.start)
+        drawn = initial_parameters(
+            self.parameter_axes, self.bounds, self.sizes, self.seed, self.init_scale, self.table.start
+        )
         unknown = set(self.weights) - set(drawn)
         if unknown:
             raise InputError(f"there is no parameter {sorted(unknown)[0]!r} in this network; it has {', '.join(drawn)}")
@@ -143,24 +176,23 @@ class Network:
 
 def initial_parameters(
     axes: Mapping[str, Axes],
+    bounds: Mapping[str, str],
     sizes: Mapping[str, int],
     seed: int,
     scale: float = 1.0,
     start: Mapping[str, Start] = MappingProxyType({}),
 ) -> dict[str, Array]:
-    """Weights and biases drawn uniformly from ±scale/√H, as PyTorch's RNN and Linear do, in the order of `axes`, float64.
+    """Weights and biases drawn uniformly from ±scale/√H, H being the axis in `bounds`, in the order of `axes`, float64.
 
-    Those with a `start` are not drawn.
-
-    The same few lines stand in the program that `codegen` prints; NumPy keeps `default_rng(seed).uniform` stable.
+    PyTorch's RNN and Linear draw them so; those with a `start` are not drawn. The same few lines stand in the program that `codegen`
+    prints; NumPy keeps `default_rng(seed).uniform` stable.
     """
     rng = np.random.default_rng(seed)
-    bound = scale / np.sqrt(sizes["H"])
-    shapes = {name: tuple(sizes[axis] for axis in letters) for name, letters in axes.items()}
-    return {
-        name: _started(start[name], shape) if name in start else rng.uniform(-bound, bound, size=shape)
-        for name, shape in shapes.items()
-    }
+    result: dict[str, Array] = {}
+    for name, letters in axes.items():
+        shape, bound = tuple(sizes[axis] for axis in letters), scale / np.sqrt(sizes[bounds[name]])
+        result[name] = _started(start[name], shape) if name in start else rng.uniform(-bound, bound, size=shape)
+    return result
 
 
 def _started(start: Start, shape: tuple[int, ...]) -> Array:

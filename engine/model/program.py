@@ -193,6 +193,10 @@ class Program:
         blocks = [n for n, block in enumerate(self.blocks) if block.phase == phase]
         return range(self._firsts[blocks[0]], self._firsts[blocks[-1] + 1])
 
+    def looped(self, loop: Loop) -> tuple[Block, ...]:
+        """The blocks that run forward (`UP`) or backward (`DOWN`) through time: one a layer, in the order they run."""
+        return tuple(block for block in self.blocks if block.loop is loop)
+
     def writers(self, name: str) -> Iterator[Line]:
         """The lines that write a quantity."""
         return (line for line in self.lines if line.name == name)

@@ -33,7 +33,7 @@ _Pieces = dict[str, list[Piece | None]]
 
 
 @dataclass(frozen=True)
-class _Layer:
+class _StoredLayer:
     """A recurrent layer in arrays: D, H, by kind a piece for each gate, and what is to be said of it.
 
     `one_bias` says that there is one bias for input and state.
@@ -85,7 +85,7 @@ def _of_a_list(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return dict(zip(names, layers, strict=False)) if len(layers) <= len(names) else dict(shapes)
 
 
-def _cell(layer: _Layer, cells: Sequence[Cell]) -> Cell:
+def _cell(layer: _StoredLayer, cells: Sequence[Cell]) -> Cell:
     """The cell of as many gates; with one bias one whose biases are all the input's (the reset gate before the product)."""
     count = len(layer.gates["weight_hh"])
     fitting = [cell for cell in cells if len(cell.torch.get("weight_hh", ())) == count]
@@ -99,7 +99,7 @@ def _cell(layer: _Layer, cells: Sequence[Cell]) -> Cell:
 # The frameworks
 
 
-def _keras(shapes: Shapes) -> _Layer | None:
+def _keras(shapes: Shapes) -> _StoredLayer | None:
     """kernel (D, G·H), recurrent_kernel (H, G·H), bias (G·H,), or (2, G·H) for input and state; gates i f c o, z r h."""
     found = {match["kind"]: (name, match["layer"]) for name, match in _matches(shapes, "recurrent_kernel")}
     if not found:
@@ -125,12 +125,12 @@ def _keras(shapes: Shapes) -> _Layer | None:
         made["bias_ih"] = [Piece(mine["bias"], (part,)) for part in _parts(order, hidden)]
     letters = {4: ", gates i f c o", 3: ", gates z r h", 1: ""}[gates]
     reset = {3: ", reset_after=True" if two else ", reset_after=False"}.get(gates, "") if "bias" in mine else ""
-    return _Layer(inputs, hidden, made, f"Keras's kernels{letters}{reset}", "bias" in mine and not two)
+    return _StoredLayer(inputs, hidden, made, f"Keras's kernels{letters}{reset}", "bias" in mine and not two)
 
 
-def _tf1(shapes: Shapes) -> _Layer | None:
+def _tf1(shapes: Shapes) -> _StoredLayer | None:
     """One kernel (D + H, G·H) for input and state: LSTM with the gates i j f o, where 1 is added to f; GRU in two kernels, r u and c."""
-    found: dict[int, _Layer] = {}
+    found: dict[int, _StoredLayer] = {}
     for name, match in _matches(shapes, "kernel"):
         rows, columns = shapes[name] if len(shapes[name]) == 2 else (0, 0)
         bias = next((n for n, m in _matches(shapes, "bias") if m["layer"] == match["layer"]), None)
@@ -150,14 +150,14 @@ def _tf1(shapes: Shapes) -> _Layer | None:
             _shape(shapes, bias, (columns,))
             parts = zip(_parts(order, hidden), mores, strict=True)
             made["bias_ih"] = [Piece(bias, (part,), more=more) for part, more in parts]
-        found[gates] = _Layer(inputs, hidden, made, _TF1[gates], one_bias=bias is not None)
+        found[gates] = _StoredLayer(inputs, hidden, made, _TF1[gates], one_bias=bias is not None)
     if 2 in found and 1 in found:  # the gates of a GRU, and its candidate
         both = {kind: [*found[2].gates[kind], *found[1].gates[kind]] for kind in found[1].gates}
-        return _Layer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)
+        return _StoredLayer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)
     return found.get(4) or found.get(1)
 
 
-def _onnx(shapes: Shapes) -> _Layer | None:
+def _onnx(shapes: Shapes) -> _StoredLayer | None:
     """W (1, G·H, D), R (1, G·H, H), B (1, 2·G·H): gates i o f c, z r h."""
     found = {name.rpartition(".")[2]: name for name in shapes if len(shapes[name]) in (2, 3)}
     if not {"W", "R"} <= found.keys() or len(shapes[found["W"]]) != 3 or len(shapes[found["R"]]) != 3:
@@ -184,10 +184,10 @@ def _onnx(shapes: Shapes) -> _Layer | None:
                 Piece(found["B"], (0, (low + half * rows, high + half * rows))) for low, high in _parts(order, hidden)
             ]
     letters = {4: ", gates i o f c", 3: ", gates z r h, linear_before_reset 1", 1: ""}[gates]
-    return _Layer(inputs, hidden, made, f"ONNX's W, R and B{letters}")
+    return _StoredLayer(inputs, hidden, made, f"ONNX's W, R and B{letters}")
 
 
-def _flax(shapes: Shapes) -> _Layer | None:
+def _flax(shapes: Shapes) -> _StoredLayer | None:
     """An array for each gate: ii, if, ig, io (D, H) and hi … (H, H); ir, iz, in and hr …; i and h."""
     kernels = {match["layer"]: name for name, match in _matches(shapes, "kernel")}
     biases = {match["layer"]: name for name, match in _matches(shapes, "bias")}
@@ -206,7 +206,7 @@ def _flax(shapes: Shapes) -> _Layer | None:
                         _shape(shapes, biases[layer], (hidden,))
                 made[f"weight_{kind}"] = [Piece(kernels[layer]) for layer in layers]
                 made[f"bias_{kind}"] = [Piece(biases[layer]) if layer in biases else None for layer in layers]
-            return _Layer(inputs, hidden, made, "Flax's arrays, one a gate")
+            return _StoredLayer(inputs, hidden, made, "Flax's arrays, one a gate")
     return None
 
 

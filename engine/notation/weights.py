@@ -21,11 +21,16 @@ TORCH_LINEAR: Mapping[str, tuple[str, ...]] = {"weight": ("Wy",), "bias": ("by",
 """The arrays of the read-out, torch.nn.Linear."""
 
 
-def stored(spelling: Spelling, cell: Cell) -> dict[str, tuple[str, ...]]:
+def stored(spelling: Spelling, network: Network) -> dict[str, tuple[str, ...]]:
     """The arrays by the notation's names, and the parameters stacked in each (one, but for PyTorch's gates)."""
-    if spelling.notation.stacked and cell.torch:
-        return {**{f"{name}_l0": parameters for name, parameters in cell.torch.items()}, **TORCH_LINEAR}
-    return {spelling.name(name): (name,) for name in (*cell.parameters, *READ_OUT)}
+    if not (spelling.notation.stacked and network.layers[0].table.torch):
+        return {spelling.name(name): (name,) for name in network.parameter_axes}
+    arrays = {
+        f"{name}_l{number}": parameters
+        for number, layer in enumerate(network.layers)
+        for name, parameters in layer.table.torch.items()
+    }
+    return {**arrays, **TORCH_LINEAR}
 
 
 def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) -> dict[str, Array]:

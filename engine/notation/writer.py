@@ -140,7 +140,9 @@ class Writer:
 
     def title(self, block: Block) -> str:
         """The heading of a block in the listing."""
-        return block.title if block.loop in (Loop.AT_T, Loop.ONCE, Loop.PARAMETERS) else block.loop.value
+        if block.loop in (Loop.AT_T, Loop.ONCE, Loop.PARAMETERS):
+            return block.title
+        return f"{block.title}, {block.loop.value}" if block.title else block.loop.value
 
     @property
     def for_each(self) -> str:

@@ -75,9 +75,10 @@ def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | N
                 f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
             )
         states[name] = np.array(value)
-        if states[name].shape != (batch, network.hidden):
+        hidden = network.sizes[network.state_axes[name][1]]
+        if states[name].shape != (batch, hidden):
             raise InputError(
-                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {network.hidden}): "
+                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {hidden}): "
                 f"one row a sample, one column a hidden unit"
             )
     return states
@@ -100,6 +101,6 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
                 f"with --checkpoints it takes {Size(sparse)} and computes again what is looked at, or raise the limit"
             )
     raise InputError(
-        f"recording B = {prepared.batch}, T = {prepared.steps}, H = {prepared.network.hidden} takes {Size(size)}, "
+        f"recording B = {prepared.batch}, T = {prepared.steps}, H = {', '.join(map(str, prepared.network.units))} takes {Size(size)}, "
         f"more than --memory-limit {Size(limit)}; {remedy}"
     )

@@ -43,11 +43,12 @@ class CompiledProgram:
     def carriers(self) -> tuple[Runner, Runner]:
         """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
         then from what arrived."""
-        (block,) = (b for b in self.program.blocks if b.loop is Loop.DOWN)
-        needed = closure(carried(block), block.lines, forward=False)
+        blocks = self.program.looped(Loop.DOWN)
+        every = [line for block in blocks for line in block.lines]
+        needed = closure({name for block in blocks for name in carried(block)}, every, forward=False)
         lines = [
             line.equation
-            for line in block.lines
+            for line in every
             if line.name in needed
             and not line.equation.accumulate
             and (line.equation.step == 0 or line.name.endswith(FULL))

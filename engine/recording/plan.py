@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
-from engine.language.functions import Array, Axes
+from engine.language.functions import Array, Axes, axis_kind
 from engine.model.build import build
 from engine.model.network import Network
 from engine.model.program import Block, Line, Loop, Program, Quantity, carries_losses
@@ -90,12 +90,13 @@ class Plan:
         kept = sum(place.used for place in self._places.values())
         if not self.checkpoints:
             return kept
-        sums = [line.name for line in self.looped(Loop.DOWN).lines if line.equation.accumulate]
-        return kept + (len(self.bounds) + 1) * sum(self._places[name].used for name in sums)
+        return kept + (len(self.bounds) + 1) * sum(self._places[name].used for name in self.summed)
 
     def whole(self, quantity: Quantity) -> bool:
         """Whether all rows of a quantity are kept; with checkpoints not those of inputs' gradients, states, gates and their gradients."""
-        return not (self.checkpoints and quantity.rows and {"H", "D"} & {*quantity.axes}) or quantity.given
+        return (
+            not (self.checkpoints and quantity.rows and {"H", "D"} & {*map(axis_kind, quantity.axes)}) or quantity.given
+        )
 
     def allocate(self) -> dict[str, Array]:
         """Arrays for what a recording keeps, zero where nothing will be written (row 0 of a state, row T of a flow).
@@ -121,13 +122,15 @@ class Plan:
                 places[name] = RowPlace((len(self.bounds) + 1, *self.shape(quantity)[1:]), dtype)
         return places
 
-    def looped(self, loop: Loop) -> Block:
-        """The block that runs forward (`UP`) or backward (`DOWN`) through time."""
-        return next(block for block in self.program.blocks if block.loop is loop)
+    @property
+    def summed(self) -> list[str]:
+        """What adds up over the time steps on the way back."""
+        lines = (line for block in self.program.looped(Loop.DOWN) for line in block.lines)
+        return [line.name for line in lines if line.equation.accumulate]
 
     def carried(self, loop: Loop) -> frozenset[str]:
-        """What one step of a loop hands to the next."""
-        return frozenset(carried(self.looped(loop)))
+        """What one step of a loop hands to the next, in all layers."""
+        return frozenset(name for block in self.program.looped(loop) for name in carried(block))
 
     def writes_step(self, name: str) -> int:
         """The row into which a loop's line writes a quantity: 0 for that of the same step, −1 for the one before."""
@@ -148,7 +151,9 @@ class Plan:
         the share that is done.
         """
         values = {**arrays, **parameters}
-        report = _reporter(progress, 3 * len(self.bounds))  # a block backward takes about twice as long as forward
+        # A block backward takes about twice as long as forward.
+        report = _reporter(progress, 3 * len(self.bounds) * len(self.program.looped(Loop.UP)))
+        backward = self.program.looped(Loop.DOWN)
         for block in self.program.blocks:
             if block.loop is Loop.UP:
                 for low, high in self.bounds:
@@ -159,8 +164,8 @@ class Plan:
                 for line in block.lines:
                     if line.equation.accumulate:
                         arrays[line.name][...] = 0
-                if carries_losses(self.network):
-                    self.carry_losses(block, values)
+                if carries_losses(self.network) and block is backward[0]:
+                    self.carry_losses(values)
                 for low, high in reversed(self.bounds):
                     self.run_block(block, values, low, high)
                     report(2)
@@ -201,14 +206,17 @@ class Plan:
             result[line_here.target] = new
         return result
 
-    def carry_losses(self, block: Block, values: dict[str, Array]) -> None:
+    def carry_losses(self, values: dict[str, Array]) -> None:
         """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
 
         Because this is linear, one pass over all steps carries the gradient of every loss back by one step.
         """
         first, onward = self._compiled.carriers
-        carried = {line.name for line in block.lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
-        alone = {**values, **{name: np.zeros_like(values[name]) for name in adjoints(block)}}
+        blocks = self.program.looped(Loop.DOWN)
+        lines = [line for block in blocks for line in block.lines]
+        carried = {line.name for line in lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
+        zeros = {name for block in blocks for name in adjoints(block)}
+        alone = {**values, **{name: np.zeros_like(values[name]) for name in zeros}}
         for distance in range((self.network.truncate or 0) + 1):
             for low, high in self.bounds:
                 (onward if distance else first)(alone, low, high)

@@ -10,6 +10,7 @@ The expressions alone decide:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.language.derive import NEXT
@@ -70,7 +71,7 @@ def carried(block: Block) -> set[str]:
     return {line.name for line in block.lines if line.equation.step < 0} if block.loop is Loop.DOWN else read_back
 
 
-def closure(carried: set[str], lines: tuple[Line, ...], *, forward: bool) -> set[str]:
+def closure(carried: set[str], lines: Sequence[Line], *, forward: bool) -> set[str]:
     """Everything in the block that depends on a carried value (forward), or that a carried value depends on."""
     needed = set(carried)
     while True:

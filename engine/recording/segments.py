@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.language.derive import NEXT
 from engine.language.functions import Array
-from engine.model.program import Block, Loop, Quantity
+from engine.model.program import Loop, Quantity
 from engine.recording.plan import Plan, Progress
 
 SEGMENTS_KEPT = 4
@@ -153,7 +153,7 @@ class Segments(Mapping[str, Array]):
     def record(self, progress: Progress | None = None) -> None:
         """Runs forward, loss and backward, two segments in memory at a time; what is to be kept is written into `kept` and `sums`."""
         plan, segments = self.plan, len(self.plan.bounds)
-        gradients = [line.name for line in plan.looped(Loop.DOWN).lines if line.equation.accumulate]
+        gradients = plan.summed
         for name in gradients:
             self.kept[name][...] = 0
             self.sums[name] = np.zeros((segments + 1, *self.kept[name].shape), plan.network.dtype)
@@ -165,7 +165,7 @@ class Segments(Mapping[str, Array]):
         for number in reversed(range(segments)):
             if number < segments - 1:
                 values = self._values(number)
-                plan.run_block(plan.looped(Loop.UP), values, *self._span(number))
+                self._through(Loop.UP, values, number)
             self._backward(number, values)
             for name in gradients:
                 self.sums[name][number] = self.kept[name]
@@ -174,7 +174,7 @@ class Segments(Mapping[str, Array]):
                 self._figures[name].add(self._local(values, quantity, number, low, high), low, high)
             if progress is not None:
                 progress(1 - 2 * number / (3 * segments))
-        self._once(values, 0, 1, after=plan.looped(Loop.DOWN))
+        self._once(values, 0, 1, after=Loop.DOWN)
         for array in (*self.kept.values(), *self.sums.values()):
             array.flags.writeable = False
 
@@ -183,37 +183,43 @@ class Segments(Mapping[str, Array]):
         plan, segments, values = self.plan, len(self.plan.bounds), dict[str, Array]()
         every = plan.network.predict == "every"
         self.kept["loss"][...] = 0
-        self._once(self._values(0), 0, 1, until=plan.looped(Loop.UP))
+        self._once(self._values(0), 0, 1, until=Loop.UP)
         for number in range(segments):
             values = self._values(number)
-            plan.run_block(plan.looped(Loop.UP), values, *self._span(number))
+            self._through(Loop.UP, values, number)
             if every:
-                self._once(values, *self._span(number), after=plan.looped(Loop.UP), until=plan.looped(Loop.DOWN))
+                self._once(values, *self._span(number), after=Loop.UP, until=Loop.DOWN)
             for name in self._up:
                 self.kept[name][number + 1] = values[name][-1]
             if progress is not None:
                 progress((number + 1) / (3 * segments))
         if not every:
             last = self._span(segments - 1)[1]
-            self._once(values, last - 1, last, after=plan.looped(Loop.UP), until=plan.looped(Loop.DOWN))
+            self._once(values, last - 1, last, after=Loop.UP, until=Loop.DOWN)
         for name in self._down:
             self.kept[name][segments] = values[name][-1]
         return values
 
     def _once(
-        self, values: dict[str, Array], low: int, high: int, *, after: Block | None = None, until: Block | None = None
+        self, values: dict[str, Array], low: int, high: int, *, after: Loop | None = None, until: Loop | None = None
     ) -> None:
-        """Runs the blocks between two others, the update's left out."""
-        blocks = self.plan.program.blocks
-        first = blocks.index(after) + 1 if after else 0
-        for block in blocks[first : blocks.index(until) if until else None]:
+        """Runs the blocks between two loops through time, the update's left out."""
+        program = self.plan.program
+        first = program.blocks.index(program.looped(after)[-1]) + 1 if after else 0
+        last = program.blocks.index(program.looped(until)[0]) if until else None
+        for block in program.blocks[first:last]:
             if block.phase != "update":
                 self.plan.run_block(block, values, low, high)
+
+    def _through(self, loop: Loop, values: dict[str, Array], number: int) -> None:
+        """Runs all layers through the steps of a segment."""
+        for block in self.plan.program.looped(loop):
+            self.plan.run_block(block, values, *self._span(number))
 
     def _backward(self, number: int, values: dict[str, Array]) -> None:
         for name in self._down:
             values[name][-1] = self.kept[name][number + 1]
-        self.plan.run_block(self.plan.looped(Loop.DOWN), values, *self._span(number))
+        self._through(Loop.DOWN, values, number)
         for name in self._down:
             self.kept[name][number] = values[name][0]
         self._first_rows(number, values)
@@ -249,10 +255,10 @@ class Segments(Mapping[str, Array]):
         if number not in self._segments:
             values = self._values(number, again=True)
             with np.errstate(all="ignore"):
-                self.plan.run_block(self.plan.looped(Loop.UP), values, *self._span(number))
+                self._through(Loop.UP, values, number)
                 for name in self._down:
                     values[name][-1] = self.kept[name][number + 1]
-                self.plan.run_block(self.plan.looped(Loop.DOWN), values, *self._span(number))
+                self._through(Loop.DOWN, values, number)
                 self._first_rows(number, values)
             for name in self._lazy:
                 values[name].flags.writeable = False

@@ -6,7 +6,7 @@ from engine.debug.edits import ACTIVATION, FLIP, FLOW
 from engine.debug.whatif import Branch, hand_over, what_if
 from engine.errors import InputError
 from engine.language.derive import gradient
-from engine.language.functions import ACTIVATIONS
+from engine.language.functions import ACTIVATIONS, from_unit_to_unit
 from rnn_tui.control.desk import Desk
 from rnn_tui.frame import Frame
 
@@ -32,7 +32,7 @@ class Edits:
         weights = debugger.program.parameters
         if _name(frame) in weights:
             return f"{_cell(frame)} = "
-        square = [weight for weight in weights if debugger.network.parameter_axes[weight] == ("H", "H")]
+        square = [weight for weight in weights if from_unit_to_unit(debugger.network.parameter_axes[weight])]
         return f"{(square or list(weights))[0]}[0,0] = "
 
     def replace_activation(self) -> str | None:

@@ -15,7 +15,7 @@ from engine.explain.line_parts import Part
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, explain, explain_update
 from engine.language.derive import NEXT, gradient
-from engine.language.functions import Array
+from engine.language.functions import Array, axis_kind, from_unit_to_unit
 from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
@@ -153,10 +153,10 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if len(axes) != len(index):
         return ""
     words = [
-        _sample(frame, i) if axis == "B" else f"{WORDS.get(axis, axis)} {i}"
+        _sample(frame, i) if axis == "B" else f"{WORDS.get(axis_kind(axis), axis)} {i}"
         for axis, i in zip(axes, index, strict=True)
     ]
-    if axes == ("H", "H"):
+    if from_unit_to_unit(axes):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]
     if axes and axes[0] == "B" and frame.classes and part.name != "x" and not _is_padding(frame, part):
         y = frame.view.tape.at("y", part.t or frame.view.point.t)

@@ -110,10 +110,22 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
             out[name] = states[name][-1] + probe[f"{name}_out"][t]
             return out[name]
 
-        CELLS[case.cell](values["x"][t], prev, values, put, hold, activation(case.network.activation))
+        read = values["x"][t]
+        for number in case.numbers:
+
+            def put_here(name: str, value: Any, put: Any = put, number: str = number) -> Any:
+                return put(name + number, value)
+
+            def hold_here(name: str, new: Any, hold: Any = hold, number: str = number) -> Any:
+                return hold(name + number, new)
+
+            before = {s.removesuffix(number): row for s, row in prev.items() if s.endswith(number)}
+            weights = {w.removesuffix(number): value for w, value in values.items() if w.endswith(number)}
+            CELLS[case.cell](read, before, weights, put_here, hold_here, activation(case.network.activation))
+            read = out[OUTPUT[case.cell] + number]
         if every or t == len(mask) - 1:
             row = t if every else 0
-            logits = out[OUTPUT[case.cell]] @ values["Wy"] + values["by"] + probe["logits"][row]
+            logits = read @ values["Wy"] + values["by"] + probe["logits"][row]
             found.setdefault("logits", []).append(logits)
             each.append(losses(case, logits, case.y[:, t] if every else case.y))
     return found | states, anp.array(each)
@@ -146,14 +158,28 @@ def passes(case: Case) -> Iterator[tuple[Array, Array]]:
             yield mask & (t == s - K), np.where(t == s, weight, 0)
 
 
+def state_widths(case: Case) -> dict[str, int]:
+    """How many units each state has."""
+    return {state: case.network.sizes[axis] for state, (_, axis) in case.network.state_axes.items()}
+
+
+def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What `forward` starts from: weights, initial states and the input; and probes of zeros, one on each quantity."""
+    (T, B), every, H = case.mask.shape, case.network.predict == "every", state_widths(case)
+    initial = {f"{s}0": case.initial[s] if case.initial else np.zeros((B, H[s])) for s in H}
+    values = {**case.network.weights, **initial, "x": np.moveaxis(case.X, 0, 1)}
+    width = dict(zip(case.numbers, case.network.units, strict=True))
+    places = {name + n: units for name in QUANTITIES[case.cell] for n, units in width.items()} | H
+    places |= {f"{s}_{way}": H[s] for s in H for way in ("out", "next", "full")}
+    probe = {name: np.zeros((T, B, units)) for name, units in places.items()}
+    return values, probe | {"logits": np.zeros((T if every else 1, B, case.network.outputs))}
+
+
 def reference(case: Case) -> dict[str, Array]:
     """Everything under the tape's names and in its shapes."""
-    (T, B), H, C, states = case.mask.shape, case.network.hidden, case.network.outputs, case.network.table.states
-    every = case.network.predict == "every"
-    initial = {f"{s}0": case.initial[s] if case.initial else np.zeros((B, H)) for s in states}
-    values = {**case.network.weights, **initial, "x": np.moveaxis(case.X, 0, 1)}
-    places = (*QUANTITIES[case.cell], *states, *(f"{s}_{way}" for s in states for way in ("out", "next", "full")))
-    probe = {name: np.zeros((T, B, H)) for name in places} | {"logits": np.zeros((T if every else 1, B, C))}
+    (T, B), H = case.mask.shape, state_widths(case)
+    states, every = tuple(H), case.network.predict == "every"
+    values, probe = values_and_probes(case)
     found, each = forward(case, values, probe, np.zeros((T, B), bool))
     result = {name: np.array(rows) for name, rows in found.items()} | {"loss": np.sum(counted(case) * each)}
 
@@ -167,8 +193,8 @@ def reference(case: Case) -> dict[str, Array]:
         parts = {**by_value, **by_probe}
         parts |= {f"{s}_cut": by_probe[f"{s}_full"] * cut[:, :, None] for s in states}
         gradients = {name: gradients.get(name, 0) + part for name, part in parts.items()}
-    nothing = np.zeros((1, B, H))
     for s in states:
+        nothing = np.zeros((1, B, H[s]))
         gradients[s] = np.concatenate([gradients.pop(f"{s}0")[None], gradients[s]])
         gradients[f"{s}_out"] = np.concatenate([nothing, gradients[f"{s}_out"]])
         for way in ("next", "full", "cut"):

@@ -88,6 +88,12 @@ class Case:
         return self.network.table.name
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """What follows a quantity's name in each layer."""
+        units = self.network.units
+        return ("",) if len(units) == 1 else tuple(str(number) for number, _ in enumerate(units, 1))
+
+    @property
     def mask(self) -> np.ndarray[Any, Any]:
         """(T, B) booleans: which steps a sample has."""
         batch, steps, _ = self.X.shape
@@ -99,7 +105,7 @@ def case(
     batch: int = 4,
     steps: int = 5,
     inputs: int = 2,
-    hidden: int = 3,
+    hidden: int | tuple[int, ...] = 3,
     outputs: int = 3,
     activation: str = "tanh",
     reduction: str = "mean",
@@ -129,7 +135,10 @@ def case(
     entries = (batch, steps) if network.predict == "every" else (batch,)
     classes = 2 if network.loss == "binary" else outputs
     y = rng.normal(size=(*entries, outputs)) if network.loss == "squared" else rng.integers(0, classes, entries)
-    initial = {name: rng.normal(size=(batch, hidden)) for name in network.table.states} if given else None
+    shapes = {
+        state: tuple({"B": batch, **network.sizes}[a] for a in axes) for state, axes in network.state_axes.items()
+    }
+    initial = {state: rng.normal(size=shape) for state, shape in shapes.items()} if given else None
     lengths = rng.integers(1, steps + 1, batch) if ragged else None
     return Case(network, X, y, initial, text, lengths)
 
@@ -146,7 +155,7 @@ def cases(
         batch=draw(st.integers(1, 6), "batch"),
         steps=draw(st.integers(1, 7), "steps"),
         inputs=draw(st.integers(1, 4), "inputs"),
-        hidden=draw(st.integers(1, 6), "hidden"),
+        hidden=options.pop("hidden", None) or draw(st.integers(1, 6), "hidden"),
         outputs=1 if options.get("loss") == "binary" else draw(st.integers(1, 5), "outputs"),
         activation=draw(st.sampled_from(activations), "activation"),
         reduction=draw(st.sampled_from(["mean", "sum"]), "reduction"),
@@ -159,8 +168,10 @@ def cases(
 
 @st.composite
 def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
-    """Cells × heads × lengths × truncation, of every small shape."""
+    """Cells × layers × heads × lengths × truncation, of every small shape."""
+    units = st.integers(1, 6)
     options = {
+        "hidden": draw(units | units | st.lists(units, min_size=2, max_size=3).map(tuple), "hidden"),
         "cell": draw(st.sampled_from(["rnn", "lstm", "gru"]), "cell"),
         "predict": draw(st.sampled_from(["every", "last"]), "predict"),
         "loss": draw(st.sampled_from(["cross-entropy", "binary", "squared"]), "loss"),

@@ -61,7 +61,13 @@ _MODELS = (
 
 
 def models() -> list[Model]:
-    """Nine models in which each value of an option meets many values of the others."""
+    """Models in which each value of an option meets many values of the others; the last three have several layers."""
+    layered = ((0, (3, 2)), (3, (2, 3)), (7, (2, 3, 2)))
+    single = _single()
+    return [*single, *(Model({**single[n].options, "hidden": units}, single[n].lengths) for n, units in layered)]
+
+
+def _single() -> list[Model]:
     return [
         Model(
             {

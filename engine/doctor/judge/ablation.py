@@ -35,7 +35,7 @@ def linear(problem: Problem) -> Problem | None:
         initial = {name: np.abs(value) for name, value in problem.initial.items()}
         changed = replace(problem, X=np.abs(problem.X), initial=initial)
     elif not activation.linear and np.allclose(activation.compute(_NEAR_ZERO), _NEAR_ZERO, rtol=LITTLE, atol=0):
-        square = (network.hidden, network.hidden)
+        square = (network.units[0], network.units[0])
         weights = {name: value if value.shape == square else LITTLE * value for name, value in own.items()}
         changed = replace(problem, initial={name: LITTLE * value for name, value in problem.initial.items()})
     else:

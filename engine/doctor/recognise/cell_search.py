@@ -102,7 +102,7 @@ def _states(problem: Problem, readings: Sequence[CellReading]) -> list[tuple[Arr
 
 def _outputs(problem: Problem, cell: Cell, activation: str, parameters: Mapping[str, Array], count: int) -> Array:
     """The output at every step, the initial one first, for several sets of parameters at once: (sets, T+1, B, H)."""
-    zero = np.zeros((len(problem.X), problem.network.hidden))
+    zero = np.zeros((len(problem.X), problem.network.units[0]))
     states = {name: np.asarray(problem.initial.get(name, zero))[None].repeat(count, axis=0) for name in cell.states}
     rows = [states[cell.output]]
     steps = forward(cell, activation, parameters, problem.X, states, problem.lengths)

@@ -115,7 +115,7 @@ def _share(problem: Problem, events: Sequence[Event]) -> float:
     """The share of time steps whose state was computed."""
     output = problem.network.table.output
     reference = Reference(problem, only=(output,))
-    sizes, steps = {problem.network.hidden, len(problem.X) * problem.network.hidden}, problem.X.shape[1]
+    sizes, steps = {problem.network.units[0], len(problem.X) * problem.network.units[0]}, problem.X.shape[1]
     seen: set[int] = set()
     for event in events:
         if event.array is not None and event.array.size in sizes:
@@ -248,8 +248,8 @@ def _initial(known: Known, problem: Problem) -> Iterator[Mapping[str, Array]]:
     network, found = problem.network, dict[str, Array]()
     for name in network.table.states:
         for _, value, _ in known.get("a0" if name == network.table.output else f"{name}0", [])[:1]:
-            own = value.T if value.shape == (network.hidden, len(problem.X)) else value
-            if own.shape == (len(problem.X), network.hidden) and own.any():
+            own = value.T if value.shape == (network.units[0], len(problem.X)) else value
+            if own.shape == (len(problem.X), network.units[0]) and own.any():
                 found[name] = own.astype(float)
     if found:
         yield found

@@ -177,7 +177,7 @@ def weight_back(role: str, value: Array, problem: Problem, layout: ArrayLayout) 
 
 def state(problem: Problem, layout: ArrayLayout, sample: int | None, name: str = "") -> Array:
     """An initial state (the output's, unless another is named) as the layout wants it, zeros where the problem gives none."""
-    B, H = len(problem.X), problem.network.hidden
+    B, H = len(problem.X), problem.network.units[0]
     value = np.asarray(problem.initial.get(name or problem.network.table.output, np.zeros((B, H))))
     return to_layout(value if sample is None else value[sample : sample + 1], "BH", layout.state)
 

@@ -133,7 +133,7 @@ def _has_kink(network: Network) -> bool:
 
 def _draw(network: Network, batch: int, steps: int, initial: bool, seed: tuple[int, int]) -> Problem:
     rng = np.random.default_rng(seed)
-    hidden = network.hidden
+    hidden = network.units[0]
     weights: dict[str, Array] = {}
     for name, value in network.weights.items():
         weights[name] = rng.uniform(0.25, 0.75, value.shape) * rng.choice((-1.0, 1.0), value.shape)
@@ -157,7 +157,7 @@ def _openness(problem: Problem) -> float:
     lines = equations_of(cell, network.activation)
     calls = [node for line in lines for node in walk(line.expression) if isinstance(node, Call)]
     arguments = [node.arguments[0] for node in calls if node.function == network.activation]
-    states = {name: problem.initial.get(name, np.zeros((len(problem.X), network.hidden))) for name in cell.states}
+    states = {name: problem.initial.get(name, np.zeros((len(problem.X), network.units[0]))) for name in cell.states}
     steps = forward(cell, network.activation, problem.parameters, problem.X, states)
     z = np.array([evaluate(argument, look_up) for look_up in steps for argument in arguments])
     on = z > 0

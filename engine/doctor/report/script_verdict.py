@@ -238,7 +238,7 @@ def explained(loaded: LoadedProgram, verdict: ScriptVerdict) -> Report:
         return not verdict.given and _is_right(loaded, text, verdict.cut)
 
     if (
-        script_problem.problem.X.shape[0] * script_problem.problem.X.shape[1] * script_problem.problem.network.hidden
+        script_problem.problem.X.shape[0] * script_problem.problem.X.shape[1] * script_problem.problem.network.units[0]
         > LARGEST
     ):
         first = report.compared.timeline.first_wrong()
@@ -346,7 +346,7 @@ def _conventions(script_problem: ScriptProblem) -> dict[str, str]:
     problem = script_problem.problem
     result = {
         "input": shown_axes(script_problem.layout.x),
-        "sizes": f"B = {len(problem.X)}, T = {problem.X.shape[1]}, D = {problem.X.shape[2]}, H = {problem.network.hidden}, "
+        "sizes": f"B = {len(problem.X)}, T = {problem.X.shape[1]}, D = {problem.X.shape[2]}, H = {problem.network.units[0]}, "
         f"C = {problem.network.outputs}",
         **of_weights(problem.network.table, problem.network.activation, script_problem.arrays, script_problem.layout),
         "predict": "the last step" if problem.network.predict == "last" else "every step",

@@ -11,6 +11,7 @@ from engine.explain.flow import cuts
 from engine.explain.reach import reach
 from engine.language.derive import CUT, FULL, gradient
 from engine.language.functions import Array
+from engine.model.layers import Layer
 from engine.model.program import carries_losses
 
 VANISHED = 1e-6
@@ -27,7 +28,12 @@ def vanishing(scene: Scene) -> Iterator[Finding]:
 
     With a loss at every step the gradient of the last loss is followed, and it is never serious: every step has a loss near by.
     """
-    norms, bottom = _error(scene)
+    for layer in scene.tape.plan.network.layers:
+        yield from _vanishing(scene, layer)
+
+
+def _vanishing(scene: Scene, layer: Layer) -> Iterator[Finding]:
+    norms, bottom = _error(scene, layer)
     last = norms[-1]
     if not last > 0 or not np.isfinite(last):
         return
@@ -38,7 +44,7 @@ def vanishing(scene: Scene) -> Iterator[Finding]:
         return
     grave = bool((least < VANISHED).any()) and not every
     t = bottom + int(np.flatnonzero(least < (VANISHED if grave else FADED))[-1])
-    name = gradient(scene.program.output)
+    name = gradient(layer.table.output)
     of = "the last step's loss: " if every else ""
     if share[t] == 0:
         text = f"{of}no gradient reaches t = {t} or a step before it: {_norm(scene, name)} is 0 there, {short(last)} at t = {_last(scene)}"
@@ -47,12 +53,17 @@ def vanishing(scene: Scene) -> Iterator[Finding]:
             f"{of}{_norm(scene, name)} falls below {short(VANISHED if grave else FADED)} of its last value at t = {t}: "
             f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
         )
-    yield Finding("vanishing", text, "serious" if grave else "note", _at(scene, t), name, t)
+    yield Finding("vanishing", text, "serious" if grave else "note", _at(scene, name, t), name, t)
 
 
 def exploding(scene: Scene) -> Iterator[Finding]:
     """The error grows on its way: the t where it exceeds a multiple of what it was at the last step."""
-    norms, bottom = _error(scene)
+    for layer in scene.tape.plan.network.layers:
+        yield from _exploding(scene, layer)
+
+
+def _exploding(scene: Scene, layer: Layer) -> Iterator[Finding]:
+    norms, bottom = _error(scene, layer)
     last = norms[-1]
     if not last > 0 or not np.isfinite(last):
         return
@@ -61,12 +72,12 @@ def exploding(scene: Scene) -> Iterator[Finding]:
     if not (share > limit).any():
         return
     t = bottom + int(np.flatnonzero(share > limit)[-1])
-    name = gradient(scene.program.output)
+    name = gradient(layer.table.output)
     text = (
         f"{_norm(scene, name)} exceeds {limit:g} times its last value at t = {t}: "
         f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
     )
-    yield Finding("exploding", text, "serious" if limit == EXPLODED else "note", _at(scene, t), name, t)
+    yield Finding("exploding", text, "serious" if limit == EXPLODED else "note", _at(scene, name, t), name, t)
 
 
 def truncated(scene: Scene) -> Iterator[Finding]:
@@ -90,14 +101,14 @@ def truncated(scene: Scene) -> Iterator[Finding]:
             yield Finding("truncation", text, "note", position, name + CUT, t)
 
 
-def _error(scene: Scene) -> tuple[Array, int]:
-    """(T+1,) the norm over all states of the gradient at t = 0..T, and the first t that truncation lets it reach."""
+def _error(scene: Scene, layer: Layer) -> tuple[Array, int]:
+    """(T+1,) the norm over all states of a layer of the gradient at t = 0..T, and the first t that truncation lets it reach."""
     tape, network, steps = scene.tape, scene.tape.plan.network, scene.program.steps
     with np.errstate(all="ignore"):
         if network.predict == "every":
-            norms = [reach(tape, state, first=steps)[0] for state in network.table.states]
+            norms = [reach(tape, state, first=steps)[0] for state in layer.table.states]
         else:
-            norms = [tape.norms(gradient(state)) for state in network.table.states]
+            norms = [tape.norms(gradient(state)) for state in layer.table.states]
         total = np.hypot.reduce(np.array(norms), axis=0)
     bottom = max((cut.t for cut in cuts(tape)), default=1)
     if carries_losses(network) and network.truncate is not None:
@@ -120,5 +131,5 @@ def _mean(norms: Array, bottom: int) -> str:
     return f" (gain {short(ratio ** (1 / steps))} a step)" if steps and 0 < ratio < float("inf") else ""
 
 
-def _at(scene: Scene, t: int) -> int:
-    return scene.position(scene.program.written(gradient(scene.program.output), t))
+def _at(scene: Scene, name: str, t: int) -> int:
+    return scene.position(scene.program.written(name, t))

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.explain.findings.base import Finding, Scene, listed
 from engine.language.expression import Call, Expression, Name, walk
-from engine.language.functions import FUNCTIONS, Array
+from engine.language.functions import FUNCTIONS, Array, of_units
 from engine.model.program import Line
 
 MANY = 0.5
@@ -89,7 +89,7 @@ def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float
 def _applied(scene: Scene, *, off: bool) -> Iterator[_Applied]:
     """The element-wise functions applied to units in the lines of a step: those with a kink (off below 0), or the others."""
     for line in scene.cell_lines():
-        if scene.program.quantities[line.name].axes != ("B", "H"):
+        if not of_units(scene.program.quantities[line.name].axes):
             continue
         for node in walk(line.equation.expression):
             if isinstance(node, Call) and FUNCTIONS[node.function].elementwise and FUNCTIONS[node.function].off == off:

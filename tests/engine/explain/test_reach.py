@@ -16,7 +16,7 @@ from engine.explain.reach import reach
 from engine.recording.record import record
 from engine.recording.tape import Tape
 from engine.session import open_session
-from tests.engine.reference import QUANTITIES, forward, passes
+from tests.engine.reference import forward, passes, state_widths, values_and_probes
 from tests.engine.strategies import Case, all_cases, case
 from tests.examples import examples
 
@@ -27,12 +27,9 @@ def taped(drawn: Case) -> Tape:
 
 def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
     """(T+1, B, H) by state: the gradient of what step s adds to the loss."""
-    (T, B), H, states = drawn.mask.shape, drawn.network.hidden, drawn.network.table.states
-    initial = {f"{n}0": drawn.initial[n] if drawn.initial else np.zeros((B, H)) for n in states}
-    values = {**drawn.network.weights, **initial, "x": np.moveaxis(drawn.X, 0, 1)}
-    places = (*QUANTITIES[drawn.cell], *states, *(f"{n}_{way}" for n in states for way in ("out", "next", "full")))
-    probe = {name: np.zeros((T, B, H)) for name in places} | {"logits": np.zeros((T, B, drawn.network.outputs))}
-    total = {name: np.zeros((T + 1, B, H)) for name in states}
+    (T, B), states = drawn.mask.shape, state_widths(drawn)
+    values, probe = values_and_probes(drawn)
+    total = {name: np.zeros((T + 1, B, units)) for name, units in states.items()}
     for cut, weight in passes(drawn):
         own = np.where(np.arange(1, T + 1)[:, None] == s, weight, 0)
 

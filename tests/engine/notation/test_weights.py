@@ -23,7 +23,7 @@ def written(network: Network, notation: str, *, columns: bool = True) -> dict[st
     spelling = writer_for(plan(network, 1, 1), notation).spelling
     result: dict[str, Array] = {}
     done: set[str] = set()
-    for name, parameters in stored(spelling, network.table).items():
+    for name, parameters in stored(spelling, network).items():
         parts = [spelling.layout.array(network.weights[p], network.parameter_axes[p]) for p in parameters]
         parts = [0.25 * part if p in done else part for p, part in zip(parameters, parts, strict=True)]
         done |= set(parameters)

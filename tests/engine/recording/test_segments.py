@@ -30,17 +30,21 @@ MODELS: dict[str, dict[str, Any]] = {
     "every lstm": {"cell": "lstm", "predict": "every"},
     "chunks": {"cell": "gru", "predict": "every", "truncate": 4, "truncate_by": "chunk"},
     "window": {"cell": "lstm", "truncate": 4},
+    "layers": {"cell": "lstm", "hidden": (5, 3)},
+    "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
 }
 
 
 def both(monkeypatch: pytest.MonkeyPatch, steps: int, *, short: bool = False, **options: Any) -> tuple[Tape, Tape]:
     """One recording with checkpoints and one without, in the same blocks of steps."""
-    network = Network(inputs=INPUTS, outputs=3, hidden=HIDDEN, **options)
+    network = Network(inputs=INPUTS, outputs=3, **{"hidden": HIDDEN, **options})
     rng = np.random.default_rng(1)
     X = rng.normal(size=(BATCH, steps, INPUTS))
     y = rng.integers(3, size=(BATCH, steps) if network.predict == "every" else BATCH)
     given: dict[str, Any] = {
-        "initial": {name: rng.normal(size=(BATCH, HIDDEN)) for name in network.table.states},
+        "initial": {
+            name: rng.normal(size=(BATCH, network.sizes[axis])) for name, (_, axis) in network.state_axes.items()
+        },
         "lengths": np.array([steps, 2, steps - 1]) if short else None,
     }
     sparse = plan(network, BATCH, steps, masked=short, checkpoints=True)

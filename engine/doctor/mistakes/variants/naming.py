@@ -203,7 +203,7 @@ def separate(found: list[Hypothesis], measure: Measure, problem: Problem) -> lis
             batch=other_batch,
             steps=other_steps,
             inputs=network.inputs,
-            hidden=network.hidden,
+            hidden=network.units[0],
             outputs=network.outputs,
             activation=network.activation,
             predict=network.predict,

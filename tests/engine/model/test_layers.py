@@ -1,0 +1,140 @@
+"""Layers: their names and axes, the order in which they run, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import InputError, Network, record
+from engine.explain.findings import findings
+from engine.explain.spectrum import spectra
+from engine.files.trace import initial_of, network_of, read_trace, write_trace
+from engine.model.build import build
+from engine.session import Session, open_session
+from engine.tables.cells import CELLS
+from tests.engine.strategies import case
+
+
+def test_the_layers_number_follows_every_name() -> None:
+    network = Network(inputs=2, outputs=4, hidden=(3, 5))
+    assert network.parameter_axes == {
+        "Wx1": ("D", "H1"),
+        "Wa1": ("H1", "H1"),
+        "ba1": ("H1",),
+        "Wx2": ("H1", "H2"),
+        "Wa2": ("H2", "H2"),
+        "ba2": ("H2",),
+        "Wy": ("H2", "C"),
+        "by": ("C",),
+    }
+    assert network.sizes == {"D": 2, "H1": 3, "H2": 5, "C": 4}
+    assert network.state_axes == {"a1": ("B", "H1"), "a2": ("B", "H2")}
+    assert network.table.output == build(network, 3).output == "a2"
+    names = Network(inputs=1, outputs=2, hidden=(3, 3), cell="lstm").table.names["pytorch"]
+    assert (names["Wxi2"], names["bo1"]) == ("W_ii2", "b_o1")
+    assert network.table.names["karpathy"]["da1_next"] == "dhnext1"
+    assert network.table.names["wildml"]["dz2"] == "delta2"
+
+
+@pytest.mark.parametrize("hidden", [5, (5,)])
+def test_one_layer_keeps_the_cells_names(hidden: int | tuple[int, ...]) -> None:
+    network = Network(inputs=2, outputs=4, hidden=hidden)
+    assert network.table is CELLS["rnn"]
+    assert (network.hidden, network.units) == (5, (5,))
+
+
+def test_forward_goes_up_and_backward_down_the_layers() -> None:
+    blocks = [(block.title, block.phase) for block in build(Network(inputs=1, outputs=2, hidden=(3, 4)), 3).blocks]
+    assert blocks == [
+        ("layer 1", "forward"),
+        ("layer 2", "forward"),
+        ("read-out", "forward"),
+        ("loss", "loss"),
+        ("read-out", "backward"),
+        ("layer 2", "backward"),
+        ("layer 1", "backward"),
+        ("update", "update"),
+    ]
+
+
+def test_each_layers_weights_are_drawn_within_its_own_bound() -> None:
+    weights = Network(inputs=1, outputs=30, hidden=(4, 100)).weights
+    for name, hidden in (("Wa1", 4), ("Wx2", 100), ("Wy", 100)):
+        assert 0.8 / np.sqrt(hidden) < np.abs(weights[name]).max() <= 1 / np.sqrt(hidden), name
+
+
+def test_a_single_layer_draws_what_it_always_drew() -> None:
+    rng = np.random.default_rng(3)
+    for value in Network(inputs=2, outputs=2, hidden=4, cell="gru", seed=3).weights.values():
+        np.testing.assert_array_equal(value, rng.uniform(-0.5, 0.5, value.shape))
+
+
+def test_only_recurrent_weights_have_a_spectrum() -> None:
+    one = case(hidden=(3, 3), cell="gru")
+    assert set(spectra(record(one.network, one.X, one.y))) == {f"Wh{gate}{n}" for n in "12" for gate in "rzn"}
+
+
+def test_names_that_would_be_alike_are_refused() -> None:
+    rnn = CELLS["rnn"]
+    equations = ("z = x @ Wx + a_prev @ Wa + ba", "z1 = z", "a = tanh(z1)")
+    with pytest.raises(InputError, match="two layers of the cell mine would both have a quantity z11"):
+        Network(inputs=1, outputs=2, hidden=(2,) * 11, cell=replace(rnn, name="mine", equations=equations))
+
+
+@pytest.mark.parametrize("hidden", [(), (3, 0)])
+def test_sizes_that_make_no_network_are_refused(hidden: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="hidden"):
+        Network(inputs=1, outputs=2, hidden=hidden)
+
+
+def test_an_initial_state_has_its_layers_size() -> None:
+    one = case(hidden=(3, 2), cell="lstm")
+    assert one.initial is not None
+    wrong = {**one.initial, "c2": one.initial["c1"]}
+    with pytest.raises(InputError, match=re.escape("initial c2 has shape (4, 3), this network needs (4, 2)")):
+        record(one.network, one.X, one.y, initial=wrong)
+
+
+@pytest.mark.parametrize("hidden", [(3, 2), (2, 2, 2)])
+def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...]) -> None:
+    one = case(hidden=hidden, cell="lstm", predict="every", truncate=2)
+    tape = record(one.network, one.X, one.y, initial=one.initial)
+    write_trace(tmp_path / "run.npz", tape, meta={})
+    trace = read_trace(tmp_path / "run.npz")
+    network, X, y = network_of(trace)
+    assert network.hidden == hidden
+    again = record(network, X, y, initial=initial_of(trace))
+    assert all(again[name].tobytes() == value.tobytes() for name, value in tape.arrays.items())
+
+
+def session(tmp_path: Path, arrays: dict[str, Any] | None = None, **options: Any) -> Session:
+    np.savez(tmp_path / "d.npz", X=np.ones((2, 3, 1)), y=np.array([0, 1]), **(arrays or {}))
+    return open_session(tmp_path / "d.npz", options)
+
+
+def test_the_options_make_layers(tmp_path: Path) -> None:
+    def hidden(**options: Any) -> Any:
+        return session(tmp_path, **options).debugger.network.hidden
+
+    assert hidden(layers=3) == (8, 8, 8)
+    assert hidden(hidden=(4, 2)) == hidden(hidden=[4, 2], layers=2) == (4, 2)
+    assert hidden(layers=1) == 8
+    assert session(tmp_path, hidden=(4, 2)).description.startswith("rnn tanh 1→4→2→2 ·")
+    with pytest.raises(InputError, match="--hidden 4,2 makes 2 layers, not 3"):
+        hidden(hidden=(4, 2), layers=3)
+
+
+def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="initial state of one layer, the network has 2"):
+        session(tmp_path, {"a0": np.zeros((2, 8))}, layers=2)
+
+
+def test_a_gradient_that_vanishes_is_found_in_each_layer(tmp_path: Path) -> None:
+    opened = session(tmp_path, layers=2, **{"init-scale": 0.01})
+    found = {finding.quantity for finding in findings(opened.debugger, 0) if finding.kind == "vanishing"}
+    assert found == {"da1", "da2"}
