@@ -13,15 +13,16 @@ from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
 from engine.doctor.derive.forward import ForwardPass, forward_pass, targets
 from engine.doctor.derive.heads import OutputValue, short_form
 from engine.doctor.derive.helpers import known_helpers
+from engine.doctor.derive.reach import reached
 from engine.doctor.derive.reverse import OutputLines, Reversed
-from engine.doctor.derive.rules import logistic
+from engine.doctor.derive.rules import Refused, logistic
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.steps import Steps, split, step_of
-from engine.doctor.derive.syntax_of import base, names, path
+from engine.doctor.derive.syntax_of import base, names, parsed, path, reads
 from engine.doctor.derive.values import ForwardValues
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.reading import Record, RecordedEvent
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.windows import ends, window
@@ -51,7 +52,7 @@ def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Deriv
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
     shapes = SeenShapes(seen)
-    forward = forward_pass(source.tree(), loss.line, loss.name, shapes, _computed(first))
+    forward = forward_pass(source.tree(), loss.line, loss.name, shapes, _computed(first), known_helpers(source.tree()))
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no weights were found in what the loss of line {loss.line} is computed from")
     made = _reversed(forward, source, first, loss)
@@ -93,10 +94,10 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
     by_line = {s.lineno: s for s in statements if isinstance(s, ast.Assign)}
     values: dict[str, OutputValue] = {}
     made_by: dict[str, ast.stmt] = {}
-    for event in record.events:
+    for event in _round(forward, record, loss):
         statement = by_line.get(event.site.line)
         if (
-            event.site.kind != "assign"
+            event.site.kind not in ("assign", "step")
             or statement is None
             or event.part
             or (event.site.file != loss.file and loss.file)
@@ -105,7 +106,7 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
         (target, *others) = list(targets(statement))
         if others:
             continue
-        text = ast.unparse(target)
+        text = _text_of(target, statement, statements)
         value, back = event.value.of(record.pool), event.value.of(adjoint)
         before = values.get(text, OutputValue(text, ()))
         active = forward.is_sought(target)
@@ -121,7 +122,7 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
         return []
     after = made_by[found.of]
     through = _argument(after, helpers) if found.of.startswith(INTO) else None
-    skipped = _only_from(forward, after, found.of.removeprefix(INTO))
+    skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
     if skipped is None:
         return []
     beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == forward.loops[id(after)]]
@@ -129,6 +130,25 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
 
 
 INTO = "into "
+
+
+def _round(forward: ForwardPass, record: Record, loss: ChosenLoss) -> list[RecordedEvent]:
+    """What the round of training made that computed the loss."""
+    wanted = int(loss.ids[0])
+    made = [
+        e.time for e in record.events if e.value.size and wanted in (e.value.first, e.value.first + e.value.size - 1)
+    ]
+    end = min(made, default=record.events[-1].time)
+    first = next((s.lineno for s in forward.body if isinstance(s, ast.Assign)), 0)
+    start = max((e.time for e in record.events if e.site.line == first and e.time <= end), default=0)
+    return [e for e in record.events if start <= e.time <= end]
+
+
+def _text_of(target: ast.expr, statement: ast.stmt, statements: Sequence[ast.stmt]) -> str:
+    """A value as the program writes it; of one that another of that name follows in its block, no text that could be read."""
+    text = ast.unparse(target)
+    last = [s for s in statements if isinstance(s, ast.Assign) and text in map(ast.unparse, s.targets)][-1]
+    return text if last is statement else f"{text} of line {statement.lineno}"
 
 
 def _argument(statement: ast.stmt, helpers: Mapping[str, str]) -> ast.expr | None:
@@ -146,9 +166,10 @@ def _add_unnamed(
     """What goes into an output function and has no name: it is known from what comes out."""
     argument = _argument(statement, helpers)
     (target,) = targets(statement)
-    out = values[ast.unparse(target)]
+    out = values.get(ast.unparse(target))
     if (
-        argument is None
+        out is None
+        or argument is None
         or path(argument)
         or (isinstance(argument, ast.Subscript) and not path(argument))
         or not out.gradients
@@ -234,19 +255,20 @@ def _read_by_step(
 
 def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[int] | None:
     """The statements from there to the loss, all of which depend on the weights through it alone; None where one does not."""
-    reached, skipped = {text.partition("[")[0]}, set[int]()
+    reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[int]()
     start = forward.order[id(after)]
     for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(id(s), -1)):
         value = getattr(statement, "value", None)
         if forward.order.get(id(statement), -1) <= start or not isinstance(value, ast.expr):
             continue
-        written = [path(t) or ast.unparse(t).partition("[")[0] for t in targets(statement)]
-        if names(value) & reached and forward.is_active(value):
-            if any(n in names(value) for n in forward.parameters):
+        written = {path(t) or base(t) for t in targets(statement)}
+        read = {path(n) or base(n) for n in reads(value)} | {base(n) for n in reads(value)}
+        if read & reached and forward.is_active(value):
+            if read & set(forward.parameters):
                 return None
             skipped.add(id(statement))
-            reached |= set(written)
-        elif isinstance(statement, ast.AugAssign) and set(written) & reached:
+            reached |= written
+        elif isinstance(statement, ast.AugAssign) and written & reached:
             skipped.add(id(statement))
     return frozenset(skipped)
 
@@ -277,12 +299,14 @@ def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lin
     end = forward.last.end_lineno or forward.last.lineno
     added: dict[int, list[str]] = {}
     for keep in keeps:
-        added.setdefault(keep.after, []).append(keep.text)
+        if not keep.replaces:
+            added.setdefault(keep.after, []).append(keep.text)
+    instead = {keep.after: keep.text for keep in keeps if keep.replaces}
     indent = " " * forward.last.col_offset
     added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)])
     result = list(added.get(0, []))
     for number, line in enumerate(text, 1):
-        result += [line, *added.get(number, [])]
+        result += [instead.get(number, line), *added.get(number, [])]
     return "\n".join(result)
 
 
@@ -294,8 +318,14 @@ def _proved(
     file = source.path.name
     tree = source.tree()
     rate = _rate(forward, tree)
-    body = [replace(line, file=file) for line in back.lines]
-    keeps = [replace(keep, file=file) for keep in values.keeps]
+    try:
+        lines, kept = reached(forward, back.lines, values.keeps)
+    except Refused as refused:
+        raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
+    dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))
+    lines = [*(DerivedLine(f"{name} = {{}}", makes=name, kind="init") for name in dicts), *lines]
+    body = [replace(line, file=file) for line in lines]
+    keeps = [replace(keep, file=file) for keep in kept]
     gaps = [Gap(line, file, why) for line, why in back.gaps]
     pairs = {name: back.made[name] for name in forward.parameters if name in back.made}
     agreement = _agreement(runs, source, forward, keeps, [line.text for line in body], pairs)

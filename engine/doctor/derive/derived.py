@@ -27,12 +27,13 @@ class DerivedLine:
 
 @dataclass(frozen=True)
 class Keep:
-    """A line to add after a line of the forward pass, which keeps for the backward pass what would be lost."""
+    """A line to add after a line of the forward pass, or to write instead of it, which keeps for the backward pass what would be lost."""
 
     after: int
     file: str
     text: str
     why: str = ""
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ class Derived:
         said = [f"# The backward pass of {self.file}, from {self.loss}."]
         if self.keeps:
             said += ["# The forward pass has to keep for it:"]
-            said += [f"#   after line {keep.after}:  {_with(keep.text.strip(), keep.why)}" for keep in self.keeps]
+            said += [
+                f"#   {'instead of' if keep.replaces else 'after'} line {keep.after}:  {_with(keep.text.strip(), keep.why)}"
+                for keep in self.keeps
+            ]
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
         blocks = ["\n".join(said)]
         blocks += [

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from engine.doctor.derive.flat import FlatPass, flattened
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import base, called, names, path, reads
 from engine.doctor.vocabulary.roles import parameter, role
@@ -58,6 +59,7 @@ class ForwardPass:
     loops: dict[int, Loops] = field(default_factory=dict[int, Loops])
     parameters: list[str] = field(default_factory=list[str])
     active: set[str] = field(default_factory=set[str])
+    flat: FlatPass = field(default_factory=FlatPass)
 
     def is_active(self, node: ast.AST) -> bool:
         """Whether an expression depends on the sought parameters."""
@@ -68,21 +70,60 @@ class ForwardPass:
 
 
 def forward_pass(
-    tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str]
+    tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Collection[str]
 ) -> ForwardPass | None:
     """The forward pass that computes the loss of a line, None where no statement does. `computed` are names of no leaves of the run."""
     chain = _enclosing(tree, line)
-    if chain is None:
-        return None
+    while chain is not None:
+        found = _passed(tree, chain, loss, shapes, computed, helpers)
+        if found is not None and found.parameters:
+            return found
+        chain, loss = _caller(tree, chain, loss)
+    return None
+
+
+Chain = list[tuple[ast.stmt, list[ast.stmt]]]
+
+
+def _passed(
+    tree: ast.Module, chain: Chain, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Collection[str]
+) -> ForwardPass | None:
+    """The pass in one block, where a loss is computed in it."""
     *above, (last, body) = chain
+    if isinstance(last, ast.Return):
+        return None
     while above and isinstance(above[-1][0], ast.For) and _accumulates(last, loss, body):
         last, body = above.pop()
     function = next((n for n, _ in reversed(above) if isinstance(n, ast.FunctionDef)), None)
-    found = ForwardPass(list(body[: body.index(last) + 1]), last, loss, function, shapes)
+    before = list(body[: body.index(last)])
+    end = last
+    if loss.endswith("()"):
+        call = next((n for n in ast.walk(last) if isinstance(n, ast.Call) and called(n) == loss[:-2]), None)
+        target = last.targets[0] if isinstance(last, ast.Assign) and last.value is call else None
+        loss = target.id if isinstance(target, ast.Name) else "loss"
+        if call is not None and target is None:
+            end = ast.fix_missing_locations(ast.copy_location(ast.Assign([ast.Name(loss, ast.Store())], call), last))
+    flat = flattened(tree, [*before, end], end, shapes, helpers)
+    found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat)
     _scan(found, found.body, ())
     found.parameters = [name for name in _parameters(found) if name not in computed]
     _spread(found)
     return found
+
+
+def _caller(tree: ast.Module, chain: Chain, loss: str) -> tuple[Chain | None, str]:
+    """The statement that calls the function in which a loss is computed, and what the loss is called there."""
+    functions = [s for s, _ in chain if isinstance(s, ast.FunctionDef)]
+    if not functions:
+        return None, loss
+    name = functions[-1].name
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        is_called = called(node) == name or (name == "__call__" and isinstance(node.func, ast.Name))
+        if is_called and not functions[-1].lineno <= node.lineno <= (functions[-1].end_lineno or 0):
+            return _enclosing(tree, node.lineno), f"{called(node)}()"
+    return None, loss
 
 
 def _enclosing(tree: ast.Module, line: int) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
@@ -178,11 +219,11 @@ def _parameters(found: ForwardPass) -> list[str]:
         if isinstance(n, ast.Name) and _counts(loop)
     }
     seen: dict[str, bool] = {}
-    for statement in _all(found.body):
+    for statement in all_statements(found.body):
         for value in _values(statement):
             iterated = {path(n) for n in ast.walk(value)} if isinstance(statement, ast.For) else set[str]()
             for node in reads(value):
-                inside = isinstance(node, ast.Subscript) and not path(node) and bool(names(node.slice) & counters)
+                inside = isinstance(node, ast.Subscript) and not path(node) and bool(_direct(node.slice) & counters)
                 name = path(node) or base(node)
                 core = _core(node)
                 fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
@@ -194,18 +235,25 @@ def _parameters(found: ForwardPass) -> list[str]:
     return [name for name in wanted if not _is_computed(found, name, set(wanted))]
 
 
+def _direct(index: ast.expr) -> set[str]:
+    """The names that an index counts with, without those of which it reads an entry: t of `[t + 1]`, none of `[ids[t]]`."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return set[str]().union(*(names(p) for p in parts if not any(isinstance(n, ast.Subscript) for n in ast.walk(p))))
+
+
 def _core(node: ast.expr) -> ast.expr:
     while isinstance(node, ast.Subscript) and not path(node):
         node = node.value
     return node
 
 
-def _all(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def all_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the blocks in it."""
     for statement in body:
         yield statement
         if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
             for block in _blocks(statement):
-                yield from _all(block)
+                yield from all_statements(block)
 
 
 def _counts(loop: ast.For) -> bool:
@@ -238,6 +286,6 @@ def _spread(found: ForwardPass) -> None:
     before = -1
     while before != len(found.active):
         before = len(found.active)
-        for statement in _all(found.body):
+        for statement in all_statements(found.body):
             if any(found.is_active(value) for value in _values(statement)):
                 found.active |= {base(target) for target in targets(statement)} - {""}

@@ -252,7 +252,7 @@ class Reversed(Rules):
             if name not in self.forward.active or not name.isidentifier() or self.steps.get(name) is not None:
                 continue
             inside = [d for d in definitions if loop in d.loops and _rebinds(d, name)]
-            if inside and _is_read_before(loop, name, inside) and f"d{name}" not in self.symbols:
+            if inside and _is_read_before(self.forward, loop, name, inside) and f"d{name}" not in self.symbols:
                 found[f"d{name}"] = (name, self.values.shape_of(name))
         return [(name, value, shape) for name, (value, shape) in found.items()]
 
@@ -447,11 +447,15 @@ def _rebinds(one: Definition, name: str) -> bool:
     return any(path(target) == name for target in targets(one.statement)) and not isinstance(one.statement, ast.Expr)
 
 
-def _is_read_before(loop: ast.For, name: str, inside: Sequence[Definition]) -> bool:
+def _is_read_before(forward: ForwardPass, loop: ast.For, name: str, inside: Sequence[Definition]) -> bool:
     """Whether a round reads what the round before left."""
-    first = min(inside, key=lambda d: d.order).statement
+    first = min(d.order for d in inside)
     for statement in ast.walk(loop):
-        if isinstance(statement, ast.stmt) and not isinstance(statement, ast.For) and statement.lineno <= first.lineno:
+        if (
+            isinstance(statement, ast.stmt)
+            and not isinstance(statement, ast.For)
+            and forward.order[id(statement)] <= first
+        ):
             value = getattr(statement, "value", None)
             if isinstance(value, ast.expr) and any(path(n) == name or base(n) == name for n in reads(value)):
                 return True

@@ -132,6 +132,12 @@ class Rules:
         shape = self._shape(node)
         gradient = fitted(gradient, shape)
         if isinstance(node, ast.Name | ast.Subscript) or path(node):
+            if isinstance(node, ast.Subscript) and _adds_axes(node):
+                full = self.full(gradient, shape, node)
+                index = [k if isinstance(k, ast.Slice) or is_ellipsis(k) else ast.Constant(0) for k in _parts(node)]
+                inner = ast.Subscript(full.node, ast.Tuple(index) if len(index) > 1 else index[0])
+                self.push(node.value, Gradient(inner, self._shape(node.value)), None)
+                return
             if isinstance(node, ast.Subscript) and not (path(node) or _is_entry(node)):
                 raise Refused(f"a part of {ast.unparse(node.value)[:40]}")
             if isinstance(node, ast.Subscript) and gradient.shape != shape:
@@ -174,7 +180,7 @@ class Rules:
                 left, right, self.named(self.full(d, self._shape(node), node), _hint(node)) if both else d, node
             )
             return
-        if isinstance(op, ast.Sub) and called(right) in ("max", "amax"):
+        if isinstance(op, ast.Sub) and called(_core(right)) in ("max", "amax"):
             self.why = ""
             self.push(left, d, None)  # what is taken off for the sake of large numbers changes no softmax
             return
@@ -454,6 +460,32 @@ def _is_simple(node: ast.expr) -> bool:
     return isinstance(node, ast.Name | ast.Constant) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name | ast.Constant)
     )
+
+
+def _core(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
+
+
+def _parts(node: ast.Subscript) -> list[ast.expr]:
+    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def _adds_axes(node: ast.Subscript) -> bool:
+    """Whether an index only adds axes: `[:, None]`."""
+    parts = _parts(node)
+    added = [k for k in parts if is_number_none(k) or ast.unparse(k) in ("np.newaxis", "numpy.newaxis")]
+    whole = [k for k in parts if (isinstance(k, ast.Slice) and ast.unparse(k) == ":") or is_ellipsis(k)]
+    return bool(added) and len(added) + len(whole) == len(parts)
+
+
+def is_number_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _is_entry(node: ast.Subscript) -> bool:

@@ -13,10 +13,13 @@ class SeenShapes:
     """The kinds and shapes of the program's expressions, by their places in its text."""
 
     def __init__(self, seen: Mapping[str, Any]) -> None:
+        self._known: dict[int, tuple[ast.expr, Shape]] = {}
         self._values: dict[tuple[int, ...], list[Any]] = {tuple(place): values for place, values, _ in seen["values"]}
 
     def of(self, node: ast.expr) -> list[Any] | None:
         """What was seen of an expression most often; None where it was not evaluated."""
+        if not hasattr(node, "lineno"):
+            return None  # it was made, and stands nowhere in the text
         place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
         values = self._values.get(place)
         return max(values, key=lambda one: one[1])[0] if values else None
@@ -25,6 +28,8 @@ class SeenShapes:
         """Its shape, () of a single number; None of what is no number."""
         if isinstance(node, ast.Constant):
             return () if isinstance(node.value, int | float) else None
+        if id(node) in self._known:
+            return self._known[id(node)][1]
         if isinstance(node, ast.UnaryOp):
             return self.shape(node.operand)
         value = self.of(node)
@@ -34,6 +39,10 @@ class SeenShapes:
             return tuple(value[2])
         return () if value[0] in ("int", "float", "bool") else None
 
+    def know(self, node: ast.expr, shape: Shape) -> None:
+        """Says the shape of an expression that stands nowhere in the text."""
+        self._known[id(node)] = (node, shape)
+
     def is_float(self, node: ast.expr) -> bool:
         """Whether it is a float, or an array of floats that are not all whole (zeros may become others)."""
         value = self.of(node)
@@ -41,7 +50,11 @@ class SeenShapes:
             return False
         if value[0] == "float":
             return True
-        return value[0] == "array" and value[1] == "f" and (not value[3] or value[3][0] != "whole" or value[3][2] == 0)
+        return (
+            value[0] == "array"
+            and value[1] == "f"
+            and (not value[3] or value[3][0] != "whole" or 0 in value[3][1:3] or value[3][1] == value[3][2])
+        )
 
     def is_index(self, node: ast.expr) -> bool:
         """Whether it is an array of whole numbers."""

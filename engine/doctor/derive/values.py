@@ -23,6 +23,8 @@ class ForwardValues:
         self.needs_old: set[tuple[str, int]] = set()
         self._lists: dict[tuple[str, int], str] = {}
         self._again: dict[int, list[ast.stmt]] = {}
+        self._remade: dict[int, dict[str, tuple[int, str]]] = {}
+        self._unpackings: dict[int, dict[str, list[str]]] = {}
         self._counters: dict[int, str] = {}
 
     # Values
@@ -63,7 +65,7 @@ class ForwardValues:
             if filled is None:
                 raise Refused(f"how {ast.unparse(target)} grows is not followed")
             return ast.unparse(plus_number(self.counter(filled.loop), filled.offset))
-        return ast.unparse(target.slice) if isinstance(target, ast.Subscript) else ""
+        return ast.unparse(target)[len(ast.unparse(target.value)) + 1 : -1] if isinstance(target, ast.Subscript) else ""
 
     def _name(self, name: str, statement: ast.stmt, *, after: bool) -> ast.expr | None:
         definitions = self._forward.definitions.get(name, [])
@@ -95,7 +97,53 @@ class ForwardValues:
             raise Refused(f"{name} is written {len(made)} times in a round; give each value a name of its own")
         (one,) = made
         is_new = order > one.order or (after and statement is one.statement)
-        return parsed(self._stored(name, loop, one, is_new) or self._kept(name, loop, one, is_new))
+        value = getattr(one.statement, "value", None)
+        if is_new and isinstance(value, ast.Subscript) and self._steps.relation(value, one.statement):
+            return self.text(value, one.statement)
+        stored = self._stored(name, loop, one, is_new)
+        if not stored and self._unpacked(name, loop, one, is_new):
+            return None
+        flat = self._forward.flat
+        if not stored and is_new and flat.function_of(name) is not flat.within.get(id(loop)):
+            self._remake(name, loop, one)
+            return None
+        return parsed(stored or self._kept(name, loop, one, is_new))
+
+    def _remake(self, name: str, loop: ast.For, made: Definition) -> None:
+        """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
+        remade = self._remade.setdefault(id(loop), {})
+        if name not in remade and isinstance(made.statement, ast.Assign):
+            value = self.text(made.statement.value, made.statement)
+            remade[name] = (made.order, f"{name} = {ast.unparse(value)}")
+
+    def _unpacked(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> bool:
+        """Whether a tuple that each round puts away has the value; it is unpacked where the round begins."""
+        packed = {
+            path(s.targets[0]): s
+            for s in loop.body
+            if isinstance(s, ast.Assign) and isinstance(s.value, ast.Tuple) and path(s.targets[0])
+        }
+        for statement in loop.body:
+            put, entry = self._put_away(statement, loop)
+            if put is None or not (isinstance(put, ast.Tuple) or path(put) in packed):
+                continue
+            outer = packed.get(path(put), statement)
+            for source, tuples in _tuples(outer, put, packed):
+                if name in tuples[-1][1] and is_new == (self._forward.order[id(source)] > made.order):
+                    for where, given in [(entry, tuples[0][1]), *tuples[1:]]:
+                        self._unpackings.setdefault(id(loop), {})[where] = given
+                    return True
+        return False
+
+    def _put_away(self, statement: ast.stmt, loop: ast.For) -> tuple[ast.expr | None, str]:
+        """What a statement puts into a list or an entry, and how that is read on the way back."""
+        put = appended(statement)
+        if put is not None:
+            (target,) = targets(statement)
+            return put, f"{ast.unparse(target)}[{self.counter(loop)}]"
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
+            return statement.value, ast.unparse(statement.targets[0])
+        return None, ""
 
     def _is_row(self, made: list[Definition], name: str) -> bool:
         """Whether a name stands for a part of a parameter, as a row of an embedding does."""
@@ -194,13 +242,16 @@ class ForwardValues:
 
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
         """What a round begins with: what it iterates over, and what it makes again."""
+        for entry, given in self._unpackings.get(id(loop), {}).items():
+            yield f"{', '.join(name if name.isidentifier() else '_' for name in given)} = {entry}"
         again = self._again.get(id(loop), [])
-        needed = used | {n for s in again for n in names(s)}
+        remade = self._remade.get(id(loop), {}).values()
+        needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
             if name in needed:
                 yield f"{name} = {entry}"
-        for statement in sorted(again, key=lambda s: self._forward.order[id(s)]):
-            yield ast.unparse(statement)
+        made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
+        yield from (text for _, text in sorted([*made, *remade]))
 
     def entries(self, loop: ast.For) -> Iterator[tuple[str, str]]:
         """What a loop's names are in a round, where it iterates over arrays or lists."""
@@ -274,6 +325,20 @@ class ForwardValues:
 
     def is_array(self, name: str) -> bool:
         return name in self._forward.parameters or self.shape_of(name) not in (None, ())
+
+
+def _tuples(
+    made: ast.stmt, put: ast.expr, packed: dict[str, ast.Assign]
+) -> Iterator[tuple[ast.stmt, list[tuple[str, list[str]]]]]:
+    """A tuple and those in it: the statement that makes the last one, and what is unpacked to come to it, names of entries by place."""
+    value = made.value if isinstance(made, ast.Assign) and path(put) in packed else put
+    if isinstance(value, ast.Tuple):
+        given = [path(e) for e in value.elts]
+        yield made, [("", given)]
+        for name in given:
+            if name in packed:
+                for source, tuples in _tuples(packed[name], parsed(name), packed):
+                    yield source, [("", given), (name, tuples[0][1]), *tuples[1:]]
 
 
 def _binds(statement: ast.stmt, name: str) -> bool:

@@ -1,0 +1,431 @@
+"""The forward pass in one block: the program's own functions that it calls, put in the place of their calls, under names that fit there.
+The copied statements keep their places in the text, so what was seen of them holds."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from engine.doctor.derive.shapes import SeenShapes
+from engine.doctor.derive.syntax_of import names, parsed, path, replaced
+
+Function = ast.FunctionDef
+
+
+@dataclass(eq=False)
+class Called:
+    """A call that was put in its place: the function, the statement that calls it, the names of its locals there (in the block) by their
+    names in the function, and what `self` is."""
+
+    function: Function
+    statement: ast.stmt
+    call: ast.Call
+    renamed: dict[str, str]
+    receiver: str
+    inside: Called | None = None
+
+
+@dataclass(eq=False)
+class FlatPass:
+    """The statements, and of which call each local name is."""
+
+    body: list[ast.stmt] = field(default_factory=list[ast.stmt])
+    hidden: dict[str, Called] = field(default_factory=dict[str, Called])
+    """Names of the block that the place of the backward pass does not know: locals of functions that were put in."""
+    calls: list[Called] = field(default_factory=list[Called])
+    within: dict[int, Function | None] = field(default_factory=dict[int, Function | None])
+    """In whose text a loop stands, by its identity; None of the block itself."""
+
+    def function_of(self, name: str) -> Function | None:
+        """The function whose local a name is."""
+        return self.hidden[name].function if name in self.hidden else None
+
+
+def flattened(
+    tree: ast.Module, body: Sequence[ast.stmt], last: ast.stmt, shapes: SeenShapes, helpers: Collection[str]
+) -> FlatPass:
+    """The statements of a block, up to `last`, with the program's own functions in place of the calls that numbers go through."""
+    known = {n for s in body if not isinstance(s, ast.FunctionDef | ast.ClassDef) for n in names(s)}
+    return _Flattening(tree, shapes, helpers, known).made(list(body[: body.index(last) + 1]))
+
+
+class _Flattening:
+    def __init__(self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str], known: set[str]) -> None:
+        self._shapes, self._helpers = shapes, helpers
+        self._functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+        classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+        self._classes = {c.name: c for c in classes}
+        methods = [(m.name, m) for c in classes for m in c.body if isinstance(m, ast.FunctionDef)]
+        self._methods = {name: m for name, m in methods if sum(name == other for other, _ in methods) == 1}
+        self._instances = {
+            path(t): self._classes[s.value.func.id]
+            for s in ast.walk(tree)
+            if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call) and isinstance(s.value.func, ast.Name)
+            for t in s.targets
+            if s.value.func.id in self._classes
+        }
+        globals_ = {
+            n.id
+            for s in tree.body
+            if isinstance(s, ast.Assign)
+            for t in s.targets
+            for n in ast.walk(t)
+            if isinstance(n, ast.Name)
+        }
+        self._taken = set(known)
+        self._globals = globals_
+        self._flat = FlatPass([])
+        self._inside: list[Called] = []
+        self._around: list[set[str]] = []
+        self._counters: set[str] = set()
+
+    def made(self, body: list[ast.stmt]) -> FlatPass:
+        self._flat.body = list(self._block(body))
+        return self._flat
+
+    def _block(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+        for statement in body:
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                yield statement
+            elif isinstance(statement, ast.For | ast.With | ast.If | ast.While | ast.Try):
+                yield from self._compound(statement)
+            else:
+                yield from self._simple(statement)
+
+    def _compound(self, statement: ast.stmt) -> Iterator[ast.stmt]:
+        changed = copy.copy(statement)
+        counted = (
+            {n.id for n in ast.walk(statement.target) if isinstance(n, ast.Name)}
+            if isinstance(statement, ast.For)
+            else set[str]()
+        )
+        self._around.append(counted)
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(statement, name, None)
+            if isinstance(block, list):
+                setattr(changed, name, list(self._block(cast("list[ast.stmt]", block))))
+        self._around.pop()
+        self._flat.within[id(changed)] = self._inside[-1].function if self._inside else None
+        self._counters |= counted
+        yield changed
+
+    def _simple(self, statement: ast.stmt) -> Iterator[ast.stmt]:
+        statement, before = self._summed(statement)
+        if before:
+            yield from self._block(before)
+        calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and self._function(n) is not None]
+        if not calls:
+            yield self._out_of_place(statement)
+            return
+        changed: dict[ast.Call, ast.expr] = {}
+        inside = len(self._inside)
+        put: list[Called] = []
+        for call in reversed(calls):
+            if any(call in list(ast.walk(other)) and call is not other for other in calls):
+                continue  # an argument: the next time
+            lines, changed[call], one = self._put(call, statement)
+            put.append(one)
+            yield from lines
+        result = _with(statement, changed)
+        if isinstance(result, ast.Expr) and not isinstance(result.value, ast.Call):
+            return
+        self._inside += put
+        for one in _single(result):
+            if not (
+                isinstance(one, ast.Assign)
+                and len(one.targets) == 1
+                and ast.unparse(one.targets[0]) == ast.unparse(one.value)
+            ):
+                yield from self._simple(one)
+        del self._inside[inside:]
+
+    def _summed(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
+        """`sum(... for ...)` as a loop before the statement."""
+        for node in ast.walk(statement):
+            is_sum = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "sum"
+                and len(node.args) == 1
+            )
+            inner = node.args[0] if is_sum and isinstance(node, ast.Call) else None
+            if (
+                not isinstance(inner, ast.GeneratorExp | ast.ListComp)
+                or len(inner.generators) != 1
+                or inner.generators[0].ifs
+            ):
+                continue
+            name = self._local("total", {})
+            (over,) = inner.generators
+            adding = _at(ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), inner.elt), statement)
+            loop = _at(ast.For(over.target, over.iter, [adding], []), statement)
+            first = _at(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), statement)
+            read = ast.Name(name, ast.Load())
+            self._shapes.know(read, self._shapes.shape(inner.elt) or ())
+            inside = self._inside[-1] if self._inside else None
+            for hidden in [name, *(n.id for n in ast.walk(over.target) if isinstance(n, ast.Name))] if inside else []:
+                self._flat.hidden.setdefault(hidden, cast("Called", inside))
+            return replaced_in(statement, node, read), [first, loop]
+        return statement, []
+
+    def _out_of_place(self, statement: ast.stmt) -> ast.stmt:
+        """`p /= p.sum()` as the assignment that it is, so that both values of p are seen."""
+        if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name):
+            return statement
+        name = statement.target.id
+        if name not in names(statement.value):
+            return statement
+        read = ast.copy_location(ast.Name(name, ast.Load()), statement.target)
+        value = ast.copy_location(ast.BinOp(read, statement.op, statement.value), statement)
+        made = _at(ast.Assign([ast.Name(name, ast.Store())], value), statement)
+        shape = next(
+            (
+                s
+                for n in ast.walk(statement.value)
+                if isinstance(n, ast.Name) and n.id == name and (s := self._shapes.shape(n)) is not None
+            ),
+            None,
+        )
+        if shape is not None:
+            self._shapes.know(read, shape)
+            self._shapes.know(value, shape)
+        return made
+
+    # Which calls
+
+    def _function(self, call: ast.Call) -> tuple[Function, str] | None:
+        """The function that a call is of, and what `self` is in it; None where it is left as it is."""
+        found, receiver = self._target(call)
+        if found is None or any(found is one.function for one in self._inside):
+            return None
+        name = f"self.{found.name}" if found.args.args and found.args.args[0].arg == "self" else found.name
+        returns = [n for n in ast.walk(found) if isinstance(n, ast.Return)]
+        is_plain = not returns or (len(returns) == 1 and returns[0] is found.body[-1])
+        if name in self._helpers or not is_plain or found.args.vararg or found.args.kwarg:
+            return None
+        carries = receiver or any(self._carries(a) for a in (*call.args, *(k.value for k in call.keywords)))
+        return (found, receiver) if carries else None
+
+    def _target(self, call: ast.Call) -> tuple[Function | None, str]:
+        function = call.func
+        if isinstance(function, ast.Name) and function.id in self._functions:
+            return self._functions[function.id], ""
+        if path(function) in self._instances:
+            methods = [
+                m
+                for m in self._instances[path(function)].body
+                if isinstance(m, ast.FunctionDef) and m.name == "__call__"
+            ]
+            return (methods[0] if methods else None), path(function)
+        if isinstance(function, ast.Attribute) and function.attr in self._methods and path(function.value):
+            return self._methods[function.attr], path(function.value)
+        return None, ""
+
+    def _carries(self, node: ast.expr) -> bool:
+        """Whether numbers go into a call here: arrays of floats, lists and dictionaries of them."""
+        if isinstance(node, ast.Constant):
+            return False
+        of = self._shapes.of(node)
+        if of is None:
+            return False
+        return of[1] == "f" if of[0] == "array" else of[0] in ("list", "tuple", "dict", *self._classes)
+
+    # One call
+
+    def _put(self, call: ast.Call, statement: ast.stmt) -> tuple[list[ast.stmt], ast.expr, Called]:
+        function, receiver = self._function(call) or (None, "")
+        assert function is not None
+        body = copy.deepcopy(function.body)
+        if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body = body[1:]
+        end = body.pop() if isinstance(body[-1], ast.Return) else None
+        value: ast.expr = end.value if isinstance(end, ast.Return) and end.value is not None else ast.Constant(None)
+        stored = _stored(body)
+        written = _written(statement)
+        given = dict(_given(function, call, receiver))
+        before: list[ast.stmt] = []
+        renames: dict[str, ast.expr] = {}
+        renamed: dict[str, str] = {}
+        for name, argument in given.items():
+            if (
+                name not in stored
+                and (path(argument) or isinstance(argument, ast.Constant) or self._is_entry(argument))
+                and not (names(argument) & written)
+            ):
+                renames[name] = argument
+                continue
+            renamed[name] = self._local(name, {})
+            if renamed[name] != ast.unparse(argument):
+                before.append(_at(ast.Assign([ast.Name(renamed[name], ast.Store())], argument), statement))
+        outer = _targets_of(value, statement)
+        for name in stored:
+            if name not in given:
+                renamed[name] = self._local(name, outer, is_counter=_only_counts(name, body))
+        body = _apart(body, renamed)
+        called = Called(function, statement, call, renamed, receiver, self._inside[-1] if self._inside else None)
+        for name in renamed.values():
+            if name not in outer.values():
+                self._flat.hidden.setdefault(name, called)
+        every = renames | {name: ast.Name(new, ast.Load()) for name, new in renamed.items() if new != name}
+        body = [_renamed(s, every) for s in body]
+        value = replaced(value, lambda n: _other(n, every))
+        self._flat.calls.append(called)
+        self._inside.append(called)
+        lines = list(self._block([*before, *body]))
+        self._inside.pop()
+        return lines, value, called
+
+    def _is_entry(self, node: ast.expr) -> bool:
+        """Whether an argument is a part of something: written as it is where it is read."""
+        return isinstance(node, ast.Subscript) and not any(
+            isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(node.value)
+        )
+
+    def _local(self, name: str, outer: Mapping[str, str], *, is_counter: bool = False) -> str:
+        if name in outer:
+            return outer[name]
+        if is_counter and name in self._counters and not any(name in one for one in self._around):
+            return name
+        new, k = name, 2
+        while new in self._taken:
+            new, k = f"{name}{k}", k + 1
+        self._taken.add(new)
+        return new
+
+
+def _given(function: Function, call: ast.Call, receiver: str) -> Iterator[tuple[str, ast.expr]]:
+    parameters = [a.arg for a in function.args.args]
+    if receiver and parameters:
+        yield parameters[0], parsed(receiver)
+        parameters = parameters[1:]
+    defaults = dict(zip(reversed(parameters), reversed(function.args.defaults), strict=False))
+    keywords = {k.arg: k.value for k in call.keywords if k.arg}
+    positional = dict(zip(parameters, call.args, strict=False))
+    for name in parameters:
+        value = positional.get(name) or keywords.get(name) or defaults.get(name)
+        if value is not None:
+            yield name, value
+
+
+def _stored(body: Sequence[ast.stmt]) -> list[str]:
+    found = [n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    inside = [
+        n.id
+        for s in body
+        for c in ast.walk(s)
+        if isinstance(c, ast.ListComp | ast.GeneratorExp | ast.DictComp | ast.SetComp)
+        for g in c.generators
+        for n in ast.walk(g.target)
+        if isinstance(n, ast.Name)
+    ]
+    return [name for name in dict.fromkeys(found) if name not in inside]
+
+
+def _written(statement: ast.stmt) -> set[str]:
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _targets_of(value: ast.expr, statement: ast.stmt) -> dict[str, str]:
+    """Which name of the caller a local that is returned gets."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+        return {}
+    target = statement.targets[0]
+    if isinstance(target, ast.Name) and isinstance(value, ast.Name):
+        return {value.id: target.id}
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        pairs = zip(target.elts, value.elts, strict=True)
+        return {v.id: t.id for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Name) and t.id != "_"}
+    return {}
+
+
+def _only_counts(name: str, body: Sequence[ast.stmt]) -> bool:
+    """Whether a name is that of loops' counters alone."""
+    loops = [n.target for s in body for n in ast.walk(s) if isinstance(n, ast.For)]
+    counted = {id(n) for target in loops for n in ast.walk(target)}
+    return all(
+        id(n) in counted
+        for s in body
+        for n in ast.walk(s)
+        if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
+    )
+
+
+def _apart(body: list[ast.stmt], renamed: dict[str, str]) -> list[ast.stmt]:
+    """Where `caches = (caches, x)` packs a list with others, the list gets a name of its own."""
+    for k, statement in enumerate(body):
+        if not (
+            isinstance(statement, ast.Assign)
+            and isinstance(statement.value, ast.Tuple)
+            and isinstance(statement.targets[0], ast.Name)
+        ):
+            continue
+        name = statement.targets[0].id
+        if name in names(statement.value):
+            other = {name: ast.Name(f"{name}_t", ast.Load())}
+            renamed[f"{name}_t"] = f"{name}_t"
+            value = replaced(statement.value, lambda n, other=other: _other(n, other))
+            packed = _at(ast.Assign(statement.targets, value), statement)
+            return [*(_renamed(s, other) for s in body[:k]), packed, *body[k + 1 :]]
+    return body
+
+
+def _renamed(statement: ast.stmt, every: Mapping[str, ast.expr]) -> ast.stmt:
+    class _Rename(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return _other(node, every) or node
+
+    return _Rename().visit(statement)
+
+
+def _other(node: ast.expr, every: Mapping[str, ast.expr]) -> ast.expr | None:
+    if not isinstance(node, ast.Name) or node.id not in every:
+        return None
+    new = every[node.id]
+    if isinstance(new, ast.Name):
+        return ast.copy_location(ast.Name(new.id, node.ctx), node)
+    return new
+
+
+def _with(statement: ast.stmt, changed: Mapping[ast.Call, ast.expr]) -> ast.stmt:
+    class _Change(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            return changed[node] if node in changed else self.generic_visit(node)
+
+    return _Change().visit(_shallow(statement))
+
+
+def _shallow(statement: ast.stmt) -> ast.stmt:
+    """A copy in which calls are still the same objects: their parents are new."""
+    memo = {id(n): n for n in ast.walk(statement) if isinstance(n, ast.Call)}
+    return copy.deepcopy(statement, memo)
+
+
+def replaced_in(statement: ast.stmt, old: ast.AST, other: ast.expr) -> ast.stmt:
+    """A copy of a statement with another expression for one of its own."""
+
+    class _Other(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return other if node is old else self.generic_visit(node)
+
+    return cast("ast.stmt", _Other().visit(copy.deepcopy(statement, {id(old): old})))
+
+
+def _single(statement: ast.stmt) -> list[ast.stmt]:
+    """`a, b = x, y` as two statements, without what is named `_`."""
+    if (
+        not isinstance(statement, ast.Assign)
+        or not isinstance(statement.value, ast.Tuple)
+        or not isinstance(statement.targets[0], ast.Tuple)
+    ):
+        return [statement]
+    pairs = zip(statement.targets[0].elts, statement.value.elts, strict=True)
+    return [_at(ast.Assign([t], v), statement) for t, v in pairs if ast.unparse(t) not in ("_", ast.unparse(v))]
+
+
+def _at(made: ast.stmt, statement: ast.stmt) -> ast.stmt:
+    """A statement that was made, in the place of one of the text."""
+    ast.copy_location(made, statement)
+    return ast.fix_missing_locations(made)
