@@ -12,15 +12,13 @@ from typing import cast
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import names, parsed, path, replaced
 
-Function = ast.FunctionDef
-
 
 @dataclass(eq=False)
 class Called:
     """A call that was put in its place: the function, the statement that calls it, the names of its locals there (in the block) by their
     names in the function, and what `self` is."""
 
-    function: Function
+    function: ast.FunctionDef
     statement: ast.stmt
     call: ast.Call
     renamed: dict[str, str]
@@ -36,10 +34,10 @@ class FlatPass:
     hidden: dict[str, Called] = field(default_factory=dict[str, Called])
     """Names of the block that the place of the backward pass does not know: locals of functions that were put in."""
     calls: list[Called] = field(default_factory=list[Called])
-    within: dict[int, Function | None] = field(default_factory=dict[int, Function | None])
+    within: dict[int, ast.FunctionDef | None] = field(default_factory=dict[int, ast.FunctionDef | None])
     """In whose text a loop stands, by its identity; None of the block itself."""
 
-    def function_of(self, name: str) -> Function | None:
+    def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""
         return self.hidden[name].function if name in self.hidden else None
 
@@ -196,7 +194,7 @@ class _Flattening:
 
     # Which calls
 
-    def _function(self, call: ast.Call) -> tuple[Function, str] | None:
+    def _function(self, call: ast.Call) -> tuple[ast.FunctionDef, str] | None:
         """The function that a call is of, and what `self` is in it; None where it is left as it is."""
         found, receiver = self._target(call)
         if found is None or any(found is one.function for one in self._inside):
@@ -209,7 +207,7 @@ class _Flattening:
         carries = receiver or any(self._carries(a) for a in (*call.args, *(k.value for k in call.keywords)))
         return (found, receiver) if carries else None
 
-    def _target(self, call: ast.Call) -> tuple[Function | None, str]:
+    def _target(self, call: ast.Call) -> tuple[ast.FunctionDef | None, str]:
         function = call.func
         if isinstance(function, ast.Name) and function.id in self._functions:
             return self._functions[function.id], ""
@@ -296,7 +294,7 @@ class _Flattening:
         return new
 
 
-def _given(function: Function, call: ast.Call, receiver: str) -> Iterator[tuple[str, ast.expr]]:
+def _given(function: ast.FunctionDef, call: ast.Call, receiver: str) -> Iterator[tuple[str, ast.expr]]:
     parameters = [a.arg for a in function.args.args]
     if receiver and parameters:
         yield parameters[0], parsed(receiver)
@@ -390,11 +388,11 @@ def _other(node: ast.expr, every: Mapping[str, ast.expr]) -> ast.expr | None:
 
 
 def _with(statement: ast.stmt, changed: Mapping[ast.Call, ast.expr]) -> ast.stmt:
-    class _Change(ast.NodeTransformer):
+    class _Exchanged(ast.NodeTransformer):
         def visit_Call(self, node: ast.Call) -> ast.AST:
             return changed[node] if node in changed else self.generic_visit(node)
 
-    return _Change().visit(_shallow(statement))
+    return _Exchanged().visit(_shallow(statement))
 
 
 def _shallow(statement: ast.stmt) -> ast.stmt:
