@@ -18,7 +18,7 @@ PROGRAMS = Path(__file__).parents[1] / "tests/engine/doctor/derive/programs"
 EXAMPLES = {
     "many_to_one.py": "A script: many-to-one, the batch at once, a state that each step overwrites",
     "karpathy_style.py": "A function with dictionaries by step, one character after the other",
-    "peephole_lstm.py": "Functions with caches: an LSTM whose gates look at the cell",
+    "gru_rows.py": "A script: a GRU, a batch of rows a step",
 }
 HEAD = """\
 # The missing backward pass
@@ -58,7 +58,7 @@ def _example(name: str, title: str, derived: Derived) -> str:
     forward = (PROGRAMS / name).read_text("utf-8").rstrip()
     worst = max(derived.agreement.values(), default=0.0)
     said = f"Every gradient agrees with the loss carried back to {worst:.0e} of its norm."
-    return f"## {title}\n\n```python\n{forward}\n```\n\n`rnn-tui derive {name}`:\n\n```python\n{derived.text()}```\n\n{said}\n"
+    return f"## {title}\n\n```\n{forward}\n```\n\n`rnn-tui derive {name}`:\n\n```\n{derived.text()}```\n\n{said}\n"
 
 
 def _lesson(name: str, derived: Derived) -> str:

@@ -46,8 +46,9 @@ def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Deriv
     first = window(record, 0, ends(record)[0])
     loss = likeliest_loss(first)
     if loss is None or loss.assumed:
-        said = "" if outcome.is_whole else f" ({outcome.sentence()})"
-        raise InputError(f"{file}: it computes no loss{said}; compute one, as loss = ..., and it is derived from there")
+        if not outcome.is_whole:
+            raise InputError(f"{file}: {clean(outcome.sentence())}; rnn-tui doctor says how to repair it")
+        raise InputError(f"{file}: it computes no loss; compute one, as loss = ..., and it is derived from there")
     _, seen = runs.seen(source.text)
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")

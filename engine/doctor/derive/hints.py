@@ -67,33 +67,52 @@ def _wrong(derived: Derived, text: str, report: Report | None) -> HintedLine | N
     if same is not None and not (found is not None and found.fix):
         return _hinted(same, lines, text, place.line)
     why = f"{found.title}. What should {name} be then?" if found is not None else place.why or "its rule is not known"
-    fed = tuple(_read_by(source, text, place.line))
+    fed = tuple(_made_of(_names(source), text, place.line - 1))
     shape = shape_text(same.shape) if same is not None else ""
     return HintedLine(name, shape, place.line, fed, clean(why, 300), found.fix if found is not None else "")
 
 
 def _hinted(line: DerivedLine, lines: Sequence[DerivedLine], text: str, wrong_at: int | None) -> HintedLine:
     forward = text.split("\n")[line.of - 1].strip() if line.of else ""
+    whole = [one for one in _together(line, lines) if one.of == line.of]
+    read = set[str]().union(*(_names(one.text) for one in whole)) - {line.makes}
     fed = [f"line {line.of}: {clean(forward, 120)}"] if forward else []
-    read = _names(line.text)
-    fed += [f"{one.makes} {shape_text(one.shape)}".strip() for one in lines if one.makes in read and one is not line]
-    asked = f"line {line.of} is {clean(forward, 120)}: " if forward else ""
-    why = f"{asked}what is dL/d({line.makes.removeprefix('d')}), when dL/d of what that line makes is known?"
+    fed += [one for one in _made_of(read, text, line.of or 0) if one not in fed]
+    made = {one.makes: one for one in lines if one.makes in read}
+    fed += [f"{name} {shape_text(one.shape)}".strip() for name, one in made.items()]
     return HintedLine(
-        line.makes, shape_text(line.shape), wrong_at, tuple(dict.fromkeys(fed)), _rule(why, line), line.text.strip()
+        line.makes,
+        shape_text(line.shape),
+        wrong_at,
+        tuple(fed),
+        _asked(line, forward),
+        "\n".join(o.text.strip() for o in whole),
     )
 
 
-def _rule(asked: str, line: DerivedLine) -> str:
-    """The question, with the rule whose right side is left open, where the line has one."""
+def _together(line: DerivedLine, lines: Sequence[DerivedLine]) -> Iterator[DerivedLine]:
+    """A line, and those right after it that go on with what it makes."""
+    for one in lines[list(lines).index(line) :]:
+        if one.makes != line.makes:
+            return
+        yield one
+
+
+def _asked(line: DerivedLine, forward: str) -> str:
+    """The rule as a question: what is right of its sign of equality, or its colon, is left open."""
+    what = line.makes.removeprefix("d")
+    if line.kind == "head":
+        return f"{line.why.partition(':')[0]}: what is dL/d({what}), written with the output and the target?"
+    asked = (
+        f"line {line.of} is {clean(forward, 120)}: what is dL/d({what}), when dL/d of what that line makes is known?"
+    )
     left, is_, _ = line.why.partition("=")
     return f"{asked}  ({left.strip()} = ?)" if is_ else asked
 
 
-def _read_by(source: str, text: str, at: int) -> Iterator[str]:
-    """The lines before one that make what it reads."""
-    read = _names(source)
-    for number, line in enumerate(text.split("\n")[: at - 1], 1):
+def _made_of(read: set[str], text: str, before: int) -> Iterator[str]:
+    """The lines that make what is read, those up to a line."""
+    for number, line in enumerate(text.split("\n")[:before], 1):
         if (name := _target(line.strip())) and name in read:
             yield f"line {number}: {clean(line.strip(), 120)}"
 

@@ -86,7 +86,7 @@ class Reversed(Rules):
         for k, line in enumerate(head.lines):
             left, is_, right = line.format(name).partition(" = ")
             text = f"{left} = {ast.unparse(self.values.text(parsed(right), head.at, after=True))}" if is_ else left
-            self.emit(text, head.why if k == 0 else "", makes=name, shape=shape, kind="head")
+            self.emit(text, head.why if k == 0 else "", makes=name, shape=shape, kind="head", of=head.at.lineno)
         self.live.add(name)
         self.owned.add(name)
         if head.through is not None:

@@ -7,6 +7,8 @@ import pytest
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
 from engine.doctor.derive.hints import hint
 from engine.doctor.derive.outline import outline
+from engine.doctor.reference.results import NamedMistake, Place
+from engine.doctor.report.report import Report
 
 PROGRAM = """\
 h = np.zeros((2, 3))
@@ -64,6 +66,16 @@ HINTS = (
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_hints_are_about_the_first_quantity_that_is_missing(number: int) -> None:
     assert hint(DERIVED, PROGRAM + "dh = h - y\n", number) == HINTS[number - 1]
+
+
+def test_hints_are_about_the_line_that_the_doctor_names() -> None:
+    text = PROGRAM + "dh = h - y\nda = dz @ U\n"
+    place = Place(7, "da = dz @ U")
+    mistake = NamedMistake("wa-not-transposed", "U is not transposed", ("U",), None, place, "da = dz @ U.T")
+    report = Report("wrong", "mine.py", diagnoses=(mistake,))
+    hints = [hint(DERIVED, text, k, report) for k in (1, 2, 3, 4)]
+    assert hints[0] == "first wrong: da, line 7\n"
+    assert hints[2:] == ["U is not transposed. What should da be then?\n", "da = dz @ U.T\n"]
 
 
 def test_where_all_is_there_nothing_is_missing() -> None:
