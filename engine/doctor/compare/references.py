@@ -3,15 +3,17 @@ or from those of the options."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.doctor.compare.conventions import conventions, gradients_by_name, initial_states, network_of, own_weights
 from engine.doctor.recognise.cell_search import readings_of
 from engine.doctor.recognise.script_arrays import ways
 from engine.doctor.recognise.script_problem import Known, ScriptProblem, with_targets
@@ -24,31 +26,42 @@ from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
 from engine.model.network import Network
-from engine.recording.record import record
+from engine.recording.plan import Plan, plan
+from engine.recording.record import record, record_with
 from engine.recording.tape import Tape
 from engine.session import open_session
 from engine.tables.cells import CELLS
 from engine.text import clean
 
+CONVENTIONS_TRIED = 100
+"""Ways to read a framework's arrays that are tried, before those of any program."""
 _DATA = ("X", "y", "a0", "c0", "lengths", "mask")
 _CHOSEN = ("activation", "loss", "predict", "reduction")
 
 
 @dataclass(frozen=True, eq=False)
 class FileReading:
-    """A reference for a file: `used` are the names of the arrays it is made from, `words` say what was used."""
+    """A reference for a file: `used` are the names of the arrays it is made from, `words` say what was used.
+
+    `conventions` are those that it needs and the file's framework does not have; `gradients` are by names of the file; with `states_only`
+    the file says nothing of a loss, so that the states alone can be compared.
+    """
 
     tape: Tape
     meaning: Names
     layout: ArrayLayout
     used: frozenset[str]
     words: str
+    conventions: tuple[str, ...] = ()
+    gradients: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    states_only: bool = False
 
 
 def readings_in(
     path: Path, mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]
 ) -> Iterator[FileReading]:
     """The references that a file's arrays may belong to, the likeliest first. Raises InputError for weights that are not all there."""
+    yield from itertools.islice(_by_convention(mine, data, options), CONVENTIONS_TRIED)
     own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
     lacking = misfit = ""
     some = False
@@ -88,6 +101,76 @@ def readings_in(
     turned = _are_turned(mine, meaning, tape)
     layout = ArrayLayout(wx=turned, wa=turned, wy=turned)
     yield FileReading(again, meaning, layout, used, "the file has no weights; the options' own were used")
+
+
+class _Prepared:
+    """Plans that are used again: the same network with its weights read otherwise."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[object, ...], Plan] = {}
+
+    def record(self, problem: Problem, lengths: Array | None) -> Tape:
+        """The tape of a problem."""
+        network = problem.network
+        key = (
+            network.table.name,
+            network.activation,
+            network.loss,
+            network.predict,
+            network.reduction,
+            lengths is None,
+        )
+        if key not in self._plans:
+            self._plans[key] = plan(network, *problem.X.shape[:2], masked=lengths is not None)
+        return record_with(
+            self._plans[key],
+            problem.X,
+            problem.y,
+            parameters=network.weights,
+            initial=problem.initial,
+            lengths=lengths,
+        )
+
+
+def _by_convention(mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]) -> Iterator[FileReading]:
+    """The references for a file in a framework's names: as the framework has it, then with the conventions of others."""
+    found = own_weights(mine, options)
+    x = next((mine[name] for name in ("X", "x") if name in mine), None)
+    if found is None or (data is None and x is None):
+        return
+    recipe, arrays = found
+    given = _given(data, options) if data is not None else None
+    X = _arrays(given)[0] if given is not None else x
+    if X is None or X.ndim != 3 or X.shape[2] != recipe.sizes["D"]:
+        return
+    lengths = given.lengths if given is not None else mine.get("lengths")
+    short = lengths if lengths is not None and lengths.shape == (len(X),) and lengths.min() < X.shape[1] else None
+    used = frozenset({*arrays, *(n for n in mine if n in (*_DATA, "x", "h0"))})
+    meaning = next((m for m in _meanings(mine) if m.cell.name == recipe.cell.name), Names((recipe.cell,)))
+    alone, prepared = "C" not in recipe.sizes or (given is None and "y" not in mine), _Prepared()
+    for way in conventions(recipe, lengths=short is not None):
+        network = network_of(way, arrays, **{k: options[k] for k in _CHOSEN if k in options})
+        initial = initial_states(mine, network.table, (len(X), network.hidden))
+        start = Problem(network, X, np.zeros(len(X), int), initial=initial)
+        if alone:
+            zeros = np.zeros((len(X), network.outputs))
+            problems = iter([replace(start, network=replace(network, loss="squared", predict="last"), y=zeros)])
+        elif given is not None:
+            problems = _given_problem(start, given)
+        else:
+            known = {"y": [(0, mine["y"], "y")]}
+            problems = _own(start, {}, ArrayLayout(), meaning, known, options)
+        for whole in problems:
+            ends = None if way.without_lengths else short
+            tape = prepared.record(whole, ends)
+            by_name = {} if alone else gradients_by_name(way.recipe, arrays, tape.gradients)
+            words = (
+                "the states were compared; the file says nothing of a loss"
+                if alone
+                else _words(whole.network, own_data=given is None)
+            )
+            read = f"its weights were read as {recipe.words}; {words}"
+            yield FileReading(tape, meaning, ArrayLayout(), used, read, way.words, by_name, alone)
 
 
 def arrays_of_trace(path: Path) -> frozenset[str]:
