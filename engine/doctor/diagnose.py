@@ -14,8 +14,10 @@ from typing import TextIO
 
 from engine.doctor.by_call import ExampleCalls, examine_calls
 from engine.doctor.by_reference import examine_source
+from engine.doctor.lineage.never_stepped import NO_GRADIENT
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.unseen import NOTHING_CAME
+from engine.doctor.lineage.verdict import NO_STEPS
 from engine.doctor.made_up import MADE_UP, examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
@@ -64,14 +66,24 @@ def diagnose(
             return own.report
         repaired = examine_repaired(runs, source, own)
         if repaired is not None and repaired.followed_on:
-            return repaired
+            return _with_a_way_on(repaired)
     reference = _of_functions(source, None, cells, wishes or Wishes())
     if own is None:
         return replace(reference, notes=(NOTHING_RUNS, *reference.notes))
     report = _named(own.report, reference) if own.report.verdict == "wrong" else _joined(own, reference)
     if repaired is not None and report.verdict == "cannot-run":
-        return replace(report, diagnoses=(*repaired.diagnoses, *report.diagnoses))
-    return report
+        report = replace(report, diagnoses=(*repaired.diagnoses, *report.diagnoses))
+    return _with_a_way_on(report)
+
+
+def _with_a_way_on(report: Report) -> Report:
+    """With what to do where a program has no gradient of some weight, or none at all."""
+    told = (report.reason, *report.notes, *(why for _, why in report.not_compared))
+    if not any(missing in each for missing in (NO_GRADIENT, NO_STEPS) for each in told):
+        return report
+    return replace(
+        report, notes=(*report.notes, f"rnn-tui derive {report.file} writes a backward pass that is missing")
+    )
 
 
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:

@@ -28,6 +28,7 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 """What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
 
 
+NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
 
@@ -214,7 +215,7 @@ def _why(record: Record) -> str:
         return (
             f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
         )
-    return "the program computes no loss from weights that it steps, or whose gradients it returns"
+    return NO_STEPS
 
 
 def _score(v: RunVerdict) -> Score:
