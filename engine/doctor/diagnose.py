@@ -81,9 +81,8 @@ def _with_a_way_on(report: Report) -> Report:
     told = (report.reason, *report.notes, *(why for _, why in report.not_compared))
     if not any(missing in each for missing in (NO_GRADIENT, NO_STEPS) for each in told):
         return report
-    return replace(
-        report, notes=(*report.notes, f"rnn-tui derive {report.file} writes a backward pass that is missing")
-    )
+    way = f"{'once it runs, ' * report.followed_on}rnn-tui derive {report.file} writes a backward pass that is missing"
+    return replace(report, notes=(*report.notes, way))
 
 
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:

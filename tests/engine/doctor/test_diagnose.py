@@ -123,6 +123,16 @@ def test_an_exception_is_a_condition_where_nothing_else_can_be_said(tmp_path: Pa
     assert "line 2" in report.reason
 
 
+def test_a_forward_pass_alone_is_told_what_writes_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\nW = np.random.randn(3, 3)\nloss = np.sum(np.tanh(np.random.randn(4, 3) @ W) ** 2)\nprint(loss)\n"
+    )
+    report = diagnose(path)
+    assert report.verdict == "cannot-run"
+    assert report.notes[-1] == "rnn-tui derive mine.py writes a backward pass that is missing"
+
+
 def test_an_exception_on_arguments_that_were_made_up_is_never_wrong(tmp_path: Path) -> None:
     report = report_on(
         tmp_path, changed(LAYER, ("x, prev, new, Wx, Wh = cache[t]", "x, prev, new, Wx, Wh = cache[t][9]"))
