@@ -160,7 +160,9 @@ def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) 
 def _decided(weights: Weights) -> dict[str, Any]:
     """The options that weights decide."""
     outputs = {"outputs": weights.sizes["C"]} if "C" in weights.sizes else {}
-    return {"cell": weights.cell.name, "hidden": weights.sizes["H"], "layers": 1, **outputs}
+    units = weights.recipe.units
+    hidden = weights.sizes["H"] if len(units) == 1 else units
+    return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **outputs}
 
 
 def _units(options: Mapping[str, Any]) -> tuple[int, ...]:

@@ -134,6 +134,8 @@ def _option(path: Path, name: str, value: object) -> object:
         return _inside(path, f"option {name}", value)
     if wanted.kind is Size:
         return Size.parse(cast("str", value))
+    if isinstance(value, list):
+        return tuple(cast("list[object]", value))
     return float(cast("float", value)) if wanted.kind is float else value
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
+from engine.files.options import LAYERS
 from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
@@ -130,7 +131,8 @@ def write_gradients(path: Path, weights: Weights, tape: Tape) -> tuple[str, ...]
 
 
 def _parameters_of(cells: Collection[Cell]) -> set[str]:
-    return {name for cell in cells for name in cell.parameters} | READ_OUT.keys()
+    numbers = ("", *map(str, range(1, LAYERS + 1)))
+    return {name + number for cell in cells for name in cell.parameters for number in numbers} | READ_OUT.keys()
 
 
 def _safetensors(module: str) -> Any:

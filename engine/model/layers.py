@@ -7,6 +7,7 @@ its quantities and parameters (a1, Wx1) and the axis of its units (H1); a single
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,8 +55,8 @@ def joined(layers: tuple[Layer, ...]) -> Cell:
     tables = [layer.table for layer in layers]
     if len(tables) == 1:
         return tables[0]
-    names = [name for table in tables for name in _own_names(table)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    names = Counter(name for table in tables for name in _own_names(table))
+    if twice := next((name for name, count in names.items() if count > 1), None):
         raise InputError(
             f"two layers of the cell {tables[0].name} would both have a quantity {twice}; take other names in the cell"
         )

@@ -96,7 +96,7 @@ class Network:
         """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out; torch itself is not needed.
 
         Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
-        InputError for several layers, two directions and projections. The modules are copied: training here does not train them.
+        InputError for two directions and projections. The modules are copied: training here does not train them.
         """
         arguments = options_of(rnn, linear)
         twice = next((name for name in options if name in arguments and name != "dtype"), None)

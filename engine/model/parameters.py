@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.language.functions import Array, Axes
+from engine.language.functions import UNITS, Array, Axes, axis_kind
+from engine.model.layers import joined, layers_of, parameter_axes
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean
@@ -66,8 +67,13 @@ class WeightsRecipe:
 
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
-        axes = {**self.cell.parameters, **READ_OUT}[parameter]
+        axes = parameter_axes(layers_of(self.cell, len(self.units)))[parameter]
         return tuple(self.sizes[axis] for axis in axes)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """H of each layer."""
+        return tuple(size for axis, size in self.sizes.items() if axis_kind(axis) == UNITS)
 
     def parameters(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The parameters by name, of the arrays' own type; sums are formed in float64."""
@@ -109,11 +115,11 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
 
 
 def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    cell = max(
-        cells, key=lambda c: (c.parameters.keys() <= shapes.keys(), len(shapes.keys() & c.parameters.keys()))
-    )  # of those that are all there the largest
-    axes = {**cell.parameters, **READ_OUT}
-    if cell.parameters.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
+    tables = [(cell, joined(layers_of(cell, _layers_held(shapes, cell))).parameters) for cell in cells]
+    # Of those that are all there the largest.
+    cell, own = max(tables, key=lambda one: (one[1].keys() <= shapes.keys(), len(shapes.keys() & one[1].keys())))
+    axes = parameter_axes(layers_of(cell, _layers_held(shapes, cell)))
+    if own.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
         raise InputError(
             f"its arrays ({_listed(shapes)}) are not the weights of a known cell; save them as {', '.join(axes)}, "
             "under the names of PyTorch's state_dict, or give the file of a cell of your own with --cell"
@@ -123,6 +129,14 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     for name, letters in axes.items():
         _check(shapes, name, letters, sizes, f"the cell {cell.name}")
     return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes)
+
+
+def _layers_held(shapes: Shapes, cell: Cell) -> int:
+    """How many layers of a cell there are, by the numbers that follow the names; 1 where the names have none."""
+    count = 0
+    while all(f"{name}{count + 1}" in shapes for name in cell.parameters):
+        count += 1
+    return max(1, count) if any(name not in shapes for name in cell.parameters) else 1
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
@@ -140,23 +154,26 @@ def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
 
 
 def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    recurrent = _recurrent(shapes)
-    cell, hidden = _recognised(shapes, recurrent, cells)
-    gates = len(cell.torch["weight_hh"])
-    sizes = _sizes(shapes, {name: _LAYOUT[kind] for kind, name in recurrent.items()})
-    sizes |= {"H": hidden, "G": gates * hidden}
-    needed_by = f"the cell {cell.name} with H = {hidden}"
-    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys((*cell.parameters, *READ_OUT), ())
-    for kind, name in recurrent.items():
-        _check(shapes, name, _LAYOUT[kind], sizes, needed_by)
-        for gate, parameter in enumerate(cell.torch.get(kind, ())):
-            rows = ((gate * hidden, (gate + 1) * hidden),) if gates > 1 else ()
-            pieces[parameter] += (Piece(name, rows, kind.startswith(_WEIGHT)),)
-    held = {name for kind, name in recurrent.items() if kind in cell.torch}
+    stacked = _recurrent(shapes)
+    cell, hidden = _recognised(shapes, stacked[0], cells)
+    layers, sizes = layers_of(cell, len(stacked)), dict[str, int]()
+    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(parameter_axes(layers), ())
+    for layer, recurrent in zip(layers, stacked, strict=True):
+        below = {"D": hidden} if sizes else {}
+        _, hidden = _recognised(shapes, recurrent, (cell,))
+        own = _sizes(shapes, {name: _LAYOUT[kind] for kind, name in recurrent.items()})
+        own |= {**below, "H": hidden, "G": len(cell.torch["weight_hh"]) * hidden}
+        sizes |= {**({"D": own["D"]} if not below and "D" in own else {}), layer.units: hidden}
+        needed_by = " of ".join(filter(None, (layer.title, f"the cell {cell.name} with H = {hidden}")))
+        for kind, name in recurrent.items():
+            _check(shapes, name, _LAYOUT[kind], own, needed_by)
+            for parameter, piece in _gates(layer.table, kind, name, hidden):
+                pieces[parameter] += (piece,)
+    held = {name for recurrent in stacked for kind, name in recurrent.items() if kind in cell.torch}
     if held == set(shapes):
         layer_alone = {name: piece for name, piece in pieces.items() if name not in READ_OUT}
         return WeightsRecipe(cell, layer_alone, sizes, PYTORCH)
-    weight, bias = _linear(shapes, recurrent.values(), hidden)
+    weight, bias = _linear(shapes, held, hidden)
     sizes["C"] = shapes[weight][0]
     pieces["Wy"] = (Piece(weight, transposed=True),)
     if bias in shapes:
@@ -166,35 +183,50 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     return WeightsRecipe(cell, pieces, sizes, PYTORCH)
 
 
-def _recurrent(shapes: Shapes) -> dict[str, str]:
-    """The recurrent layer's arrays by what they hold; more than one layer or direction is refused."""
-    arrays: dict[str, str] = {}
+def _gates(table: Cell, kind: str, name: str, hidden: int) -> Iterator[tuple[str, Piece]]:
+    """The parameters that an array holds one below the other, each with its piece."""
+    held = table.torch.get(kind, ())
+    for gate, parameter in enumerate(held):
+        rows = ((gate * hidden, (gate + 1) * hidden),) if len(table.torch["weight_hh"]) > 1 else ()
+        yield parameter, Piece(name, rows, kind.startswith(_WEIGHT))
+
+
+def _recurrent(shapes: Shapes) -> list[dict[str, str]]:
+    """The arrays of each recurrent layer by what they hold; two directions and projections are refused."""
+    layers: dict[int, dict[str, str]] = {}
     for name in shapes:
         match = _RECURRENT.fullmatch(name)
         if match is None:
             continue
         for is_so, word in (
             (match["reverse"], "it is bidirectional"),
-            (int(match["layer"] or 0), "it has several layers"),
             (match["kind"] == "weight_hr", "it has projections"),
         ):
             if is_so:
-                raise InputError(
-                    f"{word} ({clean(name, 60)}); take a network of one layer in one direction, without projections"
-                )
+                raise InputError(f"{word} ({clean(name, 60)}); take a network in one direction, without projections")
+        arrays = layers.setdefault(int(match["layer"] or 0), {})
         if match["kind"] in arrays:
             both = f"{clean(arrays[match['kind']], 60)} and {clean(name, 60)}"
             raise InputError(f"it has two recurrent networks ({both}); save one of them, with its linear layer")
         arrays[match["kind"]] = name
-    return arrays
+    missing = next((number for number in range(len(layers)) if number not in layers), None)
+    if missing is not None:
+        raise InputError(
+            f"the arrays of layer {missing} (weight_ih_l{missing}, …) are missing; save the whole state_dict"
+        )
+    return [layers[number] for number in sorted(layers)]
 
 
 def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Cell]) -> tuple[Cell, int]:
     """The cell that has as many gates, and its H; the square blocks of weight_hh tell both."""
     for kind in ("weight_ih", "weight_hh"):
         if kind not in recurrent:
-            array = clean(next(iter(recurrent.values())), 60)
-            raise InputError(f"beside {array} an array {kind}_l0 is missing; save the whole state_dict")
+            array = next(iter(recurrent.values()))
+            match = _RECURRENT.fullmatch(array)
+            layer = (match and match["layer"]) or "0"
+            raise InputError(
+                f"beside {clean(array, 60)} an array {kind}_l{layer} is missing; save the whole state_dict"
+            )
     name = recurrent["weight_hh"]
     shape = shapes[name]
     known = [cell for cell in cells if "bias_hh" in cell.torch or (cell.torch and len(cells) == 1)]

@@ -55,6 +55,10 @@ def own_weights(mine: Mapping[str, Array], options: Mapping[str, Any]) -> tuple[
         recipe = recipe_in("ng", {name: array.shape for name, array in arrays.items()}, cells)
     except InputError:
         return None
+    if len(recipe.units) > 1:
+        raise InputError(
+            f"its weights are of {len(recipe.units)} layers; compare takes the arrays of one layer at a time"
+        )
     return (recipe, arrays) if recipe.words else None
 
 

@@ -61,6 +61,10 @@ def readings_in(
     path: Path, mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]
 ) -> Iterator[FileReading]:
     """The references that a file's arrays may belong to, the likeliest first. Raises InputError for weights that are not all there."""
+    if options.get("layers", 1) > 1 or not isinstance(options.get("hidden", 1), int):
+        raise InputError(
+            "compare takes the arrays of one layer at a time; leave --layers away and give --hidden one number"
+        )
     yield from itertools.islice(_by_convention(mine, data, options), CONVENTIONS_TRIED)
     own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
     lacking = misfit = ""
@@ -150,7 +154,7 @@ def _by_convention(mine: Mapping[str, Array], data: str | None, options: Mapping
     alone, prepared = "C" not in recipe.sizes or (given is None and "y" not in mine), _Prepared()
     for way in conventions(recipe, lengths=short is not None):
         network = network_of(way, arrays, **{k: options[k] for k in _CHOSEN if k in options})
-        initial = initial_states(mine, network.table, (len(X), network.hidden))
+        initial = initial_states(mine, network.table, (len(X), recipe.sizes["H"]))
         start = Problem(network, X, np.zeros(len(X), int), initial=initial)
         if alone:
             zeros = np.zeros((len(X), network.outputs))

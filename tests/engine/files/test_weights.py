@@ -81,6 +81,30 @@ def test_pytorchs_arrays_compute_what_they_do_in_pytorch(
     )
 
 
+@pytest.mark.parametrize("cell", list(pytorch.GATES))
+def test_the_layers_of_a_state_dict_compute_what_pytorch_computes(tmp_path: Path, cell: str) -> None:
+    arrays, stacked = pytorch.state(cell), pytorch.state(cell, inputs=3, seed=1)
+    above = {name.replace("_l0", "_l1"): array for name, array in stacked.items()}
+    weights = read_weights(save(tmp_path / "w.npz", {**arrays, **above, **pytorch.linear()}))
+    assert weights.recipe.units == (3, 3)
+    made = Network(2, 2, weights.recipe.units, cell=weights.cell, weights=weights.parameters)
+    X = np.random.default_rng(1).normal(size=(4, 6, 2))
+    tape = record(made, X, np.zeros(4, int))
+    below = pytorch.hidden_states(cell, arrays, X)
+    expected = pytorch.hidden_states(cell, stacked, np.moveaxis(below, 0, 1))
+    np.testing.assert_allclose(tape[f"{weights.cell.output}2"][1:], expected, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(tape["logits"], pytorch.logits(expected, pytorch.linear()), rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_weights_of_layers_come_back(tmp_path: Path, suffix: str) -> None:
+    network = Network(inputs=2, outputs=3, hidden=(4, 5, 4), cell="gru")
+    write_weights(tmp_path / f"w{suffix}", network.weights)
+    weights = read_weights(tmp_path / f"w{suffix}")
+    assert (weights.cell, weights.recipe.units) == (CELLS["gru"], (4, 5, 4))
+    assert all(np.array_equal(weights.parameters[name], value) for name, value in network.weights.items())
+
+
 def test_the_names_of_a_single_step_are_read_too(tmp_path: Path) -> None:
     arrays = {name.removesuffix("_l0"): array for name, array in pytorch.model("lstm").items()}
     assert read_weights(save(tmp_path / "w.npz", arrays)).cell is CELLS["lstm"]
@@ -101,7 +125,12 @@ def changed(**changes: Any) -> dict[str, Array]:
 
 
 PYTORCH_REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"weight_ih_l1": np.zeros((9, 3))}, "it has several layers (weight_ih_l1)"),
+    ({"weight_ih_l1": np.zeros((9, 3))}, "beside weight_ih_l1 an array weight_hh_l1 is missing"),
+    (
+        {"weight_ih_l1": np.zeros((9, 2)), "weight_hh_l1": np.zeros((9, 3))},
+        "weight_ih_l1 has shape (9, 2); layer 2 of the cell gru with H = 3 needs it in shape (9, 3)",
+    ),
+    ({"weight_ih_l2": np.zeros((9, 3))}, "the arrays of layer 1 (weight_ih_l1, …) are missing"),
     ({"weight_ih_l0_reverse": np.zeros((9, 2))}, "it is bidirectional (weight_ih_l0_reverse)"),
     ({"weight_hr_l0": np.zeros((2, 3))}, "it has projections (weight_hr_l0)"),
     ({"b__weight_hh_l0": np.zeros((9, 3))}, "it has two recurrent networks (weight_hh_l0 and b.weight_hh_l0)"),
