@@ -37,6 +37,14 @@ class FlatPass:
     within: dict[int, ast.FunctionDef | None] = field(default_factory=dict[int, ast.FunctionDef | None])
     """In whose text a loop stands, by its identity; None of the block itself."""
 
+    called_at: dict[int, list[ast.stmt]] = field(default_factory=dict[int, list[ast.stmt]])
+    """For each statement of a function that was put in, by its identity, the statements that call it, the innermost first."""
+
+    def own_name(self, name: str) -> str:
+        """What a name of the block is called in the function that it is a local of."""
+        renamed = self.hidden[name].renamed if name in self.hidden else {}
+        return next((own for own, new in renamed.items() if new == name), name)
+
     def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""
         return self.hidden[name].function if name in self.hidden else None
@@ -116,7 +124,7 @@ class _Flattening:
             yield from self._block(before)
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and self._function(n) is not None]
         if not calls:
-            yield self._out_of_place(statement)
+            yield from map(self._out_of_place, _single(statement))
             return
         changed: dict[ast.Call, ast.expr] = {}
         inside = len(self._inside)
@@ -274,6 +282,8 @@ class _Flattening:
         self._inside.append(called)
         lines = list(self._block([*before, *body]))
         self._inside.pop()
+        for one in (n for line in lines for n in ast.walk(line) if isinstance(n, ast.stmt)):
+            self._flat.called_at.setdefault(id(one), []).append(statement)
         return lines, value, called
 
     def _is_entry(self, node: ast.expr) -> bool:
@@ -419,8 +429,13 @@ def _single(statement: ast.stmt) -> list[ast.stmt]:
         or not isinstance(statement.targets[0], ast.Tuple)
     ):
         return [statement]
-    pairs = zip(statement.targets[0].elts, statement.value.elts, strict=True)
-    return [_at(ast.Assign([t], v), statement) for t, v in pairs if ast.unparse(t) not in ("_", ast.unparse(v))]
+    pairs = list(zip(statement.targets[0].elts, statement.value.elts, strict=True))
+    changed = [(ast.unparse(t), v) for t, v in pairs if ast.unparse(t) not in ("_", ast.unparse(v))]
+    for name, value in changed:
+        others = {other for other, _ in changed if other != name}
+        if any(isinstance(n, ast.expr) and ast.unparse(n) in others for n in ast.walk(value)):
+            return [statement]  # `a, b = b, a`: all at once
+    return [_at(ast.Assign([t], v), statement) for t, v in pairs if (ast.unparse(t), v) in changed]
 
 
 def _at(made: ast.stmt, statement: ast.stmt) -> ast.stmt:

@@ -87,7 +87,7 @@ class _Reach:
     def _keep(self, name: str, called: Called) -> None:
         function = called.function
         end = function.body[-1]
-        own = next((own for own, new in called.renamed.items() if new == name), name)
+        own = self._forward.flat.own_name(name)
         indent = " " * end.col_offset
         after = end.lineno - 1 if isinstance(end, ast.Return) else end.end_lineno or end.lineno
         if called.receiver:

@@ -181,19 +181,26 @@ class ForwardValues:
             self._taken.add(plural)
             self._lists[key] = plural
             why = f"{name} of every round"
-            first = f"[{name}]" if keeps_first else "[]"
+            own = self._forward.flat.own_name(name)
+            first = f"[{own}]" if keeps_first else "[]"
             self.keeps.append(Keep(loop.lineno - 1, "", " " * loop.col_offset + f"{plural} = {first}", why))
             last = (
                 made.statement
                 if made.body is loop.body
                 else next(s for s in loop.body if made.statement in list(ast.walk(s)))
             )
-            end = self._last_change(name, loop, last)
+            end = self._in_text(loop, self._last_change(name, loop, last))
             self.keeps.append(
-                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({name})", why)
+                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({own})", why)
             )
         index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
         return f"{self._lists[key]}[{ast.unparse(index)}]"
+
+    def _in_text(self, loop: ast.For, statement: ast.stmt) -> ast.stmt:
+        """The statement of the loop's own text that a statement is run by: itself, or the call of its function."""
+        calls = self._forward.flat.called_at.get(id(statement), [])
+        inside = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
+        return next((s for s in (statement, *calls) if s.lineno in inside), statement)
 
     def _last_change(self, name: str, loop: ast.For, made: ast.stmt) -> ast.stmt:
         """The last statement of a loop that changes a value, as `hs.append(h)` changes hs."""
