@@ -67,6 +67,9 @@ def _reversed(
     tree = source.tree()
     taken = names(tree)
     helpers = known_helpers(tree)
+    receivers = {called.receiver for called in forward.flat.calls}
+    own = [(name.removeprefix("self."), kind) for name, kind in helpers.items() if name.startswith("self.")]
+    helpers |= {f"{receiver}.{name}": kind for receiver in receivers for name, kind in own}
     old: frozenset[tuple[str, int]] = frozenset()
     while True:
         steps = Steps(forward)

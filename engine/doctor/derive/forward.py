@@ -23,7 +23,6 @@ DATA = (
     "lengths",
     "mask",
     "lr",
-    "B",
     "T",
     "D",
     "H",
@@ -221,6 +220,8 @@ def _parameters(found: ForwardPass) -> list[str]:
     seen: dict[str, bool] = {}
     for statement in all_statements(found.body):
         for value in _values(statement):
+            if isinstance(value, ast.Dict):
+                continue  # `p = {"W": W}` only gives another name
             iterated = {path(n) for n in ast.walk(value)} if isinstance(statement, ast.For) else set[str]()
             for node in reads(value):
                 inside = isinstance(node, ast.Subscript) and not path(node) and bool(_direct(node.slice) & counters)

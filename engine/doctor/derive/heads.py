@@ -103,6 +103,8 @@ def _log_softmaxes(source: OutputValue, output: OutputValue) -> str | None:
     """How the softmax of the source is written by means of the output: the output itself, or the exponential of its logarithm."""
     for text, function in ((output.text, _same), (f"np.exp({output.text})", np.exp)):
         for axes in _class_axes(source.values[0]):
+            if not _same_shapes(source.values, output.values) or any(z.ndim <= axes for z in source.values):
+                continue
             if _are([_softmax(z, axes) for z in source.values], list(map(function, output.values))):
                 return text
     return None

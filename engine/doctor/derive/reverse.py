@@ -129,6 +129,8 @@ class Reversed(Rules):
         if not self.forward.is_active(value):
             self._forget(target)
             return
+        if isinstance(value, ast.List) and self._first_entries(target, value):
+            return
         name = self._key(target, writing=True, is_append=is_append)
         gradient = self._taken_from(target, name, is_append)
         if gradient is None:
@@ -147,6 +149,19 @@ class Reversed(Rules):
             for _, one in deferred[1:]:
                 total = Gradient(ast.BinOp(total.node, ast.Add(), one.node), max(total.shape, one.shape, key=len))
             self._accumulate(name, total, shape)
+
+    def _first_entries(self, target: ast.expr, value: ast.List) -> bool:
+        """What the first round left to the one entry with which a list begins."""
+        name = f"d{singular(path(target))}"
+        if len(value.elts) != 1 or self.steps.get(path(target)) is None or name not in self.live:
+            return False
+        self.live.discard(name)
+        (first,) = value.elts
+        if name != self._key(first) or path(first) == "":
+            self.push(first, Gradient(parsed(name), self.shapes.shape(first) or ()), None)
+        else:
+            self.live.add(name)
+        return True
 
     def _taken_from(self, target: ast.expr, name: str, is_append: bool) -> ast.expr | None:
         """dL/d(what is written here), which ends with it; None where nothing came back to it."""

@@ -93,10 +93,10 @@ class ForwardValues:
         if name not in self._forward.active or self._is_row(made, name):
             self._make_again(loop, name)
             return None
-        if len(made) > 1:
+        if len(made) > 1 and not all(d.body is made[0].body for d in made):
             raise Refused(f"{name} is written {len(made)} times in a round; give each value a name of its own")
-        (one,) = made
-        is_new = order > one.order or (after and statement is one.statement)
+        before = [d for d in made if d.order < order or (after and d.statement is statement)]
+        one, is_new = (before or made)[-1], bool(before)
         value = getattr(one.statement, "value", None)
         if is_new and isinstance(value, ast.Subscript) and self._steps.relation(value, one.statement):
             return self.text(value, one.statement)
@@ -118,6 +118,7 @@ class ForwardValues:
 
     def _unpacked(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> bool:
         """Whether a tuple that each round puts away has the value; it is unpacked where the round begins."""
+        until = self._until(name, made)
         packed = {
             path(s.targets[0]): s
             for s in loop.body
@@ -129,7 +130,7 @@ class ForwardValues:
                 continue
             outer = packed.get(path(put), statement)
             for source, tuples in _tuples(outer, put, packed):
-                if name in tuples[-1][1] and is_new == (self._forward.order[id(source)] > made.order):
+                if name in tuples[-1][1] and is_new == (made.order < self._forward.order[id(source)] < until):
                     for where, given in [(entry, tuples[0][1]), *tuples[1:]]:
                         self._unpackings.setdefault(id(loop), {})[where] = given
                     return True
@@ -153,8 +154,9 @@ class ForwardValues:
 
     def _stored(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         """Where the program itself keeps the value, in this round or the one before."""
+        until = self._until(name, made)
         for statement in loop.body:
-            if self._forward.order.get(id(statement), -1) <= made.order:
+            if not made.order < self._forward.order.get(id(statement), -1) < until:
                 continue
             put = appended(statement)
             if put is not None and path(put) == name:
@@ -171,16 +173,14 @@ class ForwardValues:
 
     def _kept(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         """An entry of a list that is added to the forward pass."""
-        key = (name, loop.lineno)
+        is_last = self._until(name, made) == self._until("", made)
+        key = (name if is_last else f"{name} of {made.order}", loop.lineno)
         if not is_new:
             self.needs_old.add(key)
         keeps_first = key in self._old
         if key not in self._lists:
-            plural = f"all_{name}" if name.endswith("s") else f"{name}s"
-            plural = plural if plural not in self._taken and not iskeyword(plural) else f"{name}_kept"
-            self._taken.add(plural)
-            self._lists[key] = plural
-            why = f"{name} of every round"
+            self._lists[key] = self._plural(name)
+            plural, why = self._lists[key], f"{name} of every round"
             own = self._forward.flat.own_name(name)
             first = f"[{own}]" if keeps_first else "[]"
             self.keeps.append(Keep(loop.lineno - 1, "", " " * loop.col_offset + f"{plural} = {first}", why))
@@ -189,12 +189,30 @@ class ForwardValues:
                 if made.body is loop.body
                 else next(s for s in loop.body if made.statement in list(ast.walk(s)))
             )
-            end = self._in_text(loop, self._last_change(name, loop, last))
+            end = self._in_text(loop, self._last_change(name, loop, last) if is_last else last)
+            kept = own if is_last else f"{own}.copy()"
             self.keeps.append(
-                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({own})", why)
+                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({kept})", why)
             )
         index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
         return f"{self._lists[key]}[{ast.unparse(index)}]"
+
+    def _until(self, name: str, made: Definition) -> float:
+        """When a name that is written several times in a round gets its next value."""
+        later = [
+            d.order
+            for d in self._forward.definitions.get(name, [])
+            if d.body is made.body and _binds(d.statement, name)
+        ]
+        return min((order for order in later if order > made.order), default=float("inf"))
+
+    def _plural(self, name: str) -> str:
+        """A free name for the list of a value of every round."""
+        plural = f"all_{name}" if name.endswith("s") else f"{name}s"
+        options = [plural, f"{name}_kept", *(f"{name}_kept{k}" for k in range(2, 50))]
+        found = next(one for one in options if one not in self._taken and not iskeyword(one))
+        self._taken.add(found)
+        return found
 
     def _in_text(self, loop: ast.For, statement: ast.stmt) -> ast.stmt:
         """The statement of the loop's own text that a statement is run by: itself, or the call of its function."""

@@ -19,12 +19,20 @@ from engine.doctor.run.program import ProgramFile
 PROGRAMS = Path(__file__).parent / "programs"
 WHOLE = {
     "attention": ("Wx", "Wh", "b", "Wa", "va", "Wo", "bo"),
+    "class_regressor": ("net.U", "net.W", "net.V", "net.b", "net.c"),
+    "column_caches": tuple(f"parameters['{name}']" for name in ("Wax", "Waa", "Wya", "ba", "by")),
     "embedding": ("emb", "W_in", "W_rec", "b_h", "W_out", "b_o"),
     "gru_rows": ("Wz", "Uz", "bz", "Wr", "Ur", "br", "Wn", "Un", "bn", "Wo", "bo"),
     "karpathy_style": ("Wxh", "Whh", "bh", "Why", "by"),
+    "layer_norm": ("W", "R", "gamma", "beta", "v"),
+    "learned_start": tuple(f"weights['{name}']" for name in ("Wx", "Wh", "bh", "h0", "Wy", "by")),
     "many_to_one": ("Wax", "Waa", "Wya"),
+    "peephole_lstm": tuple(
+        f"p['{n}']" for n in ["Wi", "pi", "bi", "Wf", "pf", "bf", "Wg", "bg", "Wo", "po", "bo", "Wy", "by"]
+    ),
     "per_sample": ("Wx", "Wh", "b", "w_out", "b_out"),
     "scalar_loops": ("wx", "wh", "wo"),
+    "two_directions": tuple(f"params['{name}']" for name in ("Wf", "Uf", "bf", "Wb", "Ub", "bb", "V", "c")),
     "two_layers": ("W1", "R1", "b1", "W2", "R2", "b2", "W3", "b3"),
 }
 
