@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.derivatives import BINARY
 from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.recording import fingerprints
 
 MOST = 400_000
@@ -38,6 +38,8 @@ class RightValues:
         self.rows: list[tuple[float, float, float, float]] = []
         self.record = record
         self.left = MOST
+        self._begun: dict[tuple[int, tuple[int, ...]], tuple[Floats, Floats]] = {}
+        """By operand what was there before its first share, and after it."""
         adjoint = carried_back(record, loss.seeds, self._seen)
         done: set[tuple[int, int]] = set()
         for event in record.events:
@@ -52,15 +54,29 @@ class RightValues:
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)
+        operation = self.record.operations[k]
         if total.shape == part.shape and total.size:
             self.add(total)
-        operation = self.record.operations[k]
+            self._without_first(operation.operands[which], part, total)
         if (
             operation.name in BINARY
             and operation.operands[which].shape != operation.shape
             and len(operation.operands) == 2
         ):
             self.add(self._whole(k, which, g))
+
+    def _without_first(self, operand: RecordedArray, part: Floats, total: Floats) -> None:
+        """Sums of the operand's own shares, and those without the first: what comes from the step after, without the output's."""
+        if operand.size <= 1:
+            return
+        key = (operand.first, operand.shape)
+        if key not in self._begun:
+            self._begun[key] = total - part, total.copy()
+            return
+        before, after = self._begun[key]
+        if before.any():
+            self.add(total - before)
+        self.add(total - after)
 
     def _whole(self, k: int, which: int, g: Floats) -> Floats:
         """A share before it is summed over the axes along which the operand was repeated."""

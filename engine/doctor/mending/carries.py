@@ -7,12 +7,17 @@ end of a step follows from the forward pass: the product with recurrent weights,
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import permutations
 
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.verdict import RunVerdict
+
+PARTS = 4
+"""Of so few operations' results a value is cut out."""
 
 Carry = tuple[ast.stmt, str, bool]
 """A statement, what stands there when the carry is updated, and whether the statement itself made the carry."""
@@ -47,6 +52,51 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
                         yield last, f"{ast.unparse(last)}; {product}", False
                     else:
                         yield statement, product, True
+
+
+def handed_nowhere(
+    tree: ast.Module, file: str, record: Record, is_right: Callable[[Floats], bool]
+) -> Iterator[tuple[ast.stmt, str]]:
+    """Statements of loops, each with updates of carries by right values that the loop's round has made: of all carries, then of one."""
+    events = [e for e in record.events if e.site.file == file]
+    for loop in [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]:
+        inside = [e for e in events if loop.lineno < e.site.line <= (loop.end_lineno or 0)]
+        functions = {e.site.function for e in inside}
+        own = [e for e in events if e.site.function in functions and e.value.shape]
+        something = {e.name for e in own if record.pool[e.value.ids()].any()}
+        shapes = {e.name: e.value.shape for e in own if e.name not in something}
+        carries = [name for name, made in _read_only(tree, loop) if made is None and name in shapes]
+        first = {e.name: e for e in reversed(inside) if e.value.shape in [shapes[c] for c in carries]}
+        right = {name: e for name, e in first.items() if _is_of_right(record, e, is_right)}
+        for some in (carries, *([c] for c in carries)) if len(carries) > 1 else [carries]:
+            for names in permutations(right, len(some)) if some else ():
+                if all(right[n].value.shape == shapes[c] for c, n in zip(some, names, strict=True)):
+                    lines = {right[n].site.line for n in names}
+                    statement = _last_of(loop, set(some), lines)
+                    if statement is not None:
+                        updates = [f"{c} = {n}" for c, n in zip(some, names, strict=True)]
+                        yield statement, "; ".join([ast.unparse(statement), *updates])
+
+
+def _is_of_right(record: Record, event: RecordedEvent, is_right: Callable[[Floats], bool]) -> bool:
+    """Whether a value is right, or cut out of what is."""
+    ids = event.value.ids()
+    if is_right(record.pool[ids]):
+        return True
+    makers = {int(k) for k in record.makers(ids.ravel())}
+    made = [record.operations[k] for k in makers if k >= 0]
+    return len(made) == len(makers) < PARTS and all(is_right(o.result.of(record.pool)) for o in made)
+
+
+def _last_of(loop: ast.For | ast.While, carries: set[str], lines: set[int]) -> ast.stmt | None:
+    """The statement after which carries may be updated: the last one that reads them, or stands on one of these lines; None where it is a
+    block."""
+    found: ast.stmt | None = None
+    for statement in loop.body:
+        reads = any(isinstance(n, ast.Name) and n.id in carries for n in ast.walk(statement))
+        if reads or any(statement.lineno <= k <= (statement.end_lineno or 0) for k in lines):
+            found = statement
+    return found if isinstance(found, (ast.Assign, ast.AugAssign, ast.Expr)) else None
 
 
 def _read_only(tree: ast.Module, loop: ast.For | ast.While) -> Iterator[tuple[str, ast.stmt | None]]:

@@ -71,7 +71,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         trial.suspected = trial.suspected or failed[:3]
         found = _settled(trial, [s for s in suspects if s[0][0] == HELPS])
         if found is None and missing:
-            found = _around(trial, every)
+            found = _around(trial, prober, every)
         found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
         if found is not None:
             return [found]
@@ -85,11 +85,11 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     return [] if found is None else [found]
 
 
-def _around(trial: Trial, every: list[EditPlace]) -> Blamed | None:
+def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> Blamed | None:
     """What no single value shows: `+=` for `=`, carries, loops, with what they begin, and conditions."""
     return (
         _settled(trial, accumulations(every))
-        or carried(trial)
+        or carried(trial, prober.is_right)
         or looped(trial, every)
         or begun(trial, every)
         or unconditional(trial, every)

@@ -11,7 +11,7 @@ from typing import Any
 from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
 from engine.doctor.lineage.reading import Floats
-from engine.doctor.lineage.right_values import RightValues
+from engine.doctor.lineage.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.running import Trials
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits
@@ -66,15 +66,27 @@ class Prober:
         forward = reached(part, [reference for reference, _ in loss.seeds])
         return RightValues(part, loss, forward).table()
 
-    def _asked(self, texts: Mapping[str, str], requests: Sequence[Request]) -> list[Probed] | None:
+    @cached_property
+    def _allowed(self) -> float:
+        """By how much numbers may differ."""
         verdict, part = self.verdict, self.verdict.record
         assert part is not None
         wrong = next(r for r in verdict.compared if r.status in ("wrong", "zero"))
-        single = tolerance(part.pool[wrong.gradient]) == SINGLE
+        return 30 * SINGLE / 10 if tolerance(part.pool[wrong.gradient]) == SINGLE else 10 * DOUBLE
+
+    @cached_property
+    def _known(self) -> KnownValues:
+        return known(self._table, _factors(self.verdict), self._allowed)
+
+    def is_right(self, value: Floats) -> bool:
+        """Whether an array is dL/d(something), or a share or sum of shares of it."""
+        return self._known.has(value) is True
+
+    def _asked(self, texts: Mapping[str, str], requests: Sequence[Request]) -> list[Probed] | None:
         asked = {
             "lines": [{**r.row, **_consequences(r.place, requests)} for r in requests],
-            "factors": _factors(verdict),
-            "allowed": 30 * SINGLE / 10 if single else 10 * DOUBLE,
+            "factors": _factors(self.verdict),
+            "allowed": self._allowed,
             "limit": EVALUATIONS,
         }
         answer = self.trials.probed(texts, asked, self._table)

@@ -25,8 +25,8 @@ from engine.doctor.mending.places import EditPlace, replaced
 TRIALS = 16
 WORK = 1_000_000_000
 """So much is recorded in all trials together, in numbers."""
-ATTEMPT, OPERATION = 1_000_000, 300
-"""What a trial costs before it records anything, and what an operation costs, beside its numbers."""
+ATTEMPT, OPERATION, JUDGED = 1_000_000, 300, 5
+"""What a trial costs at least, what an operation costs beside its numbers, and how many times as much it costs to judge them."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Trial:
         self.spent += ATTEMPT + (recorded or numbers)
         if record is None or verdict.loss is None or self._known.rejects(record):
             return False
+        self.spent += JUDGED * recorded
         taken = verdict.loss.name if self.runs.wishes.loss else ""
         again = judged(record, verdict.loss, taken, cut=False)  # right only as a cut would be right by another reading
         self.corrected = again

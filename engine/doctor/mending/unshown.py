@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
-from engine.doctor.mending.carries import never_updated
+from engine.doctor.mending.carries import handed_nowhere, never_updated
 from engine.doctor.mending.loops import headers
 from engine.doctor.mending.places import EditPlace
 from engine.doctor.mending.probing import Survivor
@@ -23,9 +23,16 @@ CARRIES = 6
 """So many updates of a carry are tried."""
 
 
-def carried(trial: Trial) -> Blamed | None:
-    """A carry that is read at every step and never updated."""
+def carried(trial: Trial, is_right: Callable[[Floats], bool]) -> Blamed | None:
+    """A carry that is read at every step and never updated, though what it should be may be there."""
+    part = trial.verdict.record
+    assert part is not None
     for file, text in trial.texts.items():
+        trial.left = CARRIES
+        for statement, made in islice(handed_nowhere(ast.parse(text), file, part, is_right), CARRIES):
+            if trial.holds(file, statement, made):
+                id, old = "carry-never-updated", text_of(statement)
+                return Blamed(file, statement.lineno, id, old, made, True, trial.corrected)
         trial.left = CARRIES
         for statement, made, replaces in islice(never_updated(ast.parse(text), trial.verdict), CARRIES):
             if trial.holds(file, statement, made):
