@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.debug.debugger import Debugger
     from engine.doctor.run.launch import Wishes
     from engine.explain.gradcheck import GradientCheck
+    from engine.notation import Spelling
     from engine.recording.measures import Measured
 
 
@@ -101,8 +103,15 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
     else:
-        print(_table(report))
+        print(_table(report, _spelling(session)))
     return 0 if report.ok else 1
+
+
+def _spelling(session: Session) -> Spelling:
+    """The names of the notation that was chosen: what is typed may be in them, what is printed is."""
+    from engine.explain.line_parts import writer_for
+
+    return writer_for(session.debugger.plan, session.options["notation"]).spelling
 
 
 def _color_mode(arguments: argparse.Namespace) -> str:
@@ -123,6 +132,8 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     cell = wanted.removeprefix("ledger ")
     name, t, index = parse_cell(cell)
     session = open_session(arguments.data, given)
+    spelling = _spelling(session)
+    name = spelling.in_engine_names(name)
     iteration = session.options["iteration"]
     debugger = _edited(session, arguments.set)
     tape, original = debugger.tape(iteration), None
@@ -142,7 +153,8 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         sys.stdout.write(reach_text(tape, mode))
     else:
         note = f"what if: {'; '.join(texts)}" if (texts := _texts(debugger)) else ""
-        sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note))
+        called = spelling.name(name)
+        sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note, called=called))
     return 0
 
 
@@ -169,7 +181,8 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.findings:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
-    condition = condition_of(arguments.condition, debugger.program)
+    spelling = _spelling(session)
+    condition = condition_of(spelling.in_engine_names(arguments.condition), debugger.program)
     stopped_at = None
     iterations = range(first, first + arguments.iterations)
     for iteration in reversed(iterations) if arguments.reverse else iterations:
@@ -188,7 +201,7 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         result = {"stopped": stopped_at is not None, "point": point, "expression": arguments.condition}
         print(json.dumps(result, allow_nan=False))
     elif stopped_at is not None:
-        print(place_text(stopped_at))
+        print(place_text(replace(stopped_at, line=spelling.name(stopped_at.line))))
     else:
         print(f"{clean(arguments.condition)} holds nowhere in {arguments.iterations} iterations", file=sys.stderr)
     return 0 if stopped_at is not None else 3
@@ -226,11 +239,12 @@ def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from rnn_tui.show import explained
 
     session = open_session(arguments.data, given)
-    cell = parse_place(arguments.number, session.debugger, session.options["iteration"])
+    spelling = _spelling(session)
+    cell = parse_place(spelling.in_engine_names(arguments.number), session.debugger, session.options["iteration"])
     if arguments.json:
         print(json.dumps(to_json(session.debugger, cell, top=arguments.top), allow_nan=False, ensure_ascii=False))
     else:
-        print(explained(session.debugger, cell, arguments.top or 20))
+        print(explained(session.debugger, cell, arguments.top or 20, session.options["notation"]))
     return 0
 
 
@@ -415,12 +429,13 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
-def _table(report: GradientCheck) -> str:
+def _table(report: GradientCheck, spelling: Spelling) -> str:
     """The check's result for people: one line per parameter, with its worst entry."""
     lines = [
         f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"
     ]
-    for name, comparison in report.parameters.items():
+    for parameter, comparison in report.parameters.items():
+        name = spelling.name(parameter)
         start = f"{name:<10}{comparison.checked:>8}{comparison.kinks:>7}  "
         if (
             comparison.index is None

@@ -20,6 +20,7 @@ from engine.explain.term_reader import Factor
 from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
 from engine.language.functions import Array, axis_kind
 from engine.model.program import Loop
+from engine.notation import Spelling
 from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import ColorMode
@@ -49,16 +50,18 @@ def picture(
     *,
     original: Tape | None = None,
     note: str = "",
+    called: str = "",
 ) -> str:
     """What `show` prints, by how much it differs from `original` where there is one; InputError for no such quantity, step or cell.
 
-    `note` stands below the heading.
+    `note` stands below the heading; `called` is the quantity's name in the notation.
     """
     quantity = tape.plan.program.quantities.get(name)
     if index and t is None and quantity is not None and quantity.rows:
         raise InputError(f"{name} is in time; name the step too, for example {name}@1[{','.join(map(str, index))}]")
     source = tape if original is None else differences(original, tape)
     array, heading, rows, columns = _select(source, name, t)
+    heading = (called or name) + heading.removeprefix(name)
     if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"
     matrix = np.atleast_2d(array)
@@ -239,11 +242,18 @@ def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode:
     return lines
 
 
-def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
-    """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored."""
+def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "ng") -> str:
+    """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored.
+
+    In the names of a notation; indices are the engine's.
+    """
     explanation = why(debugger, cell)
-    lines = [f"{cell.text} = {exact(explanation.value)}   iteration {cell.iteration}"]
-    text = equation_text(writer_for(debugger.plan), cell, explanation)
+    writer = writer_for(debugger.plan, notation)
+    spelling = writer.spelling
+    lines = [
+        f"{spelling.name(cell.name)}{cell.text.removeprefix(cell.name)} = {exact(explanation.value)}   iteration {cell.iteration}"
+    ]
+    text = equation_text(writer, cell, explanation)
     if not text and derived_flow(debugger.tape(cell.iteration), cell):
         return "\n".join([*lines, "0 because nothing flows this way at this time step"])
     if not text:
@@ -256,7 +266,8 @@ def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
     terms, rest, others = explanation.largest(top)
     lines.append(f"{len(explanation.values)} {'term' if len(explanation.values) == 1 else 'terms, largest first'}:")
     lines += [
-        f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f) for f in term.factors)}" for term in terms
+        f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f, spelling) for f in term.factors)}"
+        for term in terms
     ]
     if others:
         lines.append(f"{number(rest, 13, 6):>14} = the other {others}")
@@ -265,13 +276,15 @@ def explained(debugger: Debugger, cell: CellAddress, top: int) -> str:
     return "\n".join(lines)
 
 
-def _factor_text(factor: Factor) -> str:
+def _factor_text(factor: Factor, spelling: Spelling) -> str:
     value = number(factor.value, 10, 5, trim=True).strip()
     if factor.of:
-        return f"{factor.name}({', '.join(_cell_text(argument) for argument in factor.of)}) {value}"
-    return value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor)} {value}"
+        return f"{factor.name}({', '.join(_cell_text(argument, spelling) for argument in factor.of)}) {value}"
+    return (
+        value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor, spelling)} {value}"
+    )
 
 
-def _cell_text(factor: Factor) -> str:
+def _cell_text(factor: Factor, spelling: Spelling) -> str:
     when = "" if factor.t is None else f"@{factor.t}"
-    return f"{factor.name}{when}" + (f"[{','.join(map(str, factor.index))}]" if factor.index else "")
+    return f"{spelling.name(factor.name)}{when}" + (f"[{','.join(map(str, factor.index))}]" if factor.index else "")

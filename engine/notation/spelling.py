@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from engine.language.derive import gradient
+from engine.language.derive import NEXT, OUT, gradient
 from engine.model.program import Program
 from engine.notation.layout import Layout
 from engine.notation.tables import NG, Notation
@@ -32,6 +32,7 @@ class Spelling:
         cell_names = cell.names.get(notation.name, dict[str, str]()) if cell is not None else dict[str, str]()
         self._given: Mapping[str, str] = {**notation.names, **cell_names}
         self._all = _names(program)
+        self._states = _states(program)
         self._prefixes = ("", gradient(""), *prefixes())
         primal = primal_names(program) if program is not None else ()
         mine = [name for name in primal if name not in notation.names or name in cell_names]
@@ -75,7 +76,13 @@ class Spelling:
 
     @cached_property
     def _back(self) -> dict[str, str]:
-        return {self.name(name): name for name in self._all}
+        return {self.name(name): name for name in (*self._flows, *self._all)}
+
+    @property
+    def _flows(self) -> Iterable[str]:
+        """The two flows into each state's gradient, also where no line writes them."""
+        states = (name for name in self._all if name.startswith(gradient("")) and name[1:] in self._states)
+        return [name + flow for name in states for flow in (OUT, NEXT)]
 
     def _taken_apart(self, name: str) -> tuple[str, str, str]:
         """Prefix, the quantity it is about, suffix: ("d", "a", "_next")."""
@@ -95,6 +102,12 @@ def primal_names(program: Program) -> tuple[str, ...]:
 
 def _names(program: Program | None) -> Iterable[str]:
     return () if program is None else (*program.quantities, *program.parameters, *program.updates)
+
+
+def _states(program: Program | None) -> frozenset[str]:
+    if program is None:
+        return frozenset()
+    return frozenset(name for name, quantity in program.quantities.items() if quantity.rows == "T+1")
 
 
 def _distinct(names: Iterable[str], given: Mapping[str, str], reserved: frozenset[str]) -> dict[str, str]:
