@@ -103,6 +103,8 @@ def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction
     likely = [f for f in beside if _FORWARD.search(f.node.name) and not is_backward(f)]
     if any(f.node.name in function.called for f in likely):
         return None
+    names = [f.node.name for f in beside if is_backward(f)]
+    of_another = {name.replace(old, new) for name in names for old, new in _PAIRS if old in name}
     inner = {name for f in likely for name in f.called}
-    outer = [f for f in likely if f.node.name not in inner]
+    outer = [f for f in likely if f.node.name not in inner | of_another]
     return max(outer, key=lambda f: bool(re.search("forward", f.node.name)), default=None)

@@ -98,8 +98,9 @@ class CallSearch:
         while heap and self.attempts < enough:
             cost, chosen = heapq.heappop(heap)
             self.attempts += 1
-            made = self._fitted([s.choices[chosen[groups.index(s.group)]] for s in self.wanted.slots])
-            if made is not None:
+            taken = [s.choices[chosen[groups.index(s.group)]] for s in self.wanted.slots]
+            made = self._fitted(taken)
+            if made is not None and (made[0][1] > 1 or not self._has_weights(taken)):
                 yield (made[0], next(order), made[1])
                 if made[0] > best:
                     best, enough = made[0], min(ATTEMPTS, self.attempts + MORE * (1 if made[0][0] >= 1.0 else 3))
@@ -109,6 +110,11 @@ class CallSearch:
                     if another not in seen:
                         seen.add(another)
                         heapq.heappush(heap, (cost + 1, another))
+
+    def _has_weights(self, chosen):
+        """Whether several weights are made up: where all of their axes had to be one, they fit by being alike, not by what they are."""
+        made = [s for s, (how, kind) in zip(self.wanted.slots, chosen) if how == "made" and kind in guesses.ARRAYS]
+        return sum(bool(guesses.WEIGHT.search(str(s.owner[1]) if s.owner else s.name)) for s in made) > 1
 
     def _fitted(self, chosen):
         """The score and text of one choice: its sizes found by running it, then made small."""
@@ -138,7 +144,7 @@ class CallSearch:
             return ()
         if kind == "size":
             return (sizes.axis(),)
-        whole = kind in ("i1", "i2")
+        whole = kind in ("i0", "i1", "i2")
         axes = enumerate(guesses.ARRAYS.get(kind, ()))
         return tuple(1 if a == 1 else (sizes.axis(k, is_state, whole),) for k, a in axes)
 

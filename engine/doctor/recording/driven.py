@@ -164,7 +164,7 @@ class CallText:
             raise ValueError("%s would be too large" % slot.name)
         if kind in guesses.HOT:
             return "_driver_hot(%d, %r, %d)" % (k + 1, shape, guesses.HOT[kind])
-        return "_driver_%s(%d, %r)" % ("whole" if kind in ("i1", "i2") else "normal", k + 1, shape)
+        return "_driver_%s(%d, %r)" % ("whole" if kind in ("i0", "i1", "i2") else "normal", k + 1, shape)
 
     def _group(self, name, kind, values):
         items = [(key, values["%s[%r]" % (owner, key)]) for owner, key in self.wanted.items if owner == name]

@@ -16,6 +16,7 @@ ARRAYS = {
     "row": (1, 0),
     "steps": (0, 0, 1),
     "rows": (0, 1, 0),
+    "i0": (),
     "i1": (0,),
     "i2": (0, 0),
     "h1": (0,),
@@ -190,13 +191,13 @@ def kinds(name, used, text="", maker=False):
     made = _by_name(name)
     if used.subscripts > 1 and not WEIGHT.search(name):
         made = ["a3", "a2", "i2"] if used.subscripts < 3 else ["a3", "a4"]
-    made = [told, *made] if told else made
+    made = ([told] if TARGET.search(name) else [told, *made]) if told else made
     if TARGET.search(name):  # ones and zeros are good targets of any loss: numbers drawn at random are not
         made = [hot for k in made for hot in _HOT.get(k, (k,))]
     return list(dict.fromkeys(made))
 
 
-_HOT = {"a1": ("h1",), "a2": ("hcols", "h2"), "col": ("hcol",), "a3": ("h3", "hcols3"), "steps": ("hsteps",)}
+_HOT = {"a1": ("i1", "h1"), "a2": ("hcols", "h2"), "col": ("hcol",), "a3": ("h3", "hcols3"), "steps": ("hsteps",)}
 
 
 def _by_name(name):
@@ -209,14 +210,17 @@ def _by_name(name):
     if STATE.search(name):
         return ["a2", "col", "a1", "row", "a3"]
     if TARGET.search(name):
-        return ["i1", "h2", "h3", "i2", "hsteps", "hcols", "hcols3", "h1"]
+        return ["i1", "h2", "hcols", "h3", "i2", "hcols3", "hsteps", "h1"]
     if SIZE.search(name) and not re.match(r"^inputs?$", name):
         return ["size", "a2"]
     return ["a3", "a2", "steps", "a1", "col", "rows", "i1", "i2"]
 
 
 def documented(name, text):
-    """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`."""
+    """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`, or says that a target is a number."""
+    number = r"\b%s\b[^\n(;,]*?\b(?:a number|scalar|0 or 1)\b" % re.escape(name)
+    if TARGET.search(name) and re.search(number, text or "", re.I):
+        return "i0"
     found = re.search(r"(?m)^.*?\b%s\b[^\n;(]*?\(([\w\s*+,]+)\)" % re.escape(name), text or "")
     if not found:
         return ""

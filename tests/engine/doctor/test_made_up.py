@@ -13,6 +13,7 @@ from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
 from engine.doctor.recognise.passes import caller, passes
+from engine.doctor.recording.guesses import Uses, kinds
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.errors import InputError
@@ -73,6 +74,16 @@ def words_backward(dout, cache):
     np.add.at(dW, x, dout)
     return dW
 """
+COLUMNS = """
+def column_gradients(x, y, W, V, b):
+    h = np.tanh(W @ x + b)
+    e = np.exp(V @ h)
+    p = e / e.sum(axis=0)
+    loss = -np.sum(y * np.log(p)) / x.shape[1]
+    delta = (p - y) / x.shape[1]
+    dz = (V.T @ delta) * (1 - h**2)
+    return loss, {"W": dz @ x.T, "V": delta @ h.T, "b": dz.sum(axis=1, keepdims=True)}
+"""
 STOPS = """
 def other_backward(n_steps):
     raise ValueError("no")
@@ -87,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def mine(folder: Path) -> Path:
     path = folder / "mine.py"
-    path.write_text(CELL + SLIPPED + ROWS + PARTS + STOPS, encoding="utf-8")
+    path.write_text(CELL + SLIPPED + ROWS + PARTS + COLUMNS + STOPS, encoding="utf-8")
     return path
 
 
@@ -106,6 +117,7 @@ def test_each_pass_is_judged_by_its_own_lineage(reports: dict[str, Report]) -> N
     assert _told(reports["cell_backward"]) == ("correct", [])
     assert _told(reports["affine_backward"]) == ("correct", [])  # the sizes follow from what cannot be reshaped
     assert _told(reports["words_backward"]) == ("correct", [])  # rows that are looked up are no input of their own
+    assert _told(reports["column_gradients"]) == ("correct", [])  # targets sum to 1 over the classes, wherever they lie
     assert _told(reports["layer_backward"]) == ("wrong", ["tanh-derivative-misplaced-square"])
     assert _told(reports["embedding_backward"]) == ("wrong", ["repeated-rows-not-accumulated"])
 
@@ -113,6 +125,12 @@ def test_each_pass_is_judged_by_its_own_lineage(reports: dict[str, Report]) -> N
 def test_arguments_that_do_not_fit_are_no_mistake(reports: dict[str, Report]) -> None:
     assert _told(reports["other_backward"]) == ("cannot-run", [])
     assert "it could not be called: " in reports["other_backward"].reason
+
+
+def test_targets_are_made_as_a_loss_needs_them() -> None:
+    assert kinds("labels", Uses(), "labels one-hot (classes, batch)") == ["hcols", "h2"]
+    assert kinds("label", Uses(), "label 0 or 1") == ["i0"]
+    assert kinds("X", Uses(), "X (batch, time)")[0] == "a2"
 
 
 def test_a_wrong_pass_decides_then_one_that_is_open(reports: dict[str, Report]) -> None:
