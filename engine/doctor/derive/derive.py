@@ -130,6 +130,8 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
     if skipped is None:
         return []
     beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == forward.loops[id(after)]]
+    if not beside and forward.loops[id(after)]:
+        return []  # the output's function is worked out in another loop
     return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
 
 
@@ -336,7 +338,8 @@ def _proved(
     wrong = [name for name, error in agreement.items() if not error <= CLOSE]
     last = forward.last.lineno
     if not gaps:
-        gaps += [Gap(last, file, f"nothing comes back to {name}") for name in forward.parameters if name not in pairs]
+        left = [name for name in forward.parameters if name not in pairs and not _is_only_put(forward, name)]
+        gaps += [Gap(last, file, f"nothing comes back to {name}") for name in left]
     gaps += [
         Gap(last, file, f"{pairs[name]} does not agree with the loss carried back, and is left out") for name in wrong
     ]
@@ -352,6 +355,16 @@ def _proved(
     program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
     name = forward.function.name if forward.function else ""
     return Derived(file, name, loss, tuple(keeps), (*body, *updates), (), tuple(gaps), agreement, program)
+
+
+def _is_only_put(forward: ForwardPass, name: str) -> bool:
+    """Whether a name is read only to put the array into a dictionary, whose entry is the parameter then."""
+    body = [s for s in forward.body if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
+    put = {id(n) for s in body for d in ast.walk(s) if isinstance(d, ast.Dict) for n in d.values}
+    read = [
+        n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+    ]
+    return bool(read) and all(id(n) in put for n in read)
 
 
 def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[DerivedLine]:

@@ -53,6 +53,7 @@ def short_form(
 ) -> ShortForm | None:
     """The short form of the output, if it has one. `values` are in the order in which they were made, `statements` those that compute the
     loss of them, `counts` the names of whole numbers, `whole` what the loss reads that consists of whole numbers, with its shape."""
+    values = [one for one in values if len({v.ndim for v in one.values}) == 1]
     for said, function in (("softmax", _log_softmaxes), ("sigmoid", _sigmoids), ("", _unchanged)):
         for source in (one for one in values if one.gradients):
             for output in values:
@@ -75,7 +76,7 @@ def _lines(
 ) -> tuple[str, ...] | None:
     """The lines where dL/d(source) is a factor times the output less a target; `written` is the output's text."""
     outputs = output.values if written == output.text else tuple(map(np.exp, output.values))
-    sizes = _sizes(outputs[0], written, statements, counts)
+    sizes = _sizes(outputs[0], written, statements, counts, squared=output is source)
     for target in values:
         if target is output or target is source or target.gradients or not _same_shapes(target.values, outputs):
             continue
@@ -204,7 +205,7 @@ def _is_wrapped(text: str) -> bool:
 
 
 def _sizes(
-    output: Floats, written: str, statements: Sequence[ast.stmt], counts: Mapping[str, int]
+    output: Floats, written: str, statements: Sequence[ast.stmt], counts: Mapping[str, int], *, squared: bool
 ) -> list[tuple[str, int]]:
     """What a loss may be divided by, the likeliest first: the counts that its statements read, the output's size or length, other
     counts, and products of two."""
@@ -213,7 +214,8 @@ def _sizes(
     named = [(name, number) for name, number in counts.items() if name in read or not name.isidentifier()]
     others = [(name, number) for name, number in counts.items() if name not in read and name.isidentifier()]
     means = any(called(n) == "mean" for s in statements for n in ast.walk(s) if isinstance(n, ast.Call))
-    first = [*named, *own] if means else [("", 1), *named, *own]
+    first = [*own, *named] if squared else [*named, *own]
+    first = first if means else [("", 1), *named, *own]
     alone = [(text, size) for text, size in (*first, *others) if size > 1 or not text]
     alone += [("", 1)] if means else []
     return alone + [

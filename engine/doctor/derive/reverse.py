@@ -141,7 +141,7 @@ class Reversed(Rules):
             return
         self.deferred, self.deferred_for = [], name
         statement = self.statement
-        gradient = Gradient(gradient, shape if shape is not None else ())
+        gradient = self._as_written(Gradient(gradient, shape if shape is not None else ()), target, is_append=is_append)
         self.push(value, gradient, lambda: self.values.result(target, statement, is_append))
         deferred, self.deferred = self.deferred, None
         if deferred:
@@ -162,6 +162,25 @@ class Reversed(Rules):
         else:
             self.live.add(name)
         return True
+
+    def _as_written(self, gradient: Gradient, target: ast.expr, *, is_append: bool) -> Gradient:
+        """With the axes of length 1 that a value has beyond those of the entry that it was written to."""
+        whole = self.values.shape_of(base(target)) if isinstance(target, ast.Subscript) and not path(target) else None
+        if (
+            whole is None
+            or is_append
+            or not isinstance(gradient.node, ast.Subscript)
+            or not isinstance(target, ast.Subscript)
+        ):
+            return gradient
+        parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+        missing = len(gradient.shape) - (len(whole) - sum(not isinstance(p, ast.Slice) for p in parts))
+        if missing <= 0 or any(n != 1 for n in gradient.shape[:missing]):
+            return gradient
+        node = gradient.node
+        for _ in range(missing):
+            node = ast.Subscript(node, ast.Constant(None), ast.Load())
+        return Gradient(node, gradient.shape)
 
     def _taken_from(self, target: ast.expr, name: str, is_append: bool) -> ast.expr | None:
         """dL/d(what is written here), which ends with it; None where nothing came back to it."""

@@ -367,21 +367,22 @@ class Rules:
                 inner = _with_axis(inner, k, len(shape))
             own = tuple(1 if k in axes else n for k, n in enumerate(shape))
         if mean:
-            counted = (
-                parsed(f"{ast.unparse(self.value(argument))}.size")
-                if axis is None and isinstance(argument, ast.Name)
-                else None
-            )
-            number = 1
-            for k, n in enumerate(shape):
-                number *= n if axis is None or k in axes else 1
-            inner = over(inner, counted or self.length(argument, axes, number))
+            inner = over(inner, self._counted(argument, axis, shape))
         self.push(argument, Gradient(inner, own), None)
 
-    def length(self, argument: ast.expr, axes: tuple[int, ...], number: int) -> ast.expr:
-        """How many numbers a mean is of, as text."""
-        del argument, axes
-        return ast.Constant(number)
+    def _counted(self, argument: ast.expr, axes: tuple[int, ...] | None, shape: Shape) -> ast.expr:
+        """How many numbers a mean is of, by the size of an array of the same shape."""
+        same = [n for n in ast.walk(argument) if isinstance(n, ast.expr) and path(n) and self.shapes.shape(n) == shape]
+        if not same:
+            number = 1
+            for k, n in enumerate(shape):
+                number *= n if axes is None or k in axes else 1
+            return ast.Constant(number)
+        text = ast.unparse(self.value(same[0]))
+        if axes is None:
+            return parsed(f"{text}.size" if shape else "1")
+        lengths = [f"{text}.shape[{k}]" if k else f"len({text})" for k in axes]
+        return parsed(lengths[0] if len(lengths) == 1 else f"({' * '.join(lengths)})")
 
     def _concatenated(self, node: ast.Call, parts: ast.Tuple | ast.List, d: Gradient) -> None:
         name, shape = called(node), self._shape(node)
