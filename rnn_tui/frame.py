@@ -240,11 +240,17 @@ class Frame:
         return max(0, min(self.selection.finding, len(self.findings or ()) - 1))
 
     @property
+    def output(self) -> str:
+        """The output state of the layer whose line is at hand; of the last layer where no layer's is."""
+        program, line = self.view.program, self.view.line
+        return (program.blocks[line.block].output if line is not None else "") or program.output
+
+    @property
     def flowing(self) -> str:
         """The quantity in time that the flow shows."""
         if self.selection.quantity is not None:
             return self.selection.quantity
-        output = self.view.program.output
+        output = self.output
         return gradient(output) if self.view.point.phase in ("backward", "update") else output
 
     @cached_property

@@ -28,11 +28,11 @@ class Gain:
     live: float | None
 
 
-def gain(tape: Tape, t: int, sample: int | None = None) -> Gain:
-    """The gain of step t (1..T), over the whole batch or for one sample."""
-    state = gradient(tape.plan.program.output)
+def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = None) -> Gain:
+    """The gain of step t (1..T), over the whole batch or for one sample, of the network's output or of that of a layer."""
+    state = gradient(output or tape.plan.program.output)
     before, after = tape.norms(state, sample)[t], tape.norms(state, sample)[t - 1]
-    middle = bottleneck(tape)
+    middle = bottleneck(tape, output)
     total = _ratio(after, before)
     if middle is None:
         return Gain(t, total, None, None, None)
@@ -42,11 +42,12 @@ def gain(tape: Tape, t: int, sample: int | None = None) -> Gain:
     return Gain(t, total, _ratio(between, before), _ratio(after, between), live)
 
 
-def bottleneck(tape: Tape) -> str | None:
+def bottleneck(tape: Tape, output: str | None = None) -> str | None:
     """The single quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
     program = tape.plan.program
-    state = gradient(program.output)
-    block = program.looped(Loop.DOWN)[0]  # the output's layer goes back first
+    output = output or program.output
+    state = gradient(output)
+    block = next(block for block in program.looped(Loop.DOWN) if block.output == output)
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
     back = [line for line in block.lines if line.name == state and line.equation.step < 0]
     if (

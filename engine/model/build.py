@@ -75,7 +75,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     back_of = [
         [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in lines] for lines in back_of
     ]
-    titles = [layer.title for layer in layers]
+    titles, outputs = [layer.title for layer in layers], {layer.title: layer.table.output for layer in layers}
     update = update_equations(network.rule, network.clip_norm, network.clip_value)
     plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
         ("made of the parameters", "forward", Loop.ONCE, made),
@@ -93,7 +93,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     ]
     filled = [entry for entry in plan if entry[3]]
     blocks = tuple(
-        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)))
+        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)), outputs.get(title, ""))
         for n, (title, phase, loop, equations) in enumerate(filled)
     )
     quantities = given | _quantities(blocks, known, cell.states)

@@ -56,12 +56,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Lines that run together: a title for the listing, a phase, a loop."""
+    """Lines that run together: a title for the listing, a phase, a loop; of a layer's steps also the state that is its output."""
 
     title: str
     phase: Phase
     loop: Loop
     lines: tuple[Line, ...]
+    output: str = ""
 
     def runs(self, steps: int, parameters: int) -> int:
         """How many times its lines run in one iteration."""

@@ -66,7 +66,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     else:  # first what must not be shortened
         title += f" · sample {frame.number_of(frame.sample)}: units × time"
     canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
-    gains = GAINS if width >= 70 and gradient(view.program.output) in names else 0
+    gains = GAINS if width >= 70 and gradient(frame.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
     steps = view.program.steps + 1
     grid = _FlowGrid(max(1, min(8, room // steps)), min(steps, room), steps)
@@ -272,7 +272,7 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, roo
 def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     """The norm of the output's gradient by step on a logarithmic scale, as far as it is computed: below its pictures, on their axis."""
     look, view = frame.look, frame.view
-    name = gradient(view.program.output)
+    name = gradient(frame.output)
     norms, visible = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
     with np.errstate(all="ignore"):
         height = np.where(visible & (norms > 0), np.log10(norms), np.nan)

@@ -26,7 +26,7 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     """
     look, view = frame.look, frame.view
     height -= _weights(frame, canvas, x, height)
-    steps_reached = view.computed(gradient(view.program.output))
+    steps_reached = view.computed(gradient(frame.output))
     reached = int(np.flatnonzero(steps_reached)[0]) if steps_reached.any() else view.program.steps
     counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
     steps = list(islice(counted, max(0, height - 5)))
@@ -34,14 +34,14 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         canvas.text(x, 2, "gain per step,", look.dim)
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
-    gains = [gain(view.tape, t, frame.sample) for t in steps]
+    gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
     label = max(len(_step(step_gain)) for step_gain in gains) + 2
     split = gains[0].weights is not None
     factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
     for y, step_gain in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(step_gain):<{label}}", look.dim)
-        nothing = not view.tape.norms(gradient(view.program.output), frame.sample)[step_gain.t]
+        nothing = not view.tape.norms(gradient(frame.output), frame.sample)[step_gain.t]
         after = canvas.text(
             after, y, f"{'–' if nothing else _short(step_gain.total):<6}", look.dim if nothing else look.bold
         )
@@ -79,7 +79,7 @@ def _spectrum(spectrum: Spectrum) -> str:
 def _recurrent(frame: Frame) -> str:
     """The weights through which the error goes to the step before."""
     program = frame.view.program
-    back = next(line for line in program.writers(gradient(program.output)) if line.equation.step < 0)
+    back = next(line for line in program.writers(gradient(frame.output)) if line.equation.step < 0)
     return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
 
 

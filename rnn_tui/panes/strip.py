@@ -40,7 +40,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     cut = _cuts(frame)
     _mark(frame, canvas, cut, 0, pitch, columns)
     _numbers(frame, canvas, pitch, columns)
-    for line, label, name in ((1, "forward ", view.program.output), (2, "backward", gradient(view.program.output))):
+    for line, label, name in ((1, "forward ", frame.output), (2, "backward", gradient(frame.output))):
         _row(frame, canvas, line, label, name, pitch, columns)
     if pitch >= GAP_FROM:
         _mark(frame, canvas, cut, 2, pitch, columns)

@@ -13,12 +13,15 @@ NORM = "gnorm"
 
 def flow_words(frame: Frame, name: str) -> str:
     """Where a flow comes from, `through the next step`; "" for a quantity that is not a flow."""
-    output, base = frame.view.program.output, whole(name)
+    base = whole(name)
     if base == name:
         return ""
     if name.endswith(OUT):
-        through = "output" if base == gradient(output) else frame.writer.spelling.name(output)
-        return f"through this step's {through}"
+        layers = frame.view.tape.plan.network.layers
+        own = next((layer for layer in layers if base in map(gradient, layer.table.states)), layers[-1])
+        if base != gradient(own.table.output):
+            return f"through this step's {frame.writer.spelling.name(own.table.output)}"
+        return "through this step's output" if own is layers[-1] else "through the layer above, at this step"
     words = {
         NEXT: "through the next step",
         FULL: "all that flows back",

@@ -12,11 +12,13 @@ import pytest
 
 from engine import InputError, Network, record
 from engine.explain.findings import findings
+from engine.explain.flow import bottleneck, gain
 from engine.explain.spectrum import spectra
 from engine.files.trace import initial_of, network_of, read_trace, write_trace
 from engine.model.build import build
 from engine.session import Session, open_session
 from engine.tables.cells import CELLS
+from tests.engine import pytorch
 from tests.engine.strategies import case
 
 
@@ -132,6 +134,22 @@ def test_the_options_make_layers(tmp_path: Path) -> None:
 def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="initial state of one layer, the network has 2"):
         session(tmp_path, {"a0": np.zeros((2, 8))}, layers=2)
+
+
+def test_the_gains_are_those_of_the_layer_asked_for() -> None:
+    one = case(hidden=(3, 2), activation="tanh")
+    tape = record(one.network, one.X, one.y)
+    for layer in ("1", "2"):
+        norms = tape.norms(f"da{layer}")
+        found = [gain(tape, t, output=f"a{layer}") for t in range(1, 6)]
+        np.testing.assert_allclose([step.total for step in found], norms[:5] / norms[1:], rtol=1e-12)
+    assert [bottleneck(tape, output) for output in (None, "a2", "a1")] == ["dz2", "dz2", None]
+
+
+def test_the_modules_of_pytorch_may_have_layers() -> None:
+    above = {name.replace("_l0", "_l1"): array for name, array in pytorch.state("gru", inputs=3).items()}
+    module = pytorch.Module({**pytorch.state("gru"), **above}, num_layers=2)
+    assert Network.from_torch(module, pytorch.Module(pytorch.linear())).hidden == (3, 3)
 
 
 def test_a_gradient_that_vanishes_is_found_in_each_layer(tmp_path: Path) -> None:
