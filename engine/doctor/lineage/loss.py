@@ -241,7 +241,7 @@ def _settled(record: Record, reference: RecordedArray) -> RecordedArray | None:
 
 
 def _name(event: RecordedEvent) -> str:
-    if event.site.kind == "return" and not NAMED.search(event.name):
+    if event.site.kind == "return" and not NAMED.search(event.name) and "[" not in event.name:
         return event.site.function.rsplit(".", 1)[-1] + "()"
     return event.name
 

@@ -3,7 +3,7 @@ shares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -16,6 +16,16 @@ from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.recording import fingerprints
 
 MOST = 400_000
+STEPS = 100
+"""Products over more steps at once are not taken apart."""
+PRODUCTS = ("matmul", "dot")
+SLOPES: Mapping[str, Callable[[Floats], Floats]] = {
+    "tanh": lambda r: 1 - r * r,
+    "divide": lambda r: r * (1 - r),
+    "expit": lambda r: r * (1 - r),
+    "maximum": lambda r: np.asarray(r > 0, np.float64),
+}
+"""The derivatives of activations, of what they made: programs have functions for them."""
 
 fingerprint = cast("Callable[[Floats], tuple[float, float, float] | None]", fingerprints.fingerprint)
 
@@ -51,6 +61,8 @@ class RightValues:
         for operation in record.operations:
             if forward[operation.start : operation.stop].any():
                 self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
+                if operation.name in SLOPES:
+                    self.add(SLOPES[operation.name](operation.result.of(record.pool)))
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)
@@ -63,7 +75,27 @@ class RightValues:
             and operation.operands[which].shape != operation.shape
             and len(operation.operands) == 2
         ):
-            self.add(self._whole(k, which, g))
+            whole = self._whole(k, which, g)
+            self.add(whole)
+            if whole.ndim - part.ndim > 1:
+                self._by_steps(None, whole, part)
+        elif operation.name in PRODUCTS and which == 1 and part.ndim == 2 and g.ndim > 2:
+            self._by_steps(operation.operands[0].of(self.record.pool), g, part)
+
+    def _by_steps(self, x: Floats | None, g: Floats, part: Floats) -> None:
+        """A share that is a sum over several axes at once (of g, or of the products of x and g), as a program sums it step by step: each
+        step's, and what has been added up so far, in both directions."""
+        for axis in range(g.ndim - (1 if x is not None else part.ndim)):
+            steps = g.shape[axis]
+            if not 1 < steps <= STEPS or (x is not None and x.shape[axis] != steps):
+                continue
+            shares = np.zeros((steps, *part.shape))
+            for t in range(steps):
+                own = g.take(t, axis).reshape(-1, *part.shape[-1:] if x is not None else part.shape)
+                shares[t] = own.sum(0) if x is None else x.take(t, axis).reshape(-1, x.shape[-1]).T @ own
+            for rows in (shares, shares.cumsum(0)[1:-1], shares[::-1].cumsum(0)[1:-1]):
+                for t in range(len(rows)):
+                    self.add(np.asarray(rows[t]))
 
     def _without_first(self, operand: RecordedArray, part: Floats, total: Floats) -> None:
         """Sums of the operand's own shares, and those without the first: what comes from the step after, without the output's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,16 @@ _DEEPEST = 6
 @dataclass(frozen=True, eq=False)
 class Weight:
     """A parameter as the forward pass uses it: `recurrent` where what it multiplies was made with it, `inner` where what it makes goes
-    into such a product; `last` is the last of its `uses`."""
+    into such a product; `uses` are the products."""
 
     own: frozenset[int]
     recurrent: bool
     inner: bool
-    last: RecordedOperation
-    uses: int
+    uses: Sequence[RecordedOperation]
+
+    @property
+    def last(self) -> RecordedOperation:
+        return self.uses[-1]
 
 
 class Roles:
@@ -36,8 +40,26 @@ class Roles:
     def __init__(self, record: Record, loss: ChosenLoss, parameters: Sequence[Ids]) -> None:
         self.record = record
         self.forward: NDArray[np.bool_] = reached(record, [reference for reference, _ in loss.seeds])
+        parameters = self._without_inputs(parameters)
         self.depends = depending(record, parameters)
         self.weights = [w for ids in parameters if (w := self._weight(ids)) is not None]
+
+    def _without_inputs(self, parameters: Sequence[Ids]) -> list[Ids]:
+        """Those that are no data and no first states: these are multiplied by others that are used whole, more often or with fewer axes."""
+        own = [frozenset(int(n) for n in ids.ravel()) for ids in parameters]
+        uses = [0] * len(own)
+        pairs: set[tuple[int, int, bool]] = set()
+        for operation in self.record.operations:
+            if operation.name not in PRODUCTS or not self.forward[operation.start]:
+                continue
+            which = [next((k for k, o in enumerate(own) if r.first in o), -1) for r in operation.operands[:2]]
+            for k in {k for k in which if k >= 0}:
+                uses[k] += 1
+            if len(which) == 2 and min(which) >= 0 and which[0] != which[1]:
+                for (one, other), r, q in ((which, *operation.operands[:2]), (which[::-1], *operation.operands[1::-1])):
+                    pairs.add((one, other, r.size < len(own[one]) or len(r.shape) > len(q.shape)))
+        inputs = {one for one, other, less in pairs if less or uses[one] < uses[other]}
+        return [ids for k, ids in enumerate(parameters) if k not in inputs]
 
     def _weight(self, ids: Ids) -> Weight | None:
         own = frozenset(int(n) for n in ids.ravel())
@@ -57,7 +79,7 @@ class Roles:
                 inner = True
             if inside or comes:
                 marked[operation.start : operation.stop] = True
-        return Weight(own, recurrent, inner, uses[-1], len(uses)) if uses else None
+        return Weight(own, recurrent, inner, uses) if uses else None
 
     def of(self, record: Record) -> Roles:
         """The same roles for another run of the same forward pass."""
@@ -179,7 +201,24 @@ class Roles:
             return bool(places[0] == places[1])
         return self.record.operations[a].line == self.record.operations[b].line
 
-    @property
+    @cached_property
     def steps(self) -> int:
-        """How often the recurrent weights are used, 0 where there are none."""
-        return max((w.uses for w in self.weights if w.recurrent), default=0)
+        """How many recurrent products are made one of the other: 0 where there are none."""
+        starts = {k.start for w in self.weights if w.recurrent for k in w.uses}
+        depth = np.zeros(len(self.record.pool), np.int32)
+        deepest = 0
+        for operation in self.record.operations if starts else ():
+            if self.forward[operation.start : operation.stop].any():
+                before = max((int(depth[r.ids()].max()) for r in operation.operands if r.size), default=0)
+                depth[operation.start : operation.stop] = before + (operation.start in starts)
+                deepest = max(deepest, before + (operation.start in starts))
+        return deepest
+
+    @property
+    def samples(self) -> int:
+        """How many samples the recurrent products are made for, in rows, columns or one after the other."""
+        weight = next((w for w in self.weights if w.recurrent), None)
+        if weight is None or not self.steps:
+            return 1
+        shape, columns = weight.last.shape, weight.last.operands[0].first in weight.own
+        return len(weight.uses) // self.steps * (shape[-1 if columns else 0] if len(shape) == 2 else 1)

@@ -77,7 +77,7 @@ class Correction:
         for r in read_by(operations):
             k = record.maker(r.first)
             known = r.first < self.first and (k < 0 or roles.forward[r.first])
-            made.append((r, ("number", r.first) if known or k < 0 else ("line", record.operations[k].line)))
+            made.append((r, ("number", r.first, r.size) if known or k < 0 else ("line", record.operations[k].line, 0)))
         return made
 
     @cached_property
@@ -96,7 +96,7 @@ class Correction:
             k = record.maker(int(row.gradient[-1])) if row.gradient.size else -1
             if k >= 0 and record.lines[record.operations[k].line] == self.line:
                 return row
-        return None
+        return next((row for row in self.verdict.compared if self.line in _summed_on(record, row)), None)
 
     @property
     def weight(self) -> Weight | None:
@@ -112,7 +112,26 @@ class Correction:
         return [] if roles is None else [w for r in read_by(self.before) if (w := roles.weight(r)) is not None]
 
 
-_Keyed = tuple[RecordedArray, tuple[str, int]]
+_Keyed = tuple[RecordedArray, tuple[str, int, int]]
+_SUMS = ("add", "subtract", "sum", "mean", "clip", "multiply", "divide")
+_PRODUCTS = ("matmul", "dot", "outer", "einsum", "tensordot")
+
+
+def _summed_on(record: Record, row: ComparedGradient) -> set[UserLine]:
+    """The lines on which stand the products that a gradient is a sum of."""
+    found: set[UserLine] = set()
+    waiting, seen = [int(row.gradient[-1])] if row.gradient.size else [], set[int]()
+    while waiting:
+        k = record.maker(waiting.pop())
+        if k < 0 or k in seen:
+            continue
+        seen.add(k)
+        operation = record.operations[k]
+        if operation.name in _PRODUCTS:
+            found.add(record.lines[operation.line])
+        elif operation.name in _SUMS and sum(r.size > 1 for r in operation.operands) <= 1 + (operation.name == "add"):
+            waiting += [r.first for r in operation.operands if r.size > 1]
+    return found
 
 
 def _on(record: Record, line: UserLine) -> list[RecordedOperation]:

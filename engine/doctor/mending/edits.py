@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from engine.doctor.mending.atoms import atoms_in, is_atom, text_of
+from engine.doctor.mending.wholes import of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 KINDS = (
@@ -30,6 +31,7 @@ KINDS = (
     "wraps",
     "delta",
     "clip",
+    "means",
     "sum-missing",
     "complement",
     "factor-dropped",
@@ -103,19 +105,21 @@ class StatementEdit:
 def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = False) -> Iterator[StatementEdit]:
     """The edits of one statement's expressions, or (`missing`) those that add a term. `around` are the atoms of its
     function."""
-    for slot in _slots(statement):
+    for slot in slots(statement):
         expression = slot.get()
         old = text_of(expression)
-        seen = {old}
+        seen: dict[str, StatementEdit] = {}
         for kind, made, same in _missing(expression, around) if missing else _of_expression(expression, around):
             text = text_of(made)
-            if text in seen or (_scatters(statement) and slot.path[-1] in (0, 1) and kind not in ("variable", "index")):
+            if _scatters(statement) and slot.path[-1] in (0, 1) and kind not in ("variable", "index"):
                 continue
-            seen.add(text)
-            yield StatementEdit(statement.lineno, kind, text, old, same, slot)
+            known = seen.get(text)
+            if text != old and (known is None or KINDS.index(kind) < KINDS.index(known.kind)):
+                seen[text] = StatementEdit(statement.lineno, kind, text, old, same, slot)
+        yield from seen.values()
 
 
-def _slots(statement: ast.stmt) -> list[Slot]:
+def slots(statement: ast.stmt) -> list[Slot]:
     value = getattr(statement, "value", None)
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)) and value is not None:
         if isinstance(value, ast.Tuple):
@@ -214,6 +218,7 @@ def _parsed(text: str) -> ast.expr:
 def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
+    if isinstance(node, (ast.BinOp, ast.IfExp)):
         inner = text_of(node)
         for other in around[:24]:
             yield "variable", _parsed(other), (inner, other)
@@ -307,7 +312,11 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
                 yield "axis", other, None
     if name in ("dot", "outer", "matmul") and len(node.args) == 2:
         yield "exchanged", ast.Call(node.func, node.args[::-1], node.keywords), None
+        yield "factor-dropped", node.args[0], None
+        yield "factor-dropped", node.args[1], None
     if name == "dot" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
+        yield "factor-dropped", node.args[0], None
+        yield "factor-dropped", node.func.value, None
         yield "exchanged", ast.Call(ast.Attribute(node.args[0], "dot", ast.Load()), [node.func.value], []), None
     if name == "tanh" and len(node.args) == 1:
         yield "derivative", node.args[0], None
@@ -354,7 +363,7 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(expression)
     yield "sign", _parsed(f"-({text})"), None
     yield from _everywhere(expression, around)
-    yield from _deltas(expression)
+    yield from of_whole(expression, around)
     inner = expression
     while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):  # several factors too many
         inner = inner.left
@@ -362,19 +371,6 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     for a in around:
         for form in FACTORS:
             yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), (text, a)
-
-
-def _deltas(expression: ast.expr) -> Iterator[Made]:
-    """Of two arrays, and a number that the whole is divided by, their difference: the gradient of the usual losses."""
-    match expression:
-        case ast.BinOp(left=inside, op=ast.Div(), right=ast.Name(id=number)):
-            over = f" / {number}"
-        case _:
-            inside, over = expression, ""
-    atoms = list(dict.fromkeys(text_of(a) for a in atoms_in(inside)))
-    if len(atoms) == 2:
-        for one, two in (atoms, atoms[::-1]):
-            yield "delta", _parsed(f"({one} - {two}){over}"), (one, two)
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -403,11 +399,18 @@ def _missing(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     for a in around:
         for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
             yield "factor-missing", _parsed(form.format(e=whole, a=a)), None
+    for path, node in _walk(expression):
+        if path and is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
+            text = text_of(node)
+            for a in [a for a in around if a != text and ("[" not in a or "['" in a)]:  # weights are whole arrays
+                for form in ("({a}.T @ {e})", "({e} @ {a}.T)", "({a} @ {e})", "({e} @ {a})"):
+                    made = form.format(e=text, a=a)
+                    yield "factor-missing", _with(expression, path, _parsed(made)), (text, made)
 
 
 def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
     """Where a term or factor may be missing: the place, the expression with `%s` for it, what it is put to, and whether it is one array."""
-    for slot in _slots(statement):
+    for slot in slots(statement):
         expression = slot.get()
         for path, node in _walk(expression):
             alone = is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load)

@@ -18,10 +18,11 @@ from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
 from engine.doctor.mending.edits import StatementEdit
+from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.unshown import accumulations, carried, inserted, looped, unstored
+from engine.doctor.mending.unshown import accumulations, carried, handed_on, inserted, looped, unstored
 
 __all__ = ["Blamed", "blamed"]
 
@@ -62,6 +63,8 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     prober = Prober(trial.trials, trial.verdict, atoms)
     later: list[Survivor] = []
     places = every
+    if (shared := copied(trial)) is not None:
+        return [shared]
     for missing in (False, True):
         answers = prober.probed(trial.texts, places, missing=missing)
         if answers is None:
@@ -69,7 +72,8 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         suspects, others = survivors(answers)
         failed = failing(answers)
         trial.suspected = trial.suspected or failed[:3]
-        found = _settled(trial, [s for s in suspects if s[0][0] == HELPS])
+        found = _settled(trial, handed_on(every)) if missing else None
+        found = found or _settled(trial, [s for s in suspects if s[0][0] == HELPS])
         if found is None and missing:
             found = _around(trial, prober, every)
         found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
@@ -82,6 +86,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     if several:
         return several
     found = reordered(trial, first) or inserted(trial, first) or _settled(trial, _sources_first(later, first))
+    found = found or of_output(trial)
     return [] if found is None else [found]
 
 
@@ -106,7 +111,7 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
     """Several wrong lines: the one that fails first is corrected, then the next, until all gradients are right; [] where
     they never are."""
     texts = trial.texts
-    made: list[Blamed] = []
+    made: list[tuple[EditPlace, str, str, str]] = []
     try:
         for _ in range(SEVERAL):
             answers = prober.probed(trial.texts, places, missing=False)
@@ -118,9 +123,9 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
             changed = replaced(trial.texts[place.file], place.statement, new)
             trial.texts = {**trial.texts, place.file: changed}
             done = bool(made) and trial.makes_right(trial.texts)  # the first one alone was tried before
-            made.append(trial.named(place.file, place.statement, edit.kind, old, new))
+            made.append((place, edit.kind, old, new))
             if done:
-                return made
+                return [trial.named(p.file, p.statement, kind, *texts) for p, kind, *texts in made]
             places = again(places, trial.texts)
         return []
     finally:

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.lineage import gradients
 from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import PRODUCTS, Roles
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
+from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction, read_by
+from engine.doctor.mending.scales import of_factor, scale_name
+from engine.doctor.mending.slopes import slope_name, slopes
 
 OTHERS = {
     "index": "wrong-step",
@@ -29,6 +32,7 @@ OTHERS = {
     "repeated": "repeated-rows-not-accumulated",
     "wraps": "initial-state-wraps",
     "clip": "clipped-per-step",
+    "means": "batch-means-multiplied",
     "mask": "relu-value-for-mask",
     "sum-missing": "bias-gradient-not-summed",
 }
@@ -53,11 +57,13 @@ def _accumulation(c: Correction) -> str:
 
 
 def _derivative(c: Correction) -> str:
-    if "tanh(" in c.old and c.mended.count("tanh(") < c.old.count("tanh("):
-        return "tanh-derivative-of-activation"
-    if re.search(r"\(1 - [^()]+\) \*\* 2", c.old) or (re.search(r"1 - [^()*]+\)", c.old) and "** 2" in c.mended):
-        return "tanh-derivative-misplaced-square"
-    return "activation-derivative-of-another"
+    if (named := slope_name(c)) != "":
+        return named
+    return "tanh-derivative-of-activation" if _calls(c.mended) < _calls(c.old) else "activation-derivative-of-another"
+
+
+def _calls(text: str) -> int:
+    return sum(isinstance(n, ast.Call) for n in ast.walk(ast.parse(text)))
 
 
 def _replaced(c: Correction) -> str:
@@ -65,20 +71,23 @@ def _replaced(c: Correction) -> str:
     roles = c.roles
     if c.row is not None and c.row.bare is not None and c.row.bare.right:
         return _number(c)
+    if named := slope_name(c):
+        return named
     if roles is None or not c.added or not c.removed:
         return _in_comparison(c) or _in_index(c)
     pairs = list(zip(c.removed, c.added, strict=False))
     removed, added = next(
         ((r, a) for r, a in pairs if roles.siblings(r, a)), pairs[0]
     )  # at its first execution it may read a first state
-    if c.row is not None:
+    if c.weight is not None:
         return _in_gradient(c, removed, added)
     if not roles.is_forward(removed) or not roles.is_forward(added):
         return _of_flow(c) or _in_comparison(c)
     if roles.siblings(removed, added):
         if len({r.first for r in c.removed}) == 1 < len({r.first for r in c.added}):
             return "one-object-for-all-steps"
-        return "activation-derivative-wrong-step" if roles.is_activated(added) else "wrong-step"
+        derives = roles.is_activated(added) or roles.feeds_activation(added)
+        return "activation-derivative-wrong-step" if derives else "wrong-step"
     if roles.argument(removed) == added.first or roles.argument(added) == removed.first:
         return "tanh-derivative-of-activation"
     if roles.is_factor(removed) and roles.is_factor(added):
@@ -164,47 +173,23 @@ def _scaled(c: Correction) -> str:
     """A number that the whole is multiplied by."""
     if c.roles is None:
         return "averaged-over-time" if _COUNT.search(c.old) and not _COUNT.search(c.mended) else ""
-    if c.removed or c.added:
-        return ""
-    if c.row is None:
-        recurrent = any(w.recurrent for w in c.weights)
-        return "scaled-every-step" if recurrent and c.kind == "factor-dropped" else ""
-    return _number(c)
+    return "" if c.removed or c.added else scale_name(c) or _number(c)
 
 
 def _number(c: Correction) -> str:
     """What a gradient is multiplied by that is right otherwise: the number of steps, of samples, or the rate of the updates."""
-    roles, row = c.roles, c.row
-    if roles is None or row is None or row.bare is None or c.verdict is None or c.verdict.record is None:
+    row = c.row
+    if row is None or row.bare is None or c.verdict is None:
         return ""
     others = [r.bare.factor for r in c.verdict.compared if r.status == "right" and r.bare is not None]
-    factor = abs(row.bare.factor / (others[0] if others else 1.0))
-    pool = c.verdict.record.pool
-    rates = {
-        float(pool[r.first]) for o in c.verdict.record.operations if _steps(c, o) for r in o.operands if r.size == 1
-    }
-    many = max(factor, 1 / factor)
-    if any(same(factor, rate) for rate in rates):
-        return "learning-rate-in-gradient"
-    if same(many, _samples(roles)):
-        return "batch-averaged-twice" if factor < 1 else "batch-not-averaged"
-    return "averaged-over-time" if factor < 1 and same(many, roles.steps) else ""
+    return of_factor(c, row.bare.factor / (others[0] if others else 1.0))
 
 
 _COUNT = re.compile(r"/ (?:\(?len\(|T\b|n_?steps|seq|steps|time)", re.I)
 
 
-def _steps(c: Correction, operation: RecordedOperation) -> bool:
-    """Whether an operation scales the step of an update."""
-    assert c.verdict is not None
-    by = {int(row.update.by.flat[0]) for row in c.verdict.compared if row.update is not None}
-    return operation.start in by and operation.name in ("multiply", "divide")
-
-
-def _samples(roles: Roles) -> int:
-    """How many rows the recurrent products have: 1 where a step is one vector."""
-    shapes = [w.last.shape for w in roles.weights if w.recurrent]
-    return shapes[0][0] if shapes and len(shapes[0]) == 2 else 1
+def _sum_or_mean(c: Correction) -> str:
+    return "bias-gradient-not-summed" if c.row is not None and c.weight is None else ""
 
 
 def _term_missing(c: Correction) -> str:
@@ -212,7 +197,7 @@ def _term_missing(c: Correction) -> str:
     if roles is None or not c.added or c.after is None:
         return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
     backward = [r for r in c.added if r.first >= c.first or not (roles.is_forward(r) or roles.is_given(r))]
-    if any(_comes_from_later_lines(c, r) for r in backward):
+    if any(_comes_from_later_lines(c, r) for r in backward) and " if " not in c.old:
         return "future-gradient-dropped"
     if not backward or all(roles.is_given(r) for r in c.added):
         return "delta-without-target" if " - " in c.mended and all(roles.is_given(r) for r in c.added) else ""
@@ -251,19 +236,39 @@ def _term_dropped(c: Correction) -> str:
 
 
 def _condition(c: Correction) -> str:
-    if len(_SLOPE.findall(c.old)) and " else " in c.old and c.row is None:
+    """What a condition keeps back at some steps."""
+    if c.weight is not None:
+        return "initial-state-ignored" if c.weight.recurrent else ""
+    if len(slopes(c.old)) > 0 and " else " in c.old:
         return "activation-derivative-some-steps"
-    if c.row is not None:
-        return "initial-state-ignored" if c.weight is not None and c.weight.recurrent else ""
-    return "output-gradient-dropped"
+    zeros = any(isinstance(n, ast.IfExp) and "zeros" in text_of(n) for n in ast.walk(ast.parse(c.old)))
+    return "truncated-early" if zeros and any(w.recurrent for w in c.weights) else "output-gradient-dropped"
 
 
 def _delta(c: Correction) -> str:
+    if _is_gradient_of_output(c):
+        return "delta-before-softmax"
     if "(1 - " in c.old:
         return "mse-delta-with-cross-entropy" if c.old.count(" - ") > 1 else "softmax-jacobian-diagonal"
     if " / " in c.old and "-" in c.old:
         return "delta-before-softmax"
     return "delta-sign" if " - " in c.old else "delta-without-target"
+
+
+def _is_gradient_of_output(c: Correction) -> bool:
+    """Whether the line made dL/d(what the output's activation made) rightly, in the place of dL/d(what it was applied to)."""
+    record, loss = (
+        c.verdict.record if c.verdict is not None else None,
+        c.verdict.loss if c.verdict is not None else None,
+    )
+    if record is None or loss is None or c.roles is None:
+        return False
+    adjoint, forward = carried_back(record, loss.seeds), c.roles.forward
+    read = {r.first for o in c.before for r in o.operands}
+    made = [record.pool[o.start : o.stop] for o in c.before if o.size > 1 and o.start not in read]
+    rights = [adjoint[o.start : o.stop] for o in record.operations if forward[o.start] and o.size > 1]
+    pairs = ((m, r) for m in made for r in rights if len(m) == len(r))
+    return any((match := compared(m, r)) is not None and match.right for m, r in pairs)
 
 
 def _exchanged(c: Correction) -> str:
@@ -291,6 +296,7 @@ _BY_KIND: dict[str, Callable[[Correction], str]] = {
     "condition": _condition,
     "delta": _delta,
     "exchanged": _exchanged,
+    "sum-for-mean": _sum_or_mean,
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.doctor.lineage.carry_back import carried_back, reached, touched
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Record, UserLine
+from engine.doctor.lineage.reading import Record, RecordedOperation, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending.atoms import atoms_in, text_of
 
@@ -97,12 +97,17 @@ def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
             match = compared(record.pool[own], adjoint[own]) if operation.name == "subtract" else None
             back[own] = match is not None and match.right
             continue
-        moved = operation.name == "subtract" or any(touched(back, r) for r in operation.operands)
+        moved = _is_difference(operation) or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
         lines[operation.line] = lines.get(operation.line, False) or moved
     if not any(back[row.gradient].any() for row in verdict.compared if row.status == "wrong"):
         return set()  # the backward pass begins with no difference: nothing tells where
     return {record.lines[n] for n, moved in lines.items() if not moved}
+
+
+def _is_difference(operation: RecordedOperation) -> bool:
+    """Whether an operation may be the first of the way back: not 1 - h, which belongs to an activation's derivative."""
+    return operation.name == "subtract" and (operation.operands[0].size > 1 or operation.result.size == 1)
 
 
 def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], list[UserLine]]:

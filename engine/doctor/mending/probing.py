@@ -19,8 +19,11 @@ from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.edits import KINDS, Slot, StatementEdit
 from engine.doctor.mending.following import following, in_next_round
 from engine.doctor.mending.places import EditPlace
+from engine.doctor.mending.pure import pure_functions
 
 EVALUATIONS = 200_000
+MISSING = 120
+"""So many atoms of the program may be what is missing."""
 Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]
 
 
@@ -88,6 +91,7 @@ class Prober:
             "factors": _factors(self.verdict),
             "allowed": self._allowed,
             "limit": EVALUATIONS,
+            "pure": pure_functions(texts),
         }
         answer = self.trials.probed(texts, asked, self._table)
         try:
@@ -101,7 +105,9 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     statement, missing = place.statement, everywhere is not None
     around = edits.around(place.atoms, statement)
     paths, _ = following(place)
-    tries = list(edits.of_statement(statement, around, missing=missing))
+    slots = [slot.path for slot in edits.slots(statement)]
+    known = list(dict.fromkeys([*around, *everywhere]))[:MISSING] if everywhere is not None else around
+    tries = list(edits.of_statement(statement, known, missing=missing))
     holes = list(edits.holes(statement)) if missing else []
     value = edits.made_by(statement)
     adds = (
@@ -117,9 +123,10 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "total": place.total,
         "value": text_of(value) if value is not None else "",
         "prefix": adds,
-        "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path)] for e in tries],
-        "holes": [[text, inner, alone, _index(paths, slot.path)] for slot, text, inner, alone in holes],
-        "atoms": list(dict.fromkeys([*around, *(everywhere or [])]))[:120] if missing else [],
+        "slots": [text_of(slot.get()) for slot in edits.slots(statement)],
+        "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path), slots.index(e.slot.path)] for e in tries],
+        "holes": [[text, i, alone, _index(paths, s.path), slots.index(s.path)] for s, text, i, alone in holes],
+        "atoms": known if missing else [],
     }
     return Request(place, row, tries, holes)
 
@@ -199,13 +206,17 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
     for answer in answers:
         place = answer.place
         fails = (answer.fails and not place.given) or place.mistaken
+        derives = (
+            place.given and answer.fails and not answer.original[0]
+        )  # what a helper makes of a forward value is never right
         most = max((gain or 0 for *_, gain in answer.edits), default=0)
         for number, count, value, late, gain in answer.edits:
             edit = _edit_of(answer.asked, number, value)
-            helps = gain is not None and gain > 0
+            first = derives and count == sum(answer.original)
+            helps = first or (gain is not None and gain > 0)
             likely = HELPS if helps else UNLIKELY if late or (gain is not None and (gain < 0 or most > 0)) else LIKELY
-            gained = -gain if helps and gain else 0
-            rank = (likely, gained, late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
+            gained = -(gain or 0) if helps else 0
+            rank = (likely, not first, gained, late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
             (suspects if fails or helps else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
 

@@ -119,10 +119,16 @@ def accumulations(places: list[EditPlace]) -> list[Survivor]:
     often = [p for p in places if p.total - p.before > 1 and not p.given]
     written = [p for p in often if isinstance(p.statement, ast.Assign)]
     into = [p for p in places if isinstance(p.statement, ast.AugAssign)]
-    carried_on = [p for p in into if p in often and _is_read_beside(p)]
-    made = [((0,), p, e) for p in [*carried_on, *written] for e in edits.accumulation(p.statement)]
+    made = [((0,), p, e) for p in written for e in edits.accumulation(p.statement)]
     repeated = [((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
     return [*made[:8], *repeated][:12]
+
+
+def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:
+    """`+=` for `=` where what is added to is handed on to the next step: the sum may as well lack the term that is there already."""
+    often = [p for p in places if p.total - p.before > 1 and not p.given and isinstance(p.statement, ast.AugAssign)]
+    found = [((0,), p, e) for p in often if _is_read_beside(p) for e in edits.accumulation(p.statement)]
+    return [each for each in found if each[2].kind == "accumulation"][:4]
 
 
 def _is_read_beside(place: EditPlace) -> bool:

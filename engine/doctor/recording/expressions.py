@@ -8,11 +8,12 @@ import numpy as np
 
 LARGEST = 4000000
 """So many numbers an array may have."""
-_SAFE = frozenset(
+SAFE = set(
     """dot sum mean reshape copy ravel flatten transpose max min T outer tanh exp log matmul einsum zeros_like zeros ones sqrt where
     sign clip maximum minimum square abs len concatenate hstack vstack tensordot multiply add subtract expand_dims squeeze astype
     stack cosh power float int atleast_2d""".split()  # noqa: SIM905
 )
+"""What may be called twice; a probing run adds the program's own functions that change nothing."""
 
 
 def compiled(text):
@@ -25,7 +26,7 @@ def compiled(text):
         if isinstance(node, ast.Call):
             function = node.func
             name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-            if name not in _SAFE:
+            if name not in SAFE:
                 return None
         elif isinstance(node, (ast.Yield, ast.Await, ast.NamedExpr)):
             return None

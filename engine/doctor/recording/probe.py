@@ -16,7 +16,7 @@ import sys
 import numpy as np
 
 from . import runner
-from .expressions import Consequences, Gains, compiled, evaluated
+from .expressions import SAFE, Consequences, Gains, compiled, evaluated
 from .fingerprints import RightTable
 from .store import Stop
 from .terms import TERM, AtomValues, terms
@@ -27,10 +27,12 @@ NUMBERS = 500
 
 
 class ProbedEdit:
-    """An expression in the place of a statement's; `makes` is what comes of it in the block (an index, -1: nothing)."""
+    """An expression in the place of a statement's; `makes` is what comes of it in the block (an index, -1: nothing), `place` the number of
+    the expression that it replaces."""
 
-    def __init__(self, number, text, code, checked, makes, term=None):
-        self.number, self.text, self.code, self.checked, self.makes = number, text, code, checked, makes
+    def __init__(self, number, text, code, checked, makes, place, term=None):
+        self.number, self.text, self.code, self.checked = number, text, code, checked
+        self.makes, self.place = makes, place
         self.term = term  # what the code reads as TERM
         self.count = 0  # how often it was right
         self.differs = self.late = False
@@ -62,6 +64,8 @@ class ProbedLine:
         self.again = [Consequences(rows, whole) for rows, whole in row["again"]]
         self.begins = row["begins"]  # the number of the line with which the loop's next round begins
         self.original = compiled(row["value"])
+        self.slots = row["slots"]  # the expressions that edits replace
+        self.rights = [0] * len(self.slots)  # how often each was right
         self.late = []
         self.left = limit
         self.counts = [0, 0, 0]
@@ -70,6 +74,11 @@ class ProbedLine:
 
 def _same(a, b):
     return b is not None and a.shape == b.shape and bool(np.allclose(a, b, 1e-9, 0.0))
+
+
+def _alike(a, b):
+    """Whether they are the same but for the sign, by which what is right stays so."""
+    return b is not None and (_same(a, b) or _same(a, -b))
 
 
 class Probes:
@@ -107,15 +116,18 @@ class Probes:
             return
         values = line.values
         values.begin(frame.f_globals, dict(frame.f_locals))
-        right = original = None
+        right = None
         if line.original is not None:
-            original = value = evaluated(line.original, values.spaces, values.variables)
+            value = evaluated(line.original, values.spaces, values.variables)
             right = None if value is None else self.has(line, value)
             line.counts[{True: 0, False: 1, None: 2}[right]] += 1
             if right is False:
                 line.first = self.order
         if line.edits is None:
             line.edits = self.begun(line)
+        originals = [values.value(text) for text in line.slots]
+        rights = [None if v is None else self.has(line, v) for v in originals]
+        line.rights = [n + (known is True) for n, known in zip(line.rights, rights)]
         alive = []
         for edit in line.edits:
             if line.left <= 0:
@@ -126,15 +138,16 @@ class Probes:
             if value is None:
                 continue
             found = self.has(line, value) if edit.checked else True
+            original, right = originals[edit.place], rights[edit.place]
             if found is None and right:
                 continue  # nothing, where something is right
             edit.count += found is True
-            if found is True and not edit.differs and not _same(value, original):
+            if found is True and not edit.differs and not (_alike if right else _same)(value, original):
                 edit.differs = True
                 self.gains.of(edit, value, original, line, frame)
             if found is not False:
                 alive.append(edit)
-            elif edit.differs and (right is None or (right is False and line.counts[0])):
+            elif edit.differs and (right is None or (right is False and line.rights[edit.place])):
                 edit.late = right is False
                 line.late.append(edit)  # what it reads may be spoilt by now
         line.edits = alive
@@ -151,22 +164,22 @@ class Probes:
     def begun(self, line):
         """The edits that make sense here: compiled, with shapes that agree where they must."""
         shape, made = line.values.shape, []
-        for number, (text, same, checked, makes) in enumerate(line.rows):
+        for number, (text, same, checked, makes, place) in enumerate(line.rows):
             if same and (shape(same[0]) is None or shape(same[0]) != shape(same[1])):
                 continue
-            edit = ProbedEdit(number, text, compiled(text), checked, makes)
+            edit = ProbedEdit(number, text, compiled(text), checked, makes, place)
             if edit.code is not None:
                 made.append(edit)
             elif same:
                 edit.count, edit.late = 1, True
                 line.late.append(edit)  # it calls what must not be called twice
         known = [(a, shape(a)) for a in line.atoms if shape(a)]
-        for number, (template, inner, alone, makes) in enumerate(line.holes):
+        for number, (template, inner, alone, makes, place) in enumerate(line.holes):
             codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
             for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
                 code = codes[term.sign]
                 if code is not None:
-                    made.append(ProbedEdit(-1 - number, template % term.text, code, True, makes, term))
+                    made.append(ProbedEdit(-1 - number, template % term.text, code, True, makes, place, term))
         line.rows = line.holes = []
         return made
 
@@ -213,6 +226,7 @@ def run(job):
     with open(os.path.join(folder, "probe.json")) as opened:
         request = json.load(opened)
     rows = np.fromfile(os.path.join(folder, "table"), np.float64).reshape(-1, 4)
+    SAFE.update(request["pure"])
     probes = Probes(request["lines"], RightTable(rows, request["factors"], request["allowed"]), request["limit"])
     wanted = {}
     for number, row in enumerate(request["lines"]):

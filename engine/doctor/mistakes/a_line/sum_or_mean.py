@@ -5,8 +5,9 @@ MISTAKE = Mistake(
     "a mean is taken where a sum belongs, or the other way round",
     "sum what was used several times; divide only where the loss does",
     Example(
-        "batch",
-        right="dc = dlogits.sum(axis=0)",
-        wrong="dc = dlogits.mean(axis=0)",
+        "stacked",
+        right="dw = (high[1:] * error[:, None]).sum(axis=0)",
+        wrong="dw = (high[1:] * error[:, None]).mean(axis=0)",
+        changes={"dw = high[1:].T @ error": "dw = (high[1:] * error[:, None]).sum(axis=0)"},
     ),
 )

@@ -1,0 +1,116 @@
+"""Corrections of the forward pass, where the backward pass is that of another one: copies that are missing, a softmax over another axis, an
+activation too many on the output."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
+from engine.doctor.mending.atoms import is_atom, text_of
+from engine.doctor.mending.trying import Blamed, Trial
+
+COPIES = 3
+"""So many copies are tried, and so many corrections of the output."""
+
+
+def copied(trial: Trial) -> Blamed | None:
+    """An array that is kept under two names, and changed in place under one of them."""
+    trial.left = COPIES
+    for file, text in trial.texts.items():
+        for statement, atom, taken in _shared(ast.parse(text)):
+            if trial.holds(file, atom, f"{text_of(atom)}.copy()"):
+                id = "probabilities-overwritten" if taken else "state-aliased"
+                old = text_of(statement)
+                made = re.sub(rf"(?<![\w.]){re.escape(text_of(atom))}(?!\w)(?!.*=)", f"{text_of(atom)}.copy()", old)
+                return Blamed(file, statement.lineno, id, old, made, True, trial.corrected)
+    return None
+
+
+def _shared(tree: ast.Module) -> Iterator[tuple[ast.stmt, ast.expr, bool]]:
+    """Statements that keep an array which is changed in place, with the array, and whether something is taken off it there."""
+    for function in [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Module))]:
+        changed = _changed_in_place(function)
+        for statement in [n for n in ast.walk(function) if isinstance(n, (ast.Assign, ast.Expr))]:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_atom(value):
+                    names, kept = [name, text_of(value)], [value]
+                case ast.Assign(value=ast.Tuple(elts=kept)):
+                    names = []
+                case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=[ast.Tuple(elts=kept)])):
+                    names = []
+                case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=kept)):
+                    names = []
+                case _:
+                    continue
+            for atom in kept:
+                own = [n for n in (*names, text_of(atom)) if n in changed]
+                if own and is_atom(atom):
+                    yield statement, atom, changed[own[0]]
+
+
+def _changed_in_place(function: ast.AST) -> dict[str, bool]:
+    """The variables that are changed in place, and whether something is taken off them."""
+    found: dict[str, bool] = {}
+    for node in ast.walk(function):
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)), op=op):
+                found[name] = isinstance(op, ast.Sub) or found.get(name, False)
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
+                found.setdefault(name, False)
+            case ast.keyword(arg="out", value=ast.Name(id=name)):
+                found.setdefault(name, False)
+            case _:
+                pass
+    return found
+
+
+def of_output(trial: Trial) -> Blamed | None:
+    """A softmax that adds up over another axis, or an activation on what is given out that the gradient knows nothing of."""
+    trial.left = COPIES
+    outputs = set(_output_lines(trial))
+    for file, text in trial.texts.items():
+        for statement in [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign)]:
+            if (file, statement.lineno) not in outputs:
+                continue
+            for id, node, made in _of_output(statement):
+                changed = text_of(statement).replace(text_of(node), made)
+                if trial.holds(file, node, made):
+                    return Blamed(file, statement.lineno, id, text_of(statement), changed, True, trial.corrected)
+    return None
+
+
+def _of_output(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
+    for node in ast.walk(statement.value):
+        match node:
+            case ast.BinOp(op=ast.Div(), right=ast.Call(func=ast.Attribute(value=e, attr="sum"))):
+                summed = text_of(node.right) if not text_of(e).startswith("np") else ""
+                if summed:
+                    yield "softmax-wrong-axis", node.right, f"{text_of(e)}.sum(axis=-1, keepdims=True)"
+            case ast.Call(func=ast.Attribute(attr="tanh" | "maximum"), args=[inside, *_]):
+                yield "output-activation-twice", node, f"({text_of(inside)})"
+            case _:
+                pass
+
+
+def _output_lines(trial: Trial) -> Iterator[tuple[str, int]]:
+    """The lines of the forward pass on which sums and activations stand that go into no further product."""
+    record, loss = trial.verdict.record, trial.verdict.loss
+    if record is None or loss is None:
+        return
+    forward = reached(record, [reference for reference, _ in loss.seeds])
+    inside = np.zeros(len(record.pool), bool)
+    for operation in reversed(record.operations):
+        if not forward[operation.start : operation.stop].any():
+            continue
+        goes_on = bool(inside[operation.start : operation.stop].any())
+        if operation.name in PRODUCTS or goes_on:
+            for reference in operation.operands:
+                inside[reference.ids()] = True
+        if not goes_on and operation.name in (*ACTIVATIONS, "sum"):
+            line = record.lines[operation.line]
+            yield line.file, line.number

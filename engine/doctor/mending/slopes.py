@@ -1,0 +1,79 @@
+"""What is wrong with an activation's derivative: the derivative that stands in a line before and after its correction."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from engine.doctor.mending.atoms import text_of
+from engine.doctor.mending.correction import Correction
+
+
+@dataclass(frozen=True)
+class WrittenSlope:
+    """A derivative as it is written: its form, and of what; `applied` where a function is applied to that first."""
+
+    form: str
+    of: str
+    applied: bool
+
+
+def slopes(text: str) -> list[WrittenSlope]:
+    """The derivatives of the usual activations in a statement."""
+    return [slope for node in ast.walk(ast.parse(text)) if (slope := _slope(node)) is not None]
+
+
+def _slope(node: ast.AST) -> WrittenSlope | None:
+    match node:
+        case ast.BinOp(op=ast.Pow(), left=ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=x)):
+            return _of("misplaced", x)
+        case ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=ast.BinOp(op=ast.Pow(), left=x)):
+            return _of("square", x)
+        case ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=ast.BinOp(op=ast.Mult(), left=x, right=y)):
+            return _of("square", x) if text_of(x) == text_of(y) else None
+        case ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=x) if not isinstance(x, ast.BinOp):
+            return _of("logistic", x)
+        case ast.Compare(left=x, ops=[ast.Gt() | ast.GtE()], comparators=[ast.Constant()]):
+            return _of("mask", x)
+        case _:
+            return None
+
+
+def _of(form: str, of: ast.expr) -> WrittenSlope:
+    if isinstance(of, ast.Call) and of.args and not (isinstance(of.func, ast.Attribute) and of.func.attr == "sum"):
+        return WrittenSlope(form, text_of(of.args[0]), True)
+    return WrittenSlope(form, text_of(of), False)
+
+
+def slope_name(c: Correction) -> str:
+    """The mistake's name where a derivative was replaced by another one, or was missing; "" where none was."""
+    old, mended = (slopes(text) for text in (c.old, c.mended))
+    gone, new = [s for s in old if s not in mended], [s for s in mended if s not in old]
+    if any(s.form == "misplaced" for s in gone) or not new:
+        return "tanh-derivative-misplaced-square" if any(s.form == "misplaced" for s in gone) and new else ""
+    if not gone:
+        return "activation-derivative-missing" if not old else ""
+    one, other = gone[0], new[0]
+    if one.form != other.form:
+        return "activation-derivative-of-another"
+    if one.applied and not other.applied:
+        return "tanh-derivative-of-activation"
+    if _name(one.of) == _name(other.of):
+        return "activation-derivative-wrong-step"
+    if one.form == "mask" and not _is_forward(c, one.of):
+        return "relu-mask-from-gradient"
+    return ""
+
+
+def _name(text: str) -> str:
+    """The variable, without its indices."""
+    return re.sub(r"\[.*\]", "", text)
+
+
+def _is_forward(c: Correction, text: str) -> bool:
+    """Whether a variable holds what the loss was made from."""
+    record, roles = c.verdict.record if c.verdict is not None else None, c.roles
+    if record is None or roles is None:
+        return False
+    return any(_name(e.name) == _name(text) and roles.is_forward(e.value) for e in record.events)
