@@ -1,0 +1,61 @@
+"""Edits of whole expressions, and which of the program's functions may be called beside it."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from engine.doctor.mending.edits import of_statement
+from engine.doctor.mending.pure import pure_functions
+from engine.doctor.mending.slopes import slopes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "right"),
+    [
+        ("dz = a * (1 - a) * da", "derivative", "dz = da * (1 - a ** 2)"),
+        ("dz = da * (z > 0)", "derivative", "dz = da * (1 - a ** 2)"),
+        ("d = (p - y) * p * (1 - p) / n", "delta", "d = (p - y) / n"),
+        ("d = (p - y) / (p * (1 - p))", "delta", "d = p - y"),
+        ("dW = np.outer(a.mean(axis=0), dz.sum(axis=0))", "means", "dW = a.T @ dz"),
+        ("dW = dot(np.sum(dz, axis=1), np.mean(a, axis=1).T)", "means", "dW = dot(dz, a.T)"),
+        ("db += d[0, t]", "sum-missing", "db += d[:, t].sum(axis=0)"),
+        ("db = np.sum(d) * np.ones_like(b)", "sum-missing", "db = d.sum(axis=1, keepdims=True)"),
+        ("dW = f(d, h[:-1])", "index", "dW = f(d, h[1:])"),
+        ("dW = f(d[1:], x[:-1])", "index", "dW = f(d[:], x[:])"),
+        ("s = sigmoid(s) * (1 - sigmoid(s))", "derivative", "s = s * (1 - s)"),
+        ("dW += outer_sum(d, h)", "exchanged", "dW += outer_sum(h, d)"),
+        ("d = np.dot(W.T, np.dot(W.T, dz))", "factor-dropped", "d = np.dot(W.T, dz)"),
+    ],
+)
+def test_edits_of_several_places_at_once(wrong: str, kind: str, right: str) -> None:
+    statement = ast.parse(wrong).body[0]
+    made = {ast.dump(ast.parse(e.statement)): e.kind for e in of_statement(statement, ["a", "z", "da", "dz", "p", "y"])}
+    assert made.get(ast.dump(ast.parse(right))) == kind
+
+
+def test_a_product_with_a_weight_may_be_missing_inside() -> None:
+    statement = ast.parse("d = d * (1 - s ** 2)").body[0]
+    made = [e.statement for e in of_statement(statement, ["self.W"], missing=True)]
+    assert "d = self.W.T @ d * (1 - s ** 2)" in made
+
+
+def test_functions_that_only_compute_may_be_called_twice() -> None:
+    text = """
+def slope(s): return s * (1 - s)
+def both(s):
+    made = slope(s)
+    return made if made.sum() > 0 else -made
+def adds(total, s): total += s
+def asks(s): return input(s)
+def itself(s): return itself(s)
+def stores(s): s[0] = 1
+"""
+    assert pure_functions({"program.py": text}) == ["both", "slope"]
+
+
+def test_derivatives_are_told_by_their_form() -> None:
+    assert [(s.form, s.of, s.applied) for s in slopes("dz = da * (1 - np.tanh(z[t]) ** 2)")] == [("square", "z[t]", True)]
+    assert [s.form for s in slopes("dz = da * (1 - a) ** 2")] == ["misplaced", "logistic"]
+    assert [s.form for s in slopes("dz = da * (z > 0)")] == ["mask"]
