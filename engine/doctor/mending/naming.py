@@ -59,7 +59,10 @@ def _accumulation(c: Correction) -> str:
 def _derivative(c: Correction) -> str:
     if (named := slope_name(c)) != "":
         return named
-    return "tanh-derivative-of-activation" if _calls(c.mended) < _calls(c.old) else "activation-derivative-of-another"
+    if _calls(c.mended) < _calls(c.old):
+        return "tanh-derivative-of-activation"
+    forms = [sorted(s.form for s in slopes(text)) for text in (c.old, c.mended)]
+    return "wrong-variable" if forms[0] == forms[1] != [] else "activation-derivative-of-another"
 
 
 def _calls(text: str) -> int:
@@ -189,7 +192,18 @@ _COUNT = re.compile(r"/ (?:\(?len\(|T\b|n_?steps|seq|steps|time)", re.I)
 
 
 def _sum_or_mean(c: Correction) -> str:
-    return "bias-gradient-not-summed" if c.row is not None and c.weight is None else ""
+    return "bias-gradient-not-summed" if _is_of_a_bias(c) else ""
+
+
+def _is_of_a_bias(c: Correction) -> bool:
+    """Whether the line makes the gradient of what the forward pass adds and multiplies by nothing."""
+    if c.row is None or c.roles is None:
+        return False
+    own = {int(n) for n in c.row.own.flat}
+    uses = [
+        o for o in c.roles.record.operations if c.roles.forward[o.start] and any(r.first in own for r in o.operands)
+    ]
+    return bool(uses) and all(o.name == "add" for o in uses)
 
 
 def _term_missing(c: Correction) -> str:

@@ -110,11 +110,8 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     tries = list(edits.of_statement(statement, known, missing=missing))
     holes = list(edits.holes(statement)) if missing else []
     value = edits.made_by(statement)
-    adds = (
-        text_of(statement.target)
-        if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
-        else None
-    )
+    changes = isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.Mult))
+    adds = text_of(statement.target) if isinstance(statement, ast.AugAssign) and changes else None
     row = {
         "file": place.file,
         "line": statement.lineno,
@@ -123,6 +120,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "total": place.total,
         "value": text_of(value) if value is not None else "",
         "prefix": adds,
+        "multiplies": isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult),
         "slots": [text_of(slot.get()) for slot in edits.slots(statement)],
         "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path), slots.index(e.slot.path)] for e in tries],
         "holes": [[text, i, alone, _index(paths, s.path), slots.index(s.path)] for s, text, i, alone in holes],

@@ -54,7 +54,7 @@ class ProbedLine:
 
     def __init__(self, row, limit):
         self.before, self.total = row["before"], row["total"]
-        self.prefix = row["prefix"]
+        self.prefix, self.multiplies = row["prefix"], row["multiplies"]
         self.seen = 0
         self.edits = None
         self.rows = row["edits"]
@@ -153,7 +153,10 @@ class Probes:
         line.edits = alive
 
     def has(self, line, value):
-        """Whether the value is right, or what is there once it is added."""
+        """Whether the value is right, or what is there once it is added, or multiplied by it."""
+        if line.multiplies:
+            whole = line.values.value(line.prefix)
+            return False if whole is None or whole.shape != (whole * value).shape else self.table.has(whole * value)
         right = self.table.has(value)
         if right is False and line.prefix is not None:
             whole = line.values.value(line.prefix)

@@ -56,6 +56,8 @@ def stores(s): s[0] = 1
 
 
 def test_derivatives_are_told_by_their_form() -> None:
-    assert [(s.form, s.of, s.applied) for s in slopes("dz = da * (1 - np.tanh(z[t]) ** 2)")] == [("square", "z[t]", True)]
+    assert [(s.form, s.of, s.applied) for s in slopes("dz = da * (1 - np.tanh(z[t]) ** 2)")] == [
+        ("square", "z[t]", True)
+    ]
     assert [s.form for s in slopes("dz = da * (1 - a) ** 2")] == ["misplaced", "logistic"]
     assert [s.form for s in slopes("dz = da * (z > 0)")] == ["mask"]
