@@ -151,7 +151,7 @@ def _factor_missing(c: Correction) -> str:
     weights = [w for r in c.added if (w := roles.weight(r)) is not None]
     if weights:
         return "wa-not-applied" if weights[0].recurrent else ""
-    if roles.are_mask(c.added):
+    if (roles if c.after is None else roles.of(c.after)).are_mask(c.added):
         return "mask-forgotten" if not more else "activation-derivative-missing"
     return "activation-derivative-missing" if more else ""
 
