@@ -26,6 +26,7 @@ def session_of(
 ) -> Session:
     """The session for a network, or for PyTorch's modules, on X and y; the arguments are those of `rnn_tui.debug`.
 
+    X may be (N, T), or a table of N rows and T columns, where a step has one value.
     Class indices may have a last axis of one, and be floating point with whole values, as other libraries' losses want them.
     Raises InputError for what does not fit together.
     """
@@ -38,6 +39,8 @@ def session_of(
     if not getattr(rnn, "batch_first", True):
         inputs = _batch_first(inputs)
         targets = _batch_first(targets) if made.predict == "every" else targets
+    if inputs.ndim == 2 and made.inputs == 1:
+        inputs = inputs[..., None]  # (N, T): one value a step
     if made.head.classes:
         targets = _class_indices(targets, axes=2 if made.predict == "every" else 1)
     debugger = Debugger(made, inputs, targets, **of_debugger)

@@ -21,7 +21,8 @@ def debug(
     """Opens the debugger in the terminal and returns when it is left.
 
     `network` is an `engine.Network`; or a torch.nn.RNN, LSTM or GRU with its torch.nn.Linear, as `(rnn, linear)` or as two arguments.
-    X and y are arrays or tensors: X (N, T, D), y as for `engine.record`. A torch module without `batch_first` takes X as (T, N, D), and
+    X and y are arrays or tensors: X (N, T, D), or (N, T) where a step has one value, y as for `engine.record`.
+    A torch module without `batch_first` takes X as (T, N, D), and
     targets at every step as (T, N); so does this. `options` are `name` and `classes` (texts to show), `initial`, `lengths` and
     `batch_size` of `engine.Debugger`, and for torch modules all that they leave open of `engine.Network` (`loss`, `predict`, `lr`, ...).
 

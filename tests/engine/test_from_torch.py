@@ -130,3 +130,23 @@ def test_what_does_not_fit_together(arguments: tuple[Any, ...], options: dict[st
     with pytest.raises(InputError) as refused:
         session_of(*arguments, **options)
     assert str(refused.value).startswith(sentence)
+
+
+class _Frame:
+    """A table as pandas has it: what NumPy makes an array of."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.values
+
+
+@pytest.mark.parametrize("kind", [np.asarray, _Frame])
+def test_one_value_a_step_needs_no_axis_of_features(kind: Any) -> None:
+    X, y = np.random.default_rng(0).normal(size=(4, 6)), np.array([0, 1, 1, 0])
+    network = Network(inputs=1, outputs=2)
+    flat, full = (session_of(network, given, y).debugger.tape(0) for given in (kind(X), X[..., None]))
+    assert flat.loss == full.loss
+    with pytest.raises(InputError):
+        session_of(Network(inputs=2, outputs=2), kind(X), y)
