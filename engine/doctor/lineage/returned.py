@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 
 import numpy as np
@@ -46,14 +46,16 @@ def meant(name: str) -> set[str]:
     return made
 
 
-def inputs(record: Record) -> list[Ids]:
-    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen. An array that holds a number
-    twice is none: rows that were looked up in it, say."""
+def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
+    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen; those of several numbers, or the
+    single numbers that are `called` so. An array that holds a number twice is none: rows that were looked up in it, say."""
     found: dict[tuple[int, int], Ids] = {}
     upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
     for event in record.events:
         value = event.value
-        if value.size < 2 or not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
+        if value.size < 2 if called is None else value.size != 1 or last_of(event.name) not in called:
+            continue
+        if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
         if value.first not in upstream and not value.repeats and levels_of(record, value):
             found[value.first, value.size] = value.ids().ravel()
@@ -101,6 +103,8 @@ def rows(
         again = read_again(record, forward) if rest else set[tuple[int, int]]()
         open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
         left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
+        if made:
+            left += _of_numbers(record, sizes[1], forward, adjoint, names, made)
         return _as_far_as_it_came(record, made + found + left)
 
     return compare
@@ -153,6 +157,36 @@ def _not_settled(ids: Ids, fitting: list[RecordedEvent], names: ArrayNames) -> l
     given = named[-1].value.ids().ravel()
     reason = "it is not known which array is its gradient"
     return [ComparedGradient(names.of(ids), named[-1].site.line, "not compared", None, ids, given, np.zeros(0), reason)]
+
+
+def _of_numbers(
+    record: Record,
+    fitting: list[RecordedEvent],
+    forward: NDArray[np.bool_],
+    adjoint: Floats,
+    names: ArrayNames,
+    made: list[ComparedGradient],
+) -> list[ComparedGradient]:
+    """The single numbers of which no value that is called their gradient is right, as one output's bias: not compared, and never wrong by
+    their names alone."""
+    by_name: dict[str, list[RecordedEvent]] = defaultdict(list)
+    for event in fitting:
+        if record.pool[event.value.number(0)]:  # a sum begins at 0
+            for name in meant(event.name):
+                by_name[name].append(event)
+    factor = common([r.match.factor for r in made if r.status == "right" and r.match]) or 1.0
+    left: list[ComparedGradient] = []
+    for ids in inputs(record, by_name.keys()) if by_name else []:
+        right, called = adjoint[ids], [e for name in _own_names(ids, names) for e in by_name.get(name, [])]
+        agree = [same(float(record.pool[e.value.number(0)]), factor * float(right[0])) for e in called]
+        if called and right.any() and forward[ids].any() and not any(agree):
+            given, reason = (
+                called[-1].value.ids().ravel(),
+                "it is a single number, and what is called its gradient is another",
+            )
+            line = called[-1].site.line
+            left.append(ComparedGradient(names.of(ids), line, "not compared", None, ids, given, right, reason))
+    return left
 
 
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:

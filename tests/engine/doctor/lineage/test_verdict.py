@@ -23,6 +23,29 @@ STATES = (
 )
 CLIP = ("    for weight, grad in", "    grads = [np.clip(g, -0.5, 0.5) for g in grads]\n    for weight, grad in")
 
+ONE_OUTPUT = """
+import numpy as np
+
+def gradients(x, y, W, v, b, c):
+    dW, dv, db, dc = np.zeros_like(W), np.zeros_like(v), np.zeros_like(b), 0.0
+    loss = 0.0
+    for k in range(len(x)):
+        h = np.tanh(W @ x[k] + b)
+        d = v @ h + c - y[k]
+        loss += 0.5 * d ** 2
+        dv += d * h
+        dc += d
+        dz = d * v * (1 - h**2)
+        dW += np.outer(dz, x[k])
+        db += dz
+    return loss, dW, dv, db, dc
+
+rng = np.random.RandomState(0)
+X, Y = rng.randn(5, 3), rng.randn(5)
+W, v, b, c = rng.randn(4, 3), rng.randn(4), rng.randn(4), rng.randn()
+loss, dW, dv, db, dc = gradients(X, Y, W, v, b, c)
+"""
+
 
 @pytest.mark.parametrize(
     ("changes", "convention"),
@@ -245,3 +268,11 @@ def test_without_a_loss_nothing_is_called_wrong_in_a_later_round_either(tmp_path
         tmp_path, changed(ADDING, ("rng.randint(0, 2, 5)", "[int(b) for b in rng.randint(0, 2, 5)]")), rounds=2
     )
     assert verdict.verdict == "undecided"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1.0", "right"), ("2.0", "undecided")])
+def test_the_gradient_of_a_single_number_goes_by_its_name(tmp_path: Path, factor: str, verdict: str) -> None:
+    """The bias of one output is no array: that the rest is right says nothing of it."""
+    told = verdict_on(tmp_path, changed(ONE_OUTPUT, ("dc += d", f"dc += {factor} * d")))
+    assert told.verdict == verdict
+    assert [left.partition(":")[0] for left in told.not_compared] == ["c"] * (verdict == "undecided")
