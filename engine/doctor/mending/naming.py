@@ -163,7 +163,7 @@ def _factor_dropped(c: Correction) -> str:
     roles = c.roles
     if roles is not None and c.before:
         old, new = _products(c.before), _products(c.corrected)
-        if c.corrected and old > new and any(w.recurrent for w in c.weights):
+        if c.after is not None and old > new and any(w.recurrent for w in c.weights):
             return "wa-applied-twice"
     return _scaled(c) or "factor-too-many"
 
