@@ -113,7 +113,7 @@ def _not_followed(record: Record, again: Record, adjoint: Floats, shifts: Sequen
 def _changed(
     record: Record, again: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
 ) -> LossChange | None:
-    seeds = np.concatenate([np.ravel(np.broadcast_to(seed, reference.shape)) for reference, seed in loss.seeds])
+    seeds = np.concatenate([np.broadcast_to(np.ravel(seed), reference.size) for reference, seed in loss.seeds])
     seen = float(seeds @ (again.pool[loss.ids] - record.pool[loss.ids]))
     moved = np.concatenate([np.arange(start, start + size) for start, size, _ in shifts])
     shares = adjoint[moved] * (again.pool[moved] - record.pool[moved])
