@@ -30,7 +30,7 @@ FOLDER = Path(__file__).parent
 async def picture(name: str, sample: str, place: str, actions: tuple[str, ...]) -> None:
     """Opens a sample, goes to a place, does what keys would do, and saves the screen."""
     session = open_session(sample, {})
-    session.debugger.go(parse_place(place, session.debugger))
+    session.debugger.go(parse_place(place, session.debugger).position)
     await draw(name, DebuggerApp(session), actions)
 
 

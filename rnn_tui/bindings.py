@@ -51,7 +51,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("run", "space", "space", MOVE, "Run or pause", "run", line="run line by line, or pause"),
     Command("faster", "plus,equals_sign", "+", MOVE, "Run faster", pair="+ −", line="run faster, slower"),
     Command("slower", "minus", "−", MOVE, "Run slower", back=True),
-    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, backward 7, dz@7, loss, iteration 3"),
+    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, backward 7, dz@7, da@3[2,4], loss"),
     Command(
         "toggle_breakpoint",
         "b",

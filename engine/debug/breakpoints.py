@@ -1,6 +1,6 @@
 """Breakpoints: how people write them, and the points of an iteration at which they stop.
 
-dz                       on a line            dz@7                 on a line at one time step        @7   on a time step
+dz                       on a line            dz@7                 where row 7 of dz is written       @7   on a time step
 dz if norm(dz) < 1e-3    with a condition     if any(isnan(z))     wherever what it reads changes
 dz sample 3              for one sample       dz hit 5             the fifth time only
 dz log t, norm(da)       prints and goes on   watch Wa[2,3] sign   a cell changes sign, becomes zero, becomes nan
@@ -32,7 +32,9 @@ FORM = "write for example: dz, dz@7, @7, dz if norm(dz) < 1e-3, if any(isnan(z))
 
 @dataclass(frozen=True)
 class Breakpoint:
-    """Stops at a line, by its place in the program, or (None) at any; with `t` only at that time step.
+    """Stops at a line, by its place in the program, or (None) at any; with `t` only where it writes the row of that step.
+
+    Without a line `t` is a step of the loops.
 
     `sample` is an index into the data: only where that sample is worked on, and the condition sees its rows alone. `condition` must
     hold. `hit` stops only that time, counted from the very first point. With `log` nothing stops: the expressions are printed.
@@ -90,7 +92,9 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     if len(clauses) != len(pieces) // 2:
         raise InputError(f"the breakpoint {clean(text, 60)} says something twice; {FORM}")
     name, _, time = place.partition("@")
-    t = _whole(time, "the time step", 1, program.steps) if time else None
+    quantity = program.quantities.get(name.strip())
+    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
+    t = _whole(time, "the time step", first, program.steps) if time else None
     sample = _whole(clauses["sample"], "the sample", 0, samples - 1) if "sample" in clauses else None
     hit = _whole(clauses["hit"], "the hit count", 1, 10**9) if "hit" in clauses else None
     names = names_of(program)
@@ -108,9 +112,9 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     if not lines:
         known = ", ".join(dict.fromkeys(line.name for line in program.lines))
         raise InputError(f"the breakpoint {clean(text, 60)} names no line; there are {known}")
-    fitting = [line for line in lines if t is None or program.runs_at(line, t)]
+    fitting = [line for line in lines if t is None or program.runs_at(line, t - line.equation.step)]
     if not fitting:
-        raise InputError(f"the line {name.strip()} never runs at t = {t}")
+        raise InputError(f"no line ever writes {name.strip()}@{t}")
     return [Breakpoint(line.block, line.index, t, sample, condition, hit, log) for line in fitting]
 
 
@@ -195,7 +199,7 @@ def _candidates(stop: Breakpoint, lines: Lines) -> Array:
     if line is not None:
         block = program.block_range(line.block)
         runs = np.arange(block.start + line.index, block.stop, program.run_length(line))
-        return runs if stop.t is None else runs[lines.t[runs] == stop.t]
+        return runs if stop.t is None else runs[lines.t[runs] + line.equation.step == stop.t]
     if stop.t is not None:  # the first line of that step, in every block
         at = np.flatnonzero(lines.t == stop.t)
         first = np.ones(len(at), bool)

@@ -83,12 +83,12 @@ class Debugger(Recordings):
     # Breakpoints
 
     def toggle(self, line: Line, t: int | None = None) -> bool:
-        """Sets a breakpoint on a line (at one time step only when `t` is given), or removes it; whether it is set now.
+        """Sets a breakpoint on a line (with `t` only where it writes that row), or removes it; whether it is set now.
 
-        Raises InputError when the line never runs at that step.
+        Raises InputError when the line never writes that row.
         """
-        if t is not None and not self.program.runs_at(line, t):
-            raise InputError(f"the line {line.name} never runs at t = {t}")
+        if t is not None and not self.program.runs_at(line, t - line.equation.step):
+            raise InputError(f"no line ever writes {line.name}@{t}")
         breakpoint_ = Breakpoint(line.block, line.index, t)
         self.breakpoints = self.breakpoints ^ {breakpoint_}
         return breakpoint_ in self.breakpoints

@@ -1,77 +1,176 @@
-"""Points as people name them: `7`, `backward 7`, `dz@7`, `loss`, `iteration 3`, `start`."""
+"""Points as people name them: `7`, `backward 7`, `dz@7`, `da@3[2,4]`, `loss`, `iteration 3`, `start`.
+
+`q@k` is row k of q, here as everywhere; a step without a name is a step of the loop.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
-from engine.model.program import PHASES, START
+from engine.language.derive import CUT, FULL, NEXT, OUT
+from engine.model.program import PHASES, START, Line, Program, when_written
+from engine.notation.layout import Layout
 from engine.text import clean
 
 FURTHEST = 1000
 """Iterations to train for one move at most; more would look like a frozen screen."""
 
+ROWS = Layout()
+
 _WORD = re.compile(
-    r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|t?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})",
+    r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|t?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})"
+    r"|\[\s*(?P<index>\d{1,9}(\s*,\s*\d{1,9}){0,2})\s*\]",
     re.ASCII,
 )
 
 
-def parse_place(text: str, debugger: Debugger) -> int:
-    """The position that `text` names, what it leaves open being taken from the present point; InputError when there is none.
+@dataclass(frozen=True)
+class Destination:
+    """Where a name leads: a position, and the quantity, its row and the cell (in the engine's order) that were named."""
 
-    A time step alone goes to the end of that step in the present pass; with a line, to that line at that step.
+    position: int
+    name: str | None = None
+    t: int | None = None
+    index: tuple[int, ...] = ()
+
+
+@dataclass
+class _Typed:
+    iteration: int | None = None
+    t: int | None = None
+    index: tuple[int, ...] = ()
+    words: list[str] = field(default_factory=list[str])
+
+
+def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destination:
+    """The place that `text` names, what it leaves open being taken from the present point; InputError when there is none.
+
+    The cell is written as the array lies in `layout`.
+
+    A time step alone goes to the end of that step in the present pass. A quantity with a step goes to the line that writes that row,
+    or to the first line that reads what no line writes.
     """
-    iteration, t, words = _words(text)
-    if START in words:
-        return 0
+    typed = _words(text)
+    if START in typed.words:
+        return Destination(0)
     program, point = debugger.program, debugger.program.point(debugger.position)
-    phase = next((word for word in words if word in PHASES), None)
-    line = next((word for word in words if word not in PHASES), None)
-    if line is None and phase == "loss":
-        line = "loss"
-    if t is not None and not 1 <= t <= program.steps:
-        raise InputError(f"there are the time steps 1 to {program.steps}, not {t}")
-    if line is not None and line not in {other.name for other in program.lines}:
+    phase = next((word for word in typed.words if word in PHASES), None)
+    name = next((word for word in typed.words if word not in PHASES), "loss" if phase == "loss" else None)
+    _check_step(program, name, typed.t)
+    if typed.iteration is not None and typed.iteration > point.iteration + FURTHEST:
         raise InputError(
-            f"there is no line {line}; there are {', '.join(dict.fromkeys(other.name for other in program.lines))}"
+            f"iteration {typed.iteration} is far away: every one before it must be trained; go at most {FURTHEST} on at a time"
         )
-    if iteration is not None and iteration > point.iteration + FURTHEST:
-        raise InputError(
-            f"iteration {iteration} is far away: every one before it must be trained; go at most {FURTHEST} on at a time"
-        )
-    base = 1 + (point.iteration if iteration is None else iteration) * program.length
-    if line is None and phase is None and t is None:
-        if iteration is None:
+    base = 1 + (point.iteration if typed.iteration is None else typed.iteration) * program.length
+    if name is None and typed.index:
+        raise InputError(f"{clean(text, 40)} names a cell but no quantity; write for example: da@3[0,2]")
+    if name is None and phase is None and typed.t is None:
+        if typed.iteration is None:
             raise InputError("name a time step, a phase, a line or an iteration, for example: backward 7")
-        return base
-    wanted = phase or (None if line else point.phase if point.phase in ("forward", "backward") else "forward")
-    offsets = [
-        offset
-        for other in program.lines
-        if wanted in (None, other.phase) and line in (None, other.name)
-        for offset in [program.offset(other, t)]
-        if t is None or program.point(1 + offset).t == t
-    ]
-    if not offsets:
+        return Destination(base)
+    if name is not None:
+        typed.index = layout.engine_index(typed.index, debugger.plan.axes.get(name, ()))
+        _check_index(debugger, name, typed)
+        offsets = _of_quantity(program, name, typed.t, phase, whole=bool(typed.index))
+        fitting = offsets[:1]
+    else:
+        wanted = phase or (point.phase if point.phase in ("forward", "backward") else "forward")
+        fitting = _of_step(program, typed.t, wanted)
+    if not fitting:
         raise InputError(f"no point of the program fits {clean(text, 40)}")
-    return base + (max(offsets) if line is None and t is not None else min(offsets))
+    return Destination(base + fitting[0], name, typed.t, typed.index)
 
 
-def _words(text: str) -> tuple[int | None, int | None, list[str]]:
-    iteration = t = None
-    words: list[str] = []
-    rest = text.replace(",", " ").replace("@", " @").strip()
+def _of_step(program: Program, t: int | None, phase: str) -> list[int]:
+    """The last offset of a step in a phase; the first one of the phase."""
+    if t is None:
+        return [program.offset(line) for line in program.lines if line.phase == phase][:1]
+    lines = [line for line in program.lines if line.phase == phase and program.runs_at(line, t)]
+    return [max(program.offset(line, t) for line in lines)] if lines else []
+
+
+def _of_quantity(program: Program, name: str, t: int | None, phase: str | None, *, whole: bool) -> list[int]:
+    """The offsets at which a quantity's row t is written, else those at which it is read. `whole`: a sum over time when it is complete."""
+    if name in program.updates and name not in program.parameters:
+        return [program.update_offset(name)] if phase in (None, "update") else []
+    if not _known(program, name):
+        raise InputError(
+            f"there is no line {name}; there are {', '.join(dict.fromkeys(line.name for line in program.lines))}"
+        )
+    written = [(line, line.equation.step) for line in program.writers(name)]
+    derived = name not in program.quantities and name not in program.parameters and not written
+    if derived:  # a flow without a line of its own: where the gradient is written that it is all of, or no part of
+        when = when_written(program, name)
+        return [int(when[0 if t is None else t - (program.steps + 1 - len(when))])]
+    read = [(line, one.step) for line in program.lines for one in line.equation.reads if one.name == name]
+    offsets = _runs(program, written, t, whole=whole) or _runs(program, read, t, whole=False)
+    return [offset for offset in offsets if phase in (None, program.point(1 + offset).phase)]
+
+
+def _runs(program: Program, lines: list[tuple[Line, int]], t: int | None, *, whole: bool) -> list[int]:
+    if t is not None:
+        return [program.offset(line, t - step) for line, step in lines if program.runs_at(line, t - step)]
+    if whole:
+        return [program.offset(line, 1 if program.runs_at(line, 1) else None) for line, _ in lines]
+    return [program.offset(line) for line, _ in lines]
+
+
+def _known(program: Program, name: str) -> bool:
+    names = {*program.quantities, *program.parameters, *(line.name for line in program.lines)}
+    base = next((name.removesuffix(end) for end in (OUT, NEXT, FULL, CUT) if name.endswith(end)), name)
+    quantity = program.quantities.get(base)
+    return name in names or (
+        base != name and quantity is not None and bool(quantity.rows) and name.endswith((OUT, NEXT))
+    )
+
+
+def _check_step(program: Program, name: str | None, t: int | None) -> None:
+    quantity = None if name is None else program.quantities.get(name)
+    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
+    if t is not None and not first <= t <= program.steps:
+        initial = f", and 0 for the initial {name}" if first == 0 else ""
+        raise InputError(f"there are the time steps 1 to {program.steps}{initial}, not {t}")
+
+
+def _check_index(debugger: Debugger, name: str, typed: _Typed) -> None:
+    """Whether a quantity has the cell; a name that is no quantity is refused elsewhere."""
+    if not typed.index or not _known(debugger.program, name):
+        return
+    tape = debugger.tape(max(0, debugger.position - 1) // debugger.program.length)
+    quantity = debugger.program.quantities.get(name)
+    in_time = bool(quantity and quantity.rows) or name not in (
+        *debugger.program.quantities,
+        *debugger.program.parameters,
+        *debugger.program.updates,
+    )
+    shape = tape[name].shape[1:] if in_time else tape[name].shape
+    if in_time and typed.t is None:
+        raise InputError(f"{name} is in time; name the step too: {name}@3[{','.join(map(str, typed.index))}]")
+    if len(typed.index) != len(shape) or any(i >= size for i, size in zip(typed.index, shape, strict=True)):
+        where = "" if typed.t is None else f"@{typed.t}"
+        raise InputError(
+            f"{name}{where} is {' × '.join(map(str, shape)) or 'one number'}, counted from 0; "
+            f"it has no cell [{','.join(map(str, typed.index))}]"
+        )
+
+
+def _words(text: str) -> _Typed:
+    typed = _Typed()
+    rest = text.replace("@", " @").strip(" ,")
     while rest:
         match = _WORD.match(rest)
         if match is None:
             raise InputError(f"{clean(text, 40)} is not a place; write for example: backward 7")
         if match["iteration"]:
-            iteration = int(match["iteration"])
+            typed.iteration = int(match["iteration"])
         elif match["t"]:
-            t = int(match["t"])
+            typed.t = int(match["t"])
+        elif match["index"]:
+            typed.index = tuple(int(part) for part in match["index"].split(","))
         else:
-            words.append(match["word"])
-        rest = rest[match.end() :].strip()
-    return iteration, t, words
+            typed.words.append(match["word"])
+        rest = rest[match.end() :].strip(" ,")
+    return typed

@@ -31,6 +31,12 @@ class View:
         return self.tape.plan.program
 
     @property
+    def row(self) -> int | None:
+        """The step of the row that the present line writes, `da@5` at t = 6; None where it writes no row of its own."""
+        step = 0 if self.line is None else self.line.equation.step
+        return None if self.point.t is None else self.point.t + step
+
+    @property
     def offset(self) -> int:
         """The number of the line that ran last within this iteration; −1 at the start."""
         return -1 if self.position == 0 else (self.position - 1) % self.program.length

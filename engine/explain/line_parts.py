@@ -54,6 +54,12 @@ class Part:
             row, column = column, row
         return (row + self.first, column) if self.axes == 2 else (column + self.first,) if self.axes else ()
 
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        """The cell of the picture that shows the quantity's number with this index; the inverse of `index`."""
+        row, column = (*index, 0, 0)[:2] if self.axes == 2 else (0, *index, 0)[:2]
+        row, column = (row - self.first, column) if self.axes == 2 else (row, column - self.first)
+        return (column, row) if self.transposed else (row, column)
+
 
 def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]:
     """The parts of the line that ran last, at its time step; empty at the start."""

@@ -53,6 +53,12 @@ class Layout:
             return index[::-1]
         return (*index, 0) if self._is_column(axes) and index else index
 
+    def engine_index(self, index: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
+        """The index in the engine of an entry that has this index here."""
+        if len(axes) == 2 and self.turns(axes):
+            return index[::-1]
+        return index[:-1] if self._is_column(axes) and len(index) == 2 and index[1] == 0 else index
+
     def equation(self, equation: Equation, known: Mapping[str, Axes], *, spread: bool = False) -> Expression:
         """The right-hand side in this layout; `known` are the axes of every name in the engine.
 

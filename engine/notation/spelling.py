@@ -71,8 +71,15 @@ class Spelling:
         return self.notation.kept.get(shown, shown)
 
     def in_engine_names(self, text: str) -> str:
-        """A text typed with the notation's names, rewritten with the engine's; other words stay as they are."""
-        return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), text)
+        """A text typed with the notation's names, rewritten with the engine's; other words stay as they are.
+
+        A row may be written as it stands in an equation: `da_3` is da@3.
+        """
+        rows = re.sub(r"([^\W\d]\w*?)_(\d+)(?!\w)", self._row, text)
+        return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), rows)
+
+    def _row(self, word: re.Match[str]) -> str:
+        return f"{word[1]}@{word[2]}" if word[1] in self._back and word[0] not in self._back else word[0]
 
     @cached_property
     def _back(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.debug.debugger import Debugger
+from engine.debug.places import Destination
 from engine.explain.line_parts import writer_for
 from engine.explain.why import CellAddress
 from engine.model.program import Point
@@ -82,6 +83,30 @@ class Desk:
     def go(self, to: Point | int) -> bool:
         """To a point or a position."""
         return self.moved(self.debugger.go(to))
+
+    def visit(self, place: Destination) -> bool:
+        """To a place and, where a quantity was named, with the cursor on its cell; a number that this line does not show is explained."""
+        before = self.selection
+        moved = self.go(place.position)
+        if place.name is None:
+            return moved
+        axes = self.debugger.plan.axes.get(place.name, ())
+        page = before.page if before.page in ("program", "flow") else "program"
+        self.choose(page=page, operand=None)
+        if place.index and self.selection.sample is not None and axes[:1] == ("B",):
+            self.choose(sample=place.index[0])
+        parts = self.refresh().parts
+        shown = [i for i, p in enumerate(parts) if p.name == place.name and (place.t is None or p.t in (None, place.t))]
+        if not shown:
+            if place.index:
+                self.ask(CellAddress(place.name, self.debugger.view.point.iteration, place.t, place.index))
+            return moved or bool(place.index)
+        part = min(shown, key=lambda i: (parts[i].role == "operand", parts[i].t != place.t))
+        self.choose(operand=part)
+        if place.index:
+            row, column = parts[part].place(place.index)
+            self.choose(row=row, column=column)
+        return moved or self.selection != before
 
     def _log(self) -> None:
         """Adds the messages of the logpoints that a move forward has passed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.debug.places import Destination
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
@@ -63,9 +64,8 @@ class FindingsPage(Page):
         """To the point where a finding can be seen, the cursor at its cell."""
         listed = self.desk.frame.findings
         if listed:
-            index = listed[number].index or (0, 0)
-            row = index[0] if index[1:] else 0
-            self.desk.choose(page="program", finding=number, row=row, column=index[-1])
-            self.desk.go(listed[number].position)
+            found = listed[number]
+            self.desk.choose(page="program", finding=number)
+            self.desk.visit(Destination(found.position, found.quantity, found.t, found.index or ()))
             self.desk.say("5 leads back to the findings")
         return True

@@ -44,14 +44,14 @@ class Stops:
         self._desk.debugger.toggle(self._lines[number])
 
     def toggle_here(self) -> None:
-        """The same, at the present time step."""
+        """The same, only where it writes the row that it writes at the present time step."""
         debugger, number = self._desk.debugger, self._listed()
         t = debugger.view.point.t
         line = self._lines[number] if number >= 0 else None
         if line is None or t is None or not debugger.program.runs_at(line, t):
             self._desk.say("This line does not run at this time step; b sets a breakpoint on it for all.")
             return
-        debugger.toggle(line, t)
+        debugger.toggle(line, t + line.equation.step)
 
     def reached(self) -> bool:
         """Whether there is a breakpoint at the present point."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.reach import draw_reach
+from rnn_tui.panes.strip import DECADES
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import curve
@@ -19,7 +21,7 @@ from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import ENDED, NOT_YET, PAD
+from rnn_tui.render.palette import ENDED, NOT_YET, PAD, scale_of
 from rnn_tui.render.pooling import block_of, block_range, pool
 from rnn_tui.targets import ToPosition
 
@@ -270,13 +272,14 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, roo
 
 
 def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
-    """The norm of the output's gradient by step on a logarithmic scale, as far as it is computed: below its pictures, on their axis."""
+    """The norm of the output's gradient by step as far as it is computed: below its pictures, on their axis, on the strip's scale."""
     look, view = frame.look, frame.view
     name = gradient(frame.output)
     norms, visible = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
     with np.errstate(all="ignore"):
         height = np.where(visible & (norms > 0), np.log10(norms), np.nan)
     known = norms[np.isfinite(height)]
+    top = math.log10(scale_of(norms))
     label = f"‖{frame.writer.timed(name)}‖, log"
     after = canvas.text(LEFT, y, label, look.backward)
     if not known.size:
@@ -286,5 +289,5 @@ def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     canvas.text(after, y, f": {low} … {high}", look.dim)
     starts = np.arange(grid.columns) * grid.steps // grid.columns
     width = max(1, (grid.columns - 1) * grid.pitch + 1)
-    for line, text in enumerate(curve(np.fmax.reduceat(height, starts), width, CURVE - 1), y + 1):
+    for line, text in enumerate(curve(np.fmax.reduceat(height, starts), width, CURVE - 1, (top - DECADES, top)), y + 1):
         canvas.text(LEFT + grid.pitch // 2, line, text, look.backward)

@@ -73,10 +73,9 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     parts = [(iteration + epoch, look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
     if point.t is not None:
         parts.append((f"  t = {point.t}", look.accent))
-    if view.line is not None and roomy and point.parameter is None:
-        step = view.line.equation.step
-        name = frame.writer.target(view.line, point.t) if step else frame.writer.spelling.name(view.line.name)
-        parts.append((f"  {name}", look.text))
+    if view.line is not None and point.parameter is None and (roomy or view.row != point.t):
+        name = frame.writer.spelling.name(view.line.name)
+        parts.append((f"  {name}", look.text) if view.row is None else (f"  {name}@{view.row}", look.accent))
     clipped = clipping_words(frame) if roomy else ""
     if point.parameter is not None:
         parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))

@@ -1,19 +1,28 @@
-"""The time strip: the norm of the state at each step, and how far the gradient has flowed back."""
+"""The time strip: the norm of the state at each step, and how far the gradient has flowed back, as bars on scales that stay.
+
+The state's bars begin at 0. The gradient's are logarithmic and span `DECADES` below the largest norm of the iteration, so that two
+networks can be compared and a vanishing gradient looks like one.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+from rich.style import Style
 
 from engine.explain.flow import Cut, cuts
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.model.program import carries_losses
-from rnn_tui.frame import LOG_FROM, Frame
+from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import ENDED, NOT_YET, one_sided_codes
+from rnn_tui.render.palette import ENDED, LEVELS, NOT_YET, ZERO, one_sided_codes, scale_of
 from rnn_tui.render.pooling import block_range
 from rnn_tui.targets import ToPosition
 
@@ -21,54 +30,117 @@ LABELS = 15
 CUT, SOME_CUT = "│", "┆"
 GAP_FROM = 3
 """A cell this wide leaves its last column free."""
-ROOMY = 100
-LEGEND = 20
+LEGEND_FROM, LEGEND = 76, 13
+"""The width from which on the ends of the scales are named at the right, and the columns that takes."""
+BARS = "▁▂▃▄▅▆▇█"
+DECADES = 12
+FAINT = 10.0**-DECADES
+"""The share of the largest norm at which the lowest bar ends."""
+FAINTEST = 9
+"""Levels of colour that a bar has at least: the lowest ones are too dark for a thin bar."""
 
 
 def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
-    """Numbers of the steps, ‖a_t‖, ‖da_t‖: one-sided colours, dashes where nothing is computed yet, hatching beyond a sample's length.
+    """Numbers of the steps, ‖a_t‖, ‖da_t‖: bars, dashes where nothing is computed yet, hatching beyond a sample's length.
 
     A bar stands where truncation cuts the flow.
     """
     look, view = frame.look, frame.view
     canvas = Canvas(width, height, look.canvas)
     steps = view.program.steps
-    legend = LEGEND if width >= ROOMY else 0
+    legend = LEGEND if width >= LEGEND_FROM else 0
     room = max(1, width - LABELS - legend - 5)
     pitch = max(1, min(8, room // steps))
     columns = min(steps, room)
     cut = _cuts(frame)
     _mark(frame, canvas, cut, 0, pitch, columns)
     _numbers(frame, canvas, pitch, columns)
-    for line, label, name in ((1, "forward ", frame.output), (2, "backward", gradient(frame.output))):
-        _row(frame, canvas, line, label, name, pitch, columns)
+    output = frame.output
+    tall = max(1, min(2, height - 2))
+    _bars(frame, canvas, _Row(1, 1, "forward ", output, log=False), pitch, columns)
+    _bars(frame, canvas, _Row(2, tall, "backward", gradient(output), log=True), pitch, columns)
     if pitch >= GAP_FROM:
-        _mark(frame, canvas, cut, 2, pitch, columns)
+        for line in range(2, 2 + tall):
+            _mark(frame, canvas, cut, line, pitch, columns)
     if legend:
-        _legend(frame, canvas, LABELS + columns * pitch + 6, cut)
+        _legend(frame, canvas, LABELS + columns * pitch + 4, cut)
     _marker(frame, canvas, pitch, columns)
     _loss(frame, canvas, LABELS + columns * pitch + 1)
     return canvas
 
 
-def _row(frame: Frame, canvas: Canvas, line: int, label: str, name: str, pitch: int, columns: int) -> None:
-    """The norms of one quantity; a click on a step goes to where it was written. At the right what the colours mean."""
+@dataclass(frozen=True)
+class _Row:
+    """A quantity's bars: the first of their lines, how many lines they take, and how they are measured."""
+
+    line: int
+    tall: int
+    label: str
+    name: str
+    log: bool
+
+
+def _bars(frame: Frame, canvas: Canvas, row: _Row, pitch: int, columns: int) -> None:
+    """The norms of one quantity; a click on a step goes to where it was written. At the right the ends of the scale."""
     look, view, steps = frame.look, frame.view, frame.view.program.steps
-    style = look.forward if line == 1 else look.backward
-    canvas.text(1, line, label, style)
-    canvas.text(10, line, f"‖{frame.writer.spelling.name(name)}‖"[:5], style)
-    norms, known = view.tape.norms(name, frame.sample)[1:], view.computed(name)[1:]
-    codes, note = _codes(norms, known, columns)
-    codes[np.logical_and.reduceat(_ended(frame), np.arange(columns) * steps // columns)] = ENDED
-    palette = look.palettes.forward if line == 1 else look.palettes.backward
-    gap = 1 if pitch >= GAP_FROM else 0
-    canvas.rows(LABELS, line, heatmap(codes[None, :], palette, look.mode, pitch - gap, 1, gap=gap))
-    written = view.written(name)
+    style = look.backward if row.log else look.forward
+    canvas.text(1, row.line, row.label, style)
+    canvas.text(10, row.line, f"‖{frame.writer.spelling.name(row.name)}‖"[:5], style)
+    norms, known = view.tape.norms(row.name, frame.sample)[1:], view.computed(row.name)[1:]
+    starts = np.arange(columns) * steps // columns
+    highest, there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(known, starts)
+    scale = scale_of(norms)
+    codes = one_sided_codes(highest, scale, row.log, FAINT)
+    codes[~there] = NOT_YET
+    codes[np.logical_and.reduceat(_ended(frame), starts)] = ENDED
+    heights = bar_heights(highest, scale, log=row.log) * row.tall
+    palette = look.palettes.backward if row.log else look.palettes.forward
+    wide = pitch - (1 if pitch >= GAP_FROM else 0)
+    bottom = row.line + row.tall - 1
+    canvas.rows(LABELS, bottom, heatmap(codes[None, :], palette, look.mode, wide, 1, gap=pitch - wide))
+    _draw_bars(frame, canvas, row, codes, heights, pitch, wide)
+    written = view.written(row.name)
     for column in range(columns):
         offset = int(written[1 + block_range(column, steps, columns).start])
-        canvas.hit(LABELS + column * pitch, line, pitch, 1, ToPosition(_position(frame, offset)))
-    if canvas.width >= ROOMY:
-        canvas.text(LABELS + columns * pitch + 6, line, note, look.dim)
+        place = ToPosition(_position(frame, offset))
+        canvas.hit(LABELS + column * pitch, row.line, pitch, row.tall, place)
+    if canvas.width >= LEGEND_FROM:
+        _ends(frame, canvas, row, scale, LABELS + columns * pitch + 4)
+
+
+def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
+    """For each norm its bar's height, 0 to 1, the smallest that is not zero a little above 0; logarithmic over `DECADES`."""
+    with np.errstate(all="ignore"):
+        share = 1 + np.log10(norms / scale) / DECADES if log else norms / scale
+    return np.where(norms > 0, np.clip(np.nan_to_num(share), 1e-9, 1), 0)
+
+
+def _draw_bars(frame: Frame, canvas: Canvas, row: _Row, codes: Array, heights: Array, pitch: int, wide: int) -> None:
+    """Bars over the cells that hold a number; what is exactly zero is a dot. What is no level stays as the heatmap draws it."""
+    look = frame.look
+    palette = look.palettes.backward if row.log else look.palettes.forward
+    fill = None if look.mode is ColorMode.NONE else inks(palette, look.mode).fill
+    for column in np.flatnonzero((codes >= ZERO) & (codes < LEVELS)).tolist():
+        code, height, x = int(codes[column]), float(heights[column]), LABELS + column * pitch
+        style = look.text if fill is None else Style(color=fill[max(code, ZERO + FAINTEST)])
+        for above in range(row.tall):
+            eighths = min(len(BARS), math.ceil((height - above) * len(BARS)))
+            text = BARS[eighths - 1] * wide if eighths > 0 else " " * wide
+            canvas.text(x, row.line + row.tall - 1 - above, text, style)
+        if code == ZERO:
+            canvas.text(x, row.line + row.tall - 1, "·".center(wide), look.dim)
+
+
+def _ends(frame: Frame, canvas: Canvas, row: _Row, scale: float, x: int) -> None:
+    """What the highest and the lowest bar stand for."""
+    top = number(scale, 7, 2, trim=True)
+    if not row.log:
+        canvas.text(x, row.line, f"█ {top}", frame.look.dim)
+    elif row.tall > 1:
+        canvas.text(x, row.line, f"█ {top} log", frame.look.dim)
+        canvas.text(x, row.line + 1, f"▁ {number(scale * FAINT, 7, 1, trim=True)}", frame.look.dim)
+    else:
+        canvas.text(x, row.line, f"█{top} ▁{number(scale * FAINT, 7, 1, trim=True)}", frame.look.dim)
 
 
 def _legend(frame: Frame, canvas: Canvas, x: int, cut: list[Cut]) -> None:
@@ -109,29 +181,30 @@ def _position(frame: Frame, offset: int) -> int:
 
 
 def _numbers(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
-    look, point, steps = frame.look, frame.view.point, frame.view.program.steps
+    look, steps = frame.look, frame.view.program.steps
     canvas.text(1, 0, "t", look.dim)
     widest = len(str(steps)) + 1
     stride = 1
     while stride * pitch < widest:
         stride += 1
     stride = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= stride), stride)
-    current = None if not point.t else (point.t - 1) * columns // steps
+    row = frame.view.row
+    current = None if not row else (row - 1) * columns // steps
     for column in range(columns):
         t = 1 + block_range(column, steps, columns).start
         near = current is not None and column != current and abs(column - current) * pitch < widest
         if column != current and ((column % stride if stride > 1 else 0) or near):
             continue
-        label = str(point.t if column == current else t)
+        label = str(row if column == current else t)
         x = LABELS + column * pitch + max(0, (pitch - 1 - len(label)) // 2)
         canvas.text(x, 0, label, look.accent if column == current else look.dim)
 
 
 def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
     """Where we are: in the gap before the cell, in the row of the pass."""
-    point = frame.view.point
-    if point.t and point.phase in ("forward", "backward"):
-        current = (point.t - 1) * columns // frame.view.program.steps
+    point, row = frame.view.point, frame.view.row
+    if row and point.phase in ("forward", "backward"):
+        current = (row - 1) * columns // frame.view.program.steps
         if point.phase == "forward":
             canvas.text(LABELS + current * pitch - 1, 1, "▶", frame.look.accent)
         else:  # the gradient comes from the right
@@ -148,18 +221,3 @@ def _loss(frame: Frame, canvas: Canvas, x: int) -> None:
     started = view.offset > view.program.phase_range("backward").start
     canvas.text(x, 2, "●" if started else "·", look.backward if started else look.dim)
     canvas.hit(x - 1, 0, 3, 3, ToPosition(_position(frame, view.program.phase_range("loss").start)))
-
-
-def _codes(norms: Array, computed: Array, columns: int) -> tuple[Array, str]:
-    """The codes of at most `columns` steps (the largest norm of each group), and what the colours mean."""
-    finite = norms[np.isfinite(norms) & (norms > 0)]
-    largest = float(finite.max()) if finite.size else 1.0
-    log = bool(finite.size) and largest / float(finite.min()) > LOG_FROM
-    starts = np.arange(columns) * len(norms) // columns
-    grouped, any_there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(computed, starts)
-    floor = max(float(finite.min()) / largest * 0.5, 1e-30) if log else 1e-6
-    codes = one_sided_codes(grouped, largest, log, floor)
-    codes[~any_there] = NOT_YET
-    seen = norms[computed & np.isfinite(norms)]
-    note = f"max {number(float(seen.max()), 8, trim=True)}" if seen.size else ""
-    return codes, f"{'log, ' if log and note else ''}{note}"

@@ -96,7 +96,8 @@ def _band(
     active = _is_active(frame, name)
     total = view.gradient(slope)
     term, label = _term(frame, slope)
-    columns: list[tuple[str, Array | None, Style, str | None]] = [
+    # text, numbers, style, and the quantity on whose scale they are coloured
+    columns: list[tuple[str, Array | None, Style, str]] = [
         (shown(name), value, look.accent if active else look.text, name),
         (_summed(frame, slope), total, look.backward, slope),
     ]
@@ -104,14 +105,17 @@ def _band(
         here = active and view.line is not None and named(view.line.name, name) == quantity
         columns.append((shown(quantity), view.value(quantity), look.accent if here else look.text, quantity))
     if not made:
-        columns.append((label, term, look.backward, None))
+        columns.append((label, term, look.backward, slope))
     for index, (text, array, style, tone) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
+        share = ""
+        if text == label and term is not None and total is not None and _norm(total):
+            share = f"{norm} = {number(_norm(term) / _norm(total), 7, 1, trim=True)} of {shown(slope)}"
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
         room = x + column - 1 - end
-        note = next((note for note in (f"{dims}{norm}".strip(), dims) if cell_len(note) <= room), "")
+        note = next((note for note in (share, f"{dims}{norm}".strip(), dims) if note and cell_len(note) <= room), "")
         canvas.text(end, y, note, look.dim)
         if text != ONE_TERM:
             _picture(
@@ -124,7 +128,8 @@ def _band(
                 column - 2,
                 lines,
                 tone,
-                cursor.place if cursor is not None and tone == gradient(cursor.name) else None,
+                cursor.place if cursor is not None and index == 1 and cursor.name == name else None,
+                name if index == 1 else None,
             )
 
 
@@ -170,13 +175,14 @@ def _picture(
     y: int,
     width: int,
     lines: int,
-    name: str | None,
+    tone: str,
     place: tuple[int, int] | None,
+    clickable: str | None,
 ) -> None:
     look = frame.look
     matrix = pool(array, lines if look.mode.name == "NONE" else 2 * lines, width)
     cell = max(1, min(4, width // matrix.shape[1]))
-    codes = frame.codes(matrix, name)
+    codes = frame.codes(matrix, tone)
     if missing:
         codes[...] = NOT_YET
     size = 1 if matrix.shape[0] <= lines else "half"
@@ -186,7 +192,7 @@ def _picture(
         cursor = at[0], at[1]
     rows = heatmap(codes, look.palettes.signed, look.mode, cell, size, cursor)
     canvas.rows(x, y, rows)
-    if name is not None and name.startswith("d") and name.removeprefix("d") in frame.view.program.parameters:
+    if clickable is not None:
         shapes = (array.shape[0], array.shape[1]), (matrix.shape[0], matrix.shape[1])
-        target = ToWeight(name.removeprefix("d"), *shapes, cell, len(rows) / matrix.shape[0])
+        target = ToWeight(clickable, *shapes, cell, len(rows) / matrix.shape[0])
         canvas.hit(x, y, matrix.shape[1] * cell, len(rows), target)

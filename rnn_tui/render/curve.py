@@ -11,13 +11,14 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
-def curve(values: NDArray[np.floating], width: int, height: int) -> list[str]:
+def curve(values: NDArray[np.floating], width: int, height: int, ends: tuple[float, float] | None = None) -> list[str]:
     """`height` lines of `width` characters: the values from left to right, the largest at the top, the smallest at the bottom.
 
-    Neighbouring dots are joined by vertical strokes. What is not finite leaves a gap.
+    `ends` are the values at bottom and top instead, so that different curves can be compared. Neighbouring dots are joined by
+    vertical strokes. What is not finite leaves a gap.
     """
     dots = np.zeros((4 * height, 2 * width), bool)
-    heights = _levels(_stretched(np.asarray(values, float), 2 * width), 4 * height - 1)
+    heights = _levels(_stretched(np.asarray(values, float), 2 * width), 4 * height - 1, ends)
     before = -1
     for x, level in enumerate(heights.tolist()):
         if level >= 0:
@@ -42,12 +43,12 @@ def _stretched(values: NDArray[np.floating], count: int) -> NDArray[np.floating]
     return np.interp(at, np.arange(len(values)), values)
 
 
-def _levels(values: NDArray[np.floating], top: int) -> NDArray[np.int64]:
+def _levels(values: NDArray[np.floating], top: int, ends: tuple[float, float] | None) -> NDArray[np.int64]:
     """Whole numbers 0..top, −1 for what is not finite."""
     finite = np.isfinite(values)
     if not finite.any():
         return np.full(len(values), -1)
-    low, high = values[finite].min(), values[finite].max()
+    low, high = ends or (values[finite].min(), values[finite].max())
     middle = np.full(len(values), 0.5)
-    share = (values - low) / (high - low) if high > low else middle
+    share = np.clip((values - low) / (high - low), 0, 1) if high > low else middle
     return np.where(finite, np.rint(np.where(finite, share, 0) * top), -1).astype(np.int64)

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from engine.debug.breakpoints import CHANGES, Breakpoint
 from engine.debug.debugger import Debugger
-from engine.debug.places import parse_place
+from engine.debug.places import Destination, parse_place
 from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
@@ -96,8 +96,13 @@ class HelpScreen(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
 
-class GotoScreen(Dialog[int]):
-    """Asks for a point; gives its position."""
+def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
+    """The place that was typed in the names and the layout on the screen; InputError when there is none."""
+    return parse_place(spelling.in_engine_names(text), debugger, spelling.layout)
+
+
+class GotoScreen(Dialog[Destination]):
+    """Asks for a place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
 
@@ -111,23 +116,23 @@ class GotoScreen(Dialog[int]):
         with Vertical(classes="dialog") as box:
             box.border_title = "go to"
             yield Input(
-                restrict=PLAIN, placeholder="7   ·   backward 7   ·   dz@7   ·   loss   ·   iteration 3   ·   start"
+                restrict=PLAIN, placeholder="7  ·  backward 7  ·  dz@7  ·  da@3[2,4]  ·  loss  ·  iteration 3  ·  start"
             )
             yield Static(
-                Content("a time step, a phase, a line, an iteration, in any order; enter goes, esc closes"),
+                Content("a time step, a phase, a row q@t, a number q@t[i,j], an iteration; enter goes, esc closes"),
                 classes="note",
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Goes to the point that was typed, or says why that is not possible."""
         try:
-            position = parse_place(self._spelling.in_engine_names(event.value), self._debugger)
+            place = place_in(event.value, self._debugger, self._spelling)
         except InputError as error:
             note = self.query_one(".note", Static)
             note.update(Content(str(error)))
             note.add_class("wrong")
             return
-        self.answer(position)
+        self.answer(place)
 
 
 class ListScreen(Dialog[None]):
@@ -277,8 +282,8 @@ FLOWS = {
 }
 
 
-class FindScreen(Dialog[str]):
-    """Asks for a quantity in time; gives its name, "" for the one that follows the phase."""
+class FindScreen(Dialog[str | Destination]):
+    """Asks for a quantity in time; gives its name, "" for the one that follows the phase; for a row or a number, its place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close"),
@@ -288,12 +293,16 @@ class FindScreen(Dialog[str]):
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         super().__init__()
+        self._debugger = debugger
         self._spelling = spelling
         self._entries = [("", "the state going forward, its gradient going back")]
         flows = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
         in_time = [name for name, quantity in debugger.program.quantities.items() if quantity.rows]
         for name in dict.fromkeys((*in_time, *flows)):
             self._entries.append((name, f"{self._meaning(debugger, name)}, {self._shape(debugger, name)} at each t"))
+
+    _place: Destination | None = None
+    """The place of the row or the number that is typed."""
 
     def _meaning(self, debugger: Debugger, name: str) -> str:
         base = whole(name)
@@ -312,8 +321,18 @@ class FindScreen(Dialog[str]):
         """An input line, and the names that match."""
         with Vertical(classes="dialog") as box:
             box.border_title = "show the flow of"
-            yield Input(restrict=PLAIN, placeholder="name of a quantity")
+            yield Input(restrict=PLAIN, placeholder="name of a quantity, or a number: da@3[2,4]")
             yield OptionList()
+
+    def _number(self, text: str) -> Option:
+        """What Enter does with the name of a row or a number."""
+        try:
+            self._place = place_in(text, self._debugger, self._spelling)
+        except InputError as error:
+            return Option(Content(str(error)), disabled=True)
+        point = self._debugger.program.point(self._place.position)
+        when = "" if point.t is None else f", t = {point.t}"
+        return Option(Content(f"{text}   go there: {point.phase}{when}"))
 
     def on_mount(self) -> None:
         """Shows all to begin with."""
@@ -327,11 +346,15 @@ class FindScreen(Dialog[str]):
         """Takes what is highlighted."""
         options = self.query_one(OptionList)
         if options.highlighted is not None:
-            self.answer(options.get_option_at_index(options.highlighted).id or "")
+            self._take(options.get_option_at_index(options.highlighted))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Takes what was clicked."""
-        self.answer(event.option.id or "")
+        self._take(event.option)
+
+    def _take(self, option: Option) -> None:
+        if not option.disabled:
+            self.answer(self._place if self._place is not None else option.id or "")
 
     def action_move(self, step: int) -> None:
         """Moves in the list while the typing goes on."""
@@ -344,6 +367,11 @@ class FindScreen(Dialog[str]):
     def _fill(self, text: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
+        self._place = None
+        if set(text) & set("@["):
+            options.add_option(self._number(text))
+            options.highlighted = 0
+            return
         entries = [(self._spelling.name(name) if name else "", name, meaning) for name, meaning in self._entries]
         for shown, name, meaning in sorted(entries, key=lambda entry: not entry[0].startswith(text)):
             if text in shown or not text:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.debug.debugger import Debugger
+from engine.debug.places import Destination
 from engine.errors import InputError
 from engine.session import Session
 from engine.text import clean
@@ -116,7 +117,7 @@ class MainScreen(PanedScreen):
 
     def action_goto(self) -> None:
         """Asks where to go."""
-        self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.go)
+        self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.visit)
 
     # Training
 
@@ -272,8 +273,12 @@ class MainScreen(PanedScreen):
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
-        screen = FindScreen(self.debugger, self.controller.writer.spelling)
-        self._open(screen, lambda name: self.controller.choose(quantity=name or None))
+        self._open(FindScreen(self.debugger, self.controller.writer.spelling), self._found)
+
+    def _found(self, wanted: str | Destination) -> bool | None:
+        if isinstance(wanted, Destination):
+            return self.controller.visit(wanted)
+        return self.controller.choose(quantity=wanted or None)
 
     def action_log(self) -> None:
         """Logarithmic colours for all, linear ones for all, or as each quantity needs."""

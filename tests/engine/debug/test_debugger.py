@@ -204,8 +204,14 @@ def toggle_both(debug: Debugger, model: Model, steps: int, number: int, time: in
     t = t if 1 <= t <= steps else None
     stop = (line.block, line.index, t)
     model.stops ^= {stop}
-    assert debug.toggle(line, t) == (stop in model.stops)
-    assert debug.breakpoints == {Breakpoint(*one) for one in model.stops}
+    assert debug.toggle(line, row_at(line, t)) == (stop in model.stops)
+    blocks = debug.program.blocks
+    assert debug.breakpoints == {Breakpoint(b, i, row_at(blocks[b].lines[i], at)) for b, i, at in model.stops}
+
+
+def row_at(line: Line, t: int | None) -> int | None:
+    """The row that a line writes at step t of its loop."""
+    return None if t is None else t + line.equation.step
 
 
 @examples(60)

@@ -48,6 +48,15 @@ FORMS = [
     ("dz 7", "forward", position("backward", 7, "dz")),
     ("dWa@1", "forward", position("backward", 1, "dWa")),
     ("z@10", "backward", position("forward", 10, "z")),
+    ("da@7", "start", position("backward", 8, "da")),
+    ("da@0", "forward", position("backward", 1, "da")),
+    ("da@10", "start", position("backward", 10, "da")),
+    ("da@3[2,4]", "start", position("backward", 4, "da")),
+    ("da_out@3", "start", position("backward", 4, "da")),
+    ("dWa[2,3]", "start", position("backward", 1, "dWa")),
+    ("dWa@4[2,3]", "start", position("backward", 4, "dWa")),
+    ("x@4[2,0]", "backward", position("forward", 4, "z")),
+    ("a@0[2,0]", "backward", position("forward", 1, "z")),
     ("loss", "start", position("loss", None, "loss")),
     ("loss", "later", position("loss", None, "loss", 2)),
     ("forward", "backward", position("forward", 1, "z")),
@@ -66,7 +75,7 @@ FORMS = [
 
 @pytest.mark.parametrize(("text", "here", "expected"), FORMS)
 def test_every_form(text: str, here: str, expected: int) -> None:
-    assert parse_place(text, at(HERE[here])) == expected
+    assert parse_place(text, at(HERE[here])).position == expected
 
 
 REFUSED = [
@@ -83,7 +92,10 @@ REFUSED = [
     ("backward z@3", "no point of the program fits"),
     ("-3", "not a place"),
     ("7.5", "not a place"),
-    ("dWa[2,3]", "not a place"),
+    ("dWa[2,9]", "dWa is 8 × 8"),
+    ("da[2,3]", "name the step too: da@3[2,3]"),
+    ("da@3[10,0]", "da@3 is 10 × 8, counted from 0; it has no cell [10,0]"),
+    ("[2,3]", "names a cell but no quantity"),
     ("7; quit", "not a place"),
     ("\x1b[2J", "␛[2J is not a place"),
     ("99999999999999999997", "9999"),
@@ -131,7 +143,7 @@ WORDS = st.sampled_from(
 def test_anything_typed_is_a_position_or_a_sentence(text: str, here: str) -> None:
     debugger = at(HERE[here])
     try:
-        found = parse_place(text, debugger)
+        found = parse_place(text, debugger).position
     except InputError as error:
         assert str(error)
         assert clean(str(error), 10_000) == str(error)
@@ -145,9 +157,11 @@ def test_anything_typed_is_a_position_or_a_sentence(text: str, here: str) -> Non
 @given(st.integers(0, 3 * LENGTH))
 def test_every_line_of_the_loops_can_be_named(number: int) -> None:
     point = DEBUGGER.program.point(number)
-    text = f"iteration {point.iteration} {point.phase} {point.line}" + ("" if point.t is None else f"@{point.t}")
-    if point.line == "start":
-        assert parse_place(point.line, at(0)) == 0
+    line = DEBUGGER.program.line_at(number)
+    if line is None:
+        assert parse_place(point.line, at(0)).position == 0
         return
-    found = DEBUGGER.program.point(parse_place(text, at(0)))
+    row = "" if point.t is None else f"@{point.t + line.equation.step}"
+    text = f"iteration {point.iteration} {point.phase} {point.line}{row}"
+    found = DEBUGGER.program.point(parse_place(text, at(0)).position)
     assert (found.iteration, found.phase, found.t, found.line) == (point.iteration, point.phase, point.t, point.line)

@@ -194,7 +194,7 @@ def test_what_was_cut_off_in_words(tmp_path: Path, cell: str, way: str, predict:
     assert truncation_words(at(session, "dz" if cell == "rnn" else "dzo", 3)) == ""
 
 
-@pytest.mark.parametrize(("width", "pitch"), [(80, 8), (120, 8), (200, 8)])
+@pytest.mark.parametrize(("width", "pitch"), [(80, 7), (120, 8), (200, 8)])
 def test_the_strip_marks_the_steps_between_which_the_flow_is_cut(tmp_path: Path, width: int, pitch: int) -> None:
     session = opened(tmp_path, lengths=False, truncate=2, truncate_by="chunk")
     rows = PANES["strip"](at(session, "dz", 6), width, 3).plain().splitlines()
