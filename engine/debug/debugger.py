@@ -38,9 +38,13 @@ class Debugger(Recordings):
     @property
     def view(self) -> View:
         """What the present point shows."""
-        point = self.program.point(self.position)
+        return self.view_at(self.position)
+
+    def view_at(self, position: int) -> View:
+        """What another position shows; nothing moves."""
+        point = self.program.point(position)
         tape = self.tape(point.iteration)
-        return View(self.position, point, self.program.line_at(self.position), tape, self.breakpoints)
+        return View(position, point, self.program.line_at(position), tape, self.breakpoints)
 
     # Moves
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from engine.debug.moves import time_step
+from engine.debug.view import View
 from engine.debug.whatif import Branch
 from engine.explain.line_parts import writer_for
 from engine.notation import NOTATIONS
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
-"""Lines a second."""
+"""Time steps (or lines) a second."""
+SWEPT = 18
 
 
 class Controller(Desk):
@@ -121,7 +124,7 @@ class Controller(Desk):
 
     @property
     def rate(self) -> int:
-        """How many lines a second are run while it is running."""
+        """How many time steps (or lines) a second are run while it is running."""
         return SPEEDS[self._speed]
 
     def run_faster(self, by: int) -> None:
@@ -129,8 +132,17 @@ class Controller(Desk):
         self._speed = max(0, min(self._speed + by, len(SPEEDS) - 1))
 
     def tick(self) -> None:
-        """One line on; no further where it shall stop."""
+        """On while it is running; no further where it shall stop."""
         self.running = self.page.tick()
+
+    def on_the_way(self, before: int) -> list[View]:
+        """What time steps between a position and the present one show, at most `SWEPT` of them; nothing where something is edited."""
+        program, position = self.debugger.program, self.debugger.position
+        passed, at = list[int](), before
+        while not isinstance(self.debugger, Branch) and (at := time_step(program, at, 1)) < position:
+            passed.append(at)
+        count = min(len(passed), SWEPT)
+        return [self.debugger.view_at(passed[i * len(passed) // count]) for i in range(count)]
 
     # What is looked at
 

@@ -34,7 +34,9 @@ class Desk:
         self.notation: str = session.options["notation"]
         self.writer = writer_for(self.debugger.plan, self.notation)
         self.running = False
-        """Whether the program is run line by line, `rate` lines a second."""
+        """Whether the program is run, `rate` time steps (or lines) a second."""
+        self.by_line = False
+        """Whether it is run line by line."""
         self.training = False
         """Whether the network is trained on, iteration after iteration."""
         self.logged: tuple[str, ...] = ()

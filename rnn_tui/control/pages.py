@@ -76,8 +76,14 @@ class Page:
         return self.desk.moved(debugger.finish() if direction > 0 else debugger.start_of_phase())
 
     def tick(self) -> bool:
-        """One line on while it is running; False where it shall stop."""
-        return self.step(1) and not self.stops.reached()
+        """One time step on while it is running, or one line, and no further than the next breakpoint; False where it shall stop."""
+        debugger = self.desk.debugger
+        before = debugger.position
+        moved = self.step(1) if self.desk.by_line else self.time_step(1)
+        stop = self.stops.first_between(before, debugger.position)
+        if stop is not None:
+            self.desk.go(stop)
+        return moved and stop is None
 
     def seek(self, direction: int) -> bool | None:
         """Goes to the next place of interest that needs no breakpoint, or the one before; None on a page that has none."""

@@ -53,11 +53,15 @@ class Stops:
             return
         debugger.toggle(line, t + line.equation.step)
 
-    def reached(self) -> bool:
-        """Whether there is a breakpoint at the present point."""
+    def first_between(self, before: int, position: int) -> int | None:
+        """The first position after one, up to another, at which a breakpoint stops."""
         debugger = self._desk.debugger
-        iteration, offset = divmod(debugger.position - 1, debugger.program.length)
-        return debugger.position > 0 and offset in debugger.stops_in(iteration)
+        length = debugger.program.length
+        for iteration in range(max(0, before - 1) // length, max(0, position - 1) // length + 1):
+            for offset in debugger.stops_in(iteration):
+                if before < 1 + iteration * length + offset <= position:
+                    return 1 + iteration * length + offset
+        return None
 
     def search(self, direction: int) -> Search | None:
         """A search for the next breakpoint (1) or the one before (−1), not yet run; None when there are no breakpoints."""

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
+
+from rnn_tui.render.compact import CompactStrip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from textual.strip import Strip
 
 Fragment = tuple[int, int, int, list[Segment]]
 """Column, order in which it was drawn, width, content."""
@@ -101,7 +104,7 @@ class Canvas:
 
     def strips(self) -> list[Strip]:
         """One strip a line, each exactly `width` cells."""
-        blank = Strip([Segment(" " * self.width, self.style)], self.width)
+        blank = CompactStrip([Segment(" " * self.width, self.style)], self.width)
         return [self._strip(line) if line else blank for line in self._lines]
 
     def plain(self) -> str:
@@ -129,7 +132,7 @@ class Canvas:
             end = x + width
         if end < self.width:
             result.append(Segment(" " * (self.width - end), self.style))
-        return Strip(result, self.width)
+        return CompactStrip(result, self.width)
 
 
 def printable(text: str) -> str:

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
+from engine.debug.view import View
 from engine.errors import InputError
 from engine.session import Session
 from engine.text import clean
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 PICTURES_OF_TRAINING = 20
 """A second."""
 PROGRESS_EVERY = 0.2
+SWEEP = 0.6
+"""Seconds that a sweep over the time steps takes."""
 
 
 class MainScreen(PanedScreen):
@@ -50,6 +53,8 @@ class MainScreen(PanedScreen):
         """The search for a breakpoint that is under way."""
         self._train = Ticker(self, self._train_on)
         self._layout: ScreenLayout | None = None
+        self._swept: list[View] = []
+        self._sweep = Ticker(self, self._sweep_on)
 
     def _controller(self, session: Session, lockstep: Lockstep | None) -> Controller:
         return Controller(session, self._look, self._say, lockstep)
@@ -77,6 +82,7 @@ class MainScreen(PanedScreen):
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the controller's new frame after a call; trains on while it is to."""
+        self._swept = []
         super().show(moved)
         self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training else None)
 
@@ -108,8 +114,31 @@ class MainScreen(PanedScreen):
         self.show(self.controller.page.time_step(-1))
 
     def action_finish(self) -> None:
-        """To the end of the phase."""
+        """To the end of the phase; the time steps on the way pass by, where animations are wanted."""
+        before = self.debugger.position
         self.show(self.controller.page.phase(1))
+        if self.app.animation_level != "none":
+            self._swept = self.controller.on_the_way(before)
+            self._sweep.keep(SWEEP / (1 + len(self._swept)))
+            self._sweep_on()
+
+    def _sweep_on(self) -> None:
+        """The next picture of a sweep; the last one is the frame itself. What is pressed ends it: nothing but pictures moves."""
+        if self._swept:
+            self.frame = replace(self.controller.frame, view=self._swept.pop(0))
+        else:
+            self._sweep.keep(None)
+            self.frame = self.controller.frame
+
+    def action_run_lines(self) -> None:
+        """Starts running line by line, or pauses."""
+        self.controller.by_line = True
+        super().action_run()
+
+    def action_run(self) -> None:
+        """Starts running time step by time step, or pauses."""
+        self.controller.by_line = False
+        super().action_run()
 
     def action_start_of_phase(self) -> None:
         """To the start of the phase."""

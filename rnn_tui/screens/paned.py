@@ -65,7 +65,7 @@ def keys_of(commands: Iterable[Command]) -> list[Binding]:
 class PanedScreen(Screen[None]):
     """Panes above and below a body of two columns, all bound to the frame."""
 
-    frame: reactive[Any] = reactive(None, init=False)
+    frame: reactive[Any] = reactive(None, init=False, repaint=False)
     """The frame that is shown."""
 
     def __init__(self, look: Look) -> None:
@@ -137,11 +137,14 @@ class PanedScreen(Screen[None]):
         self.show(self.steering.run_faster(-1))
 
     def _run_on(self) -> None:
-        # A slow terminal: what is not written yet would only make "pause" come late.
-        writer = getattr(getattr(self.app, "_driver", None), "_writer_thread", None)
-        if writer is None or writer._queue.empty():
+        if not self._behind():
             self.steering.tick()
             self.show()
+
+    def _behind(self) -> bool:
+        """Whether a slow terminal has not got all yet: what waits to be written would only make "pause" come late."""
+        writer = getattr(getattr(self.app, "_driver", None), "_writer_thread", None)
+        return writer is not None and not writer._queue.empty()
 
     # Dialogs, the mouse, the end
 

@@ -29,6 +29,18 @@ def _blank(width: int) -> Strip:
     return Strip.blank(width)
 
 
+def changed_end(old: Strip, new: Strip) -> int:
+    """The column after the last in which two rows differ; 0 where they are alike. Textual sends a pane's row from its beginning on."""
+    if old is new or old == new or old.cell_length != new.cell_length:
+        return 0 if old == new else new.cell_length
+    same = 0
+    for one, other in zip(reversed(list(old)), reversed(list(new)), strict=False):
+        if one != other:
+            break
+        same += one.cell_length
+    return new.cell_length - same
+
+
 class Rows(Vertical):
     """Panes one under the other. They cover it wholly, so its own background is never drawn: that alone would cost a third of a step."""
 
@@ -48,7 +60,7 @@ class Columns(Horizontal):
 class Pane(Widget):
     """Shows `draw(frame, width, height)` and reports clicks on what the drawing has made clickable."""
 
-    frame: reactive[Any] = reactive(None, layout=False)
+    frame: reactive[Any] = reactive(None, layout=False, repaint=False)
     """What to show; bound to the screen's frame."""
 
     class Clicked(Message):
@@ -67,9 +79,18 @@ class Pane(Widget):
         self._strips: list[Strip] = []
 
     def watch_frame(self) -> None:
-        """Forgets the old drawing."""
-        self._canvas = None
-        self.refresh()
+        """Draws anew, and sends what differs: a step changes a tenth of the screen."""
+        before, self._canvas = self._strips, None
+        if not self.display or self.canvas() is None or len(before) != len(self._strips):
+            self.refresh()
+            return
+        changed = [
+            Region(0, y, end, 1)
+            for y, (old, new) in enumerate(zip(before, self._strips, strict=True))
+            if (end := changed_end(old, new))
+        ]
+        if changed:
+            self.refresh(*changed)
 
     def canvas(self) -> Canvas | None:
         """The drawing for the present frame and size; made once."""
