@@ -90,6 +90,9 @@ COMMANDS: tuple[Command, ...] = (
         line="list, add, remove: conditions, samples, logs, …",
     ),
     Command(
+        "logged", "D", "D", STOP, "The log: what logpoints have printed", line="the log: what logpoints have printed"
+    ),
+    Command(
         "watch", "w", "w", STOP, "Watch an expression, or stop watching it", line="watch an expression at every stop"
     ),
     Command("list_up", "up", "↑", STOP, "Listing cursor up", pair="↑ ↓", line="choose a line in the listing"),

@@ -23,6 +23,7 @@ from engine.notation import Writer
 from engine.recording.measures import Measured
 from engine.recording.tape import Tape
 from rnn_tui.look import Look
+from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
@@ -126,6 +127,8 @@ class Frame:
     asked: Asked | None = None
     notes: tuple[tuple[str, str], ...] = ()
     """Watched expressions with their values, and messages of logpoints (with an empty first part)."""
+    stopped: str = ""
+    """Which breakpoint has stopped the program here, and the values that it compares."""
     busy: str = ""
     """What a search that is under way is at."""
     history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
@@ -251,7 +254,13 @@ class Frame:
         if self.selection.quantity is not None:
             return self.selection.quantity
         output = self.output
-        return gradient(output) if self.view.point.phase in ("backward", "update") else output
+        back = self.view.point.phase in ("backward", "update") or self.view.position == 0
+        return gradient(output) if back else output
+
+    @property
+    def ghost(self) -> bool:
+        """Whether the whole iteration stands there faintly, for nothing is computed yet: where there are colours for that."""
+        return self.view.position == 0 and self.look.mode is ColorMode.TRUECOLOR
 
     @cached_property
     def _in_line(self) -> frozenset[str]:

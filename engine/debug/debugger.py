@@ -136,6 +136,11 @@ class Debugger(Recordings):
         """The offsets at which an iteration stops, in order."""
         return self._stops.stops_in(self.tape, self.breakpoints, iteration)
 
+    def stopping_at(self, iteration: int, offset: int) -> list[Breakpoint]:
+        """The breakpoints that stop at an offset of an iteration."""
+        stops = [stop for stop in self.breakpoints if not stop.log]
+        return [stop for stop in stops if offset in self._stops.offsets(self.tape, stop, iteration)]
+
     def logged(self, start: int, stop: int) -> list[str]:
         """What logpoints print on the way from one position to a later one, the later one included; the last ones when there are many."""
         return self._stops.logged(self.tape, self.breakpoints, start, stop)

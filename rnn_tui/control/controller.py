@@ -89,6 +89,7 @@ class Controller(Desk):
                 *((expression.source, debugger.watched(expression)) for expression in debugger.watches),
                 *(("", text) for text in self.logged),
             ),
+            stopped=self.stopped[1] if self.stopped[0] == debugger.position else "",
             findings=self.findings.known(),
             keys=footer(self, self.page, self.here, self.rate),
             original=debugger.original_view if isinstance(debugger, Branch) else None,

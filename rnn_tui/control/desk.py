@@ -39,6 +39,8 @@ class Desk:
         """Whether it is run line by line."""
         self.training = False
         """Whether the network is trained on, iteration after iteration."""
+        self.stopped: tuple[int, str] = (0, "")
+        """The position at which a breakpoint has stopped the program, and which one it was."""
         self.logged: tuple[str, ...] = ()
         """The messages of logpoints, the latest last."""
         self._log_from = 0

@@ -38,7 +38,7 @@ class Page:
 
     @property
     def below(self) -> str:
-        """The pane below the body."""
+        """The pane below the body; "" for none."""
         return "inspector"
 
     @property
@@ -82,7 +82,7 @@ class Page:
         moved = self.step(1) if self.desk.by_line else self.time_step(1)
         stop = self.stops.first_between(before, debugger.position)
         if stop is not None:
-            self.desk.go(stop)
+            self.stops.stop_at(stop)
         return moved and stop is None
 
     def seek(self, direction: int) -> bool | None:
@@ -146,7 +146,20 @@ class ProgramPage(Page):
     def works(self, action: str) -> bool:
         return self.desk.debugger.position > 0 and action in ("enter", "cell(0,-1)", "operand(1)")
 
+    def cursor(self, rows: int, columns: int) -> None:
+        super().cursor(rows, columns)
+        self._say_start()
+
+    def tab(self, step: int) -> None:
+        super().tab(step)
+        self._say_start()
+
+    def _say_start(self) -> None:
+        if self.desk.debugger.position == 0:
+            self.desk.say("Nothing is computed yet: space watches it, → runs the first line.")
+
     def enter(self) -> bool:
+        self._say_start()
         frame = self.desk.frame
         if frame.inspected is not None and frame.cell is not None:
             cell = cell_of_part(frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.debug.debugger import SEARCHED
+from engine.debug.reasons import reasons
 from engine.model.program import Line
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.search import Search
@@ -66,10 +68,21 @@ class Stops:
     def search(self, direction: int) -> Search | None:
         """A search for the next breakpoint (1) or the one before (−1), not yet run; None when there are no breakpoints."""
         debugger = self._desk.debugger
-        if all(stop.log for stop in debugger.breakpoints):
+        if not debugger.breakpoints:
             self._desk.say("No breakpoint is set: choose a line with ↑ ↓ and press b, or d for conditions.")
             return None
+        if all(stop.log for stop in debugger.breakpoints):
+            self._log_on(direction)
+            return None
         return Search(debugger, direction)
+
+    def _log_on(self, direction: int) -> None:
+        """Logpoints alone stop nowhere: to the end of the iteration, or its beginning."""
+        debugger = self._desk.debugger
+        length, position = debugger.program.length, debugger.position
+        end = position // length * length
+        self._desk.go(end + length if direction > 0 else max(0, end - length if end == position else end))
+        self._desk.say("Logpoints do not stop: to the end of the iteration. D shows the log.")
 
     def arrive(self, search: Search) -> bool:
         """To where a search that is over has led; says so when that is nowhere."""
@@ -77,6 +90,13 @@ class Stops:
             self._desk.say(search.failure)
             return True
         if search.position is None:
-            self._desk.say(f"No breakpoint {'after' if search.direction > 0 else 'before'} this point.")
+            where = f"in the next {SEARCHED} iterations" if search.direction > 0 else "before this point"
+            self._desk.say(f"No breakpoint stops {where}.")
             return self._desk.moved(False)
-        return self._desk.go(search.position)
+        return self.stop_at(search.position)
+
+    def stop_at(self, position: int) -> bool:
+        """To where a breakpoint stops, which is said with what it compares."""
+        moved = self._desk.go(position)
+        self._desk.stopped = (position, ", ".join(reasons(self._desk.debugger)))
+        return moved

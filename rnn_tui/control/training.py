@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import replace
 
 from engine.language.derive import gradient
+from engine.recording.measures import Measured
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.search import EnoughError
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame
+from rnn_tui.render.numbers import number
 from rnn_tui.targets import ToIteration, moment_at
 
 TRAIN_FOR = 0.04
@@ -39,7 +42,11 @@ class TrainingPage(Page):
 
     def toggle(self) -> None:
         """Trains on, iteration after iteration; pauses when it does so already."""
-        self.desk.training = not self.desk.training
+        last = max(self.desk.debugger.history, default=-1)
+        broken = last >= 0 and not math.isfinite(self.desk.debugger.history[last].loss)
+        self.desk.training = not self.desk.training and not broken
+        if broken:
+            self._stop_at(last)
         if self.desk.training:
             self.desk.running = False
             self.desk.choose(page="training", asked=(), follow=0)
@@ -50,8 +57,8 @@ class TrainingPage(Page):
         """As many iterations as fit into a moment; at least one."""
         until = time.monotonic() + TRAIN_FOR
 
-        def report(iteration: int, _: object) -> None:
-            if time.monotonic() > until:
+        def report(iteration: int, measured: Measured) -> None:
+            if time.monotonic() > until or not math.isfinite(measured.loss):
                 raise EnoughError
 
         debugger = self.desk.debugger
@@ -59,6 +66,17 @@ class TrainingPage(Page):
             debugger.start(self._trained + TRAIN_AT_MOST, report)
         self._trained = max(debugger.history, default=-1) + 1
         self.desk.choose(moment=(self._trained - 1, self.desk.frame.moment[1]))
+        if self._trained and not math.isfinite(debugger.history[self._trained - 1].loss):
+            self._stop_at(self._trained - 1)
+
+    def _stop_at(self, iteration: int) -> None:
+        """The loss is no number any more: training on would only repeat that."""
+        self.desk.training = False
+        self.desk.choose(page="training", moment=(iteration, self.desk.frame.moment[1]))
+        loss = number(self.desk.debugger.history[iteration].loss)
+        self.desk.say(
+            f"Training stopped: the loss of iteration {iteration} is {loss}. enter goes there, then 5 says what is wrong."
+        )
 
     def cursor(self, rows: int, columns: int) -> None:
         """By one time step or one iteration."""

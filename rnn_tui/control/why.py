@@ -38,8 +38,9 @@ class WhyPage(Page):
 
     @property
     def below(self) -> str:
-        """The pane below the body, as on the page below: the number that is explained stays in sight."""
-        return self._page().below
+        """The pane below the body, as on the page below; the cell's own arithmetic makes room, for it would be a second "why"."""
+        below = self._page().below
+        return "" if below == "inspector" else below
 
     @property
     def halved(self) -> bool:

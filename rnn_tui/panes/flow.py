@@ -195,6 +195,7 @@ def _picture(
     look, view = frame.look, frame.view
     known, written = view.computed(name), view.written(name)
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
+    known = known | frame.ghost
     if len(known) < grid.steps:  # no row for t = 0
         known, never = np.concatenate([[False], known]), np.concatenate([[True], never])
     values = view.tape.pooled(name, grid.columns, frame.sample)
@@ -203,7 +204,8 @@ def _picture(
     codes = frame.codes(picture, name, among=among)
     for hidden, code in ((~known, NOT_YET), (_ended(frame, grid), ENDED), (never, PAD)):
         codes[:, np.logical_and.reduceat(hidden, np.arange(grid.columns) * grid.steps // grid.columns)] = code
-    rows = heatmap(codes, look.palettes.signed, look.mode, grid.pitch, size)
+    palette = look.palettes.ghost if frame.ghost else look.palettes.signed
+    rows = heatmap(codes, palette, look.mode, grid.pitch, size)
     canvas.rows(LEFT, top, rows)
     canvas.text(1, top, "  0", look.dim)
     if len(rows) > 1:

@@ -63,7 +63,7 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     loss = view.value("loss")
     shown = f"L {number(float(loss), 8, trim=True)}" if loss is not None else "L ·"
     if point.line == "start":
-        return [("start, nothing computed", look.accent), (f"   {shown}", look.dim)]
+        return [("start", look.accent), (f"   {shown}", look.dim)]
     color = look.phase(point.phase)
     epoch = ""
     if frame.batches > 1:

@@ -18,7 +18,7 @@ from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.pooling import block_of
-from rnn_tui.targets import ToCell
+from rnn_tui.targets import Press, ToCell
 
 CellHeight = Literal["half"] | int
 SIZES: tuple[tuple[int, CellHeight], ...] = (
@@ -269,23 +269,43 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     return look.backward if name.startswith("d") else look.forward
 
 
+CHOICES = (
+    ("space", "watch it", "watch", "run"),
+    ("→", "step it", "step", "step(1)"),
+    ("5", "what is wrong here", "wrong?", "page('findings')"),
+)
+"""What a newcomer can do first: key, words, the same where there is little room, action."""
+STORY = "The error starts at the loss and walks back through time."
+
+
 def _welcome(frame: Frame, canvas: Canvas) -> None:
-    look = frame.look
-    lines = [
-        (frame.title or frame.name, look.bold),
-        ("", look.dim),
-        ("Nothing has been computed yet.", look.text),
-        ("→ runs the first line, n one time step, f the whole forward pass.", look.text),
-        ("Then f again for the loss, and n for each step of the backward pass.", look.text),
-        ("", look.dim),
-        (f"Look for: {frame.look_for}" if frame.look_for else "", look.dim),
-    ]
-    wrapped: StyledText = []
-    for text, style in lines:
-        wrapped += [(part, style) for part in _fold(text, canvas.width - 6)]
-    top = max(1, (canvas.height - len(wrapped)) // 2)
-    for y, (text, style) in enumerate(wrapped[: canvas.height - 2], top):
+    """Before the first line: what is to be seen, and the next keys; the iteration itself stands as a ghost in strip and flow."""
+    look, room = frame.look, canvas.width - 6
+    short = room < 56
+    told: StyledText = [(text, look.bold) for text in _fold(frame.title or frame.name, room)]
+    told += [("", look.dim), *((text, look.text) for text in _fold(STORY, room))]
+    sought: StyledText = (
+        [(text, look.text) for text in _fold(f"Look for: {frame.look_for}", room)] if frame.look_for else []
+    )
+    most = canvas.height - 2
+    while len(told) + 2 + len(sought) > most and len(told) > 1:
+        told = told[1:]
+    gap = 1 if len(told) + 3 + len(sought) <= most else 0
+    y = max(1, (canvas.height - len(told) - len(sought) - 1 - 2 * gap) // 2)
+    for text, style in told:
         canvas.text(3, y, text, style)
+        y += 1
+    y += gap
+    x = canvas.text(3, y, "▶ ", look.backward)
+    for keys, words, few, action in CHOICES:
+        start, x = x, canvas.text(x, y, keys, look.accent)
+        x = canvas.text(x + 1, y, few if short else words, look.text)
+        canvas.hit(start, y, x - start, 1, Press(action))
+        x += 2 if short else 4
+    y += 1 + gap
+    for text, style in sought[: canvas.height - 1 - y]:
+        canvas.text(3, y, text, style)
+        y += 1
 
 
 def _fold(text: str, width: int) -> list[str]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
+from engine.debug.breakpoints import Breakpoint
 from engine.model.program import Block, Line, Loop
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import shape
 from rnn_tui.targets import ToLine
 
-BREAK, HERE, DONE = "●", "▶", "✓"
+BREAK, HERE, DONE, STOPPED = "●", "▶", "✓", "■"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ def draw_listing(frame: Frame, width: int, height: int) -> Canvas:
         canvas.text(width - 3, 0, "↑", look.dim)
     if first + height - 2 < len(rows):
         canvas.text(width - 3, height - 1, "↓", look.dim)
+    if frame.stopped:
+        canvas.text(2, height - 1, shortened(f" {STOPPED} {frame.stopped} ", width - 6), look.accent)
     return canvas
 
 
@@ -85,7 +88,7 @@ def _line(frame: Frame, canvas: Canvas, y: int, line: Line, text: str) -> None:
         canvas.fill(1, y, width - 2, 1, under)
     stops = [b for b in view.breakpoints if (b.block, b.index) == (line.block, line.index)]
     if stops:
-        canvas.text(1, y, BREAK, look.error + under)
+        canvas.text(1, y, mark_of(stops), look.error + under)
     style = look.accent if here else look.text if view.point.phase == line.phase else look.dim
     done = not here and view.ran(line)
     canvas.text(3, y, HERE if here else DONE if done else "›" if chosen else " ", (style if here else look.dim) + under)
@@ -97,6 +100,21 @@ def _line(frame: Frame, canvas: Canvas, y: int, line: Line, text: str) -> None:
     canvas.text(width - 2 - len(dims), y, dims, look.dim + under)
     canvas.hit(1, y, width - 2, 1, ToLine(line.block, line.index))
     canvas.hit(1, y, 3, 1, ToLine(line.block, line.index, gutter=True))
+
+
+def mark_of(stops: list[Breakpoint]) -> str:
+    """The mark of a line's breakpoints: ● always, ○ at some rows, ◆ on a condition, ◇ where it only prints."""
+    marks = [
+        "◇"
+        if stop.log
+        else "◆"
+        if stop.condition or stop.hit or stop.sample is not None
+        else "○"
+        if stop.t is not None
+        else "●"
+        for stop in stops
+    ]
+    return min(marks, key="●◆○◇".index)
 
 
 def _shape(frame: Frame, line: Line) -> str:

@@ -57,8 +57,8 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     _numbers(frame, canvas, pitch, columns)
     output = frame.output
     tall = max(1, min(2, height - 2))
-    _bars(frame, canvas, _Row(1, 1, "forward ", output, log=False), pitch, columns)
-    _bars(frame, canvas, _Row(2, tall, "backward", gradient(output), log=True), pitch, columns)
+    _bars(frame, canvas, _BarRow(1, 1, "forward ", output, log=False), pitch, columns)
+    _bars(frame, canvas, _BarRow(2, tall, "backward", gradient(output), log=True), pitch, columns)
     if pitch >= GAP_FROM:
         for line in range(2, 2 + tall):
             _mark(frame, canvas, cut, line, pitch, columns)
@@ -70,7 +70,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _BarRow:
     """A quantity's bars: the first of their lines, how many lines they take, and how they are measured."""
 
     line: int
@@ -80,7 +80,7 @@ class _Row:
     log: bool
 
 
-def _bars(frame: Frame, canvas: Canvas, row: _Row, pitch: int, columns: int) -> None:
+def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) -> None:
     """The norms of one quantity; a click on a step goes to where it was written. At the right the ends of the scale."""
     look, view, steps = frame.look, frame.view, frame.view.program.steps
     style = look.backward if row.log else look.forward
@@ -98,6 +98,8 @@ def _bars(frame: Frame, canvas: Canvas, row: _Row, pitch: int, columns: int) -> 
     wide = pitch - (1 if pitch >= GAP_FROM else 0)
     bottom = row.line + row.tall - 1
     canvas.rows(LABELS, bottom, heatmap(codes[None, :], palette, look.mode, wide, 1, gap=pitch - wide))
+    if frame.view.position == 0:  # the iteration as it will be
+        codes = one_sided_codes(highest, scale, row.log, FAINT)
     _draw_bars(frame, canvas, row, codes, heights, pitch, wide)
     written = view.written(row.name)
     for column in range(columns):
@@ -115,7 +117,7 @@ def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
     return np.where(norms > 0, np.clip(np.nan_to_num(share), 1e-9, 1), 0)
 
 
-def _draw_bars(frame: Frame, canvas: Canvas, row: _Row, codes: Array, heights: Array, pitch: int, wide: int) -> None:
+def _draw_bars(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Array, pitch: int, wide: int) -> None:
     """Bars over the cells that hold a number; what is exactly zero is a dot. What is no level stays as the heatmap draws it."""
     look = frame.look
     palette = look.palettes.backward if row.log else look.palettes.forward
@@ -123,6 +125,7 @@ def _draw_bars(frame: Frame, canvas: Canvas, row: _Row, codes: Array, heights: A
     for column in np.flatnonzero((codes >= ZERO) & (codes < LEVELS)).tolist():
         code, height, x = int(codes[column]), float(heights[column]), LABELS + column * pitch
         style = look.text if fill is None else Style(color=fill[max(code, ZERO + FAINTEST)])
+        style = look.border if frame.view.position == 0 else style
         for above in range(row.tall):
             eighths = min(len(BARS), math.ceil((height - above) * len(BARS)))
             text = BARS[eighths - 1] * wide if eighths > 0 else " " * wide
@@ -131,7 +134,7 @@ def _draw_bars(frame: Frame, canvas: Canvas, row: _Row, codes: Array, heights: A
             canvas.text(x, row.line + row.tall - 1, "·".center(wide), look.dim)
 
 
-def _ends(frame: Frame, canvas: Canvas, row: _Row, scale: float, x: int) -> None:
+def _ends(frame: Frame, canvas: Canvas, row: _BarRow, scale: float, x: int) -> None:
     """What the highest and the lowest bar stand for."""
     top = number(scale, 7, 2, trim=True)
     if not row.log:

@@ -6,7 +6,7 @@ exactly zero: the smallest non-zero number is one level off, so that a dead unit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RGB = tuple[int, int, int]
 
+GHOST: Final = 0.4
+"""How strong colours are of what has not been computed yet."""
 STEPS: Final = 31
 """Levels of one sign."""
 LEVELS: Final = 2 * STEPS + 1
@@ -202,21 +204,32 @@ BACKWARD_LIGHT = Palette(
 
 @dataclass(frozen=True)
 class Palettes:
-    """The three palettes of one screen."""
+    """The palettes of one screen; `ghost` is the signed one, faint."""
 
     signed: Palette
     forward: Palette
     backward: Palette
+    ghost: Palette
 
 
 @lru_cache(maxsize=16)
 def palettes(light: bool = False, background: RGB | None = None) -> Palettes:
     """The palettes for a dark or light screen, on the panel's own `background` when it is given."""
-    chosen = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT) if light else (BERLIN, FORWARD, BACKWARD)
+    signed, forward, backward = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT) if light else (BERLIN, FORWARD, BACKWARD)
     if background is not None:
-        chosen = tuple(_on(palette, background) for palette in chosen)
-    return Palettes(*chosen)
+        signed, forward, backward = (_on(palette, background) for palette in (signed, forward, backward))
+    return Palettes(signed, forward, backward, _faint(signed))
+
+
+def _faint(palette: Palette) -> Palette:
+    """The same colours at `GHOST` of their strength on the background."""
+    table = tuple(
+        (round(b[0] + GHOST * (c[0] - b[0])), round(b[1] + GHOST * (c[1] - b[1])), round(b[2] + GHOST * (c[2] - b[2])))
+        for c in palette.table
+        for b in [palette.background]
+    )
+    return replace(palette, name=f"{palette.name}-ghost", table=table)
 
 
 def _on(palette: Palette, background: RGB) -> Palette:
-    return Palette(**{**palette.__dict__, "background": background})
+    return replace(palette, background=background)

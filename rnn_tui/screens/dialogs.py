@@ -115,9 +115,7 @@ class GotoScreen(Dialog[Destination]):
         """One line to type into."""
         with Vertical(classes="dialog") as box:
             box.border_title = "go to"
-            yield Input(
-                restrict=PLAIN, placeholder="7  ·  backward 7  ·  dz@7  ·  da@3[2,4]  ·  loss  ·  iteration 3  ·  start"
-            )
+            yield Input(restrict=PLAIN, placeholder="7  ·  backward 7  ·  dz@7  ·  da@3[2,4]  ·  loss  ·  iteration 3")
             yield Static(
                 Content("a time step, a phase, a row q@t, a number q@t[i,j], an iteration; enter goes, esc closes"),
                 classes="note",
@@ -238,13 +236,44 @@ class BreakpointsScreen(DebuggerListScreen):
         return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
 
     def texts(self) -> list[str]:
-        return [stop.text(self._debugger.program) for stop in self._stops()]
+        program = self._debugger.program
+        several = {name for name in program.quantities if len(list(program.writers(name))) > 1}
+        lines = [(stop.text(program), stop.line(program)) for stop in self._stops()]
+        return [
+            f"{text}   ({'in the loop' if program.runs_at(line, 1) else 'read-out'})"
+            if line and line.name in several
+            else text
+            for text, line in lines
+        ]
 
     def take(self, text: str) -> None:
         self._debugger.add(text)
 
     def drop(self, number: int) -> None:
         self._debugger.remove(self._stops()[number])
+
+
+class LogScreen(Dialog[None]):
+    """What logpoints have printed, the latest last."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D,enter", "close", "Close")]
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__()
+        self._lines = lines or ("Nothing has been printed: d, then for example dz log t, norm(dz), and c.",)
+
+    def compose(self) -> ComposeResult:
+        """The lines, to be scrolled."""
+        with VerticalScroll(classes="dialog") as box:
+            box.border_title = "log"
+            box.border_subtitle = "esc closes, ↑ ↓ scroll"
+            yield Static(Content("\n".join(self._lines)))
+
+    def on_mount(self) -> None:
+        """Begins at the latest."""
+        box = self.query_one(VerticalScroll)
+        box.focus()
+        box.scroll_end(animate=False)
 
 
 class WatchScreen(DebuggerListScreen):

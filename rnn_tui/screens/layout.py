@@ -48,7 +48,7 @@ def layout(page: Page, notes: int, width: int, height: int) -> ScreenLayout:
     around: Heights = {
         "header": 1 if height < 38 else 2,
         "strip": 3 if height < 30 else 4,
-        page.below: 3 if height < 30 else 7 if height < 45 else 10,
+        **({page.below: 3 if height < 30 else 7 if height < 45 else 10} if page.below else {}),
         "footer": 1,
     }
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}

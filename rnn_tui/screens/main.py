@@ -21,7 +21,7 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, PageName
 from rnn_tui.look import Look
-from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, WatchScreen
+from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, LogScreen, WatchScreen
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import PanedScreen, keys_of
@@ -256,6 +256,10 @@ class MainScreen(PanedScreen):
     def action_breakpoints(self) -> None:
         """Lists, adds and removes breakpoints."""
         self._open(BreakpointsScreen(self.debugger))
+
+    def action_logged(self) -> None:
+        """What logpoints have printed."""
+        self._open(LogScreen(self.controller.logged))
 
     def action_watch(self) -> None:
         """Lists, adds and removes watched expressions."""

@@ -130,7 +130,24 @@ CONTRACT = {
 def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
-    others = {"B", "N", "full_stop", "equals_sign", "s", "shift+tab", "t", "d", "w", "escape", "v", "e", "o", "u", "r"}
+    others = {
+        "B",
+        "N",
+        "full_stop",
+        "D",
+        "equals_sign",
+        "s",
+        "shift+tab",
+        "t",
+        "d",
+        "w",
+        "escape",
+        "v",
+        "e",
+        "o",
+        "u",
+        "r",
+    }
     assert set(found) - set(CONTRACT) == others
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
     assert set(FOOTER_ORDER) <= {command.action for command in COMMANDS}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from engine.model.program import Point
@@ -9,6 +12,7 @@ from engine.session import open_session
 from rnn_tui.control.controller import Controller
 from rnn_tui.frame import PAGES
 from rnn_tui.look import look
+from rnn_tui.panes.listing import draw_listing, mark_of
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
 from rnn_tui.targets import ToCell, cell_at
 
@@ -69,3 +73,48 @@ def test_a_click_finds_the_cell_of_the_whole_array() -> None:
     assert cell_at(pooled, 0, 0) == (0, 0)
     assert cell_at(pooled, 5, 2) == (40, 4)
     assert cell_at(pooled, 99, 99) == (90, 38)
+
+
+def test_a_stop_says_what_fired_and_with_which_value() -> None:
+    control, _ = controller()
+    control.debugger.add("dz if norm(dz) < 0.11")
+    search = control.stops.search(1)
+    assert search is not None
+    search.run()
+    assert control.stops.arrive(search)
+    said = control.refresh().stopped
+    norm = float(np.linalg.norm(control.debugger.view.tape.at("dz", control.debugger.view.point.t)))
+    assert said == f"norm(dz) = {norm:.6g} · dz if norm(dz) < 0.11"
+    assert "■ norm(dz) = " in draw_listing(control.refresh(), 56, 33).plain()
+    control.page.step(1)
+    assert not control.refresh().stopped
+    control.page.step(-1)
+    assert control.refresh().stopped == said
+
+
+def test_logpoints_alone_run_to_the_end_of_the_iteration() -> None:
+    control, said = controller()
+    control.debugger.add("dz log norm(dz)")
+    assert control.search(1) is None
+    assert control.debugger.position == control.debugger.program.length
+    assert len(control.logged) == 10 and "D shows the log" in said[-1]
+    assert control.search(-1) is None and control.debugger.position == 0
+
+
+def test_a_breakpoint_has_a_mark_of_its_kind() -> None:
+    session = open_session(None, {})
+    marks = {"dz": "●", "dz@3": "○", "dz if t > 2": "◆", "dz log t": "◇"}
+    assert {text: mark_of(session.debugger.add(text)) for text in marks} == marks
+
+
+def test_training_stops_at_the_first_loss_that_is_no_number() -> None:
+    said: list[str] = []
+    control = Controller(open_session("exploding", {"lr": 1e200, "allow-nan": True}), look(), said.append)
+    control.trainer.toggle()
+    while control.training:
+        control.trainer.train()
+    losses = [measured.loss for _, measured in sorted(control.debugger.history.items())]
+    assert [i for i, loss in enumerate(losses) if not math.isfinite(loss)] == [len(losses) - 1]
+    assert "Training stopped" in said[-1]
+    control.trainer.toggle()
+    assert not control.training

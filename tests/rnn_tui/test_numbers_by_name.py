@@ -21,7 +21,7 @@ from rnn_tui.panes.strip import BARS, draw_strip
 
 
 def controller(data: str | None = None, **options: Any) -> Controller:
-    return Controller(open_session(data, options), look(), str)
+    return Controller(open_session(data, options), look(), lambda _: None)
 
 
 def visit(control: Controller, text: str) -> Frame:

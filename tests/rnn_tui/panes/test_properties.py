@@ -137,7 +137,7 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 def test_not_yet_exactly_where_nothing_is_computed(codes: list[np.ndarray], name: str) -> None:
     session = session_of(name)
     length = session.debugger.program.length
-    for position in [*range(0, length + 1, 3), length, length + 1, length + 5]:
+    for position in [*range(1, length + 1, 3), length, length + 1, length + 5]:
         frame = scene(session, position)
         view = frame.view
         codes.clear()

@@ -35,7 +35,7 @@ def cells(text: str) -> list[tuple[str, frozenset[str], str, str]]:
     state: tuple[frozenset[str], str, str] = (frozenset(), "", "")
     for sequence, character in re.findall(r"\x1b\[([\d;]*)m|(.)", text):
         if character:
-            result.append((character, *state))
+            result.append((character, state[0], state[1], state[2]))
             continue
         numbers = sequence.split(";")
         while numbers:
