@@ -27,7 +27,7 @@ from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.windows import ends, window
 from engine.doctor.read.source import SourceFile
-from engine.doctor.vocabulary.roles import role
+from engine.doctor.vocabulary.roles import parameter, role
 from engine.doctor.walk.opening import likeliest_loss
 from engine.errors import InputError
 from engine.text import clean
@@ -56,6 +56,8 @@ def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Deriv
     forward = forward_pass(source.tree(), loss.line, loss.name, shapes, _computed(first), known_helpers(source.tree()))
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no weights were found in what the loss of line {loss.line} is computed from")
+    if (filled := _filled_elsewhere(forward, source.tree())) is not None:
+        raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
     made = _reversed(forward, source, first, loss)
     return _proved(runs, source, forward, made, f"{loss.name}, line {loss.line}")
 
@@ -79,6 +81,15 @@ def _reversed(
         if values.needs_old <= old:
             return made, values
         old |= values.needs_old
+
+
+def _filled_elsewhere(forward: ForwardPass, tree: ast.Module) -> str | None:
+    """What looks like a weight, and is an array of which a function writes the entries."""
+    stores = (t for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Subscript))
+    words = {base(t).rpartition(".")[2] for t in stores if not path(t)}
+    return next(
+        (n for n in forward.parameters if (word := n.rpartition(".")[2]) in words and parameter(word) is None), None
+    )
 
 
 def _computed(record: Record) -> set[str]:
