@@ -132,18 +132,19 @@ def _heads(forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapp
         _add_unnamed(statement, values, made_by, helpers)
     final = [s for s in statements if forward.is_active(s) and loss.name.partition("[")[0] in names(s)]
     rows = list(_read_by_step(forward, statements, values))
-    found = short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
-    if found is None:
-        return []
-    after = made_by[found.of]
-    through = _argument(after, helpers) if found.of.startswith(INTO) else None
-    skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
-    if skipped is None:
-        return []
-    beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == forward.loops[id(after)]]
-    if not beside and forward.loops[id(after)]:
-        return []  # the output's function is worked out in another loop
-    return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
+    while (
+        found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
+    ) is not None:
+        after = made_by[found.of]
+        around = forward.loops[id(after)]
+        skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
+        if skipped is not None and all(forward.loops[id(s)] in ((), around) for s in statements if id(s) in skipped):
+            through = _argument(after, helpers) if found.of.startswith(INTO) else None
+            beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == around]
+            if beside or not around:
+                return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
+        values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
+    return []
 
 
 INTO = "into "

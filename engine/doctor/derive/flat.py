@@ -82,6 +82,7 @@ class _Flattening:
             if isinstance(n, ast.Name)
         }
         self._taken = set(known)
+        self._stored_names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         self._globals = globals_
         self._flat = FlatPass([])
         self._inside: list[Called] = []
@@ -95,8 +96,8 @@ class _Flattening:
     def _block(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         for statement in body:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-                yield statement
-            elif isinstance(statement, ast.For | ast.With | ast.If | ast.While | ast.Try):
+                continue
+            if isinstance(statement, ast.For | ast.With | ast.If | ast.While | ast.Try):
                 yield from self._compound(statement)
             else:
                 yield from self._simple(statement)
@@ -297,6 +298,7 @@ class _Flattening:
             return outer[name]
         if is_counter and name in self._counters and not any(name in one for one in self._around):
             return name
+        name = f"{name}_" if name.startswith("d") and name[1:] in self._stored_names else name  # no gradient's name
         new, k = name, 2
         while new in self._taken:
             new, k = f"{name}{k}", k + 1

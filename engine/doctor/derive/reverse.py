@@ -136,7 +136,8 @@ class Reversed(Rules):
         if gradient is None:
             return
         shape = self.shapes.shape(value)
-        if path(value) and self._key(value) == name and ast.unparse(gradient) == name:
+        is_same = path(value) and self.steps.get(path(value)) is None and self._key(value) == name
+        if is_same and ast.unparse(gradient) == name:
             self.live.add(name)  # the same gradient under the same name
             return
         self.deferred, self.deferred_for = [], name
@@ -450,7 +451,10 @@ class Reversed(Rules):
         kind: LineKind = "back",
         of: int | None = None,
     ) -> None:
-        """One more line."""
+        """One more line, if it says anything."""
+        left, _, right = text.partition(" = ")
+        if left == right:
+            return
         self.why = ""
         at = of if of is not None else self.statement.lineno if kind in ("back", "head") else None
         self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind))

@@ -75,12 +75,21 @@ class Steps:
                 return ""
             later = 0 if not filled.is_list else filled.offset
             distance = parts[1] - (later if filled.is_list else filled.offset)
-            return {0: "new", -1: "old"}.get(distance, "")
+            return {0: "new", -1: "" if self._reads_far(filled) else "old"}.get(distance, "")
         if order < made.order:
             return ""
         if is_last or self._is_end(node, filled):
             return "last"
         return ""
+
+    def _reads_far(self, filled: Filled) -> bool:
+        """Whether a round reads entries that were made two rounds before, or earlier: all of them are read by their index then."""
+        step = step_of(filled.loop) or ""
+        nodes = [n for s in filled.loop.body for n in ast.walk(s) if isinstance(n, ast.Subscript)]
+        parts = [split(n, step) for n in nodes if base(n) == filled.name and not path(n)]
+        return not filled.is_list and any(
+            one is not None and one[0] == filled.pattern and one[1] < filled.offset - 1 for one in parts
+        )
 
     def _is_end(self, node: ast.Subscript, filled: Filled) -> bool:
         """Whether an index names the last entry: `h[T]` where `h[t + 1]` is filled for t in range(T)."""
