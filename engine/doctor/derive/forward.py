@@ -101,13 +101,21 @@ def _passed(
         target = last.targets[0] if isinstance(last, ast.Assign) and last.value is call else None
         loss = target.id if isinstance(target, ast.Name) else "loss"
         if call is not None and target is None:
-            end = ast.fix_missing_locations(ast.copy_location(ast.Assign([ast.Name(loss, ast.Store())], call), last))
+            end = _named(loss, call, last)
+    elif (put := appended(last)) is not None:
+        loss = "loss"
+        end = _named(loss, put, last)
     flat = flattened(tree, [*before, end], end, shapes, helpers)
     found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat)
     _scan(found, found.body, ())
     found.parameters = [name for name in _parameters(found) if name not in computed]
     _spread(found)
     return found
+
+
+def _named(name: str, value: ast.expr, statement: ast.stmt) -> ast.stmt:
+    """A loss that goes into a list, as an assignment."""
+    return ast.fix_missing_locations(ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), statement))
 
 
 def _caller(tree: ast.Module, chain: Chain, loss: str) -> tuple[Chain | None, str]:
