@@ -229,6 +229,8 @@ class Rules:
             (self.value(left) if self.is_active(right) else left),
             (self.value(right) if self.is_active(left) else right),
         )
+        if self.shapes.is_vector_once(left):
+            a = call("np.atleast_2d", a)
         if self.is_active(left):
             if len(n) == 1:
                 shown = times(d.node, b) if len(m) == 1 else call("np.outer", d.node, b)

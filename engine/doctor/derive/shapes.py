@@ -39,6 +39,13 @@ class SeenShapes:
             return tuple(value[2])
         return () if value[0] in ("int", "float", "bool") else None
 
+    def is_vector_once(self, node: ast.expr) -> bool:
+        """Whether it was a matrix, and at times, as a first state, a vector."""
+        if not hasattr(node, "lineno"):
+            return False
+        place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        return {len(value[2]) for value, _ in self._values.get(place, []) if value[0] == "array"} == {1, 2}
+
     def know(self, node: ast.expr, shape: Shape) -> None:
         """Says the shape of an expression that stands nowhere in the text."""
         self._known[id(node)] = (node, shape)

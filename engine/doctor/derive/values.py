@@ -300,6 +300,8 @@ class ForwardValues:
     def _make_again(self, loop: ast.For, name: str) -> None:
         again = self._again.setdefault(id(loop), [])
         for d in self._forward.definitions[name]:
+            if isinstance(d.statement, ast.For) and d.statement is not loop and loop in d.loops:
+                raise Refused("what a loop inside a round makes is not kept")
             if loop in d.loops and d.statement in loop.body and d.statement not in again:
                 again.append(d.statement)
                 for other in names(d.statement) - {name}:
