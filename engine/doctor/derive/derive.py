@@ -87,9 +87,8 @@ def _filled_elsewhere(forward: ForwardPass, tree: ast.Module) -> str | None:
     """What looks like a weight, and is an array of which a function writes the entries."""
     stores = (t for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Subscript))
     words = {base(t).rpartition(".")[2] for t in stores if not path(t)}
-    return next(
-        (n for n in forward.parameters if (word := n.rpartition(".")[2]) in words and parameter(word) is None), None
-    )
+    named = [name for name in forward.parameters if "[" not in name and parameter(name.rpartition(".")[2]) is None]
+    return next((name for name in named if name.rpartition(".")[2] in words), None)
 
 
 def _computed(record: Record) -> set[str]:

@@ -125,6 +125,8 @@ def times(one: ast.expr, other: ast.expr) -> ast.expr:
 
 
 def over(one: ast.expr, other: ast.expr) -> ast.expr:
+    if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) and is_number(one.left, 2) and is_number(other, 2):
+        return one.right
     return one if is_number(other, 1) else ast.BinOp(one, ast.Div(), other)
 
 
