@@ -288,7 +288,7 @@ class Reversed(Rules):
                 continue
             inside = [d for d in definitions if loop in d.loops and _rebinds(d, name)]
             if inside and _is_read_before(self.forward, loop, name, inside) and f"d{name}" not in self.symbols:
-                found[f"d{name}"] = (name, self.values.shape_of(name))
+                found[f"d{name}"] = (self.values.after_loop(name, loop), self.values.shape_of(name))
         return [(name, value, shape) for name, (value, shape) in found.items()]
 
     # Where gradients go

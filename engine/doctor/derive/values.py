@@ -197,6 +197,15 @@ class ForwardValues:
         index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
         return f"{self._lists[key]}[{ast.unparse(index)}]"
 
+    def after_loop(self, name: str, loop: ast.For) -> str:
+        """The value that the last round left: by its name, or, of a called function's local, by the entry that keeps it."""
+        for statement in loop.body if name in self._forward.flat.hidden else []:
+            put, _ = self._put_away(statement, loop)
+            container = base(next(targets(statement))) if put is not None and path(put) == name else ""
+            if container and self._steps.get(container) is not None:
+                return self._steps.last_text(container)
+        return name
+
     def _until(self, name: str, made: Definition) -> float:
         """When a name that is written several times in a round gets its next value."""
         later = [
