@@ -55,7 +55,9 @@ def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Deriv
     shapes = SeenShapes(seen)
     forward = forward_pass(source.tree(), loss.line, loss.name, shapes, _computed(first), known_helpers(source.tree()))
     if forward is None or not forward.parameters:
-        raise InputError(f"{file}: no weights were found in what the loss of line {loss.line} is computed from")
+        raise InputError(
+            f"{file}: the way from the loss of line {loss.line} to its weights was not followed; functions within functions and branches are not"
+        )
     if (filled := _filled_elsewhere(forward, source.tree())) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
     made = _reversed(forward, source, first, loss)
