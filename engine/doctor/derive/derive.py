@@ -56,7 +56,7 @@ def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Deriv
     forward = forward_pass(source.tree(), loss.line, loss.name, shapes, _computed(first), known_helpers(source.tree()))
     if forward is None or not forward.parameters:
         raise InputError(
-            f"{file}: the way from the loss of line {loss.line} to its weights was not followed; functions within functions and branches are not"
+            f"{file}: no way from the loss of line {loss.line} to weights was followed; functions within functions and branches are not"
         )
     if (filled := _filled_elsewhere(forward, source.tree())) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
