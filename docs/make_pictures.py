@@ -11,8 +11,7 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIM
 os.environ.pop("NO_COLOR", None)
 
 from engine.debug.places import parse_place
-from engine.doctor.opening import open_yours
-from engine.doctor.opening import open_walk
+from engine.doctor.opening import open_walk, open_yours
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
 from rnn_tui.screens.main import MainScreen
