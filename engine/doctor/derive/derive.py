@@ -22,9 +22,10 @@ from engine.doctor.derive.syntax_of import base, names, parsed, path, reads
 from engine.doctor.derive.values import ForwardValues
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Record, RecordedEvent
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.updates import ArrayNames, levels_of
 from engine.doctor.lineage.windows import ends, window
 from engine.doctor.read.source import SourceFile
 from engine.doctor.vocabulary.roles import parameter, role
@@ -33,6 +34,8 @@ from engine.errors import InputError
 from engine.text import clean
 
 CLOSE = 1e-9
+MOST_NAMED = 12
+"""So many arrays of data are named."""
 RATE = "learning_rate"
 
 
@@ -347,7 +350,7 @@ def _proved(
     keeps = [replace(keep, file=file) for keep in kept]
     gaps = [Gap(line, file, why) for line, why in back.gaps]
     pairs = {name: back.made[name] for name in forward.parameters if name in back.made}
-    agreement = _agreement(runs, source, forward, keeps, [line.text for line in body], pairs)
+    agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], pairs)
     wrong = [name for name, error in agreement.items() if not error <= CLOSE]
     last = forward.last.lineno
     if not gaps:
@@ -367,7 +370,7 @@ def _proved(
     known = [f"{RATE} = 0.1"] if rate == RATE and RATE not in names(tree) else []
     program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
     name = forward.function.name if forward.function else ""
-    return Derived(file, name, loss, tuple(keeps), (*body, *updates), (), tuple(gaps), agreement, program)
+    return Derived(file, name, loss, tuple(keeps), (*body, *updates), (), tuple(gaps), agreement, program, data)
 
 
 def _is_only_put(forward: ForwardPass, name: str) -> bool:
@@ -405,8 +408,8 @@ def _agreement(
     keeps: Sequence[Keep],
     lines: Sequence[str],
     pairs: Mapping[str, str],
-) -> dict[str, float]:
-    """For each parameter how far its derived gradient is from the loss carried back."""
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """For each parameter how far its derived gradient is from the loss carried back; and what else the loss changes with."""
     shown = [
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
     ]
@@ -415,13 +418,13 @@ def _agreement(
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
     if isinstance(record, str):
-        return failed
+        return failed, ()
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
     loss = likeliest_loss(kept)
     if loss is None or not events:
-        return failed
+        return failed, ()
     adjoint = carried_back(record, loss.seeds)
     errors: dict[str, float] = {}
     for k, name in enumerate(pairs):
@@ -432,4 +435,20 @@ def _agreement(
         right, own = one.value.of(adjoint), other.value.of(record.pool)
         size = float(np.linalg.norm(right))
         errors[name] = float(np.linalg.norm(own - right)) / size if size and own.shape == right.shape else float("inf")
-    return errors
+    parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
+    return errors, tuple(_data(kept, adjoint, np.concatenate(parameters)))
+
+
+def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
+    """The arrays from outside that move the loss and are none of the parameters, each once by its first name."""
+    arrays = ArrayNames(record)
+    is_parameter = np.zeros(len(record.pool), bool)
+    is_parameter[parameters] = True
+    named: dict[str, None] = {}
+    for ids in inputs(record):
+        if any(is_parameter[level].any() for level in levels_of(record, RecordedArray(ids.shape, kept=ids))):
+            continue  # one, or gathered from one
+        if adjoint[ids].any() and record.pool[ids].any():
+            plain = (name for name in arrays.all_of(ids) if name.isidentifier())
+            named[clean(next(plain, arrays.of(ids)), 40)] = None
+    yield from list(named)[:MOST_NAMED]

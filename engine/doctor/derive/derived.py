@@ -57,7 +57,8 @@ class BackwardFunction:
 class Derived:
     """The backward pass of a program. `loss` says what the loss was taken to be; `agreement` is, for each parameter, how far its derived
     gradient is from the loss carried back over the record, relative to the array's norm; `whole_program` is the program's text with what is
-    to be kept and the backward pass in their places."""
+    to be kept and the backward pass in their places; `data` are the other arrays that the loss changes with, for which nothing is
+    derived."""
 
     file: str
     function: str
@@ -68,10 +69,13 @@ class Derived:
     gaps: tuple[Gap, ...] = ()
     agreement: Mapping[str, float] = field(default_factory=dict[str, float])
     whole_program: str = ""
+    data: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The backward pass as it is printed: what is to be kept for it, then every line with the shape of what it makes and why."""
         said = [f"# The backward pass of {self.file}, from {self.loss}."]
+        if self.data:
+            said += [f"# Taken as data, so without gradients: {', '.join(self.data)}."]
         if self.keeps:
             said += ["# The forward pass has to keep for it:"]
             said += [

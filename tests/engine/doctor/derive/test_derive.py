@@ -93,6 +93,12 @@ def test_the_backward_pass_reads_as_one_writes_it() -> None:
     ]
 
 
+def test_what_is_taken_as_data_is_said() -> None:
+    made = derived("learned_start")
+    assert made.data == ("u", "wanted")
+    assert "# Taken as data, so without gradients: u, wanted." in made.text()
+
+
 def test_what_the_forward_pass_does_not_keep_is_said_with_its_place() -> None:
     keeps = [(keep.after, keep.text) for keep in derived("many_to_one").keeps]
     assert keeps == [(14, "a_kept = [a]"), (17, "    a_kept.append(a)")]
