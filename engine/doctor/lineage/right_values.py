@@ -42,9 +42,12 @@ def known(rows: Floats, factors: Sequence[float], allowed: float) -> KnownValues
 
 
 class RightValues:
-    """GradientRows (size, norm, spread, order) of all right arrays."""
+    """GradientRows (size, norm, spread, order) of all right arrays, with `parts` also of what lines may make on the way to one: a step's
+    part of a sum over all steps, the derivative of an activation. Such a part is no gradient of anything.
+    """
 
-    def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_]) -> None:
+    def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_], *, parts: bool = False) -> None:
+        self.parts = parts
         self.rows: list[tuple[float, float, float, float]] = []
         self.record = record
         self.left = MOST
@@ -61,7 +64,7 @@ class RightValues:
         for operation in record.operations:
             if forward[operation.start : operation.stop].any():
                 self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
-                if operation.name in SLOPES:
+                if parts and operation.name in SLOPES:
                     self.add(SLOPES[operation.name](operation.result.of(record.pool)))
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
@@ -85,6 +88,8 @@ class RightValues:
     def _by_steps(self, x: Floats | None, g: Floats, part: Floats) -> None:
         """A share that is a sum over several axes at once (of g, or of the products of x and g), as a program sums it step by step: each
         step's, and what has been added up so far, in both directions."""
+        if not self.parts:
+            return
         for axis in range(g.ndim - (1 if x is not None else part.ndim)):
             steps = g.shape[axis]
             if not 1 < steps <= STEPS or (x is not None and x.shape[axis] != steps):

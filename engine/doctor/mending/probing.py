@@ -67,7 +67,7 @@ class Prober:
         part, loss = self.verdict.record, self.verdict.loss
         assert part is not None and loss is not None
         forward = reached(part, [reference for reference, _ in loss.seeds])
-        return RightValues(part, loss, forward).table()
+        return RightValues(part, loss, forward, parts=True).table()
 
     @cached_property
     def _allowed(self) -> float:
