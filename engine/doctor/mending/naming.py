@@ -62,7 +62,11 @@ def _derivative(c: Correction) -> str:
     if _calls(c.mended) < _calls(c.old):
         return "tanh-derivative-of-activation"
     forms = [sorted(s.form for s in slopes(text)) for text in (c.old, c.mended)]
-    return "wrong-variable" if forms[0] == forms[1] != [] else "activation-derivative-of-another"
+    if forms[0] != forms[1] or not forms[0]:
+        return "activation-derivative-of-another"
+    pairs = zip(c.removed, c.added, strict=False)
+    at_another_step = c.roles is not None and any(c.roles.siblings(r, a) for r, a in pairs)
+    return "activation-derivative-wrong-step" if at_another_step else "wrong-variable"
 
 
 def _calls(text: str) -> int:
