@@ -55,6 +55,9 @@ def slope_name(c: Correction) -> str:
     if not gone:
         return "activation-derivative-missing" if not old else ""
     one, other = gone[0], new[0]
+    times = sum(text_of(n) == one.of for n in ast.walk(ast.parse(c.old)))
+    if (one.form, other.form) == ("logistic", "square") and times == 1:  # 1 - a, for 1 - a ** 2
+        return "tanh-derivative-misplaced-square"
     if one.form != other.form:
         return "activation-derivative-of-another"
     if one.applied and not other.applied:
