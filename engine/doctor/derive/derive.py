@@ -324,7 +324,7 @@ def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lin
         if not keep.replaces:
             added.setdefault(keep.after, []).append(keep.text)
     instead = {keep.after: keep.text for keep in keeps if keep.replaces}
-    indent = " " * forward.last.col_offset
+    indent = forward.indent(forward.last)
     added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)])
     result = list(added.get(0, []))
     for number, line in enumerate(text, 1):

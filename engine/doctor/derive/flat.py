@@ -40,10 +40,13 @@ class FlatPass:
     called_at: dict[int, list[ast.stmt]] = field(default_factory=dict[int, list[ast.stmt]])
     """For each statement of a function that was put in, by its identity, the statements that call it, the innermost first."""
 
+    given_back: dict[str, str] = field(default_factory=dict[str, str])
+    """What a function calls that which its caller gives a name to when it is returned, by the caller's name."""
+
     def own_name(self, name: str) -> str:
         """What a name of the block is called in the function that it is a local of."""
         renamed = self.hidden[name].renamed if name in self.hidden else {}
-        return next((own for own, new in renamed.items() if new == name), name)
+        return next((own for own, new in renamed.items() if new == name), self.given_back.get(name, name))
 
     def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""
@@ -271,6 +274,8 @@ class _Flattening:
         for name in stored:
             if name not in given:
                 renamed[name] = self._local(name, outer, is_counter=_only_counts(name, body))
+                if renamed[name] in outer.values():
+                    self._flat.given_back[renamed[name]] = name
         body = _apart(body, renamed)
         called = Called(function, statement, call, renamed, receiver, self._inside[-1] if self._inside else None)
         for name in renamed.values():

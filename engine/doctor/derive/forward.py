@@ -59,6 +59,12 @@ class ForwardPass:
     parameters: list[str] = field(default_factory=list[str])
     active: set[str] = field(default_factory=set[str])
     flat: FlatPass = field(default_factory=FlatPass)
+    indents: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    """How far the block is indented in which a statement stands, by the statement's line and column: several may stand on one line."""
+
+    def indent(self, statement: ast.stmt) -> str:
+        """The white space before a line beside a statement."""
+        return " " * self.indents.get((statement.lineno, statement.col_offset), statement.col_offset)
 
     def is_active(self, node: ast.AST) -> bool:
         """Whether an expression depends on the sought parameters."""
@@ -106,7 +112,7 @@ def _passed(
         loss = "loss"
         end = _named(loss, put, last)
     flat = flattened(tree, [*before, end], end, shapes, helpers)
-    found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat)
+    found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=dict(_indents(tree.body)))
     _scan(found, found.body, ())
     found.parameters = [name for name in _parameters(found) if name not in computed]
     _spread(found)
@@ -116,6 +122,13 @@ def _passed(
 def _named(name: str, value: ast.expr, statement: ast.stmt) -> ast.stmt:
     """A loss that goes into a list, as an assignment."""
     return ast.fix_missing_locations(ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), statement))
+
+
+def _indents(block: list[ast.stmt]) -> Iterator[tuple[tuple[int, int], int]]:
+    for statement in block:
+        yield (statement.lineno, statement.col_offset), block[0].col_offset
+        for inner in _blocks(statement):
+            yield from _indents(inner)
 
 
 def _caller(tree: ast.Module, chain: Chain, loss: str) -> tuple[Chain | None, str]:

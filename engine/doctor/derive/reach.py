@@ -88,7 +88,7 @@ class _Reach:
         function = called.function
         end = function.body[-1]
         own = self._forward.flat.own_name(name)
-        indent = " " * end.col_offset
+        indent = self._forward.indent(end)
         after = end.lineno - 1 if isinstance(end, ast.Return) else end.end_lineno or end.lineno
         if called.receiver:
             self._named[name] = f"{called.receiver}.{own}"
@@ -105,7 +105,7 @@ class _Reach:
         value = end.value if isinstance(end, ast.Return) else None
         values = [*(value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else [])]
         shown = ", ".join([*map(ast.unparse, values), *self.returned[id(function)]])
-        keep = Keep(end.lineno, "", f"{' ' * end.col_offset}return {shown}", "returned too", replaces=True)
+        keep = Keep(end.lineno, "", f"{self._forward.indent(end)}return {shown}", "returned too", replaces=True)
         if (
             not isinstance(statement, ast.Assign)
             or statement.value is not called.call
@@ -119,7 +119,7 @@ class _Reach:
             )
         ]
         left = ", ".join([*given, *self.received[id(statement)]])
-        text = f"{' ' * statement.col_offset}{left} = {ast.unparse(statement.value)}"
+        text = f"{self._forward.indent(statement)}{left} = {ast.unparse(statement.value)}"
         call = Keep(statement.lineno, "", text, "what is returned now", replaces=True)
         self.keeps = [k for k in self.keeps if not (k.replaces and k.after in (keep.after, call.after))] + [keep, call]
         if called.inside is not None:

@@ -183,7 +183,7 @@ class ForwardValues:
             plural, why = self._lists[key], f"{name} of every round"
             own = self._forward.flat.own_name(name)
             first = f"[{own}]" if keeps_first else "[]"
-            self.keeps.append(Keep(loop.lineno - 1, "", " " * loop.col_offset + f"{plural} = {first}", why))
+            self.keeps.append(Keep(loop.lineno - 1, "", self._forward.indent(loop) + f"{plural} = {first}", why))
             last = (
                 made.statement
                 if made.body is loop.body
@@ -192,7 +192,7 @@ class ForwardValues:
             end = self._in_text(loop, self._last_change(name, loop, last) if is_last else last)
             kept = own if is_last else f"{own}.copy()"
             self.keeps.append(
-                Keep(end.end_lineno or end.lineno, "", " " * end.col_offset + f"{plural}.append({kept})", why)
+                Keep(end.end_lineno or end.lineno, "", self._forward.indent(end) + f"{plural}.append({kept})", why)
             )
         index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
         return f"{self._lists[key]}[{ast.unparse(index)}]"

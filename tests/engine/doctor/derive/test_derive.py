@@ -102,3 +102,38 @@ def test_what_is_taken_as_data_is_said() -> None:
 def test_what_the_forward_pass_does_not_keep_is_said_with_its_place() -> None:
     keeps = [(keep.after, keep.text) for keep in derived("many_to_one").keeps]
     assert keeps == [(14, "a_kept = [a]"), (17, "    a_kept.append(a)")]
+
+
+SEVERAL_ON_A_LINE = """import numpy as np
+
+np.random.seed(2)
+
+
+class Cell:
+    def __init__(self, inputs, units):
+        self.Wf = np.random.randn(units, inputs + units) * 0.3; self.Wc = np.random.randn(units, inputs + units) * 0.3
+
+    def forward(self, sequence):
+        c = np.zeros((self.Wf.shape[0], 1)); h = np.zeros_like(c)
+        for x in sequence:
+            z = np.vstack((h, x.reshape(-1, 1)))
+            f = 1 / (1 + np.exp(-(self.Wf @ z))); g = np.tanh(self.Wc @ z)
+            c = f * c + (1 - f) * g
+            h = np.tanh(c)
+        return h
+
+
+cell = Cell(2, 4)
+out = cell.forward(np.random.randn(7, 2))
+loss = 0.5 * np.sum((out - 0.7) ** 2)
+"""
+
+
+def test_several_statements_may_stand_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(SEVERAL_ON_A_LINE)
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source)
+    assert made.gaps == ()
+    assert set(made.agreement) == {"cell.Wf", "cell.Wc"}
+    assert max(made.agreement.values()) < 1e-9
