@@ -92,6 +92,8 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
 def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) -> list[Ids]:
     """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf. `by_vectors` is
     whether it may have been scaled by arrays, as the columns of an orthogonal matrix are by signs."""
+    if array.size == 0:
+        return []
     if array.size == 1:
         return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
     ids = array.ids().ravel()
