@@ -159,6 +159,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
     )
     _run_of_a_program(parser)
+    parser.add_argument(
+        "--loss", choices=("cross-entropy", "binary", "squared"), help="what the loss is where FILE does not compute it"
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     parser.usage = "%(prog)s FILE [options] [-- ARGS]"
@@ -167,7 +170,8 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_of_a_program(parser: argparse.ArgumentParser) -> None:
-    """How a program of the user's own is run."""
+    """How a program of the user's own is run; the loss that it computes."""
+    parser.set_defaults(loss=None)
     parser.add_argument(
         "--python",
         metavar="PATH",
@@ -175,9 +179,6 @@ def _run_of_a_program(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit", metavar="LIMIT", help="seconds of computing, memory or both, as 120, 8GB or 5min,8GB (60s,4GB)"
-    )
-    parser.add_argument(
-        "--loss", choices=("cross-entropy", "binary", "squared"), help="what the loss is where FILE does not compute it"
     )
     parser.add_argument("--network", action="store_true", help="let FILE use the network")
 
@@ -188,7 +189,6 @@ def _derive(parser: argparse.ArgumentParser) -> None:
         "shape and why. FILE is run, with your rights, as the doctor runs it; only what agrees with its own numbers is printed."
     )
     parser.add_argument("file", metavar="FILE", help="a Python file or notebook (.ipynb) with a forward pass")
-    parser.add_argument("--function", metavar="NAME", help="the function whose backward pass is written")
     parser.add_argument(
         "-o", "--output", metavar="NEW.py", help="write FILE with its backward pass in place here; replaces nothing"
     )

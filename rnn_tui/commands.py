@@ -361,14 +361,14 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         source.tree()
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
-    derived = derive(Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr), source, arguments.function)
+    derived = derive(Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr), source)
     if arguments.outline:
         sys.stdout.write(outline(derived, source.text))
     elif arguments.hint:
-        report = diagnose(path, arguments.function, wishes=wishes)
+        report = diagnose(path, wishes=wishes)
         sys.stdout.write(hint(derived, source.text, arguments.hint, report))
     elif arguments.output:
-        _write_new(Path(arguments.output), derived.program())
+        _write_new(Path(arguments.output), derived.program)
     else:
         sys.stdout.write(derived.text())
     return 1 if derived.gaps else 0

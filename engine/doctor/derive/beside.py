@@ -18,13 +18,13 @@ LinesBelow = Mapping[str, Mapping[int, tuple[str, ...]]]
 def derived_of(walk: ProgramWalk) -> Derived:
     """The backward pass of the program that is walked through. Raises InputError, see `derive`."""
     source = walk.source
-    return derive(Runs(ProgramFile(source.path, source.text, source.cells), walk.wishes), source, walk.function)
+    return derive(Runs(ProgramFile(source.path, source.text, source.cells), walk.wishes), source)
 
 
 def below_lines(derived: Derived) -> LinesBelow:
     """Each derived line below the forward line that it goes back through, with its shape; gaps with their reasons."""
     below: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for line in (*(line for block in derived.functions for line in block.lines), *derived.lines):
+    for line in derived.lines:
         if line.of is not None and line.kind in ("back", "head"):
             shape = shape_text(line.shape)
             below[line.file][line.of].append(f"{line.text.strip()}{f'   {shape}' if shape else ''}")

@@ -39,7 +39,7 @@ MOST_NAMED = 12
 RATE = "learning_rate"
 
 
-def derive(runs: Runs, source: SourceFile, function: str | None = None) -> Derived:
+def derive(runs: Runs, source: SourceFile) -> Derived:
     """The backward pass of a program's forward pass. Raises InputError where it cannot be run, computes no loss, or nothing of it can be
     derived."""
     file = clean(source.path.name)
@@ -366,11 +366,13 @@ def _proved(
         body = _needed(body, set(proven.values()))
         text = "\n".join(line.text for line in body)
         keeps = [keep for keep in keeps if re.match(r"\s*(\w+)", keep.text)[1] in text]  # pyright: ignore[reportOptionalSubscript]
+        agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], proven)
+        if not all(error <= CLOSE for error in agreement.values()):
+            raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
     updates = _updates(forward, proven, rate)
     known = [f"{RATE} = 0.1"] if rate == RATE and RATE not in names(tree) else []
     program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
-    name = forward.function.name if forward.function else ""
-    return Derived(file, name, loss, tuple(keeps), (*body, *updates), (), tuple(gaps), agreement, program, data)
+    return Derived(file, loss, tuple(keeps), (*body, *updates), tuple(gaps), agreement, program, data)
 
 
 def _is_only_put(forward: ForwardPass, name: str) -> bool:
@@ -423,7 +425,7 @@ def _agreement(
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
     loss = likeliest_loss(kept)
-    if loss is None or not events:
+    if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
         return failed, ()
     adjoint = carried_back(record, loss.seeds)
     errors: dict[str, float] = {}

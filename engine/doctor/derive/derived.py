@@ -45,30 +45,20 @@ class Gap:
     why: str
 
 
-@dataclass(frozen=True)
-class BackwardFunction:
-    """The backward pass of a function or method of the program: its `def` line is the first of its lines."""
-
-    name: str
-    lines: tuple[DerivedLine, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Derived:
     """The backward pass of a program. `loss` says what the loss was taken to be; `agreement` is, for each parameter, how far its derived
-    gradient is from the loss carried back over the record, relative to the array's norm; `whole_program` is the program's text with what is
+    gradient is from the loss carried back over the record, relative to the array's norm; `program` is the program's text with what is
     to be kept and the backward pass in their places; `data` are the other arrays that the loss changes with, for which nothing is
     derived."""
 
     file: str
-    function: str
     loss: str
     keeps: tuple[Keep, ...] = ()
     lines: tuple[DerivedLine, ...] = ()
-    functions: tuple[BackwardFunction, ...] = ()
     gaps: tuple[Gap, ...] = ()
     agreement: Mapping[str, float] = field(default_factory=dict[str, float])
-    whole_program: str = ""
+    program: str = ""
     data: tuple[str, ...] = ()
 
     def text(self) -> str:
@@ -83,15 +73,7 @@ class Derived:
                 for keep in self.keeps
             ]
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
-        blocks = ["\n".join(said)]
-        blocks += [
-            "\n".join(map(_commented, lines)) for lines in (*(f.lines for f in self.functions), self.lines) if lines
-        ]
-        return "\n\n".join(blocks) + "\n"
-
-    def program(self) -> str:
-        """The whole program, with what is to be kept and the backward pass in their places."""
-        return self.whole_program
+        return "\n".join([*said, "", *map(_commented, self.lines)]) + "\n"
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:

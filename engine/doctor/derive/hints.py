@@ -45,7 +45,7 @@ def hint(derived: Derived, text: str, number: int, report: Report | None = None)
 def _missing(derived: Derived, text: str) -> HintedLine | None:
     """The first quantity of the derived backward pass that the program does not make."""
     made = _made(text)
-    lines = [line for block in derived.functions for line in block.lines] + list(derived.lines)
+    lines = derived.lines
     first = next((o for o in lines if o.makes and o.kind in ("back", "head") and o.makes not in made), None)
     if first is None:
         return None
@@ -61,7 +61,7 @@ def _wrong(derived: Derived, text: str, report: Report | None) -> HintedLine | N
     if place is None:
         return None
     source = text.split("\n")[place.line - 1].strip()
-    lines = [line for block in derived.functions for line in block.lines] + list(derived.lines)
+    lines = derived.lines
     name = _target(source)
     same = next((line for line in lines if line.makes == name), None)
     if same is not None and not (found is not None and found.fix):

@@ -19,12 +19,6 @@ def outline(derived: Derived, text: str) -> str:
     lines = [f"the order of the backward pass of {derived.file}, from {derived.loss}", ""]
     if derived.keeps:
         lines += ["  before it: what the forward pass has to keep", *(f"      {one}" for one in _kept(derived)), ""]
-    for block in derived.functions:
-        lines += [
-            f"  {block.name}, which goes back through the function of that name",
-            *_steps(block.lines, forward),
-            "",
-        ]
     lines += _steps(derived.lines, forward)
     lines += [f"  open: line {gap.line}, {gap.why}" for gap in derived.gaps]
     return "\n".join(lines) + "\n"

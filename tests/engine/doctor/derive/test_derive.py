@@ -50,7 +50,7 @@ def test_the_derived_pass_is_whole_and_is_the_loss_carried_back(name: str) -> No
     assert made.gaps == ()
     assert set(made.agreement) == set(WHOLE[name])
     assert max(made.agreement.values()) < 1e-9
-    ast.parse(made.program())
+    ast.parse(made.program)
 
 
 def test_the_program_with_the_pass_in_place_steps_down_as_differences_say() -> None:
@@ -64,7 +64,7 @@ def test_the_program_with_the_pass_in_place_steps_down_as_differences_say() -> N
         return float(names["loss"])  # pyright: ignore[reportArgumentType]
 
     names: dict[str, object] = {}
-    exec(made.program(), names)
+    exec(made.program, names)
     gradient = np.asarray(names["dWaa"])[1, 2]
     assert np.isclose(gradient, (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-6)
 

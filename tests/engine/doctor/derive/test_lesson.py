@@ -19,7 +19,6 @@ loss = 0.5 * np.sum((h - y) ** 2)
 """
 DERIVED = Derived(
     "mine.py",
-    "",
     "loss, line 5",
     keeps=(Keep(4, "mine.py", "    hs.append(h)", "h of every step"),),
     lines=(
