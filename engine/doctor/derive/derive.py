@@ -364,8 +364,6 @@ def _proved(
         raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
     if wrong or gaps:
         body = _needed(body, set(proven.values()))
-        text = "\n".join(line.text for line in body)
-        keeps = [keep for keep in keeps if re.match(r"\s*(\w+)", keep.text)[1] in text]  # pyright: ignore[reportOptionalSubscript]
         agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], proven)
         if not all(error <= CLOSE for error in agreement.values()):
             raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")

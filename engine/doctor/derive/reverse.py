@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from engine.doctor.derive.derived import DerivedLine, LineKind
 from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
-from engine.doctor.derive.rules import Gradient, Refused, Rules, fitted
+from engine.doctor.derive.function_rules import FunctionRules
+from engine.doctor.derive.rules import Gradient, Refused, fitted
 from engine.doctor.derive.steps import Steps, singular
 from engine.doctor.derive.syntax_of import base, is_number, minus, names, over, parsed, path, reads, times
 from engine.doctor.derive.values import ForwardValues
@@ -29,7 +30,7 @@ class OutputLines:
     through: ast.expr | None = None
 
 
-class Reversed(Rules):
+class Reversed(FunctionRules):
     """Makes the backward pass of a forward pass. `lines` are what it made."""
 
     def __init__(

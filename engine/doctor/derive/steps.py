@@ -34,7 +34,8 @@ class Steps:
 
     def __init__(self, forward: ForwardPass) -> None:
         self._forward = forward
-        self._filled = {name: one for name in forward.active if (one := self._found(name)) is not None}
+        active = [name for name in forward.definitions if name in forward.active]
+        self._filled = {name: one for name in active if (one := self._found(name)) is not None}
         self.used: dict[str, str] = {}
         """dL/d(container) by the container's name, where there is one."""
 

@@ -115,6 +115,8 @@ def times(one: ast.expr, other: ast.expr) -> ast.expr:
         return minus(other)
     if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div) and is_number(one.left, 1):
         return over(other, one.right)
+    if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Div) and is_number(other.left, 1):
+        return over(one, other.right)
     if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Mult):
         first = other.left
         if is_number(one, 0.5) and is_number(first, 2):

@@ -313,7 +313,7 @@ class ForwardValues:
                 raise Refused("what a loop inside a round makes is not kept")
             if loop in d.loops and d.statement in loop.body and d.statement not in again:
                 again.append(d.statement)
-                for other in names(d.statement) - {name}:
+                for other in sorted(names(d.statement) - {name}):
                     for made in self._forward.definitions.get(other, []):
                         if (
                             loop in made.loops
