@@ -56,14 +56,14 @@ PROGRAMS_OF_OTHERS = (
         "c1670d2fc21d",
         "model.py",
         "binary addition, a class",
-        "refused: the first state has another number of axes than the later ones",
+        "whole",
     ),
     (
         "usamahjundia/Numpy-NN",
         "69474ebeae4d",
         "Recurrent/rnn.py",
         "class, rows of an array",
-        "refused: a loop variable has the name of the array it runs through",
+        "refused: what a loop inside a round makes is not kept",
     ),
     (
         "hernangm/ML_Abstracts",

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.syntax_of import names, parsed, path, replaced
+from engine.doctor.derive.syntax_of import names, parsed, path
+from engine.doctor.mending.atoms import replaced
 
 
 @dataclass(eq=False)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 KeywordValue = int | bool | tuple[int, ...]
 """What a keyword of a call is, where it is written out."""
@@ -72,19 +71,6 @@ def names(node: ast.AST) -> set[str]:
 def parsed(text: str) -> ast.expr:
     """The tree of an expression."""
     return ast.parse(text, mode="eval").body
-
-
-def replaced(node: ast.expr, change: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
-    """A copy of an expression; where `change` answers for a part, that stands in its place."""
-
-    class _PartsChanged(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            other = change(node) if isinstance(node, ast.expr) else None
-            return other if other is not None else self.generic_visit(node)
-
-    changed = _PartsChanged().visit(copy.deepcopy(node))
-    assert isinstance(changed, ast.expr)
-    return changed
 
 
 def plus(one: ast.expr, other: ast.expr) -> ast.expr:

@@ -11,7 +11,8 @@ from engine.doctor.derive.forward import Definition, ForwardPass, appended, targ
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.shapes import Shape
 from engine.doctor.derive.steps import Steps, plus_number, singular, split, step_of
-from engine.doctor.derive.syntax_of import base, called, names, parsed, path, replaced
+from engine.doctor.derive.syntax_of import base, called, names, parsed, path
+from engine.doctor.mending.atoms import replaced
 
 
 class ForwardValues:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
+from typing import cast
 
 _MODULES = {
     "np",
@@ -60,3 +62,22 @@ def atoms_in(node: ast.AST) -> Iterator[ast.expr]:
                 yield from atoms_in(child.value)
             continue
         yield from atoms_in(child)
+
+
+def replaced(node: ast.expr, change: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
+    """A copy of an expression; where `change` answers for a part of it, that stands in its place."""
+    return cast("ast.expr", _copied(node, change))
+
+
+def _copied(node: ast.AST, change: Callable[[ast.expr], ast.expr | None]) -> ast.AST:
+    other = change(node) if isinstance(node, ast.expr) else None
+    if other is not None:
+        return other
+    made = copy.copy(node)
+    for name, inside in ast.iter_fields(node):
+        if isinstance(inside, ast.AST):
+            setattr(made, name, _copied(inside, change))
+        elif isinstance(inside, list):
+            entries = cast("list[object]", inside)
+            setattr(made, name, [_copied(one, change) if isinstance(one, ast.AST) else one for one in entries])
+    return made

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, replaced, text_of
 
 Made = tuple[str, ast.expr, "tuple[str, str] | None"]
 
@@ -93,7 +90,7 @@ def _sums(expression: ast.expr) -> Iterator[Made]:
         for form in SUMS:
             yield "sum-missing", _parsed(form.format(a=f"({text})")), None
     if len(inside) == 2:
-        yield "means", _replaced(expression, _reduced), None
+        yield "means", replaced(expression, _reduced), None
         for one, two in (inside, inside[::-1]):
             yield "means", _parsed(f"({one}).T @ ({two})"), None
             yield "means", _parsed(f"({one}) @ ({two}).T"), None
@@ -136,7 +133,7 @@ def _slices(expression: ast.expr) -> Iterator[Made]:
         yield "index", _put(expression, one, other), None
         yield "index", _put(expression, one, ast.Slice()), None
     if len(cut) > 1:
-        yield "index", _replaced(expression, lambda n: ast.Slice() if isinstance(n, ast.Slice) else None), None
+        yield "index", replaced(expression, lambda n: ast.Slice() if isinstance(n, ast.Slice) else None), None
 
 
 def _unapplied(expression: ast.expr) -> Iterator[Made]:
@@ -144,39 +141,21 @@ def _unapplied(expression: ast.expr) -> Iterator[Made]:
     for call in ast.walk(expression):
         match call:
             case ast.Call(func=ast.Name(), args=[one], keywords=[]):
-                same = text_of(call)
-                chosen = functools.partial(_if_it_is, same, one)
-                yield "derivative", _replaced(expression, chosen), None
+                yield "derivative", _put_everywhere(expression, text_of(call), one), None
             case ast.Call(func=ast.Name(), args=[one, two], keywords=[]):
                 yield "exchanged", _put(expression, call, ast.Call(call.func, [two, one], [])), None
             case _:
                 pass
 
 
-def _if_it_is(text: str, made: ast.expr, node: ast.AST) -> ast.expr | None:
-    return made if isinstance(node, ast.Call) and text_of(node) == text else None
-
-
 def _put(expression: ast.expr, node: ast.AST, made: ast.expr) -> ast.expr:
     """The expression with another one in the place of a node in it."""
-    place = next(k for k, n in enumerate(ast.walk(expression)) if n is node)
-    changed = copy.deepcopy(expression)
-    target = next(n for k, n in enumerate(ast.walk(changed)) if k == place)
-    return cast("ast.expr", _Chosen(lambda n: made if n is target else None).visit(changed))
+    return replaced(expression, lambda n: made if n is node else None)
 
 
-def _replaced(expression: ast.expr, choose: Callable[[ast.AST], ast.expr | None]) -> ast.expr:
-    """The expression with others in the places of all nodes for which one is chosen."""
-    return cast("ast.expr", _Chosen(choose).visit(copy.deepcopy(expression)))
-
-
-class _Chosen(ast.NodeTransformer):
-    def __init__(self, choose: Callable[[ast.AST], ast.expr | None]) -> None:
-        self.choose = choose
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        made = self.choose(node)
-        return self.generic_visit(node) if made is None else made
+def _put_everywhere(expression: ast.expr, text: str, made: ast.expr) -> ast.expr:
+    """The same in the places of all that is written so."""
+    return replaced(expression, lambda n: made if text_of(n) == text else None)
 
 
 def _parsed(text: str) -> ast.expr:
