@@ -361,7 +361,7 @@ def cell_of_part(frame: Frame) -> CellAddress | None:
     if part.role == "result" and part.name in view.tape.parameters:
         return CellAddress(part.name, iteration + 1, None, index)  # the value that the update has just written
     if part.role == "total":
-        return CellAddress(part.name, iteration, None, index, down_to=view.summed_to(part.name) or 1)
+        return CellAddress(part.name, iteration, None, index, reached=view.so_far(part.name))
     if part.role == "term":
         return CellAddress(part.name, iteration, part.t, index, one_step=True, sample=frame.selection.sample)
     return CellAddress(part.name, iteration, part.t, index)

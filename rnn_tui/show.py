@@ -19,7 +19,6 @@ from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
 from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
 from engine.language.functions import Array, axis_kind
-from engine.model.program import Loop
 from engine.notation import Spelling
 from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
@@ -199,8 +198,7 @@ def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
 
 def _loop_note(tape: Tape, name: str) -> str:
     lines = list(tape.plan.program.writers(name))
-    looped = lines and tape.plan.program.blocks[lines[0].block].loop is Loop.DOWN
-    return "  the sum over all time steps" if looped and lines[0].equation.accumulate else ""
+    return "  the sum over all time steps" if lines and lines[0].equation.accumulate else ""
 
 
 def _names(axes: tuple[str, ...]) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[st
     for block in style.plan.program.blocks:
         if block.phase in wanted:
             lines += _storage(style, block, stored)
-            written = {line.name for line in block.lines if block.loop is Loop.UP}
+            written = {line.name for line in block.lines if block.in_time}
             begun = {name: source for name, source in (initial or {}).items() if name in written}
             lines += [f"{style.spelling.kept(name)}[0] = {source}" for name, source in begun.items()]
             lines += _lines(style, block)
@@ -56,7 +56,7 @@ def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
 
 
 def _lines(style: Style, block: Block) -> list[str]:
-    indent = "    " if block.loop in (Loop.UP, Loop.DOWN) else ""
+    indent = "    " if block.in_time else ""
     source = style.source("T" if block.loop is Loop.AT_T else "t")
     texts = [indent + _written(style, line.equation, source) for line in block.lines]
     width = min(ALIGNED, max(map(len, texts)))
@@ -103,7 +103,7 @@ def beyond_window(style: Style) -> list[str]:
     cut = next((node for block in style.plan.program.blocks for node in _carried(block)), None)
     if cut is None:
         return []
-    backward = [line for block in style.plan.program.looped(Loop.DOWN) for line in block.lines]
+    backward = [line for block in style.plan.program.looped("backward") for line in block.lines]
     loss = cut.arguments[0]
     assert isinstance(loss, Name)
     arrives = {line.name: line.equation.expression for line in backward if _hands_back(line)}

@@ -92,9 +92,8 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     if len(clauses) != len(pieces) // 2:
         raise InputError(f"the breakpoint {clean(text, 60)} says something twice; {FORM}")
     name, _, time = place.partition("@")
-    quantity = program.quantities.get(name.strip())
-    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
-    t = _whole(time, "the time step", first, program.steps) if time else None
+    steps = program.steps_of(name.strip()) or range(1, program.steps + 1)
+    t = _whole(time, "the time step", steps[0], steps[-1]) if time else None
     sample = _whole(clauses["sample"], "the sample", 0, samples - 1) if "sample" in clauses else None
     hit = _whole(clauses["hit"], "the hit count", 1, 10**9) if "hit" in clauses else None
     names = names_of(program)

@@ -5,9 +5,7 @@ A group is what runs together: a time step of a loop, or a block outside one.
 
 from __future__ import annotations
 
-from engine.model.program import Loop, Program
-
-_LOOPS = (Loop.UP, Loop.DOWN)
+from engine.model.program import Program
 
 
 def time_step(program: Program, position: int, direction: int) -> int:
@@ -17,7 +15,7 @@ def time_step(program: Program, position: int, direction: int) -> int:
         block = program.blocks[line.block]
         base, offset = split(program, position)
         target = offset + direction * len(block.lines)
-        if block.loop in _LOOPS and target in program.block_range(line.block):
+        if block.in_time and target in program.block_range(line.block):
             return 1 + base + target
     return _group(program, position, direction)
 
@@ -60,8 +58,8 @@ def _group(program: Program, position: int, direction: int) -> int:
     if direction < 0:
         return base + covered.start
     end = covered.stop - 1
-    if program.blocks[number].loop not in _LOOPS and offset < end:
+    if not program.blocks[number].in_time and offset < end:
         return 1 + base + end
     follower = program.blocks[(number + 1) % len(program.blocks)]
-    runs = 1 if follower.loop in _LOOPS else follower.runs(program.steps, len(program.parameters))
+    runs = 1 if follower.in_time else follower.runs(program.steps, len(program.parameters))
     return 1 + base + end + len(follower.lines) * runs

@@ -104,7 +104,7 @@ def _of_quantity(program: Program, name: str, t: int | None, phase: str | None, 
     derived = name not in program.quantities and name not in program.parameters and not written
     if derived:  # a flow without a line of its own: where the gradient is written that it is all of, or no part of
         when = when_written(program, name)
-        return [int(when[0 if t is None else t - (program.steps + 1 - len(when))])]
+        return [int(when[0 if t is None else t - program.steps_of(name).start])]
     read = [(line, one.step) for line in program.lines for one in line.equation.reads if one.name == name]
     offsets = _runs(program, written, t, whole=whole) or _runs(program, read, t, whole=False)
     return [offset for offset in offsets if phase in (None, program.point(1 + offset).phase)]
@@ -114,7 +114,7 @@ def _runs(program: Program, lines: list[tuple[Line, int]], t: int | None, *, who
     if t is not None:
         return [program.offset(line, t - step) for line, step in lines if program.runs_at(line, t - step)]
     if whole:
-        return [program.offset(line, 1 if program.runs_at(line, 1) else None) for line, _ in lines]
+        return [program.offset(line, program.summed(line)[-1]) for line, _ in lines]
     return [program.offset(line) for line, _ in lines]
 
 
@@ -129,9 +129,10 @@ def _known(program: Program, name: str) -> bool:
 
 def _check_step(program: Program, name: str | None, t: int | None) -> None:
     quantity = None if name is None else program.quantities.get(name)
-    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
-    if t is not None and not first <= t <= program.steps:
-        initial = f", and 0 for the initial {name}" if first == 0 else ""
+    steps = quantity.steps(program.steps) if quantity and quantity.rows else range(1, program.steps + 1)
+    if t is not None and t not in steps:
+        first = quantity.initial(program.steps) if quantity else None
+        initial = "" if first is None else f", and {first} for the initial {name}"
         raise InputError(f"there are the time steps 1 to {program.steps}{initial}, not {t}")
 
 

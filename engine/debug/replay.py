@@ -8,7 +8,7 @@ bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -20,7 +20,7 @@ from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Name
 from engine.language.functions import Array
-from engine.model.program import Block, Line, Loop, Program, carries_losses
+from engine.model.program import Block, Line, Program, carries_losses
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
 
@@ -66,10 +66,15 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
     if edit.name == FLOW and FLOW not in program.quantities:
         if edit.index:
             raise InputError(f"{FLOW} is all that flows back, of every state; leave the index away")
-        flows = [row for name in _flows_back(program, network.table.states) for row in _rows(edit, name, plan, -1)]
         if edit.t is not None and edit.t > plan.steps:
             raise InputError(f"nothing flows back from step {edit.t}; T is {plan.steps}")
-        return [(name, row) for name, row in flows if row < plan.steps]
+        flows = _flows_back(program, network.table.states)
+        return [
+            row
+            for name in flows
+            for row in _rows(edit, name, plan, program.quantities[name].before)
+            if row[1] != program.quantities[name].row(_last(program, name))
+        ]
     name, hidden = edit.name, 0
     for suffix in (OUT, NEXT):
         # A flow that no line writes is the whole gradient, at the last step or before it.
@@ -85,7 +90,8 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
         )
     rows = _rows(edit, name, plan)
     if hidden:
-        rows = [row for row in rows if (row[1] == plan.steps) == (hidden == 1)]
+        last = program.quantities[name].row(_last(program, name))
+        rows = [row for row in rows if (row[1] == last) == (hidden == 1)]
         if not rows:
             raise InputError(f"{edit.place} is always 0 here: nothing flows this way at this step; set {name} instead")
     return rows
@@ -109,13 +115,17 @@ def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[QuantityRow
     edit.within(plan.shape(quantity)[1 if quantity.rows else 0 :])
     if not quantity.rows:
         return [(name, 0)]
-    wanted = range(plan.steps + 1) if edit.t is None else (edit.t + shift,)
-    written = [
-        t for t in wanted if 0 <= t <= plan.steps and (quantity.rows == "T+1" or t) and program.written(name, t) >= 0
-    ]
+    steps = quantity.steps(plan.steps)
+    wanted = steps if edit.t is None else (edit.t + shift,)
+    written = [t for t in wanted if t in steps and program.written(name, t) >= 0]
     if not written:
         raise InputError(f"{edit.place} is computed by no line; T is {plan.steps}")
     return [(name, quantity.row(t)) for t in written]
+
+
+def _last(program: Program, name: str) -> int:
+    """The step of a state that runs last: nothing flows back into it from a further one."""
+    return 1 if program.quantities[name].reverse else program.steps
 
 
 def _flows_back(program: Program, states: tuple[str, ...]) -> list[str]:
@@ -154,14 +164,14 @@ class _Replay:
         return self.new.arrays
 
     def _block(self, block: Block) -> None:
-        backward = self.plan.program.looped(Loop.DOWN)
+        backward = self.plan.program.looped("backward")
         if carries_losses(self.plan.network) and backward and block is backward[0]:
             self._carry()
-        for t in _steps(block, self.plan.steps):
+        for t in [block.step(run, self.plan.steps) for run in range(block.runs(self.plan.steps, 0))]:
             for line in block.lines:
                 if not line.equation.accumulate and not _is_carried(line):
                     self._line(line, t)
-        if block.loop is Loop.DOWN:
+        if block.in_time and block.phase == "backward":
             for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
                 self._initial(flow, flow.removesuffix(NEXT))
             for line in block.lines:
@@ -195,9 +205,10 @@ class _Replay:
 
     def _initial(self, flow: str, whole: str) -> None:
         """The gradient of an initial state, which no line writes: its one flow."""
-        if 0 in self.changed.get(flow, ()):
-            self.arrays[whole][0] = self.arrays[flow][0]
-        self._written((whole, 0), self.arrays[whole][0])
+        row = self.plan.initial_row(flow)
+        if row in self.changed.get(flow, ()):
+            self.arrays[whole][row] = self.arrays[flow][row]
+        self._written((whole, row), self.arrays[whole][row])
 
     def _carry(self) -> None:
         """What truncation cuts off the flow of each loss, which is computed before the loop."""
@@ -236,15 +247,3 @@ def same(left: Array, right: Array) -> npt.NDArray[np.bool_]:
 def _is_carried(line: Line) -> bool:
     expression = line.equation.expression
     return isinstance(expression, Call) and expression.function == "carried"
-
-
-def _steps(block: Block, steps: int) -> Iterator[int | None]:
-    match block.loop:
-        case Loop.UP:
-            yield from range(1, steps + 1)
-        case Loop.DOWN:
-            yield from range(steps, 0, -1)
-        case Loop.AT_T:
-            yield steps
-        case _:
-            yield None

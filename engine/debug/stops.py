@@ -13,7 +13,7 @@ import numpy as np
 from engine.debug.predicate_values import Value, truth
 from engine.debug.predicates import Predicate, Read
 from engine.language.functions import Array
-from engine.model.program import Loop, Program, when_written
+from engine.model.program import Program, when_written
 from engine.recording.tape import Tape
 
 CHUNK = 1 << 20
@@ -39,15 +39,8 @@ class Lines:
         parts: list[Array] = []
         for number, block in enumerate(self.program.blocks):
             count, lines = len(self.program.block_range(number)), len(block.lines)
-            run = np.arange(count) // lines
-            steps = self.program.steps
-            parts.append(
-                {
-                    Loop.UP: run + 1.0,
-                    Loop.DOWN: steps - run.astype(float),
-                    Loop.AT_T: np.full(count, float(steps)),
-                }.get(block.loop, np.full(count, np.nan))
-            )
+            steps = [block.step(run, self.program.steps) for run in range(count // lines)]
+            parts.append(np.repeat(np.array(steps, float), lines))
         return np.concatenate(parts)
 
     @cached_property
@@ -134,8 +127,7 @@ class TapePoints:
         if not self._is_in_time(name):
             return Value(self.latest(name).array, np.zeros(self.count, bool))
         when = when_written(self.program, name)
-        quantity = self.program.quantities.get(name)
-        row = rows - (0 if quantity is None or quantity.rows == "T+1" else 1)
+        row = rows - self.program.steps_of(name).start
         valid = (row >= 0) & (row < len(when))
         row = np.where(valid, row, 0)
         return self._gathered(name, row, valid & (when[row] <= self.offsets))
@@ -174,22 +166,21 @@ class TapePoints:
         """A gradient as far as it is summed at each point; terms are added up one step after another."""
         program = self.program
         (line,) = program.writers(name)
-        first, length = program.offset(line), program.run_length(line)
-        runs = (self.offsets - first) // length
-        reached = np.clip(program.steps - runs, 1, program.steps)
+        first, length, order = program.offset(line), program.run_length(line), program.summed(line)
+        reached = np.clip((self.offsets - first) // length, 0, len(order) - 1)
         exists = self.offsets >= first
         if self.count == 1:
-            summed = self.tape.partial(name, int(reached[0])) if exists[0] else np.zeros_like(self.tape[name])
+            summed = self.tape.partial(name, order[int(reached[0])]) if exists[0] else np.zeros_like(self.tape[name])
             return self._constant_of(summed, exists)
         result = np.zeros((self.count, *self.tape[name].shape), self.tape[name].dtype)
         if not exists.any():
             return Value(result, exists)
-        wanted = np.unique(reached[exists])[::-1]
-        total = self.tape.partial(name, int(wanted[0]))
-        for t in range(int(wanted[0]), int(wanted[-1]) - 1, -1):
-            if t != wanted[0]:
-                total = total + self.tape.term(line, t)
-            result[exists & (reached == t)] = total
+        wanted = np.unique(reached[exists])
+        total = self.tape.partial(name, order[int(wanted[0])])
+        for run in range(int(wanted[0]), int(wanted[-1]) + 1):
+            if run != wanted[0]:
+                total = total + self.tape.term(line, order[run])
+            result[exists & (reached == run)] = total
         return Value(result, exists)
 
     def _constant_of(self, array: Array, exists: Array) -> Value:

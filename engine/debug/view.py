@@ -11,7 +11,7 @@ from engine.debug.breakpoints import Breakpoint
 from engine.errors import InputError
 from engine.language.derive import NEXT, OUT
 from engine.language.functions import Array
-from engine.model.program import START, Line, Loop, Point, Program, when_written
+from engine.model.program import START, Line, Point, Program, when_written
 from engine.recording.tape import Tape
 
 
@@ -61,16 +61,15 @@ class View:
         For a quantity in time, t must be given; all its rows are `tape[name]`, of which `computed(name)` says which are computed.
         """
         quantity = self.program.quantities.get(name)
-        if t is not None and not 0 <= t <= self.program.steps:
-            raise InputError(f"there are the time steps 1 to {self.program.steps}, and 0 for initial states; not {t}")
         if name in self.program.updates:
             return self.tape.updates[name] if self.offset >= self.program.update_offset(name) else None
         if quantity is None:
             return self.parameter(name) if name in self.tape.parameters else self._flow(name, t)
         if quantity.rows and t is None:
             raise InputError(f"{name} is in time; name the step too, or take tape[{name!r}] and computed({name!r})")
-        if quantity.rows == "T" and t == 0:
-            raise InputError(f"{name} begins at t = 1")
+        steps = quantity.steps(self.program.steps)
+        if t is not None and steps and t not in steps:
+            raise InputError(f"{name} has the time steps {steps[0]} to {steps[-1]}, not {t}")
         if name in self._accumulating:
             return self.gradient(name)
         row = quantity.row(t) if quantity.rows and t is not None else ()
@@ -82,14 +81,19 @@ class View:
         return self.tape.updates[name] if done else self.tape.parameters[name]
 
     def summed_to(self, name: str) -> int | None:
-        """The time step down to which a gradient is summed at this point; None before its first term."""
+        """The time step up to which, as they run, a gradient is summed at this point; None before its first term."""
         (line,) = self.program.writers(name)
         if self.offset < self.program.offset(line):
             return None
-        if self.program.blocks[line.block].loop is not Loop.DOWN:
-            return self.program.steps
+        steps = self.program.summed(line)
         runs = (self.offset - self.program.offset(line)) // self.program.run_length(line)
-        return max(1, self.program.steps - runs)
+        return steps[min(runs, len(steps) - 1)]
+
+    def so_far(self, name: str) -> int | None:
+        """`summed_to` of a gradient that is still being summed; None when its sum is complete, or not begun."""
+        reached = self.summed_to(name)
+        (line,) = self.program.writers(name)
+        return None if reached == self.program.summed(line)[-1] else reached
 
     def gradient(self, name: str) -> Array | None:
         """dL/dparameter (by the gradient's name) as far as it is summed at this point."""
@@ -100,7 +104,8 @@ class View:
         """The term that step t adds to a gradient, `dWa@t`; None while that step has not been reached."""
         reached = self.summed_to(name)
         (line,) = self.program.writers(name)
-        return None if reached is None or t < reached else self.tape.term(line, t)
+        done = reached is not None and t in self.program.summed(line, reached)
+        return self.tape.term(line, t) if done else None
 
     @cached_property
     def _accumulating(self) -> frozenset[str]:

@@ -342,9 +342,10 @@ def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
 
 
 def _first_term(original: Tape, edited: Tape, line: Line) -> int:
-    """The first time step, from T down, whose term of a gradient differs; 1 where only the finished sum does."""
+    """The first time step as they run whose term of a gradient differs; the last one where only the finished sum does."""
     steps, quantities = original.plan.steps, original.plan.program.quantities
-    last = 1
+    order = original.plan.program.summed(line)
+    first_run = len(order) - 1
     for read in line.equation.reads:
         if read.name in quantities and quantities[read.name].rows:
             first = quantities[read.name].row(1) + read.step
@@ -352,5 +353,5 @@ def _first_term(original: Tape, edited: Tape, line: Line) -> int:
             changed = ~same(np.asarray(original[read.name][rows]), np.asarray(edited[read.name][rows])).reshape(
                 steps, -1
             ).all(axis=1)
-            last = max(last, int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 1)
-    return last
+            first_run = min([first_run, *(order.index(int(row) + 1) for row in np.flatnonzero(changed))])
+    return order[first_run]

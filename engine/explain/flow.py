@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.language.derive import gradient
-from engine.model.program import Loop
 from engine.recording.tape import Tape
 from engine.tables.given import FLOW_CUT
 
 
 @dataclass(frozen=True)
 class Gain:
-    """The step from t to t−1 of the gradient of the output state.
+    """The step from t to the one before (t−1; in the reverse direction t+1) of the gradient of the output state.
 
     `total` = ‖da_{t−1}‖ / ‖da_t‖ = `activation` × `weights` with `activation` = ‖dz_t‖ / ‖da_t‖ and `weights` = ‖da_{t−1}‖ / ‖dz_t‖, exact;
     `live` is the share of units and samples whose dz is not zero. NaN where a norm is zero. The split is None for a cell in which the
@@ -31,7 +30,8 @@ class Gain:
 def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = None) -> Gain:
     """The gain of step t (1..T), over the whole batch or for one sample, of the network's output or of that of a layer."""
     state = gradient(output or tape.plan.program.output)
-    before, after = tape.norms(state, sample)[t], tape.norms(state, sample)[t - 1]
+    further = t + tape.plan.program.quantities[state].before
+    before, after = norm_of(tape, state, t, sample), norm_of(tape, state, further, sample)
     middle = bottleneck(tape, output)
     total = _ratio(after, before)
     if middle is None:
@@ -47,9 +47,9 @@ def bottleneck(tape: Tape, output: str | None = None) -> str | None:
     program = tape.plan.program
     output = output or program.output
     state = gradient(output)
-    block = next(block for block in program.looped(Loop.DOWN) if block.output == output)
+    block = next(block for block in program.looped("backward") if block.output == output)
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
-    back = [line for line in block.lines if line.name == state and line.equation.step < 0]
+    back = [line for line in block.lines if line.name == state and line.equation.step]
     if (
         len(readers) == 1
         and back
@@ -62,7 +62,7 @@ def bottleneck(tape: Tape, output: str | None = None) -> str | None:
 def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
     """‖row of step t‖ of a quantity in time, over the batch or for one sample."""
     norms = tape.norms(name, sample)
-    return float(norms[t + len(norms) - 1 - tape.plan.steps])
+    return float(norms[t - tape.plan.program.steps_of(name).start])
 
 
 @dataclass(frozen=True)

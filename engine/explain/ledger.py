@@ -12,7 +12,7 @@ from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Expression, Sum, Transpose, addends
 from engine.language.functions import Array
-from engine.model.program import Line, Loop
+from engine.model.program import Line
 from engine.recording.tape import Tape
 
 
@@ -71,8 +71,8 @@ def by_sample(tape: Tape, name: str) -> Array:
 def _written(tape: Tape, name: str) -> tuple[Line, range]:
     """The line that writes a gradient, and the steps over which it sums."""
     (line,) = tape.plan.program.writers(name)
-    down = tape.plan.program.blocks[line.block].loop is Loop.DOWN
-    return line, range(1 if down else tape.plan.steps, tape.plan.steps + 1)
+    steps = tape.plan.program.summed(line)
+    return line, range(min(steps), max(steps) + 1)
 
 
 def _addends(tape: Tape, line: Line, t: int, index: Index) -> Array:

@@ -17,7 +17,6 @@ from engine.explain.line_outline import MARKS, LinePiece, ShownAs, outline
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name, Transpose
 from engine.language.functions import Array, Axes
-from engine.model.program import Loop
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
 
@@ -134,7 +133,7 @@ class _Anatomist:
 
     def _padding(self, axes: Axes, t: int | None, matrix: Array, turned: bool) -> Array | None:
         """Which cells are padding in a picture of a quantity with these axes at step t; a read-out of the last state has none."""
-        ended, looped = self.view.tape.padding, self.block.loop in (Loop.UP, Loop.DOWN)
+        ended, looped = self.view.tape.padding, self.block.in_time
         if ended is None or not looped or t is None or not 0 <= t < len(ended) or axes[:1] != ("B",):
             return None
         row = ended[t] if self.sample is None else ended[t, self.sample : self.sample + 1]

@@ -160,7 +160,7 @@ class LossFunction:
                 yield self._arrays[argument.name] > 0
             else:
                 tape = Tape(self._plan, self._arrays, self._current)
-                times = range(1, self._plan.steps + 1) if block.loop is Loop.UP else (self._plan.steps,)
+                times = range(1, self._plan.steps + 1) if block.in_time else (self._plan.steps,)
                 yield np.array([evaluate(argument, _lookup(tape, t), tape.plan.axes) > 0 for t in times])
 
 
@@ -180,7 +180,7 @@ def forward_only(prepared: Plan) -> Plan:
 
 def _read_in_loop(program: Program) -> frozenset[str]:
     """The parameters that a line of the forward loop over time reads, or one that runs before it."""
-    before = (block for block in program.blocks if block.phase == "forward" and block.loop in (Loop.UP, Loop.ONCE))
+    before = (block for block in program.blocks if block.phase == "forward" and block.loop is not Loop.AT_T)
     lines = (line for block in before for line in block.lines)
     return frozenset(name.name for line in lines for name in line.equation.reads if name.name in program.parameters)
 

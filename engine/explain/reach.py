@@ -17,7 +17,7 @@ from engine.language.derive import CUT, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.program import Line, Loop, carries_losses
+from engine.model.program import Line, carries_losses
 from engine.recording.tape import Tape
 from engine.tables.heads import LOGITS
 
@@ -113,7 +113,7 @@ def _whole(tape: Tape, here: LossRows, initial: LossRows) -> LossRows:
 
 def _lines(tape: Tape) -> list[Line]:
     """The lines of the backward loops on the way from the logits to the step before."""
-    lines = [line for block in tape.plan.program.looped(Loop.DOWN) for line in block.lines]
+    lines = [line for block in tape.plan.program.looped("backward") for line in block.lines]
     carried = carries_losses(tape.plan.network)
     needed = {line.name for line in lines if line.equation.step < 0}
     result: list[Line] = []

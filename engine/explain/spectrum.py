@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.language.expression import Binary, Name, names, walk
 from engine.language.functions import from_unit_to_unit
-from engine.model.program import Block, Loop, Program
+from engine.model.program import Block, Program
 from engine.recording.tape import Tape
 from engine.remembered import remembered
 
@@ -29,7 +29,7 @@ class Spectrum:
 @remembered
 def recurrent(program: Program) -> tuple[str, ...]:
     """The parameters that multiply a quantity of the step before, in the order of their lines."""
-    return tuple(dict.fromkeys(name for block in program.looped(Loop.UP) for name in _recurrent(program, block)))
+    return tuple(dict.fromkeys(name for block in program.looped("forward") for name in _recurrent(program, block)))
 
 
 def _recurrent(program: Program, block: Block) -> Iterator[str]:
@@ -37,10 +37,10 @@ def _recurrent(program: Program, block: Block) -> Iterator[str]:
     for line in block.lines:
         for node in walk(line.equation.expression):
             if isinstance(node, Binary) and node.operator == "@" and isinstance(node.right, Name):
-                before = any(name.step < 0 or name.name in carried for name in names(node.left))
+                before = any(name.step or name.name in carried for name in names(node.left))
                 if before and node.right.name in program.parameters:
                     yield node.right.name
-        if any(name.step < 0 or name.name in carried for name in line.equation.reads):
+        if any(name.step or name.name in carried for name in line.equation.reads):
             carried.add(line.name)
 
 

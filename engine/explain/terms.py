@@ -77,14 +77,14 @@ def explain(
     t: int | None,
     index: Index,
     *,
-    down_to: int = 1,
+    reached: int | None = None,
     one_step: bool = False,
     sample: int | None = None,
     iteration: int = 0,
 ) -> Explanation:
     """The arithmetic behind a cell of a quantity at step t.
 
-    For a gradient that accumulates, the sum from step T down to `down_to`, or with `one_step` only the term of step t;
+    For a gradient that accumulates, the sum over the steps up to `reached` as they run, or with `one_step` only the term of step t;
     with `sample` only what that sample adds to a sum over the batch. `iteration` is the tape's number; factors carry
     it. Raises InputError when there is no such cell.
     """
@@ -99,11 +99,11 @@ def explain(
         sample = None  # it has a row of its own
     summed = line.equation.accumulate
     at = program.steps if program.blocks[line.block].loop is Loop.AT_T else t if t is None else t - line.equation.step
-    steps = list(range(program.steps, down_to - 1, -1)) if summed and not one_step else [at]
+    steps = list(program.summed(line, reached)) if summed and not one_step else [at]
     if sample is not None or (summed and one_step):
         array = sum(tape.term(line, step, sample) for step in steps)
-    elif summed and down_to > 1:
-        array = tape.partial(name, down_to)
+    elif summed and reached is not None:
+        array = tape.partial(name, reached)
     else:
         array = tape.at(name, t)
     value = _cell(array, index, name)
@@ -129,10 +129,9 @@ def _check_step(tape: Tape, name: str, t: int | None) -> None:
         raise InputError(
             f"there is no quantity {name!r}; there are {', '.join((*program.quantities, *program.parameters, *program.updates))}"
         )
-    quantity = program.quantities.get(name)
-    first = 0 if quantity is not None and quantity.rows == "T+1" else 1
-    if t is not None and not first <= t <= program.steps:
-        raise InputError(f"{name} has the time steps {first} to {program.steps}, not {t}")
+    steps = program.steps_of(name) or range(1, program.steps + 1)
+    if t is not None and t not in steps:
+        raise InputError(f"{name} has the time steps {steps[0]} to {steps[-1]}, not {t}")
 
 
 def _over_time(readers: list[TermReader], expression: Expression, index: Index) -> list[Array] | None:
@@ -141,8 +140,8 @@ def _over_time(readers: list[TermReader], expression: Expression, index: Index) 
 
     def cells(name: Name, place: int) -> Array:
         quantity = tape.plan.program.quantities[name.name]
-        high, low = (quantity.row((reader.t or 0) + name.step) for reader in (readers[0], readers[-1]))
-        return tape[name.name][low : high + 1, :, place][::-1, samples]
+        rows = [quantity.row((reader.t or 0) + name.step) for reader in (readers[0], readers[-1])]
+        return tape[name.name][min(rows) : max(rows) + 1, :, place][:: 1 if rows[0] < rows[1] else -1, samples]
 
     match expression:
         case Binary("@", Transpose(Name() as left), Name() as right) if _in_time(tape, left, right):
@@ -170,11 +169,10 @@ def writer(tape: Tape, name: str, t: int | None) -> Line | None:
     """The line that writes a quantity's row of step t; None for inputs, weights and initial states."""
     program = tape.plan.program
     for line in program.writers(name):
-        loop = program.blocks[line.block].loop
-        if loop in (Loop.UP, Loop.DOWN):
+        if program.blocks[line.block].in_time:
             if t is None or line.equation.accumulate or 1 <= t - line.equation.step <= program.steps:
                 return line
-        elif t in (None, program.steps) or not program.quantities[name].rows:
+        elif t in (None, program.steps + line.equation.step) or not program.quantities[name].rows:
             return line
     return None
 

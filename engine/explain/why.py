@@ -28,14 +28,14 @@ from engine.text import clean
 
 @dataclass(frozen=True)
 class CellAddress:
-    """A cell to explain: a quantity, its iteration, time step and index; `down_to` is the step down to which an
+    """A cell to explain: a quantity, its iteration, time step and index; `reached` is the step up to which an
     accumulating gradient is summed."""
 
     name: str
     iteration: int
     t: int | None
     index: Index
-    down_to: int = 1
+    reached: int | None = None
     one_step: bool = False
     sample: int | None = None
 
@@ -84,7 +84,7 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
         cell.name,
         cell.t,
         cell.index,
-        down_to=cell.down_to,
+        reached=cell.reached,
         one_step=cell.one_step,
         sample=cell.sample,
         iteration=cell.iteration,
@@ -93,7 +93,7 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
 
 def put_in(debugger: Debugger, cell: CellAddress) -> str | None:
     """A sentence that a cell holds an edited value, where it does; its arithmetic is then what its line computed."""
-    if not isinstance(debugger, Branch) or cell.one_step or cell.down_to > 1:
+    if not isinstance(debugger, Branch) or cell.one_step or cell.reached is not None:
         return None
     plan = debugger.tape(cell.iteration).plan
     edit = edit_of(debugger.edits, plan, cell.name, cell.iteration, cell.t, cell.index)
@@ -244,7 +244,7 @@ def _rows(tape: Tape, name: Name, cell: CellAddress, explanation: Explanation) -
     """The rows of a quantity that a sum reads, (steps, B, H)."""
     quantity = tape.plan.program.quantities[name.name]
     assert explanation.line is not None
-    steps = range(cell.down_to, tape.plan.steps + 1)
+    steps = tape.plan.program.summed(explanation.line, cell.reached)
     if not explanation.line.equation.accumulate or cell.one_step:
         at = (
             tape.plan.steps

@@ -174,7 +174,7 @@ def _cut(network: Network) -> Expression | None:
 
 def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
     """What the lines of forward, loss and backward write."""
-    looped = {line.name for block in blocks if block.loop in (Loop.UP, Loop.DOWN) for line in block.lines}
+    looped = {line.name for block in blocks if block.in_time for line in block.lines}
     result: dict[str, Quantity] = {}
     extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT, FULL, CUT))}
     for block in blocks:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
-from engine.language.derive import NEXT, OUT
+from engine.language.derive import NEXT, OUT, whole
 from engine.language.equation import Equation
 from engine.language.functions import Axes
 from engine.model.network import Network
@@ -30,7 +30,7 @@ START = "start"
 
 
 class Loop(Enum):
-    """How often a block runs in an iteration."""
+    """How often a block runs in an iteration, and in which order of the time steps."""
 
     UP = "for t = 1 … T"
     DOWN = "for t = T … 1"
@@ -64,26 +64,59 @@ class Block:
     lines: tuple[Line, ...]
     output: str = ""
 
+    @property
+    def in_time(self) -> bool:
+        """Whether its lines run at every time step."""
+        return self.loop in (Loop.UP, Loop.DOWN)
+
     def runs(self, steps: int, parameters: int) -> int:
         """How many times its lines run in one iteration."""
         return {Loop.UP: steps, Loop.DOWN: steps, Loop.PARAMETERS: parameters}.get(self.loop, 1)
+
+    def step(self, run: int, steps: int) -> int | None:
+        """The time step of a run, the first one being 0; None outside time."""
+        return {Loop.UP: run + 1, Loop.DOWN: steps - run, Loop.AT_T: steps}.get(self.loop)
+
+    def run(self, t: int, steps: int) -> int:
+        """The run at a time step; 0 for what runs once."""
+        return {Loop.UP: t - 1, Loop.DOWN: steps - t}.get(self.loop, 0)
 
 
 @dataclass(frozen=True)
 class Quantity:
     """What is recorded under a name: its axes at one step, and its rows in time: T, T+1 with the initial state, or none.
 
-    `given` says that no line writes it.
+    `given` says that no line writes it; `reverse` that it runs from the last step to the first, so that its initial state is that of step
+    T+1, in the last row.
     """
 
     name: str
     axes: Axes
     rows: Literal["", "T", "T+1"] = ""
     given: bool = False
+    reverse: bool = False
+
+    @property
+    def first(self) -> int:
+        """The step in row 0."""
+        return 0 if self.rows == "T+1" and not self.reverse else 1
+
+    @property
+    def before(self) -> int:
+        """From a step to the one that runs before it: −1, in the reverse direction 1."""
+        return 1 if self.reverse else -1
 
     def row(self, t: int) -> int:
         """The row that holds step t."""
-        return t if self.rows == "T+1" else t - 1
+        return t - self.first
+
+    def steps(self, last: int) -> range:
+        """The steps that its rows hold where the program has `last` of them; none when it is not in time."""
+        return range(self.first, self.first + {"": 0, "T": last, "T+1": last + 1}[self.rows])
+
+    def initial(self, last: int) -> int | None:
+        """The step of its initial state, before the first one that runs; None when it has none."""
+        return (last + 1 if self.reverse else 0) if self.rows == "T+1" else None
 
 
 @dataclass(frozen=True)
@@ -149,7 +182,7 @@ class Program:
         number, run, index = self._locate(offset)
         block = self.blocks[number]
         parameter = self.parameters[run] if block.loop is Loop.PARAMETERS else None
-        return Point(iteration, block.phase, self._t(block, run), block.lines[index].name, parameter, number)
+        return Point(iteration, block.phase, block.step(run, self.steps), block.lines[index].name, parameter, number)
 
     def position(self, point: Point) -> int:
         """The number of a point; raises InputError when the program has no such point."""
@@ -171,15 +204,13 @@ class Program:
     def offset(self, line: Line, t: int | None = None) -> int:
         """The offset within an iteration of a line's run at t (its first run when t is None)."""
         block = self.blocks[line.block]
-        run = 0
-        if t is not None:
-            run = {Loop.UP: t - 1, Loop.DOWN: self.steps - t}.get(block.loop, 0)
+        run = 0 if t is None else block.run(t, self.steps)
         return self._firsts[line.block] + run * len(block.lines) + line.index
 
     def runs_at(self, line: Line, t: int) -> bool:
         """Whether a line has a run at time step t."""
-        loop = self.blocks[line.block].loop
-        return t == self.steps if loop is Loop.AT_T else loop in (Loop.UP, Loop.DOWN) and 1 <= t <= self.steps
+        block = self.blocks[line.block]
+        return t == self.steps if block.loop is Loop.AT_T else block.in_time and 1 <= t <= self.steps
 
     def run_length(self, line: Line) -> int:
         """How many points lie between two runs of a line within its block."""
@@ -194,9 +225,22 @@ class Program:
         blocks = [n for n, block in enumerate(self.blocks) if block.phase == phase]
         return range(self._firsts[blocks[0]], self._firsts[blocks[-1] + 1])
 
-    def looped(self, loop: Loop) -> tuple[Block, ...]:
-        """The blocks that run forward (`UP`) or backward (`DOWN`) through time: one a layer, in the order they run."""
-        return tuple(block for block in self.blocks if block.loop is loop)
+    def looped(self, phase: Phase) -> tuple[Block, ...]:
+        """The blocks of a pass that run through time: one a layer and direction, in the order they run."""
+        return tuple(block for block in self.blocks if block.in_time and block.phase == phase)
+
+    def summed(self, line: Line, reached: int | None = None) -> range:
+        """The steps whose terms a line has added up when that of step `reached` is done (None: the last one), in the order they run."""
+        up = self.blocks[line.block].loop is Loop.UP
+        if up:
+            return range(1, (self.steps if reached is None else reached) + 1)
+        first = 1 if self.blocks[line.block].in_time else self.steps
+        return range(self.steps, (first if reached is None else reached) - 1, -1)
+
+    def steps_of(self, name: str) -> range:
+        """The steps that the rows of a quantity hold, or of a flow without a line; none when it is not in time."""
+        quantity = self.quantities.get(name) or self.quantities.get(whole(name))
+        return quantity.steps(self.steps) if quantity else range(0)
 
     def writers(self, name: str) -> Iterator[Line]:
         """The lines that write a quantity."""
@@ -233,35 +277,26 @@ class Program:
         """
         for line in self.writers(name):
             block = self.blocks[line.block]
-            if block.loop in (Loop.UP, Loop.DOWN):
+            if block.in_time:
                 t = row_t if row_t is None else row_t - line.equation.step
                 if t is None or 1 <= t <= self.steps:
                     return self.offset(line, t)
-            elif row_t in (None, self.steps):
+            elif row_t in (None, self.steps + line.equation.step):
                 return self.offset(line)
-        # The initial state is written by no step: its gradient is the flow from step 1 alone.
-        return self.written(name + NEXT, 0) if row_t == 0 and name + NEXT in self.quantities else -1
+        # The initial state is written by no step: its gradient is the flow from the first one that runs alone.
+        quantity, flow = self.quantities.get(name), self.quantities.get(name + NEXT)
+        first = row_t is not None and quantity is not None and row_t == quantity.initial(self.steps)
+        return self.written(flow.name, row_t) if first and flow else -1
 
     def _locate(self, offset: int) -> tuple[int, int, int]:
         number = next(n for n, first in enumerate(self._firsts[1:]) if offset < first)
         run, index = divmod(offset - self._firsts[number], len(self.blocks[number].lines))
         return number, run, index
 
-    def _t(self, block: Block, run: int) -> int | None:
-        match block.loop:
-            case Loop.UP:
-                return run + 1
-            case Loop.DOWN:
-                return self.steps - run
-            case Loop.AT_T:
-                return self.steps
-            case Loop.ONCE | Loop.PARAMETERS:
-                return None
-
     def _run(self, block: Block, point: Point) -> int | None:
         match block.loop:
             case Loop.UP | Loop.DOWN if point.t is not None and 1 <= point.t <= self.steps:
-                return point.t - 1 if block.loop is Loop.UP else self.steps - point.t
+                return block.run(point.t, self.steps)
             case Loop.AT_T if point.t in (None, self.steps):
                 return 0
             case Loop.ONCE if point.t is None:
@@ -285,8 +320,7 @@ def when_written(program: Program, name: str) -> npt.NDArray[np.int64]:
         return when_written(program, next(name.removesuffix(s) for s in (OUT, NEXT) if name.endswith(s)))
     if not quantity.rows:
         return np.asarray(program.written(name, None))
-    first = 0 if quantity.rows == "T+1" else 1
-    steps = range(first, program.steps + 1)
+    steps = quantity.steps(program.steps)
     if len(steps) <= 6:
         return np.array([program.written(name, t) for t in steps])
     # All but the outermost rows are written by one line, in one run after another.

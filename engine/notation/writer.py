@@ -155,7 +155,7 @@ def _time(block: Block) -> str | None:
     trees = (line.equation.expression for line in block.lines)
     if any(isinstance(node, Sum) and node.axis == TIME for tree in trees for node in walk(tree)):
         return "t"
-    return {Loop.UP: "t", Loop.DOWN: "t", Loop.AT_T: "T"}.get(block.loop)
+    return "t" if block.in_time else "T" if block.loop is Loop.AT_T else None
 
 
 def assignment(line: Line) -> str:

@@ -43,7 +43,7 @@ class CompiledProgram:
     def carriers(self) -> tuple[Runner, Runner]:
         """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
         then from what arrived."""
-        blocks = self.program.looped(Loop.DOWN)
+        blocks = self.program.looped("backward")
         every = [line for block in blocks for line in block.lines]
         needed = closure({name for block in blocks for name in carried(block)}, every, forward=False)
         lines = [
@@ -51,14 +51,14 @@ class CompiledProgram:
             for line in every
             if line.name in needed
             and not line.equation.accumulate
-            and (line.equation.step == 0 or line.name.endswith(FULL))
+            and (not line.equation.step or line.name.endswith(FULL))
         ]
         return self._assemble(Parts(after=lines)), self._assemble(
             Parts(after=[e for e in lines if e.target != gradient(LOGITS)])
         )
 
     def _compile(self, block: Block) -> Runner:
-        if block.loop in (Loop.UP, Loop.DOWN):
+        if block.in_time:
             return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
         if block.phase == "loss" and self.network.predict == "every":
             return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))

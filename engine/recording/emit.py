@@ -281,7 +281,7 @@ class Emitter:
         source = f"values[{name.name!r}]"
         if quantity is None or not quantity.rows:
             return self._bind(self.prologue, f"v_{name.name}", source)
-        shift = name.step + (1 if quantity.rows == "T+1" else 0)
+        shift = quantity.row(1 + name.step)
         variable = f"{name.name}_{'m' if name.step < 0 else ''}{abs(name.step)}"
         array = self._bind(self.prologue, f"v_{name.name}", source)
         rows = f"{array}[low{shift:+d} : high{shift:+d}]" if shift else f"{array}[low:high]"

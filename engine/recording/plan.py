@@ -23,7 +23,7 @@ from engine.language.expression import Name
 from engine.language.functions import Array, Axes, axis_kind
 from engine.model.build import build
 from engine.model.network import Network
-from engine.model.program import Block, Line, Loop, Program, Quantity, carries_losses
+from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, carries_losses
 from engine.recording.compiled import CompiledProgram
 from engine.recording.memory import RowPlace, allocated
 from engine.recording.schedule import adjoints, carried
@@ -36,8 +36,6 @@ BLOCK_VALUES = 1 << 18
 
 Progress: TypeAlias = Callable[[float], None]
 """Called after each block with the share of the recording that is done; an exception from it ends the recording."""
-
-_THROUGH_TIME = (Loop.UP, Loop.DOWN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +78,10 @@ class Plan:
         """The blocks of steps, as rows [low, high)."""
         return [(low, min(low + self.block_steps, self.steps)) for low in range(0, self.steps, self.block_steps)]
 
+    def spans(self, block: Block) -> list[tuple[int, int]]:
+        """The blocks of steps in the order in which a loop over time runs through them."""
+        return self.bounds if block.loop is Loop.UP else self.bounds[::-1]
+
     def shape(self, quantity: Quantity) -> tuple[int, ...]:
         """The shape of the recorded array of a quantity."""
         rows = {"": (), "T": (self.steps,), "T+1": (self.steps + 1,)}[quantity.rows]
@@ -112,7 +114,7 @@ class Plan:
     @cached_property
     def _places(self) -> dict[str, RowPlace]:
         places: dict[str, RowPlace] = {}
-        carried = self.carried(Loop.UP) | self.carried(Loop.DOWN) if self.checkpoints else frozenset[str]()
+        carried = self.carried("forward") | self.carried("backward") if self.checkpoints else frozenset[str]()
         for name, quantity in self.program.quantities.items():
             classes = name == "y" and self.network.head.classes
             dtype = np.dtype(np.int64 if classes else self.network.dtype)
@@ -125,16 +127,16 @@ class Plan:
     @property
     def summed(self) -> list[str]:
         """What adds up over the time steps on the way back."""
-        lines = (line for block in self.program.looped(Loop.DOWN) for line in block.lines)
+        lines = (line for block in self.program.looped("backward") for line in block.lines)
         return [line.name for line in lines if line.equation.accumulate]
 
-    def carried(self, loop: Loop) -> frozenset[str]:
-        """What one step of a loop hands to the next, in all layers."""
-        return frozenset(name for block in self.program.looped(loop) for name in carried(block))
+    def carried(self, phase: Phase) -> frozenset[str]:
+        """What one step of a pass hands to the next, in all layers."""
+        return frozenset(name for block in self.program.looped(phase) for name in carried(block))
 
     def writes_step(self, name: str) -> int:
         """The row into which a loop's line writes a quantity: 0 for that of the same step, −1 for the one before."""
-        lines = [line for line in self.program.writers(name) if self.program.blocks[line.block].loop in _THROUGH_TIME]
+        lines = [line for line in self.program.writers(name) if self.program.blocks[line.block].in_time]
         return lines[0].equation.step
 
     def run(
@@ -145,34 +147,34 @@ class Plan:
         forward_from: int = 1,
         progress: Progress | None = None,
     ) -> None:
-        """Runs forward, loss and backward; `forward_from` is the first step to compute; the rows before it must be filled already.
+        """Runs forward, loss and backward; `forward_from` is the first step to compute in loops that run up, where the rows before it
+        must be filled already.
 
         Whole blocks are computed, so the rows of the block before that step are computed again, to the same bits. `progress` is told
         the share that is done.
         """
         values = {**arrays, **parameters}
         # A block backward takes about twice as long as forward.
-        report = _reporter(progress, 3 * len(self.bounds) * len(self.program.looped(Loop.UP)))
-        backward = self.program.looped(Loop.DOWN)
+        report = _reporter(progress, 3 * len(self.bounds) * len(self.program.looped("forward")))
+        backward = self.program.looped("backward")
         for block in self.program.blocks:
-            if block.loop is Loop.UP:
-                for low, high in self.bounds:
-                    if high >= forward_from:
-                        self.run_block(block, values, low, high)
-                    report(1)
-            elif block.loop is Loop.DOWN:
+            if block.in_time and block.phase == "backward":
                 for line in block.lines:
                     if line.equation.accumulate:
                         arrays[line.name][...] = 0
                 if carries_losses(self.network) and block is backward[0]:
                     self.carry_losses(values)
-                for low, high in reversed(self.bounds):
+                for low, high in self.spans(block):
                     self.run_block(block, values, low, high)
                     report(2)
-                for flow in [name for name in arrays if name.endswith(NEXT)]:
-                    arrays[flow.removesuffix(NEXT)][0] = arrays[flow][
-                        0
-                    ]  # row 0 belongs to no step, so there is no other flow
+                for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
+                    row = self.initial_row(flow)  # it belongs to no step, so there is no other flow
+                    arrays[flow.removesuffix(NEXT)][row] = arrays[flow][row]
+            elif block.in_time:
+                for low, high in self.spans(block):
+                    if high >= forward_from:
+                        self.run_block(block, values, low, high)
+                    report(1)
             elif block.phase == "loss" and self.network.predict == "every":
                 arrays["loss"][...] = 0
                 for low, high in self.bounds:
@@ -212,9 +214,9 @@ class Plan:
         Because this is linear, one pass over all steps carries the gradient of every loss back by one step.
         """
         first, onward = self._compiled.carriers
-        blocks = self.program.looped(Loop.DOWN)
+        blocks = self.program.looped("backward")
         lines = [line for block in blocks for line in block.lines]
-        carried = {line.name for line in lines if line.equation.step < 0 or line.name == gradient(LOGITS)}
+        carried = {line.name for line in lines if line.equation.step or line.name == gradient(LOGITS)}
         zeros = {name for block in blocks for name in adjoints(block)}
         alone = {**values, **{name: np.zeros_like(values[name]) for name in zeros}}
         for distance in range((self.network.truncate or 0) + 1):
@@ -230,17 +232,29 @@ class Plan:
             values[name][...] = alone[name.removesuffix(CUT) + FULL]
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
-        """The gradient that accumulates over time, summed over steps T down to t; at t = 1 the recorded one, bit for bit."""
+        """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them the recorded bits."""
         line = next(line for line in self.program.writers(name))
         result = np.zeros(self.shape(self.program.quantities[name]), self.network.dtype)
-        if self.program.blocks[line.block].loop is not Loop.DOWN:
+        block = self.program.blocks[line.block]
+        if not block.in_time:
             return values[name]
         with np.errstate(all="ignore"):
-            for low, high in reversed(self.bounds):
-                if high >= t:
-                    self.add_terms({**values, name: result}, name, max(low, t - 1), high)
+            for span in self.spans(block):
+                rows = self.reached(block, span, t)
+                if rows:
+                    self.add_terms({**values, name: result}, name, rows.start, rows.stop)
         result.flags.writeable = False
         return result
+
+    def reached(self, block: Block, span: tuple[int, int], t: int) -> range:
+        """The rows of a span that a loop over time has run when step t is done."""
+        low, high = span
+        return range(low, min(high, t)) if block.loop is Loop.UP else range(max(low, t - 1), high)
+
+    def initial_row(self, name: str) -> int:
+        """The row of a state's (or its gradient's) initial value."""
+        quantity = self.program.quantities[name]
+        return quantity.row(quantity.initial(self.steps) or 0)
 
     def add_terms(self, values: dict[str, Array], name: str, low: int, high: int) -> None:
         """Adds to a gradient, in `values`, the terms of rows [low, high) of a block."""

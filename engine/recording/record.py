@@ -63,7 +63,7 @@ def record_with(
     arrays["x"][...] = np.moveaxis(X, 0, 1)
     _fill_given(prepared, arrays, y, lengths)
     for name, value in (initial or {}).items():
-        arrays[name][0] = value
+        arrays[name][prepared.initial_row(name)] = value
     values = dict(parameters or prepared.network.weights)
     with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
         if prepared.checkpoints:

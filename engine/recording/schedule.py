@@ -28,7 +28,7 @@ from engine.language.expression import (
     rewrite,
     total,
 )
-from engine.model.program import Block, Line, Loop
+from engine.model.program import Block, Line
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,11 @@ def take_apart(block: Block) -> Parts:
 
 
 def carried(block: Block) -> set[str]:
-    """What one step hands to the next: read from the step before going up, written to it going down."""
+    """What one step hands to the next: in the forward pass read from the step before it, in the backward pass written to it."""
+    if block.phase == "backward":
+        return {line.name for line in block.lines if line.equation.step}
     written = {line.name for line in block.lines}
-    read_back = {
-        name.name for line in block.lines for name in line.equation.reads if name.step < 0 and name.name in written
-    }
-    return {line.name for line in block.lines if line.equation.step < 0} if block.loop is Loop.DOWN else read_back
+    return {name.name for line in block.lines for name in line.equation.reads if name.step and name.name in written}
 
 
 def closure(carried: set[str], lines: Sequence[Line], *, forward: bool) -> set[str]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.language.derive import NEXT
 from engine.language.functions import Array
-from engine.model.program import Loop, Quantity
+from engine.model.program import Phase, Quantity
 from engine.recording.plan import Plan, Progress
 
 SEGMENTS_KEPT = 4
@@ -96,7 +96,7 @@ class Segments(Mapping[str, Array]):
         self._segments: OrderedDict[int, dict[str, Array]] = OrderedDict()
         quantities = plan.program.quantities
         self._lazy = {name: q for name, q in quantities.items() if not plan.whole(q)}
-        self._up, self._down = plan.carried(Loop.UP), plan.carried(Loop.DOWN)
+        self._up, self._down = plan.carried("forward"), plan.carried("backward")
         self._late = {name: plan.writes_step(name) == 0 for name in self._lazy}
         self._flows = [name for name in quantities if name.endswith(NEXT)]
 
@@ -165,7 +165,7 @@ class Segments(Mapping[str, Array]):
         for number in reversed(range(segments)):
             if number < segments - 1:
                 values = self._values(number)
-                self._through(Loop.UP, values, number)
+                self._through("forward", values, number)
             self._backward(number, values)
             for name in gradients:
                 self.sums[name][number] = self.kept[name]
@@ -174,7 +174,7 @@ class Segments(Mapping[str, Array]):
                 self._figures[name].add(self._local(values, quantity, number, low, high), low, high)
             if progress is not None:
                 progress(1 - 2 * number / (3 * segments))
-        self._once(values, 0, 1, after=Loop.DOWN)
+        self._once(values, 0, 1, after="backward")
         for array in (*self.kept.values(), *self.sums.values()):
             array.flags.writeable = False
 
@@ -183,25 +183,25 @@ class Segments(Mapping[str, Array]):
         plan, segments, values = self.plan, len(self.plan.bounds), dict[str, Array]()
         every = plan.network.predict == "every"
         self.kept["loss"][...] = 0
-        self._once(self._values(0), 0, 1, until=Loop.UP)
+        self._once(self._values(0), 0, 1, until="forward")
         for number in range(segments):
             values = self._values(number)
-            self._through(Loop.UP, values, number)
+            self._through("forward", values, number)
             if every:
-                self._once(values, *self._span(number), after=Loop.UP, until=Loop.DOWN)
+                self._once(values, *self._span(number), after="forward", until="backward")
             for name in self._up:
                 self.kept[name][number + 1] = values[name][-1]
             if progress is not None:
                 progress((number + 1) / (3 * segments))
         if not every:
             last = self._span(segments - 1)[1]
-            self._once(values, last - 1, last, after=Loop.UP, until=Loop.DOWN)
+            self._once(values, last - 1, last, after="forward", until="backward")
         for name in self._down:
             self.kept[name][segments] = values[name][-1]
         return values
 
     def _once(
-        self, values: dict[str, Array], low: int, high: int, *, after: Loop | None = None, until: Loop | None = None
+        self, values: dict[str, Array], low: int, high: int, *, after: Phase | None = None, until: Phase | None = None
     ) -> None:
         """Runs the blocks between two loops through time, the update's left out."""
         program = self.plan.program
@@ -211,15 +211,15 @@ class Segments(Mapping[str, Array]):
             if block.phase != "update":
                 self.plan.run_block(block, values, low, high)
 
-    def _through(self, loop: Loop, values: dict[str, Array], number: int) -> None:
+    def _through(self, phase: Phase, values: dict[str, Array], number: int) -> None:
         """Runs all layers through the steps of a segment."""
-        for block in self.plan.program.looped(loop):
+        for block in self.plan.program.looped(phase):
             self.plan.run_block(block, values, *self._span(number))
 
     def _backward(self, number: int, values: dict[str, Array]) -> None:
         for name in self._down:
             values[name][-1] = self.kept[name][number + 1]
-        self._through(Loop.DOWN, values, number)
+        self._through("backward", values, number)
         for name in self._down:
             self.kept[name][number] = values[name][0]
         self._first_rows(number, values)
@@ -255,10 +255,10 @@ class Segments(Mapping[str, Array]):
         if number not in self._segments:
             values = self._values(number, again=True)
             with np.errstate(all="ignore"):
-                self._through(Loop.UP, values, number)
+                self._through("forward", values, number)
                 for name in self._down:
                     values[name][-1] = self.kept[name][number + 1]
-                self._through(Loop.DOWN, values, number)
+                self._through("backward", values, number)
                 self._first_rows(number, values)
             for name in self._lazy:
                 values[name].flags.writeable = False

@@ -14,7 +14,7 @@ from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.program import Line, Loop, carried_over
+from engine.model.program import Line, carried_over
 from engine.recording.plan import Plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms
@@ -184,15 +184,13 @@ class Tape:
 
     def at(self, name: str, t: int | None = None) -> Array:
         """The row of a quantity at step t (the whole array for what is not in time): a view, nothing is copied."""
-        quantity = self.plan.program.quantities.get(name)
-        rows = quantity.rows if quantity else ("T+1" if self._flow(name) is not None else "")
-        if not rows or t is None:
-            return self[name]
-        return self[name][t if rows == "T+1" else t - 1]
+        steps = self.plan.program.steps_of(name)
+        return self[name] if not steps or t is None else self[name][t - steps.start]
 
     def partial(self, name: str, t: int) -> Array:
-        """A gradient that accumulates over time, as far as it is summed when step t is done: over T down to t."""
-        if t == 1 or not next(self.plan.program.writers(name)).equation.accumulate:
+        """A gradient that accumulates over time, as far as it is summed when step t is done."""
+        line = next(self.plan.program.writers(name))
+        if not line.equation.accumulate or t == self.plan.program.summed(line)[-1]:
             return self[name]
         if (name, t) not in self._partials:
             if len(self._partials) > PARTIALS_KEPT:
@@ -205,17 +203,20 @@ class Tape:
         """`Plan.gradient`, continued from the sum of the last call: steps are mostly asked for one after another."""
         prepared = self.plan
         values = {**self.arrays, **self.parameters}
-        number = (t - 1) // prepared.block_steps
-        reached, above = self._sums.get(name, (0, self[name]))
-        if reached <= number:
-            reached, above = len(prepared.bounds), np.zeros_like(self[name])
+        block = prepared.program.blocks[next(prepared.program.writers(name)).block]
+        spans = prepared.spans(block)
+        number = next(n for n, (low, high) in enumerate(spans) if low < t <= high)
+        done, above = self._sums.get(name, (0, np.zeros_like(self[name])))
+        if done > number:
+            done, above = 0, np.zeros_like(self[name])
         with np.errstate(all="ignore"):
             above = above.copy()
-            for low, high in reversed(prepared.bounds[number + 1 : reached]):
+            for low, high in spans[done:number]:
                 prepared.add_terms({**values, name: above}, name, low, high)
-            self._sums[name] = number + 1, above
+            self._sums[name] = number, above
             result = above.copy()
-            prepared.add_terms({**values, name: result}, name, t - 1, prepared.bounds[number][1])
+            rows = prepared.reached(block, spans[number], t)
+            prepared.add_terms({**values, name: result}, name, rows.start, rows.stop)
         result.flags.writeable = False
         return result
 
@@ -228,7 +229,8 @@ class Tape:
         if name.name in self.plan.network.hyperparameters:
             return self.plan.network.hyperparameters[name.name]
         step = t + name.step if t is not None else name.step or None
-        if step is not None and step > self.plan.steps:
+        steps = self.plan.program.steps_of(name.name)
+        if step is not None and steps and step >= steps.stop:
             return np.zeros_like(self.at(name.name, self.plan.steps))  # beyond the last step there is nothing
         value = self.at(name.name, step)
         if sample is not None and self.plan.axes[name.name][:1] == ("B",):
@@ -257,13 +259,12 @@ class Tape:
             base = name.removesuffix(suffix)
             if base == name or base not in self.arrays:
                 continue
-            written = np.zeros(len(self.arrays[base]), bool)
-            for line in self.plan.program.writers(base):
-                looped = self.plan.program.blocks[line.block].loop is Loop.DOWN
-                if looped and suffix == NEXT:
-                    written[:-1] = True
-                elif not looped and suffix == OUT:
-                    written[-1] = True
+            program = self.plan.program
+            quantity, written = program.quantities[base], np.zeros(len(self.arrays[base]), bool)
+            for line in program.writers(base):
+                from_next = program.blocks[line.block].in_time and line.equation.step != 0
+                if from_next == (suffix == NEXT):
+                    written[np.array(program.summed(line)) + line.equation.step - quantity.first] = True
             if isinstance(self.arrays, Segments):
                 return self.arrays.where(written, base)
             result = np.where(written[:, None, None], self.arrays[base], 0)

@@ -198,8 +198,7 @@ class WeightsPage(Page):
     def enter(self) -> bool:
         view, cell = self.desk.frame.view, weight_cell(self.desk.frame)
         slope = gradient(cell.name)
-        down_to = view.summed_to(slope) or 1
-        self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, down_to=down_to))
+        self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, reached=view.so_far(slope)))
         return True
 
     def click(self, target: object, x: int, y: int) -> bool:

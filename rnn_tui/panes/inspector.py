@@ -216,13 +216,11 @@ def _explanation(frame: Frame, part: Part, index: tuple[int, ...]) -> Explanatio
         return None
     if part.name in view.program.updates:
         return explain(view.tape, part.name, None, index)
-    reached = view.summed_to(part.name) if part.role == "total" else None
+    reached = view.so_far(part.name) if part.role == "total" else None
     sample = frame.sample if part.role == "term" else None
     if part.role == "operand" and view.program.quantities[part.name].rows == "" and part.t is None:
         return explain(view.tape, part.name, None, index)
-    return explain(
-        view.tape, part.name, part.t, index, down_to=reached or 1, one_step=part.role == "term", sample=sample
-    )
+    return explain(view.tape, part.name, part.t, index, reached=reached, one_step=part.role == "term", sample=sample)
 
 
 def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -> list[StyledText]:

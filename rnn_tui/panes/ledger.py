@@ -71,12 +71,13 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
         canvas.text(after, y, shortened(" = Σ_t Σ_b, once it is summed", width - after), look.dim)
         return
     entries = ledger(view.tape, slope, index)
-    summed = np.array(entries.steps) >= reached
+    (line,) = view.program.writers(slope)
+    summed = np.isin(entries.steps, view.program.summed(line, reached))
     value = view.gradient(slope)
     assert value is not None
     text = f" {number(float(value[index]), 10, 4, trim=True)}"
     after = canvas.text(after, y, shortened(text, width - after), look.bold)
-    far = "" if summed.all() else f" for t ≥ {reached}"
+    far = "" if summed.all() else f" for t {'≤' if summed[0] else '≥'} {reached}"
     note = f" = Σ_t Σ_b{far}: a row a sample, a column a step"
     canvas.text(after, y, shortened(note, canvas.width - 2 - after), look.dim)
     _addends(frame, canvas, entries, summed, y + 1, lines - 3)

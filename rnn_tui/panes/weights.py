@@ -143,13 +143,13 @@ def _norm(array: Array) -> float:
 
 
 def _summed(frame: Frame, slope: str) -> str:
-    reached, steps = frame.view.summed_to(slope), frame.view.program.steps
+    reached, program = frame.view.summed_to(slope), frame.view.program
     shown = frame.writer.spelling.name(slope)
-    (line,) = frame.view.program.writers(slope)
-    whole = frame.view.point.phase == "update" or frame.view.program.blocks[line.block].loop is not Loop.DOWN
-    if reached is None or whole:
+    (line,) = program.writers(slope)
+    if reached is None or frame.view.point.phase == "update" or not program.blocks[line.block].in_time:
         return shown
-    return f"{shown}, t={steps}…{reached}" if reached < steps else f"{shown}, t={steps}"
+    first = program.summed(line)[0]
+    return f"{shown}, t={first}…{reached}" if reached != first else f"{shown}, t={first}"
 
 
 def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
@@ -157,7 +157,7 @@ def _term(frame: Frame, slope: str) -> tuple[Array | None, str]:
     view, shown = frame.view, frame.writer.spelling.name(slope)
     (line,) = view.program.writers(slope)
     reached = view.summed_to(slope)
-    if view.program.blocks[line.block].loop is not Loop.DOWN:
+    if not view.program.blocks[line.block].in_time:
         return None, ONE_TERM
     if reached is None:
         return None, f"{shown}@t"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.explain.flow import norm_of
 from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, gradient, whole
-from engine.model.program import Loop, carries_losses
+from engine.model.program import carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
 
@@ -68,14 +68,15 @@ def truncation_words(frame: Frame) -> str:
     """At the lines of truncation, what was cut off between two steps and how much; "" elsewhere."""
     view = frame.view
     line, t = view.line, view.point.t
-    if line is None or t is None or view.program.blocks[line.block].loop is not Loop.DOWN:
+    if line is None or t is None or line.phase != "backward":
         return ""
     base = whole(line.name)
     if base + CUT not in view.program.quantities or line.equation.step == 0:
         return ""
     sample = frame.sample
-    full, cut = (norm_of(view.tape, base + suffix, t - 1, sample) for suffix in (FULL, CUT))
-    way = f"from t = {t} to t = {t - 1}"
+    further = t + line.equation.step
+    full, cut = (norm_of(view.tape, base + suffix, further, sample) for suffix in (FULL, CUT))
+    way = f"from t = {t} to t = {further}"
     if not cut:
         return f"nothing is cut off {way}: ‖{_name(frame, base + FULL)}‖ {_number(full)} flows on"
     much = f"‖{_name(frame, base + CUT)}‖ {_number(cut)} of ‖{_name(frame, base + FULL)}‖ {_number(full)}"

@@ -16,7 +16,7 @@ from engine.doctor.vocabulary.packing import Grid
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Name
 from engine.language.functions import FUNCTIONS, Array
-from engine.model.program import Line, Loop
+from engine.model.program import Line
 
 TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""
@@ -291,7 +291,7 @@ def _sums(problem: Problem) -> Iterator[_Maker]:
     lines = [line for line in program.lines if line.phase == "backward" and line.name[1:] in tape.parameters]
     left, chosen = SUMS, list[tuple[Line, Sequence[int], bool, int]]()
     for line in sorted(lines, key=lambda line: tape[line.name].size):
-        looped = program.blocks[line.block].loop is Loop.DOWN
+        looped = program.blocks[line.block].in_time
         times = range(1, T + 1) if looped and T <= MOST_STEPS else () if looped else (T,)
         size = 3 * len(times) * tape[line.name].nbytes
         if size <= left:

@@ -374,8 +374,8 @@ class Lockstep:
             return CellAddress(entry.name, 0, index[0] + (quantity.rows != "T+1"), index[1:])
         if entry.kind == "term":
             return CellAddress(entry.name, 0, entry.t, index, one_step=True, sample=entry.sample)
-        down_to = entry.t if entry.kind == "partial" and entry.sample is None and entry.t is not None else 1
-        return CellAddress(entry.name, 0, None, index, down_to=down_to)
+        reached = entry.t if entry.kind == "partial" and entry.sample is None and entry.t != 1 else None
+        return CellAddress(entry.name, 0, None, index, reached=reached)
 
     def _wrong_in(self, function: str, caller: ComparedValue) -> int | None:
         """The first wrong line of a function of the user's in the call from which a value comes."""

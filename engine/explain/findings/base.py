@@ -14,7 +14,7 @@ from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name
 from engine.language.functions import Array
-from engine.model.program import Line, Loop, Program
+from engine.model.program import Line, Program
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 
@@ -81,7 +81,7 @@ class Scene:
 
     def cell_lines(self) -> list[Line]:
         """The lines of a step of the cell."""
-        return [line for block in self.program.blocks if block.loop is Loop.UP for line in block.lines]
+        return [line for block in self.program.looped("forward") for line in block.lines]
 
     def counted(self) -> Array:
         """(T, B) booleans: whether a step is within its sample's length."""

@@ -118,9 +118,9 @@ def test_a_sum_over_time(data: st.DataObject, drawn: Case, name: str) -> None:
     tape = tape_of(drawn)
     B, T = tape.plan.batch, tape.plan.steps
     _, index = data.draw(cells_of(tape, name))
-    low = data.draw(st.integers(1, T), "down_to")
+    low = data.draw(st.integers(1, T), "reached")
     (line,) = tape.plan.program.writers(name)
-    partial = explain(tape, name, None, index, down_to=low)
+    partial = explain(tape, name, None, index, reached=low)
     assert len(partial.terms) == B * (T - low + 1)
     assert_adds_up(partial)
     debugger = Debugger(drawn.network, drawn.X, drawn.y, initial=drawn.initial)
