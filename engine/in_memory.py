@@ -50,7 +50,7 @@ def session_of(
         X=inputs,
         y=targets,
         classes=tuple(clean(str(label)) for label in classes),
-        csv=None,
+        table=None,
         lengths=debugger.lengths,
     )
     return Session(data, {**DEFAULTS, "seed": made.seed, "init-scale": made.init_scale}, debugger)

@@ -12,7 +12,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.whatif import what_if
 from engine.errors import InputError
 from engine.files.cell import read_cell
-from engine.files.data import Data, load
+from engine.files.data import READING, Data, load
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
@@ -62,13 +62,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     path = resolve(source)
     if is_trace(path):
         return _from_trace(path, given)
-    data = load(
-        source,
-        timesteps=given.get("timesteps"),
-        predict=given.get("predict"),
-        loss=given.get("loss"),
-        allow_nan=given.get("allow-nan", False),
-    )
+    data = load(source, **{name.replace("-", "_"): given[name] for name in READING if name in given})
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
     predict, head = options["predict"], _head(data, options["loss"])
     user_cell = _user_cell(options)
@@ -108,6 +102,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         initial=initial,
         lengths=data.lengths,
         batch_size=options["batch-size"],
+        stateful=options["stateful"],
         checkpoints=options["checkpoints"],
         memory_limit=options["memory-limit"],
     )
@@ -219,7 +214,7 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, csv=None, lengths=lengths)
+    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, table=None, lengths=lengths)
     notation = {"notation": given["notation"]} if "notation" in given else {}
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
     debugger = Debugger(

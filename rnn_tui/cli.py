@@ -50,7 +50,7 @@ def _close(word: str) -> str:
     return f" (did you mean {match[0]}?)" if match else ""
 
 
-DATA = "a CSV, NPZ, text or TOML file, or an example's name"
+DATA = "a CSV (.gz), NPZ, NPY, Parquet, text or TOML file, or an example's name"
 
 
 def _common(parser: argparse.ArgumentParser, text: str = DATA) -> None:
@@ -59,6 +59,10 @@ def _common(parser: argparse.ArgumentParser, text: str = DATA) -> None:
     for name, option in OPTIONS.items():
         if option.kind is bool:
             group.add_argument(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=option.help)
+            continue
+        if option.kind is str and not option.choices:
+            action = "append" if option.several else "store"
+            group.add_argument(f"--{name}", action=action, metavar="NAME", default=argparse.SUPPRESS, help=option.help)
             continue
         files = [f"FILE{option.suffix}"] if option.suffix else []
         shown = "|".join((*option.choices, *files)) or {int: "N", float: "X", Size: "SIZE"}.get(option.kind, "FILE")  # pyright: ignore[reportArgumentType]
@@ -295,6 +299,7 @@ def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     for name, option in OPTIONS.items():
         text = getattr(arguments, name.replace("-", "_"), None)
         if text is not None:
+            text = ",".join(text) if isinstance(text, list) else text
             given[name] = text if option.kind is bool else option.parse(name, text)
     return given
 

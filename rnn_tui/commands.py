@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.files.raw import shown
 from engine.session import Session, open_session
 from engine.text import clean
 
@@ -29,11 +30,19 @@ if TYPE_CHECKING:
     from engine.recording.measures import Measured
 
 
+def _opened(arguments: argparse.Namespace, given: dict[str, Any]) -> Session:
+    """The session; what was decided when the data were read is said on standard error."""
+    session = open_session(arguments.data, given)
+    for sentence in session.data.said:
+        print(f"{shown(session.data.path)}: {sentence}", file=sys.stderr)
+    return session
+
+
 def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui trace [DATA] -o FILE.npz`."""
     from engine.files.trace import write_trace
 
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     output = Path(arguments.output)
     if output.exists() and output.samefile(session.data.path):
         raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
@@ -52,7 +61,7 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     if "weights" not in given:
         raise InputError("gradients are written as a weights file has its arrays; say which with --weights FILE")
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     output, weights = Path(arguments.output), session.weights
     assert weights is not None
     if output.exists() and any(output.samefile(path) for path in (session.data.path, weights.path)):
@@ -87,7 +96,7 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong."""
     from engine.explain.gradcheck import check as check_gradients
 
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     debugger = session.debugger
     iteration = session.options["iteration"]
     batch = debugger.batch(iteration)
@@ -131,7 +140,7 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     wanted = arguments.quantity.strip()
     cell = wanted.removeprefix("ledger ")
     name, t, index = parse_cell(cell)
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     spelling = _spelling(session)
     name = spelling.in_engine_names(name)
     iteration = session.options["iteration"]
@@ -162,7 +171,7 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui code [DATA]`."""
     from engine.codegen import program_text
 
-    session: Session = open_session(arguments.data, given)
+    session: Session = _opened(arguments, given)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # inside a string of the program an escape means the same
     sys.stdout.write(program_text(session))
@@ -177,7 +186,7 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     if arguments.findings and arguments.reverse:
         raise InputError("--reverse belongs to --break; leave it away")
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     if arguments.findings:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
@@ -238,7 +247,7 @@ def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.explain.why import parse_place, to_json
     from rnn_tui.show import explained
 
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     spelling = _spelling(session)
     cell = parse_place(spelling.in_engine_names(arguments.number), session.debugger, session.options["iteration"])
     if arguments.json:
@@ -256,7 +265,7 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.files.weights import write_weights
     from engine.files.writing import place_of
 
-    session = open_session(arguments.data, given)
+    session = _opened(arguments, given)
     debugger, first = session.debugger, session.options["iteration"]
     last = first + arguments.iterations
     output = Path(arguments.output) if arguments.output else None

@@ -121,6 +121,8 @@ class Frame:
     description: str = ""
     title: str = ""
     look_for: str = ""
+    said: tuple[str, ...] = ()
+    """What was decided when the data were read."""
     batches: int = 1
     """Iterations in an epoch."""
     classes: tuple[str, ...] = ()

@@ -32,6 +32,15 @@ def program_text(session: Session) -> str:
     inputs = Inputs(session, style)
     turned = ".T" if style.spelling.layout.columns else ""
     initial = {name: variable + turned for name, variable in inputs.states.items()}
+    batches = session.debugger.batches
+    carried = (
+        [style.spelling.kept(state) for state in plan.network.table.states] if batches.stateful and iteration else []
+    )
+    if carried:
+        initial = {
+            state: f"{style.spelling.kept(state)}_last if iteration % {batches.per_epoch} else {initial.get(state, '0')}"
+            for state in plan.network.table.states
+        }
     body = [
         *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
         *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
@@ -40,7 +49,10 @@ def program_text(session: Session) -> str:
         body = [*inputs.each("iteration" if iteration else "0"), *body]
     if iteration:
         trained = [f"    if iteration < {iteration}:", *indented(update(style, "(iteration + 1)"), "        "), ""]
-        body = [*kept_at_first(style), f"for iteration in range({iteration} + 1):", *indented(body), *trained]
+        if carried:
+            trained[1:1] = [f"        {name}_last = {name}[T]  # where the next one goes on" for name in carried]
+        begun = [f"{name}_last = 0  # no iteration before the first" for name in carried]
+        body = [*kept_at_first(style), *begun, f"for iteration in range({iteration} + 1):", *indented(body), *trained]
     parts = [
         _heading(session, style),
         "import numpy as np",

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.codegen.source import Style, given_name
-from engine.files.data import CsvLayout, Data
+from engine.files.data import Data, TableLayout
+from engine.files.raw import plain_suffix
 from engine.language.expression import Call, Name
 from engine.language.printing import NumpySyntax, show
 from engine.model.program import Quantity
@@ -53,10 +54,12 @@ class Inputs:
         data = self.session.data
         if self.session.from_trace:
             lines = self._trace()
-        elif data.csv is not None:
-            lines = self._table(data, data.csv)
+        elif data.table is not None:
+            lines = self._series(data, data.table) if data.series else self._table(data, data.table)
+        elif data.series is not None:
+            lines = self._series(data, None)
         else:
-            lines = self._text(data) if data.path.suffix.lower() == ".txt" else self._arrays(data)
+            lines = self._text(data) if plain_suffix(data.path) == ".txt" else self._arrays(data)
         kind = self.style.plan.network.dtype
         if kind != "float64" and not self.session.from_trace:
             lines += [f"{name} = {name}.astype(np.{kind})" for name in ("X", *self.states.values())]
@@ -83,11 +86,17 @@ class Inputs:
         """All the data under other names, and which samples an iteration takes."""
         batches = self.session.debugger.batches
         renamed = [f"{WHOLE}{name} = {name}" for name in self.variables()]
+        heading = [*renamed, "", "", "def batch(iteration):"]
+        if batches.stateful:
+            return [
+                *heading,
+                f"    # {batches.runs} runs of samples that follow each other; an iteration takes the next one of each",
+                f"    return np.arange({batches.runs}) * {batches.per_epoch} + iteration % {batches.per_epoch}",
+                "",
+                "",
+            ]
         return [
-            *renamed,
-            "",
-            "",
-            "def batch(iteration):",
+            *heading,
             "    # every epoch goes through all samples once, in an order of its own",
             f"    epoch, number = divmod(iteration, {batches.per_epoch})",
             f"    order = np.random.default_rng(({batches.seed}, epoch)).permutation({batches.samples})",
@@ -123,7 +132,7 @@ class Inputs:
         y = self.style.spelling.name("y")
         following = f"codes[1 : len(X) * {steps} + 1].reshape(-1, {steps})"
         return [
-            f'with open({str(data.path)!r}, encoding="utf-8-sig") as file:',
+            *self._opened(data),
             "    text = file.read()",
             "classes = sorted(set(text))",
             "codes = np.searchsorted(classes, list(text))",
@@ -131,25 +140,85 @@ class Inputs:
             f"{y} = {following}{'' if every else '[:, -1]'}",
         ]
 
-    def _table(self, data: Data, layout: CsvLayout) -> list[str]:
-        steps, features = data.X.shape[1:]
-        lines = [
+    def _opened(self, data: Data) -> list[str]:
+        if data.path.suffix.lower() == ".gz":
+            return ["import gzip", "", f'with gzip.open({str(data.path)!r}, "rt", encoding="utf-8-sig") as file:']
+        return [f'with open({str(data.path)!r}, encoding="utf-8-sig") as file:']
+
+    def _series(self, data: Data, layout: TableLayout | None) -> list[str]:
+        """A row a time step, cut into windows."""
+        series, y = data.series, self.style.spelling.name("y")
+        assert series is not None
+        if layout is None:
+            lines = [
+                f"data = np.load({str(data.path)!r})",
+                'values = data["X"].reshape(len(data["X"]), -1).astype(float)',
+            ]
+            known, cast = 'data["y"]', ""
+        else:
+            lines = self._read(data, layout)
+            lines.append(f"values = table[:, {_columns(layout.features)}].astype(float)")
+            known, cast = self._column(layout), self._cast(data, layout)
+        if self.style.plan.network.head.classes and not self._as_they_are(data):
+            lines.append(f"classes, known = np.unique({known}{cast}, return_inverse=True)")
+        else:
+            kind = "int" if self.style.plan.network.head.classes else "float"
+            lines.append(f"known = {known}.astype({kind})")
+        every = "starts[:, None] + np.arange({0})" if series.every else "starts + {0} - 1"
+        lines += [
+            f"starts = np.arange({series.samples}) * {series.stride}  # samples are windows of {series.window} rows",
+            f"X = values[starts[:, None] + np.arange({series.window})]",
+            f"{y} = known[{every.format(series.window)} + {series.ahead}]",
+        ]
+        if not self.style.plan.network.head.classes:
+            network = self.style.plan.network
+            kind = f".astype(np.{network.dtype})" if network.dtype != "float64" else ""
+            lines.append(f"{y} = {y}.reshape(*X.shape[:{2 if series.every else 1}], -1){kind}")
+        return lines
+
+    def _read(self, data: Data, layout: TableLayout) -> list[str]:
+        """Reads the table: text from a CSV file, else what the file holds."""
+        if layout.kind == "npy":
+            return [f"table = np.load({str(data.path)!r})", "table = table.reshape(len(table), -1)"]
+        if layout.kind == "parquet":
+            return [
+                "import pyarrow.parquet",
+                "",
+                f"columns = pyarrow.parquet.read_table({str(data.path)!r}).columns",
+                "table = np.array([column.to_pylist() for column in columns], dtype=object).T",
+            ]
+        return [
             "table = np.loadtxt(",
             f"    {str(data.path)!r},",
             f"    delimiter={layout.delimiter!r}, skiprows={layout.skip}, dtype=str, comments=None, quotechar='\"',",
             '    encoding="utf-8-sig", ndmin=2,',
             ")",
         ]
+
+    def _column(self, layout: TableLayout) -> str:
+        """The source of the targets' cells."""
+        columns = _columns(layout.targets) if len(layout.targets) > 1 else str(layout.target)
+        known = f"table[:, {columns}]"
+        if layout.kind == "csv":
+            return f"np.char.strip({known})"
+        return known if layout.kind == "npy" or layout.numeric_target else f"{known}.astype(str)"
+
+    def _cast(self, data: Data, layout: TableLayout) -> str:
+        whole = all(name.lstrip("+-").isdigit() for name in data.classes)
+        return "" if not layout.numeric_target else ".astype(int)" if whole and data.classes else ".astype(float)"
+
+    def _table(self, data: Data, layout: TableLayout) -> list[str]:
+        steps, features = data.X.shape[1:]
+        lines = self._read(data, layout)
         values = f"table[:, {_columns(layout.features)}]"
+        if self.masked and layout.kind == "parquet":
+            values = f'np.array([["" if cell is None else str(cell) for cell in row] for row in {values}])'
         if self.masked:  # empty cells are what is missing at a sample's end
             lines += [f"cells = np.char.strip({values})", f'lengths = (cells != "").sum(axis=1) // {features}']
             lines += _valid(steps)
             values = 'np.where(cells == "", "0", cells)'
         lines.append(f"X = {values}.astype(float).reshape(-1, {steps}, {features})")
-        whole = all(name.lstrip("+-").isdigit() for name in data.classes)
-        cast = "" if not layout.numeric_target else ".astype(int)" if whole and data.classes else ".astype(float)"
-        columns = _columns(layout.targets) if len(layout.targets) > 1 else str(layout.target)
-        return lines + self._targets(data, f"np.char.strip(table[:, {columns}])", cast)
+        return lines + self._targets(data, self._column(layout), self._cast(data, layout))
 
     def _targets(self, data: Data, values: str, cast: str) -> list[str]:
         """y from the file's values: numbers, or indices of classes; beyond a sample's length 0."""
@@ -171,13 +240,13 @@ class Inputs:
             lines.append(f"{y} = {y}.reshape(*X.shape[:{2 if every else 1}], -1){kind}")
         elif every and not short:
             lines.append(f"{y} = {y}.reshape(X.shape[:2])")
-        elif data.csv is None and not every:
+        elif data.table is None and not every:
             lines.append(f"{y} = {y}.reshape(len(X))")
         return lines
 
     def _as_they_are(self, data: Data) -> bool:
         """Whether a loss for two classes takes the file's 0 and 1 themselves, of which one may be missing."""
-        numeric = data.csv is None or data.csv.numeric_target
+        numeric = data.table is None or data.table.numeric_target
         return self.style.plan.network.head.two_classes and numeric and data.classes == ("0", "1")
 
     def _beforehand(self) -> list[str]:

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.program import Program
@@ -22,16 +24,18 @@ WEIGHTS_LIMIT = 256 << 20
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """What an iteration starts from: the parameters, what the optimizer keeps, and how many updates were made."""
+    """What an iteration starts from: the parameters, what the optimizer keeps, how many updates were made, and the states that the
+    iteration before ended in, where its samples follow that one's."""
 
     parameters: Mapping[str, Array]
     kept: Mapping[str, Array] = field(default_factory=dict[str, Array])
     updates: int = 0
+    states: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     @property
     def nbytes(self) -> int:
         """The bytes it holds."""
-        return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values()))
+        return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values(), *self.states.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,7 @@ class Recordings:
     """The iterations of a training, recorded: any of them can be asked for, in any order.
 
     X is (N, T, D); y, `initial` and `lengths` are as for `record`, one row per sample. `batch_size` samples make an
-    iteration, all of them when it is None: see `Batches`.
+    iteration, all of them when it is None, and with `stateful` it goes on from the states that the one before ended in: see `Batches`.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Recordings:
         initial: Mapping[str, Array] | None = None,
         lengths: Array | None = None,
         batch_size: int | None = None,
+        stateful: bool = False,
         start: TrainingState | None = None,
         checkpoints: bool = False,
         memory_limit: int | None = None,
@@ -92,7 +97,7 @@ class Recordings:
         self.initial = check_initial(network, len(self._X), initial)
         self.lengths = check_lengths(self._X, lengths)
         self.network = network
-        self.batches = Batches(len(self._X), batch_size, network.seed)
+        self.batches = Batches(len(self._X), batch_size, network.seed, stateful)
         size = len(self.batches.indices(0))
         masked = self.lengths is not None
         self.plan: Plan = plan(network, size, self._X.shape[1], masked=masked, checkpoints=checkpoints)
@@ -134,7 +139,8 @@ class Recordings:
         start = self._starts.kept[current]
         while current < iteration:
             tape = self._tapes.get(current) or self._record(current, start, passing=True)
-            start = TrainingState(_parameters_after(tape), tape.kept_after, start.updates + 1)
+            states = _states_after(tape) if self.batches.goes_on(current + 1) else {}
+            start = TrainingState(_parameters_after(tape), tape.kept_after, start.updates + 1, states)
             self._starts.keep(current + 1, start)
             if report is not None:
                 report(current, self.history[current])
@@ -143,11 +149,14 @@ class Recordings:
 
     def batch(self, iteration: int) -> Batch:
         """The samples that an iteration works on."""
+        return self._batch(iteration, self.start(iteration).states if self.batches.goes_on(iteration) else {})
+
+    def _batch(self, iteration: int, states: Mapping[str, Array]) -> Batch:
         data = self.data(iteration)
         if self.batches.whole:
             return data
         samples = self.batches.indices(iteration)
-        initial = {name: state[samples] for name, state in data.initial.items()}
+        initial = {name: state[samples] for name, state in data.initial.items()} | dict(states)
         return Batch(data.X[samples], data.y[samples], initial, None if data.lengths is None else data.lengths[samples])
 
     def data(self, iteration: int) -> Batch:
@@ -160,7 +169,7 @@ class Recordings:
 
     def _record(self, iteration: int, start: TrainingState, *, passing: bool = False) -> Tape:
         """The tape of an iteration; an iteration that is only passed through is recorded into arrays that the next one uses again."""
-        batch = self.batch(iteration)
+        batch = self._batch(iteration, start.states)
         size = len(batch.X)
         prepared = self._plan(iteration, size)
         if passing and size not in self._buffers:
@@ -199,3 +208,8 @@ class Recordings:
 
 def _parameters_after(tape: Tape) -> dict[str, Array]:
     return {name: tape.updates[name] for name in tape.parameters}
+
+
+def _states_after(tape: Tape) -> dict[str, Array]:
+    """Every state at step T, (B, H)."""
+    return {name: np.array(tape[name][-1]) for name in tape.plan.network.table.states}

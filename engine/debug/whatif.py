@@ -57,6 +57,11 @@ class Branch(Debugger):
     def __init__(self, original: Debugger, edits: tuple[Edit, ...], undone: Debugger) -> None:
         self.original, self.edits, self.undone = original, edits, undone
         self.first = min(edit.iteration for edit in edits)
+        for edit in edits:
+            if edit.t == 0 and edit.name in original.network.table.states and original.batches.goes_on(edit.iteration):
+                raise InputError(
+                    f"{edit.place} is what iteration {edit.iteration - 1} ended in (--stateful); set it there, or other numbers here"
+                )
         whole = original.data(0)
         super().__init__(
             _with_activation(original.network, edits),
@@ -65,6 +70,7 @@ class Branch(Debugger):
             initial=whole.initial,
             lengths=whole.lengths,
             batch_size=original.batches.size,
+            stateful=original.batches.stateful,
             checkpoints=original.plan.checkpoints,
         )
         self.progress, self._tapes_kept = original.progress, original._tapes_kept

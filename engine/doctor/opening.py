@@ -100,7 +100,7 @@ def open_beside(
         X=np.asarray(problem.X, dtype=np.float64),
         y=problem.y,
         classes=tuple(map(str, range(problem.network.outputs))) if problem.network.head.classes else (),
-        csv=None,
+        table=None,
         lengths=problem.lengths,
     )
     debugger = Debugger(problem.network, problem.X, problem.y, initial=problem.initial, lengths=problem.lengths)

@@ -54,6 +54,25 @@ def read_npz(
         raise unreadable(path, error) from error
 
 
+def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
+    """The one array of a .npy file, of booleans, integers or real numbers, checked in its header like those of an archive."""
+    try:
+        with path.open("rb") as file:
+            try:
+                shape, dtype, start = _read_header(file)
+            except Exception as error:
+                raise InputError(f"{shown(path)} is no .npy file, or damaged; write it again with np.save") from error
+            _check_kind(shown(path), "the array", dtype)
+            _check_size(shown(path), "the array", shape, dtype, limit)
+            if start + math.prod(shape) * dtype.itemsize > path.stat().st_size:
+                raise InputError(f"{shown(path)} is cut off; write it again with np.save")
+            file.seek(0)
+            array: Array = npy.read_array(file, allow_pickle=False)
+            return array
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
     start = file.read(len(npy.MAGIC_PREFIX))
     if not start:
@@ -97,33 +116,46 @@ def _check(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipI
     total = 0
     for name, info in members.items():
         shape, dtype, start = _header(path, archive, info)
-        if dtype.hasobject or dtype.kind not in "biuf":
-            held = _KINDS.get("O" if dtype.hasobject else dtype.kind, f"values of type {clean(str(dtype), 40)}")
-            raise InputError(f"{shown(path)}: {clean(name)} holds {held}; save numbers (integers, floats or booleans)")
-        if any(length < 0 for length in shape):
-            raise _damaged(path, name)
+        _check_kind(shown(path), clean(name), dtype)
         count = math.prod(shape)
-        total += count * max(dtype.itemsize, 8)
-        if total > limit:
-            raise InputError(
-                f"{shown(path)}: {clean(name)} of shape {_shape(shape)} would need {size(total)} of memory, more than "
-                f"the limit of {size(limit)}; save fewer samples"
-            )
+        total += _check_size(shown(path), clean(name), shape, dtype, limit, total)
         if start + count * dtype.itemsize != info.file_size:
             raise _damaged(path, name)
+
+
+def _check_kind(file: str, name: str, dtype: np.dtype[Any]) -> None:
+    if dtype.hasobject or dtype.kind not in "biuf":
+        held = _KINDS.get("O" if dtype.hasobject else dtype.kind, f"values of type {clean(str(dtype), 40)}")
+        raise InputError(f"{file}: {name} holds {held}; save numbers (integers, floats or booleans)")
+
+
+def _check_size(file: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], limit: int, before: int = 0) -> int:
+    """The bytes that an array takes; refused where they are too many together with those `before`."""
+    taken = math.prod(shape) * max(dtype.itemsize, 8)
+    if before + taken > limit:
+        raise InputError(
+            f"{file}: {name} of shape {_shape(shape)} would need {size(before + taken)} of memory, more than "
+            f"the limit of {size(limit)}; save fewer samples"
+        )
+    return taken
+
+
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape, type and length of the header itself, with whatever errors damaged bytes make."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's remark on headers written under Python 2
+        read = npy.read_array_header_1_0 if npy.read_magic(member) == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(member)
+    if any(length < 0 for length in shape):
+        raise ValueError("a negative length")
+    return shape, dtype, member.tell()
 
 
 def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape, type and length of the header itself; at most a few kilobytes are unpacked for it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NumPy's remark on headers written under Python 2
-            with archive.open(info) as member:
-                if npy.read_magic(member) == (1, 0):
-                    shape, _, dtype = npy.read_array_header_1_0(member)
-                else:
-                    shape, _, dtype = npy.read_array_header_2_0(member)
-                return shape, dtype, member.tell()
+        with archive.open(info) as member:
+            return _read_header(member)
     except Exception as error:  # damaged bytes fail in many ways inside zipfile, zlib and numpy
         raise _damaged(path, info.filename.removesuffix(_SUFFIX)) from error
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 from engine.files.locate import resolve
 from engine.files.project import Project, read_project
-from engine.files.raw import shown
-from engine.files.samples import CsvLayout, Samples, Wanted
-from engine.files.samples_csv import read_csv
+from engine.files.raw import plain_suffix, shown
+from engine.files.samples import Samples, TableLayout, Wanted
 from engine.files.samples_npz import read_arrays
+from engine.files.samples_table import read_rows
 from engine.files.samples_txt import read_characters
+from engine.files.series import Series
 from engine.registry import LOSSES, PREDICT
 from engine.text import clean
 
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["CsvLayout", "Data", "load"]
+__all__ = ["Data", "TableLayout", "load"]
 
 Array = NDArray[Any]
 
 _NAME_LIMIT = 40
+_SERIES = ("series", "window", "ahead", "target", "drop", "stateful")
+READING = ("timesteps", "predict", "loss", "allow-nan", *_SERIES)
+"""The options that say how a file is read."""
 _READERS: dict[str, Callable[[Path, Wanted], Samples]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    "": read_csv,
+    **dict.fromkeys((".csv", ".tsv", "", ".npy", ".parquet"), read_rows),
     ".npz": read_arrays,
     ".txt": read_characters,
 }
@@ -46,10 +48,12 @@ class Data:
     X: Array  # (N, T, D) float64; 0 where a sample has ended
     y: Array  # int64 class indices (N,) or (N, T); float64 for regression, then also (N, K) or (N, T, K)
     classes: tuple[str, ...]  # sorted; () for regression
-    csv: CsvLayout | None
+    table: TableLayout | None  # None when it is read from arrays or a text
     lengths: Array | None  # (N,) int64 in time steps, None when no sample is short
     initial_state: Array | None = None  # (N, H) float64: a0 or h0
     initial_cell: Array | None = None  # (N, H) float64: c0
+    series: Series | None = None
+    said: tuple[str, ...] = ()  # what was decided without being asked: a sentence each
     title: str = ""
     look_for: str = ""
     # A project's, under their command-line names (see engine.files.options), and `predict`, which the targets decide.
@@ -65,10 +69,11 @@ def load(
     predict: str | None = None,
     loss: str | None = None,
     allow_nan: bool = False,
+    **series: Any,
 ) -> Data:
-    """The data that `source` names: a CSV, NPZ, text or TOML file or an example's bare name; None is the built-in example.
+    """The data that `source` names: a table, NPZ, text or TOML file or an example's bare name; None is the built-in example.
 
-    Arguments override a project's options; what neither says, the file's targets decide.
+    Arguments override a project's options; what neither says, the file's targets decide. `series` are the further fields of `Wanted`.
     """
     if timesteps is not None and timesteps < 1:
         raise InputError(f"{timesteps} time steps are impossible; --timesteps must be 1 or more")
@@ -78,17 +83,19 @@ def load(
     path = resolve(source)
     project = read_project(path) if path.suffix.lower() == ".toml" else Project(path, path)
     options: dict[str, Any] = dict(project.options)
-    reader = _READERS.get(project.data.suffix.lower())
+    reader = _READERS.get(plain_suffix(project.data))
     if reader is None:
         raise InputError(
-            f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz, .txt or .toml"
+            f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz, .npy, .parquet, .txt or .toml"
         )
     wanted = Wanted(
         timesteps or options.get("timesteps"),
         predict or options.get("predict"),
         loss or options.get("loss"),
         allow_nan or bool(options.get("allow-nan")),
+        **{name: value for name, value in {**options, **series}.items() if name in _SERIES},
     )
+    _check_series(project.data, wanted)
     samples = reader(project.data, wanted)
     lengths = samples.lengths
     if lengths is not None and (lengths == samples.X.shape[1]).all():
@@ -97,18 +104,38 @@ def load(
         if array is not None:
             array.flags.writeable = False
     return Data(
-        name=clean(path.stem, _NAME_LIMIT),
+        name=clean(path.name.removesuffix(".gz").rpartition(".")[0] or path.name, _NAME_LIMIT),
         path=project.data,
         X=samples.X,
         y=samples.y,
         classes=samples.classes,
-        csv=samples.layout,
+        table=samples.layout,
         lengths=lengths,
         initial_state=samples.initial_state,
         initial_cell=samples.initial_cell,
+        series=samples.series,
+        said=samples.said,
         title=project.title,
         look_for=project.look_for,
         options=MappingProxyType({**options, "predict": samples.predict}),
         breakpoints=project.breakpoints,
         watches=project.watches,
     )
+
+
+def _check_series(path: Path, wanted: Wanted) -> None:
+    """Refuses options that this kind of file, or a file of samples, does not have."""
+    suffix = plain_suffix(path)
+    if suffix == ".txt" and (wanted.series or wanted.target or wanted.drop):
+        raise InputError(
+            f"{shown(path)} is a text, a series of characters already; --timesteps says how long a window is"
+        )
+    if suffix == ".npz" and (wanted.target or wanted.drop):
+        raise InputError(f"{shown(path)} has no columns with names; --target and --drop are for tables")
+    for name in ("window", "ahead"):
+        if not wanted.series and getattr(wanted, name) is not None:
+            raise InputError(f"--{name} is about rows that are time steps; say --series, too")
+    if wanted.window and wanted.timesteps and wanted.window != wanted.timesteps:
+        raise InputError(
+            f"--window {wanted.window} and --timesteps {wanted.timesteps} contradict each other; leave one away"
+        )

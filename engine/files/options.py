@@ -27,13 +27,13 @@ LAYERS = 64
 class Option:
     """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), a size, or a file.
 
-    On the command line, a choice with a `suffix` may also be a user's file with that suffix; a project cannot name one. `several` allows
-    a number for each layer: `64,32`, in a project `[64, 32]`.
+    A text without choices may be any but an empty one. On the command line, a choice with a `suffix` may also be a user's file with that
+    suffix; a project cannot name one. `several` allows a number for each layer, `64,32`, in a project `[64, 32]`, or several texts.
     """
 
     kind: type[str | bool | int | float | Size | Path]
     help: str
-    default: str | bool | int | float | None = None
+    default: str | bool | int | float | tuple[str, ...] | None = None
     choices: tuple[str, ...] = ()
     above: float | None = None
     suffix: str = ""
@@ -48,6 +48,8 @@ class Option:
             return "true or false"
         if self.kind is Path:
             return "the name of a file"
+        if self.kind is str:
+            return "a list of names" if self.several else "a name"
         if self.kind is Size:
             return "a size, like 500M or 2G"
         noun = "whole number" if self.kind is int else "number"
@@ -69,8 +71,8 @@ class Option:
     def _accepts(self, value: object) -> bool:
         if self.choices:
             return isinstance(value, str) and value in self.choices
-        if self.kind is Path:
-            return isinstance(value, str)
+        if self.kind in (Path, str):
+            return isinstance(value, str) and bool(value.strip())
         if self.kind is Size:
             return isinstance(value, str) and _size(value) is not None
         if self.kind is bool or isinstance(value, bool):
@@ -79,12 +81,15 @@ class Option:
             return False
         return abs(value) <= self.most and math.isfinite(value) and (self.above is None or value > self.above)
 
-    def parse(self, name: str, text: str) -> str | int | float | Size | Path | tuple[int, ...]:
+    def parse(self, name: str, text: str) -> str | int | float | Size | Path | tuple[int, ...] | tuple[str, ...]:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
         if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
             return existing(text, name)
-        value: str | int | float | tuple[int, ...] | None = text if self.choices else _size(text)
-        if self.kind is not Size and not self.choices:
+        if self.kind is str and self.several:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        free = bool(self.choices) or self.kind is str
+        value: str | int | float | tuple[int, ...] | None = text if free else _size(text)
+        if self.kind is not Size and not free:
             try:
                 if self.several and "," in text:
                     value = tuple(int(number) for number in text.split(","))
@@ -122,6 +127,16 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             int, "so many layers, each with H units, one above the other (default: one)", None, above=0, most=LAYERS
         ),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
+        "series": Option(bool, "the rows of the data are time steps of one series, not samples", False),
+        "window": Option(int, "rows of a series that make a sample (10)", None, above=0),
+        "ahead": Option(
+            int, "so many rows later is a sample's target (1; 0 where the target is no input)", None, above=-1
+        ),
+        "target": Option(str, "the column to predict, by name or number (default: label, target or y, else the last)"),
+        "drop": Option(str, "a column to leave out; more than once, or NAME,NAME", (), several=True),
+        "stateful": Option(
+            bool, "an iteration starts from the states that the one before ended in; the gradient stops there", False
+        ),
         "timesteps": Option(
             int, "T; the values of a row are folded into T steps (default: one value a step)", None, above=0
         ),

@@ -136,6 +136,8 @@ def _option(path: Path, name: str, value: object) -> object:
         return Size.parse(cast("str", value))
     if isinstance(value, list):
         return tuple(cast("list[object]", value))
+    if wanted.kind is str and wanted.several:
+        return (value,)
     return float(cast("float", value)) if wanted.kind is float else value
 
 

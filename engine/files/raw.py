@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
@@ -16,6 +18,12 @@ def shown(path: Path) -> str:
     return clean(path.name)
 
 
+def plain_suffix(path: Path) -> str:
+    """What a file's name ends in, in small letters, `.gz` left out: that of x.csv.gz is .csv."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else path.suffix.lower()
+
+
 def unreadable(path: Path, error: OSError) -> InputError:
     """The refusal of a file that the system does not let us read."""
     reason = clean(error.strerror or type(error).__name__)
@@ -25,8 +33,10 @@ def unreadable(path: Path, error: OSError) -> InputError:
 def read_text(path: Path, limit: int) -> str:
     """The file's text, which must be UTF-8 (a byte order mark is dropped) of at most `limit` bytes, without NUL."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as raw, gzip.open(raw) if path.suffix.lower() == ".gz" else raw as file:
             content = file.read(limit + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{shown(path)} is no gzip file, or cut off or damaged; compress it again") from error
     except OSError as error:
         raise unreadable(path, error) from error
     if len(content) > limit:
@@ -46,6 +56,8 @@ def read_text(path: Path, limit: int) -> str:
 
 def size(count: int) -> str:
     """A number of bytes for people: 1536 becomes '1.5 KiB'."""
+    if count >= 1 << 70:
+        return "more than a ZiB"
     value, unit = float(count), "bytes"
     for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
         if value < 1024:

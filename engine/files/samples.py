@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.files.cells import Kind
+from engine.files.series import Series
 from engine.tables.heads import HEADS, Head
 
 Array = NDArray[Any]
@@ -24,6 +26,12 @@ class Wanted:
     predict: str | None = None
     loss: str | None = None
     allow_nan: bool = False
+    series: bool = False  # rows are time steps, not samples
+    window: int | None = None
+    ahead: int | None = None
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    stateful: bool = False  # samples follow each other
 
     @property
     def head(self) -> Head | None:
@@ -32,9 +40,10 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class CsvLayout:
+class TableLayout:
     """What is needed to read the file again in a few lines of NumPy."""
 
+    kind: Kind
     header: bool
     skip: int  # lines before the first row of data, the header and blank lines included
     target: int  # its column, counted from 0; the first of `targets`
@@ -55,7 +64,9 @@ class Samples:
     lengths: Array | None = None
     initial_state: Array | None = None
     initial_cell: Array | None = None
-    layout: CsvLayout | None = None
+    layout: TableLayout | None = None
+    series: Series | None = None
+    said: tuple[str, ...] = ()  # what was decided without being asked
 
 
 def within(lengths: Array | None, N: int, T: int) -> Array:
@@ -74,5 +85,5 @@ def time_steps(file: str, columns: int, timesteps: int) -> int:
     unit = "time step" if fitting == [1] else "time steps"
     raise InputError(
         f"{file}: its {columns} columns of values do not fold into {timesteps} time steps; "
-        f"--timesteps can be set for {columns} columns: {choices} {unit}"
+        f"--timesteps can be set for {columns} columns: {choices} {unit}; where each row is a time step, --series --window {timesteps}"
     )

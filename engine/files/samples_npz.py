@@ -10,6 +10,7 @@ from engine.errors import InputError
 from engine.files.arrays import read_npz
 from engine.files.raw import shown
 from engine.files.samples import Array, Samples, Wanted, time_steps, within
+from engine.files.series import series_of
 from engine.files.targets import Targets, from_array
 from engine.tables.heads import Head, usual_head
 
@@ -22,7 +23,9 @@ _NAMES = ("X", "y", "lengths", "a0", "h0", "c0")
 def read_arrays(path: Path, wanted: Wanted) -> Samples:
     """The samples in the NPZ file at `path`; what stands beyond a sample's length, in X or y, is padding and is not looked at."""
     file = shown(path)
-    arrays = read_npz(path, _NAMES, required=("X", "y"))
+    arrays = read_npz(path, ("X", "y") if wanted.series else _NAMES, required=("X", "y"))
+    if wanted.series:
+        return _series(file, arrays["X"], arrays["y"], wanted)
     X = _inputs(file, arrays["X"], wanted.timesteps)
     N, T, _ = X.shape
     every = _is_every(file, arrays["y"], N, T, wanted)
@@ -41,6 +44,32 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
     if state is not None and cell is not None and state.shape != cell.shape:
         raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same (N, H)")
     return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, state, cell)
+
+
+def _series(file: str, X: Array, y: Array, wanted: Wanted) -> Samples:
+    """A time step a row of X, and its target in the same row of y."""
+    if X.ndim not in (1, 2) or y.ndim not in (1, 2) or len(X) != len(y) or 0 in (*X.shape, *y.shape):
+        raise InputError(
+            f"{file}: X has shape {X.shape} and y {y.shape}; a series needs a row a time step in both: X (rows, D), y (rows,)"
+        )
+    if not wanted.allow_nan:
+        _check_finite(file, "X", X)
+        _check_finite(file, "y", y)
+    values = X.astype(np.float64, order="C").reshape(len(X), -1)
+    parsed = from_array(y, f"{file}: y", wanted.head)
+    if parsed.classes and y.ndim == 2:
+        raise InputError(f"{file}: y has shape {y.shape}; class numbers are one a row ({len(y)},)")
+    predict = wanted.predict or "last"
+    series = series_of(
+        file,
+        *values.shape,
+        window=wanted.window or wanted.timesteps,
+        ahead=wanted.ahead or 0,
+        every=predict == "every",
+        apart=wanted.stateful,
+    )
+    cut, targets = series.cut(values, parsed.y)
+    return Samples(cut, targets, parsed.classes, predict, series=series, said=(series.said,))
 
 
 def _check_finite(file: str, name: str, array: Array) -> None:

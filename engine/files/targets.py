@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.files.table import is_number, quoted
+from engine.files.cells import is_number, quoted
 from engine.tables.heads import HEADS, Head, usual_head
 from engine.text import clean
 

@@ -83,6 +83,7 @@ class Controller(Desk):
             description=self.session.description,
             title=data.title,
             look_for=data.look_for,
+            said=data.said,
             batches=debugger.batches.per_epoch,
             classes=data.classes,
             notes=(

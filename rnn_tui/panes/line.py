@@ -284,9 +284,8 @@ def _welcome(frame: Frame, canvas: Canvas) -> None:
     short = room < 56
     told: StyledText = [(text, look.bold) for text in _fold(frame.title or frame.name, room)]
     told += [("", look.dim), *((text, look.text) for text in _fold(STORY, room))]
-    sought: StyledText = (
-        [(text, look.text) for text in _fold(f"Look for: {frame.look_for}", room)] if frame.look_for else []
-    )
+    seek = f"Look for: {frame.look_for}" if frame.look_for else "; ".join(frame.said)
+    sought: StyledText = [(text, look.text) for text in _fold(seek, room)] if seek else []
     most = canvas.height - 2
     while len(told) + 2 + len(sought) > most and len(told) > 1:
         told = told[1:]

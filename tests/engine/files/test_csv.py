@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.files import table
+from engine.files import cells
 from engine.files.data import Data, load
 from tests.engine.files import is_clean
 
@@ -54,8 +54,8 @@ def test_without_header_the_last_column_is_the_target(read: Reader) -> None:
     data = read("1,2,3,0\n4,5,6,1\n")
     np.testing.assert_array_equal(data.X, [[[1], [2], [3]], [[4], [5], [6]]])
     assert data.y.tolist() == [0, 1]
-    assert data.csv is not None
-    assert (data.csv.header, data.csv.skip, data.csv.target, data.csv.features) == (False, 0, 3, (0, 1, 2))
+    assert data.table is not None
+    assert (data.table.header, data.table.skip, data.table.target, data.table.features) == (False, 0, 3, (0, 1, 2))
     assert data.lengths is None
     assert data.name == "x"
     assert data.path == read.path
@@ -70,8 +70,8 @@ def test_a_named_target_column_is_found_anywhere(read: Reader, name: str, column
     data = read(f"{','.join(names)}\n{','.join(cells)}\n")
     assert data.X.ravel().tolist() == [7, 8, 9]
     assert data.classes == ("5",)
-    assert data.csv is not None
-    assert (data.csv.header, data.csv.skip, data.csv.target) == (True, 1, column)
+    assert data.table is not None
+    assert (data.table.header, data.table.skip, data.table.target) == (True, 1, column)
 
 
 def test_label_is_preferred_to_target_and_y(read: Reader) -> None:
@@ -99,8 +99,8 @@ def test_a_first_sample_that_is_short_is_no_header(read: Reader) -> None:
 def test_delimiters(read: Reader, mark: str) -> None:
     data = read(f"t1{mark}t2{mark}label\n1{mark}2.5{mark}a\n")
     assert data.X.ravel().tolist() == [1, 2.5]
-    assert data.csv is not None
-    assert data.csv.delimiter == mark
+    assert data.table is not None
+    assert data.table.delimiter == mark
 
 
 def test_delimiters_within_quotes_do_not_count(read: Reader) -> None:
@@ -112,13 +112,13 @@ def test_delimiters_within_quotes_do_not_count(read: Reader) -> None:
 def test_line_ends_byte_order_mark_blanks_and_blank_lines(read: Reader, end: str) -> None:
     data = read("\ufeff" + end.join(["", "label, t1 ,t2", "  ", "0, 1 ,2", "", "1,3,4"]))
     assert data.X[:, :, 0].tolist() == [[1, 2], [3, 4]]
-    assert data.csv is not None
-    assert data.csv.skip == 3
+    assert data.table is not None
+    assert data.table.skip == 3
 
 
 def test_the_layout_is_enough_to_read_the_file_again(read: Reader) -> None:
     data = read("a;label;b\n1.5;0;2\n3;1;-4e-1\n")
-    layout = data.csv
+    layout = data.table
     assert layout is not None
     again = np.loadtxt(data.path, delimiter=layout.delimiter, skiprows=layout.skip)
     np.testing.assert_array_equal(again[:, layout.features], data.X[:, :, 0])
@@ -297,7 +297,7 @@ def test_rows_after_a_cell_with_line_breaks_keep_their_numbers(read: Reader) -> 
 
 
 def test_files_above_the_limit_are_refused(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "SIZE_LIMIT", 8)
+    monkeypatch.setattr(cells, "SIZE_LIMIT", 8)
     assert read("1,2,3,4\n").X.shape == (1, 3, 1)
     assert "larger than 8 bytes" in read.refusal("1,2,3,45\n")
 
@@ -310,16 +310,16 @@ def test_text_targets_are_classes_in_order(read: Reader) -> None:
     assert data.classes == ("10", "a", "b")
     assert data.y.tolist() == [2, 1, 2, 0]
     assert data.y.dtype == np.int64
-    assert data.csv is not None
-    assert not data.csv.numeric_target
+    assert data.table is not None
+    assert not data.table.numeric_target
 
 
 def test_integer_targets_are_classes_sorted_as_numbers(read: Reader) -> None:
     data = read("1,10\n2,9\n3,-1\n4,+9\n")
     assert data.classes == ("-1", "9", "10")
     assert data.y.tolist() == [2, 1, 0, 1]
-    assert data.csv is not None
-    assert data.csv.numeric_target
+    assert data.table is not None
+    assert data.table.numeric_target
 
 
 def test_decimal_targets_are_regression(read: Reader) -> None:
@@ -377,9 +377,9 @@ def test_a_target_a_step(read: Reader) -> None:
     assert data.classes == ("a", "b")
     assert data.lengths is not None
     assert data.lengths.tolist() == [3, 2]
-    assert data.csv is not None
-    assert data.csv.targets == (3, 4, 5)
-    assert data.csv.features == (0, 1, 2)
+    assert data.table is not None
+    assert data.table.targets == (3, 4, 5)
+    assert data.table.features == (0, 1, 2)
 
 
 def test_the_targets_decide_where_the_read_out_is(read: Reader) -> None:
@@ -484,7 +484,9 @@ def test_arrays_are_read_only(read: Reader) -> None:
 def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.xlsx"
     path.write_text("1,2\n")
-    with pytest.raises(InputError, match=r"x\.xlsx is of no known kind.*\.csv, \.tsv, \.npz, \.txt or \.toml"):
+    with pytest.raises(
+        InputError, match=r"x\.xlsx is of no known kind.*\.csv, \.tsv, \.npz, \.npy, \.parquet, \.txt or \.toml"
+    ):
         load(path)
 
 

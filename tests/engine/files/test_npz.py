@@ -82,7 +82,7 @@ def test_x_and_y(path: Path) -> None:
     np.testing.assert_array_equal(found.X, X)
     assert found.y.tolist() == [1, 0, 1, 0]
     assert found.classes == ("0", "2")
-    assert (found.csv, found.lengths, found.initial_state, found.initial_cell) == (None, None, None, None)
+    assert (found.table, found.lengths, found.initial_state, found.initial_cell) == (None, None, None, None)
     assert not found.X.flags.writeable
 
 

@@ -58,7 +58,7 @@ def test_windows_and_the_characters_that_follow(path: Path) -> None:
     assert ["".join(found.classes[k] for k in row) for row in found.y] == ["ello␠", "world"]
     assert found.y.dtype == np.int64
     assert found.options["predict"] == "every"
-    assert (found.csv, found.lengths, found.name) == (None, None, "x")
+    assert (found.table, found.lengths, found.name) == (None, None, "x")
     assert not found.X.flags.writeable
 
 
