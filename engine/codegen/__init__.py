@@ -32,15 +32,11 @@ def program_text(session: Session) -> str:
     inputs = Inputs(session, style)
     turned = ".T" if style.spelling.layout.columns else ""
     initial = {name: variable + turned for name, variable in inputs.states.items()}
-    batches = session.debugger.batches
-    carried = (
-        [style.spelling.kept(state) for state in plan.network.table.states] if batches.stateful and iteration else []
-    )
-    if carried:
-        initial = {
-            state: f"{style.spelling.kept(state)}_last if iteration % {batches.per_epoch} else {initial.get(state, '0')}"
-            for state in plan.network.table.states
-        }
+    carried = _carried(session, style)
+    initial |= {
+        state: f"{name}_last if iteration % {session.debugger.batches.per_epoch} else {initial.get(state, '0')}"
+        for state, name in carried.items()
+    }
     body = [
         *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
         *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
@@ -50,8 +46,10 @@ def program_text(session: Session) -> str:
     if iteration:
         trained = [f"    if iteration < {iteration}:", *indented(update(style, "(iteration + 1)"), "        "), ""]
         if carried:
-            trained[1:1] = [f"        {name}_last = {name}[T]  # where the next one goes on" for name in carried]
-        begun = [f"{name}_last = 0  # no iteration before the first" for name in carried]
+            trained[1:1] = [
+                f"        {name}_last = {name}[T]  # where the next one goes on" for name in carried.values()
+            ]
+        begun = [f"{name}_last = 0  # no iteration before the first" for name in carried.values()]
         body = [*kept_at_first(style), *begun, f"for iteration in range({iteration} + 1):", *indented(body), *trained]
     parts = [
         _heading(session, style),
@@ -68,6 +66,14 @@ def program_text(session: Session) -> str:
         follows = [*kept_at_first(style), *update(style, "1")]
         parts += ["", "# the update that would follow:", *(f"# {line}" for line in follows)]
     return "\n".join(parts) + "\n"
+
+
+def _carried(session: Session, style: Style) -> dict[str, str]:
+    """The states that go on from one iteration to the next, and their arrays' names; none where only the first iteration is run."""
+    if not session.debugger.batches.stateful or not session.options["iteration"]:
+        return {}
+    quantities, states = style.plan.program.quantities, style.plan.network.table.states
+    return {state: style.spelling.kept(state) for state in states if not quantities[state].reverse}
 
 
 def _heading(session: Session, style: Style) -> str:

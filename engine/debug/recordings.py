@@ -211,5 +211,6 @@ def _parameters_after(tape: Tape) -> dict[str, Array]:
 
 
 def _states_after(tape: Tape) -> dict[str, Array]:
-    """Every state at step T, (B, H)."""
-    return {name: np.array(tape[name][-1]) for name in tape.plan.network.table.states}
+    """Every state at step T, (B, H); those of the reverse direction come from what follows, and begin anew."""
+    quantities = tape.plan.program.quantities
+    return {name: np.array(tape[name][-1]) for name in tape.plan.network.table.states if not quantities[name].reverse}

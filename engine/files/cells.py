@@ -19,7 +19,7 @@ from engine.files.arrays import read_npy
 from engine.files.raw import read_text, shown
 from engine.text import clean
 
-Kind = Literal["csv", "npy", "parquet"]
+TableKind = Literal["csv", "npy", "parquet"]
 
 SIZE_LIMIT = 512 << 20
 CELLS_LIMIT = 20_000_000
@@ -45,11 +45,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cells:
+class TableRows:
     """A file's rows; `names` are its columns' where the file keeps them apart from the rows."""
 
     file: str
-    kind: Kind
+    kind: TableKind
     rows: tuple[Row, ...]
     names: tuple[str, ...] = ()
     delimiter: str = ","
@@ -70,18 +70,18 @@ def quoted(cell: str) -> str:
     return f"'{clean(cell, QUOTED)}'"
 
 
-def read_cells(path: Path) -> Cells:
+def read_cells(path: Path) -> TableRows:
     """The rows in a table's file; the ending says of which kind it is. InputError for what cannot be read."""
     if path.suffix.lower() == ".npy":
         return _of_array(path)
     return _of_parquet(path) if path.suffix.lower() == ".parquet" else _of_csv(path)
 
 
-def _of_csv(path: Path) -> Cells:
+def _of_csv(path: Path) -> TableRows:
     file, text = shown(path), read_text(path, SIZE_LIMIT)
     delimiter = _delimiter(text)
     _refuse_too_many(file, text.count(delimiter) + text.count("\n"))
-    return Cells(file, "csv", tuple(_rows(file, text, delimiter)), delimiter=delimiter)
+    return TableRows(file, "csv", tuple(_rows(file, text, delimiter)), delimiter=delimiter)
 
 
 def _refuse_too_many(file: str, cells: int) -> None:
@@ -121,7 +121,7 @@ def _long_cell(file: str, row: Row) -> InputError:
     return InputError(f"{place} has more than {_CELL_LIMIT} characters; shorten it, or close an open quote")
 
 
-def _of_array(path: Path) -> Cells:
+def _of_array(path: Path) -> TableRows:
     """A single array (rows, columns), or (rows,) of one column."""
     file, array = shown(path), read_npy(path)
     if array.ndim not in (1, 2) or not array.size:
@@ -132,10 +132,10 @@ def _of_array(path: Path) -> Cells:
     _refuse_too_many(file, array.size)
     table = array.astype("int64" if array.dtype.kind == "b" else array.dtype).reshape(len(array), -1)
     rows = (tuple(map(repr, row)) for row in table.tolist())
-    return Cells(file, "npy", tuple(Row(number, cells) for number, cells in enumerate(rows, 1)))
+    return TableRows(file, "npy", tuple(Row(number, cells) for number, cells in enumerate(rows, 1)))
 
 
-def _of_parquet(path: Path) -> Cells:
+def _of_parquet(path: Path) -> TableRows:
     file = shown(path)
     try:
         parquet: Any = importlib.import_module("pyarrow.parquet")
@@ -151,7 +151,7 @@ def _of_parquet(path: Path) -> Cells:
     except Exception as error:  # damaged bytes fail in many ways inside pyarrow
         raise InputError(f"{file} cannot be read as Parquet; write it again with DataFrame.to_parquet") from error
     rows = (tuple(map(_text, values)) for values in zip(*columns, strict=True))
-    return Cells(file, "parquet", tuple(Row(number, cells) for number, cells in enumerate(rows, 1)), tuple(names))
+    return TableRows(file, "parquet", tuple(Row(number, cells) for number, cells in enumerate(rows, 1)), tuple(names))
 
 
 def _text(value: object) -> str:

@@ -17,7 +17,7 @@ _UNNAMED = ("", "unnamed: 0", "__index_level_0__")  # what pandas leaves of an i
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnRoles:
     """The columns of a table by what they are for, counted from 0; `said` is what was decided without being asked."""
 
     targets: tuple[int, ...]  # one column, or one a time step
@@ -29,7 +29,7 @@ class Columns:
 
 def columns_of(
     file: str, header: tuple[str, ...], rows: Sequence[Row], target: str | None, drop: Collection[str], *, series: bool
-) -> Columns:
+) -> ColumnRoles:
     """Which column is what; `target` and `drop` are names, or numbers from 1. InputError where that cannot be."""
     width = len(rows[0].cells)
     chosen = None if target is None else _find(file, header, width, "target", target)
@@ -51,7 +51,7 @@ def columns_of(
     if chosen is None and not per_step:
         said += _last_said(header, rows, targets[0])
     features = tuple(column for column in left if column not in set(targets))
-    return Columns(targets, per_step, features, bool(dates), tuple(said))
+    return ColumnRoles(targets, per_step, features, bool(dates), tuple(said))
 
 
 def _refuse_too_few(file: str, width: int, left: int, *, series: bool) -> None:

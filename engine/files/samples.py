@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.files.cells import Kind
+from engine.files.cells import TableKind
 from engine.files.series import Series
 from engine.tables.heads import HEADS, Head
 
@@ -43,7 +43,7 @@ class Wanted:
 class TableLayout:
     """What is needed to read the file again in a few lines of NumPy."""
 
-    kind: Kind
+    kind: TableKind
     header: bool
     skip: int  # lines before the first row of data, the header and blank lines included
     target: int  # its column, counted from 0; the first of `targets`

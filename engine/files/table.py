@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
-from engine.files.cells import QUOTED, Cells, Kind, Row, is_date, is_number, read_cells
-from engine.files.columns import TARGET_NAMES, Columns, columns_of
+from engine.files.cells import QUOTED, Row, TableKind, TableRows, is_date, is_number, read_cells
+from engine.files.columns import TARGET_NAMES, ColumnRoles, columns_of
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ class Table:
     """A file's rows (without the header) and what its columns are for."""
 
     file: str
-    kind: Kind
+    kind: TableKind
     delimiter: str
     header: tuple[str, ...]  # () when there is none
     skip: int  # lines before the first row of data
     rows: tuple[Row, ...]
-    columns: Columns
+    columns: ColumnRoles
 
     def place(self, row: Row, column: int) -> str:
         """Where a cell is, for messages: 'x.csv: row 4, column 3 (t3)'."""
@@ -43,7 +43,7 @@ def read_table(path: Path, wanted: Wanted) -> Table:
     return Table(cells.file, cells.kind, cells.delimiter, header, skip, rows, columns)
 
 
-def _parted(cells: Cells) -> tuple[tuple[str, ...], int, tuple[Row, ...]]:
+def _parted(cells: TableRows) -> tuple[tuple[str, ...], int, tuple[Row, ...]]:
     """The header, the lines before the first row of data, and the rows."""
     file, rows = cells.file, cells.rows
     if not rows:
