@@ -32,6 +32,8 @@ class ThemedApp(TerminalApp):
 
     TITLE = "rnn-tui"
     CSS_PATH = "app.tcss"
+    ALLOW_SELECT = False
+    """The terminal selects text, with shift. Textual's selection asks for the place of a parent that a closed dialog no longer has."""
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_DISPLAY = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -432,22 +432,35 @@ def _record_first(session: Session) -> None:
 
 def entry() -> NoReturn:
     """The console script: messages to standard error, exit codes as promised."""
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - closed: what is said has no reader
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an encoding without √ or − is no reason to fail
     try:
+        if sys.stdout is None:
+            raise InputError(f"standard output is closed; send it to a file or to {os.devnull}")
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except InputError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        code = 2
+        code = _refuse(str(error))
     except MemoryError:
-        print(f"{PROGRAM}: this needs more memory than there is; take a smaller --hidden or less data", file=sys.stderr)
-        code = 2
-    except BrokenPipeError:
-        # `rnn-tui code | head`: nobody is reading any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _refuse("this needs more memory than there is; take a smaller --hidden or less data")
+    except BrokenPipeError:  # `rnn-tui code | head`: nobody is reading any more
+        _leave_output()
         code = 128 + signal.SIGPIPE
+    except OSError as error:  # a disk that is full or failing
+        _leave_output()
+        code = _refuse(f"{clean(str(error.filename or 'standard output'))}: {error.strerror}")
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     sys.exit(code)
+
+
+def _refuse(sentence: str) -> int:
+    print(f"{PROGRAM}: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _leave_output() -> None:
+    """What is still to be written goes nowhere: writing it at the end would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

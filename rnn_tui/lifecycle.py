@@ -35,6 +35,9 @@ from textual.drivers.linux_driver import (
 )
 from textual.filter import LineFilter, Monochrome
 
+from engine.errors import InputError
+from engine.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import FrameType
@@ -52,7 +55,14 @@ RESET = (
     "\x1b[<u"  # kitty keyboard, before the alternate screen goes
     "\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m"  # main screen, line wrap, cursor, plain text
 )
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    *(signal.SIGQUIT, signal.SIGABRT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU),
+)
+"""The signals that end a program if it does not handle them. For KILL and STOP nothing can be done: `reset` helps."""
 PATIENCE = 2.0
 """Seconds from the first signal until the app must be gone."""
 TRACEBACK_FRAMES = 6
@@ -90,7 +100,7 @@ async def _run(app: App[Any], guard: SignalGuard, mouse: bool) -> None:
 
 
 class SignalGuard:
-    """Ends the app on SIGINT, SIGTERM, SIGHUP and on a closed terminal: first politely, then by force.
+    """Ends the app on a signal of `ENDING` and on a closed terminal: first politely, then by force.
 
     A thread waits for the signals' numbers on a pipe that the interpreter's own handler writes to, so that it learns
     of them even while the main thread is stuck; it also polls the terminal, which says so when it is closed.
@@ -294,7 +304,12 @@ class TerminalApp(App[None]):
 
     def get_driver_class(self) -> type[Driver]:
         """Our own driver in place of Textual's for a terminal; any other (a browser's, a test's) stays."""
-        driver_class = super().get_driver_class()
+        try:
+            driver_class = super().get_driver_class()
+        except (ImportError, AttributeError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"TEXTUAL_DRIVER={clean(constants.DRIVER or '', 60)} is no driver that can be loaded; unset it"
+            ) from error
         return TerminalDriver if driver_class is LinuxDriver else driver_class
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -269,7 +268,7 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
     ]
     if others:
         lines.append(f"{number(rest, 13, 6):>14} = the other {others}")
-    total = math.fsum(explanation.values.tolist())
+    total = explanation.total
     lines.append(f"{number(total, 13, 6):>14} = their sum; stored is {number(explanation.value, 13, 6).strip()}")
     return "\n".join(lines)
 

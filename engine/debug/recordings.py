@@ -19,7 +19,9 @@ from engine.recording.record import record_with
 from engine.recording.tape import Tape
 
 TAPES_KEPT = 4
-WEIGHTS_LIMIT = 256 << 20
+WEIGHTS_LIMIT = 64 << 20
+OBJECT = 200
+"""The bytes that an array takes besides its numbers: of a small network's weights that is most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,8 @@ class TrainingState:
     @property
     def nbytes(self) -> int:
         """The bytes it holds."""
-        return sum(array.nbytes for array in (*self.parameters.values(), *self.kept.values(), *self.states.values()))
+        arrays = (*self.parameters.values(), *self.kept.values(), *self.states.values())
+        return sum(array.nbytes + OBJECT for array in arrays)
 
 
 @dataclass(frozen=True, eq=False)

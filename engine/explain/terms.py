@@ -28,6 +28,20 @@ from engine.model.program import Line, Loop
 from engine.recording.tape import Tape
 
 
+def exact_sum(values: list[float]) -> float:
+    """The sum of numbers, rounded once; infinite or NaN where it is no finite number."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # a partial sum beyond the largest number; infinities of both signs
+        return (
+            math.fsum(value / _LARGE for value in values) * _LARGE if all(map(math.isfinite, values)) else sum(values)
+        )
+
+
+_LARGE = 2.0**64
+"""A power of two: dividing by it does not round, and so many numbers do not overflow any more."""
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """A cell, its value, the line that wrote it and the terms that add up to it (none for an input or a weight).
@@ -55,7 +69,12 @@ class Explanation:
         """The `count` terms of largest magnitude (NaN first), the sum of the rest, and how many those are."""
         order = np.argsort(-np.where(np.isnan(self.values), np.inf, np.abs(self.values)), kind="stable")
         rest = self.values[order[count:]]
-        return tuple(self._term(int(i)) for i in order[:count]), math.fsum(rest.tolist()), len(rest)
+        return tuple(self._term(int(i)) for i in order[:count]), exact_sum(rest.tolist()), len(rest)
+
+    @cached_property
+    def total(self) -> float:
+        """The sum of the terms, rounded once."""
+        return exact_sum(self.values.tolist())
 
     @property
     def _expression(self) -> Expression:

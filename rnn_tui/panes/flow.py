@@ -192,6 +192,8 @@ def _picture(
     frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, top: int, lines: int, among: frozenset[str]
 ) -> int:
     """One quantity in at most `lines` lines from line `top`; how many lines that took."""
+    if lines < 1:
+        return 0
     look, view = frame.look, frame.view
     known, written = view.computed(name), view.written(name)
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.explain.term_reader import Factor, Term
+from engine.explain.terms import exact_sum
 from engine.explain.why import CellAddress, cell_of
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
@@ -98,11 +99,11 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         shown += 1
     _, rest, others = explanation.largest(shown)
     if first or others:
-        hidden = math.fsum([*(term.value for term in terms[:first]), rest])
+        hidden = exact_sum([*(term.value for term in terms[:first]), rest])
         canvas.text(2, y, f"{number(hidden, VALUE - 1, 5):>{VALUE}}", look.text)
         canvas.text(2 + VALUE, y, shortened(f" = the other {first + others}", room - VALUE), look.dim)
         y += 1
-    total = math.fsum(explanation.values.tolist())
+    total = explanation.total
     x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
     canvas.text(
         x,

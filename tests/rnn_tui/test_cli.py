@@ -677,6 +677,17 @@ def test_a_reader_that_was_never_there() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [(">&-", "standard output is closed"), (">/dev/full", "No space left on device"), (">&- 2>&-", "")],
+)
+def test_output_that_cannot_be_written(output: str, said: str) -> None:
+    line = f"{sys.executable} -m rnn_tui examples {output}"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and done.stderr.count("\n") == bool(said)
+
+
 def test_as_a_module_in_a_real_process() -> None:
     good = process("show", "loss", cwd=ROOT)
     assert (good.returncode, good.stderr) == (0, "")

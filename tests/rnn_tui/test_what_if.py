@@ -10,6 +10,7 @@ from engine.debug.whatif import Branch, what_if
 from engine.model.program import Point
 from engine.session import open_session
 from rnn_tui.bindings import WITHOUT_KEY
+from rnn_tui.panes.flow import draw_flow
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.targets import Press
 from tests.rnn_tui.test_app import Driven, running
@@ -98,6 +99,8 @@ async def test_the_original_beside_it() -> None:
         assert "da edited, log" in flow
         assert "da original, log" in flow
         assert "da edited − original" in flow
+        for height in range(6):  # a window that is being made smaller
+            assert len(draw_flow(frame, 60, height).strips()) == height
         await driven.do("operand(1)")
         assert "original da@1[0,0] = 2.79084" in driven.pane("inspector").canvas().plain()
         assert "sum of 8 terms" in driven.pane("inspector").canvas().plain()

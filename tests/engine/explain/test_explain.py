@@ -14,7 +14,7 @@ from engine import Network
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.explain.term_reader import Factor
-from engine.explain.terms import Explanation, explain, explain_update, writer
+from engine.explain.terms import Explanation, exact_sum, explain, explain_update, writer
 from engine.recording.record import record
 from engine.recording.tape import Tape
 from engine.session import open_session
@@ -224,6 +224,20 @@ def test_the_largest_terms_and_the_rest() -> None:
         assert math.fsum([rest, *(term.value for term in shown)]) == pytest.approx(found.value, rel=1e-9)
         hidden = [term.value for term in found.terms if term not in shown]
         assert not shown or max(map(abs, hidden), default=0) <= abs(shown[-1].value)
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([1e308, 1e308, -1e308], 1e308),
+        ([1e308, 1e308], math.inf),
+        ([math.inf, 1.0], math.inf),
+        ([math.inf, -math.inf], math.nan),
+        ([0.1] * 10, 1.0),
+    ],
+)
+def test_sums_beyond_the_largest_number(values: list[float], total: float) -> None:
+    assert exact_sum(values) == total or (math.isnan(total) and math.isnan(exact_sum(values)))
 
 
 def test_nan_comes_first_among_the_largest() -> None:

@@ -12,7 +12,10 @@ import sys
 import time
 
 import pytest
+from textual import constants
 
+from engine.errors import InputError
+from rnn_tui.lifecycle import ENDING, TerminalApp
 from tests.tmux import ROOT, Tmux, tmux
 
 __all__ = ["tmux"]  # the fixture
@@ -70,13 +73,26 @@ def test_quitting_returns_the_apps_code(tmux, key, code):
     assert "ready" not in terminal.screen()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_ends_it_cleanly(tmux, number):
     terminal = tmux()
     os.kill(started(terminal), number)
     assert terminal.wait_for_exit() == 128 + number
     assert f"returned {128 + number}" in terminal.screen()  # not ended by force
     assert_usable(terminal)
+
+
+def test_every_signal_that_would_end_it_is_handled():
+    # What the system does for a signal that nobody handles: signal(7). Those of a fault in the interpreter are its own.
+    ending = "INT TERM HUP QUIT ABRT ALRM USR1 USR2 VTALRM PROF XCPU"
+    assert {f"SIG{name}" for name in ending.split()} == {number.name for number in ENDING}
+
+
+def test_a_driver_that_cannot_be_loaded_is_said(monkeypatch):
+    for driver in ("nosuch:Driver", "", "os:path", "os"):
+        monkeypatch.setattr(constants, "DRIVER", driver)
+        with pytest.raises(InputError, match=r"TEXTUAL_DRIVER=.* is no driver"):
+            TerminalApp()
 
 
 def test_ctrl_c_is_a_key_and_does_not_quit(tmux):
