@@ -29,19 +29,11 @@ def debug(
     Raises InputError for what cannot be shown, and where there is no terminal; Ctrl+C raises KeyboardInterrupt, another signal or a
     crash SystemExit.
     """
-    import os
-    import sys
-
-    from engine.errors import InputError
     from engine.in_memory import session_of
     from rnn_tui import terminal
 
     session = session_of(network, X, y, linear, **options)
-    problem = terminal.problem(os.environ, sys.stdin, sys.stdout, sys.stderr)
-    if problem:
-        raise InputError(problem)
-    mode = terminal.color_mode(color, os.environ)
-    terminal.prepare_environment(mode, os.environ)
+    mode = terminal.ready(color)
     from rnn_tui.app import INTERRUPTED, DebuggerApp
 
     code = terminal.run(DebuggerApp(session, mode=mode, light=theme == "light"), mouse=mouse)

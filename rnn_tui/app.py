@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
+from engine.lessons.lesson import Lesson
 from engine.notation import NOTATIONS
 from engine.session import Session
 from rnn_tui.bindings import COMMANDS, WALK_COMMANDS, WITHOUT_KEY, Command
@@ -94,15 +95,24 @@ class DebuggerApp(ThemedApp):
     """rnn-tui on one session."""
 
     def __init__(
-        self, session: Session, lockstep: Lockstep | None = None, *, mode: str = "truecolor", light: bool = False
+        self,
+        session: Session,
+        lockstep: Lockstep | None = None,
+        *,
+        mode: str = "truecolor",
+        light: bool = False,
+        lang: str = "en",
+        learn: Lesson | bool = False,
     ) -> None:
+        """`lang` is the language of the lessons; `learn` a lesson to begin with, on this session, or True to ask which."""
         super().__init__(mode=mode, light=light)
         self.session = session
         self.lockstep = lockstep
+        self.lang, self.learn = lang, learn
 
     def get_default_screen(self) -> Screen[None]:
         """The debugger's screen."""
-        return MainScreen(self.session, self._look, self.lockstep)
+        return MainScreen(self.session, self._look, self.lockstep, lang=self.lang, learn=self.learn)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette."""

@@ -30,7 +30,7 @@ class Command:
 
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"
-WHAT_IF = "What if"
+WHAT_IF, LEARN = "What if", "Lessons"
 
 COMMANDS: tuple[Command, ...] = (
     Command("step(1)", "right", "→", MOVE, "Run one line", "line", "← →", "one line back, one line on"),
@@ -218,10 +218,27 @@ COMMANDS: tuple[Command, ...] = (
         "original",
         line="the original and the difference beside it",
     ),
+    Command("lessons", "L", "L", LEARN, "Lessons: choose one, or leave it", line="choose a lesson, or leave it"),
+    Command(
+        "lesson_next",
+        "greater_than_sign",
+        ">",
+        LEARN,
+        "Lesson: the next step",
+        pair="> <",
+        line="next step, step before; a guess: 1 to 5",
+    ),
+    Command("lesson_back", "less_than_sign", "<", LEARN, "Lesson: the step before", back=True),
+    Command("hint", "H", "H", LEARN, "Lesson: a hint, then more", line="a hint, then more"),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
     Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
 )
+
+ANSWERS: tuple[Command, ...] = tuple(
+    Command(f"answer({n})", str(n + 1), str(n + 1), LEARN, f"Lesson: guess {n + 1}") for n in range(5)
+)
+"""What the digits do while a lesson's question is open, before they are views."""
 
 FOOTER_ORDER = (
     "step(1)", "next", "finish", "run", "train", "enter", "examine", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",

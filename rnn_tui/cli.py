@@ -221,6 +221,24 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _learn(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Opens a lesson in the debugger: it tells, asks before it shows, and gives something to do; every number in it comes from the "
+        "recording. Without NAME it asks which. docs/lessons.md says how to write one."
+    )
+    parser.add_argument("lesson", nargs="?", metavar="NAME", help="a lesson's name, or a TOML file of your own")
+    _screen(parser)
+    parser.set_defaults(data=None)
+
+
+def _screen(parser: argparse.ArgumentParser) -> None:
+    """What the screen looks like."""
+    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--lang", choices=("en", "zh"), help="language of the lessons (default: the locale's)")
+
+
 def _examples(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
@@ -236,6 +254,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "train": ("train without a screen and save the weights", _train),
     "compare": ("compare arrays of your own with the reference's; runs no code", _compare),
     "doctor": ("find what is wrong in a backward pass of your own", _doctor),
+    "learn": ("open a lesson, in English or Chinese", _learn),
     "cells": ("list the cells that come along, with their equations", _examples),
     "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
     "examples": ("list the built-in examples", _examples),
@@ -279,9 +298,7 @@ def _open_parser() -> _ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
-    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _screen(parser)
     parser.add_argument("--function", metavar="NAME", help=f"with a Python file: {FUNCTION}")
     parser.add_argument(
         "--python", metavar="PATH", help="with a Python file: the Python that runs it (see doctor --help)"
@@ -359,19 +376,16 @@ def _open(parsed: argparse.Namespace) -> int:
     resolve(parsed.data)
     from rnn_tui import terminal
 
-    problem = terminal.problem(os.environ, sys.stdin, sys.stdout, sys.stderr)
-    if problem:
-        raise InputError(problem)
-    mode = terminal.color_mode(parsed.color, os.environ)
-    terminal.prepare_environment(mode, os.environ)
+    mode = terminal.ready(parsed.color)
     opened = _opened(parsed, given)
     if isinstance(opened, tuple):
         _record_first(opened[0])
     from rnn_tui.app import DebuggerApp, WalkApp
+    from rnn_tui.lessons.language import language
 
     light = parsed.theme == "light"
     app = (
-        DebuggerApp(*opened, mode=mode, light=light)
+        DebuggerApp(*opened, mode=mode, light=light, lang=language(parsed.lang, os.environ))
         if isinstance(opened, tuple)
         else WalkApp(opened, mode=mode, light=light)
     )

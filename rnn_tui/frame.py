@@ -22,6 +22,7 @@ from engine.model.program import Quantity
 from engine.notation import Writer
 from engine.recording.measures import Measured
 from engine.recording.tape import Tape
+from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
@@ -148,6 +149,8 @@ class Frame:
     lockstep: Lockstep | None = None
     """The user's program, in step with the reference."""
     exhibit: Exhibit | None = None
+    lesson: LessonCard | None = None
+    """The step of a lesson."""
 
     @cached_property
     def parts(self) -> list[Part]:

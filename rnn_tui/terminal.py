@@ -1,7 +1,7 @@
 """Whether a full-screen program can run here, in which colours, and how to run one.
 
 Imports the standard library only, and that sparingly: a missing terminal is reported before Textual is loaded.
-The order is `problem`, `color_mode`, `prepare_environment`, then import the app, then `run`.
+The order is `ready`, then import the app, then `run`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -47,6 +49,15 @@ def problem(
     if not _is_utf8(encoding) and not _locale_allows_utf8(environ):
         return f"the locale's encoding is {encoding}, which lacks the characters drawn here; set LC_ALL=C.UTF-8"
     return None
+
+
+def ready(choice: str) -> str:
+    """The colours of a full-screen program here, with the environment prepared for it; InputError where none can run."""
+    if wrong := problem(os.environ, sys.stdin, sys.stdout, sys.stderr):
+        raise InputError(wrong)
+    mode = color_mode(choice, os.environ)
+    prepare_environment(mode, os.environ)
+    return mode
 
 
 def color_mode(choice: str, environ: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine, called
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
+from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 
 ACROSS = 8
@@ -88,6 +89,8 @@ class WalkFrame:
     """The condition for which it stopped here."""
     below: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
     """The derived backward pass, by the lines of the listed file below which it is shown."""
+    lesson: LessonCard | None = None
+    """The step of a lesson."""
 
     @property
     def line(self) -> ExecutedLine:

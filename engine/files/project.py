@@ -54,50 +54,52 @@ def samples() -> list[Sample]:
     listing: list[Sample] = []
     for name in sample_names():
         path = folder / f"{name}.toml"
-        table = _table(path)
-        listing.append(Sample(clean(name), _text(path, table, "title"), _text(path, table, "look_for")))
+        table = read_table(path)
+        listing.append(Sample(clean(name), text_of(path, table, "title"), text_of(path, table, "look_for")))
     return listing
 
 
 def read_project(path: Path) -> Project:
     """The project in the TOML file at `path`."""
-    table = _table(path)
+    table = read_table(path)
     for unknown in table.keys() - set(_KEYS):
-        remedy = "; model options go into the table [options]" if unknown in OPTIONS else _suggest(unknown, _KEYS)
+        remedy = "; model options go into the table [options]" if unknown in OPTIONS else suggestion(unknown, _KEYS)
         raise InputError(f"{shown(path)}: unknown key {clean(unknown, 60)}{remedy}")
     if "data" not in table:
         raise InputError(f'{shown(path)}: the key data is missing; name the data file: data = "numbers.csv"')
-    data = _inside(path, "data", table["data"])
+    data = file_inside(path, "data", table["data"])
     if data.suffix.lower() == ".toml":
         raise InputError(f"{shown(path)}: data names another project, {shown(data)}; name a CSV, NPZ or text file")
     return Project(
         path=path,
         data=data,
-        title=_text(path, table, "title"),
-        look_for=_text(path, table, "look_for"),
-        options=_options(path, table.get("options", {})),
+        title=text_of(path, table, "title"),
+        look_for=text_of(path, table, "look_for"),
+        options=options_of(path, table.get("options", {})),
         breakpoints=_texts(path, table, "breakpoints"),
         watches=_texts(path, table, "watches"),
     )
 
 
-def _table(path: Path) -> dict[str, object]:
+def read_table(path: Path) -> dict[str, object]:
+    """The contents of a TOML file."""
     text = read_text(path, _SIZE_LIMIT)
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise InputError(f"{shown(path)}: its arrays or tables are nested too deeply; a project needs none") from error
+        raise InputError(f"{shown(path)}: its arrays or tables are nested too deeply; none are needed here") from error
     except ValueError as error:  # TOMLDecodeError, and what its numbers and dates let through
         raise InputError(f"{shown(path)} is not valid TOML: {clean(str(error))}; correct that line") from error
 
 
-def _suggest(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What an unknown name may have meant, as the end of a refusal."""
     known = tuple(known)
     close = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=2, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else f"; known are {', '.join(known)}"
 
 
-def _text(path: Path, table: Mapping[str, object], key: str) -> str:
+def text_of(path: Path, table: Mapping[str, object], key: str) -> str:
     value = table.get(key, "")
     if not isinstance(value, str):
         raise InputError(f'{shown(path)}: {key} must be text in quotes: {key} = "..."')
@@ -113,13 +115,14 @@ def _texts(path: Path, table: Mapping[str, object], key: str) -> tuple[str, ...]
     return texts
 
 
-def _options(path: Path, value: object) -> Mapping[str, object]:
+def options_of(path: Path, value: object) -> Mapping[str, object]:
+    """The model's options in a table [options]."""
     if not isinstance(value, dict):
         raise InputError(f"{shown(path)}: options must be a table: a line [options], then one option a line")
     options: dict[str, object] = {}
     for name, given in cast("dict[str, object]", value).items():
         if name not in OPTIONS:
-            remedy = _suggest(name, OPTIONS)
+            remedy = suggestion(name, OPTIONS)
             raise InputError(f"{shown(path)}: unknown option {clean(name, 60)} under [options]{remedy}")
         options[name] = _option(path, name, given)
     return MappingProxyType(options)
@@ -131,7 +134,7 @@ def _option(path: Path, name: str, value: object) -> object:
         given = clean(repr(value), 60)
         raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
     if wanted.kind is Path:
-        return _inside(path, f"option {name}", value)
+        return file_inside(path, f"option {name}", value)
     if wanted.kind is Size:
         return Size.parse(cast("str", value))
     if isinstance(value, list):
@@ -141,7 +144,7 @@ def _option(path: Path, name: str, value: object) -> object:
     return float(cast("float", value)) if wanted.kind is float else value
 
 
-def _inside(path: Path, key: str, value: object) -> Path:
+def file_inside(path: Path, key: str, value: object) -> Path:
     """The existing file called `value`, which must lie in the project's folder, links followed."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise InputError(f"{shown(path)}: {key} must be the name of a file in quotes")

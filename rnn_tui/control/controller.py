@@ -22,6 +22,7 @@ from rnn_tui.control.training import TrainingPage
 from rnn_tui.control.why import WhyPage
 from rnn_tui.control.yours import YoursPage
 from rnn_tui.frame import Frame, PageName
+from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
 
@@ -44,6 +45,8 @@ class Controller(Desk):
         super().__init__(session, say, lockstep)
         self._look = look
         self._speed = 3
+        self.lesson: Callable[[], LessonCard | None] = lambda: None
+        """Makes the card of the lesson that goes on."""
         self.stops, self.edits = Stops(self), Edits(self)
         self.why = WhyPage(self, self.stops, lambda: self.page)
         self.trainer, self.findings = TrainingPage(self, self.stops), FindingsPage(self, self.stops)
@@ -96,6 +99,7 @@ class Controller(Desk):
             original=debugger.original_view if isinstance(debugger, Branch) else None,
             edits=debugger.edits if isinstance(debugger, Branch) else (),
             lockstep=self.lockstep,
+            lesson=self.lesson(),
         )
         self._frame = self.here.fill(frame)
         return self._frame

@@ -272,7 +272,7 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
 CHOICES = (
     ("space", "watch it", "watch", "run"),
     ("→", "step it", "step", "step(1)"),
-    ("5", "what is wrong here", "wrong?", "page('findings')"),
+    ("L", "lesson, 5 min", "lesson", "lessons"),
 )
 """What a newcomer can do first: key, words, the same where there is little room, action."""
 STORY = "The error starts at the loss and walks back through time."

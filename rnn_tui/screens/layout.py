@@ -9,6 +9,7 @@ from rnn_tui.panes.findings import draw_findings
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.lesson import draw_lesson
 from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.notes import draw_notes
@@ -31,7 +32,7 @@ RIGHT: dict[str, Draw] = {
     "findings": draw_findings,
     "why": draw_why,
 }
-BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "footer": draw_footer}
+BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "lesson": draw_lesson, "footer": draw_footer}
 
 
 class ScreenLayout(NamedTuple):
@@ -43,12 +44,16 @@ class ScreenLayout(NamedTuple):
     body: Heights
 
 
-def layout(page: Page, notes: int, width: int, height: int) -> ScreenLayout:
-    """The layout of a screen of width × height with so many lines of notes."""
+def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> ScreenLayout:
+    """The layout of a screen of width × height with so many lines of notes, and of a lesson, which takes the place of what is below."""
+    below: Heights = {page.below: 3 if height < 30 else 7 if height < 45 else 10} if page.below else {}
+    if lesson:
+        kept = {"told": 3} if page.below == "told" and height >= 30 else {}
+        below = {**kept, "lesson": min(2 + lesson, height * 2 // 5)}
     around: Heights = {
         "header": 1 if height < 38 else 2,
         "strip": 3 if height < 30 else 4,
-        **({page.below: 3 if height < 30 else 7 if height < 45 else 10} if page.below else {}),
+        **below,
         "footer": 1,
     }
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}

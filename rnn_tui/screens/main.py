@@ -14,17 +14,20 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.debug.view import View
 from engine.errors import InputError
+from engine.lessons.lesson import Lesson
 from engine.session import Session
 from engine.text import clean
-from rnn_tui.bindings import COMMANDS
+from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, PageName
+from rnn_tui.lessons.actions import LessonActions
 from rnn_tui.look import Look
+from rnn_tui.panes.lesson import lesson_lines
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, LogScreen, WatchScreen
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
-from rnn_tui.screens.paned import PanedScreen, keys_of
+from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.screens.what_if import EditScreen
@@ -41,13 +44,22 @@ SWEEP = 0.6
 """Seconds that a sweep over the time steps takes."""
 
 
-class MainScreen(PanedScreen):
+class MainScreen(LessonActions):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keys_of(COMMANDS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys_of((*ANSWERS, *COMMANDS))]
 
-    def __init__(self, session: Session, look: Look, lockstep: Lockstep | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        look: Look,
+        lockstep: Lockstep | None = None,
+        *,
+        lang: str = "en",
+        learn: Lesson | bool = False,
+    ) -> None:
         super().__init__(look)
+        self.language, self._learn = lang, learn
         self.controller = self._controller(session, lockstep)
         self.search: Search | None = None
         """The search for a breakpoint that is under way."""
@@ -56,7 +68,7 @@ class MainScreen(PanedScreen):
         self._swept: list[View] = []
         self._sweep = Ticker(self, self._sweep_on)
 
-    def _controller(self, session: Session, lockstep: Lockstep | None) -> Controller:
+    def _controller(self, session: Session, lockstep: Lockstep | None = None) -> Controller:
         return Controller(session, self._look, self._say, lockstep)
 
     @property
@@ -78,7 +90,11 @@ class MainScreen(PanedScreen):
         iteration = self.controller.session.options["iteration"]
         if iteration:
             self.debugger.go(iteration * self.debugger.program.length)
+        if isinstance(self._learn, Lesson):
+            self.begin_lesson(self._learn, self.controller.session)
         self.show()
+        if self._learn is True:
+            self.action_lessons()
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the controller's new frame after a call; trains on while it is to."""
@@ -88,7 +104,9 @@ class MainScreen(PanedScreen):
 
     def _arrange(self) -> None:
         width, height = self.app.size
-        wanted = layout(self.controller.here, len(self.controller.frame.notes), width, height)
+        frame = self.controller.frame
+        lesson = len(lesson_lines(frame.lesson, self._look, width - 4)) if frame.lesson else 0
+        wanted = layout(self.controller.here, len(frame.notes), width, height, lesson)
         if wanted == self._layout:
             return
         self._layout = wanted
@@ -199,7 +217,9 @@ class MainScreen(PanedScreen):
             self.set_timer(PROGRESS_EVERY, self._progress)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a search is under way, only what ends it works."""
+        """While a search is under way, only what ends it works; a lesson's keys work in a lesson."""
+        if (works := self.lesson_works(action)) is not None:
+            return works
         ends = ("continue", "reverse_continue", "help", "quit", "command_palette")
         return self.search is None or action in ends
 
@@ -235,6 +255,7 @@ class MainScreen(PanedScreen):
 
     def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
         self.controller = self._controller(session, lockstep)
+        self.tutor = None
         self.show()
 
     def action_list_up(self) -> None:

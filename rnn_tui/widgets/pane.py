@@ -7,6 +7,7 @@ sends it through the line filters, which costs three times as much. Hence no bor
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -19,9 +20,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from rnn_tui.render.canvas import Canvas
+from rnn_tui.render.dimmed import dimmed
 
 Draw: TypeAlias = Callable[[Any, int, int], Canvas]
 """Draws what a screen shows, its frame, in so many columns and lines."""
+
+
+ALWAYS = ("header", "lesson", "footer")
+"""Panes that are never dimmed."""
 
 
 @lru_cache(maxsize=64)
@@ -97,9 +103,19 @@ class Pane(Widget):
         if self.frame is None or not self.size:
             return None
         if self._canvas is None or (self._canvas.width, self._canvas.height) != self.size:
-            self._canvas = self._draw(self.frame, self.size.width, self.size.height)
+            shown = self.frame.lesson.show if self.frame.lesson is not None else ()
+            self._canvas = self._draw(self._outlined(shown), self.size.width, self.size.height)
             self._strips = self._canvas.strips()
+            if shown and self.id not in (*shown, *ALWAYS):
+                self._strips = dimmed(self._strips, self.frame.look.canvas)
         return self._canvas
+
+    def _outlined(self, shown: tuple[str, ...]) -> Any:
+        """The frame; what a lesson talks about is framed in the colour of the present point."""
+        if self.id not in shown:
+            return self.frame
+        look = self.frame.look
+        return replace(self.frame, look=replace(look, border=look.accent))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows within `crop`."""

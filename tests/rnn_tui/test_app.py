@@ -123,7 +123,7 @@ CONTRACT = {
     "up": "list_up", "down": "list_down", "left_square_bracket": "sample(-1)", "right_square_bracket": "sample(1)",
     "g": "goto", "1": "page('program')", "2": "page('flow')", "3": "page('weights')", "4": "page('training')",
     "5": "page('findings')", "6": "page('yours')", "enter": "enter", "backspace": "back", "tab": "operand(1)",
-    "slash": "find", "question_mark": "help", "ctrl+p": "command_palette", "q": "quit",
+    "L": "lessons", "slash": "find", "question_mark": "help", "ctrl+p": "command_palette", "q": "quit",
 }  # fmt: skip
 
 
@@ -147,6 +147,9 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "o",
         "u",
         "r",
+        "H",
+        "greater_than_sign",
+        "less_than_sign",
     }
     assert set(found) - set(CONTRACT) == others
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
@@ -161,6 +164,8 @@ async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> 
 
         async def note(action: Any, *_: Any, **__: Any) -> bool:
             name, parameters = (action[1], action[2]) if isinstance(action, tuple) else (action, ())
+            if name == "answer":  # no question is open, so the digit is a view
+                return False
             asked.append(name if not parameters else f"{name}({','.join(map(repr, parameters))})")
             return True
 

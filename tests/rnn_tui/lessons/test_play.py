@@ -1,0 +1,147 @@
+"""Every lesson is played to its end in the app, in both languages; wide characters stay aligned; the app stays usable."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from engine.lessons.lesson import LANGUAGES, lesson_names, read_lesson
+from engine.session import open_session
+from rnn_tui.lessons.language import WORDS, language
+from rnn_tui.lessons.tutor import Tutor
+from rnn_tui.look import look
+from rnn_tui.panes.lesson import folded, lesson_lines
+from tests.rnn_tui.test_app import Driven, running, until
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
+SOLUTIONS: dict[tuple[str, int], list[str]] = {
+    ("walk", 2): ["finish"],
+    ("walk", 4): ["next"] * 5,
+    ("weights", 3): ["finish", "goto:dWa[2,3]", "enter"],
+    ("flows", 4): ["finish"],
+    ("vanishing", 3): ["break:da if norm(da) < 1e-3", "continue"],
+    ("exploding", 3): ["break:da if norm(da) > 100", "continue"],
+    ("lstm", 5): ["goto:dc@5[0,3]", "enter", "enter"],
+}
+"""What a learner does, by lesson and step."""
+ROOM = 24 * 2 // 5 - 2
+"""Lines of a card at 80×24."""
+
+
+def checked(driven: Driven, tutor: Tutor) -> None:
+    """The card fits a small window, and every number in it is there."""
+    card = driven.controller.frame.lesson
+    assert card is not None
+    lines = lesson_lines(card, look(), 76)
+    place = (tutor.lesson.name, card.place, [line[0][0] for line in lines])
+    assert len(lines) <= ROOM, place
+    assert all(sum(cell_len(text) for text, _, _ in line) <= 76 for line in lines), place
+    texts = " ".join([text for text, _ in card.texts] + [choice.text for choice in card.choices])
+    assert not re.search(r"[{}]|= \?|\bnan\b", texts), place
+
+
+async def solve(driven: Driven, deeds: list[str]) -> None:
+    for deed in deeds:
+        match deed.split(":", 1):
+            case ["break", text]:
+                driven.controller.debugger.add(text)
+            case ["goto", text]:
+                from engine.debug.places import parse_place
+
+                driven.main.show(driven.controller.visit(parse_place(text, driven.controller.debugger)))
+            case _:
+                await driven.main.run_action(deed)
+
+
+async def play(driven: Driven, name: str, *, right: bool) -> None:
+    """From the first step to the last; guesses are right, or the first wrong one."""
+    driven.main.show(driven.main.begin_lesson(read_lesson(lesson_names()[name])))
+    await driven.pilot.pause()
+    tutor = driven.main.tutor
+    assert tutor is not None
+    for number in range(1, len(tutor.lesson.steps) + 1):
+        assert tutor.progress.number == number - 1
+        checked(driven, tutor)
+        if tutor.asking:
+            await driven.main.run_action("lesson_next")
+            assert tutor.progress.number == number - 1, "guess first"
+            wanted = tutor.progress.right or 0
+            await driven.main.run_action(f"answer({wanted if right else (wanted + 1) % len(tutor.step.choices)})")
+            if tutor.step.why and not right:
+                assert driven.controller.selection.asked, "a wrong guess is answered through why"
+        elif tutor.step.until:
+            assert not tutor.progress.done, (name, number)
+            for _ in tutor.step.hints:
+                await driven.main.run_action("hint")
+            checked(driven, tutor)
+            await solve(driven, SOLUTIONS[name, number])
+            await until(driven.pilot, lambda: driven.main.search is None)
+            assert tutor.progress.done, (name, number, driven.controller.frame.stopped)
+        checked(driven, tutor)
+        if not tutor.over:
+            await driven.main.run_action("lesson_next")
+    assert tutor.over
+    await driven.main.run_action("lesson_back")
+    assert tutor.progress.number == len(tutor.lesson.steps) - 2
+
+
+async def test_every_lesson_can_be_played_to_its_end_in_every_language() -> None:
+    session = open_session(None, {})
+    for lang, right in zip(LANGUAGES, (False, True), strict=True):
+        async with running(session, size=(80, 24), lang=lang) as driven:
+            before = driven.text()
+            for name in lesson_names():
+                await play(driven, name, right=right)
+            rows = driven.rows()
+            assert all(cell_len(row) == 80 for row in rows)
+            assert WORDS[lang]["lessons"] in driven.text()
+            driven.main.show(driven.main.leave_lesson())
+            await driven.pilot.pause()
+            assert driven.text() == before, "what was open before is there again"
+
+
+async def test_digits_are_guesses_while_a_question_is_open_and_views_else() -> None:
+    lesson = read_lesson(lesson_names()["vanishing"])
+    async with running(open_session(lesson.data, {}), lang="en", learn=lesson) as driven:
+        tutor = driven.main.tutor
+        assert tutor is not None
+        await driven.pilot.press("3")
+        assert driven.controller.selection.page == "weights"
+        await driven.pilot.press(">", "1")
+        assert tutor.progress.guess == 0
+        assert driven.controller.selection.page == "weights"
+        await driven.pilot.press("escape", "1", "L")
+        assert "4 Why can it not remember?" in driven.text()
+        await driven.pilot.press("home", "enter")
+        await driven.pilot.pause()
+        assert driven.main.tutor is not None
+        assert driven.main.tutor.lesson.name == "walk"
+
+
+async def test_what_a_step_does_not_talk_about_is_faint_and_what_it_does_is_outlined() -> None:
+    lesson = read_lesson(lesson_names()["vanishing"])
+    async with running(open_session(lesson.data, {}), learn=lesson) as driven:
+        text = driven.controller._look.text.color
+        styles = {
+            name: {segment.style.color for strip in driven.pane(name)._strips for segment in strip if segment.style}
+            for name in ("listing", "lesson")
+        }
+        assert text not in styles["listing"]
+        assert text in styles["lesson"]
+
+
+def test_the_language_is_that_of_the_option_or_of_the_locale() -> None:
+    assert language("zh", {"LANG": "en_US.UTF-8"}) == "zh"
+    assert language(None, {"LANG": "zh_CN.UTF-8"}) == "zh"
+    assert language(None, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}) == "en"
+    assert language(None, {}) == "en"
+
+
+def test_lines_break_at_blanks_and_between_wide_characters() -> None:
+    assert folded("one two three", 7) == ["one two", "three"]
+    assert folded("误差从 ‖da_40‖ 出发。", 10) == ["误差从", "‖da_40‖ 出", "发。"]
+    assert folded("误差出发。", 8) == ["误差出", "发。"], "a full stop begins no line"
+    assert all(cell_len(line) <= 20 for line in folded("每一步都用到 Wa，所以每一步都加上自己的一项。" * 3, 20))
