@@ -164,7 +164,7 @@ async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> 
 
         async def note(action: Any, *_: Any, **__: Any) -> bool:
             name, parameters = (action[1], action[2]) if isinstance(action, tuple) else (action, ())
-            if name == "answer":  # no question is open, so the digit is a view
+            if name.startswith("answer"):  # no question is open, so the digit is a view
                 return False
             asked.append(name if not parameters else f"{name}({','.join(map(repr, parameters))})")
             return True
