@@ -36,7 +36,7 @@ def debug(
     mode = terminal.ready(color)
     from rnn_tui.app import INTERRUPTED, DebuggerApp
 
-    code = terminal.run(DebuggerApp(session, mode=mode, light=theme == "light"), mouse=mouse)
+    code = terminal.run(DebuggerApp(session, mode=mode, theme=theme), mouse=mouse)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     if code:

@@ -1,31 +1,34 @@
-"""The Textual app: the main screen, and what surrounds it (command palette, title, exit)."""
+"""The Textual app: the main screen, and what surrounds it (theme, command palette, exit)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import Theme
 
 from engine.lessons.lesson import Lesson
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import COMMANDS, WALK_COMMANDS, WITHOUT_KEY, Command
+from rnn_tui.bindings import COMMANDS, OTHER, WALK_COMMANDS, WHAT_IF, WITHOUT_KEY, Command
 from rnn_tui.lifecycle import TerminalApp
-from rnn_tui.look import BACKGROUND, look
+from rnn_tui.look import look
 from rnn_tui.screens.main import MainScreen
+from rnn_tui.screens.palette import PaletteEntry, PaletteScreen
+from rnn_tui.screens.paned import PanedScreen
 from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.show import MODES
+from rnn_tui.themes import THEMES, colors_of, theme_named
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
 
 INTERRUPTED = 130
+NOTATION, THEME = "Notation", "Theme"
+THEME_CHOICE = PaletteEntry("Choose a theme", OTHER, "", "app.themes", "colours dark light contrast")
 
 
 class ThemedApp(TerminalApp):
@@ -35,52 +38,55 @@ class ThemedApp(TerminalApp):
     CSS_PATH = "app.tcss"
     ALLOW_SELECT = False
     """The terminal selects text, with shift. Textual's selection asks for the place of a parent that a closed dialog no longer has."""
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_DISPLAY = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = False
+    """Textual's; ours is `screens/palette.py`."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True),
+        Binding("ctrl+p", "app.palette", "Palette", show=False),
     ]
 
-    def __init__(self, *, mode: str = "truecolor", light: bool = False) -> None:
+    def __init__(self, *, mode: str = "truecolor", theme: str = "dark") -> None:
         super().__init__(ansi_color=mode == "16")
-        self._look = look(MODES[mode], light)
-        name = "rnn-tui-light" if light else "rnn-tui-dark"
-        self.register_theme(
-            Theme(
-                name=name,
-                primary="#0b62b5" if light else "#4ea8ff",
-                accent="#7a5200" if light else "#ffd75f",
-                background=BACKGROUND[light],
-                surface=BACKGROUND[light],
-                panel="#e9e9ec" if light else "#1a1c21",
-                dark=not light,
-            )
-        )
+        self._mode = MODES[mode]
+        self._look = look(self._mode, colors_of(theme_named(theme)))
+        for known in THEMES.values():
+            self.register_theme(known)
+        self.theme = theme
+
+    def watch_theme(self, name: str) -> None:
+        """Draws everything in the colours of another theme."""
+        self._look = look(self._mode, colors_of(theme_named(name)))
+        for screen in self.screen_stack:
+            if isinstance(screen, PanedScreen):
+                screen.restyle(self._look)
+
+    def action_themes(self) -> None:
+        """Asks for a theme."""
+        self._choose([PaletteEntry(name, THEME, "", f"app.set_theme({name!r})") for name in THEMES], "theme")
+
+    def action_set_theme(self, name: str) -> None:
+        """A theme by its name."""
         self.theme = name
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: what the walk's screen has; another app adds its own screen's."""
-        if isinstance(screen, WalkScreen):
-            yield from self.commands_of(screen, WALK_COMMANDS)
+    def choices(self) -> Iterator[PaletteEntry]:
+        """What the palette offers on the uppermost screen: all that has a key."""
+        if isinstance(self.screen, WalkScreen):
+            yield from map(choice_of, WALK_COMMANDS)
+            yield THEME_CHOICE
 
-    def commands_of(self, screen: Screen[object], commands: tuple[Command, ...]) -> Iterable[SystemCommand]:
-        """For the palette: everything that has a key, by its sentence."""
-        for command in commands:
-            if command.action != "command_palette":
-                yield SystemCommand(
-                    f"{command.help} ({command.shown})",
-                    command.line or command.group,
-                    self.runner(screen, command.action),
-                )
+    def action_palette(self) -> None:
+        """The command palette, where a screen with panes is uppermost."""
+        if isinstance(self.screen, PanedScreen):
+            self._choose(choice for choice in self.choices() if choice.action != "app.palette")
 
-    @staticmethod
-    def runner(screen: Screen[object], action: str) -> Callable[[], Awaitable[None]]:
-        """What runs an action of a screen."""
+    def _choose(self, choices: Iterable[PaletteEntry], title: str = "commands") -> None:
+        screen = self.screen
 
-        async def run() -> None:
-            await screen.run_action(action)
+        async def chosen(action: str | None) -> None:
+            if action is not None:
+                await screen.run_action(action)
 
-        return run
+        self.push_screen(PaletteScreen(choices, title), chosen)
 
     def pop_screen(self) -> AwaitComplete:
         """Takes the uppermost screen away; the palette asks twice when it is closed twice in a row, and then nothing happens."""
@@ -100,12 +106,12 @@ class DebuggerApp(ThemedApp):
         lockstep: Lockstep | None = None,
         *,
         mode: str = "truecolor",
-        light: bool = False,
+        theme: str = "dark",
         lang: str = "en",
         learn: Lesson | bool = False,
     ) -> None:
         """`lang` is the language of the lessons; `learn` a lesson to begin with, on this session, or True to ask which."""
-        super().__init__(mode=mode, light=light)
+        super().__init__(mode=mode, theme=theme)
         self.session = session
         self.lockstep = lockstep
         self.lang, self.learn = lang, learn
@@ -114,27 +120,34 @@ class DebuggerApp(ThemedApp):
         """The debugger's screen."""
         return MainScreen(self.session, self._look, self.lockstep, lang=self.lang, learn=self.learn)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette."""
-        if not isinstance(screen, MainScreen):
-            yield from super().get_system_commands(screen)
+    def choices(self) -> Iterator[PaletteEntry]:
+        """What has a key, and what has none: what ifs, notations, themes."""
+        if not isinstance(self.screen, MainScreen):
+            yield from super().choices()
             return
-        yield from self.commands_of(screen, COMMANDS)
-        for action, name, meaning in WITHOUT_KEY:
-            yield SystemCommand(name, meaning, self.runner(screen, action))
-        for notation in NOTATIONS.values():
-            yield SystemCommand(
-                f"Notation: {notation.name}", notation.source, self.runner(screen, f"notation('{notation.name}')")
-            )
+        commands = list(map(choice_of, COMMANDS))
+        usual = [PaletteEntry(name, WHAT_IF, "", action, meaning) for action, name, meaning in WITHOUT_KEY]
+        others = [
+            PaletteEntry(f"Notation: {n.name}", NOTATION, "", f"notation({n.name!r})", n.source)
+            for n in NOTATIONS.values()
+        ]
+        for group in dict.fromkeys(choice.group for choice in (*commands, *others)):
+            yield from (choice for choice in (*commands, *usual, *others) if choice.group == group)
+        yield THEME_CHOICE
 
 
 class WalkApp(ThemedApp):
     """rnn-tui on a run of the user's own program."""
 
-    def __init__(self, walk: ProgramWalk, *, mode: str = "truecolor", light: bool = False) -> None:
-        super().__init__(mode=mode, light=light)
+    def __init__(self, walk: ProgramWalk, *, mode: str = "truecolor", theme: str = "dark") -> None:
+        super().__init__(mode=mode, theme=theme)
         self.walk = walk
 
     def get_default_screen(self) -> Screen[None]:
         """The walk's screen."""
         return WalkScreen(self.walk, self._look)
+
+
+def choice_of(command: Command) -> PaletteEntry:
+    """A command in the palette."""
+    return PaletteEntry(command.help, command.group, command.shown, command.action, command.line)

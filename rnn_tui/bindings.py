@@ -231,7 +231,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("lesson_back", "less_than_sign", "<", LEARN, "Lesson: the step before", back=True),
     Command("hint", "H", "H", LEARN, "Lesson: a hint, then more", line="a hint, then more"),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
-    Command("command_palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
+    Command("app.palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
     Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
 )
 
@@ -297,7 +297,7 @@ DERIVED = Command(
 _WALK_ORDER = (
     "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
     "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
-    "operand(1)", "operand(-1)", "log", "derived", "enter", "back", "close_why", "examine", "help", "command_palette", "quit",
+    "operand(1)", "operand(-1)", "log", "derived", "enter", "back", "close_why", "examine", "help", "app.palette", "quit",
 )  # fmt: skip
 WALK_COMMANDS: tuple[Command, ...] = tuple(
     replace(command, **_WALK_WORDS.get(command.action, {}))

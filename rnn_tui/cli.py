@@ -234,7 +234,9 @@ def _learn(parser: argparse.ArgumentParser) -> None:
 def _screen(parser: argparse.ArgumentParser) -> None:
     """What the screen looks like."""
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
-    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="dark or light background (dark)")
+    parser.add_argument(
+        "--theme", default="dark", metavar="NAME", help="dark, light, contrast or one of Textual's (dark)"
+    )
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--lang", choices=("en", "zh"), help="language of the lessons (default: the locale's)")
 
@@ -383,11 +385,10 @@ def _open(parsed: argparse.Namespace) -> int:
     from rnn_tui.app import DebuggerApp, WalkApp
     from rnn_tui.lessons.language import language
 
-    light = parsed.theme == "light"
     app = (
-        DebuggerApp(*opened, mode=mode, light=light, lang=language(parsed.lang, os.environ))
+        DebuggerApp(*opened, mode=mode, theme=parsed.theme, lang=language(parsed.lang, os.environ))
         if isinstance(opened, tuple)
-        else WalkApp(opened, mode=mode, light=light)
+        else WalkApp(opened, mode=mode, theme=parsed.theme)
     )
     return terminal.run(app, mouse=not parsed.no_mouse)
 

@@ -407,7 +407,7 @@ def learn(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     app = DebuggerApp(
         opened(lesson) if lesson else open_session(None, {}),
         mode=mode,
-        light=arguments.theme == "light",
+        theme=arguments.theme,
         lang=language(arguments.lang, os.environ),
         learn=lesson or True,
     )

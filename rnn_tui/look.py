@@ -8,51 +8,89 @@ from functools import lru_cache
 from rich.style import Style
 
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.render.palette import Palettes, palettes, rgb
+from rnn_tui.render.palette import Palettes, luminance, palettes, rgb
 
-BACKGROUND = {False: "#101114", True: "#fbfaf8"}
 
-_DARK = {
-    "text": "#d6d9df",
-    "dim": "#8b919c",
-    "border": "#454a54",
-    "forward": "#4ea8ff",
-    "backward": "#ff8c5a",
-    "accent": "#ffd75f",
-    "error": "#ff5f5f",
-    "band": "#33301c",
-    "chosen": "#24272e",
-}
-_LIGHT = {
-    "text": "#24262b",
-    "dim": "#666b75",
-    "border": "#b9bcc4",
-    "forward": "#0b62b5",
-    "backward": "#b5400f",
-    "accent": "#7a5200",
-    "error": "#c01818",
-    "band": "#fbeebf",
-    "chosen": "#e9e9ec",
-}
+@dataclass(frozen=True)
+class Colors:
+    """The colours of everything on the screen but heatmaps, as #rrggbb."""
+
+    background: str
+    text: str
+    dim: str
+    border: str
+    forward: str
+    backward: str
+    accent: str
+    error: str
+    band: str
+    """Behind the current line."""
+    chosen: str
+    """Behind the line of the listing's cursor."""
+
+    @property
+    def light(self) -> bool:
+        """Whether the background is light."""
+        return luminance(rgb(self.background)) > 0.18
+
+
+DARK = Colors(
+    background="#101114",
+    text="#d6d9df",
+    dim="#a3a9b4",
+    border="#454a54",
+    forward="#4ea8ff",
+    backward="#ff8c5a",
+    accent="#ffd75f",
+    error="#ff6ad5",
+    band="#3e391e",
+    chosen="#2b2f37",
+)
+LIGHT = Colors(
+    background="#fbfaf8",
+    text="#24262b",
+    dim="#4f535b",
+    border="#b9bcc4",
+    forward="#0b62b5",
+    backward="#b5400f",
+    accent="#7a5200",
+    error="#a8008f",
+    band="#efcb58",
+    chosen="#dedfe4",
+)
+CONTRAST = Colors(
+    background="#000000",
+    text="#ffffff",
+    dim="#e0e0e0",
+    border="#a0a0a0",
+    forward="#7cc4ff",
+    backward="#ffab80",
+    accent="#ffff00",
+    error="#ff80ff",
+    band="#5a5000",
+    chosen="#3a3a3a",
+)
 _DARK_16 = {
+    "background": "black",
     "text": "white",
     "dim": "white",
     "border": "bright_black",
     "forward": "bright_blue",
     "backward": "bright_red",
     "accent": "bright_yellow",
-    "error": "bright_red",
+    "error": "bright_magenta",
     "band": "black",
     "chosen": "black",
 }
 _LIGHT_16 = {
     **_DARK_16,
+    "background": "bright_white",
     "text": "black",
     "dim": "black",
     "forward": "blue",
     "backward": "red",
     "accent": "black",
-    "error": "red",
+    "error": "magenta",
     "band": "bright_white",
     "chosen": "bright_white",
 }
@@ -81,10 +119,11 @@ class Look:
         return {"backward": self.backward, "update": self.accent}.get(phase, self.forward)
 
 
-@lru_cache(maxsize=8)
-def look(mode: ColorMode = ColorMode.TRUECOLOR, light: bool = False) -> Look:
-    """The look for a depth of colour on a dark or light background."""
-    ink = palettes(light, rgb(BACKGROUND[light]))
+@lru_cache(maxsize=64)
+def look(mode: ColorMode = ColorMode.TRUECOLOR, colors: Colors = DARK) -> Look:
+    """The look for a depth of colour."""
+    light = colors.light
+    ink = palettes(light, rgb(colors.background), rgb(colors.dim))
     if mode is ColorMode.NONE:
         plain, bold = Style(), Style(bold=True)
         return Look(
@@ -92,21 +131,20 @@ def look(mode: ColorMode = ColorMode.TRUECOLOR, light: bool = False) -> Look:
             Style(underline=True),
         )  # fmt: skip
     few = mode is ColorMode.COLORS_16
-    colors = (_LIGHT_16 if light else _DARK_16) if few else (_LIGHT if light else _DARK)
-    background = ("bright_white" if light else "black") if few else BACKGROUND[light]
-    style = {name: Style(color=color) for name, color in colors.items()}
+    named = (_LIGHT_16 if light else _DARK_16) if few else vars(colors)
+    style = {name: Style(color=color) for name, color in named.items()}
     return Look(
         mode,
         ink,
-        Style(color=colors["text"], bgcolor=background),
+        Style(color=named["text"], bgcolor=named["background"]),
         style["text"],
-        Style(color=colors["text"], bold=True),
+        Style(color=named["text"], bold=True),
         style["dim"],
         style["border"],
         style["forward"],
         style["backward"],
         style["accent"] + Style(bold=True),
         style["error"] + Style(bold=True),
-        Style(bgcolor=colors["band"], bold=few),
-        Style(bgcolor=colors["chosen"], underline=few),
+        Style(bgcolor=named["band"], bold=few),
+        Style(bgcolor=named["chosen"], underline=few),
     )

@@ -43,7 +43,7 @@ class Controller(Desk):
         self, session: Session, look: Look, say: Callable[[str], None], lockstep: Lockstep | None = None
     ) -> None:
         super().__init__(session, say, lockstep)
-        self._look = look
+        self.look = look
         self._speed = 3
         self.lesson: Callable[[], LessonCard | None] = lambda: None
         """Makes the card of the lesson that goes on."""
@@ -81,7 +81,7 @@ class Controller(Desk):
             view=debugger.view,
             writer=self.writer,
             selection=self.selection,
-            look=self._look,
+            look=self.look,
             name=data.name,
             description=self.session.description,
             title=data.title,

@@ -28,7 +28,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     length = sum(cell_len(text) for text, _ in right)
     x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
     if not crowded:
-        canvas.hit(1, 0, 7, 1, Press("app.command_palette"))
+        canvas.hit(1, 0, 7, 1, Press("app.palette"))
     room = width - length - x - 3
     if frame.edits:
         _banner(frame, canvas, *((x, 0, room) if height == 1 else (1, height - 1, width - 2)))

@@ -61,7 +61,7 @@ def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:
     ]
     length = sum(cell_len(text) for text, _ in right)
     x = canvas.text(1, 0, "rnn-tui", look.accent) + 2
-    canvas.hit(1, 0, 7, 1, Press("app.command_palette"))
+    canvas.hit(1, 0, 7, 1, Press("app.palette"))
     room = width - length - x - 2
     x = canvas.text(x, 0, shortened(walk.report.file, room), look.bold)
     said = f" · L is {walk.loss.name} of line {walk.loss.line}"

@@ -213,11 +213,12 @@ class Palettes:
 
 
 @lru_cache(maxsize=16)
-def palettes(light: bool = False, background: RGB | None = None) -> Palettes:
-    """The palettes for a dark or light screen, on the panel's own `background` when it is given."""
+def palettes(light: bool = False, background: RGB | None = None, dim: RGB | None = None) -> Palettes:
+    """The palettes for a dark or light screen, on the panel's own `background` and with its `dim` text when they are given."""
     signed, forward, backward = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT) if light else (BERLIN, FORWARD, BACKWARD)
     if background is not None:
-        signed, forward, backward = (_on(palette, background) for palette in (signed, forward, backward))
+        own = {"background": background, "dim": dim or signed.dim}
+        signed, forward, backward = (replace(palette, **own) for palette in (signed, forward, backward))
     return Palettes(signed, forward, backward, _faint(signed))
 
 
@@ -229,7 +230,3 @@ def _faint(palette: Palette) -> Palette:
         for b in [palette.background]
     )
     return replace(palette, name=f"{palette.name}-ghost", table=table)
-
-
-def _on(palette: Palette, background: RGB) -> Palette:
-    return replace(palette, background=background)

@@ -220,7 +220,7 @@ class MainScreen(LessonActions):
         """While a search is under way, only what ends it works; a lesson's keys work in a lesson."""
         if (works := self.lesson_works(action)) is not None:
             return works
-        ends = ("continue", "reverse_continue", "help", "quit", "command_palette")
+        ends = ("continue", "reverse_continue", "help", "quit")
         return self.search is None or action in ends
 
     # The user's own program

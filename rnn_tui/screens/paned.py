@@ -30,6 +30,7 @@ class Steering(Protocol):
     """What a screen's calls go to. A call gives False where it changed nothing."""
 
     running: bool
+    look: Look
 
     @property
     def rate(self) -> int:
@@ -54,11 +55,11 @@ class Steering(Protocol):
 
 
 def keys_of(commands: Iterable[Command]) -> list[Binding]:
-    """The bindings of a screen; the palette has its own key."""
+    """The bindings of a screen; the app's own are the app's."""
     return [
         Binding(command.keys, command.action, command.help, show=False)
         for command in commands
-        if command.action != "command_palette"
+        if not command.action.startswith("app.")
     ]
 
 
@@ -108,6 +109,12 @@ class PanedScreen(Screen[None]):
         if crop.width not in self._blank:
             self._blank[crop.width] = Strip.blank(crop.width, self._look.canvas)
         return [self._blank[crop.width]] * crop.height
+
+    def restyle(self, look: Look) -> None:
+        """Draws everything anew in another look."""
+        self._look = self.steering.look = look
+        self._blank = {}
+        self.show()
 
     def on_resize(self) -> None:
         """Shares the space out anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from textual import events
-from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -23,10 +23,11 @@ from engine.notation import NOTATIONS
 from engine.session import Session, open_session
 from rnn_tui import terminal
 from rnn_tui.app import DebuggerApp
-from rnn_tui.bindings import COMMANDS, FOOTER_ORDER, WITHOUT_KEY
+from rnn_tui.bindings import COMMANDS, FOOTER_ORDER, MOVE, WITHOUT_KEY
 from rnn_tui.control.controller import SPEEDS, Controller
 from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
 from rnn_tui.screens.main import MainScreen
+from rnn_tui.screens.palette import PaletteEntry, PaletteScreen, found
 from rnn_tui.targets import Press, ToCell, ToLine
 from rnn_tui.widgets.pane import Pane
 
@@ -123,7 +124,7 @@ CONTRACT = {
     "up": "list_up", "down": "list_down", "left_square_bracket": "sample(-1)", "right_square_bracket": "sample(1)",
     "g": "goto", "1": "page('program')", "2": "page('flow')", "3": "page('weights')", "4": "page('training')",
     "5": "page('findings')", "6": "page('yours')", "enter": "enter", "backspace": "back", "tab": "operand(1)",
-    "L": "lessons", "slash": "find", "question_mark": "help", "ctrl+p": "command_palette", "q": "quit",
+    "L": "lessons", "slash": "find", "question_mark": "help", "ctrl+p": "app.palette", "q": "quit",
 }  # fmt: skip
 
 
@@ -185,7 +186,7 @@ async def test_every_command_works_from(at: str) -> None:
         length = driven.main.debugger.program.length
         position = {"start": 0, "middle": 47, "end": length}[at]
         for command in COMMANDS:
-            if command.action in ("quit", "command_palette"):
+            if command.action in ("quit", "app.palette"):
                 continue
             await driven.go(position)
             await driven.do(command.action)
@@ -532,21 +533,42 @@ async def test_help_lists_every_key() -> None:
 
 async def test_the_palette_has_every_command() -> None:
     async with running() as driven:
-        listed = list(driven.app.get_system_commands(driven.main))
-        commands = [f"{c.help} ({c.shown})" for c in COMMANDS if c.action != "command_palette"]
-        others = [*(name for _, name, _ in WITHOUT_KEY), *(f"Notation: {name}" for name in NOTATIONS)]
-        assert [c.title for c in listed] == [*commands, *others]
-        for command, entry in zip([c for c in COMMANDS if c.action != "command_palette"], listed, strict=False):
-            if command.action in MOVES:
-                driven.main.debugger.go(30)
-                await entry.callback()
-                assert driven.position != 30
+        listed = {choice.name: choice for choice in driven.app.choices()}
+        commands = [c for c in COMMANDS if c.action != "app.palette"]
+        others = [*(name for _, name, _ in WITHOUT_KEY), *(f"Notation: {name}" for name in NOTATIONS), "Choose a theme"]
+        assert {*(c.help for c in commands), *others} <= set(listed)
+        assert all(listed[c.help].key == c.shown for c in commands)
         await driven.pilot.press("ctrl+p")
-        await until(driven.pilot, lambda: isinstance(driven.app.screen, CommandPalette))
-        driven.app.screen.query_one(Input).value = "run one line"
-        await until(driven.pilot, lambda: "Run one line (→)" in driven.text())
-        await driven.pilot.press("escape")
-        await until(driven.pilot, lambda: driven.app.screen is driven.main)
+        assert isinstance(driven.app.screen, PaletteScreen)
+        assert MOVE in driven.text() and re.search(r"Run one line {20,}→ ", driven.text())
+        await driven.pilot.press(*"run one", "enter")
+        assert driven.app.screen is driven.main
+        assert driven.position == 1
+        await driven.pilot.press("ctrl+p", "escape")
+        assert (driven.app.screen, driven.position) == (driven.main, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("br", "Breakpoints"), ("back", "Back to"), ("the line", "Set the line"), ("", "Set the line"), ("zz", None)],
+)
+def test_what_the_palette_finds_first(text: str, first: str | None) -> None:
+    names = ("Set the line", "Go back to the start", "Back to", "Breakpoints")
+    choices = found([PaletteEntry(name, "", "", "") for name in names], text)
+    assert next((choice.name for choice in choices), None) == first
+
+
+async def test_a_theme_is_chosen() -> None:
+    async with running() as driven:
+        await driven.do("step(1)")
+        before = driven.text()
+        await driven.pilot.press("ctrl+p", *"theme", "enter", *"nord", "enter")
+        await driven.pilot.pause()
+        assert driven.app.theme == "nord"
+        styles = {segment.style for strip in driven.app.screen._compositor.render_strips() for segment in strip}
+        grounds = {style.bgcolor.name for style in styles if style and style.bgcolor}
+        assert "#2e3440" in grounds and not {"#101114"} & grounds
+        assert driven.text() == before
 
 
 # The mouse
@@ -693,16 +715,16 @@ def cells(text: str) -> int:
 # Colours
 
 
-@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("mode", ["truecolor", "256", "16", "none"])
-async def test_every_depth_of_colour(monkeypatch: pytest.MonkeyPatch, mode: str, light: bool) -> None:
+async def test_every_depth_of_colour(monkeypatch: pytest.MonkeyPatch, mode: str, theme: str) -> None:
     environ: dict[str, str] = {"TERM": "xterm-256color"}
     terminal.prepare_environment(mode, environ)
     for name in ("NO_COLOR", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
         if name in environ:
             monkeypatch.setenv(name, environ[name])
-    async with running(mode=mode, light=light) as driven:
+    async with running(mode=mode, theme=theme) as driven:
         await driven.do("step(1)", "finish", "finish", "finish")
         styles = {segment.style for strip in driven.app.screen._compositor.render_strips() for segment in strip}
         colored = {style for style in styles if style and (style.color or style.bgcolor)}

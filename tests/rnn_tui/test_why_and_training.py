@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from textual.command import CommandPalette
 
 from engine.explain.why import CellAddress
 from engine.model.program import Point
 from engine.session import open_session
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
+from rnn_tui.screens.palette import PaletteScreen
 from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
 from tests.rnn_tui.test_app import running, until
 
@@ -188,4 +188,4 @@ async def test_watches_and_logs_stand_below_the_listing() -> None:
 async def test_the_palette_opens_by_mouse() -> None:
     async with running() as driven:
         await driven.click("header", lambda target: isinstance(target, Press))
-        assert isinstance(driven.app.screen, CommandPalette)
+        assert isinstance(driven.app.screen, PaletteScreen)

@@ -10,7 +10,7 @@ from engine.model.program import Point
 from engine.session import Session, open_session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
 from rnn_tui.frame import Frame, Selection
-from rnn_tui.look import look
+from rnn_tui.look import DARK, LIGHT, look
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
@@ -72,7 +72,7 @@ def scene(
         view=debugger.view,
         writer=writer_for(debugger.plan, session.options["notation"]),
         selection=Selection(**choices),
-        look=look(mode, light),
+        look=look(mode, LIGHT if light else DARK),
         name=data.name,
         description=session.description,
         title=data.title,

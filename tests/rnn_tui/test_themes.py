@@ -1,0 +1,37 @@
+"""Themes: what must be read can be read, in ours and in every one of Textual's."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import InputError
+from rnn_tui.look import Colors, look
+from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.palette import rgb
+from rnn_tui.themes import OWN, READ, SEEN, TEXT, THEMES, colors_of, contrast, theme_named
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_what_is_read_stands_out(name: str) -> None:
+    colors = colors_of(THEMES[name])
+    ground = rgb(colors.background)
+    assert colors.light != THEMES[name].dark
+    assert contrast(rgb(colors.text), ground) >= TEXT
+    for one in (colors.dim, colors.forward, colors.backward, colors.accent, colors.error):
+        assert contrast(rgb(one), ground) >= READ, one
+    assert contrast(rgb(colors.border), ground) >= SEEN
+    for behind in (colors.band, colors.chosen):
+        assert contrast(rgb(colors.text), rgb(behind)) >= READ
+    assert look(ColorMode.TRUECOLOR, colors).canvas.bgcolor.name == colors.background
+
+
+@pytest.mark.parametrize("colors", OWN.values(), ids=OWN)
+def test_the_current_line_can_be_seen_and_read(colors: Colors) -> None:
+    ground = rgb(colors.background)
+    assert contrast(rgb(colors.band), ground) >= (1.5 if colors.light else SEEN)
+    assert contrast(rgb(colors.dim), rgb(colors.band)) >= READ
+
+
+def test_a_theme_that_there_is_not() -> None:
+    with pytest.raises(InputError, match="there is no theme midnight; there are dark, light, contrast, "):
+        theme_named("midnight")
