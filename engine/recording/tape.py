@@ -127,6 +127,14 @@ class Tape:
         return row_norms(self[name] if sample is None else self[name][:, sample])
 
     @remembered
+    def norms_by_sample(self, name: str) -> Array:
+        """‖row‖ over units for each row and sample of a quantity in time, (T, B) or (T+1, B)."""
+        if isinstance(self.arrays, Segments) and name in self.plan.program.quantities:
+            return np.stack([self.norms(name, sample) for sample in range(self.plan.batch)], axis=1)
+        rows = np.asarray(self[name])
+        return row_norms(rows.reshape(-1, *rows.shape[2:])).reshape(rows.shape[:2])
+
+    @remembered
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""
         if isinstance(self.arrays, Segments) and (scale := self.arrays.scale(name)):

@@ -13,7 +13,9 @@ import numpy as np
 from engine.debug.debugger import Debugger
 from engine.explain.findings.base import Finding, Kind, Scene, Severity
 from engine.explain.findings.flows import exploding, truncated, vanishing
+from engine.explain.findings.inputs import ids, input_scale, padding
 from engine.explain.findings.non_finite import non_finite
+from engine.explain.findings.outputs import equal_predictions
 from engine.explain.findings.units import dead, saturated
 from engine.explain.findings.updates import clipped, one_sided, update_sizes, zero_gradients
 from engine.recording.plan import Plan
@@ -24,7 +26,8 @@ QUICK_BYTES = 4 << 20
 QUICK_STEPS = 50
 
 _LOOKED_FOR = (
-    non_finite, dead, exploding, vanishing, zero_gradients, saturated, update_sizes, clipped, truncated, one_sided
+    non_finite, input_scale, dead, exploding, vanishing, zero_gradients, saturated, update_sizes, equal_predictions,
+    clipped, truncated, one_sided, padding, ids,
 )  # fmt: skip
 """Causes before effects: what is not finite or dead explains what comes after it."""
 

@@ -29,6 +29,10 @@ Kind = Literal[
     "clipping",
     "truncation",
     "one-sided gradient",
+    "input scale",
+    "ids",
+    "padding",
+    "equal predictions",
 ]
 
 Severity = Literal["serious", "note"]

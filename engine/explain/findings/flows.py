@@ -7,12 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.explain.findings.base import Finding, Scene, short
-from engine.explain.flow import cuts
-from engine.explain.reach import reach
+from engine.explain.findings.way_back import WayBack, way_back
 from engine.language.derive import CUT, FULL, gradient
-from engine.language.functions import Array
-from engine.model.layers import Layer
-from engine.model.program import carries_losses
 
 VANISHED = 1e-6
 """Serious below a millionth of where it began: beside the last steps' terms the rest is hardly more than float32's rounding (6e-8)."""
@@ -24,60 +20,56 @@ GROWN = 1e2
 
 
 def vanishing(scene: Scene) -> Iterator[Finding]:
-    """The error fades on its way: the t where it falls below a share of what it was at the last step.
+    """The error fades on its way, counted from each sample's own end: where it falls below a share of what it was there.
 
     With a loss at every step the gradient of the last loss is followed, and it is never serious: every step has a loss near by.
     """
     for layer in scene.tape.plan.network.layers:
-        yield from _vanishing(scene, layer)
+        way = way_back(scene, layer)
+        if way is not None and (way.share < FADED).any():
+            yield _vanishing(way, every=scene.tape.plan.network.predict == "every")
 
 
-def _vanishing(scene: Scene, layer: Layer) -> Iterator[Finding]:
-    norms, bottom = _error(scene, layer)
-    last = norms[-1]
-    if not last > 0 or not np.isfinite(last):
-        return
-    share = norms / last
-    least = share[bottom:]
-    every = scene.tape.plan.network.predict == "every"
-    if not (least < FADED).any():
-        return
-    grave = bool((least < VANISHED).any()) and not every
-    t = bottom + int(np.flatnonzero(least < (VANISHED if grave else FADED))[-1])
-    name = gradient(layer.table.output)
+def _vanishing(way: WayBack, *, every: bool) -> Finding:
+    grave = bool((way.share < VANISHED).any()) and not every
+    limit = VANISHED if grave else FADED
+    k = int(np.flatnonzero(way.share < limit)[0])
     of = "the last step's loss: " if every else ""
-    if share[t] == 0:
-        text = f"{of}no gradient reaches t = {t} or a step before it: {_norm(scene, name)} is 0 there, {short(last)} at t = {_last(scene)}"
+    norm = _norm(way.scene, way.name)
+    if way.share[k] == 0:
+        further = "after" if way.scene.program.quantities[way.name].reverse else "before"
+        reached = f"t = {way.t(k)} or a step {further} it: {norm} is 0 there, {short(way.first)} at t = {way.t(0)}"
+        text = f"{of}no gradient reaches {f'the steps from {k} before a sample’s own end on' if way.apart else reached}"
+    elif way.apart:
+        text = f"{of}{norm} falls below {short(limit)} of what it is at each sample's own end {k} steps before it{way.gain(k)}"
     else:
-        text = (
-            f"{of}{_norm(scene, name)} falls below {short(VANISHED if grave else FADED)} of its last value at t = {t}: "
-            f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
-        )
-    yield Finding("vanishing", text, "serious" if grave else "note", _at(scene, name, t), name, t)
+        text = f"{of}{norm} falls below {short(limit)} of its last value at t = {way.t(k)}: {_from_to(way)}"
+    return Finding("vanishing", text, "serious" if grave else "note", _at(way, k), way.name, way.t(k))
 
 
 def exploding(scene: Scene) -> Iterator[Finding]:
-    """The error grows on its way: the t where it exceeds a multiple of what it was at the last step."""
+    """The error grows on its way, counted from each sample's own end: where it exceeds a multiple of what it was there."""
     for layer in scene.tape.plan.network.layers:
-        yield from _exploding(scene, layer)
+        way = way_back(scene, layer)
+        if way is not None and (way.share > GROWN).any():
+            yield _exploding(way)
 
 
-def _exploding(scene: Scene, layer: Layer) -> Iterator[Finding]:
-    norms, bottom = _error(scene, layer)
-    last = norms[-1]
-    if not last > 0 or not np.isfinite(last):
-        return
-    share = norms[bottom:] / last
-    limit = EXPLODED if (share > EXPLODED).any() else GROWN
-    if not (share > limit).any():
-        return
-    t = bottom + int(np.flatnonzero(share > limit)[-1])
-    name = gradient(layer.table.output)
-    text = (
-        f"{_norm(scene, name)} exceeds {limit:g} times its last value at t = {t}: "
-        f"{short(last)} at t = {_last(scene)}, {short(norms[bottom])} at t = {bottom}{_mean(norms, bottom)}"
-    )
-    yield Finding("exploding", text, "serious" if limit == EXPLODED else "note", _at(scene, name, t), name, t)
+def _exploding(way: WayBack) -> Finding:
+    limit = EXPLODED if (way.share > EXPLODED).any() else GROWN
+    k = int(np.flatnonzero(way.share > limit)[0])
+    norm = _norm(way.scene, way.name)
+    if way.apart:
+        text = f"{norm} exceeds {limit:g} times what it is at each sample's own end {k} steps before it{way.gain(k)}"
+    else:
+        text = f"{norm} exceeds {limit:g} times its last value at t = {way.t(k)}: {_from_to(way)}"
+    return Finding("exploding", text, "serious" if limit == EXPLODED else "note", _at(way, k), way.name, way.t(k))
+
+
+def _from_to(way: WayBack) -> str:
+    """The gradient where it begins and ends, and the gain of a step between."""
+    last = way.steps
+    return f"{short(way.first)} at t = {way.t(0)}, {short(way.first * way.share[last])} at t = {way.t(last)}{way.gain(last)}"
 
 
 def truncated(scene: Scene) -> Iterator[Finding]:
@@ -101,35 +93,9 @@ def truncated(scene: Scene) -> Iterator[Finding]:
             yield Finding("truncation", text, "note", position, name + CUT, t)
 
 
-def _error(scene: Scene, layer: Layer) -> tuple[Array, int]:
-    """(T+1,) the norm over all states of a layer of the gradient at t = 0..T, and the first t that truncation lets it reach."""
-    tape, network, steps = scene.tape, scene.tape.plan.network, scene.program.steps
-    with np.errstate(all="ignore"):
-        if network.predict == "every":
-            norms = [reach(tape, state, first=steps)[0] for state in layer.table.states]
-        else:
-            norms = [tape.norms(gradient(state)) for state in layer.table.states]
-        total = np.hypot.reduce(np.array(norms), axis=0)
-    bottom = max((cut.t for cut in cuts(tape)), default=1)
-    if carries_losses(network) and network.truncate is not None:
-        bottom = max(1, steps - network.truncate)
-    return total, min(bottom, steps)
-
-
 def _norm(scene: Scene, name: str) -> str:
     return f"‖{scene.spell(name)}_t‖"
 
 
-def _last(scene: Scene) -> int:
-    return scene.program.steps
-
-
-def _mean(norms: Array, bottom: int) -> str:
-    """The mean gain of a step, where there is one."""
-    steps = len(norms) - 1 - bottom
-    ratio = float(norms[bottom] / norms[-1])
-    return f" (gain {short(ratio ** (1 / steps))} a step)" if steps and 0 < ratio < float("inf") else ""
-
-
-def _at(scene: Scene, name: str, t: int) -> int:
-    return scene.position(scene.program.written(name, t))
+def _at(way: WayBack, k: int) -> int:
+    return way.scene.position(way.scene.program.written(way.name, way.t(k)))

@@ -23,7 +23,7 @@ FAR = 1e3
 
 
 @dataclass(frozen=True, eq=False)
-class _Applied:
+class AppliedFunction:
     """A function of the cell's table, applied to the units in a line."""
 
     line: Line
@@ -34,17 +34,17 @@ class _Applied:
 def dead(scene: Scene) -> Iterator[Finding]:
     """Units of a function that is off below 0 (ReLU) whose argument is never above 0: nothing flows back through them."""
     counted = scene.counted()
-    for applied in _applied(scene, off=True):
-        argument = scene.over_time(applied.argument)
+    for use in applied(scene, off=True):
+        argument = scene.over_time(use.argument)
         off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
         units = np.flatnonzero(off).tolist()
         if units:
-            name, total = scene.spell(applied.line.name), off.size
+            name, total = scene.spell(use.line.name), off.size
             text = (
-                f"{len(units)} of {total} units of {name} are off ({_shown(scene, applied)} ≤ 0) at every t for every sample: "
+                f"{len(units)} of {total} units of {name} are off ({_shown(scene, use)} ≤ 0) at every t for every sample: "
                 f"{listed(units)}; no gradient passes through them"
             )
-            yield _finding(scene, "dead units", applied.line, units, len(units) / total, text)
+            yield _finding(scene, "dead units", use.line, units, len(units) / total, text)
 
 
 def saturated(scene: Scene) -> Iterator[Finding]:
@@ -54,24 +54,21 @@ def saturated(scene: Scene) -> Iterator[Finding]:
     open or closed, which may be just what it has learnt.
     """
     counted = scene.counted()
-    for applied in _applied(scene, off=False):
-        ends = _range(applied.function)
-        if ends is None:
+    for use in applied(scene, off=False):
+        if ends_of(use.function) is None:
             continue
-        low, high = ends
-        with np.errstate(all="ignore"):
-            share = (FUNCTIONS[applied.function].compute(scene.over_time(applied.argument)) - low) / (high - low)
-            at_end = (share < END) | (share > 1 - END)
+        share = share_of_range(use.function, scene.over_time(use.argument))
+        at_end = (share < END) | (share > 1 - END)
         often = _share(at_end, counted)
         units = np.flatnonzero(often >= MOST).tolist()
         if units:
-            name, total = scene.spell(applied.line.name), len(often)
+            name, total = scene.spell(use.line.name), len(often)
             text = (
-                f"{len(units)} of {total} units of {name} are saturated ({applied.function} within {END:.1%} of an end of its range) "
+                f"{len(units)} of {total} units of {name} are saturated ({use.function} within {END:.1%} of an end of its range) "
                 f"at {MOST:.0%} or more of all steps: {listed(units)}; next to nothing passes through them"
             )
-            of_state = applied.line.name in scene.tape.plan.network.table.states
-            yield _finding(scene, "saturated", applied.line, units, len(units) / total if of_state else 0.0, text)
+            of_state = use.line.name in scene.tape.plan.network.table.states
+            yield _finding(scene, "saturated", use.line, units, len(units) / total if of_state else 0.0, text)
 
 
 def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float, text: str) -> Finding:
@@ -86,17 +83,17 @@ def _finding(scene: Scene, kind: str, line: Line, units: list[int], share: float
     )
 
 
-def _applied(scene: Scene, *, off: bool) -> Iterator[_Applied]:
+def applied(scene: Scene, *, off: bool) -> Iterator[AppliedFunction]:
     """The element-wise functions applied to units in the lines of a step: those with a kink (off below 0), or the others."""
     for line in scene.cell_lines():
         if not of_units(scene.program.quantities[line.name].axes):
             continue
         for node in walk(line.equation.expression):
             if isinstance(node, Call) and FUNCTIONS[node.function].elementwise and FUNCTIONS[node.function].off == off:
-                yield _Applied(line, node.function, node.arguments[0])
+                yield AppliedFunction(line, node.function, node.arguments[0])
 
 
-def _shown(scene: Scene, applied: _Applied) -> str:
+def _shown(scene: Scene, applied: AppliedFunction) -> str:
     """How the argument is called in the sentence."""
     return (
         scene.spell(applied.argument.name)
@@ -105,10 +102,19 @@ def _shown(scene: Scene, applied: _Applied) -> str:
     )
 
 
-def _range(function: str) -> tuple[float, float] | None:
+def ends_of(function: str) -> tuple[float, float] | None:
     """The ends of a bounded function; None for one that goes on growing."""
     low, high, further = (float(FUNCTIONS[function].compute(np.array([u]))[0]) for u in (-FAR, FAR, 2 * FAR))
     return (low, high) if high == further else None
+
+
+def share_of_range(function: str, argument: Array) -> Array:
+    """Where the values of a bounded function lie in its range: 0 at its lower end, 1 at the upper one."""
+    ends = ends_of(function)
+    assert ends is not None
+    low, high = ends
+    with np.errstate(all="ignore"):
+        return np.asarray((FUNCTIONS[function].compute(argument) - low) / (high - low))
 
 
 def _share(holds: Array, counted: Array) -> Array:

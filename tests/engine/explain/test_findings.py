@@ -149,6 +149,97 @@ def test_the_step_at_which_the_error_has_faded() -> None:
     assert (grown.t, grown.serious) == (9 - 4, True)
 
 
+def test_a_gain_is_split_into_activation_and_weights() -> None:
+    weights = {"Wa": np.eye(3) / 10, "ba": np.full(3, 0.5), "Wx": np.zeros((2, 3))}
+    a, slopes = 0.0, []
+    for _ in range(6):
+        a = float(np.tanh(a / 10 + 0.5))
+        slopes.append(1 - a**2)
+    slope = np.prod(slopes[1:]) ** (1 / 5)
+    text = only("vanishing", found_in(weights=weights)).text
+    assert f"(gain {slope / 10:.3g} a step = tanh′ {slope:.3g} × Wa 0.1)" in text
+
+
+@pytest.mark.parametrize("predict", ["last", "every"])
+def test_a_gate_that_lets_too_little_through_is_blamed_and_its_bias_offered(predict: str) -> None:
+    y = np.zeros((4, 6), int) if predict == "every" else Y
+    weights = {name: np.zeros((3, 3)) for name in ("Whi", "Whf", "Whg", "Who")}
+    weights |= {"Wxf": np.zeros((2, 3)), "bf": np.full(3, -2.0)}  # sigmoid(−2) is 0.119 at every step
+    one = only("vanishing", found_in(cell="lstm", predict=predict, y=y, weights=weights))
+    dc = "" if predict == "every" else "dc 0.119: "
+    assert f", {dc}the gate f lets 0.119 of c through; what if: --set 'bf = -1')" in one.text
+
+
+def test_each_sample_is_followed_from_its_own_end() -> None:
+    """Each step multiplies the error by a tenth, wherever its sample ends."""
+    x, lengths = np.random.default_rng(1).normal(size=(4, 30, 2)), np.array([30, 9, 12, 20])
+    network = debugger(x, activation="identity", weights={"Wa": np.eye(3) / 10}).network
+    for checkpoints in (False, True):
+        broken = Debugger(network, x, Y, lengths=lengths, checkpoints=checkpoints)
+        text = only("vanishing", findings(broken, 0)).text
+        assert (
+            text
+            == "‖da_t‖ falls below 1e−06 of what it is at each sample's own end 7 steps before it (gain 0.1 a step)"
+        )
+
+
+def test_layers_are_followed_each_for_itself() -> None:
+    weights = {"Wa1": np.eye(3) / 10, "Wa2": np.eye(3) * 0.9}
+    x = np.random.default_rng(1).normal(size=(4, 9, 2))
+    found = found_in(x, hidden=(3, 3), activation="identity", weights=weights)
+    assert [each.quantity for each in found if each.kind == "vanishing"] == []  # layer 2 keeps feeding layer 1
+    found = found_in(x, hidden=(3, 3), activation="identity", weights={**weights, "Wa2": np.eye(3) / 10})
+    assert [each.quantity for each in found if each.kind == "vanishing"] == ["da1", "da2"]
+
+
+def test_inputs_of_a_scale_that_saturates_the_first_step() -> None:
+    one = only("input scale", found_in(X + np.array([1000, 0])))
+    assert one.serious and one.text.startswith(
+        "the inputs saturate the first step: 100% of a at t = 1 are within 0.5% of an end of tanh's range"
+    )
+    low, high = (f"{value:.0f}" for value in (X[:, :, 0].min() + 1000, X[:, :, 0].max() + 1000))
+    assert f"x goes from {low} to {high} (feature 0): subtract its mean" in one.text
+    assert "input scale" not in [each.kind for each in found_in(X + 1000, activation="relu")]
+
+
+def test_whole_numbers_that_look_like_ids() -> None:
+    numbers = np.random.default_rng(0).integers(0, 60, size=(40, 20, 1))
+    numbers[0, 0], y = 60, np.arange(40) % 2
+    text = only("ids", found_in(numbers, y, inputs=1)).text
+    assert text.startswith("x (feature 0) holds whole numbers from 0 to 60, ")
+    for other in (numbers + 0.5, -numbers, numbers % 10):
+        assert "ids" not in [each.kind for each in found_in(other, y, inputs=1)]
+
+
+@pytest.mark.parametrize(("word", "t"), [("end", 9), ("begin", 1)])
+def test_zeros_that_look_like_padding(word: str, t: int) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 9, 2))
+    for sample, count in enumerate((0, 3, 5, 0)):
+        x[sample, slice(9 - count, 9) if word == "end" else slice(0, count)] = 0
+    one = only("padding", found_in(x))
+    assert one.text.startswith(f"2 of 4 samples {word} in 3 to 5 steps of zeros: if that is padding, ")
+    assert one.t == t
+    x[:, ::2] = 0  # a zero is a value like others
+    assert "padding" not in [each.kind for each in found_in(x)]
+
+
+def test_predictions_that_are_all_alike() -> None:
+    zero = {"Wy": np.zeros((3, 2)), "by": np.zeros(2)}
+    text = only("equal predictions", found_in(weights=zero)).text
+    assert (
+        text
+        == "all predictions are alike: p is (0.5, 0.5) for every sample, to 0; the loss 0.693 is ln 2, that of guessing"
+    )
+    y = np.array([1.0, 2.0, 3.0, 6.0])
+    mean = {"Wy": np.zeros((3, 1)), "by": np.array([3.0])}
+    text = only("equal predictions", found_in(y=y, outputs=1, loss="squared", weights=mean)).text
+    assert text == (
+        "all predictions are alike: 3 to 3, where y goes from 1 to 6; the mean of y is 3, "
+        "and the loss 3.5 is that of always predicting it"
+    )
+    assert "equal predictions" not in [each.kind for each in found_in()]
+
+
 def test_updates_are_measured_as_they_are_made() -> None:
     large = only("update size", found_in(lr=1e5))
     assert large.serious and "is large" in large.text
