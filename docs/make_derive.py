@@ -86,7 +86,7 @@ where no loss was computed one was added. Whole: no line is left open, and every
 |---|---|---|---|---|
 {rows}
 
-Of fourteen programs in as many styles that the tests hold, fourteen are derived whole; of eight larger programs with data of their own,
+Of fifteen programs in as many styles that the tests hold, fifteen are derived whole; of eight larger programs with data of their own,
 whose backward part was cut out, seven. Left open there: weights that are views into one vector.
 """
 

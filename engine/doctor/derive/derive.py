@@ -10,14 +10,15 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
-from engine.doctor.derive.forward import ForwardPass, forward_pass, targets
+from engine.doctor.derive.forward import ForwardPass, forward_pass
 from engine.doctor.derive.heads import OutputValue, short_form
 from engine.doctor.derive.helpers import known_helpers
 from engine.doctor.derive.reach import reached
 from engine.doctor.derive.reverse import OutputLines, Reversed
 from engine.doctor.derive.rules import Refused, logistic
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.steps import Steps, split, step_of
+from engine.doctor.derive.statements import step_of, targets
+from engine.doctor.derive.steps import Steps, split
 from engine.doctor.derive.syntax_of import base, names, parsed, path, reads
 from engine.doctor.derive.values import ForwardValues
 from engine.doctor.lineage.carry_back import carried_back

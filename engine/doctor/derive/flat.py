@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from engine.doctor.derive.branches import as_run, unrolled
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import names, parsed, path
 from engine.doctor.mending.atoms import replaced
@@ -99,9 +100,17 @@ class _Flattening:
 
     def _block(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         for statement in body:
-            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            if isinstance(statement, ast.FunctionDef):
+                self._functions[statement.name] = statement
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
-            if isinstance(statement, ast.For | ast.With | ast.If | ast.While | ast.Try):
+            one_way = as_run(statement, self._shapes) if isinstance(statement, ast.If) else None
+            if one_way is not None:
+                yield from self._block(one_way)
+            elif isinstance(statement, ast.For):
+                for one in unrolled(statement):
+                    yield from self._compound(one) if isinstance(one, ast.For) else self._block([one])
+            elif isinstance(statement, ast.With | ast.If | ast.While | ast.Try):
                 yield from self._compound(statement)
             else:
                 yield from self._simple(statement)
@@ -217,7 +226,9 @@ class _Flattening:
         is_plain = not returns or (len(returns) == 1 and returns[0] is found.body[-1])
         if name in self._helpers or not is_plain or found.args.vararg or found.args.kwarg:
             return None
-        carries = receiver or any(self._carries(a) for a in (*call.args, *(k.value for k in call.keywords)))
+        given = (*call.args, *(k.value for k in call.keywords))
+        carries = receiver or any(self._carries(a) for a in given)
+        carries = carries or (self._shapes.is_float(call) and any(self._shapes.is_index(a) for a in given))
         return (found, receiver) if carries else None
 
     def _target(self, call: ast.Call) -> tuple[ast.FunctionDef | None, str]:
@@ -337,7 +348,8 @@ def _stored(body: Sequence[ast.stmt]) -> list[str]:
         for n in ast.walk(g.target)
         if isinstance(n, ast.Name)
     ]
-    return [name for name in dict.fromkeys(found) if name not in inside]
+    others = [name for s in body if isinstance(s, ast.Nonlocal | ast.Global) for name in s.names]
+    return [name for name in dict.fromkeys(found) if name not in (*inside, *others)]
 
 
 def _written(statement: ast.stmt) -> set[str]:

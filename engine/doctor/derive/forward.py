@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine.doctor.derive.flat import FlatPass, flattened
+from engine.doctor.derive.fused import fused
 from engine.doctor.derive.shapes import SeenShapes
+from engine.doctor.derive.statements import all_statements, appended, blocks, targets
 from engine.doctor.derive.syntax_of import base, called, names, path, reads
 from engine.doctor.vocabulary.roles import parameter, role
 
@@ -112,11 +114,15 @@ def _passed(
         loss = "loss"
         end = _named(loss, put, last)
     flat = flattened(tree, [*before, end], end, shapes, helpers)
-    found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=dict(_indents(tree.body)))
-    _scan(found, found.body, ())
-    found.parameters = [name for name in _parameters(found) if name not in computed]
-    _spread(found)
-    return found
+    indents = dict(_indents(tree.body))
+    while True:
+        found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=indents)
+        _scan(found, found.body, ())
+        found.parameters = [name for name in _parameters(found) if name not in computed]
+        _spread(found)
+        if (together := fused(flat.body, found.parameters)) is None:
+            return found
+        flat.body = together
 
 
 def _named(name: str, value: ast.expr, statement: ast.stmt) -> ast.stmt:
@@ -127,7 +133,7 @@ def _named(name: str, value: ast.expr, statement: ast.stmt) -> ast.stmt:
 def _indents(block: list[ast.stmt]) -> Iterator[tuple[tuple[int, int], int]]:
     for statement in block:
         yield (statement.lineno, statement.col_offset), block[0].col_offset
-        for inner in _blocks(statement):
+        for inner in blocks(statement):
             yield from _indents(inner)
 
 
@@ -152,20 +158,13 @@ def _enclosing(tree: ast.Module, line: int) -> list[tuple[ast.stmt, list[ast.stm
     def search(body: list[ast.stmt]) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
         for statement in body:
             if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
-                for block in _blocks(statement):
+                for block in blocks(statement):
                     if (inner := search(block)) is not None:
                         return [(statement, body), *inner]
                 return [(statement, body)]
         return None
 
     return search(tree.body)
-
-
-def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(statement, name, None)
-        if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-            yield block
 
 
 def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bool:
@@ -180,32 +179,6 @@ def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bo
     return False
 
 
-def targets(statement: ast.stmt) -> Iterator[ast.expr]:
-    """What a statement writes; of `C.append(x)` the list."""
-    if isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
-        yield statement.target
-    elif isinstance(statement, ast.For):
-        yield from (n for n in ast.walk(statement.target) if isinstance(n, ast.Name))
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and appended(statement) is not None:
-        function = statement.value.func
-        if isinstance(function, ast.Attribute):
-            yield function.value
-
-
-def appended(statement: ast.stmt) -> ast.expr | None:
-    """What `C.append(x)` puts into the list."""
-    if (
-        isinstance(statement, ast.Expr)
-        and called(statement.value) == "append"
-        and isinstance(statement.value, ast.Call)
-    ):
-        return statement.value.args[0] if len(statement.value.args) == 1 else None
-    return None
-
-
 def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
     for statement in body:
         found.order[id(statement)] = len(found.order)
@@ -216,7 +189,7 @@ def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
             found.definitions.setdefault(base(target) or "?", []).append(made)
         inner = (*loops, statement) if isinstance(statement, ast.For) else loops
         if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            for block in _blocks(statement):
+            for block in blocks(statement):
                 _scan(found, block, inner)
 
 
@@ -267,15 +240,6 @@ def _core(node: ast.expr) -> ast.expr:
     while isinstance(node, ast.Subscript) and not path(node):
         node = node.value
     return node
-
-
-def all_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a block and of the blocks in it."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            for block in _blocks(statement):
-                yield from all_statements(block)
 
 
 def _counts(loop: ast.For) -> bool:

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from engine.doctor.derive.derived import DerivedLine, Keep
 from engine.doctor.derive.flat import Called
-from engine.doctor.derive.forward import ForwardPass, all_statements, appended
+from engine.doctor.derive.forward import ForwardPass
 from engine.doctor.derive.rules import Refused
+from engine.doctor.derive.statements import all_statements, appended
 from engine.doctor.derive.syntax_of import names, parsed, path
 
 

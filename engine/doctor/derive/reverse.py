@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.doctor.derive.derived import DerivedLine, LineKind
-from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
+from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.function_rules import FunctionRules
 from engine.doctor.derive.rules import Gradient, Refused, fitted
+from engine.doctor.derive.statements import appended, targets
 from engine.doctor.derive.steps import Steps, singular
 from engine.doctor.derive.syntax_of import base, is_number, minus, names, over, parsed, path, reads, times
 from engine.doctor.derive.values import ForwardValues

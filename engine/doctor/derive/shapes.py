@@ -24,6 +24,13 @@ class SeenShapes:
         values = self._values.get(place)
         return max(values, key=lambda one: one[1])[0] if values else None
 
+    def times(self, node: ast.expr) -> int:
+        """How often it was evaluated; 0 of what stands nowhere in the text."""
+        if not hasattr(node, "lineno"):
+            return 0
+        place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        return sum(count for _, count in self._values.get(place, []))
+
     def shape(self, node: ast.expr) -> Shape | None:
         """Its shape, () of a single number; None of what is no number."""
         if isinstance(node, ast.Constant):

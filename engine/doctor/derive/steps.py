@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
-from engine.doctor.derive.syntax_of import base, called, parsed, path
+from engine.doctor.derive.forward import Definition, ForwardPass
+from engine.doctor.derive.statements import appended, step_of, stop_of, targets
+from engine.doctor.derive.syntax_of import base, parsed, path
+from engine.doctor.mending.atoms import replaced
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,9 @@ class Filled:
     pattern: str
     offset: int
     value: ast.expr
+
+
+SPELT = "STEP_"
 
 
 def singular(name: str) -> str:
@@ -126,9 +131,12 @@ class Steps:
     def last_text(self, name: str) -> str:
         """The entry of the last round, after the loop."""
         filled = self._filled[name]
+        stop = stop_of(filled.loop)
+        if stop is not None and "'" in filled.pattern:
+            end = ast.unparse(plus_number(stop, filled.offset - 1))
+            return f"{name}[{filled.pattern.replace('{}', end)}]"
         if filled.is_list or not filled.pattern.replace("{}", ""):
-            step = stop_of(filled.loop)
-            return f"{name}[-1]" if filled.is_list or step is None or filled.offset == 1 else f"{name}[{step} - 1]"
+            return f"{name}[-1]" if filled.is_list or stop is None or filled.offset == 1 else f"{name}[{stop} - 1]"
         return f"{name}[{filled.pattern.replace('{}', '-1')}]"
 
     def shape(self, name: str) -> tuple[int, ...] | None:
@@ -188,23 +196,6 @@ def _initial(before: list[Definition], name: str) -> int:
     return count
 
 
-def step_of(loop: ast.For) -> str | None:
-    """The variable that counts the rounds."""
-    name = called(loop.iter)
-    if isinstance(loop.target, ast.Name) and name in ("range", "arange", "reversed"):
-        return loop.target.id
-    if name == "enumerate" and isinstance(loop.target, ast.Tuple) and isinstance(loop.target.elts[0], ast.Name):
-        return loop.target.elts[0].id
-    return None
-
-
-def stop_of(loop: ast.For) -> str | None:
-    """Where a count that goes up ends, as text."""
-    if called(loop.iter) in ("range", "arange") and isinstance(loop.iter, ast.Call) and len(loop.iter.args) <= 2:
-        return ast.unparse(loop.iter.args[-1])
-    return None
-
-
 def split(node: ast.expr, step: str) -> tuple[str, int] | None:
     """An index as a pattern with the step left out, and what is added to the step: `(":, {}", 1)` of `a[:, t + 1]`."""
     if not isinstance(node, ast.Subscript) or base(node) != path(node.value):
@@ -213,10 +204,10 @@ def split(node: ast.expr, step: str) -> tuple[str, int] | None:
     pattern: list[str] = []
     offset: int | None = None
     for part in parts:
-        added = _added(part, step)
-        if added is not None and offset is None:
-            offset = added
-            pattern.append("{}")
+        found = _counted(part, step)
+        if found is not None and offset is None:
+            offset = found[1]
+            pattern.append(found[0])
         else:
             pattern.append(
                 ast.unparse(part)
@@ -230,6 +221,21 @@ def split(node: ast.expr, step: str) -> tuple[str, int] | None:
     while len(pattern) > 1 and pattern[-1] == ":":
         pattern.pop()
     return ", ".join(pattern), offset
+
+
+def _counted(part: ast.expr, step: str) -> tuple[str, int] | None:
+    """An index with the step left out and what is added to it: `{}` of `t + 1`, `'s-' + str({})` of a key that is spelt."""
+    added = _added(part, step)
+    if added is not None:
+        return "{}", added
+    if not any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(part)):
+        return None
+    inside = [n for n in ast.walk(part) if isinstance(n, ast.expr) and _added(n, step) is not None]
+    named = [n for n in ast.walk(part) if isinstance(n, ast.Name) and n.id == step]
+    if not inside or len(named) != 1:
+        return None
+    spelt = replaced(part, lambda n: ast.Name(SPELT, ast.Load()) if n is inside[0] else None)
+    return ast.unparse(spelt).replace(SPELT, "{}"), _added(inside[0], step) or 0
 
 
 def _added(node: ast.expr, step: str) -> int | None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from keyword import iskeyword
 
 from engine.doctor.derive.derived import Keep
-from engine.doctor.derive.forward import Definition, ForwardPass, appended, targets
+from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.shapes import Shape
-from engine.doctor.derive.steps import Steps, plus_number, singular, split, step_of
+from engine.doctor.derive.statements import appended, step_of, targets
+from engine.doctor.derive.steps import Steps, plus_number, singular, split
 from engine.doctor.derive.syntax_of import base, called, names, parsed, path
 from engine.doctor.mending.atoms import replaced
 
@@ -78,6 +79,9 @@ class ForwardValues:
             made = [d for d in inside if _binds(d.statement, name)]
             if made:
                 return self._in_loop(name, loop, made, statement, order, after)
+            if self._is_refilled(name, loop):
+                self._unpackings.setdefault(id(loop), {})[self._kept(name, loop, inside[-1], True)] = [name]
+                return None
         later = [
             d
             for d in definitions
@@ -87,6 +91,16 @@ class ForwardValues:
         if later and (before or any(d.statement is not statement for d in later)) and (before or not after):
             raise Refused(f"{name} has another value afterwards; give one of the two a name of its own")
         return None
+
+    def _is_refilled(self, name: str, loop: ast.For) -> bool:
+        """Whether every round fills the same container anew, so that in the end it holds what the last round put there."""
+        filled = self._steps.get(name)
+        if filled is None or filled.loop is loop or loop not in filled.made.loops:
+            return False
+        if filled.is_list:
+            raise Refused(f"{name} grows on from one round of line {loop.lineno} to the next; begin it anew in each")
+        counted = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+        return not counted & names(parsed(f"_[{filled.pattern.replace('{}', '0')}]"))
 
     def _in_loop(
         self, name: str, loop: ast.For, made: list[Definition], statement: ast.stmt, order: int, after: bool
@@ -191,7 +205,8 @@ class ForwardValues:
                 else next(s for s in loop.body if made.statement in list(ast.walk(s)))
             )
             end = self._in_text(loop, self._last_change(name, loop, last) if is_last else last)
-            kept = own if is_last else f"{own}.copy()"
+            is_same = not _binds(made.statement, name)
+            kept = f"{own}.copy()" if is_same or not is_last else own
             self.keeps.append(
                 Keep(end.end_lineno or end.lineno, "", self._forward.indent(end) + f"{plural}.append({kept})", why)
             )
@@ -218,7 +233,7 @@ class ForwardValues:
 
     def _plural(self, name: str) -> str:
         """A free name for the list of a value of every round."""
-        plural = f"all_{name}" if name.endswith("s") else f"{name}s"
+        plural = f"all_{name}" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("ry") else f"{name}s"
         options = [plural, f"{name}_kept", *(f"{name}_kept{k}" for k in range(2, 50))]
         found = next(one for one in options if one not in self._taken and not iskeyword(one))
         self._taken.add(found)

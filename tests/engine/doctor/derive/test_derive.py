@@ -27,6 +27,7 @@ WHOLE = {
     "layer_norm": ("W", "R", "gamma", "beta", "v"),
     "learned_start": tuple(f"weights['{name}']" for name in ("Wx", "Wh", "bh", "h0", "Wy", "by")),
     "many_to_one": ("Wax", "Waa", "Wya"),
+    "nested_functions": ("into", "again", "shift", "out"),
     "peephole_lstm": tuple(
         f"p['{n}']" for n in ["Wi", "pi", "bi", "Wf", "pf", "bf", "Wg", "bg", "Wo", "po", "bo", "Wy", "by"]
     ),
@@ -90,6 +91,25 @@ def test_the_backward_pass_reads_as_one_writes_it() -> None:
         "    dh = np.dot(Whh.T, dz)",
         "for W, dW in zip([Wxh, Whh, bh, Why, by], [dWxh, dWhh, dbh, dWhy, dby]):",
         "    W -= learning_rate * dW",
+    ]
+
+
+def test_a_sample_at_a_time_its_states_under_keys_its_loss_added_up_later() -> None:
+    made = derived("nested_functions")
+    assert [(keep.after, keep.text.strip()) for keep in made.keeps] == [
+        (33, "memories = []"),
+        (35, "memories.append(memory.copy())"),
+    ]
+    loop = [line.text for line in made.lines if line.kind != "init"][:8]
+    assert loop == [
+        "for n in reversed(range(len(readings))):",
+        "    dz = guesses[n].copy()",
+        "    dz[0, kinds[n]] -= 1",
+        "    dz /= len(kinds)",
+        "    dmemory = np.dot(dz, out.T)",
+        "    dout += np.dot(memory[f'after {length}'].T, dz)",
+        "    for k in reversed(range(length)):",
+        "        dz_memory = dmemory * memory[f'after {k + 1}'] * (1 - memory[f'after {k + 1}'])",
     ]
 
 

@@ -1,0 +1,100 @@
+"""Branches of the forward pass, as a board would show them: what a loop does in its first or last round alone stands before or after the
+loop, and of a branch that the run took one way the way that it took."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable
+from typing import cast
+
+from engine.doctor.derive.shapes import SeenShapes
+from engine.doctor.derive.syntax_of import called, parsed
+
+Truth = Callable[[ast.expr], bool | None]
+"""Whether a test holds; None where it is not known."""
+_SIDES: dict[type[ast.cmpop], tuple[bool, bool, bool]] = {
+    ast.Lt: (True, False, False),
+    ast.LtE: (True, True, False),
+    ast.Eq: (False, True, False),
+    ast.NotEq: (True, False, True),
+    ast.GtE: (False, True, True),
+    ast.Gt: (False, False, True),
+}
+"""Whether a comparison holds below, at and above a number."""
+
+
+def unrolled(loop: ast.For) -> list[ast.stmt]:
+    """The loop with its first or last round apart, where branches of its body ask for them; else the loop."""
+    if called(loop.iter) != "range" or not isinstance(loop.iter, ast.Call) or not isinstance(loop.target, ast.Name):
+        return [loop]
+    step, stop = loop.target.id, loop.iter.args[-1]
+    if (len(loop.iter.args) > 1 and ast.unparse(loop.iter.args[0]) != "0") or len(loop.iter.args) > 2:
+        return [loop]
+    tests = [n.test for n in ast.walk(loop) if isinstance(n, ast.If)]
+    for test in tests:
+        if not isinstance(test, ast.Compare) or ast.unparse(test.left) != step or type(test.ops[0]) not in _SIDES:
+            continue
+        (end,) = test.comparators
+        if _is_last(end, stop):
+            return [_rounds(loop, [end], step, end, 0), *_round(loop, step, end, 1)]
+        if ast.unparse(end) == "0":
+            return [*_round(loop, step, end, 1), _rounds(loop, [ast.Constant(1), stop], step, end, 2)]
+    return [loop]
+
+
+def _is_last(end: ast.expr, stop: ast.expr) -> bool:
+    """Whether a number is the last that is counted before `stop`."""
+    return ast.unparse(stop) == f"{ast.unparse(end)} + 1" or ast.unparse(end) == f"{ast.unparse(stop)} - 1"
+
+
+def _rounds(loop: ast.For, between: list[ast.expr], step: str, end: ast.expr, side: int) -> ast.stmt:
+    """The other rounds of a loop."""
+    made = copy.deepcopy(loop)
+    made.iter = ast.fix_missing_locations(ast.copy_location(ast.Call(parsed("range"), list(between), []), loop.iter))
+    made.body = _taken(made.body, _compared(step, end, side))
+    return made
+
+
+def _round(loop: ast.For, step: str, end: ast.expr, side: int) -> list[ast.stmt]:
+    """The one round in which the counter is `end`."""
+
+    class _Counted(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return copy.deepcopy(end) if node.id == step else node
+
+    body = _taken(copy.deepcopy(loop.body), _compared(step, end, side))
+    return [cast("ast.stmt", _Counted().visit(statement)) for statement in body]
+
+
+def _compared(step: str, end: ast.expr, side: int) -> Truth:
+    def truth(test: ast.expr) -> bool | None:
+        is_it = isinstance(test, ast.Compare) and len(test.ops) == 1 and ast.unparse(test.left) == step
+        if not is_it or not isinstance(test, ast.Compare) or ast.unparse(test.comparators[0]) != ast.unparse(end):
+            return None
+        return _SIDES.get(type(test.ops[0]), (None, None, None))[side]
+
+    return truth
+
+
+def _taken(body: list[ast.stmt], truth: Truth) -> list[ast.stmt]:
+    """The statements, with those of a branch in its place where it is known which is taken."""
+    made: list[ast.stmt] = []
+    for statement in body:
+        holds = truth(statement.test) if isinstance(statement, ast.If) else None
+        if isinstance(statement, ast.If) and holds is not None:
+            made += _taken(statement.body if holds else statement.orelse, truth)
+        else:
+            made.append(statement)
+    return made
+
+
+def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The way that the run took at a branch every time; None where it took both, or where it is not known."""
+    times = shapes.times(statement.test)
+    if not times:
+        return None
+    inside = [max((shapes.times(n) for n in ast.walk(s) if isinstance(n, ast.expr)), default=0) for s in statement.body]
+    if not any(inside):
+        return statement.orelse
+    return statement.body if inside[0] >= times else None

@@ -1,0 +1,68 @@
+"""Statements and loops: what they write, the blocks in them, what counts the rounds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from engine.doctor.derive.syntax_of import called
+
+
+def targets(statement: ast.stmt) -> Iterator[ast.expr]:
+    """What a statement writes; of `C.append(x)` the list."""
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        yield statement.target
+    elif isinstance(statement, ast.For):
+        yield from (n for n in ast.walk(statement.target) if isinstance(n, ast.Name))
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and appended(statement) is not None:
+        function = statement.value.func
+        if isinstance(function, ast.Attribute):
+            yield function.value
+
+
+def appended(statement: ast.stmt) -> ast.expr | None:
+    """What `C.append(x)` puts into the list."""
+    if (
+        isinstance(statement, ast.Expr)
+        and called(statement.value) == "append"
+        and isinstance(statement.value, ast.Call)
+    ):
+        return statement.value.args[0] if len(statement.value.args) == 1 else None
+    return None
+
+
+def all_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the blocks in it."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            for block in blocks(statement):
+                yield from all_statements(block)
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a statement."""
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(statement, name, None)
+        if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+            yield block
+
+
+def step_of(loop: ast.For) -> str | None:
+    """The variable that counts the rounds."""
+    name = called(loop.iter)
+    if isinstance(loop.target, ast.Name) and name in ("range", "arange", "reversed"):
+        return loop.target.id
+    if name == "enumerate" and isinstance(loop.target, ast.Tuple) and isinstance(loop.target.elts[0], ast.Name):
+        return loop.target.elts[0].id
+    return None
+
+
+def stop_of(loop: ast.For) -> str | None:
+    """Where a count that goes up ends, as text."""
+    if called(loop.iter) in ("range", "arange") and isinstance(loop.iter, ast.Call) and len(loop.iter.args) <= 2:
+        return ast.unparse(loop.iter.args[-1])
+    return None
