@@ -62,10 +62,15 @@ def open_program(
 
 
 def open_walk(
-    path: Path, wishes: Wishes | None = None, function: str | None = None, progress: TextIO | None = None
+    path: Path,
+    wishes: Wishes | None = None,
+    function: str | None = None,
+    progress: TextIO | None = None,
+    *,
+    mend: bool = True,
 ) -> ProgramWalk:
     """Runs the program at `path`, with its user's rights, and carries its loss back. Of a file that only defines functions, or where one
-    is named, a backward pass is called with arguments that are made up.
+    is named, a backward pass is called with arguments that are made up. Without `mend` the line that is wrong is not looked for.
 
     InputError where it cannot be run or called, or computes no loss.
     """
@@ -76,7 +81,7 @@ def open_walk(
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
     if runs_something:
-        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source)
+        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source, mend=mend)
     else:
         own = follow_function(without_its_run(source), function, wishes)
         if own is None:

@@ -15,7 +15,7 @@ from engine.explain.why import parse_place as cell_of
 from engine.files.raw import shown
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from engine.lessons.lesson import Lesson, LessonStep, in_language
+from engine.lessons.lesson import RIGHT, Lesson, LessonStep, in_language
 from engine.model.program import PHASES
 from engine.session import Session, open_session
 from engine.text import clean
@@ -146,6 +146,8 @@ def _at(text: str, debugger: Debugger, offset: int) -> Array | str | None:
 
 
 def _check_until(text: str, debugger: Debugger) -> None:
+    if text == RIGHT:
+        raise InputError(f"until = {RIGHT} is for a lesson with a program to be mended; write a condition")
     if text.startswith(WHY):
         number(text.removeprefix(WHY), debugger)
     elif isinstance(value := _at_end(text, debugger), str):

@@ -20,9 +20,11 @@ from engine.text import clean
 
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
 """The languages that texts can be in; the first one stands in where a text is missing."""
+RIGHT, ANY = "right", "any"
+"""In a lesson with a program: what `until` says, done when its gradients are right; and the program with a mistake that is drawn."""
 MOST_CHOICES = 5
 _TEXT_LIMIT = 600
-_KEYS = ("title", "minutes", "data", "options", "step")
+_KEYS = ("title", "minutes", "data", "program", "options", "step")
 KINDS = ("say", "try", "ask", "do")
 """What a step is: the last of these keys that it has."""
 _STEP_KEYS = (*KINDS, "at", "press", "show", "choose", "answer", "run", "why", "until", "hint")
@@ -60,12 +62,16 @@ class LessonStep:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson's file, checked as far as that is possible without its data. `data` is a sample's name or an absolute path."""
+    """A lesson's file, checked as far as that is possible without its data. `data` is a sample's name or an absolute path.
+
+    Instead `program` may be the catalogue's name of a mistake, or `ANY`: the learner mends a program in which it was planted.
+    """
 
     path: Path
     title: Words
-    data: str
     steps: tuple[LessonStep, ...]
+    data: str = ""
+    program: str = ""
     minutes: int = 5
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -111,8 +117,8 @@ def read_lesson(path: Path) -> Lesson:
     reader = _Reader(path)
     table = read_table(path)
     reader.known(table, _KEYS, "")
-    if "data" not in table:
-        raise reader.error('name the data: data = "vanishing", or a file beside the lesson')
+    if ("data" in table) == ("program" in table):
+        raise reader.error('name the data, data = "vanishing" or a file beside the lesson; or a program to be mended')
     steps = table.get("step")
     if not isinstance(steps, list) or not steps:
         raise reader.error('it has no steps; each begins with a line [[step]] and has, for example, say = "..."')
@@ -121,7 +127,8 @@ def read_lesson(path: Path) -> Lesson:
         title=reader.words(table.get("title"), "title"),
         steps=tuple(reader.step(n, step) for n, step in enumerate(cast("list[object]", steps), 1)),
         minutes=reader.minutes(table.get("minutes", 5)),
-        data=reader.data(table["data"]),
+        data=reader.data(table["data"]) if "data" in table else "",
+        program=reader.text(table["program"], "program") if "program" in table else "",
         options=options_of(path, table.get("options", {})),
     )
 

@@ -10,6 +10,7 @@ from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
 from rnn_tui.walk_frame import WalkChoice, WalkFrame, pictures_of
@@ -32,6 +33,8 @@ class Walker:
         self.speed = 3
         self.derived: LinesBelow | None = None
         """The derived backward pass, once it was asked for."""
+        self.lesson: Callable[[], LessonCard | None] = lambda: None
+        """Makes the card of the lesson that goes on."""
         self.frame = self.refresh()
 
     @property
@@ -46,7 +49,7 @@ class Walker:
         file = self._file(frame)
         set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
         below = self.derived.get(frame.file, {}) if self.derived and self.choice.derived else {}
-        self.frame = replace(frame, stops=set_here, below=below)
+        self.frame = replace(frame, stops=set_here, below=below, lesson=self.lesson())
         return self.frame
 
     def _file(self, frame: WalkFrame) -> str:

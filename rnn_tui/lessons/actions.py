@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -12,12 +14,15 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
+from engine.lessons.exercise import check_exercise, prepared
 from engine.lessons.lesson import Lesson, in_language, lesson_names, read_lesson
 from rnn_tui.control.controller import Controller
-from rnn_tui.lessons.opening import PRESSED, opened
+from rnn_tui.lessons.examiner import Examiner
+from rnn_tui.lessons.keys import LessonKeys
+from rnn_tui.lessons.opening import opened
 from rnn_tui.lessons.tutor import Tutor
 from rnn_tui.screens.dialogs import Dialog
-from rnn_tui.screens.paned import PanedScreen
+from rnn_tui.screens.walk import WalkScreen
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
@@ -58,13 +63,11 @@ class LessonsScreen(Dialog[str]):
         self.answer(event.option.id or "")
 
 
-class LessonActions(PanedScreen):
-    """A part of the debugger's screen."""
+class LessonActions(LessonKeys):
+    """The debugger's screen: opens lessons."""
 
     language = "en"
     controller: Controller
-    tutor: Tutor | None = None
-    """The lesson that goes on."""
     _before: Controller | None = None
     """What was open before the lesson."""
 
@@ -73,7 +76,7 @@ class LessonActions(PanedScreen):
 
     def action_lessons(self) -> None:
         """Asks for a lesson."""
-        now = self.tutor.lesson.name if self.tutor else ""
+        now = self.guide.lesson.name if self.guide else ""
         self._open(LessonsScreen(self.language, now), self._chosen)
 
     def _chosen(self, name: str) -> None:
@@ -87,54 +90,36 @@ class LessonActions(PanedScreen):
 
     def begin_lesson(self, lesson: Lesson, session: Session | None = None) -> None:
         """Opens a lesson, on its data; what was open stays for later."""
+        if lesson.program:
+            check_exercise(lesson)
+            exercise = prepared(lesson, Path.cwd())
+            self._say(f"running {exercise.path.name} …")
+            examiner = Examiner(lesson, self.language, exercise)
+            self.run_worker(partial(self._examined_first, examiner), thread=True, exclusive=True, group="examine")
+            return
         controller = self._controller(session or opened(lesson))
-        if self.tutor is None:
+        if self.guide is None:
             self._before = self.controller
         self.controller = controller
-        self.tutor = Tutor(lesson, self.language, controller)
+        self.guide = Tutor(lesson, self.language, controller)
         self.call_later(self._press)
 
     def leave_lesson(self) -> None:
         """Back to what was open before."""
-        if self.tutor is not None and self._before is not None:
+        if self.guide is not None and self._before is not None:
             self.controller.running = self.controller.training = False
-            self.controller, self.tutor = self._before, None
-
-    async def action_lesson_next(self) -> None:
-        """The next step of the lesson; after the last one the next lesson."""
-        if self.tutor is not None and self.tutor.over:
-            self.action_lessons()
-        elif self.tutor is not None:
-            self.show(self.tutor.next())
-            await self._press()
-
-    async def action_lesson_back(self) -> None:
-        """The step of the lesson before."""
-        if self.tutor is not None:
-            self.show(self.tutor.back())
-            await self._press()
-
-    def action_hint(self) -> None:
-        """One more hint."""
-        if self.tutor is not None:
-            self.show(self.tutor.hint())
+            self.controller, self.guide = self._before, None
 
     def action_answer(self, choice: int) -> None:
         """A guess."""
-        if self.tutor is not None:
-            self.show(self.tutor.guess(choice))
+        if isinstance(self.guide, Tutor):
+            self.show(self.guide.guess(choice))
 
-    async def _press(self) -> None:
-        """Presses what the step presses."""
-        for key in self.tutor.step.press if self.tutor is not None else ():
-            await self.run_action(PRESSED[key].action)
-
-    def lesson_works(self, action: str) -> bool | None:
-        """Whether a lesson's key does something now; None: it is no key of a lesson."""
-        match action:
-            case "answer":
-                return self.tutor is not None and self.tutor.asking
-            case "lesson_next" | "lesson_back" | "hint":
-                return self.tutor is not None
-            case _:
-                return None
+    def _examined_first(self, examiner: Examiner) -> None:
+        """Runs in a thread: it takes some seconds."""
+        try:
+            walk = examiner.exercise.examined()
+        except InputError as error:
+            self.app.call_from_thread(self._say, str(error))
+        else:
+            self.app.call_from_thread(self.app.push_screen, WalkScreen(walk, self._look, examiner))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from engine.errors import InputError
 from engine.files.raw import shown
 from engine.lessons.course import open_lesson
+from engine.lessons.exercise import check_exercise
 from engine.lessons.lesson import Lesson
-from engine.session import Session
+from engine.session import Session, open_session
 from engine.text import clean
 from rnn_tui.bindings import COMMANDS, LOOK, MOVE, Command
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT
@@ -24,7 +25,7 @@ PANES = (*ABOVE, *LEFT, *RIGHT, *BELOW)
 
 
 def opened(lesson: Lesson) -> Session:
-    """The session of a lesson; InputError names the file and the step that cannot be."""
+    """The session of a lesson; of one with a program, what is open behind it. InputError names the file and the step that cannot be."""
     for number, step in enumerate(lesson.steps, 1):
         for words, known, what in ((step.press, PRESSED, "key"), (step.show, PANES, "part of the screen")):
             for word in words:
@@ -33,4 +34,7 @@ def opened(lesson: Lesson) -> Session:
                     raise InputError(
                         f"{shown(lesson.path)}, step {number}: {clean(word, 30)} is no {what}; there are {there}"
                     )
+    if lesson.program:
+        check_exercise(lesson)
+        return open_session(None, {})
     return open_lesson(lesson)

@@ -12,6 +12,7 @@ from rnn_tui.lessons.card import Choice, LessonCard
 from rnn_tui.look import Look
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.targets import Press
+from rnn_tui.walk_frame import WalkFrame
 
 NOT_FIRST = "，。、；：？！）》”’"
 """What does not begin a line in Chinese."""
@@ -21,7 +22,7 @@ CardLine: TypeAlias = list[tuple[str, Style, str]]
 """Pieces of text with their styles, and the action of a click ("" for none)."""
 
 
-def draw_lesson(frame: Frame, width: int, height: int) -> Canvas:
+def draw_lesson(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:
     """Texts and choices, as far as there is room; the keys in the lower edge."""
     look, card = frame.look, frame.lesson
     canvas = Canvas(width, height, look.canvas)
@@ -34,8 +35,9 @@ def draw_lesson(frame: Frame, width: int, height: int) -> Canvas:
             x = canvas.text(x, y, text, style, Press(action) if action else None)
     x = 2
     for key, label, action in card.keys:
-        after = canvas.text(x, height - 1, f" {key} ", look.accent, Press(action))
-        x = canvas.text(after, height - 1, f"{label} ", look.text, Press(action))
+        target = Press(action) if action else None
+        after = canvas.text(x, height - 1, f" {key} ", look.accent, target)
+        x = canvas.text(after, height - 1, f"{label} ", look.text, target)
     return canvas
 
 

@@ -255,7 +255,7 @@ class MainScreen(LessonActions):
 
     def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
         self.controller = self._controller(session, lockstep)
-        self.tutor = None
+        self.guide = None
         self.show()
 
     def action_list_up(self) -> None:

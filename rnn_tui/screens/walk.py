@@ -17,8 +17,11 @@ from engine.errors import InputError
 from engine.text import clean
 from rnn_tui.bindings import WALK_COMMANDS
 from rnn_tui.control.walker import Walker
+from rnn_tui.lessons.examiner import Examiner
+from rnn_tui.lessons.keys import LessonKeys
 from rnn_tui.look import Look
 from rnn_tui.panes.header import draw_footer
+from rnn_tui.panes.lesson import draw_lesson, lesson_lines
 from rnn_tui.panes.walk import (
     draw_walk_header,
     draw_walk_source,
@@ -29,7 +32,7 @@ from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.screens.dialogs import PLAIN, Dialog, HelpScreen, ListScreen
 from rnn_tui.screens.layout import SMALLEST
-from rnn_tui.screens.paned import PanedScreen, keys_of
+from rnn_tui.screens.paned import keys_of
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -99,17 +102,22 @@ class GotoLineScreen(Dialog[int]):
         note.add_class("wrong")
 
 
-class WalkScreen(PanedScreen):
+class WalkScreen(LessonKeys):
     """Source and values of the user's own run; see `rnn_tui.bindings.WALK_COMMANDS` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of(WALK_COMMANDS)]
 
-    def __init__(self, walk: ProgramWalk, look: Look) -> None:
+    def __init__(self, walk: ProgramWalk, look: Look, examiner: Examiner | None = None) -> None:
+        """With an `examiner` it is an exercise: which line is wrong is not told."""
         super().__init__(look)
+        self.guide = self.examiner = examiner
         self.walker = self._walker(walk)
 
     def _walker(self, walk: ProgramWalk) -> Walker:
-        return Walker(walk, self._look, self._say)
+        walker = Walker(walk, self._look, self._say)
+        if self.examiner is not None:
+            self.examiner.take(walker)
+        return walker
 
     @property
     def steering(self) -> Walker:
@@ -122,7 +130,7 @@ class WalkScreen(PanedScreen):
             {"header": draw_walk_header, "strip": draw_walk_strip},
             {"source": draw_walk_source},
             {"beside": draw_walk_value, "why": draw_walk_why},
-            {"told": draw_walk_told, "footer": draw_footer},
+            {"told": draw_walk_told, "lesson": draw_lesson, "footer": draw_footer},
         )
 
     def on_mount(self) -> None:
@@ -139,9 +147,13 @@ class WalkScreen(PanedScreen):
         left.display = width >= 100 or not asked
         lines = {"header": 1, "strip": 2 if height < 30 else 3, "footer": 1}
         lines["told"] = 3 if height < 30 else 7 if height < 45 else 10
+        card = self.walker.frame.lesson
+        lines["lesson"] = 2 + len(lesson_lines(card, self._look, width - 4)) if card else 0
+        lines["told"] = min(3, lines["told"]) if card else lines["told"]
+        hidden = {"beside" if asked else "why", *(() if card else ("lesson",))}
         for pane in self.query(Pane):
             name = pane.id or ""
-            pane.display = not small and name != ("beside" if asked else "why")
+            pane.display = not small and name not in hidden
             pane.styles.height = lines.get(name, "1fr")
 
     # Moves
@@ -258,7 +270,11 @@ class WalkScreen(PanedScreen):
         from engine.doctor.opening import open_walk
 
         try:
-            again = open_walk(walk.source.path, walk.wishes, walk.function)
+            again = (
+                open_walk(walk.source.path, walk.wishes, walk.function)
+                if self.examiner is None
+                else self.examiner.exercise.examined()
+            )
         except InputError as error:
             self.app.call_from_thread(self._say, str(error))
         else:
@@ -267,6 +283,20 @@ class WalkScreen(PanedScreen):
     def _take(self, walk: ProgramWalk) -> None:
         self.walker = self._walker(walk)
         self.show()
+
+    def action_lessons(self) -> None:
+        """From an exercise back to the debugger, which asks for another lesson."""
+        below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else None
+        if isinstance(below, LessonKeys):
+            self.app.pop_screen()
+            self.call_later(below.action_lessons)
+        else:
+            self._say("Lessons are in the debugger: rnn-tui learn")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A lesson's keys work in a lesson."""
+        works = self.lesson_works(action)
+        return True if works is None else works
 
     def action_help(self) -> None:
         """The help screen."""

@@ -103,9 +103,9 @@ async def running(
     assert app.return_code in (0, None)
 
 
-async def until(pilot: Pilot[None], done: Callable[[], object]) -> None:
-    """Waits for something that a timer brings about."""
-    for _ in range(500):
+async def until(pilot: Pilot[None], done: Callable[[], object], seconds: int = 5) -> None:
+    """Waits for something that a timer brings about, or a program that is run."""
+    for _ in range(100 * seconds):
         if done():
             return
         await asyncio.sleep(0.01)

@@ -65,9 +65,10 @@ class OwnRun:
     corrected: RunVerdict | None = None
 
 
-def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> OwnRun:
+def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend: bool = True) -> OwnRun:
     """Runs the program, carries its loss back and compares. `source` is what its user sees of its text; with `whole` only a run counts
-    that came to its end. Raises InputError where the interpreter asked for cannot be used."""
+    that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
+    cannot be used."""
     outcome, record = runs.followed()
     base = Report("undecided", clean(source.path.name), run=outcome.to_json())
     if isinstance(record, str) or (whole and not outcome.is_whole):
@@ -79,11 +80,12 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False) -> O
             settled(runs, verdict, taken) if of_call is None else verdict, runs.name, len(source.lines)
         )
         record = verdict.record if verdict.shifted and verdict.record is not None else record
-        found = blamed(runs, record, verdict) if verdict.verdict == "wrong" and not verdict.shifted else []
+        is_wrong = verdict.verdict == "wrong" and not verdict.shifted
+        found = blamed(runs, record, verdict) if is_wrong and mend else []
         if whole and not any(each.verified for each in found):
             verdict = _if_something_agrees(verdict)
             found = found if verdict.verdict == "wrong" else []
-        if not any(each.verified for each in found):  # else a run of the corrected program has shown as much
+        if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
             verdict = _if_it_is_followed(runs, verdict)
             found = found if verdict.verdict == "wrong" else []
         seen = remarks(record, verdict, {runs.name: source.tree()})
