@@ -295,7 +295,7 @@ def _open_parser() -> _ArgumentParser:
     parser = _ArgumentParser(
         prog=PROGRAM,
         description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
-        epilog=f"commands that need no terminal (rnn-tui COMMAND --help):\n{commands}",
+        epilog=f"commands; all but learn need no terminal (rnn-tui COMMAND --help):\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

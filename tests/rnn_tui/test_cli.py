@@ -85,7 +85,7 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     done = rnn_tui(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
-    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples"))
+    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples", "learn"))
 
 
 def test_version(rnn_tui: Callable[..., Done]) -> None:
@@ -110,6 +110,9 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("trace",), ("-o",)),
     (("--hidden",), ("--hidden", "expected one argument")),
     (("--color", "pink"), ("--color", "pink", "truecolor")),
+    (("learn", "vanishin"), ("there is no lesson vanishin; did you mean vanishing?",)),
+    (("learn", "nowhere.toml"), ("there is no lesson file named nowhere.toml",)),
+    (("learn", "walk"), ("needs a terminal",)),
     (("vanishin",), ("there is no file and no example named vanishin; did you mean vanishing?", "rnn-tui examples")),
     (("code", "sample_data/vanishing.cvs"), ("did you mean", "vanishing.csv")),
     (("check", "nowhere.csv"), ("there is no file and no example named nowhere.csv",)),
