@@ -343,6 +343,8 @@ def main(arguments: Sequence[str]) -> int:
     parsed.arguments = tuple(program)
     if command == "derive":
         _refuse_to_replace(parsed)
+    if command == "learn":
+        return _open_lesson(parsed)
     given = model_options(parsed)
     resolve(parsed.data)
     from rnn_tui import commands
@@ -389,6 +391,28 @@ def _open(parsed: argparse.Namespace) -> int:
         DebuggerApp(*opened, mode=mode, theme=parsed.theme, lang=language(parsed.lang, os.environ))
         if isinstance(opened, tuple)
         else WalkApp(opened, mode=mode, theme=parsed.theme)
+    )
+    return terminal.run(app, mouse=not parsed.no_mouse)
+
+
+def _open_lesson(parsed: argparse.Namespace) -> int:
+    """`rnn-tui learn [NAME]`: a lesson in the debugger."""
+    from engine.lessons.lesson import find_lesson, read_lesson
+    from rnn_tui import terminal
+    from rnn_tui.lessons.language import language
+
+    lesson = read_lesson(find_lesson(parsed.lesson)) if parsed.lesson else None
+    mode = terminal.ready(parsed.color)
+    from engine.session import open_session
+    from rnn_tui.app import DebuggerApp
+    from rnn_tui.lessons.opening import opened
+
+    app = DebuggerApp(
+        opened(lesson) if lesson else open_session(None, {}),
+        mode=mode,
+        theme=parsed.theme,
+        lang=language(parsed.lang, os.environ),
+        learn=lesson or True,
     )
     return terminal.run(app, mouse=not parsed.no_mouse)
 

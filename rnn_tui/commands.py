@@ -393,27 +393,6 @@ def _write_new(path: Path, text: str) -> None:
     print(f"wrote {clean(str(path))}", file=sys.stderr)
 
 
-def learn(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui learn [NAME]`: a lesson in the debugger."""
-    from engine.lessons.lesson import find_lesson, read_lesson
-    from rnn_tui import terminal
-    from rnn_tui.lessons.language import language
-
-    lesson = read_lesson(find_lesson(arguments.lesson)) if arguments.lesson else None
-    mode = terminal.ready(arguments.color)
-    from rnn_tui.app import DebuggerApp
-    from rnn_tui.lessons.opening import opened
-
-    app = DebuggerApp(
-        opened(lesson) if lesson else open_session(None, {}),
-        mode=mode,
-        theme=arguments.theme,
-        lang=language(arguments.lang, os.environ),
-        learn=lesson or True,
-    )
-    return terminal.run(app, mouse=not arguments.no_mouse)
-
-
 def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
     from engine.doctor.compare.arrays import compare_arrays, text

@@ -161,7 +161,7 @@ async def test_digits_are_guesses_while_a_question_is_open_and_views_else() -> N
 async def test_what_a_step_does_not_talk_about_is_faint_and_what_it_does_is_outlined() -> None:
     lesson = read_lesson(lesson_names()["vanishing"])
     async with running(open_session(lesson.data, {}), learn=lesson) as driven:
-        text = driven.controller._look.text.color
+        text = driven.controller.frame.look.text.color
         styles = {
             name: {segment.style.color for strip in driven.pane(name)._strips for segment in strip if segment.style}
             for name in ("listing", "lesson")
