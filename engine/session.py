@@ -50,7 +50,8 @@ class Session:
         """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""
         network = self.debugger.network
         kind = f"{network.table.name} {network.activation}" if network.table.has_activation else network.table.name
-        sizes = "→".join(map(str, (network.inputs, *network.units, network.outputs)))
+        way = "⇄" if network.bidirectional else ""
+        sizes = "→".join(map(str, (network.inputs, *(f"{way}{units}" for units in network.units), network.outputs)))
         return f"{kind} {sizes} · {len(self.data.X)} samples · {network.dtype}"
 
 
@@ -92,6 +93,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         clip_value=options["clip-value"],
         truncate=options["truncate"],
         truncate_by=options["truncate-by"],
+        bidirectional=options["bidirectional"],
         weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)
@@ -156,8 +158,9 @@ def _decided(weights: Weights) -> dict[str, Any]:
     """The options that weights decide."""
     outputs = {"outputs": weights.sizes["C"]} if "C" in weights.sizes else {}
     units = weights.recipe.units
-    hidden = weights.sizes["H"] if len(units) == 1 else units
-    return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **outputs}
+    hidden = units[0] if len(units) == 1 else units
+    both = {"bidirectional": weights.recipe.bidirectional}
+    return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **both, **outputs}
 
 
 def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
@@ -184,10 +187,10 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
     """The initial states that the file gives, by the cell's names: its output first, c0 for a cell state."""
     given = {network.table.output: data.initial_state, "c": data.initial_cell}
     states = {name: value for name, value in given.items() if value is not None}
-    if states and len(network.units) > 1:
+    if states and len(network.layers) > 1:
         raise InputError(
-            f"{shown(data.path)}: it holds an initial state of one layer, the network has {len(network.units)}; "
-            "take one layer, or leave the initial state out of the file"
+            f"{shown(data.path)}: it holds an initial state of one layer in one direction, the network has "
+            f"{len(network.layers)} of these; take one, or leave the initial state out of the file"
         )
     for name, value in states.items():
         if name not in network.table.states:

@@ -63,7 +63,7 @@ def picture(
     if index or array.ndim == 0:
         return f"{_cell(array, index, name, t)}\n"
     matrix = np.atleast_2d(array)
-    first = tape.plan.steps + 1 - len(matrix) if rows == "t" else 0
+    first = tape.plan.program.steps_of(name).start if rows == "t" else 0
     compared = "" if original is None else f"edited − original: {_first(original, tape, name)}"
     heading = "\n".join(text for text in (heading, note, compared) if text)
     return _text(matrix, heading, rows, columns, first, mode)
@@ -173,13 +173,11 @@ def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]
     quantity = program.quantities.get(name)
     line = next(program.writers(name), None)
     if line is not None and line.equation.accumulate:
-        _check_step(name, t, 1, program.steps)
+        _check_step(name, t, range(1, program.steps + 1))
         return tape.term(line, t), f"{name}@{t}: the term of step {t}", *_names(quantity.axes if quantity else ())
-    array = tape[name]
     if (quantity is not None and not quantity.rows) or name in tape.parameters:
         raise InputError(f"{name} is not in time; show it without @{t}")
-    first = 0 if len(array) == program.steps + 1 else 1
-    _check_step(name, t, first, program.steps)
+    _check_step(name, t, program.steps_of(name))
     row = tape.at(name, t)
     return row, f"{name}@{t}  {shape(row.shape)}", *_names(tape.plan.axes.get(name, ("B", "H")))
 
@@ -191,7 +189,8 @@ def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
         return array, f"{name}  {shape(array.shape)}{_loop_note(tape, name)}", *_names(axes)
     largest = np.take_along_axis(array, np.abs(array).argmax(axis=1)[:, None], axis=1)[:, 0]
     column = _names(tape.plan.axes.get(name, ("B", "H")))[1]
-    steps = f"rows: t = {tape.plan.steps + 1 - len(array)} to {tape.plan.steps}"
+    held = tape.plan.program.steps_of(name)
+    steps = f"rows: t = {held[0]} to {held[-1]}"
     return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", column
 
 
@@ -206,9 +205,9 @@ def _names(axes: tuple[str, ...]) -> tuple[str, str]:
     return (named[0], named[1]) if len(named) == 2 else ("", named[0] if named else "")
 
 
-def _check_step(name: str, t: int, first: int, last: int) -> None:
-    if not first <= t <= last:
-        raise InputError(f"{name} has the time steps {first} to {last}, not {t}")
+def _check_step(name: str, t: int, steps: range) -> None:
+    if t not in steps:
+        raise InputError(f"{name} has the time steps {steps[0]} to {steps[-1]}, not {t}")
 
 
 def _cell(array: Array, index: tuple[int, ...], name: str, t: int | None) -> str:

@@ -82,11 +82,12 @@ def _heading(session: Session, style: Style) -> str:
     kind = f"{network.activation} " if network.table.has_activation else ""
     outputs = "classes" if network.head.output_a_class else "output" if network.outputs == 1 else "outputs"
     lying = "Columns are samples" if layout.columns else "Rows are samples"
+    both = " in each of two directions" if network.bidirectional else ""
     weights = ", weights are (out, in)" if layout.turned_weights else ""
     return (
         f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '
         f"in plain NumPy.\n\n{len(data.X)} samples, {steps} time steps of {features} {'value' if features == 1 else 'values'}, "
-        f"{' and '.join(map(str, network.units))} units, {network.outputs} {outputs}. {lying}{weights}.\n"
+        f"{' and '.join(map(str, network.units))} units{both}, {network.outputs} {outputs}. {lying}{weights}.\n"
         f"Names and layout: {style.spelling.notation.source}.\n{style.spelling.notation.remark}".rstrip()
         + '\n"""'
     )

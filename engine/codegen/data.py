@@ -13,7 +13,7 @@ from engine.language.printing import NumpySyntax, show
 from engine.model.program import Quantity
 from engine.notation.layout import Layout
 from engine.session import Session
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
+from engine.tables.given import ENTRIES, FLOW_CUT, FLOW_CUT_REVERSE, GIVEN, MASK, given_equation
 
 WHOLE = "all_"
 """Before the names of all the data, where an iteration takes some samples of them."""
@@ -112,7 +112,10 @@ class Inputs:
         lines.append(f"{self.style.spelling.name('y')} = {y}")
         if self.masked:
             lines.append(f'lengths = trace["{MASK}"].sum(axis=0).astype(int)')
-        return lines + [f"{variable} = trace[{name!r}][0]" for name, variable in self.states.items()]
+        rows = self.session.debugger.plan
+        return lines + [
+            f"{variable} = trace[{name!r}][{rows.initial_row(name)}]" for name, variable in self.states.items()
+        ]
 
     def _arrays(self, data: Data) -> list[str]:
         steps, features = data.X.shape[1:]
@@ -255,20 +258,19 @@ class Inputs:
         syntax = _Beforehand(self.masked, network.truncate)
         right = {
             name: show(given_equation(name, network.truncate_by), syntax)
-            for name in (MASK, FLOW_CUT, ENTRIES)
+            for name in GIVEN
             if name in self.style.plan.program.quantities
         }
         as_numbers = f".astype({'float' if network.dtype == 'float64' else f'np.{network.dtype}'})"
-        lines = ["steps = np.arange(1, T + 1)"] if MASK in right or FLOW_CUT in right else []
+        lines = ["steps = np.arange(1, T + 1)"] if right.keys() & {MASK, FLOW_CUT} else []
         if MASK in right:
             lines.append(f"{MASK} = {right[MASK]}{as_numbers}  # (B, T): 1 within the sample's length")
-        if FLOW_CUT in right:
-            where = (
-                right[FLOW_CUT] if "&" in right[FLOW_CUT] else right[FLOW_CUT][1:-1]
-            )  # of one condition no parentheses
-            lines.append(
-                f"{FLOW_CUT} = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to t - 1"
-            )
+        for name, further in ((FLOW_CUT, "t - 1"), (FLOW_CUT_REVERSE, "t + 1")):
+            if name in right:
+                where = right[name] if "&" in right[name] else right[name][1:-1]  # of one condition no parentheses
+                lines.append(
+                    f"{name} = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to {further}"
+                )
         if ENTRIES in right:
             lines.append(f"{ENTRIES} = {right[ENTRIES]}  # entries that count")
         return lines

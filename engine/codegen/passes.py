@@ -14,6 +14,7 @@ _NOTES = {
     "loss": "one number for the whole batch",
     "+=": "the sum over time: step t adds its term",
     "-1": "what flows to the step before",
+    "+1": "what flows to the step after",
     FULL: "what would flow to the step before",
     CUT: "what truncation takes from it",
 }
@@ -32,7 +33,9 @@ def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[st
             lines += _storage(style, block, stored)
             written = {line.name for line in block.lines if block.in_time}
             begun = {name: source for name, source in (initial or {}).items() if name in written}
-            lines += [f"{style.spelling.kept(name)}[0] = {source}" for name, source in begun.items()]
+            for name, variable in begun.items():
+                row = "T + 1" if style.plan.program.quantities[name].reverse else "0"
+                lines.append(f"{style.spelling.kept(name)}[{row}] = {variable}")
             lines += _lines(style, block)
     return [*lines, ""]
 
@@ -48,8 +51,9 @@ def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
         if line.equation.accumulate:
             lines.append(f"{spelling.name(name)} = np.zeros_like({spelling.name(whole(name).removeprefix('d'))})")
         else:
-            zero = ", row 0 the initial state" if quantity.rows == "T+1" and block.phase == "forward" else ""
-            shape = ", ".join(["T + 1", *style.letters(name)])
+            row, rows = ("T + 1", "T + 2") if quantity.reverse else ("0", "T + 1")
+            zero = f", row {row} the initial state" if quantity.rows == "T+1" and block.phase == "forward" else ""
+            shape = ", ".join([rows, *style.letters(name)])
             note = f"  # row t is step t{zero}"
             lines.append(f"{spelling.kept(name)} = np.zeros(({shape}){style.kind(', ')}){note}")
     return lines
@@ -88,8 +92,8 @@ def _notes(block: Block) -> list[str]:
         kind = line.name
         if line.equation.accumulate:
             kind = "+="
-        elif line.equation.step < 0:
-            kind = next((suffix for suffix in (FULL, CUT) if line.name.endswith(suffix)), "-1")
+        elif line.equation.step and block.in_time:
+            kind = next((suffix for suffix in (FULL, CUT) if line.name.endswith(suffix)), f"{line.equation.step:+d}")
         result.append("" if kind in said else _NOTES.get(kind, ""))
         said.add(kind)
     return result

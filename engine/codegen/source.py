@@ -13,6 +13,7 @@ from engine.language.printing import NumpySyntax, atom, show, upright
 from engine.model.program import Quantity
 from engine.notation import Spelling
 from engine.notation.layout import COLUMN
+from engine.notation.writer import LAST
 from engine.recording.plan import Plan
 
 _WORDS = (
@@ -42,6 +43,8 @@ class Source(NumpySyntax):
         if quantity is None or not quantity.rows:
             return self.spelling.name(name.name)
         step = f"{self.time} {'-' if name.step < 0 else '+'} {abs(name.step)}" if name.step else self.time
+        if self.time == LAST and name.step:  # the last state of the reverse direction
+            step = "1"
         return given(self.spelling, quantity, step) if quantity.given else f"{self.spelling.kept(name.name)}[{step}]"
 
     def call(self, node: Call, arguments: list[str]) -> str:

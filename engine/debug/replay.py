@@ -198,7 +198,7 @@ class _Replay:
         """A gradient that accumulates, summed again in the blocks in which it was recorded."""
         row, key = self.arrays[line.name], (line.name, 0)
         if any(name.name in self.changed for name in line.equation.reads):
-            row[...] = self.plan.gradient({**self.arrays, **self.tape.parameters}, line.name, 1)
+            row[...] = self.plan.gradient({**self.arrays, **self.tape.parameters}, line.name)
         elif key not in self.edits:
             return
         self._written(key, row)

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.language.derive import gradient
 from engine.recording.tape import Tape
-from engine.tables.given import FLOW_CUT
+from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE
 
 
 @dataclass(frozen=True)
@@ -67,22 +67,26 @@ def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
 
 @dataclass(frozen=True)
 class Cut:
-    """Where truncation cuts the flow: between steps t and t−1, for all samples considered or only some of them."""
+    """Where truncation cuts the flow: between steps t and t−1 (in the reverse direction t+1), for all samples considered or only some of
+    them."""
 
     t: int
     all: bool
 
 
-def cuts(tape: Tape, sample: int | None = None) -> list[Cut]:
+def cuts(tape: Tape, sample: int | None = None, *, reverse: bool = False) -> list[Cut]:
     """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
-    if FLOW_CUT not in tape:
+    name = FLOW_CUT_REVERSE if reverse else FLOW_CUT
+    if name not in tape:
         return []
-    cut = tape[FLOW_CUT] > 0
+    cut = tape[name] > 0
     chosen = slice(None) if sample is None else slice(sample, sample + 1)
     cut_here = cut[:, chosen]
     ended = np.zeros_like(cut_here) if tape.padding is None else tape.padding[1:, chosen]
     if tape.plan.network.truncate_by == "window":  # samples that were cut at a later step have no flow left
-        cut_here = cut_here & ~np.concatenate([cut_here[1:], np.zeros_like(cut_here[:1])])
+        nothing = np.zeros_like(cut_here[:1])
+        further = [nothing, cut_here[:-1]] if reverse else [cut_here[1:], nothing]
+        cut_here = cut_here & ~np.concatenate(further)
     return [
         Cut(t, bool((row | over).all()))
         for t, (row, over) in enumerate(zip(cut_here, ended, strict=True), 1)

@@ -14,9 +14,9 @@ from engine.language.expression import Binary, Call, Derivative, Expression, Nam
 from engine.language.functions import FUNCTIONS, Axes
 from engine.notation import Writer
 from engine.remembered import remembered
-from engine.tables.given import FLOW_CUT, MASK
+from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE, MASK
 
-MARKS = frozenset({MASK, FLOW_CUT})
+MARKS = frozenset({MASK, FLOW_CUT, FLOW_CUT_REVERSE})
 """They say themselves what counts at a step, so they are shown beyond a sample's length too."""
 _PRODUCTS = ("*", "/", "@")
 _NO_TREE = Number(0)

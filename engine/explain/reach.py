@@ -7,6 +7,7 @@ them are carried at once, one step further back each time. Truncation cuts these
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.program import Line, carries_losses
+from engine.recording.segments import row_norms
 from engine.recording.tape import Tape
 from engine.tables.heads import LOGITS
 
@@ -31,10 +33,10 @@ LossRows = Mapping[str, Array]
 
 
 def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int | None = None) -> Array:
-    """‖∂L_s/∂state_t‖ for the losses s = first..T (rows) and the steps t = 0..T (columns), over the batch or for one sample.
+    """‖∂L_s/∂state_t‖ for the losses s = first..T (rows) and the rows of the state (columns: t = 0..T), over the batch or for one sample.
 
-    L_s is what step s adds to the loss, as it is averaged; `state` is the cell's output when it is None. Where step t lies behind
-    step s it is 0. Raises InputError when there is one loss only, or too much to carry (`LIMIT`).
+    L_s is what step s adds to the loss, as it is averaged; `state` is the cell's output when it is None. Where nothing flows from step s to
+    step t it is 0. Raises InputError when there is one loss only, or too much to carry (`LIMIT`).
     """
     plan = tape.plan
     name = gradient(state or plan.program.output)
@@ -48,7 +50,8 @@ def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int |
         )
     known = _KNOWN.setdefault(tape, {})
     if (name, first, sample) not in known:
-        for state_gradient, norms in _norms(tape, first, sample).items():
+        norms_of = _norms_of_runs if plan.network.bidirectional else _norms
+        for state_gradient, norms in norms_of(tape, first, sample).items():
             known[state_gradient, first, sample] = norms
     return known[name, first, sample]
 
@@ -75,11 +78,34 @@ def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
     return result
 
 
+def _norms_of_runs(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
+    """`_norms` where a loss flows both ways through time: one run of the backward pass for each loss."""
+    plan, program, wanted = tape.plan, tape.plan.program, _lines(tape)
+    blocks = tuple(
+        replace(block, lines=tuple(line for line in block.lines if line in wanted and line.name != gradient(LOGITS)))
+        for block in program.looped("backward")
+    )
+    alone = replace(plan, program=replace(program, blocks=blocks))
+    written = {gradient(LOGITS), *(line.name for block in blocks for line in block.lines)}
+    arrays = {**tape.arrays, **{name: np.zeros_like(tape[name]) for name in written}}
+    states = [gradient(state) for state in plan.network.table.states]
+    result = {name: np.zeros((plan.steps - first + 1, plan.steps + 1)) for name in states}
+    for s in range(first, plan.steps + 1):
+        arrays[gradient(LOGITS)][...] = 0
+        arrays[gradient(LOGITS)][s - 1] = tape.at(gradient(LOGITS), s)
+        alone.run(arrays, tape.parameters)
+        for name, norms in result.items():
+            norms[s - first] = row_norms(arrays[name] if sample is None else arrays[name][:, sample : sample + 1])
+    for norms in result.values():
+        norms.flags.writeable = False
+    return result
+
+
 def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
     """For each distance 0, 1, ... T the gradients of every loss, that many steps back."""
     plan = tape.plan
     lines = _lines(tape)
-    flows = [line.name for line in lines if line.equation.step < 0]
+    flows = [line.name for line in lines if line.equation.step]
     losses = plan.steps - first + 1
     arrived: LossRows = {
         name: np.zeros((losses, *plan.shape(plan.program.quantities[name])[1:]), plan.network.dtype) for name in flows
@@ -115,7 +141,7 @@ def _lines(tape: Tape) -> list[Line]:
     """The lines of the backward loops on the way from the logits to the step before."""
     lines = [line for block in tape.plan.program.looped("backward") for line in block.lines]
     carried = carries_losses(tape.plan.network)
-    needed = {line.name for line in lines if line.equation.step < 0}
+    needed = {line.name for line in lines if line.equation.step}
     result: list[Line] = []
     for line in reversed(lines):
         cut_elsewhere = carried and line.name.endswith(CUT)  # the window is counted here

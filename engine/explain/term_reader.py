@@ -202,6 +202,9 @@ class TermReader:
                 each = filled(summand, expression, self.axes)
                 for unit in range(self.tape.plan.sizes[self._axes(operand)[-1]]):
                     yield from self.terms(each, (*index, unit))
+            case Call(function=function, arguments=arguments) if origin := FUNCTIONS[function].origin:
+                argument, place = origin(index[-1], self.tape.plan.sizes[self._axes(expression)[-1]])
+                yield from self.terms(arguments[argument], (*index[:-1], place))
             case Call(function=function):
                 yield [self._function(function, expression, index)]
             case Derivative(function=function, body=body):
@@ -273,7 +276,7 @@ class TermReader:
                 continue
             if axes[:1] == whole[:1] == ("B",) and axes[1:] and (whole != axes or _reads_rows(expression, name)):
                 columns = range(self.tape.plan.sizes[axes[1]])
-                if 0 < (self.t or 1) + name.step <= self.tape.plan.steps or name.step <= 0:
+                if name.step <= 0 or (self.t or 1) + name.step in self.tape.plan.program.steps_of(name.name):
                     cells += [self._factor(name, (index[0], column)) for column in columns]
             elif whole[: len(axes)] == axes or axes == whole[len(whole) - len(axes) :]:
                 cells.append(self._factor(name, index))

@@ -126,6 +126,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "layers": Option(
             int, "so many layers, each with H units, one above the other (default: one)", None, above=0, most=LAYERS
         ),
+        "bidirectional": Option(
+            bool, "each layer in two directions, the second from the last step to the first", False
+        ),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "series": Option(bool, "the rows of the data are time steps of one series, not samples", False),
         "window": Option(int, "rows of a series that make a sample (10)", None, above=0),

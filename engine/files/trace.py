@@ -278,15 +278,16 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     options = _options(trace)
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
-    widths = {
-        name: h for layer, h in zip(layers_of(table, len(units)), units, strict=True) for name in layer.table.states
-    }
+    layers = layers_of(table, len(units), bidirectional=options["bidirectional"])
+    lengths = sizes(layers, options["inputs"], units, options["outputs"])
     states: dict[str, Array] = {}
-    for name, hidden in widths.items():
+    places = {name: layer for layer in layers for name in layer.table.states}
+    for name, layer in places.items():
+        hidden = lengths[layer.units]
         state = _array(trace, name)
         if state.ndim != 3 or state.shape[1:] != (*samples, hidden):
             raise InputError(f"{trace.file}: {name} has shape {state.shape}; it needs one row a sample, {hidden} wide")
-        states[name] = state[0]
+        states[name] = state[-1 if layer.reverse else 0]
     return states if any(state.any() for state in states.values()) else {}
 
 
@@ -335,7 +336,7 @@ def _options(trace: Trace) -> dict[str, Any]:
     given: Any = trace.meta.get("options")
     if not isinstance(given, dict):
         raise InputError(f"{trace.file}: {META} has no options; write it again with rnn-tui trace")
-    given = cast("dict[str, Any]", given)
+    given = {"bidirectional": False, **cast("dict[str, Any]", given)}  # older traces do not say it
     annotations = {field.name: str(field.type) for field in fields(Network) if field.name != "weights"}
     for name in (*annotations, *given):
         if name not in given:
@@ -382,7 +383,7 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
     with _named(trace):
         choose("loss", options["loss"], HEADS)
         units = _units(options)
-        layers = layers_of(options["cell"], len(units))
+        layers = layers_of(options["cell"], len(units), bidirectional=options["bidirectional"])
     lengths = sizes(layers, options["inputs"], units, options["outputs"])
     weights: dict[str, Array] = {}
     for name, letters in parameter_axes(layers).items():

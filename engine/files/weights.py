@@ -22,6 +22,7 @@ from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
+from engine.model.layers import BACKWARDS
 from engine.model.parameters import WeightsRecipe
 from engine.model.pytorch import as_array
 from engine.notation import recipe_in
@@ -131,7 +132,7 @@ def write_gradients(path: Path, weights: Weights, tape: Tape) -> tuple[str, ...]
 
 
 def _parameters_of(cells: Collection[Cell]) -> set[str]:
-    numbers = ("", *map(str, range(1, LAYERS + 1)))
+    numbers = ("", *(f"{number}{way}" for number in range(1, LAYERS + 1) for way in ("", BACKWARDS)))
     return {name + number for cell in cells for name in cell.parameters for number in numbers} | READ_OUT.keys()
 
 

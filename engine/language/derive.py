@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from engine.language.equation import Equation, contributions
 from engine.language.expression import Binary, Call, Expression, Name, Number, substitute, total
@@ -21,11 +22,17 @@ FULL, CUT = "_full", "_cut"
 STEPS = "_steps"
 """The part of a gradient that comes from the time steps, where another comes from what is made of it before they run."""
 
-SUFFIXES = (OUT, NEXT, FULL, CUT, STEPS)
+REVERSE = "_r"
+"""The part of a gradient that comes through the reverse direction, of what both directions read."""
+
+SUFFIXES = (OUT, NEXT, FULL, CUT, STEPS, REVERSE)
+
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def whole(name: str) -> str:
-    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut, da_steps); a name itself when it is no flow."""
+    """The gradient that a flow is a part of (da of da_out, da_next, da_full, da_cut, da_steps, da_r); a name itself when it is no flow."""
     suffix = next((ending for ending in SUFFIXES if name.startswith("d") and name.endswith(ending)), "")
     return name.removesuffix(suffix)
 
@@ -37,14 +44,20 @@ def gradient(name: str) -> str:
 
 @dataclass
 class _Received:
-    """The gradient contributions that every quantity has received so far, one for each path."""
+    """The gradient contributions that every quantity has received so far, one for each path; `steps` are where they were read.
 
+    `states` are those of this block: what it reads of them at another step is the state of the step that ran before.
+    """
+
+    states: frozenset[str]
     same_step: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
     from_next: dict[str, list[Expression]] = field(default_factory=dict[str, list[Expression]])
+    steps: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, name: Name, expression: Expression) -> None:
-        place = self.from_next if name.step < 0 else self.same_step
+        place = self.from_next if name.step and name.name in self.states else self.same_step
         place.setdefault(name.name, []).append(expression)
+        self.steps[name.name] = self.steps.get(name.name) or name.step
 
 
 def backward(
@@ -52,35 +65,33 @@ def backward(
     known: Mapping[str, Axes],
     *,
     states: Iterable[str] = (),
-    inputs: Iterable[str] = (),
+    inputs: Mapping[str, str] = _NONE,
     parameters: Iterable[str] = (),
     outer: Iterable[str] = (),
     root: str | None = None,
     accumulate: bool = False,
     cut: Expression | None = None,
-    begun: Iterable[str] = (),
-    feeding: Iterable[str] = (),
+    begun: Mapping[str, str] = _NONE,
     fed: Iterable[str] = (),
 ) -> list[Equation]:
     """The backward equations of one block of forward equations, given in sections: the lines of a step, those of its read-out.
 
-    `states` are carried from step to step; `outer` are quantities of another block that this one reads (their gradient
-    is written here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs
+    `states` are carried from step to step; `inputs` are what else is read at the same step, each with the suffix of what this block adds
+    to its gradient ("" where that is all of it); `outer` are states of another block that this one reads once (their gradient is written
+    here, and read there); `root` is the loss, whose own gradient is 1. `accumulate` says that the block runs
     once a time step, so that its parameter gradients are sums. Where a gradient comes both from the same step and from
     the next, both flows and their sum are lines; with one source only, that line writes the gradient itself. With
     `cut`, what flows to the step before is written whole, then the part that truncation takes away (`cut`, in which
     `flow_prev` stands for the whole and `cut_off_prev` for that part), then the rest. `begun` are names whose gradient another block
-    has written: it stands where this one adds nothing to it; otherwise that part of it is called `_steps`.
-    `feeding` are states of another block that this one reads at the same step: what it adds to their gradient is written here, as their
-    `_out`. `fed` are states of this block for which another one has done so.
+    has written: it stands where this one adds nothing to it; otherwise that part of it has the suffix given here. `fed` are states of this
+    block of whose gradient another one has written the `_out`.
     """
-    states, inputs, parameters, begun = tuple(states), tuple(inputs), tuple(parameters), frozenset(begun)
-    feeding, fed = tuple(feeding), frozenset(fed)
+    states, parameters, fed = tuple(states), tuple(parameters), frozenset(fed)
     forward = [equation for section in sections for equation in section]
     aliases: dict[Expression, Expression] = {
         e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
     }
-    received = _Received()
+    received = _Received(frozenset(states))
     lines: list[Equation] = []
     both: set[str] = set()
     adjoint_axes = {**known, **{gradient(name): axes for name, axes in known.items()}}
@@ -89,7 +100,7 @@ def backward(
             target = current.target
             paths = received.same_step.pop(target, [])
             if paths and target in begun:
-                paths.insert(0, Name(gradient(target) + STEPS))
+                paths.insert(0, Name(gradient(target) + begun[target]))
             if target in fed:
                 both.add(target)
                 flows = [Name(gradient(target) + OUT), *paths, Name(gradient(target) + NEXT)]
@@ -106,31 +117,34 @@ def backward(
             for name, path in contributions(current.expression, start, adjoint_axes):
                 received.add(name, substitute(path, aliases))
         still_read = {name.name for earlier in sections[:number] for line in earlier for name in line.reads}
-        for name in (*inputs, *feeding, *parameters):
+        for name in (*inputs, *parameters):
             if name in received.same_step and name not in still_read:
                 summed = accumulate and name in parameters
-                first = [Name(gradient(name) + STEPS)] if name in begun else []
-                written = gradient(name) + (OUT if name in feeding else "")
+                first = [Name(gradient(name) + begun[name])] if name in begun else []
+                written = gradient(name) + inputs.get(name, "")
                 lines.append(Equation(written, total([*first, *received.same_step.pop(name)]), accumulate=summed))
-    lines += [Equation(gradient(n), total(received.same_step[n])) for n in outer if n in received.same_step]
+    for name in outer:
+        if name in received.same_step:
+            lines.append(Equation(gradient(name), total(received.same_step[name]), step=received.steps[name]))
     for name in states:
         if name in received.from_next:
             flow = gradient(name) + (NEXT if name in both else "")
-            lines += _handed_back(gradient(name), flow, total(received.from_next[name]), cut)
+            step, arriving = received.steps[name], total(received.from_next[name])
+            lines += _handed_back(gradient(name), flow, arriving, cut, step)
     return lines
 
 
-def _handed_back(adjoint: str, flow: str, expression: Expression, cut: Expression | None) -> list[Equation]:
-    """The lines that write what this step sends back to a state's gradient, in the row of the step before."""
+def _handed_back(adjoint: str, flow: str, expression: Expression, cut: Expression | None, step: int) -> list[Equation]:
+    """The lines that write what this step sends back to a state's gradient, in the row of the step that ran before."""
     if cut is None:
-        return [Equation(flow, expression, step=-1)]
+        return [Equation(flow, expression, step=step)]
     named: dict[Expression, Expression] = {
-        Name("flow", -1): Name(adjoint + FULL, -1),
-        Name("cut_off", -1): Name(adjoint + CUT, -1),
+        Name("flow", -1): Name(adjoint + FULL, step),
+        Name("cut_off", -1): Name(adjoint + CUT, step),
     }
-    rest = Binary("-", Name(adjoint + FULL, -1), Name(adjoint + CUT, -1))
+    rest = Binary("-", Name(adjoint + FULL, step), Name(adjoint + CUT, step))
     return [
-        Equation(adjoint + FULL, expression, step=-1),
-        Equation(adjoint + CUT, substitute(cut, named), step=-1),
-        Equation(flow, rest, step=-1),
+        Equation(adjoint + FULL, expression, step=step),
+        Equation(adjoint + CUT, substitute(cut, named), step=step),
+        Equation(flow, rest, step=step),
     ]

@@ -150,6 +150,9 @@ def contributions(
             yield from contributions(right, Binary("@", _transposed(left), adjoint), known)
         case Transpose(operand=operand):
             yield from contributions(operand, _transposed(adjoint), known)
+        case Call(function=function, arguments=arguments) if returns := FUNCTIONS[function].returns:
+            for argument, part in zip(arguments, returns, strict=True):
+                yield from contributions(argument, Call(part, (adjoint,)), known)
         case Call(arguments=arguments):
             factor = derivative(expression, known)
             yield from contributions(arguments[0], product([adjoint, factor]), known)

@@ -28,6 +28,16 @@ def axis_kind(axis: str) -> str:
     return axis[:1]
 
 
+def joined_axis(axis: str) -> str:
+    """The axis of two rows of units side by side, twice as long: "HH1" of "H1"."""
+    return UNITS + axis
+
+
+def is_joined(axis: str) -> bool:
+    """Whether it is the axis of two rows of units side by side."""
+    return axis.startswith(joined_axis(UNITS))
+
+
 def of_units(axes: Axes) -> bool:
     """Whether these are the axes of a row of units for each sample: (B, H), of whichever layer."""
     return len(axes) == 2 and axes[0] == "B" and axis_kind(axes[1]) == UNITS
@@ -49,7 +59,9 @@ class Function:
 
     `source` is the call in a generated NumPy program (`{dtype}` an argument of it), `definition` what must stand above it there; `columns`
     are these two where samples are columns, if they differ. `kernel` is the function in terms of simpler ones, call by call as `compute`
-    does it, for the compiled plan.
+    does it, for the compiled plan. `returns` are, where arguments stand side by side in the value, the functions that give each of them
+    its part of the gradient. `origin` says of a function that only moves numbers where the one at place k of a row of n is from: which
+    argument, and the place there.
     """
 
     name: str
@@ -67,6 +79,8 @@ class Function:
     columns: tuple[str, str] | None = None
     kernel: Expression | None = None
     label: str = ""
+    returns: tuple[str, ...] = ()
+    origin: Callable[[int, int], tuple[int, int]] | None = None
 
     @property
     def linear(self) -> bool:
@@ -141,6 +155,18 @@ def _variance(u: Array, out: Array | None = None) -> Array:
     return np.mean(centred * centred, axis=-1, out=out)
 
 
+def _joined(u: Array, v: Array, out: Array | None = None) -> Array:
+    return np.concatenate([u, v], axis=-1, out=out)
+
+
+def _first_half(u: Array, out: Array | None = None) -> Array:
+    return _identity(u[..., : u.shape[-1] // 2], out)
+
+
+def _second_half(u: Array, out: Array | None = None) -> Array:
+    return _identity(u[..., u.shape[-1] // 2 :], out)
+
+
 def _softplus(u: Array, out: Array | None = None) -> Array:
     return np.logaddexp(0, u, out=out)
 
@@ -163,6 +189,14 @@ def _carried(u: Array, v: Array, out: Array | None = None) -> Array:
 
 def _same(axes: tuple[Axes, ...]) -> Axes:
     return axes[0]
+
+
+def _twice(axes: tuple[Axes, ...]) -> Axes:
+    return (*axes[0][:-1], joined_axis(axes[0][-1]))
+
+
+def _half(axes: tuple[Axes, ...]) -> Axes:
+    return (*axes[0][:-1], axes[0][-1].removeprefix(UNITS))
 
 
 def _elementwise(
@@ -206,6 +240,20 @@ def _of_units(name: str, compute: Callable[..., Array], source: str, derivative:
         rows=True,
         summand=parse(summand),
         columns=(source % 0, ""),
+    )
+
+
+def _part(name: str, compute: Callable[..., Array], place: int, text: str) -> Function:
+    """One half of each row."""
+    return Function(
+        name,
+        compute,
+        _half,
+        f"np.split({{0}}, 2, axis=1)[{place}]",
+        text,
+        columns=(f"np.split({{0}}, 2)[{place}]", ""),
+        rows=True,
+        origin=lambda k, n: (0, k + place * n),
     )
 
 
@@ -314,7 +362,21 @@ FUNCTIONS: dict[str, Function] = {
         _of_units(
             "variance", _variance, "np.var({0}, axis=%d)", "2 * (u - mean(u)) / n", summand="(u - mean(u)) ** 2 / n"
         ),
+        # Both directions' states side by side.
+        Function(
+            "joined",
+            _joined,
+            _twice,
+            "np.concatenate([{0}, {1}], axis=1)",
+            "[{0}, {1}]",
+            columns=("np.concatenate([{0}, {1}])", ""),
+            rows=True,
+            returns=("first_half", "second_half"),
+            origin=lambda k, n: divmod(k, n // 2),
+        ),
         # Used in derivatives and updates only, through which nothing flows back.
+        _part("first_half", _first_half, 0, "{0}[:H]"),
+        _part("second_half", _second_half, 1, "{0}[H:]"),
         Function("sign", np.sign, _same, "np.sign({0})", "sign({0})"),
         Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
         Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),

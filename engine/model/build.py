@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
-from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, backward, gradient
+from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, backward, gradient
 from engine.language.equation import TIME, Equation, TableError, equation, infer
-from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse
+from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse, rewrite
 from engine.language.functions import Axes
-from engine.model.layers import INPUT, Layer
+from engine.model.layers import INPUT, Layer, output
 from engine.model.network import Network
 from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, cuts_flow
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK
+from engine.tables.given import ENTRIES, FLOW_CUT, FLOW_CUT_REVERSE, MASK
 from engine.tables.heads import LOGITS
 from engine.tables.optimizers import PARAMETER, UPDATE_NUMBER, named, norm_equations, update_equations
 
@@ -23,13 +23,127 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
 
     Raises TableError when a table's shapes do not fit.
     """
-    cell, head, layers = network.table, network.head, network.layers
+    cell, layers = network.table, network.layers
     every = network.predict == "every"
-    steps_of = [_step(layer, network, masked=masked) for layer in layers]
-    step = [line for lines in steps_of for line in lines]
-    read_out = [equation(source.format(output=cell.output)) for source in head.equations]
-    loss = _loss(network, masked=masked and every)
+    loops = [_Loop(layer, _step(layer, network, masked=masked)) for layer in layers]
+    read_out, loss = _read_out(network, steps), _loss(network, masked=masked and every)
     given = _given(network, masked=masked)
+    lines = [line for loop in loops for line in loop.lines]
+    known = _known(network, given, lines, [*read_out, loss])
+    parameters = tuple(network.parameter_axes)
+    made = made_of_parameters(lines, parameters, network.sizes)
+    loops = [replace(loop, lines=[line for line in loop.lines if line not in made]) for loop in loops]
+    if every:
+        loops[-1] = replace(loops[-1], head=[*read_out, loss])
+    outer = [name.name for line in read_out for name in line.reads if name.name in cell.states]
+    back_out = [] if every else backward([[*read_out, loss]], known, parameters=parameters, outer=outer, root="loss")
+    back_of = [_backward(loop, loops, network, known, made) for loop in loops]
+    begun = {line.target for equations in back_of for line in equations}
+    ahead = {name: STEPS for name in known if gradient(name) in begun and name not in cell.states}
+    back_made = backward([made], known, parameters=parameters, begun=ahead)
+    shared = {name.name for line in back_made for name in line.reads if name.name.endswith(STEPS)}
+    back_of = [
+        [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in lines] for lines in back_of
+    ]
+    pairs = [*zip(loops, back_of, strict=True)]
+    plan: list[_Entry] = [
+        ("made of the parameters", "forward", Loop.ONCE, made),
+        *((loop.title, "forward", loop.order, [*loop.lines, *loop.head[:-1]]) for loop in loops),
+        ("read-out", "forward", Loop.AT_T, [] if every else read_out),
+        ("loss", "loss", Loop.ONCE, [loss]),
+        ("read-out", "backward", Loop.AT_T, back_out),
+        *((loop.title, "backward", loop.back, equations) for loop, equations in reversed(pairs)),
+        ("made of the parameters", "backward", Loop.ONCE, back_made),
+        ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
+        ("update", "update", Loop.PARAMETERS, update_equations(network.rule, network.clip_norm, network.clip_value)),
+    ]
+    blocks = _blocks(plan, {layer.title: layer.table.output for layer in layers})
+    reverse = {state for layer in layers if layer.reverse for state in layer.table.states}
+    quantities = given | _quantities(blocks, known, cell.states, reverse)
+    return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+
+
+_Entry: TypeAlias = tuple[str, Phase, Loop, list[Equation]]
+"""A block's title, phase, loop and equations."""
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The lines of one layer and direction at a time step; `head` are the read-out and the loss where they belong to the step."""
+
+    layer: Layer
+    lines: list[Equation]
+    head: list[Equation] = field(default_factory=list[Equation])
+
+    @property
+    def title(self) -> str:
+        return self.layer.title
+
+    @property
+    def order(self) -> Loop:
+        """How its steps run in the forward pass."""
+        return Loop.DOWN if self.layer.reverse else Loop.UP
+
+    @property
+    def back(self) -> Loop:
+        """How its steps run in the backward pass."""
+        return Loop.UP if self.layer.reverse else Loop.DOWN
+
+    @property
+    def reads(self) -> set[str]:
+        """What it reads that it does not write itself."""
+        lines = [*self.lines, *self.head]
+        return {name.name for line in lines for name in line.reads} - {line.target for line in lines}
+
+
+def _backward(
+    loop: _Loop, loops: Sequence[_Loop], network: Network, known: Mapping[str, Axes], made: Sequence[Equation]
+) -> list[Equation]:
+    """The backward lines of a layer and direction.
+
+    What several read gets its gradient from each of them, first from the one that runs last; that of the others is the part `_r`.
+    """
+    number = loops.index(loop)
+    states, parameters = network.table.states, (*network.parameter_axes, *(line.target for line in made))
+    others = {INPUT, *(line.target for other in loops for line in other.lines)} - {
+        *loop.layer.table.states,
+        *parameters,
+    }
+    earlier = {name for other in loops[:number] for name in (*other.reads, *(line.target for line in other.lines))}
+    later = {name for other in loops[number + 1 :] for name in other.reads}
+    inputs = {
+        name: OUT if name in states else REVERSE if name in earlier else ""
+        for name in sorted(loop.reads & others, key=list(known).index)
+    }
+    outputs = loop.layer.table.output
+    return backward(
+        [loop.lines, loop.head] if loop.head else [loop.lines],
+        known,
+        states=loop.layer.table.states,
+        inputs=inputs,
+        parameters=parameters,
+        root="loss" if loop.head else None,
+        accumulate=True,
+        cut=_cut(network, reverse=loop.layer.reverse),
+        begun=dict.fromkeys(later - {*states}, REVERSE),
+        fed=(outputs,) if outputs in later else (),
+    )
+
+
+def _blocks(plan: Sequence[_Entry], outputs: Mapping[str, str]) -> tuple[Block, ...]:
+    """The blocks that have lines; `outputs` are the states that layers hand on, by their titles."""
+    filled = [entry for entry in plan if entry[3]]
+    return tuple(
+        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)), outputs.get(title, ""))
+        for n, (title, phase, loop, equations) in enumerate(filled)
+    )
+
+
+def _known(
+    network: Network, given: Mapping[str, Quantity], step: Sequence[Equation], head: Sequence[Equation]
+) -> dict[str, Axes]:
+    """The axes of every name that a line of the forward pass or the loss reads or writes; TableError where they do not fit."""
+    cell = network.table
     known: dict[str, Axes] = {
         **dict.fromkeys(("B", "T", *network.sizes), ()),
         **network.parameter_axes,
@@ -42,68 +156,43 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
             raise TableError(
                 f"the cell {cell.name} calls a quantity {line.target}, which means something else; rename it"
             )
-    for line in (*step, *read_out, loss):
-        if early := next((n.name for n in line.reads if n.step < 0 and n.name not in cell.states), None):
+        if early := next((n.name for n in line.reads if n.step and n.name not in cell.states), None):
             raise TableError(f"{line.target} reads {early}_prev, but {early} is not a state of the cell {cell.name}")
         known[line.target] = _inferred(line, known)
-    parameters = tuple(network.parameter_axes)
-    made = made_of_parameters(step, parameters, network.sizes)
-    steps_of = [[line for line in lines if line not in made] for lines in steps_of]
-    head_back = [*read_out, loss]
-    back_out = [] if every else backward([head_back], known, parameters=parameters, outer=(cell.output,), root="loss")
-    back_of = [
-        backward(
-            [lines, head_back] if every and top else [lines],
-            known,
-            states=layer.table.states,
-            inputs=(INPUT,) if layer.reads == INPUT else (),
-            parameters=(*parameters, *(line.target for line in made)),
-            root="loss" if every and top else None,
-            accumulate=True,
-            cut=_cut(network),
-            feeding=() if layer.reads == INPUT else (layer.reads,),
-            fed=() if top else (layer.table.output,),
-        )
-        for layer, lines in zip(layers, steps_of, strict=True)
-        for top in (layer is layers[-1],)
-    ]
-    begun = {line.target for lines in back_of for line in lines}
-    back_made = backward(
-        [made], known, parameters=parameters, begun=[n for n in known if gradient(n) in begun and n not in cell.states]
-    )
-    shared = {name.name for line in back_made for name in line.reads if name.name.endswith(STEPS)}
-    back_of = [
-        [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in lines] for lines in back_of
-    ]
-    titles, outputs = [layer.title for layer in layers], {layer.title: layer.table.output for layer in layers}
-    update = update_equations(network.rule, network.clip_norm, network.clip_value)
-    plan: list[tuple[str, Phase, Loop, list[Equation]]] = [
-        ("made of the parameters", "forward", Loop.ONCE, made),
-        *(
-            (title, "forward", Loop.UP, [*lines, *(read_out if every and lines is steps_of[-1] else [])])
-            for title, lines in zip(titles, steps_of, strict=True)
-        ),
-        ("read-out", "forward", Loop.AT_T, [] if every else read_out),
-        ("loss", "loss", Loop.ONCE, [loss]),
-        ("read-out", "backward", Loop.AT_T, back_out),
-        *((title, "backward", Loop.DOWN, lines) for title, lines in reversed([*zip(titles, back_of, strict=True)])),
-        ("made of the parameters", "backward", Loop.ONCE, back_made),
-        ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
-        ("update", "update", Loop.PARAMETERS, update),
-    ]
-    filled = [entry for entry in plan if entry[3]]
-    blocks = tuple(
-        Block(title, phase, loop, tuple(Line(n, i, phase, e) for i, e in enumerate(equations)), outputs.get(title, ""))
-        for n, (title, phase, loop, equations) in enumerate(filled)
-    )
-    quantities = given | _quantities(blocks, known, cell.states)
-    return Program(blocks, quantities, _updates(blocks, network), parameters, cell.output, steps)
+    for line in head:
+        known[line.target] = _inferred(line, known)
+    return known
 
 
 def _step(layer: Layer, network: Network, *, masked: bool) -> list[Equation]:
     """The lines of one time step of a layer."""
     lines = [equation(source.format(activation=network.activation)) for source in layer.table.equations]
-    return [_kept_when_padded(line) if masked and line.target in layer.table.states else line for line in lines]
+    lines = [_kept_when_padded(line) if masked and line.target in layer.table.states else line for line in lines]
+    return [_turned_round(line) for line in lines] if layer.reverse else lines
+
+
+def _turned_round(line: Equation) -> Equation:
+    """A line of the reverse direction: what it reads of the step before is the step after."""
+    return replace(line, expression=_at(line.expression, lambda name: -name.step))
+
+
+def _at(expression: Expression, step: Callable[[Name], int]) -> Expression:
+    """A tree with every name read at another step."""
+    return rewrite(expression, lambda node: Name(node.name, step(node)) if isinstance(node, Name) else None)
+
+
+def _read_out(network: Network, steps: int) -> list[Equation]:
+    """The lines from the states to the logits and probabilities; of the last step alone each direction's own last state is read."""
+    read = output(network.layers)
+    sources = [*([read.line] if read.line else []), *network.head.equations]
+    lines = [equation(source.format(output=read.name)) for source in sources]
+    if network.predict == "every":
+        return lines
+    reverse = {state for layer in network.layers if layer.reverse for state in layer.table.states}
+    return [
+        replace(line, expression=_at(line.expression, lambda name: 1 - steps if name.name in reverse else 0))
+        for line in lines
+    ]
 
 
 def made_of_parameters(
@@ -159,21 +248,24 @@ def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
     if every and network.reduction == "mean":
         given.append(Quantity(ENTRIES, (), "", True))
     if cuts_flow(network):
-        given.append(Quantity(FLOW_CUT, ("B",), "T", True))
+        names = (FLOW_CUT, FLOW_CUT_REVERSE) if network.bidirectional else (FLOW_CUT,)
+        given += [Quantity(name, ("B",), "T", True) for name in names]
     return {quantity.name: quantity for quantity in given}
 
 
-def _cut(network: Network) -> Expression | None:
+def _cut(network: Network, *, reverse: bool) -> Expression | None:
     """The part of a flow that truncation removes; in this expression the flow is `flow_prev` and that part `cut_off_prev`."""
     if network.truncate is None:
         return None
     if cuts_flow(network):
-        return Binary("*", Name(FLOW_CUT), Name("flow", -1))
+        return Binary("*", Name(FLOW_CUT_REVERSE if reverse else FLOW_CUT), Name("flow", -1))
     return Call("carried", (Name(gradient(LOGITS), network.truncate), Name("cut_off", -1)))
 
 
-def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...]) -> dict[str, Quantity]:
-    """What the lines of forward, loss and backward write."""
+def _quantities(
+    blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tuple[str, ...], reverse: set[str]
+) -> dict[str, Quantity]:
+    """What the lines of forward, loss and backward write; `reverse` are the states of the reverse direction."""
     looped = {line.name for block in blocks if block.in_time for line in block.lines}
     result: dict[str, Quantity] = {}
     extended = {*states, *(gradient(s) + suffix for s in states for suffix in ("", OUT, NEXT, FULL, CUT))}
@@ -182,10 +274,10 @@ def _quantities(blocks: tuple[Block, ...], known: Mapping[str, Axes], states: tu
             continue
         for line in block.lines:
             name = line.name
-            axes = known[_primal(name, known)]
+            primal = _primal(name, known)
             in_time = name in looped and not line.equation.accumulate
             rows: Literal["", "T", "T+1"] = ("T+1" if name in extended else "T") if in_time else ""
-            result.setdefault(name, Quantity(name, axes, rows))
+            result.setdefault(name, Quantity(name, known[primal], rows, reverse=rows == "T+1" and primal in reverse))
     return result
 
 

@@ -1,7 +1,8 @@
 """Layers: a cell's table in its place in a network, under names and axes of its own, and the tables of all layers as one.
 
-The first layer reads the input, each further one the output of the layer below. Of several layers, each one's number follows the names of
-its quantities and parameters (a1, Wx1) and the axis of its units (H1); a single layer keeps the cell's own names.
+The first layer reads the input, each further one the output of the layer below. Of several layers or directions, the layer's number
+follows the names of its quantities and parameters (a1, Wx1) and the axis of its units (H1), and "r" those of the reverse direction (a1r);
+a single layer in one direction keeps the cell's own names. What comes after two directions reads both, side by side (`both1`).
 """
 
 from __future__ import annotations
@@ -13,24 +14,32 @@ from dataclasses import dataclass, replace
 
 from engine.errors import InputError
 from engine.language.equation import equation
-from engine.language.functions import UNITS, Axes
+from engine.language.functions import UNITS, Axes, joined_axis
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 
 INPUT, FEATURES = "x", "D"
 """What a cell's table calls its input, and the axis of its values."""
+BOTH, BACKWARDS = "both", "r"
+"""What the outputs of a layer's two directions side by side are called, and the letter of the reverse direction."""
 
 _WORD = re.compile(r"[^\W\d]\w*\b(?!\s*\()")
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A cell's `table` with the names that it has in the network. It reads the quantity `reads` as its input; `units` is its axis H."""
+    """A cell's `table` with the names that it has in the network. It reads the quantity `reads` as its input, whose axis is
+    `features`; `units` is its axis H.
+
+    A `reverse` one runs from the last step to the first: the step before (`_prev`) is then the one after.
+    """
 
     table: Cell
     reads: str = INPUT
     units: str = UNITS
     title: str = ""
+    reverse: bool = False
+    features: str = FEATURES
 
     @property
     def state_axes(self) -> dict[str, Axes]:
@@ -38,20 +47,44 @@ class Layer:
         return dict.fromkeys(self.table.states, ("B", self.units))
 
 
-def layers_of(cell: Cell, count: int) -> tuple[Layer, ...]:
-    """The layers of a network with `count` of them, each with the same cell, from the input up."""
-    if count == 1:
+@dataclass(frozen=True)
+class Output:
+    """What is read of a layer, one step of it: a quantity and its axis; of two directions `line` puts their outputs side by side."""
+
+    name: str
+    axis: str
+    line: str = ""
+
+
+def layers_of(cell: Cell, count: int, *, bidirectional: bool = False) -> tuple[Layer, ...]:
+    """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one."""
+    if count == 1 and not bidirectional:
         return (Layer(cell),)
     layers: list[Layer] = []
+    below = Output(INPUT, FEATURES)
     for number in range(1, count + 1):
-        below = layers[-1] if layers else Layer(cell, units=FEATURES)
-        reads = below.table.output if layers else INPUT
-        layers.append(_placed(cell, str(number), reads, below.units))
+        directions = [_placed(cell, str(number), below)]
+        if bidirectional:
+            directions.append(_placed(cell, str(number), replace(below, line=""), reverse=True))
+        layers += directions
+        below = output(directions)
     return tuple(layers)
 
 
+def output(layers: Sequence[Layer]) -> Output:
+    """The output of the last layer, of both directions where it has two."""
+    forward = layers[-1]
+    if not forward.reverse:
+        return Output(forward.table.output, forward.units)
+    forward, backwards = layers[-2:]
+    name = BOTH + forward.units.removeprefix(UNITS)
+    line = f"{name} = joined({forward.table.output}, {backwards.table.output})"
+    return Output(name, joined_axis(forward.units), line)
+
+
 def joined(layers: tuple[Layer, ...]) -> Cell:
-    """The tables of all layers as one: its output is that of the last layer. InputError where two of its names are alike."""
+    """The tables of all layers as one: its output is that of the last layer, in its forward direction. InputError where two of its names
+    are alike."""
     tables = [layer.table for layer in layers]
     if len(tables) == 1:
         return tables[0]
@@ -62,7 +95,7 @@ def joined(layers: tuple[Layer, ...]) -> Cell:
         )
     notations = {notation for table in tables for notation in table.names}
     return replace(
-        tables[-1],
+        next(layer.table for layer in reversed(layers) if not layer.reverse),
         equations=tuple(line for table in tables for line in table.equations),
         parameters={name: axes for table in tables for name, axes in table.parameters.items()},
         states=tuple(state for table in tables for state in table.states),
@@ -78,39 +111,43 @@ def joined(layers: tuple[Layer, ...]) -> Cell:
 def parameter_axes(layers: Sequence[Layer]) -> dict[str, Axes]:
     """Every parameter's axes, layer by layer and last the read-out, in the order in which initial weights are drawn."""
     own = {name: axes for layer in layers for name, axes in layer.table.parameters.items()}
-    top = layers[-1].units
+    top = output(layers).axis
     return own | {name: tuple(top if axis == UNITS else axis for axis in axes) for name, axes in READ_OUT.items()}
 
 
 def sizes(layers: Sequence[Layer], inputs: int, units: Sequence[int], outputs: int) -> dict[str, int]:
-    """The dimensions that belong to a network: D, H (of several layers H1, H2, …) and C."""
-    return {FEATURES: inputs, **dict(zip((layer.units for layer in layers), units, strict=True)), "C": outputs}
+    """The dimensions that belong to a network: D, H (of several layers H1, H2, …; of two directions together HH1, …) and C."""
+    own = dict(zip(dict.fromkeys(layer.units for layer in layers), units, strict=True))
+    joined_axes = {joined_axis(layer.units): 2 * own[layer.units] for layer in layers if layer.reverse}
+    return {FEATURES: inputs, **own, **joined_axes, "C": outputs}
 
 
-def _placed(cell: Cell, number: str, reads: str, inputs: str) -> Layer:
-    """A cell's table as one of several layers."""
-    own = {name: name + number for name in _own_names(cell)}
-    axes = {FEATURES: inputs, UNITS: UNITS + number}
-    words = {**own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, **axes, INPUT: reads}
+def _placed(cell: Cell, number: str, below: Output, *, reverse: bool = False) -> Layer:
+    """A cell's table as one of several layers or directions, which reads the output of the one below."""
+    mark = number + BACKWARDS * reverse
+    own = {name: name + mark for name in _own_names(cell)}
+    axes = {FEATURES: below.axis, UNITS: UNITS + number}
+    words = {**own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, **axes, INPUT: below.name}
+    title = f"layer {number}" + ", reverse" * reverse
 
     def renamed(text: str) -> str:
         return _WORD.sub(lambda word: words.get(word[0], word[0]), text)
 
     table = replace(
         cell,
-        equations=tuple(renamed(line) for line in cell.equations),
+        equations=(*([below.line] if below.line else []), *(renamed(line) for line in cell.equations)),
         parameters={own[name]: tuple(axes[a] for a in letters) for name, letters in cell.parameters.items()},
         states=tuple(own[name] for name in cell.states),
         output=own[cell.output],
-        meanings={own[name]: f"{text}, layer {number}" for name, text in cell.meanings.items()},
+        meanings={own[name]: f"{text}, {title}" for name, text in cell.meanings.items()},
         names={
-            notation: {_numbered(name, own, number): shown + number for name, shown in given.items()}
+            notation: {_numbered(name, own, mark): shown + mark for name, shown in given.items()}
             for notation, given in cell.names.items()
         },
         torch={array: tuple(own[name] for name in held) for array, held in cell.torch.items()},
         start={own[name]: start for name, start in cell.start.items()},
     )
-    return Layer(table, reads, axes[UNITS], f"layer {number}")
+    return Layer(table, below.name, axes[UNITS], title, reverse, below.axis)
 
 
 def _own_names(cell: Cell) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
-from engine.model.layers import Layer, joined, layers_of, parameter_axes, sizes
+from engine.model.layers import Layer, joined, layers_of, output, parameter_axes, sizes
 from engine.model.pytorch import options_of
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.cells.base import Start
@@ -25,10 +25,11 @@ from engine.tables.optimizers import OPTIMIZERS, Optimizer
 class Network:
     """A recurrent cell, a head, an optimizer and the weights to start from.
 
-    `inputs`, `hidden` and `outputs` are D, H and C; several numbers as `hidden` make as many layers, from the input up. `weights` may
-    give initial weights by name (shapes as in the tables); those not given are drawn by `initial_parameters`. `truncate` cuts the flow
-    back through time: with `truncate_by` "window" each loss reaches that many steps back, with "chunk" nothing flows from one run of
-    that many steps into the one before. Raises InputError for an option that does not exist.
+    `inputs`, `hidden` and `outputs` are D, H and C; several numbers as `hidden` make as many layers, from the input up, when it is
+    `bidirectional` each in two directions. `weights` may give initial weights by name (shapes as in the tables); those not given are
+    drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
+    steps back, with "chunk" nothing flows from one run of that many steps into the one before. Raises InputError for an option that does
+    not exist.
     """
 
     inputs: int
@@ -48,6 +49,7 @@ class Network:
     clip_value: float | None = None
     truncate: int | None = None
     truncate_by: str = "window"
+    bidirectional: bool = False
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -79,6 +81,10 @@ class Network:
             raise InputError(
                 f"the loss {self.loss} needs {wanted}, not {self.outputs}; leave the number of outputs away"
             )
+        if self.bidirectional and self.truncate is not None and (self.predict, self.truncate_by) == ("every", "window"):
+            raise InputError(
+                "with two directions a loss has no window of its own, for it flows both ways; truncate by chunk instead"
+            )
         if self.truncate is not None and self.truncate < 1:
             raise InputError(f"truncate must be at least 1 step, not {self.truncate}")
         for name in ("clip_norm", "clip_value"):
@@ -96,7 +102,7 @@ class Network:
         """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out; torch itself is not needed.
 
         Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
-        InputError for two directions and projections. The modules are copied: training here does not train them.
+        InputError for projections. The modules are copied: training here does not train them.
         """
         arguments = options_of(rnn, linear)
         twice = next((name for name in options if name in arguments and name != "dtype"), None)
@@ -111,9 +117,9 @@ class Network:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The cell's table in the place of each layer, from the input up."""
+        """The cell's table in the place of each layer and direction, from the input up."""
         assert isinstance(self.cell, Cell)
-        return layers_of(self.cell, len(self.units))
+        return layers_of(self.cell, len(self.units), bidirectional=self.bidirectional)
 
     @cached_property
     def table(self) -> Cell:
@@ -148,14 +154,14 @@ class Network:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The dimensions that belong to the network: D, H (of several layers H1, H2, …) and C."""
+        """The dimensions that belong to the network: D, H (of several layers H1, H2, …; of two directions together HH1, …) and C."""
         return sizes(self.layers, self.inputs, self.units, self.outputs)
 
     @property
     def bounds(self) -> dict[str, str]:
-        """For each parameter the axis H of its layer (the read-out's: of the last), whose size bounds its initial values."""
+        """For each parameter the axis H of its layer (the read-out's: what it reads), whose size bounds its initial values."""
         own = {name: layer.units for layer in self.layers for name in layer.table.parameters}
-        return {name: own.get(name, self.layers[-1].units) for name in self.parameter_axes}
+        return {name: own.get(name, output(self.layers).axis) for name in self.parameter_axes}
 
     def _initial(self) -> dict[str, Array]:
         drawn = initial_parameters(

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.language.functions import UNITS, Array, Axes, axis_kind
-from engine.model.layers import joined, layers_of, parameter_axes
+from engine.language.functions import UNITS, Array, Axes, axis_kind, is_joined, joined_axis
+from engine.model.layers import BACKWARDS, Layer, joined, layers_of, output, parameter_axes
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean
@@ -64,16 +64,17 @@ class WeightsRecipe:
     pieces: Mapping[str, tuple[Piece, ...]]
     sizes: Mapping[str, int]
     words: str = ""
+    bidirectional: bool = False
 
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
-        axes = parameter_axes(layers_of(self.cell, len(self.units)))[parameter]
+        axes = parameter_axes(layers_of(self.cell, len(self.units), bidirectional=self.bidirectional))[parameter]
         return tuple(self.sizes[axis] for axis in axes)
 
     @property
     def units(self) -> tuple[int, ...]:
         """H of each layer."""
-        return tuple(size for axis, size in self.sizes.items() if axis_kind(axis) == UNITS)
+        return tuple(h for axis, h in self.sizes.items() if axis_kind(axis) == UNITS and not is_joined(axis))
 
     def parameters(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The parameters by name, of the arrays' own type; sums are formed in float64."""
@@ -115,10 +116,11 @@ def recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
 
 
 def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    tables = [(cell, joined(layers_of(cell, _layers_held(shapes, cell))).parameters) for cell in cells]
+    tables = [(cell, joined(_layers_held(shapes, cell)).parameters) for cell in cells]
     # Of those that are all there the largest.
     cell, own = max(tables, key=lambda one: (one[1].keys() <= shapes.keys(), len(shapes.keys() & one[1].keys())))
-    axes = parameter_axes(layers_of(cell, _layers_held(shapes, cell)))
+    layers = _layers_held(shapes, cell)
+    axes = parameter_axes(layers)
     if own.keys() - shapes.keys() and (shapes.keys() - axes.keys() or not shapes):
         raise InputError(
             f"its arrays ({_listed(shapes)}) are not the weights of a known cell; save them as {', '.join(axes)}, "
@@ -128,15 +130,18 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     sizes = _sizes(shapes, axes)
     for name, letters in axes.items():
         _check(shapes, name, letters, sizes, f"the cell {cell.name}")
-    return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes)
+    return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes, bidirectional=layers[-1].reverse)
 
 
-def _layers_held(shapes: Shapes, cell: Cell) -> int:
-    """How many layers of a cell there are, by the numbers that follow the names; 1 where the names have none."""
+def _layers_held(shapes: Shapes, cell: Cell) -> tuple[Layer, ...]:
+    """The layers of a cell that are there, by the numbers that follow the names; one where the names have none."""
+    if all(name in shapes for name in cell.parameters):
+        return layers_of(cell, 1)
     count = 0
     while all(f"{name}{count + 1}" in shapes for name in cell.parameters):
         count += 1
-    return max(1, count) if any(name not in shapes for name in cell.parameters) else 1
+    bidirectional = count > 0 and all(f"{name}1{BACKWARDS}" in shapes for name in cell.parameters)
+    return layers_of(cell, max(1, count), bidirectional=bidirectional)
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
@@ -154,16 +159,18 @@ def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
 
 
 def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
-    stacked = _recurrent(shapes)
+    stacked, bidirectional = _recurrent(shapes)
     cell, hidden = _recognised(shapes, stacked[0], cells)
-    layers, sizes = layers_of(cell, len(stacked)), dict[str, int]()
+    layers = layers_of(cell, len(stacked) // (1 + bidirectional), bidirectional=bidirectional)
+    sizes = dict[str, int]()
     pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(parameter_axes(layers), ())
     for layer, recurrent in zip(layers, stacked, strict=True):
-        below = {"D": hidden} if sizes else {}
         _, hidden = _recognised(shapes, recurrent, (cell,))
         own = _sizes(shapes, {name: _LAYOUT[kind] for kind, name in recurrent.items()})
-        own |= {**below, "H": hidden, "G": len(cell.torch["weight_hh"]) * hidden}
-        sizes |= {**({"D": own["D"]} if not below and "D" in own else {}), layer.units: hidden}
+        own |= {"H": sizes.get(layer.units, hidden), "G": len(cell.torch["weight_hh"]) * hidden}
+        own |= {"D": sizes[layer.features]} if layer.features in sizes else {}
+        sizes |= {layer.features: own["D"], layer.units: hidden} if "D" in own else {layer.units: hidden}
+        sizes |= {joined_axis(layer.units): 2 * hidden} if layer.reverse else {}
         needed_by = " of ".join(filter(None, (layer.title, f"the cell {cell.name} with H = {hidden}")))
         for kind, name in recurrent.items():
             _check(shapes, name, _LAYOUT[kind], own, needed_by)
@@ -172,15 +179,15 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     held = {name for recurrent in stacked for kind, name in recurrent.items() if kind in cell.torch}
     if held == set(shapes):
         layer_alone = {name: piece for name, piece in pieces.items() if name not in READ_OUT}
-        return WeightsRecipe(cell, layer_alone, sizes, PYTORCH)
-    weight, bias = _linear(shapes, held, hidden)
+        return WeightsRecipe(cell, layer_alone, sizes, PYTORCH, bidirectional)
+    weight, bias = _linear(shapes, held, sizes[output(layers).axis])
     sizes["C"] = shapes[weight][0]
     pieces["Wy"] = (Piece(weight, transposed=True),)
     if bias in shapes:
         _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
         pieces["by"] = (Piece(bias),)
     refuse_unused(shapes, {*held, weight, bias})
-    return WeightsRecipe(cell, pieces, sizes, PYTORCH)
+    return WeightsRecipe(cell, pieces, sizes, PYTORCH, bidirectional)
 
 
 def _gates(table: Cell, kind: str, name: str, hidden: int) -> Iterator[tuple[str, Piece]]:
@@ -191,30 +198,28 @@ def _gates(table: Cell, kind: str, name: str, hidden: int) -> Iterator[tuple[str
         yield parameter, Piece(name, rows, kind.startswith(_WEIGHT))
 
 
-def _recurrent(shapes: Shapes) -> list[dict[str, str]]:
-    """The arrays of each recurrent layer by what they hold; two directions and projections are refused."""
-    layers: dict[int, dict[str, str]] = {}
+def _recurrent(shapes: Shapes) -> tuple[list[dict[str, str]], bool]:
+    """The arrays of each recurrent layer and direction by what they hold, and whether there are two directions; projections are refused."""
+    layers: dict[tuple[int, str], dict[str, str]] = {}
     for name in shapes:
         match = _RECURRENT.fullmatch(name)
         if match is None:
             continue
-        for is_so, word in (
-            (match["reverse"], "it is bidirectional"),
-            (match["kind"] == "weight_hr", "it has projections"),
-        ):
-            if is_so:
-                raise InputError(f"{word} ({clean(name, 60)}); take a network in one direction, without projections")
-        arrays = layers.setdefault(int(match["layer"] or 0), {})
+        if match["kind"] == "weight_hr":
+            raise InputError(f"it has projections ({clean(name, 60)}); take a network without them")
+        arrays = layers.setdefault((int(match["layer"] or 0), match["reverse"] or ""), {})
         if match["kind"] in arrays:
             both = f"{clean(arrays[match['kind']], 60)} and {clean(name, 60)}"
             raise InputError(f"it has two recurrent networks ({both}); save one of them, with its linear layer")
         arrays[match["kind"]] = name
-    missing = next((number for number in range(len(layers)) if number not in layers), None)
-    if missing is not None:
+    directions = ("", "_reverse") if any(reverse for _, reverse in layers) else ("",)
+    wanted = [(number, way) for number in range(1 + max(number for number, _ in layers)) for way in directions]
+    if missing := next((place for place in wanted if place not in layers), None):
+        number, way = missing
         raise InputError(
-            f"the arrays of layer {missing} (weight_ih_l{missing}, …) are missing; save the whole state_dict"
+            f"the arrays of layer {number} (weight_ih_l{number}{way}, …) are missing; save the whole state_dict"
         )
-    return [layers[number] for number in sorted(layers)]
+    return [layers[place] for place in wanted], len(directions) > 1
 
 
 def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Cell]) -> tuple[Cell, int]:
@@ -223,7 +228,7 @@ def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Ce
         if kind not in recurrent:
             array = next(iter(recurrent.values()))
             match = _RECURRENT.fullmatch(array)
-            layer = (match and match["layer"]) or "0"
+            layer = ((match and match["layer"]) or "0") + ((match and match["reverse"]) or "")
             raise InputError(
                 f"beside {clean(array, 60)} an array {kind}_l{layer} is missing; save the whole state_dict"
             )

@@ -237,6 +237,12 @@ class Program:
         first = 1 if self.blocks[line.block].in_time else self.steps
         return range(self.steps, (first if reached is None else reached) - 1, -1)
 
+    @cached_property
+    def span(self) -> range:
+        """All steps that some quantity has a row for: 0, initial states, to T; where there is a reverse direction, to T+1."""
+        reverse = any(quantity.reverse for quantity in self.quantities.values())
+        return range(self.steps + 1 + reverse)
+
     def steps_of(self, name: str) -> range:
         """The steps that the rows of a quantity hold, or of a flow without a line; none when it is not in time."""
         quantity = self.quantities.get(name) or self.quantities.get(whole(name))

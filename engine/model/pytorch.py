@@ -27,7 +27,7 @@ def as_array(value: Any) -> Array:
 def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
     """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU and its Linear stand for: sizes, cell, activation, dtype, weights.
 
-    Raises InputError for any other object, and for two directions and projections.
+    Raises InputError for any other object, and for projections.
     """
     arrays = {**_arrays("rnn", rnn), **_arrays("linear", linear)}
     weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
@@ -36,6 +36,7 @@ def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "inputs": weights.sizes["D"],
         "hidden": weights.units,
+        "bidirectional": weights.bidirectional,
         "outputs": weights.sizes["C"],
         "cell": weights.cell,
         "dtype": str(np.result_type(*arrays.values())),

@@ -14,6 +14,9 @@ from engine.model.program import Block, Line, Loop, Program
 from engine.notation.spelling import Spelling
 from engine.tables.optimizers import PARAMETER
 
+LAST = "T"
+"""What the step of a block is called that runs at the last step alone."""
+
 
 @dataclass(frozen=True)
 class Symbols:
@@ -33,7 +36,8 @@ class Symbols:
         if name.name not in self.timed or self.time is None:
             return shown
         time = superscript if self.spelling.notation.raised else subscript
-        return shown + time(self.time, name.step)
+        # At T, what is read or written at another step is the first: the last state of the reverse direction.
+        return shown + (time("1", 0) if self.time == LAST and name.step else time(self.time, name.step))
 
     def number(self, value: float) -> str:
         return f"{value:g}".replace("-", "−")
@@ -155,7 +159,7 @@ def _time(block: Block) -> str | None:
     trees = (line.equation.expression for line in block.lines)
     if any(isinstance(node, Sum) and node.axis == TIME for tree in trees for node in walk(tree)):
         return "t"
-    return "t" if block.in_time else "T" if block.loop is Loop.AT_T else None
+    return "t" if block.in_time else LAST if block.loop is Loop.AT_T else None
 
 
 def assignment(line: Line) -> str:

@@ -231,8 +231,8 @@ class Plan:
         for name in [name for name in carried if name.endswith(CUT)]:
             values[name][...] = alone[name.removesuffix(CUT) + FULL]
 
-    def gradient(self, values: Mapping[str, Array], name: str, t: int) -> Array:
-        """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them the recorded bits."""
+    def gradient(self, values: Mapping[str, Array], name: str, t: int | None = None) -> Array:
+        """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them (None) the recorded bits."""
         line = next(line for line in self.program.writers(name))
         result = np.zeros(self.shape(self.program.quantities[name]), self.network.dtype)
         block = self.program.blocks[line.block]
@@ -240,7 +240,7 @@ class Plan:
             return values[name]
         with np.errstate(all="ignore"):
             for span in self.spans(block):
-                rows = self.reached(block, span, t)
+                rows = range(*span) if t is None else self.reached(block, span, t)
                 if rows:
                     self.add_terms({**values, name: result}, name, rows.start, rows.stop)
         result.flags.writeable = False
@@ -272,11 +272,15 @@ class Plan:
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
     """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length.
 
-    Raises InputError for checkpoints together with a truncation window over a loss at every step.
+    Raises InputError for checkpoints together with two directions, or with a truncation window over a loss at every step.
     """
     if checkpoints and carries_losses(network):
         raise InputError(
             "checkpoints cannot be kept while each step's loss reaches its own window back; truncate by chunk instead"
+        )
+    if checkpoints and network.bidirectional:
+        raise InputError(
+            "checkpoints cannot be kept of two directions; leave --checkpoints away, or take fewer samples"
         )
     return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
 

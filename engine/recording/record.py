@@ -15,7 +15,7 @@ from engine.recording.checks import check_batch, check_initial, check_lengths, c
 from engine.recording.plan import Plan, Progress, plan
 from engine.recording.segments import Segments
 from engine.recording.tape import Tape
-from engine.tables.given import ENTRIES, FLOW_CUT, MASK, given_equation
+from engine.tables.given import GIVEN, given_equation
 
 
 def record(
@@ -83,7 +83,7 @@ def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Arr
         "ends": np.full(batch, steps) if lengths is None else lengths,
         "K": network.truncate,
     }
-    for name in (MASK, FLOW_CUT, ENTRIES):
+    for name in GIVEN:
         if name in arrays:
             arrays[name][...] = evaluate(given_equation(name, network.truncate_by), lambda read: values[read.name])
 

@@ -19,7 +19,7 @@ from engine.recording.plan import Plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms
 from engine.remembered import remembered
-from engine.tables.given import FLOW_CUT, MASK
+from engine.tables.given import GIVEN, MASK
 from engine.tables.optimizers import UPDATE_NUMBER
 
 POOLED_KEPT = 128
@@ -157,7 +157,8 @@ class Tape:
         return float(rows.min()) / self.scale(name) if rows.size else 1.0
 
     def pooled(self, name: str, columns: int, sample: int | None = None) -> Array:
-        """(columns, units): the steps 0..T of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as zero.
+        """(columns, units): all steps (`Program.span`) of a quantity in time, gathered by `Pooled`; steps beyond a sample's length count as
+        zero.
 
         All samples together, or one of them. With checkpoints one pass over the segments serves all quantities.
         """
@@ -176,15 +177,18 @@ class Tape:
         return self._pooled[key]
 
     def _pool(self, together: list[str], columns: int, sample: int | None) -> Iterator[tuple[str, Array]]:
-        rows, padding = self.plan.steps + 1, self.padding
+        program, padding = self.plan.program, self.padding
+        rows = len(program.span)
         sources = {name: self[name] for name in together}
         pools = {name: Pooled(rows, columns, a.shape[2] if a.ndim > 2 else 1, a.dtype) for name, a in sources.items()}
-        for low, high in [(-1, 0), *self.plan.bounds]:
+        beyond = [(self.plan.steps, self.plan.steps + 1)] if program.span[-1] > self.plan.steps else []
+        for low, high in [(-1, 0), *self.plan.bounds, *beyond]:
             for name, source in sources.items():
-                late = rows - len(source)  # no row for t = 0
-                block = source[low + 1 - late : high + 1 - late] if low + 1 >= late else np.zeros_like(source[:1])
+                held = program.steps_of(name)
+                first = held.start
+                block = source[low + 1 - first : high + 1 - first] if low + 1 in held else np.zeros_like(source[:1])
                 block = block if block.ndim > 2 else block[..., None]
-                if padding is not None and name not in (MASK, FLOW_CUT):
+                if padding is not None and name not in GIVEN and high <= self.plan.steps:
                     block = np.where(padding[low + 1 : high + 1, :, None], 0, block)
                 pools[name].add(block if sample is None else block[:, sample : sample + 1], low + 1)
         for name, pool in pools.items():

@@ -37,7 +37,7 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class _FlowGrid:
-    """The time axis: columns of `pitch` characters for the rows t = 0..T, grouped when there are more rows than columns."""
+    """The time axis: columns of `pitch` characters for all steps (`Program.span`), grouped when there are more steps than columns."""
 
     pitch: int
     columns: int
@@ -70,7 +70,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(frame.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
-    steps = view.program.steps + 1
+    steps = len(view.program.span)
     grid = _FlowGrid(max(1, min(8, room // steps)), min(steps, room), steps)
     if compared:
         _beside(frame, canvas, name, grid, room)
@@ -181,11 +181,19 @@ def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[st
 
 
 def _ended(frame: Frame, grid: _FlowGrid) -> Array:
-    """For each row t = 0..T whether it lies beyond the chosen sample's length (beyond that of all)."""
+    """For each step whether it lies beyond the chosen sample's length (beyond that of all)."""
     padding = frame.view.tape.padding
     if padding is None:
         return np.zeros(grid.steps, dtype=bool)
-    return np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])
+    ended = np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])
+    return _placed(grid, range(len(ended)), ended)
+
+
+def _placed(grid: _FlowGrid, held: range, rows: Array, fill: object = False) -> Array:
+    """The rows of a quantity, which hold the steps `held`, among all steps."""
+    result = np.full(grid.steps, fill, rows.dtype)
+    result[held.start : held.stop] = rows
+    return result
 
 
 def _picture(
@@ -198,8 +206,8 @@ def _picture(
     known, written = view.computed(name), view.written(name)
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
     known = known | frame.ghost
-    if len(known) < grid.steps:  # no row for t = 0
-        known, never = np.concatenate([[False], known]), np.concatenate([[True], never])
+    held = view.program.steps_of(name)
+    known, never = _placed(grid, held, known), _placed(grid, held, never, True)
     values = view.tape.pooled(name, grid.columns, frame.sample)
     picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
@@ -226,8 +234,8 @@ def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, gr
     view = frame.view
     written = view.written(name)
     for column in range(grid.columns):
-        row = block_range(column, grid.steps, grid.columns).start + len(written) - grid.steps
-        if row >= 0 and written[row] >= 0:
+        row = block_range(column, grid.steps, grid.columns).start - view.program.steps_of(name).start
+        if 0 <= row < len(written) and written[row] >= 0:
             position = 1 + view.point.iteration * view.program.length + int(written[row])
             canvas.hit(LEFT + column * grid.pitch, top, grid.pitch, lines, ToPosition(position))
 
@@ -259,7 +267,8 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, roo
     look, view = frame.look, frame.view
     written, norms = view.written(name), view.tape.norms(name, frame.sample)
     visible = view.computed(name) & (written >= 0)
-    visible = visible & ~_ended(frame, grid)[grid.steps - len(visible) :]
+    held = view.program.steps_of(name)
+    visible = visible & ~_ended(frame, grid)[held.start : held.stop]
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not visible.any():
         return
@@ -267,7 +276,7 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, roo
         canvas.text(1, y, "‖·‖", style)
         for row in np.flatnonzero(visible):
             text = number(float(norms[row]), 9, 2, trim=True)[: grid.pitch]
-            canvas.text(LEFT + (int(row) + grid.steps - len(norms)) * grid.pitch, y, text.center(grid.pitch), style)
+            canvas.text(LEFT + held[int(row)] * grid.pitch, y, text.center(grid.pitch), style)
     else:
         seen = norms[visible]
         label = frame.writer.timed(name)
@@ -279,7 +288,9 @@ def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
     """The norm of the output's gradient by step as far as it is computed: below its pictures, on their axis, on the strip's scale."""
     look, view = frame.look, frame.view
     name = gradient(frame.output)
-    norms, visible = view.tape.norms(name, frame.sample), view.computed(name) & ~_ended(frame, grid)
+    held = view.program.steps_of(name)
+    norms = _placed(grid, held, view.tape.norms(name, frame.sample))
+    visible = _placed(grid, held, view.computed(name)) & ~_ended(frame, grid)
     with np.errstate(all="ignore"):
         height = np.where(visible & (norms > 0), np.log10(norms), np.nan)
     known = norms[np.isfinite(height)]

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from engine.explain.flow import Gain, gain
+from engine.explain.flow import Gain, gain, norm_of
 from engine.explain.spectrum import Spectrum, spectra
 from engine.language.derive import gradient
 from rnn_tui.frame import Frame
@@ -26,22 +26,20 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
     """
     look, view = frame.look, frame.view
     height -= _weights(frame, canvas, x, height)
-    steps_reached = view.computed(gradient(frame.output))
-    reached = int(np.flatnonzero(steps_reached)[0]) if steps_reached.any() else view.program.steps
-    counted = (t for t in range(reached + 1, view.program.steps + 1) if not _ended_at(frame, t))
+    counted = (t for t in _walked(frame) if not _ended_at(frame, t))
     steps = list(islice(counted, max(0, height - 5)))
     if not steps:
         canvas.text(x, 2, "gain per step,", look.dim)
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
     gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
-    label = max(len(_step(step_gain)) for step_gain in gains) + 2
+    label = max(len(_step(frame, step_gain)) for step_gain in gains) + 2
     split = gains[0].weights is not None
     factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
     canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
     for y, step_gain in enumerate(gains, 3):
-        after = canvas.text(x, y, f"{_step(step_gain):<{label}}", look.dim)
-        nothing = not view.tape.norms(gradient(frame.output), frame.sample)[step_gain.t]
+        after = canvas.text(x, y, f"{_step(frame, step_gain):<{label}}", look.dim)
+        nothing = not norm_of(view.tape, gradient(frame.output), step_gain.t, frame.sample)
         after = canvas.text(
             after, y, f"{'–' if nothing else _short(step_gain.total):<6}", look.dim if nothing else look.bold
         )
@@ -79,7 +77,7 @@ def _spectrum(spectrum: Spectrum) -> str:
 def _recurrent(frame: Frame) -> str:
     """The weights through which the error goes to the step before."""
     program = frame.view.program
-    back = next(line for line in program.writers(gradient(frame.output)) if line.equation.step < 0)
+    back = next(line for line in program.writers(gradient(frame.output)) if line.equation.step)
     return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
 
 
@@ -88,8 +86,18 @@ def _ended_at(frame: Frame, t: int) -> bool:
     return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
 
 
-def _step(gain: Gain) -> str:
-    return f"{gain.t}→{gain.t - 1}"
+def _step(frame: Frame, gain: Gain) -> str:
+    return f"{gain.t}→{gain.t + frame.view.program.quantities[frame.output].before}"
+
+
+def _walked(frame: Frame) -> range:
+    """The steps that the error has left, the newest first."""
+    program, name = frame.view.program, gradient(frame.output)
+    held, before = program.steps_of(name), program.quantities[frame.output].before
+    known = np.flatnonzero(frame.view.computed(name))
+    began = 1 if before > 0 else program.steps
+    reached = held[int(known[0 if before < 0 else -1])] if known.size else began
+    return range(reached - before, began - before, -before)
 
 
 def _short(value: float) -> str:

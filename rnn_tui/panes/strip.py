@@ -15,7 +15,7 @@ from rich.style import Style
 from engine.explain.flow import Cut, cuts
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from engine.model.program import carries_losses
+from engine.model.program import Loop, carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas
@@ -86,7 +86,9 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) 
     style = look.backward if row.log else look.forward
     canvas.text(1, row.line, row.label, style)
     canvas.text(10, row.line, f"‖{frame.writer.spelling.name(row.name)}‖"[:5], style)
-    norms, known = view.tape.norms(row.name, frame.sample)[1:], view.computed(row.name)[1:]
+    first = 1 - view.program.steps_of(row.name).start
+    own = slice(first, first + steps)
+    norms, known = view.tape.norms(row.name, frame.sample)[own], view.computed(row.name)[own]
     starts = np.arange(columns) * steps // columns
     highest, there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(known, starts)
     scale = scale_of(norms)
@@ -103,7 +105,7 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) 
     _draw_bars(frame, canvas, row, codes, heights, pitch, wide)
     written = view.written(row.name)
     for column in range(columns):
-        offset = int(written[1 + block_range(column, steps, columns).start])
+        offset = int(written[first + block_range(column, steps, columns).start])
         place = ToPosition(_position(frame, offset))
         canvas.hit(LABELS + column * pitch, row.line, pitch, row.tall, place)
     if canvas.width >= LEGEND_FROM:
@@ -166,7 +168,10 @@ def _cuts(frame: Frame) -> list[Cut]:
     """Where truncation cuts the flow; with a window for each loss, from where on losses do not reach beyond the present step."""
     view = frame.view
     network, point = view.tape.plan.network, view.point
-    places = cuts(view.tape, frame.sample)
+    reverse = view.program.quantities[frame.output].reverse
+    places = cuts(view.tape, frame.sample, reverse=reverse)
+    if reverse:  # between t and t+1
+        return [Cut(cut.t + 1, cut.all) for cut in places if cut.t < view.program.steps]
     if network.truncate is not None and carries_losses(network) and point.phase == "backward" and point.t:
         places = [Cut(point.t + network.truncate, True)]
     return [cut for cut in places if 1 < cut.t <= view.program.steps]
@@ -207,11 +212,14 @@ def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
     """Where we are: in the gap before the cell, in the row of the pass."""
     point, row = frame.view.point, frame.view.row
     if row and point.phase in ("forward", "backward"):
-        current = (row - 1) * columns // frame.view.program.steps
-        if point.phase == "forward":
-            canvas.text(LABELS + current * pitch - 1, 1, "▶", frame.look.accent)
-        else:  # the gradient comes from the right
-            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= GAP_FROM else 0), 2, "◀", frame.look.accent)
+        current = min((row - 1) * columns // frame.view.program.steps, columns - 1)
+        line = 1 if point.phase == "forward" else 2
+        block = None if frame.view.line is None else frame.view.program.blocks[frame.view.line.block]
+        down = block is not None and block.loop is Loop.DOWN
+        if down or (line == 2 and block is not None and not block.in_time):  # the gradient comes from the right
+            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= GAP_FROM else 0), line, "◀", frame.look.accent)
+        else:
+            canvas.text(LABELS + current * pitch - 1, line, "▶", frame.look.accent)
 
 
 def _loss(frame: Frame, canvas: Canvas, x: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.explain.flow import norm_of
-from engine.language.derive import CUT, FULL, NEXT, OUT, STEPS, SUFFIXES, gradient, whole
+from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, gradient, whole
 from engine.model.program import carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
@@ -21,12 +21,17 @@ def flow_words(frame: Frame, name: str) -> str:
         own = next((layer for layer in layers if base in map(gradient, layer.table.states)), layers[-1])
         if base != gradient(own.table.output):
             return f"through this step's {frame.writer.spelling.name(own.table.output)}"
-        return "through this step's output" if own is layers[-1] else "through the layer above, at this step"
+        return (
+            "through this step's output" if own.units == layers[-1].units else "through the layer above, at this step"
+        )
+    quantity = frame.view.program.quantities.get(base)
+    reverse = quantity is not None and quantity.reverse
     words = {
-        NEXT: "through the next step",
+        NEXT: "through the step before" if reverse else "through the next step",
         FULL: "all that flows back",
         CUT: "cut off by truncation",
         STEPS: "through the time steps",
+        REVERSE: "through the reverse direction",
     }
     return words[next(suffix for suffix in words if name.endswith(suffix))]
 

@@ -19,6 +19,8 @@ from tests.engine.strategies import Case
 
 Array = np.ndarray[Any, Any]
 Put = Callable[[str, Any], Any]
+Cuts = tuple[Array, Array]
+"""(T, B) booleans for the forward and the reverse direction: from which steps nothing flows to the one that ran before."""
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": anp.tanh,
     "relu": lambda z: anp.maximum(z, 0),
@@ -91,44 +93,81 @@ def losses(case: Case, logits: Any, y: Array) -> Any:
     return anp.log(anp.sum(anp.exp(shifted), axis=1)) - shifted[anp.arange(len(y)), y]
 
 
-def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut: Array) -> tuple[dict[str, Any], Any]:
-    """All rows of all quantities by name, and each step's losses (T or 1, B). `cut` (T, B) says where nothing flows back."""
-    states, found, each = {s: [values[f"{s}0"]] for s in case.network.table.states}, {}, []
-    mask, every = case.mask, case.network.predict == "every"
-    for t in range(len(mask)):
+def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cuts: Cuts) -> tuple[dict[str, Any], Any]:
+    """All rows of all quantities by name, and each step's losses (T or 1, B). `cuts` say where nothing flows back."""
+    T, found = len(case.mask), dict[str, list[Any]]()
+    every, read, last = case.network.predict == "every", [*values["x"]], dict[str, Any]()
+    for layer in case.marks:
+        outputs: list[list[Any]] = []
+        for mark in layer:
+            reverse = mark.endswith("r")
+            here = [row + probe[f"{joint(layer)}_r"][t] for t, row in enumerate(read)] if reverse else read
+            outputs.append(direction(case, values, probe, cuts[reverse], mark, here, found))
+            last[mark] = outputs[-1][0 if reverse else -1]
+        read = outputs[0]
+        if len(layer) > 1 and (every or layer != case.marks[-1]):
+            both = f"both{layer[0]}"
+            read = [anp.concatenate(pair, axis=1) + probe[both][t] for t, pair in enumerate(zip(*outputs, strict=True))]
+            found[both] = read
+    top = case.marks[-1]
+    if not every:
+        read = [last[top[0]]]
+        if len(top) > 1:
+            read = [anp.concatenate([last[mark] for mark in top], axis=1) + probe[f"both{top[0]}"][0]]
+            found[f"both{top[0]}"] = read
+    each = []
+    for row, state in enumerate(read):
+        found.setdefault("logits", []).append(state @ values["Wy"] + values["by"] + probe["logits"][row])
+        each.append(losses(case, found["logits"][-1], case.y[:, row] if every else case.y))
+    assert len(each) == (T if every else 1)
+    return dict(found), anp.array(each)
+
+
+def joint(layer: tuple[str, ...]) -> str:
+    """What both directions of a layer read."""
+    number = int(layer[0])
+    return "x" if number == 1 else f"both{number - 1}"
+
+
+def direction(
+    case: Case,
+    values: Mapping[str, Any],
+    probe: Mapping[str, Any],
+    cut: Array,
+    mark: str,
+    read: list[Any],
+    found: dict[str, list[Any]],
+) -> list[Any]:
+    """One layer in one direction over all steps; its rows are added to `found`. Gives its output at each step."""
+    T, reverse = len(read), mark.endswith("r")
+    states = [s for s in case.network.table.states if s.endswith(mark)]
+    now, rows = {s: values[f"{s}0"] for s in states}, {s: [values[f"{s}0"]] for s in states}
+    put_rows: dict[str, list[Any]] = {}
+    outputs: list[Any] = []
+    weights = {w[: len(w) - len(mark)]: value for w, value in values.items() if w.endswith(mark)}
+    for t in reversed(range(T)) if reverse else range(T):
         prev, out = {}, {}
-        for s, rows in states.items():
-            flow = rows[-1] + probe[f"{s}_next"][t]
+        for s in states:
+            flow = now[s] + probe[f"{s}_next"][t]
             prev[s] = anp.where(cut[t][:, None], stopped(flow), flow) + probe[f"{s}_full"][t]
 
         def put(name: str, value: Any, t: int = t) -> Any:
-            found.setdefault(name, []).append(value + probe[name][t])
-            return found[name][-1]
+            put_rows.setdefault(name + mark, []).append(value + probe[name + mark][t])
+            return put_rows[name + mark][-1]
 
         def hold(name: str, new: Any, t: int = t, prev: Any = prev, out: Any = out) -> Any:
-            states[name].append(anp.where(mask[t][:, None], new, prev[name]) + probe[name][t])
-            out[name] = states[name][-1] + probe[f"{name}_out"][t]
-            return out[name]
+            s = name + mark
+            now[s] = anp.where(case.mask[t][:, None], new, prev[s]) + probe[s][t]
+            rows[s].append(now[s])
+            out[s] = now[s] + probe[f"{s}_out"][t]
+            return out[s]
 
-        read = values["x"][t]
-        for number in case.numbers:
-
-            def put_here(name: str, value: Any, put: Any = put, number: str = number) -> Any:
-                return put(name + number, value)
-
-            def hold_here(name: str, new: Any, hold: Any = hold, number: str = number) -> Any:
-                return hold(name + number, new)
-
-            before = {s.removesuffix(number): row for s, row in prev.items() if s.endswith(number)}
-            weights = {w.removesuffix(number): value for w, value in values.items() if w.endswith(number)}
-            CELLS[case.cell](read, before, weights, put_here, hold_here, activation(case.network.activation))
-            read = out[OUTPUT[case.cell] + number]
-        if every or t == len(mask) - 1:
-            row = t if every else 0
-            logits = read @ values["Wy"] + values["by"] + probe["logits"][row]
-            found.setdefault("logits", []).append(logits)
-            each.append(losses(case, logits, case.y[:, t] if every else case.y))
-    return found | states, anp.array(each)
+        before = {s[: len(s) - len(mark)]: row for s, row in prev.items()}
+        CELLS[case.cell](read[t], before, weights, put, hold, activation(case.network.activation))
+        outputs.append(out[OUTPUT[case.cell] + mark])
+    for name, recorded in (put_rows | rows).items():
+        found[name] = recorded[::-1] if reverse else recorded
+    return outputs[::-1] if reverse else outputs
 
 
 def counted(case: Case) -> Array:
@@ -140,22 +179,25 @@ def counted(case: Case) -> Array:
     return entries / entries.sum() / (case.network.outputs if case.network.loss == "squared" else 1)
 
 
-def passes(case: Case) -> Iterator[tuple[Array, Array]]:
-    """The gradients to add up: where the flow is cut, and what each loss weighs.
+def passes(case: Case) -> Iterator[tuple[Cuts, Array]]:
+    """The gradients to add up: where the flow is cut in each direction, and what each loss weighs.
 
     A window that belongs to each of many losses takes a gradient of its own for each; WildML: the loss at s goes through s, s−1, …, s−K.
     """
     weight, mask, K = counted(case), case.mask, case.network.truncate
     t = np.arange(1, len(mask) + 1)[:, None]
     if K is None:
-        yield np.zeros_like(mask), weight
+        yield (np.zeros_like(mask), np.zeros_like(mask)), weight
     elif case.network.truncate_by == "chunk":
-        yield mask & np.isin(t, range(K + 1, len(mask) + 1, K)), weight
+        chunk = np.isin(t, range(K + 1, len(mask) + 1, K))
+        # Between the same runs of steps: from a step whose successor begins one, and is within the sample.
+        beginnings = np.concatenate([chunk[1:] & mask[1:], np.zeros_like(mask[:1])])
+        yield (mask & chunk, beginnings), weight
     elif case.network.predict == "last":
-        yield t == mask.sum(axis=0) - K, weight
+        yield (t == mask.sum(axis=0) - K, mask & (t == K + 1)), weight
     else:
         for s in range(1, len(mask) + 1):
-            yield mask & (t == s - K), np.where(t == s, weight, 0)
+            yield (mask & (t == s - K), np.zeros_like(mask)), np.where(t == s, weight, 0)
 
 
 def state_widths(case: Case) -> dict[str, int]:
@@ -168,10 +210,15 @@ def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
     (T, B), every, H = case.mask.shape, case.network.predict == "every", state_widths(case)
     initial = {f"{s}0": case.initial[s] if case.initial else np.zeros((B, H[s])) for s in H}
     values = {**case.network.weights, **initial, "x": np.moveaxis(case.X, 0, 1)}
-    width = dict(zip(case.numbers, case.network.units, strict=True))
+    width = {mark: h for layer, h in zip(case.marks, case.network.units, strict=True) for mark in layer}
     places = {name + n: units for name in QUANTITIES[case.cell] for n, units in width.items()} | H
     places |= {f"{s}_{way}": H[s] for s in H for way in ("out", "next", "full")}
+    if case.network.bidirectional:
+        places |= {f"both{layer[0]}": 2 * width[layer[0]] for layer in case.marks} | {"x_r": case.network.inputs}
+        places |= {f"{joint(layer)}_r": places[joint(layer)] for layer in case.marks[1:]}
     probe = {name: np.zeros((T, B, units)) for name, units in places.items()}
+    if case.network.bidirectional and not every:
+        probe[f"both{case.marks[-1][0]}"] = np.zeros((1, B, 2 * case.network.units[-1]))
     return values, probe | {"logits": np.zeros((T if every else 1, B, case.network.outputs))}
 
 
@@ -180,30 +227,31 @@ def reference(case: Case) -> dict[str, Array]:
     (T, B), H = case.mask.shape, state_widths(case)
     states, every = tuple(H), case.network.predict == "every"
     values, probe = values_and_probes(case)
-    found, each = forward(case, values, probe, np.zeros((T, B), bool))
+    found, each = forward(case, values, probe, (np.zeros((T, B), bool),) * 2)
     result = {name: np.array(rows) for name, rows in found.items()} | {"loss": np.sum(counted(case) * each)}
 
     gradients: dict[str, Any] = {}
-    for cut, weight in passes(case):
+    for cuts, weight in passes(case):
 
-        def loss(both: Any, cut: Array = cut, weight: Array = weight) -> Any:
-            return anp.sum(weight * forward(case, *both, cut)[1])
+        def loss(both: Any, cuts: Cuts = cuts, weight: Array = weight) -> Any:
+            return anp.sum(weight * forward(case, *both, cuts)[1])
 
         by_value, by_probe = autograd.grad(loss)((values, probe))
         parts = {**by_value, **by_probe}
-        parts |= {f"{s}_cut": by_probe[f"{s}_full"] * cut[:, :, None] for s in states}
+        parts |= {f"{s}_cut": by_probe[f"{s}_full"] * cuts[s.endswith("r")][:, :, None] for s in states}
         gradients = {name: gradients.get(name, 0) + part for name, part in parts.items()}
     for s in states:
-        nothing = np.zeros((1, B, H[s]))
-        gradients[s] = np.concatenate([gradients.pop(f"{s}0")[None], gradients[s]])
-        gradients[f"{s}_out"] = np.concatenate([nothing, gradients[f"{s}_out"]])
+        nothing, turn = np.zeros((1, B, H[s])), -1 if s.endswith("r") else 1
+        gradients[s] = np.concatenate([gradients.pop(f"{s}0")[None], gradients[s]][::turn])
+        gradients[f"{s}_out"] = np.concatenate([nothing, gradients[f"{s}_out"]][::turn])
         for way in ("next", "full", "cut"):
-            gradients[f"{s}_{way}"] = np.concatenate([gradients[f"{s}_{way}"], nothing])
+            gradients[f"{s}_{way}"] = np.concatenate([gradients[f"{s}_{way}"], nothing][::turn])
             if case.network.truncate is None and way != "next":
                 del gradients[f"{s}_{way}"]
     result |= {f"d{name}": gradient for name, gradient in gradients.items()}
     if not every:
-        result |= {name: result[name][0] for name in ("logits", "dlogits")}
+        once = ["logits", *([f"both{case.marks[-1][0]}"] if case.network.bidirectional else [])]
+        result |= {f"{d}{name}": result[f"{d}{name}"][0] for name in once for d in ("", "d")}
     if case.network.loss != "squared":
         result["p"] = probabilities(case, result["logits"])
     return result

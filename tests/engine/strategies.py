@@ -88,10 +88,12 @@ class Case:
         return self.network.table.name
 
     @property
-    def numbers(self) -> tuple[str, ...]:
-        """What follows a quantity's name in each layer."""
+    def marks(self) -> list[tuple[str, ...]]:
+        """What follows a quantity's name in each direction of each layer."""
         units = self.network.units
-        return ("",) if len(units) == 1 else tuple(str(number) for number, _ in enumerate(units, 1))
+        if self.network.bidirectional:
+            return [(f"{number}", f"{number}r") for number, _ in enumerate(units, 1)]
+        return [("",)] if len(units) == 1 else [(f"{number}",) for number, _ in enumerate(units, 1)]
 
     @property
     def mask(self) -> np.ndarray[Any, Any]:
@@ -168,7 +170,7 @@ def cases(
 
 @st.composite
 def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
-    """Cells × layers × heads × lengths × truncation, of every small shape."""
+    """Cells × layers × directions × heads × lengths × truncation, of every small shape."""
     units = st.integers(1, 6)
     options = {
         "hidden": draw(units | units | st.lists(units, min_size=2, max_size=3).map(tuple), "hidden"),
@@ -178,5 +180,9 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
         "truncate": draw(st.none() | st.integers(1, 7), "truncate"),
         "truncate_by": draw(st.sampled_from(["window", "chunk"]), "truncate_by"),
         "ragged": draw(st.booleans(), "ragged"),
+        "bidirectional": draw(st.sampled_from([False, False, True]), "bidirectional"),
     }
-    return draw(cases(**{**options, **fixed}))
+    options = {**options, **fixed}
+    if (options["predict"], options["truncate_by"]) == ("every", "window") and options["truncate"] is not None:
+        options["bidirectional"] = False  # refused: a loss flows both ways
+    return draw(cases(**options))

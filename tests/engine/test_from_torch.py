@@ -60,7 +60,7 @@ LSTM = pytorch.state("lstm")
     ("rnn", "linear", "options", "sentence"),
     [
         (Module({**LSTM, "weight_ih_l1": np.zeros((12, 3))}, num_layers=2), None, {}, "beside rnn.weight_ih_l1 an array"),
-        (Module({**LSTM, "weight_ih_l0_reverse": np.zeros((12, 2))}, bidirectional=True), None, {}, "it is bidirectional"),
+        (Module({**LSTM, "weight_ih_l0_reverse": np.zeros((12, 2))}, bidirectional=True), None, {}, "beside rnn.weight_ih_l0_reverse"),
         (Module({**LSTM, "weight_hr_l0": np.zeros((2, 3))}, proj_size=2), None, {}, "it has projections"),
         (Module({"weight": np.zeros((4, 4))}), None, {}, "its arrays (rnn.weight, linear.weight, linear.bias) are not the weights"),
         (Module(LSTM), Module({"weight": np.zeros((2, 4))}), {}, "the linear layer is missing: its weight needs the shape (C, 3)"),

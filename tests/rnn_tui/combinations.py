@@ -61,10 +61,16 @@ _MODELS = (
 
 
 def models() -> list[Model]:
-    """Models in which each value of an option meets many values of the others; the last three have several layers."""
-    layered = ((0, (3, 2)), (3, (2, 3)), (7, (2, 3, 2)))
+    """Models in which each value of an option meets many values of the others; the last five have several layers or two directions."""
+    layered = ((0, (3, 2), False), (3, (2, 3), False), (7, (2, 3, 2), False), (2, (2, 3), True), (8, 2, True))
     single = _single()
-    return [*single, *(Model({**single[n].options, "hidden": units}, single[n].lengths) for n, units in layered)]
+    return [
+        *single,
+        *(
+            Model({**single[n].options, "hidden": units, "bidirectional": both}, single[n].lengths)
+            for n, units, both in layered
+        ),
+    ]
 
 
 def _single() -> list[Model]:

@@ -26,7 +26,7 @@ def rows(app: DebuggerApp) -> list[str]:
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 
-@pytest.mark.parametrize("model", [MODELS[2], MODELS[4], MODELS[7], MODELS[10]], ids=str)
+@pytest.mark.parametrize("model", [MODELS[4], MODELS[7], MODELS[10], MODELS[12]], ids=str)
 async def test_every_line_forwards_and_back(tmp_path: Path, model: Model) -> None:
     session = model.open(tmp_path)
     debugger = session.debugger

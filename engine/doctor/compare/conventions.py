@@ -55,9 +55,10 @@ def own_weights(mine: Mapping[str, Array], options: Mapping[str, Any]) -> tuple[
         recipe = recipe_in("ng", {name: array.shape for name, array in arrays.items()}, cells)
     except InputError:
         return None
-    if len(recipe.units) > 1:
+    if len(recipe.units) > 1 or recipe.bidirectional:
         raise InputError(
-            f"its weights are of {len(recipe.units)} layers; compare takes the arrays of one layer at a time"
+            f"its weights are of {len(recipe.units)} layers{' in two directions' * recipe.bidirectional}; "
+            "compare takes the arrays of one layer in one direction at a time"
         )
     return (recipe, arrays) if recipe.words else None
 

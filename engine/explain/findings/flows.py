@@ -84,10 +84,11 @@ def truncated(scene: Scene) -> Iterator[Finding]:
         kept = np.linalg.norm(tape[name + FULL].astype(float) - tape[name + CUT], axis=(1, 2))
         taken, left = float(np.linalg.norm(cut)), float(np.linalg.norm(kept))
         if taken > left:
-            t = int(cut.argmax())
+            row = int(cut.argmax())
+            t = program.steps_of(name)[row]
             text = (
                 f"truncation cuts more than it keeps: ‖{scene.spell(name + CUT)}‖ {short(taken)} over all steps, {short(left)} flows on; "
-                f"most at t = {t}, {short(float(cut[t]))} of {short(float(full[t]))}"
+                f"most at t = {t}, {short(float(cut[row]))} of {short(float(full[row]))}"
             )
             position = scene.position(program.written(name + CUT, t))
             yield Finding("truncation", text, "note", position, name + CUT, t)

@@ -63,7 +63,8 @@ def _first(scene: Scene) -> CellAddress | None:
         rows = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if quantity.rows else np.array([True])
         offsets = np.atleast_1d(when_written(program, name)).copy()
         if any(line.equation.accumulate for line in program.writers(name)):
-            offsets[:] = program.written(name, 1)  # at the point where all terms are added
+            (line,) = program.writers(name)
+            offsets[:] = program.offset(line, program.summed(line)[-1])  # at the point where all terms are added
         offsets = np.where(rows & (offsets >= 0), offsets, np.iinfo(np.int64).max)
         row = int(offsets.argmin())
         if offsets[row] < (best[0] if best else np.iinfo(np.int64).max):
@@ -74,8 +75,7 @@ def _first(scene: Scene) -> CellAddress | None:
     quantity = program.quantities[name]
     if not quantity.rows:
         return CellAddress(name, scene.iteration, None, _cell(tape[name]))
-    t = row if quantity.rows == "T+1" else row + 1
-    return CellAddress(name, scene.iteration, t, _cell(tape[name][row]))
+    return CellAddress(name, scene.iteration, row + quantity.first, _cell(tape[name][row]))
 
 
 def _first_of_update(scene: Scene) -> CellAddress | None:

@@ -17,7 +17,7 @@ from engine.debug.replay import replay, same
 from engine.debug.whatif import Branch, difference, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
-from engine.model.program import Line, Loop, carries_losses
+from engine.model.program import Line, carries_losses
 from engine.recording.plan import update_order
 from engine.session import open_session
 from tests.engine.strategies import Case, all_cases, case
@@ -238,14 +238,14 @@ def naively(tape: Tape, edit: Edit, row: int | None) -> Tape:
         for line in block.lines:
             if line.equation.accumulate:
                 arrays[line.name][...] = 0
-        steps = {Loop.UP: range(1, T + 1), Loop.DOWN: range(T, 0, -1), Loop.AT_T: (T,)}.get(block.loop, (None,))
-        for t in steps:
+        for t in [block.step(run, T) for run in range(block.runs(T, 0))]:
             for line in block.lines:
                 run(line, t)
-        if block.loop is Loop.DOWN:
-            for flow in [n for n in arrays if n.endswith("_next")]:
-                arrays[flow.removesuffix("_next")][0] = arrays[flow][0]
-                put(flow.removesuffix("_next"), 0)
+        if block.in_time and block.phase == "backward":
+            for flow in [line.name for line in block.lines if line.name.endswith("_next")]:
+                first = -1 if program.quantities[flow].reverse else 0
+                arrays[flow.removesuffix("_next")][first] = arrays[flow][first]
+                put(flow.removesuffix("_next"), first % (T + 1))
             for line in block.lines:
                 if line.equation.accumulate:
                     put(line.name, 0)
@@ -262,7 +262,7 @@ def test_random_edits_against_every_line_run_again(c: Case, data: st.DataObject)
     quantity = program.quantities[name]
     t = None
     if quantity.rows:
-        steps = [s for s in range(c.X.shape[1] + 1) if (quantity.rows == "T+1" or s) and program.written(name, s) >= 0]
+        steps = [s for s in quantity.steps(c.X.shape[1]) if program.written(name, s) >= 0]
         t = data.draw(st.none() | st.sampled_from(steps), "t")
     shape = tape.plan.shape(quantity)[1 if quantity.rows else 0 :]
     index = tuple(data.draw(st.none() | st.integers(0, n - 1), "index") for n in shape)

@@ -30,15 +30,17 @@ def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
     (T, B), states = drawn.mask.shape, state_widths(drawn)
     values, probe = values_and_probes(drawn)
     total = {name: np.zeros((T + 1, B, units)) for name, units in states.items()}
-    for cut, weight in passes(drawn):
+    for cuts, weight in passes(drawn):
         own = np.where(np.arange(1, T + 1)[:, None] == s, weight, 0)
 
-        def loss(both: Any, cut: Any = cut, own: Any = own) -> Any:
-            return anp.sum(own * forward(drawn, *both, cut)[1])
+        def loss(both: Any, cuts: Any = cuts, own: Any = own) -> Any:
+            return anp.sum(own * forward(drawn, *both, cuts)[1])
 
         by_value, by_probe = autograd.grad(loss)((values, probe))
         for name in states:
-            total[name] += np.concatenate([by_value[f"{name}0"][None], by_probe[name]])
+            total[name] += np.concatenate(
+                [by_value[f"{name}0"][None], by_probe[name]][:: -1 if name.endswith("r") else 1]
+            )
     return total
 
 

@@ -96,12 +96,47 @@ def test_the_layers_of_a_state_dict_compute_what_pytorch_computes(tmp_path: Path
     np.testing.assert_allclose(tape["logits"], pytorch.logits(expected, pytorch.linear()), rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("cell", list(pytorch.GATES))
+def test_both_directions_of_a_state_dict_compute_what_pytorch_computes(tmp_path: Path, cell: str) -> None:
+    arrays: dict[str, Array] = {}
+    X = np.random.default_rng(1).normal(size=(4, 6, 2))
+    read = X
+    for layer in range(2):
+        outputs: list[Array] = []
+        for way, order in (("", 1), ("_reverse", -1)):
+            own = pytorch.state(cell, inputs=read.shape[2], seed=2 * layer + (order < 0))
+            arrays |= {f"{name[:-1]}{layer}{way}": array for name, array in own.items()}
+            outputs.append(pytorch.hidden_states(cell, own, read[:, ::order])[::order])
+        read = np.moveaxis(np.concatenate(outputs, axis=2), 0, 1)
+    linear = pytorch.linear(hidden=6)
+    weights = read_weights(save(tmp_path / "w.npz", {**arrays, **linear}))
+    assert (weights.recipe.units, weights.recipe.bidirectional) == ((3, 3), True)
+    for predict, states in (("every", np.moveaxis(read, 1, 0)), ("last", np.hstack([read[:, -1, :3], read[:, 0, 3:]]))):
+        made = Network(
+            *(2, 2, weights.recipe.units),
+            cell=weights.cell,
+            weights=weights.parameters,
+            bidirectional=True,
+            predict=predict,
+        )
+        tape = record(made, X, np.zeros((4, 6) if predict == "every" else 4, int))
+        np.testing.assert_allclose(tape["both2"], states, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(tape["logits"], states @ linear["weight"].T + linear["bias"], rtol=1e-12, atol=1e-13)
+    gradients = weights.recipe.gradients(weights.arrays, tape.gradients)
+    assert {name: array.shape for name, array in gradients.items()} == {n: a.shape for n, a in weights.arrays.items()}
+    bias = weights.cell.torch["bias_ih"][0]
+    np.testing.assert_array_equal(gradients["bias_ih_l1_reverse"][:3], tape[f"d{bias}2r"])
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_weights_of_layers_come_back(tmp_path: Path, suffix: str) -> None:
-    network = Network(inputs=2, outputs=3, hidden=(4, 5, 4), cell="gru")
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("hidden", [(4, 5, 4), 4])
+def test_weights_of_layers_come_back(tmp_path: Path, hidden: Any, bidirectional: bool, suffix: str) -> None:
+    network = Network(inputs=2, outputs=3, hidden=hidden, cell="gru", bidirectional=bidirectional)
     write_weights(tmp_path / f"w{suffix}", network.weights)
     weights = read_weights(tmp_path / f"w{suffix}")
-    assert (weights.cell, weights.recipe.units) == (CELLS["gru"], (4, 5, 4))
+    assert (weights.cell, weights.recipe.units) == (CELLS["gru"], network.units)
+    assert weights.recipe.bidirectional == bidirectional
     assert all(np.array_equal(weights.parameters[name], value) for name, value in network.weights.items())
 
 
@@ -131,7 +166,10 @@ PYTORCH_REFUSED: list[tuple[dict[str, Any], str]] = [
         "weight_ih_l1 has shape (9, 2); layer 2 of the cell gru with H = 3 needs it in shape (9, 3)",
     ),
     ({"weight_ih_l2": np.zeros((9, 3))}, "the arrays of layer 1 (weight_ih_l1, …) are missing"),
-    ({"weight_ih_l0_reverse": np.zeros((9, 2))}, "it is bidirectional (weight_ih_l0_reverse)"),
+    (
+        {"weight_ih_l0_reverse": np.zeros((9, 2))},
+        "beside weight_ih_l0_reverse an array weight_hh_l0_reverse is missing",
+    ),
     ({"weight_hr_l0": np.zeros((2, 3))}, "it has projections (weight_hr_l0)"),
     ({"b__weight_hh_l0": np.zeros((9, 3))}, "it has two recurrent networks (weight_hh_l0 and b.weight_hh_l0)"),
     ({"weight_hh_l0": None}, "beside weight_ih_l0 an array weight_hh_l0 is missing; save the whole state_dict"),

@@ -287,6 +287,7 @@ def test_a_function_computes_the_same_in_place_and_leaves_its_argument_alone(fun
         "binary_cross_entropy": (u[:, :1], rng.integers(0, 2, 5)),
         "onehot": (rng.integers(0, 4, 5), 4),
         "sqrt": (u := np.abs(u),),
+        "joined": (u, u + 1),
         "min": (u, 0.5),
         "clip": (u, 0.5),
         "carried": (u[:, :2], rng.normal(size=(5, 4))),
@@ -597,7 +598,7 @@ def test_the_lines_of_a_gated_backward_pass_come_in_a_textbooks_order() -> None:
     equations = [equation(source) for source in LSTM.equations]
     known = axes_of(LSTM, equations)
     lines = backward(
-        [equations], known, states=LSTM.states, inputs=("x",), parameters=tuple(LSTM.parameters), accumulate=True
+        [equations], known, states=LSTM.states, inputs={"x": ""}, parameters=tuple(LSTM.parameters), accumulate=True
     )
     parameters = ["d" + name for name in LSTM.parameters]
     assert [line.target for line in lines] == [
@@ -610,7 +611,7 @@ def test_the_lines_of_a_gated_backward_pass_come_in_a_textbooks_order() -> None:
 
 
 def test_the_derivative_of_a_call_reads_the_value_that_has_a_name() -> None:
-    lines = backward([[equation("a = tanh(z)")]], {"a": ("B", "H"), "z": ("B", "H")}, states=("a",), inputs=("z",))
+    lines = backward([[equation("a = tanh(z)")]], {"a": ("B", "H"), "z": ("B", "H")}, states=("a",), inputs={"z": ""})
     assert [(line.target, line.reads) for line in lines] == [("dz", (Name("da"), Name("a")))]
 
 

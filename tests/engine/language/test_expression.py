@@ -165,7 +165,7 @@ def test_a_sum_over_an_axis_in_symbols() -> None:
 
 @pytest.mark.parametrize(
     ("time", "expected"),
-    [("t", "a_{t-1} ⊙ z_t"), ("T", "a_{T-1} ⊙ z_T"), ("3", "a_2 ⊙ z_3"), ("1", "a_0 ⊙ z_1"), (None, "a ⊙ z")],
+    [("t", "a_{t-1} ⊙ z_t"), ("T", "a_1 ⊙ z_T"), ("3", "a_2 ⊙ z_3"), ("1", "a_0 ⊙ z_1"), (None, "a ⊙ z")],
 )
 def test_times_in_symbols(time: str | None, expected: str) -> None:
     assert show(parse("a_prev * z"), Symbols(CELL.axes, CELL.timed, time)) == expected

@@ -16,6 +16,7 @@ from engine.explain.flow import bottleneck, gain
 from engine.explain.spectrum import spectra
 from engine.files.trace import initial_of, network_of, read_trace, write_trace
 from engine.model.build import build
+from engine.recording.plan import plan
 from engine.session import Session, open_session
 from engine.tables.cells import CELLS
 from tests.engine import pytorch
@@ -41,6 +42,60 @@ def test_the_layers_number_follows_every_name() -> None:
     assert (names["Wxi2"], names["bo1"]) == ("W_ii2", "b_o1")
     assert network.table.names["karpathy"]["da1_next"] == "dhnext1"
     assert network.table.names["wildml"]["dz2"] == "delta2"
+
+
+def test_r_marks_the_reverse_direction() -> None:
+    network = Network(inputs=2, outputs=4, hidden=(3, 5), bidirectional=True)
+    axes = network.parameter_axes
+    assert list(axes) == [f"{name}{n}{way}" for n in "12" for way in ("", "r") for name in ("Wx", "Wa", "ba")] + [
+        "Wy",
+        "by",
+    ]
+    assert (axes["Wx1r"], axes["Wx2"], axes["Wa2r"], axes["Wy"]) == (
+        ("D", "H1"),
+        ("HH1", "H2"),
+        ("H2", "H2"),
+        ("HH2", "C"),
+    )
+    assert network.sizes == {"D": 2, "H1": 3, "H2": 5, "HH1": 6, "HH2": 10, "C": 4}
+    assert network.table.output == "a2"
+    assert list(Network(inputs=1, outputs=2, bidirectional=True).weights)[:4] == ["Wx1", "Wa1", "ba1", "Wx1r"]
+    assert Network(inputs=1, outputs=2, bidirectional=True).table.names["karpathy"]["da1r_next"] == "dhnext1r"
+
+
+def test_a_layer_is_two_loops_and_backward_the_exact_reverse() -> None:
+    program = build(Network(inputs=1, outputs=2, hidden=(3, 4), bidirectional=True), 3)
+    ran = [(block.title, block.loop.value[-5:]) for block in program.blocks if block.in_time]
+    assert ran[:4] == [
+        ("layer 1", "1 … T"),
+        ("layer 1, reverse", "T … 1"),
+        ("layer 2", "1 … T"),
+        ("layer 2, reverse", "T … 1"),
+    ]
+    assert ran[4:] == [(title, way[::-1]) for title, way in ran[3::-1]]
+    point = program.point(1 + program.written("a1r", 3))
+    assert (point.t, point.line) == (3, "a1r")
+    assert program.steps_of("a1r") == program.steps_of("da1r_next") == range(1, 5)
+    assert program.written("a1r", 4) == -1 and program.written("da1r", 4) == program.written("da1r_next", 4) > 0
+
+
+def test_the_reverse_direction_begins_at_each_samples_own_end() -> None:
+    one = case(steps=4, batch=2, bidirectional=True)
+    lengths = np.array([4, 2])
+    whole = record(one.network, one.X, one.y, initial=one.initial, lengths=lengths)
+    assert one.initial is not None
+    np.testing.assert_array_equal(whole["a1r"][4], one.initial["a1r"])
+    initial = {name: value[1:] for name, value in one.initial.items()}
+    short = record(one.network, one.X[1:, :2], one.y[1:], initial=initial)
+    np.testing.assert_allclose(whole["a1r"][:3, 1], short["a1r"][:, 0], rtol=1e-14)
+    np.testing.assert_allclose(whole["both1"][1], short["both1"][0], rtol=1e-14)
+
+
+def test_what_two_directions_cannot_do_is_refused() -> None:
+    with pytest.raises(InputError, match="a loss has no window of its own"):
+        Network(inputs=1, outputs=2, bidirectional=True, predict="every", truncate=2)
+    with pytest.raises(InputError, match="checkpoints cannot be kept of two directions"):
+        plan(Network(inputs=1, outputs=2, bidirectional=True), 2, 3, checkpoints=True)
 
 
 @pytest.mark.parametrize("hidden", [5, (5,)])
@@ -102,14 +157,14 @@ def test_an_initial_state_has_its_layers_size() -> None:
         record(one.network, one.X, one.y, initial=wrong)
 
 
-@pytest.mark.parametrize("hidden", [(3, 2), (2, 2, 2)])
-def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...]) -> None:
-    one = case(hidden=hidden, cell="lstm", predict="every", truncate=2)
+@pytest.mark.parametrize(("hidden", "both"), [((3, 2), False), ((2, 2, 2), False), ((3, 2), True)])
+def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...], both: bool) -> None:
+    one = case(hidden=hidden, cell="lstm", predict="every", truncate=2, truncate_by="chunk", bidirectional=both)
     tape = record(one.network, one.X, one.y, initial=one.initial)
     write_trace(tmp_path / "run.npz", tape, meta={})
     trace = read_trace(tmp_path / "run.npz")
     network, X, y = network_of(trace)
-    assert network.hidden == hidden
+    assert (network.hidden, network.bidirectional) == (hidden, both)
     again = record(network, X, y, initial=initial_of(trace))
     assert all(again[name].tobytes() == value.tobytes() for name, value in tape.arrays.items())
 
@@ -132,7 +187,7 @@ def test_the_options_make_layers(tmp_path: Path) -> None:
 
 
 def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="initial state of one layer, the network has 2"):
+    with pytest.raises(InputError, match="initial state of one layer in one direction, the network has 2"):
         session(tmp_path, {"a0": np.zeros((2, 8))}, layers=2)
 
 
