@@ -25,7 +25,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     """
     cell, layers = network.table, network.layers
     every = network.predict == "every"
-    loops = [_Loop(layer, _step(layer, network, masked=masked)) for layer in layers]
+    loops = [_LayerLines(layer, _step(layer, network, masked=masked)) for layer in layers]
     read_out, loss = _read_out(network, steps), _loss(network, masked=masked and every)
     given = _given(network, masked=masked)
     lines = [line for loop in loops for line in loop.lines]
@@ -68,7 +68,7 @@ _Entry: TypeAlias = tuple[str, Phase, Loop, list[Equation]]
 
 
 @dataclass(frozen=True)
-class _Loop:
+class _LayerLines:
     """The lines of one layer and direction at a time step; `head` are the read-out and the loss where they belong to the step."""
 
     layer: Layer
@@ -97,7 +97,11 @@ class _Loop:
 
 
 def _backward(
-    loop: _Loop, loops: Sequence[_Loop], network: Network, known: Mapping[str, Axes], made: Sequence[Equation]
+    loop: _LayerLines,
+    loops: Sequence[_LayerLines],
+    network: Network,
+    known: Mapping[str, Axes],
+    made: Sequence[Equation],
 ) -> list[Equation]:
     """The backward lines of a layer and direction.
 

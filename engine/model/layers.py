@@ -48,7 +48,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Output:
+class LayerOutput:
     """What is read of a layer, one step of it: a quantity and its axis; of two directions `line` puts their outputs side by side."""
 
     name: str
@@ -61,7 +61,7 @@ def layers_of(cell: Cell, count: int, *, bidirectional: bool = False) -> tuple[L
     if count == 1 and not bidirectional:
         return (Layer(cell),)
     layers: list[Layer] = []
-    below = Output(INPUT, FEATURES)
+    below = LayerOutput(INPUT, FEATURES)
     for number in range(1, count + 1):
         directions = [_placed(cell, str(number), below)]
         if bidirectional:
@@ -71,15 +71,15 @@ def layers_of(cell: Cell, count: int, *, bidirectional: bool = False) -> tuple[L
     return tuple(layers)
 
 
-def output(layers: Sequence[Layer]) -> Output:
+def output(layers: Sequence[Layer]) -> LayerOutput:
     """The output of the last layer, of both directions where it has two."""
     forward = layers[-1]
     if not forward.reverse:
-        return Output(forward.table.output, forward.units)
+        return LayerOutput(forward.table.output, forward.units)
     forward, backwards = layers[-2:]
     name = BOTH + forward.units.removeprefix(UNITS)
     line = f"{name} = joined({forward.table.output}, {backwards.table.output})"
-    return Output(name, joined_axis(forward.units), line)
+    return LayerOutput(name, joined_axis(forward.units), line)
 
 
 def joined(layers: tuple[Layer, ...]) -> Cell:
@@ -122,7 +122,7 @@ def sizes(layers: Sequence[Layer], inputs: int, units: Sequence[int], outputs: i
     return {FEATURES: inputs, **own, **joined_axes, "C": outputs}
 
 
-def _placed(cell: Cell, number: str, below: Output, *, reverse: bool = False) -> Layer:
+def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = False) -> Layer:
     """A cell's table as one of several layers or directions, which reads the output of the one below."""
     mark = number + BACKWARDS * reverse
     own = {name: name + mark for name in _own_names(cell)}
