@@ -34,7 +34,7 @@ def _vanishing(way: WayBack, *, every: bool) -> Finding:
     grave = bool((way.share < VANISHED).any()) and not every
     limit = VANISHED if grave else FADED
     k = int(np.flatnonzero(way.share < limit)[0])
-    of = "the last step's loss: " if every else ""
+    of = f"the {'first' if way.scene.program.quantities[way.name].reverse else 'last'} step's loss: " if every else ""
     norm = _norm(way.scene, way.name)
     if way.share[k] == 0:
         further = "after" if way.scene.program.quantities[way.name].reverse else "before"

@@ -70,12 +70,17 @@ def way_back(scene: Scene, layer: Layer) -> WayBack | None:
 def _from_the_end(scene: Scene, states: tuple[str, ...]) -> tuple[Array, Array]:
     """(K+1, B) ‖gradient of all these states‖ by steps before each sample's end, and (B,) how many steps each goes back.
 
-    With a loss at every step it is that of the last step's loss, of all samples together (B is 1).
+    With a loss at every step it is that of the last step's loss (in the reverse direction the first one's), of all samples together (B
+    is 1).
     """
     tape, network, last = scene.tape, scene.tape.plan.network, scene.program.steps
+    quantity = scene.program.quantities[gradient(states[0])]
+    reverse = quantity.reverse
     if network.predict == "every":
-        total = np.hypot.reduce(np.array([reach(tape, state, first=last)[0] for state in states]), axis=0)
-        bottom = max((cut.t for cut in cuts(tape)), default=1)
+        norms = [reach(tape, state, first=1 if reverse else last)[0] for state in states]
+        total = np.hypot.reduce(np.array(norms), axis=0)[:: -1 if reverse else 1]
+        cut_at = [cut.t for cut in cuts(tape, reverse=reverse)]
+        bottom = max((last + 1 - t if reverse else t for t in cut_at), default=1)
         if carries_losses(network) and network.truncate is not None:
             bottom = max(1, last - network.truncate)
         bottom = min(bottom, last)
@@ -83,11 +88,13 @@ def _from_the_end(scene: Scene, states: tuple[str, ...]) -> tuple[Array, Array]:
     by_sample: Array = np.hypot.reduce(np.array([tape.norms_by_sample(gradient(state)) for state in states]), axis=0)
     samples = range(tape.plan.batch)
     ends: Array = np.full(len(samples), last) if tape.lengths is None else tape.lengths
-    first: Array = np.array([max((cut.t for cut in cuts(tape, sample)), default=1) for sample in samples])
-    steps: Array = ends - np.minimum(first, ends)
+    places = [[cut.t for cut in cuts(tape, sample, reverse=reverse)] for sample in samples]
+    if reverse:
+        steps: Array = np.minimum([min(at, default=last) for at in places], ends) - 1
+    else:
+        steps = ends - np.minimum([max(at, default=1) for at in places], ends)
     back: Array = np.arange(int(steps.max()) + 1)[:, None]
-    quantity = scene.program.quantities[gradient(states[0])]
-    t: Array = 1 + back + 0 * ends if quantity.reverse else ends - back
+    t: Array = 1 + back + 0 * ends if reverse else ends - back
     rows: Array = np.clip(t - quantity.first, 0, last)
     return np.where(back <= steps, by_sample[rows, np.arange(len(samples))], 0), steps
 
