@@ -14,7 +14,7 @@ from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import called_name, program
 from engine.doctor.read.top_level import without_its_run
-from engine.doctor.recording.driven import HELPERS, LOSS
+from engine.doctor.recording.driven import HELPERS, LOSS, back
 from engine.doctor.recording.guesses import is_gradient
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
@@ -189,6 +189,7 @@ def _calling(source: SourceFile, calls: Sequence[GivenCall]) -> tuple[list[tuple
             (f"{LOSS} = _driver_loss([{', '.join(f'_driver_{k}' for k in range(len(calls) - 1))}])", last.written)
         )
     below.append((f"_driver_{len(calls) - 1} = {ast.unparse(last.call)}", last.written))
+    below.append((back(f"_driver_{len(calls) - 1}"), last.written))
     return below, [name for name, _ in upstream] if outputs else []
 
 

@@ -18,6 +18,7 @@ from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedOperation
 from engine.doctor.recording.codes import ELEMENTWISE
 
 DEEPEST = 40
+LIMITS = ("minimum", "maximum", "where")
 MOST_SEEN = 64
 MOST_OPERATIONS = 200
 """So far back it is looked whether a factor comes from the gradient itself."""
@@ -123,7 +124,7 @@ def _operation(
     ):
         walk.other.append(k)
         return
-    if operation.name in ("minimum", "maximum", "where"):
+    if operation.name in LIMITS:
         walk.clipped = True
     first = 1 if operation.name == "where" else 0
     for operand in operation.operands[first:]:
@@ -158,7 +159,7 @@ def is_clipped(record: Record, ids: Ids) -> bool:
         if makers.min() != makers.max() or makers[0] < 0:
             return False
         operation = record.operations[int(makers[0])]
-        if operation.name in ("minimum", "maximum", "where"):
+        if operation.name in LIMITS:
             return True
         inside = [
             r for r in operation.operands if r.shape == operation.shape and (record.makers(r.ids().ravel()) >= 0).all()
@@ -167,6 +168,18 @@ def is_clipped(record: Record, ids: Ids) -> bool:
             return False
         ids = inside[0].ids().ravel()[ids - operation.start]
     return False
+
+
+def unlimited(record: Record, ids: Ids) -> Ids:
+    """An array before the limits that it went through as it is, place by place."""
+    for _ in range(DEEPEST):
+        makers = record.makers(ids)
+        operation = record.operations[int(makers[0])] if makers[0] >= 0 and makers.min() == makers.max() else None
+        inside = [r for r in operation.operands if r.shape == operation.shape] if operation is not None else []
+        if operation is None or operation.name not in LIMITS[:2] or len(inside) != 1:
+            return ids
+        ids = inside[0].ids().ravel()[ids - operation.start]
+    return ids
 
 
 def bare(record: Record, ids: Ids, line: int) -> Ids:

@@ -79,7 +79,8 @@ def given(record: Record, file: str, last_line: int) -> ChosenLoss | None:
         for e in record.events
         if e.site.line > last_line and e.site.file == file and e.name == LOSS and e.value.size == 1
     ]
-    return _chosen(record, below[-1:]) if below else None
+    seen = [e for e in record.events if e.value.size == 1 and e.value.first == below[-1].value.first] if below else []
+    return max((_chosen(record, [e]) for e in seen), key=_rank, default=None)  # by the name that `candidates` gives it
 
 
 def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:

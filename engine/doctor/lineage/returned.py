@@ -227,8 +227,8 @@ def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bo
 def _of_input(
     record: Record, ids: Ids, right: Floats, fitting: list[RecordedEvent], names: ArrayNames, known: KnownValues
 ) -> ComparedGradient | None:
-    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any
-    of its size (`fitting`) may."""
+    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any of its size
+    (`fitting`) may, of which some have its name if they are kept beyond their function."""
     own = _own_names(ids, names)
     fitting = fitting if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
@@ -243,7 +243,8 @@ def _of_input(
         if final or not of_another:
             return row
     largest, next_ = (int(place) for place in np.argsort(-np.abs(right), kind="stable")[:2]) if fitting else (0, 0)
-    for event in reversed(named or fitting):
+    kept = [e for e in fitting if e.site.kind == "return" or "." in e.name or "[" in e.name] if named else fitting
+    for event in (*reversed(named), *reversed(kept)):
         one, two = (float(record.pool[event.value.number(place)]) for place in (largest, next_))
         if abs(two * right[largest] - one * right[next_]) > 0.01 * abs(one * right[largest]):
             continue  # most arrays are told from it by two of their numbers

@@ -27,26 +27,27 @@ _PRODUCTS = ("matmul", "dot", "einsum")
 def shortened(
     record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], weights: Sequence[Ids], forward: NDArray[np.bool_]
 ) -> Iterator[tuple[int, Floats]]:
-    """(steps, dL/d(every number) over ways of at most so many steps through `weights`), from `FEWEST` on, while there are longer ones."""
+    """(steps, dL/d(every number) over ways of at most so many steps through `weights`), from `FEWEST` on, while there are longer ones.
+
+    Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice."""
     uses = _recurrent(record, weights, forward)
     if not uses:
         return
     total, largest = np.zeros(len(record.pool)), 0.0
+    left, begun = set(uses), 0
     for steps in range(min(MOST_STEPS, max(1, MOST_NUMBERS // len(record.pool)))):
         adjoint = carried_back(record, seeds, stops=uses)
         total += adjoint
-        seeds = [
-            (reference, part)
-            for k, which in uses.items()
-            for reference, part in [_handed(record, adjoint, k, which)]
-            if part.any()
-        ]
+        handed = {k: _handed(record, adjoint, k, which) for k, which in uses.items()}
+        seeds = [(reference, part) for reference, part in handed.values() if part.any()]
+        left -= {k for k, (_, part) in handed.items() if part.any()}
+        begun = begun or len(seeds)
         del adjoint  # one at a time
         size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
         largest = max(largest, size)
         if size <= VANISHED * largest:
             return
-        if steps >= FEWEST:
+        if steps >= FEWEST and not 0 < len(left) <= begun:
             yield steps, total
 
 

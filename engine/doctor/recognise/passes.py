@@ -87,11 +87,16 @@ def is_backward(function: UserFunction) -> bool:
 def _paired(found: UserProgram, function: UserFunction) -> Pass:
     beside = [f for f in found.functions if f.owner is function.owner and f is not function]
     forward = _forward(function, beside)
-    names = {name for name, _ in function.parameters}
+    names = {name for name, _ in function.parameters} | (_returned(forward) if forward is not None else set[str]())
     loss = next((f for f in beside if _LOSS.match(f.node.name) and {n for n, _ in f.parameters} <= names), None)
-    if forward is None and loss is not None and loss.node.name not in function.called:
-        return Pass(function, None, loss)
-    return Pass(function, forward)
+    calling = [f for f in (function, forward) if f is not None]
+    return Pass(function, forward, None if loss is None or any(loss.node.name in f.called for f in calling) else loss)
+
+
+def _returned(function: UserFunction) -> set[str]:
+    """The names of what a function returns."""
+    values = [n.value for n in ast.walk(function.node) if isinstance(n, ast.Return) and n.value is not None]
+    return {n.id for value in values for n in ast.walk(value) if isinstance(n, ast.Name)}
 
 
 def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction | None:

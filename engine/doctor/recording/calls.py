@@ -21,6 +21,7 @@ from .sizes import Sizes
 from .wanted import WantedArguments
 
 ATTEMPTS, ROUNDS, BEST, MORE = 300, 50, 3, 20
+_WHOLE = ("i0", "i1", "i2")
 
 
 def run(job):
@@ -127,7 +128,7 @@ class CallSearch:
     def _in_parts(self, chosen, parts):
         sizes = Sizes(parts)
         axes = [self._axes(kind, sizes, s.is_state) for s, kind in zip(self.wanted.slots, chosen)]
-        if not self._runs(chosen, axes, sizes):
+        if not self._runs(chosen, axes, sizes) or any(_is_one_number(sizes, each) for each in axes):
             return None
         free = sizes.freedom()
         for factor in (parts, 1) if parts > 1 and not sizes.multiple else (1,):
@@ -144,7 +145,7 @@ class CallSearch:
             return ()
         if kind == "size":
             return (sizes.axis(),)
-        whole = kind in ("i0", "i1", "i2")
+        whole = kind in _WHOLE
         axes = enumerate(guesses.ARRAYS.get(kind, ()))
         return tuple(1 if a == 1 else (sizes.axis(k, is_state, whole),) for k, a in axes)
 
@@ -166,21 +167,28 @@ class CallSearch:
         return None
 
     def _scored(self, chosen, space, text):
-        """How many of the arrays that were made up have one of their shape among what came back, of all."""
-        back = _arrays(space.get("_driver_1")) + _arrays(getattr(space.get("_driver_self"), "__dict__", {}))
+        """How many of the arrays that were made up have one of their shape among what came back, of all; whole numbers have none."""
+        listed = space["_driver_listed"]
+        back = listed(space.get("_driver_1")) + listed(getattr(space.get("_driver_self"), "__dict__", {}))
         if not back or not all(np.isfinite(a).all() for a in back):
             return None
-        shapes = {np.shape(a) for a in back}
+        shapes = {np.shape(a) for a in back} | {()}
         made = [
-            s
+            (s, kind in _WHOLE)
             for s, (how, kind) in zip(self.wanted.slots, chosen)
-            if how == "made" and kind[0] in "acrs" and kind in guesses.ARRAYS
+            if how == "made" and kind[0] in "acrsi" and kind in guesses.ARRAYS
         ]
-        shown = [(s.name, _looked_up(space, s)) for s in made if not guesses.TARGET.search(s.name)]
-        asked = [(name, np.shape(value)) for name, value in shown if value is not None]
+        shown = [(s, whole, _looked_up(space, s)) for s, whole in made if not guesses.TARGET.search(s.name)]
+        asked = [(s.name, None if whole else np.shape(value)) for s, whole, value in shown if value is not None]
         weights = [shape for name, shape in asked if not guesses.STATE.search(name)]
         good = sum(shape in shapes for shape in weights)
         return (good / len(weights) if weights else 1.0, text)
+
+
+def _is_one_number(sizes, axes):
+    """Whether all of several axes that were open had to be one: what is computed with such an array does not show what it is."""
+    made = [a[0] for a in axes if isinstance(a, tuple)]
+    return len(made) > 1 and all(sizes.size(a) == 1 for a in made)
 
 
 def _looked_up(space, slot):
@@ -192,13 +200,3 @@ def _looked_up(space, slot):
         return held[slot.owner[1]] if isinstance(held, dict) else getattr(held, slot.owner[1], None)
     except (AttributeError, KeyError, TypeError):
         return None
-
-
-def _arrays(value, depth=0):
-    """The arrays of floats in what came back."""
-    if isinstance(value, np.ndarray):
-        return [value] if value.dtype.kind == "f" else []
-    if depth > 4 or isinstance(value, (str, bytes)):
-        return []
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return [a for part in parts for a in _arrays(part, depth + 1)]

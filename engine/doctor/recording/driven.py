@@ -9,7 +9,11 @@ from . import guesses
 LARGEST = 3000000
 LOSS = "_driver_made_loss"
 """What the loss is called that is made of outputs: `loss` may be one of the user's functions."""
+
+KEPT = "_driver_kept"
+"""What the gradients are called that an object keeps."""
 HELPERS = """
+import re as _driver_re
 import types as _driver_types
 
 import numpy as _driver_np
@@ -67,12 +71,33 @@ def _driver_sum(value, factor):
     return _driver_np.sum(value * factor)
 
 
+def _driver_listed(value, depth=0):
+    if depth > 4 or isinstance(value, (str, bytes)):
+        return []
+    value = value if isinstance(value, (dict, list, tuple, _driver_np.ndarray)) else getattr(value, "__dict__", ())
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    made = [value] if isinstance(value, _driver_np.ndarray) and value.dtype.kind == "f" else []
+    return made + [a for part in parts for a in _driver_listed(part, depth + 1)]
+
+
+def _driver_gradients(value):
+    return {k: v for k, v in getattr(value, "__dict__", {}).items() if _driver_re.match(GRADIENT, k)}
+
+
 def _driver_loss(value):
     parts = value if isinstance(value, (list, tuple)) else [value]
     return next((p for p in parts if _driver_np.ndim(p) == 0 and not isinstance(p, (int, dict))), None)
 
 
 """
+
+
+def back(name: str) -> str:
+    """The last line: the arrays of all that came back under a name, however they are packed."""
+    return "_driver_back = _driver_listed(%s)[:64]" % name
+
+
+HELPERS = HELPERS.replace("GRADIENT", repr(guesses.GRADIENT.pattern))
 
 
 class LookedUp(Exception):
@@ -129,6 +154,9 @@ class CallText:
                 words.append("%s=_driver%s.%s" % (argument, "_upstream" * is_upstream, argument))
             target = {"forward": "_driver_0", "loss": LOSS, "backward": "_driver_1"}[called]
             lines.append("%s = %s%s(%s)" % (target, self._owner(), name, ", ".join(words)))
+        if self.wanted.asked["owner"]:
+            lines.append("%s = _driver_listed(_driver_gradients(_driver_self))[:64]" % KEPT)
+        lines.append(back("_driver_1"))
         made = [s[5:] for s in values if s.startswith("made_")]
         if "__init__" in self.wanted.methods or self.wanted.asked["owner"]:
             words = ", ".join("%s=%s" % (n, values["made_" + n]) for n in made)
@@ -141,7 +169,7 @@ class CallText:
 
     def _upstream(self, node, how, values):
         names = [n for n in how if how[n][0] == "up"]
-        if not names and self.wanted.asked["forward"]:
+        if not names and self.wanted.asked["forward"] and not self.wanted.asked["loss"]:
             return ["%s = _driver_loss(_driver_0)" % LOSS]
         lines = ["_driver_upstream.%s = %s" % (n, values[n]) for n in names]
         if names:

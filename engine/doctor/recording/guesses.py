@@ -8,6 +8,7 @@ import ast
 import re
 
 ARRAYS = {
+    "a0": (),
     "a1": (0,),
     "a2": (0, 0),
     "a3": (0, 0, 0),
@@ -72,6 +73,12 @@ class Uses:
     def __init__(self):
         self.keys, self.attributes, self.unpacked = set(), set(), ()
         self.rank, self.subscripts, self.index, self.range, self.called = 0, 0, False, False, False
+        self.factor, self.addend, self.array = (
+            False,
+            False,
+            False,
+        )  # of a matrix product; to one; zeros are made like it
+        self.alone = False  # it is the only index of an axis
 
 
 def uses(function, name, functions, depth=0, found=None):
@@ -94,7 +101,25 @@ def uses(function, name, functions, depth=0, found=None):
             found.attributes.add(node.attr)
         elif isinstance(node, ast.Call):
             _call(node, name, functions, depth, found)
+        found.factor = found.factor or any(_is(_turned(side), name) for side in _factors(node))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            sides = [node.left, node.right] if any(_factors(n) for n in ast.walk(node)) else []
+            found.addend = found.addend or any(_is(side, name) for side in sides)
     return found
+
+
+def _factors(node):
+    """The two sides of a matrix product."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return [node.left, node.right]
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("dot", "matmul"):
+        return [*node.args, node.func.value][:2] if len(node.args) < 2 else node.args[:2]
+    return []
+
+
+def _turned(node):
+    """What an array is that may be transposed."""
+    return node.value if isinstance(node, ast.Attribute) and node.attr == "T" else node
 
 
 def _loop(function, node, name, functions, depth, found):
@@ -137,12 +162,15 @@ def _subscript(node, name, found):
         parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
         if any(_is(_base(p), name) for p in parts if not isinstance(p, ast.Slice)):
             found.index = True
+            found.alone = all(_is(p, name) or isinstance(p, ast.Constant) for p in parts)
 
 
 def _call(node, name, functions, depth, found):
     called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     if _is(node.func, name):
         found.called = True
+    if called.endswith("_like") and any(_is(a, name) for a in node.args):
+        found.array = True
     if called == "range" and any(_is(a, name) for a in node.args):
         found.range = True
     inner = functions.get(called)
@@ -181,14 +209,16 @@ def kinds(name, used, text="", maker=False):
         return ["object"]
     if RATE.match(name):
         return ["rate"]
-    if used.range or (maker and not used.subscripts and not used.rank):
+    if used.range or (maker and not used.subscripts and not used.rank and not used.array):
         return ["size"]
+    if used.index and used.alone and TARGET.search(name) and not used.rank and not used.subscripts:
+        return ["i0", "i1", "i2"]
     if used.index:
         return ["i1", "i2"] if used.rank != 2 and used.subscripts < 2 else ["i2"]
     told = documented(name, text)
     if used.rank:
         return ["a%d" % min(4, used.rank), *(["col", "row"] if used.rank == 2 else ["steps"] if used.rank == 3 else [])]
-    made = _by_name(name)
+    made = _by_name(name, used)
     if used.subscripts > 1 and not WEIGHT.search(name):
         made = ["a3", "a2", "i2"] if used.subscripts < 3 else ["a3", "a4"]
     made = ([told] if TARGET.search(name) else [told, *made]) if told else made
@@ -200,10 +230,10 @@ def kinds(name, used, text="", maker=False):
 _HOT = {"a1": ("i1", "h1"), "a2": ("hcols", "h2"), "col": ("hcol",), "a3": ("h3", "hcols3"), "steps": ("hsteps",)}
 
 
-def _by_name(name):
+def _by_name(name, used):
     if re.match(r"^(?:param\w*|weights|model|theta|p|net)$", name):
         return ["dict", "seq"]
-    if BIAS.search(name):
+    if (BIAS.search(name) and not used.factor) or (used.addend and not used.factor and not used.subscripts):
         return ["a1", "col", "row"]
     if WEIGHT.search(name):
         return ["a2", "a1"]
@@ -213,14 +243,16 @@ def _by_name(name):
         return ["i1", "h2", "hcols", "h3", "i2", "hcols3", "hsteps", "h1"]
     if SIZE.search(name) and not re.match(r"^inputs?$", name):
         return ["size", "a2"]
+    if used.factor and not used.subscripts:
+        return ["a2", "a1", "col", "row", "a3"]
     return ["a3", "a2", "steps", "a1", "col", "rows", "i1", "i2"]
 
 
 def documented(name, text):
-    """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`, or says that a target is a number."""
+    """The kind of which a docstring gives the shape, as `x -- of shape (n_x, m, T_x)`, or says that it is a number."""
     number = r"\b%s\b[^\n(;,]*?\b(?:a number|scalar|0 or 1)\b" % re.escape(name)
-    if TARGET.search(name) and re.search(number, text or "", re.I):
-        return "i0"
+    if re.search(number, text or "", re.I):
+        return "i0" if TARGET.search(name) else "a0"
     found = re.search(r"(?m)^.*?\b%s\b[^\n;(]*?\(([\w\s*+,]+)\)" % re.escape(name), text or "")
     if not found:
         return ""

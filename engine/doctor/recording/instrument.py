@@ -21,6 +21,8 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_key_",
 )
 LISTED = "__rt_listed__"
+DRIVEN = "_driver_"
+"""So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
     "abs",
     "absolute",
@@ -173,6 +175,8 @@ class Rewriter(ast.NodeTransformer):
     # Statements
 
     def visit_FunctionDef(self, node):
+        if node.name.startswith(DRIVEN):
+            return node
         self.functions.append(node.name)
         self.generic_visit(node)
         self.functions.pop()

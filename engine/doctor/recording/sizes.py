@@ -144,7 +144,7 @@ class Sizes:
                 if axis in self.fixed and number:
                     self.fixed[axis] = number
                     return True
-            return one is None and two is None and self._by_difference(a, b)
+            return self._by_difference(a, b)
         if one is not None and two is not None:
             if one in self.fixed or one in self.multiple:
                 one, two = two, one
@@ -172,7 +172,10 @@ class Sizes:
         if self.small:
             roots = [k for k in roots if k in self.fixed]
         for axis in sorted(roots, key=lambda k: (not self.states[k], k)):
-            for size in (self.size(axis) + b - a, self.size(axis) + a - b):
+            made = (self.size(axis) + b - a, self.size(axis) + a - b)
+            for size in (
+                sorted(made) if self.small else made
+            ):  # where sizes were made small, what followed from others is large
                 if size > 0:
                     self.moved.add(axis)
                     self.fixed[axis] = size

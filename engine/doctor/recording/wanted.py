@@ -31,6 +31,7 @@ class WantedArguments:
                 self.functions.setdefault(node.name, node)
         own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
         self.methods = {n.name: n for n in own[0].body if isinstance(n, ast.FunctionDef)} if own else {}
+        self.methods.update(_given_later(tree, asked["owner"], self.functions))
         self.items = {}  # the entries of dictionaries and objects that were found by running
         nodes = own or [self.functions[asked[k]] for k in ("forward", "backward") if asked[k] in self.functions]
         self.parts = _multiples(nodes, self.functions)
@@ -54,17 +55,19 @@ class WantedArguments:
         if "__init__" in self.methods:
             for name in self.arguments(self.methods["__init__"]):
                 self._slot("made_" + name, name, self.methods["__init__"], maker=True)
+        self.outputs = self._outputs()
         for called in (self.asked["forward"], self.asked["loss"]):
             node = self.node(called) if called else None
             for name in self.arguments(node) if node else []:
-                if name not in seen:
-                    seen.add(name)
+                if name not in seen and called == self.asked["loss"] and self.outputs:
+                    self.slots.append(MadeArgument(name, self._after(name, node)))
+                elif name not in seen:
                     self._slot(name, name, node)
-        self.outputs = self._outputs()
+                seen.add(name)
         backward = self.node(self.asked["backward"])
         for name in self.arguments(backward):
             if name not in seen:
-                self.slots.append(MadeArgument(name, self._of_backward(name, backward)))
+                self.slots.append(MadeArgument(name, self._after(name, backward)))
 
     def _slot(self, key, name, node, maker=False):
         used = guesses.uses(node, name, {**self.functions, **self.methods})
@@ -72,18 +75,19 @@ class WantedArguments:
         choices = [("made", k) for k in guesses.kinds(name, used, text, maker)]
         if not choices and used.called:
             raise ValueError("%s is a function or an object that is called" % name)
-        self._entries(key, used)
+        self._entries(key, used, node)
         self.slots.append(MadeArgument(key, choices))
 
-    def _entries(self, key, used):
-        if used.keys or used.unpacked:
-            for name in sorted(used.keys) or used.unpacked:
-                self.entry(key, name)
+    def _entries(self, key, used, node):
+        for name in sorted(used.keys):
+            self.entry(key, name)
+        for name in () if used.keys else used.unpacked:
+            self.entry(key, name, guesses.uses(node, name, self.functions))
 
-    def entry(self, owner, name):
+    def entry(self, owner, name, used=None):
         if (owner, name) not in self.items:
             self.items[owner, name] = None
-            kinds = guesses.kinds(str(name), guesses.Uses())
+            kinds = guesses.kinds(str(name), used or guesses.Uses())
             self.slots.append(MadeArgument("%s[%r]" % (owner, name), [("made", k) for k in kinds], (owner, name)))
 
     def _outputs(self):
@@ -97,8 +101,9 @@ class WantedArguments:
             return [(_name(e), "_driver_0[%d]" % k) for k, e in enumerate(value.elts)]
         return [(_name(value), "_driver_0")]
 
-    def _of_backward(self, name, node):
-        """What an argument of the backward pass may be: a part of what came before, dL/d(such a part), or made up."""
+    def _after(self, name, node):
+        """What an argument of the backward pass, or of a loss after the forward pass, may be: a part of what came before, dL/d(it), or made
+        up."""
         used = guesses.uses(node, name, {**self.functions, **self.methods})
         named = [e for n, e in self.outputs if n == name]
         kinds = [("made", k) for k in guesses.kinds(name, used, ast.get_docstring(node) or "")]
@@ -128,8 +133,18 @@ class WantedArguments:
             if caches.search(name) or not kinds or kinds[0][1] in ("dict", "seq", "object")
             else [*rest, *given, *whole]
         )
-        self._entries(name, used)
+        self._entries(name, used, node)
         return list(dict.fromkeys([*found, *kinds]))
+
+
+def _given_later(tree, owner, functions):
+    """The functions that a class is given below it: `Network.backward = backward`."""
+    pairs = [(n.targets[0], n.value) for n in tree.body if isinstance(n, ast.Assign) and owner]
+    return {
+        target.attr: functions[_name(value)]
+        for target, value in pairs
+        if isinstance(target, ast.Attribute) and _name(target.value) == owner and _name(value) in functions
+    }
 
 
 def _multiples(nodes, functions):

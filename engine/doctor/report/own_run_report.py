@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.doctor.lineage.called_names import as_written
-from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.differences import disagreement
+from engine.doctor.lineage.given_back import as_returned
 from engine.doctor.lineage.loss import given
-from engine.doctor.lineage.matching import Agreement, compared, same
+from engine.doctor.lineage.matching import Agreement, same
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.other_weights import settled
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray
@@ -21,7 +21,7 @@ from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import ONLY_ONE, RunVerdict, judged
+from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
@@ -133,59 +133,7 @@ def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
     return replace(verdict, verdict="undecided", compared=(), not_compared=left)
 
 
-def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
-    """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
-    the last call gives back for it; what it gives back and is the gradient of nothing is not compared."""
-    record, loss = verdict.record, verdict.loss
-    if record is None or loss is None:
-        return verdict
-    below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
-    calls = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
-    after = [e for e in calls if e.site.line == calls[-1].site.line and int(e.value.ids().min()) > int(loss.ids.max())]
-    given = {e.value.first: e.value.ids().ravel() for e in after}
-    rows, rights = list(verdict.compared), [row.right for row in verdict.compared]
-    known = list[Floats]()
-    if given:  # a state that began as zeros was not handed over, and may have its gradient returned
-        adjoint = carried_back(record, loss.seeds)
-        known = [adjoint[first : first + n] for first, n, _ in record.leaves.tolist() if n > 1]
-    bad = [record.pool[row.gradient] for row in verdict.compared if row.status == "wrong"]
-    explained = {
-        n for n, ids in given.items() if any(_is_right(record.pool[ids], right) for right in [*rights, *known, *bad])
-    }
-    for k, (row, right) in enumerate(zip(verdict.compared, rights, strict=True)):
-        handed_over = row.name.startswith("_driver")
-        is_known = any(_is_right(record.pool[given[n]], right) for n in explained)
-        if row.status not in ("right", "not compared") or not handed_over or is_known:
-            continue
-        instead = [n for n, ids in given.items() if n not in explained and len(ids) == len(right)]
-        if len(instead) == 1:
-            ids = given[instead[0]]
-            match = compared(record.pool[ids], right)
-            status = "zero" if match is None else "wrong"
-            rows[k] = replace(row, status=status, match=match, bare=match, gradient=ids, reason=RETURNED)
-            explained.add(instead[0])
-    left = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for n, ids in given.items() if n not in explained)
-    called = "right" if calls and verdict.reason == ONLY_ONE else verdict.verdict  # a part may have but one
-    if called != verdict.verdict:
-        verdict = replace(verdict, verdict=called, reason="", not_compared=())
-    word = (
-        "wrong"
-        if any(row.reason == RETURNED for row in rows)
-        else "undecided"
-        if left and verdict.verdict == "right"
-        else verdict.verdict
-    )
-    return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *left))
-
-
 NOTHING_AGREES = "nothing that came back agrees with what was handed over, and no correction was found"
-RETURNED = "it is right on the way, but not what is returned"
-NOTHING = "it is returned, and is the gradient of nothing that was handed over"
-
-
-def _is_right(values: Floats, right: Floats) -> bool:
-    match = compared(values, right) if values.size == right.size else None
-    return match is not None and match.right
 
 
 def _is_product(record: Record, value: RecordedArray) -> bool:

@@ -1,0 +1,136 @@
+"""What the last of the calls below a file's text gave back: each array of it is the gradient of something that was handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.gradients import unlimited
+from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.reading import Floats, Ids, Record
+from engine.doctor.lineage.returned import inputs
+from engine.doctor.lineage.updates import ArrayNames
+from engine.doctor.lineage.verdict import ONLY_ONE, RunVerdict
+from engine.doctor.recording.driven import KEPT
+
+RETURNED = "it is right on the way, but not what is returned"
+NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
+NOTHING = "it is returned, and is the gradient of nothing that was handed over"
+
+
+def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
+    """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
+    the last call gives back for it; what it gives back and is the gradient of nothing is that of the one array of its size that has none,
+    and wrong, or is not compared."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return verdict
+    back, kept = _given_back(record, loss, name, last_line)
+    if back is None:
+        return verdict
+    if verdict.reason == ONLY_ONE:  # a part may have but one
+        verdict = replace(verdict, verdict="right", reason="", not_compared=())
+    adjoint = carried_back(record, loss.seeds) if back or kept else record.pool[:0]
+    left = _unexplained(record, verdict, back, adjoint)
+    rows = list(_by_what_is_returned(record, verdict, back, left))
+    others = {**left, **_unexplained(record, verdict, kept, adjoint)}
+    rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
+    left = {first: ids for first, ids in left.items() if first in others}
+    said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
+    word = verdict.verdict
+    if any(row.reason in (RETURNED, NOTHING_ELSE) for row in rows):
+        word = "wrong"
+    elif said and word == "right":
+        word = "undecided"
+    return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *said))
+
+
+def _given_back(
+    record: Record, loss: ChosenLoss, name: str, last_line: int
+) -> tuple[dict[int, Ids] | None, dict[int, Ids]]:
+    """The arrays of several numbers that the last line made, after the loss, by their first numbers, and those that an object keeps among
+    its gradients; None for the first where no function was called."""
+    below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
+    made = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
+    after = [e for e in made if int(e.value.ids().min()) > int(loss.ids.max())]
+    last = [e.value for e in after if e.site.line == made[-1].site.line and e.name != KEPT]
+    kept = {e.value.first: e.value.ids().ravel() for e in after if e.name == KEPT}
+    return {v.first: v.ids().ravel() for v in last} if made else None, kept
+
+
+def _unexplained(record: Record, verdict: RunVerdict, back: Mapping[int, Ids], adjoint: Floats) -> dict[int, Ids]:
+    """What came back and is the gradient of nothing: of nothing that is compared, nor of a state that began as zeros; no
+    weight after its update either."""
+    known = [row.right for row in verdict.compared]
+    known += [record.pool[row.gradient] for row in verdict.compared if row.status == "wrong"]
+    if len(adjoint):
+        known += [adjoint[first : first + n] for first, n, _ in record.leaves.tolist() if n > 1]
+    return {
+        first: ids
+        for first, ids in back.items()
+        if not any(_is_right(record, ids, right) for right in known)
+        and not any(_is_step(record, ids, row.own) for row in verdict.compared)
+    }
+
+
+def _by_what_is_returned(
+    record: Record, verdict: RunVerdict, back: Mapping[int, Ids], left: dict[int, Ids]
+) -> Iterator[ComparedGradient]:
+    """What is compared, those that were handed over by what came back for them; what is taken for one is `left` no more."""
+    for row in verdict.compared:
+        handed_over = row.name.startswith("_driver") and row.status in ("right", "not compared")
+        is_known = any(_is_right(record, ids, row.right) for first, ids in back.items() if first not in left)
+        instead = [first for first, ids in left.items() if len(ids) == len(row.right)]
+        if not handed_over or is_known or len(instead) != 1:
+            yield row
+            continue
+        yield _instead(record, row, left.pop(instead[0]), RETURNED)
+
+
+def _of_the_others(
+    record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient], left: dict[int, Ids], adjoint: Floats
+) -> Iterator[ComparedGradient]:
+    """What came back and is the gradient of nothing, as that of the one array of its size that the loss was made from and that has none."""
+    if not left:
+        return
+    forward, names = reached(record, [reference for reference, _ in loss.seeds]), ArrayNames(record)
+    seen = {int(row.own[0]) for row in rows if row.status != "not compared"}
+    moving = [i for i in inputs(record) if int(i[0]) not in seen and forward[i].any() and adjoint[i].any()]
+    for first, ids in list(left.items()):
+        own = [i for i in moving if len(i) == len(ids)]
+        rivals = [other for other in left.values() if len(other) == len(ids)]
+        if len(own) == len(rivals) == 1 and not _is_step(record, ids, own[0]):
+            row = ComparedGradient(names.of(own[0]), 0, "wrong", None, own[0], ids, adjoint[own[0]])
+            yield _instead(record, row, left.pop(first), NOTHING_ELSE)
+
+
+def _with_the_others(rows: Sequence[ComparedGradient], others: Iterable[ComparedGradient]) -> list[ComparedGradient]:
+    """All rows, without those that could not be compared of what can."""
+    made = {int(row.own[0]): row for row in others}
+    return [row for row in rows if int(row.own[0]) not in made or row.status != "not compared"] + list(made.values())
+
+
+def _instead(record: Record, row: ComparedGradient, ids: Ids, reason: str) -> ComparedGradient:
+    match = compared(record.pool[ids], row.right)
+    status = "zero" if match is None else "wrong"
+    return replace(row, status=status, match=match, bare=match, gradient=ids, reason=reason)
+
+
+def _is_step(record: Record, ids: Ids, own: Ids) -> bool:
+    """Whether an array is what an update made of another."""
+    maker = record.maker(int(ids[0]))
+    operands = record.operations[maker].operands if maker >= 0 else ()
+    return any(int(own[0]) in reference.ids() for reference in operands if reference.size)
+
+
+def _is_right(record: Record, ids: Ids, right: Floats) -> bool:
+    """Whether an array is the right one, perhaps before a limit that it went through."""
+    if len(ids) != len(right):
+        return False
+    match = compared(record.pool[ids], right)
+    if match is not None and not match.right:
+        match = compared(record.pool[unlimited(record, ids)], right)
+    return match is not None and match.right
