@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from pathlib import Path
 
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
@@ -14,6 +13,7 @@ from engine.debug.places import parse_place
 from engine.doctor.opening import open_walk, open_yours
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
+from rnn_tui.saving import svg
 from rnn_tui.screens.main import MainScreen
 
 PICTURES = (
@@ -44,8 +44,7 @@ async def draw(name: str, app: ThemedApp, actions: tuple[str, ...]) -> None:
             await screen.run_action(action)
         app.clear_notifications()
         await pilot.pause()
-        drawing = re.sub(r"@font-face \{.*?\}\s*", "", app.export_screenshot(title="rnn-tui"), flags=re.DOTALL)
-        (FOLDER / f"{name}.svg").write_text(drawing.replace("Fira Code", "Fira Code, DejaVu Sans Mono, Menlo"))
+        (FOLDER / f"{name}.svg").write_text(svg(screen._compositor.render_strips()))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from typing import TypeAlias
 
 from engine.explain.why import CellAddress
 from engine.language.derive import gradient
+from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame, cell_of_part
-from rnn_tui.panes.ledger import weight_cell
+from rnn_tui.panes.ledger import matrix_of, weight_cell
+from rnn_tui.render.numbers import matrix_text, shape
 from rnn_tui.targets import ToCell, ToWeight, cell_at
 
 Heights: TypeAlias = dict[str, str | int]
@@ -119,6 +121,24 @@ class Page:
         at = pictures.index(frame.inspected)
         self.desk.choose(operand=pictures[(at + step) % len(pictures)])
 
+    def copied(self) -> tuple[str, str] | None:
+        """What the number at the cursor is called, and the number, as it reads back; None where there is none."""
+        frame = self.pictured()
+        if frame.inspected is None or frame.cell is None:
+            return None
+        part = frame.parts[frame.inspected]
+        assert part.values is not None
+        return f"{part.text}[{frame.cell[0]},{frame.cell[1]}]", repr(float(part.values[frame.cell]))
+
+    def copied_all(self) -> tuple[str, str] | None:
+        """The same of the whole picture at the cursor, a line a row."""
+        frame = self.pictured()
+        if frame.inspected is None:
+            return None
+        part = frame.parts[frame.inspected]
+        assert part.values is not None
+        return f"{part.text} {shape(part.values.shape)}", matrix_text(part.values, "\t")
+
     def enter(self) -> bool:
         """Explains the number under the cursor, or goes to it. False when neither is possible."""
         return True
@@ -200,6 +220,21 @@ class WeightsPage(Page):
         slope = gradient(cell.name)
         self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, reached=view.so_far(slope)))
         return True
+
+    def copied(self) -> tuple[str, str] | None:
+        cell = weight_cell(self.desk.frame)
+        values = self._gradient(cell.name)
+        return None if values is None else (f"{gradient(cell.name)}{list(cell.cell)}", repr(float(values[cell.cell])))
+
+    def copied_all(self) -> tuple[str, str] | None:
+        frame, name = self.desk.frame, weight_cell(self.desk.frame).name
+        values = self._gradient(name)
+        text = "" if values is None else matrix_text(matrix_of(frame, name, values), "\t")
+        return (f"{gradient(name)}", text) if text else None
+
+    def _gradient(self, name: str) -> Array | None:
+        """What a parameter's gradient is so far."""
+        return self.desk.frame.view.gradient(gradient(name))
 
     def click(self, target: object, x: int, y: int) -> bool:
         if isinstance(target, ToWeight):

@@ -11,6 +11,7 @@ from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.panes.why import TERMS, numbered
+from rnn_tui.render.numbers import matrix_text
 from rnn_tui.targets import ToCrumb, ToOperand
 
 
@@ -72,6 +73,16 @@ class WhyPage(Page):
         at = next((i for i, term in enumerate(terms) if follow in dict(term)), 0)
         term = terms[max(0, min(at + rows, len(terms) - 1))]
         self.desk.choose(follow=term[0][0] if rows else max(0, min(follow + columns, count - 1)))
+
+    def copied(self) -> tuple[str, str] | None:
+        asked = self.desk.frame.asked
+        return None if asked is None else (asked.path[-1].text, repr(asked.explanation.value))
+
+    def copied_all(self) -> tuple[str, str] | None:
+        """The values of all terms, a line each."""
+        asked = self.desk.frame.asked
+        terms = None if asked is None else asked.explanation.values
+        return None if terms is None else (f"{len(terms)} terms", matrix_text(terms[:, None], "\t"))
 
     def tab(self, step: int) -> None:
         """On the page below."""

@@ -113,6 +113,11 @@ class YoursPage(Page):
     def pictured(self) -> Frame:
         return self.desk.frame.beside or self.desk.frame
 
+    def copied(self) -> tuple[str, str] | None:
+        """The corrected line, where there is one; else the number at the cursor."""
+        fixes = [one.fix for one in self.desk.lockstep.report.diagnoses if one.fix] if self.desk.lockstep else []
+        return ("the corrected line", fixes[0]) if fixes else super().copied()
+
     def enter(self) -> bool:
         """Why the reference has its number there; with another line chosen, goes to where that line runs."""
         lockstep, frame = self.desk.lockstep, self.desk.frame

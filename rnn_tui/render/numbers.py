@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike
 
 MINUS = "−"
 _SMALLEST_FIXED = -4
@@ -66,6 +66,11 @@ def size(count: float) -> str:
     amount = count / 1000**power
     text = f"{amount:.1f}".removesuffix(".0") if amount < 9.95 else f"{amount:.0f}"
     return f"{text} {_UNITS[power - 1]}"
+
+
+def matrix_text(values: ArrayLike, separator: str) -> str:
+    """A matrix with numbers that read back as they are, a line a row."""
+    return "".join(separator.join(map(repr, row)) + "\n" for row in np.atleast_2d(values).tolist())
 
 
 def _word(value: float) -> str:

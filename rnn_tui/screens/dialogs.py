@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -48,6 +49,8 @@ enter watches · delete (or a click) stops watching · esc closes"""
 
 Result = TypeVar("Result")
 
+TWO_COLUMNS = 154
+"""The width of a screen from which on the help has two columns."""
 PLAIN = r"[ -~]*"
 """What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
 
@@ -62,6 +65,12 @@ class Dialog(ModalScreen[Result]):
         if not self._answered:
             self._answered = True
             self.dismiss(result)
+
+    def say_wrong(self, text: str) -> None:
+        """Says in the note why what was typed cannot be; it can be corrected."""
+        note = self.query_one(".note", Static)
+        note.update(Content(text))
+        note.add_class("wrong")
 
     def action_close(self) -> None:
         """Closes without one."""
@@ -79,17 +88,26 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """One block a group."""
-        with VerticalScroll(classes="dialog") as box:
+        blocks = [self._block(group) for group in dict.fromkeys(command.group for command in self._commands)]
+        blocks.append(Content.assemble(("Words and colours\n", "bold"), self._concepts))
+        heights = list(accumulate(block.plain.count("\n") + 1 for block in blocks))
+        columns = 2 if self.app.size.width >= TWO_COLUMNS else 1
+        half = next(i for i, height in enumerate(heights, 1) if height * columns >= heights[-1])
+        with VerticalScroll(classes="dialog wide" if columns == 2 else "dialog") as box:
             box.border_title = "rnn-tui: keys"
             box.border_subtitle = "esc closes, ↑ ↓ scroll"
-            for group in dict.fromkeys(command.group for command in self._commands):
-                lines = [
-                    f"{c.footer_keys or c.shown:<9} {c.line or c.help}"
-                    for c in self._commands
-                    if c.group == group and not c.back
-                ]
-                yield Static(Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n"))
-            yield Static(Content.assemble(("Words and colours\n", "bold"), self._concepts))
+            with Horizontal(classes="columns"):
+                yield Static(Content("\n").join(blocks[:half]))
+                if columns == 2:
+                    yield Static(Content("\n").join(blocks[half:]))
+
+    def _block(self, group: str) -> Content:
+        lines = [
+            f"{command.footer_keys or command.shown:<9} {command.line or command.help}"
+            for command in self._commands
+            if command.group == group and not command.back
+        ]
+        return Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n")
 
     def on_mount(self) -> None:
         """Lets the arrow keys scroll."""
@@ -126,9 +144,7 @@ class GotoScreen(Dialog[Destination]):
         try:
             place = place_in(event.value, self._debugger, self._spelling)
         except InputError as error:
-            note = self.query_one(".note", Static)
-            note.update(Content(str(error)))
-            note.add_class("wrong")
+            self.say_wrong(str(error))
             return
         self.answer(place)
 
@@ -185,8 +201,7 @@ class ListScreen(Dialog[None]):
         try:
             self.take(event.value.strip())
         except InputError as error:
-            note.update(Content(str(error)))
-            note.add_class("wrong")
+            self.say_wrong(str(error))
             return
         note.update(Content(self.NOTE))
         note.remove_class("wrong")

@@ -38,8 +38,6 @@ class ExamineScreen(Dialog[Path]):
         try:
             path = existing(str(Path(event.value.strip()).expanduser()) if event.value.strip() else "", "Python")
         except InputError as error:
-            note = self.query_one(".note", Static)
-            note.update(Content(str(error)))
-            note.add_class("wrong")
+            self.say_wrong(str(error))
             return
         self.answer(path)

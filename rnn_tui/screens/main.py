@@ -26,6 +26,7 @@ from rnn_tui.look import Look
 from rnn_tui.panes.lesson import lesson_lines
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, LogScreen, WatchScreen
 from rnn_tui.screens.examine import ExamineScreen
+from rnn_tui.screens.files import FileActions
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.ticker import Ticker
@@ -44,7 +45,7 @@ SWEEP = 0.6
 """Seconds that a sweep over the time steps takes."""
 
 
-class MainScreen(LessonActions):
+class MainScreen(FileActions, LessonActions):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of((*ANSWERS, *COMMANDS))]

@@ -97,9 +97,7 @@ class GotoLineScreen(Dialog[int]):
         if text.isdigit() and 1 <= int(text) <= self._last:
             self.answer(int(text))
             return
-        note = self.query_one(".note", Static)
-        note.update(Content(f"a line is a number from 1 to {self._last}"))
-        note.add_class("wrong")
+        self.say_wrong(f"a line is a number from 1 to {self._last}")
 
 
 class WalkScreen(LessonKeys):

@@ -45,8 +45,6 @@ class EditScreen(Dialog[None]):
         try:
             self._apply(event.value)
         except InputError as error:
-            note = self.query_one(".note", Static)
-            note.update(Content(str(error)))
-            note.add_class("wrong")
+            self.say_wrong(str(error))
             return
         self.answer()

@@ -132,6 +132,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
     others = {
+        *"xyYPO",
         "B",
         "N",
         "full_stop",
@@ -513,8 +514,9 @@ async def test_finding_a_quantity() -> None:
         assert driven.main.frame.flowing == "x"
 
 
-async def test_help_lists_every_key() -> None:
-    async with running(size=(120, 70)) as driven:
+@pytest.mark.parametrize("size", [(120, 90), (200, 50)])
+async def test_help_lists_every_key(size: tuple[int, int]) -> None:
+    async with running(size=size) as driven:
         await driven.do("run", "help")
         assert isinstance(driven.app.screen, HelpScreen)
         assert not driven.controller.running
