@@ -161,6 +161,8 @@ class RecordedEvent:
         """What the value is called there, "" where it has no name."""
         if 0 < self.part <= len(self.site.names):
             return self.site.names[self.part - 1]
+        if self.part > 0 and self.site.kind == "assign" and self.site.target:
+            return f"{self.site.target}[{self.part - 1}]"
         return self.own if self.part < 0 else self.site.target
 
 
@@ -184,6 +186,12 @@ class Record:
     earlier: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     constants: frozenset[int] = frozenset()
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the program had loaded at its end from outside its own files."""
+        told: object = self.outcome.get("modules")
+        return tuple(str(name) for name in cast("list[object]", told)) if isinstance(told, list) else ()
 
     def maker(self, number: int) -> int:
         """Which operation made this number: its place in `operations`, -1 for one that came from outside."""

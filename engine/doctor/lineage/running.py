@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import tokenize
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,8 +97,10 @@ class Trials:
     """Runs changed texts of a program, one after the other, in copies of one process: most of a short run is its start. Use it in a `with`
     block."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, modules: Sequence[str] = ()) -> None:
+        """`modules` are loaded once: what the program's own run has loaded, as far as it is not its own."""
         self._runs = runs
+        self._modules = tuple(modules)
         self._folder = Path()
         self._thread: threading.Thread | None = None
         self._ask = self._told = -1
@@ -175,7 +177,7 @@ class Trials:
         for name in ("ask", "told"):
             os.mkfifo(self._folder / name)
         self._ask, self._told = (os.open(self._folder / name, os.O_RDWR | os.O_NONBLOCK) for name in ("ask", "told"))
-        wishes = replace(self._runs.wishes, runner="trials")
+        wishes = replace(self._runs.wishes, runner="trials", options={"modules": self._modules})
         self._thread = threading.Thread(target=run, args=(self._runs.program, wishes, self._folder), daemon=True)
         self._thread.start()
 

@@ -155,7 +155,8 @@ def of_round(
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for group in steps for s in group if s.sure])
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
     compare: GradientRows = SteppedRows(record, steps, names)
-    best = _best(record, tried, compare, same_as is not None)
+    trusted = same_as is not None or bool(taken)
+    best = _best(record, tried, compare, trusted)
     is_given = same_as is not None and same_as.is_given
     if best is None or ((same_as is None or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
@@ -164,12 +165,12 @@ def of_round(
         if same_as is not None:
             others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
         rows = returned.rows(record, names, trusted=is_given)
-        other = _best(record, [others], rows, same_as is not None)
+        other = _best(record, [others], rows, trusted)
         # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
         if other is not None and (best is None or (_score(other), is_given) > (_score(best), False)):
             best, compare = _more_than_one(other), rows
     if best is not None and best.verdict == "wrong" and cut:
-        best = _cut(record, best, compare, same_as is not None)
+        best = _cut(record, best, compare, trusted)
     return best or RunVerdict("undecided", None, reason=_why(record))
 
 
@@ -188,7 +189,7 @@ def _more_than_one(verdict: RunVerdict) -> RunVerdict:
     """Of a network that steps nothing, one gradient is not all of them: it has weights before and after its units."""
     if verdict.verdict != "right" or sum(len(r.own) > 2 for r in verdict.compared) > 1:
         return verdict
-    return replace(verdict, verdict="undecided", reason=ONLY_ONE, not_compared=("the other weights",))
+    return replace(verdict, verdict="undecided", reason=ONLY_ONE, not_compared=(f"the other weights: {ONLY_ONE}",))
 
 
 def _best(

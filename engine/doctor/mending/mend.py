@@ -45,7 +45,7 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     places = places_of(texts, record, verdict)
     if not places:
         return unstored(part, verdict) or _makers(part, verdict)
-    with Trials(runs) as trials:
+    with Trials(runs, record.modules) as trials:
         trial = Trial(runs, texts, verdict, record, trials)
         try:
             runs.says("wrong; looking for the line (Ctrl+C ends it)")

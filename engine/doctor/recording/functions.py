@@ -532,6 +532,8 @@ def cast(kind, *values, **options):
 
 def install():
     """Puts the hooks and patches in place, once in a process."""
+    if "function" in traced.HOOKS:
+        return
     traced.HOOKS.update(ufunc=operations.ufunc, function=function)
     scalars.HOOKS.update(ufunc=operations.ufunc, function=function, store=store)
     for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfarray"):

@@ -79,7 +79,8 @@ class LineNumbers:
 
 
 class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Modules of the user's own, below his folders, are rewritten as they are imported; `texts` of the job stand in the place of theirs."""
+    """Modules of the user's own are rewritten as they are imported: what lies below his folders, also through a link, and is not
+    installed. `texts` of the job stand in the place of theirs."""
 
     def __init__(self, job, sites, lines):
         self.job = job
@@ -90,18 +91,23 @@ class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         origin = getattr(spec, "origin", None)
-        if not origin or not origin.endswith(".py") or "site-packages" in origin:
+        if not origin or not origin.endswith(".py"):
             return None
         real = os.path.realpath(origin)
-        if not any(real.startswith(r + os.sep) for r in self.roots) or real.startswith(
-            os.path.realpath(sys.prefix) + os.sep
-        ):
+        if "site-packages" in real or real.startswith(os.path.realpath(sys.prefix) + os.sep):
+            return None
+        if not any(path.startswith(r + os.sep) for path in (os.path.abspath(origin), real) for r in self.roots):
             return None
         spec.loader = self
         return spec
 
     def create_module(self, spec):
         return None
+
+    def has(self, name):
+        """Whether a loaded module, or the package that it belongs to, is one of the user's own."""
+        specs = [getattr(sys.modules.get(n), "__spec__", None) for n in (name, name.split(".")[0])]
+        return any(getattr(spec, "loader", None) is self for spec in specs)
 
     def exec_module(self, module):
         file = module.__spec__.origin
@@ -171,7 +177,8 @@ def run(job):
 def followed(job, sites, lines, store):
     """Runs the program: how it ended, for `start`, and for the record."""
     main = plain.main_module(job)
-    sys.meta_path.insert(0, Helpers(job, sites, lines))
+    helpers, before = Helpers(job, sites, lines), set(sys.modules)
+    sys.meta_path.insert(0, helpers)
     seeded()
     began = time.process_time()
     told, outcome = {}, {"ended": "end"}
@@ -187,6 +194,7 @@ def followed(job, sites, lines, store):
         told["error"], outcome["ended"] = error, "exit" if isinstance(error, SystemExit) else "error"
     store.on = False
     outcome["seconds"] = time.process_time() - began
+    outcome["modules"] = [name for name in sys.modules if name not in before and not helpers.has(name)]
     return told, outcome
 
 
@@ -199,7 +207,8 @@ def unrecorded(job, rewritten):
 
 
 def shown_name(job, file):
-    """What a file of the user's is called: by its path below the program's folder, or below the one that was copied."""
-    folder = os.path.dirname(job["file"]) + os.sep
-    roots = [r for r in (folder, *[u + os.sep for u in job["user"]]) if file.startswith(r)]
-    return file[len(roots[0]) :] if roots else os.path.basename(file)
+    """What a file of the user's is called: by its path from the program's folder."""
+    file = os.path.abspath(file)
+    if any(file.startswith(user + os.sep) for user in job["user"]):
+        return os.path.relpath(file, os.path.dirname(job["file"]))
+    return os.path.basename(file)

@@ -7,22 +7,30 @@ or `probe`); seconds of computing; options.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import resource
 import select
 import signal
+import types
 from typing import Any
 
-from . import probe, runner  # pyright: ignore[reportUnknownVariableType]
+from . import functions, probe, runner, traced  # pyright: ignore[reportUnknownVariableType]
 
 LOOK = 0.005
 """Seconds between two looks at whether a copy has ended."""
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs what is asked for."""
+    """Runs what is asked for; first loads what the program's own run has loaded from outside its files (`modules` of the options)."""
     folder = job["record"]
+    traced.STORE[0] = types.SimpleNamespace(on=False)
+    functions.install()
+    for name in job["options"]["modules"]:
+        with contextlib.suppress(BaseException):  # as the program's own import of it may be
+            importlib.import_module(name)
     with open(os.path.join(folder, "ask")) as ask, open(os.path.join(folder, "told"), "w") as told:
         for line in ask:
             _in_a_copy(job, line.rstrip("\n"), ask)

@@ -133,6 +133,19 @@ def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
     return replace(verdict, verdict="undecided", compared=(), not_compared=left)
 
 
+def _without_guesses(verdict: RunVerdict) -> RunVerdict:
+    """Gradients that do not agree with a loss that is only a guess are not called wrong."""
+    wrong = [row for row in verdict.compared if row.status in ("wrong", "zero")]
+    if verdict.verdict != "undecided" or verdict.loss is None or not wrong:
+        return verdict
+    loss = verdict.loss.assumed or verdict.loss.name
+    reason = f"no gradient is that of {loss}, but that it is the loss is a guess: --loss says what it is"
+    left = tuple(f"{as_written(row.name)}: {NOT_OF_THE_GUESS}" for row in wrong)
+    kept = tuple(row for row in verdict.compared if row not in wrong)
+    return replace(verdict, compared=kept, not_compared=(*verdict.not_compared, *left), reason=reason)
+
+
+NOT_OF_THE_GUESS = "it is not that of the loss which was guessed"
 NOTHING_AGREES = "nothing that came back agrees with what was handed over, and no correction was found"
 
 
@@ -152,6 +165,7 @@ def _told(
     base: Report, source: SourceFile, outcome: Outcome, verdict: RunVerdict, found: Sequence[Blamed], main: str
 ) -> OwnRun:
     words: dict[str, Verdict] = {"right": "correct", "wrong": "wrong"}
+    verdict = _without_guesses(verdict)
     report = replace(
         base,
         verdict=words.get(verdict.verdict, "undecided"),
@@ -169,7 +183,7 @@ def _told(
     reason = ""
     if report.verdict == "undecided":
         left = "; ".join(f"{name}: {why}" for name, why in report.not_compared[:4])
-        reason = (outcome.sentence() if not outcome.is_whole else "") or left or verdict.reason
+        reason = (outcome.sentence() if not outcome.is_whole else "") or verdict.reason or left
     return OwnRun(report, reason, any(c.status == "right" for c in verdict.compared))
 
 

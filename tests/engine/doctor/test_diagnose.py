@@ -9,10 +9,13 @@ import pytest
 
 from engine.codegen import program_text
 from engine.doctor.diagnose import GUESSED, NOTHING_RUNS, _joined, diagnose
+from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.unseen import NOTHING_CAME
-from engine.doctor.report.own_run_report import OwnRun
+from engine.doctor.read.source import read_source
+from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
 from engine.doctor.report.report import Report, text
 from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
 from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, line_of
@@ -181,6 +184,20 @@ def test_a_script_that_computes_no_loss_is_not_called_wrong_for_one_that_was_gue
     source = changed(ADDING, ("rng.randint(0, 2, 5)", "[int(b) for b in rng.randint(0, 2, 5)]"))
     report = report_on(tmp_path, source)
     assert (report.verdict, report.reason) == ("undecided", GUESSED)
+
+
+def test_gradients_of_none_of_the_losses_that_were_guessed_are_not_called_wrong_until_it_is_known(
+    tmp_path: Path,
+) -> None:
+    source = changed(TAGGER, ("loss -= np.log(ps[-1][label])", "pass"), ("dy = ps[t].copy()", "dy = 3 * ps[t]"))
+    path = tmp_path / "mine.py"
+    path.write_text(source, encoding="utf-8")
+    own = examine_own_run(Runs(ProgramFile(path, source), Wishes(stand=tmp_path)), read_source(path))
+    assert (own.report.verdict, own.report.parameters) == ("undecided", {})
+    assert own.reason.endswith("is a guess: --loss says what it is")
+    assert {why for _, why in own.report.not_compared} == {NOT_OF_THE_GUESS}
+    known = Wishes(stand=tmp_path, loss="cross-entropy")
+    assert examine_own_run(Runs(ProgramFile(path, source), known), read_source(path)).report.verdict == "wrong"
 
 
 def test_a_file_is_right_only_if_every_backward_pass_in_it_is(tmp_path: Path) -> None:

@@ -212,6 +212,24 @@ def test_a_helper_module_is_recorded_and_a_users_engine_is_his(tmp_path: Path) -
     assert any(e.name == "y" and Path(e.site.file).name == "engine.py" for e in record.events)
 
 
+def test_a_helper_module_in_a_folder_above_is_recorded_too(tmp_path: Path) -> None:
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "layers.py").write_text(
+        "import numpy as np\n\ndef kept(x):\n    hs = np.empty(3, 'f')\n    hs[:] = x\n    return hs\n"
+    )
+    (tmp_path / "first").mkdir()
+    text = "import sys\nimport numpy as np\nsys.path.append('..')\nfrom common.layers import kept\nz = kept(np.ones(3)) * 2\n"
+    record = run(tmp_path / "first", text)
+    assert record.outcome["ended"] == "end"
+    assert ["hs", "../common/layers.py"] in [[e.name, e.site.file] for e in record.events]
+    assert not record.lost
+
+
+def test_entries_of_a_list_are_called_by_their_places(tmp_path: Path) -> None:
+    record = run(tmp_path, "import numpy as np\nparams = [np.ones(3), np.zeros(2)]\na, b = params\n")
+    assert [e.name for e in record.events] == ["params[0]", "params[1]", "a", "b"]
+
+
 @pytest.mark.parametrize("name", ["pool", "ops", "refs", "record.json"])
 def test_a_damaged_record_is_one_sentence(tmp_path: Path, name: str) -> None:
     files = {

@@ -63,12 +63,14 @@ def test_a_line_of_a_helper_module_is_corrected_in_its_file(tmp_path: Path) -> N
     (tmp_path / "layers.py").write_text(wrong)
     text = changed(
         TAGGER[:begin] + TAGGER[end:],
-        ("import numpy as np", "import numpy as np\nfrom layers import backward"),
+        ("import numpy as np", "import csv\nimport numpy as np\nfrom layers import backward"),
         ("backward(xs", "backward(T, U, W, V, b, c, xs"),
     )
     runs = runs_of(tmp_path, text, rounds=1)
     _, record = runs.followed()
     assert not isinstance(record, str)
+    assert "csv" in record.modules  # what is not its own is loaded once for all trials
+    assert "layers" not in record.modules
     found = blamed(runs, record, judged(record))
     assert [(b.file, b.line, b.mended) for b in found] == [
         ("layers.py", line_of(wrong, "later = W @ dz"), "later = W.T @ dz")
