@@ -26,7 +26,8 @@ LOOK = 0.005
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Runs what is asked for; first loads what the program's own run has loaded from outside its files (`modules` of the options)."""
     folder = job["record"]
-    traced.STORE[0] = types.SimpleNamespace(on=False)
+    nothing: Any = types.SimpleNamespace(on=False)
+    traced.STORE[0] = nothing
     functions.install()
     for name in job["options"]["modules"]:
         with contextlib.suppress(BaseException):  # as the program's own import of it may be

@@ -44,9 +44,9 @@ def test_each_line_is_told_with_its_step(right: Meanings, line: str, name: str, 
     assert [m.is_.t for m in made] == [4, 3, 2, 1]
 
 
-def test_the_first_state_is_told_by_its_line(right: Meanings) -> None:
+def test_the_first_state_is_told_by_its_place(right: Meanings) -> None:
     made = [m for m in right.all() if m.event.name == "later"]
-    assert str(made[4].is_) == f"dL/d hs of line {line_of(TAGGER, 'hs, ps, loss =')}"
+    assert str(made[4].is_) == "dL/d hs[0]"
     assert made[4].is_.t is None
 
 
