@@ -13,7 +13,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench doctor-score doctor-names fuzz pictures mistakes derive samples clean
+.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz pictures mistakes derive samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -39,6 +39,10 @@ layers: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+torch: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install torch --index-url https://download.pytorch.org/whl/cpu
+	$(BIN)/python -m pytest -q -s tests/engine/test_with_torch.py
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/engine/debug/test_breakpoints.py -k only_its_own --hypothesis-profile fuzz

@@ -15,6 +15,7 @@ from engine.files.options import DEFAULTS
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
+from engine.model.torch_parts import TorchParts, embedded, is_recurrent, output_of, parts_of, unpacked
 from engine.session import Session
 from engine.text import clean
 
@@ -26,17 +27,30 @@ def session_of(
 ) -> Session:
     """The session for a network, or for PyTorch's modules, on X and y; the arguments are those of `rnn_tui.debug`.
 
-    X may be (N, T), or a table of N rows and T columns, where a step has one value.
+    A torch.nn.Module with one recurrent layer, one linear layer and perhaps an embedding is taken apart; `data.said` tells whether what
+    it computes is what they do. X may be (N, T), or a table of N rows and T columns, where a step has one value.
     Class indices may have a last axis of one, and be floating point with whole values, as other libraries' losses want them.
     Raises InputError for what does not fit together.
     """
     of_debugger = {key: options.pop(key) for key in _OF_DEBUGGER if key in options}
-    rnn: Any = network
+    rnn, model = network, None
+    parts = None
     if isinstance(network, tuple):
         rnn, linear = cast("tuple[Any, Any]", network)
+    elif linear is None and hasattr(network, "named_modules") and not is_recurrent(network):
+        model, parts = network, parts_of(network)
+        rnn, linear = parts.recurrent, parts.linear
+    packed = unpacked(X)
+    inputs, targets = packed[0] if packed else as_array(X), as_array(y)
+    if packed is not None:
+        of_debugger.setdefault("lengths", packed[1])
+    if parts is not None and parts.embedding is not None:
+        inputs = embedded(parts.embedding, inputs)
+    output = None if model is None else output_of(model, X)
+    if output is not None and "predict" not in options:
+        options["predict"] = "every" if output.ndim == 3 else "last"
     made = _network(rnn, linear, options)
-    inputs, targets = as_array(X), as_array(y)
-    if not getattr(rnn, "batch_first", True):
+    if packed is None and not getattr(rnn, "batch_first", True):
         inputs = _batch_first(inputs)
         targets = _batch_first(targets) if made.predict == "every" else targets
     if inputs.ndim == 2 and made.inputs == 1:
@@ -52,8 +66,35 @@ def session_of(
         classes=tuple(clean(str(label)) for label in classes),
         table=None,
         lengths=debugger.lengths,
+        said=() if parts is None else (_said(parts, output, debugger),),
     )
     return Session(data, {**DEFAULTS, "seed": made.seed, "init-scale": made.init_scale}, debugger)
+
+
+def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
+    """What was found in the model, and whether it computes what these parts compute."""
+    tape = debugger.tape(0)
+    if output is None or not debugger.batches.whole:
+        return f"{parts.names} were taken out of the model; its own output was not compared"
+    if tape.plan.network.predict == "every" and getattr(parts.recurrent, "batch_first", True):
+        output = output.swapaxes(0, 1)
+    known = {name: tape[name] for name in ("logits", "p") if name in tape}
+    with np.errstate(all="ignore"):
+        known |= {f"log {name}": np.log(value) for name, value in known.items() if name == "p"}
+    closest = {name: _difference(output, value) for name, value in known.items()}
+    name = min(closest, key=lambda each: closest[each])
+    if closest[name] < 1e-4:
+        return f"{parts.names}: {name} is what the model computes (largest difference {closest[name]:.1g})"
+    further = "what lies between them is not seen here"
+    return f"{parts.names}: the model computes something else (largest difference {closest[name]:.2g}); {further}"
+
+
+def _difference(output: Array, value: Array) -> float:
+    """The largest difference of what the model computes from what is recorded, infinite where they do not belong together."""
+    if output.size != value.size:
+        return float("inf")
+    difference = float(np.abs(output.reshape(value.shape) - value).max())
+    return difference if difference == difference else float("inf")
 
 
 def _network(rnn: Any, linear: Any, options: dict[str, Any]) -> Network:

@@ -1,10 +1,14 @@
-"""A terminal visual debugger for backpropagation through time: `rnn-tui` on the command line, `debug` in a program."""
+"""A terminal visual debugger for backpropagation through time: `rnn-tui` on the command line, `debug` and `watch` in a program."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["debug"]
+if TYPE_CHECKING:
+    from engine.session import Session
+    from engine.watch import Watch
+
+__all__ = ["debug", "watch"]
 
 
 def debug(
@@ -20,7 +24,8 @@ def debug(
 ) -> None:
     """Opens the debugger in the terminal and returns when it is left.
 
-    `network` is an `engine.Network`; or a torch.nn.RNN, LSTM or GRU with its torch.nn.Linear, as `(rnn, linear)` or as two arguments.
+    `network` is an `engine.Network`; or a torch.nn.RNN, LSTM or GRU with its torch.nn.Linear, as `(rnn, linear)` or as two arguments; or a
+    torch.nn.Module that holds one of each, and perhaps an Embedding before them. X may be a PackedSequence.
     X and y are arrays or tensors: X (N, T, D), or (N, T) where a step has one value, y as for `engine.record`.
     A torch module without `batch_first` takes X as (T, N, D), and
     targets at every step as (T, N); so does this. `options` are `name` and `classes` (texts to show), `initial`, `lengths` and
@@ -30,9 +35,36 @@ def debug(
     crash SystemExit.
     """
     from engine.in_memory import session_of
+
+    _open(session_of(network, X, y, linear, **options), color, theme, mouse)
+
+
+def watch(model: Any, criterion: Any = None, *, color: str = "auto", theme: str = "dark", **options: Any) -> Watch:
+    """Watches torch modules while your own loop trains them: `with rnn_tui.watch(model, criterion, gradient_norm=100): ...`
+
+    Keeps the last iterations. At the first loss that is not finite, or whatever else `options` ask for (see `engine.watch.Watch`), the loop
+    ends, that iteration is written as a trace, and the debugger opens on it where there is a terminal. Raises InputError.
+    """
+    from engine.watch import Watch
+
+    def found(session: Session, reason: str) -> None:
+        import os
+        import sys
+
+        from rnn_tui import terminal
+
+        print(f"rnn-tui: {reason}; wrote {watched.path}", file=sys.stderr)
+        if not terminal.problem(os.environ, sys.stdin, sys.stdout, sys.stderr):
+            _open(session, color, theme, mouse=True)
+
+    watched = Watch(model, criterion, found=found, **options)
+    return watched
+
+
+def _open(session: Session, color: str, theme: str, mouse: bool) -> None:
+    """The debugger in the terminal, until it is left."""
     from rnn_tui import terminal
 
-    session = session_of(network, X, y, linear, **options)
     mode = terminal.ready(color)
     from rnn_tui.app import INTERRUPTED, DebuggerApp
 

@@ -106,3 +106,101 @@ class Module:
 def modules(cell: str = "rnn", *, dtype: str = "float64", **attributes: Any) -> tuple[Module, Module]:
     """A layer of 2 inputs and 3 units, and its read-out of 2 outputs."""
     return Module(state(cell, dtype=dtype), **attributes), Module(linear(dtype=dtype))
+
+
+class Trained(Module):
+    """A module with the hooks and the call that torch's have."""
+
+    def __init__(self, arrays: dict[str, Array], call: Any, **attributes: Any) -> None:
+        super().__init__(arrays, **attributes)
+        self.call, self.training = call, True
+        self.hooks: dict[str, list[Any]] = {"before": [], "after": []}
+        self.leaves = {name: Leaf(array) for name, array in arrays.items()}
+
+    def _hook(self, when: str, hook: Any) -> Any:
+        self.hooks[when].append(hook)
+        return _Handle(self.hooks[when], hook)
+
+    def register_forward_pre_hook(self, hook: Any) -> Any:
+        return self._hook("before", hook)
+
+    def register_forward_hook(self, hook: Any) -> Any:
+        return self._hook("after", hook)
+
+    def parameters(self) -> list[Leaf]:
+        return list(self.leaves.values())
+
+    def train(self, mode: bool = True) -> None:
+        self.training = mode
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.leaves
+
+    def __call__(self, *arguments: Any) -> Any:
+        for hook in list(self.hooks["before"]):
+            hook(self, arguments)
+        output = self.call(self, *arguments)
+        for hook in list(self.hooks["after"]):
+            hook(self, arguments, output)
+        return output
+
+
+class Leaf(np.ndarray[Any, Any]):
+    """A parameter, or any tensor that only has to be copied: an array with the names of torch's methods."""
+
+    hooks: list[Any]
+
+    def __new__(cls, array: Any) -> Leaf:
+        leaf = np.asarray(array).view(cls)
+        leaf.hooks = []
+        return leaf
+
+    def detach(self) -> Leaf:
+        return self
+
+    def cpu(self) -> Leaf:
+        return self
+
+    def clone(self) -> Leaf:
+        return Leaf(self.copy())
+
+    def register_hook(self, hook: Any) -> Any:
+        self.hooks.append(hook)
+        return _Handle(self.hooks, hook)
+
+
+class _Handle:
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self.hooks, self.hook = hooks, hook
+
+    def remove(self) -> None:
+        self.hooks.remove(self.hook)
+
+
+def network(cell: str = "lstm", *, embedding: Array | None = None, every: bool = False, outputs: int = 2) -> Trained:
+    """A module of one's own: perhaps an embedding, a layer of 3 units, a linear layer on its last output or on all of them."""
+    sizes = {"input_size": 2, "hidden_size": 3}
+    rnn = Trained(
+        state(cell), lambda self, X: np.swapaxes(hidden_states(cell, self.leaves, np.asarray(X)), 0, 1), **sizes
+    )
+    fc = Trained(
+        linear(outputs=outputs),
+        lambda self, h: h @ self.leaves["weight"].T + self.leaves["bias"],
+        in_features=3,
+        out_features=outputs,
+    )
+    parts = {"rnn": rnn, "fc": fc}
+    if embedding is not None:
+        parts["emb"] = Trained(
+            {"weight": embedding}, lambda self, X: embedding[X], num_embeddings=len(embedding), embedding_dim=2
+        )
+        parts["emb"].weight = Leaf(embedding)
+
+    def forward(self: Trained, X: Any) -> Any:
+        h = rnn(parts["emb"](np.asarray(X)) if "emb" in parts else Leaf(X))
+        return fc(h if every else h[:, -1])
+
+    whole = Trained({}, forward)
+    whole.named_modules = lambda: [("", whole), *parts.items()]
+    whole.parts = parts
+    return whole

@@ -1,0 +1,101 @@
+"""What a user's torch module is made of, found by attributes: the recurrent layer, an embedding before it, the linear layer behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.language.functions import Array
+from engine.model.pytorch import as_array
+from engine.text import clean
+
+RECURRENT = ("input_size", "hidden_size", "num_layers")
+LINEAR = ("in_features", "out_features")
+EMBEDDING = ("num_embeddings", "embedding_dim")
+
+
+@dataclass(frozen=True)
+class TorchParts:
+    """The modules by what they are, with the names that they have in the model."""
+
+    recurrent: Any
+    linear: Any
+    embedding: Any = None
+    names: str = ""
+
+
+def is_recurrent(module: Any) -> bool:
+    """Whether it is a torch.nn.RNN, LSTM or GRU itself."""
+    return all(hasattr(module, each) for each in RECURRENT)
+
+
+def parts_of(model: Any) -> TorchParts:
+    """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one."""
+    named = [(str(name), module) for name, module in model.named_modules() if name]
+    found = {
+        kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
+        for kind, attributes in (("recurrent", RECURRENT), ("linear", LINEAR), ("embedding", EMBEDDING))
+    }
+    whole = clean(type(model).__name__, 40)
+    for kind, wanted in (("recurrent", "torch.nn.RNN, LSTM or GRU"), ("linear", "torch.nn.Linear")):
+        if len(found[kind]) != 1:
+            listed = ", ".join(clean(name, 40) for name, _ in found[kind][:6]) or "none"
+            raise InputError(
+                f"{whole} needs one {wanted}, and holds {len(found[kind])} ({listed}); give the two as debug((rnn, linear), X, y)"
+            )
+    if len(found["embedding"]) > 1:
+        listed = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
+        raise InputError(
+            f"{whole} holds several embeddings ({listed}); give debug((rnn, linear), X, y) what they make of the inputs"
+        )
+    chosen = [modules[0] for modules in found.values() if modules]
+    names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen)
+    (_, recurrent), (_, linear), *rest = chosen
+    return TorchParts(recurrent, linear, rest[0][1] if rest else None, names)
+
+
+def embedded(embedding: Any, X: Array) -> Array:
+    """What torch.nn.Embedding makes of X (N, T): (N, T, D), and where X lies in another order the same."""
+    weight = as_array(embedding.weight)
+    if X.dtype.kind not in "iu":
+        raise InputError(f"X holds {X.dtype}, the embedding needs whole numbers from 0 to {len(weight) - 1}")
+    if X.size and not 0 <= X.min() <= X.max() < len(weight):
+        raise InputError(f"X goes from {X.min()} to {X.max()}, the embedding has numbers from 0 to {len(weight) - 1}")
+    return weight[X]
+
+
+def unpacked(X: Any) -> tuple[Array, Array] | None:
+    """Of a PackedSequence (N, T, D), zeros beyond each sample's end, and (N,) lengths, in the samples' own order; None of anything else."""
+    if not (hasattr(X, "batch_sizes") and hasattr(X, "data")):
+        return None
+    data, sizes = as_array(X.data), as_array(X.batch_sizes).astype(int)
+    padded = np.zeros((int(sizes[0]), len(sizes), *data.shape[1:]), data.dtype)
+    for t, (size, end) in enumerate(zip(sizes, sizes.cumsum(), strict=True)):
+        padded[:size, t] = data[end - size : end]
+    lengths = (np.arange(len(padded))[:, None] < sizes).sum(axis=1)
+    order = getattr(X, "unsorted_indices", None)
+    rows = np.arange(len(padded)) if order is None else as_array(order)
+    return padded[rows], lengths[rows]
+
+
+def output_of(model: Any, X: Any) -> Array | None:
+    """What the model itself makes of X, without dropout and without gradients; None where it cannot be called with X alone."""
+    import sys
+
+    torch: Any = sys.modules.get("torch")
+    quiet: Callable[[], Any] = torch.no_grad if torch is not None else nullcontext
+    training = bool(getattr(model, "training", False))
+    try:
+        model.train(False)
+        with quiet():
+            output = model(X)
+        return as_array(output[0] if isinstance(output, tuple) else output)
+    except Exception:
+        return None
+    finally:
+        model.train(training)

@@ -1,0 +1,227 @@
+"""Modules of one's own taken apart, and watched while they are trained; torch is played by stand-ins with the attributes that are used."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import InputError, Network, record
+from engine.files.trace import is_trace
+from engine.in_memory import session_of
+from engine.session import Session, open_session
+from engine.watch import Watch
+from tests.engine import pytorch
+from tests.engine.pytorch import Leaf, Trained
+
+Array = np.ndarray[Any, Any]
+
+X = np.random.default_rng(1).normal(size=(4, 6, 2))
+Y = np.array([0, 1, 1, 0])
+PackedSequence = namedtuple("PackedSequence", "data batch_sizes sorted_indices unsorted_indices")
+
+
+# --- taken apart
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("every", [False, True])
+def test_the_layers_inside_a_module_are_found_and_its_own_output_is_theirs(cell: str, every: bool) -> None:
+    y = np.random.default_rng(0).integers(0, 2, (4, 6)) if every else Y
+    session = session_of(pytorch.network(cell, every=every), X, y)
+    parts = (pytorch.Module(pytorch.state(cell)), pytorch.Module(pytorch.linear()))
+    assert (
+        session.debugger.tape(0).loss
+        == record(Network.from_torch(*parts, predict="every" if every else "last"), X, y).loss
+    )
+    assert session.data.said[0].startswith(
+        "rnn (Trained), fc (Trained): logits is what the model computes (largest difference "
+    )
+
+
+def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
+    model = pytorch.network()
+    plain = model.call
+    model.call = lambda self, X: plain(self, X) * 2 + 1
+    assert "the model computes something else (largest difference " in session_of(model, X, Y).data.said[0]
+    model.call = lambda self, X: 1 / 0
+    assert session_of(model, X, Y).data.said[0].endswith("its own output was not compared")
+    assert model.training
+
+
+def test_an_embedding_before_the_layer() -> None:
+    vectors = np.random.default_rng(3).normal(size=(9, 2))
+    words = np.random.default_rng(4).integers(0, 9, (4, 6))
+    session = session_of(pytorch.network(embedding=vectors), words, Y)
+    np.testing.assert_array_equal(session.data.X, vectors[words])
+    assert "logits is what the model computes" in session.data.said[0]
+    with pytest.raises(InputError, match="X goes from 9 to 14, the embedding has numbers from 0 to 8"):
+        session_of(pytorch.network(embedding=vectors), words % 6 + 9, Y)
+    with pytest.raises(InputError, match="X holds float64, the embedding needs whole numbers from 0 to 8"):
+        session_of(pytorch.network(embedding=vectors), words + 0.5, Y)
+
+
+def test_modules_that_hold_no_pair_or_several() -> None:
+    model = pytorch.network()
+    model.parts["second"] = model.parts["fc"]
+    with pytest.raises(
+        InputError, match=r"Trained needs one torch.nn.Linear, and holds 2 \(fc, second\); give the two as debug"
+    ):
+        session_of(model, X, Y)
+    del model.parts["rnn"]
+    with pytest.raises(InputError, match=r"Trained needs one torch.nn.RNN, LSTM or GRU, and holds 0 \(none\)"):
+        session_of(model, X, Y)
+
+
+def test_a_packed_sequence() -> None:
+    lengths = np.array([2, 6, 3, 5])
+    order = np.argsort(-lengths)
+    sizes = [(lengths > t).sum() for t in range(6)]
+    data = np.concatenate([X[order[:size], t] for t, size in enumerate(sizes)])
+    packed = PackedSequence(data, np.array(sizes), order, np.argsort(order))
+    rnn, linear = pytorch.modules("gru", batch_first=False)
+    session = session_of((rnn, linear), packed, Y)
+    assert session.debugger.tape(0).loss == record(Network.from_torch(rnn, linear), X, Y, lengths=lengths).loss
+
+
+# --- watched
+
+
+class CrossEntropyLoss(Trained):
+    """torch's, on logits (n, C)."""
+
+    def __init__(self) -> None:
+        super().__init__({}, self.computed)
+
+    @staticmethod
+    def computed(_: Any, logits: Array, y: Array) -> Array:
+        rows = np.asarray(logits).reshape(-1, logits.shape[-1])
+        chosen = rows[np.arange(len(rows)), np.asarray(y).ravel()]
+        return Leaf((np.log(np.exp(rows).sum(1)) - chosen).mean())
+
+
+def train(
+    model: Trained, criterion: Any, steps: int, change: float = 0.1, batch: Any = lambda n: (X, Y)
+) -> list[float]:
+    """A loop as users have it, with a rule of its own in the optimizer's place."""
+    losses = []
+    for number in range(steps):
+        x, y = batch(number)
+        with np.errstate(all="ignore"):
+            output = model(Leaf(x))
+            losses.append(float(criterion(output.reshape(-1, output.shape[-1]), Leaf(y))))
+        for part in model.parts.values():
+            for leaf in part.parameters():
+                for hook in list(leaf.hooks):
+                    hook(np.ones(leaf.shape) * number)
+                leaf += change
+    return losses
+
+
+def watched(
+    model: Trained, tmp_path: Path, **options: Any
+) -> tuple[Watch, list[tuple[Session, str]], CrossEntropyLoss]:
+    seen: list[tuple[Session, str]] = []
+    criterion = CrossEntropyLoss()
+    watch = Watch(model, criterion, path=tmp_path / "w.npz", found=lambda *found: seen.append(found), **options)
+    return watch, seen, criterion
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_the_last_iterations_are_kept_with_the_weights_they_met(tmp_path: Path, every: bool) -> None:
+    model = pytorch.network("gru", every=every)
+    watch, seen, criterion = watched(model, tmp_path, keep=3)
+    y = np.random.default_rng(0).integers(0, 2, (4, 6)).ravel() if every else Y
+    with watch:
+        losses = train(model, criterion, 5, batch=lambda n: (X + n, y))
+    assert [kept.number for kept in watch.iterations] == [2, 3, 4] and not seen
+    for kept, loss in zip(watch.iterations, losses[2:], strict=True):
+        assert watch.session(kept).debugger.tape(0).loss == pytest.approx(loss, rel=1e-12)
+    assert not any(part.hooks["before"] + part.hooks["after"] for part in (*model.parts.values(), criterion))
+
+
+def test_a_loss_that_is_not_finite_ends_the_loop_and_is_written(tmp_path: Path) -> None:
+    model = pytorch.network()
+    watch, seen, criterion = watched(model, tmp_path)
+    with watch:
+        train(model, criterion, 9, batch=lambda n: (X * (np.inf if n == 4 else 1), Y))
+    ((session, reason),) = seen
+    assert reason == watch.reason == "the loss of iteration 4 is nan"
+    assert np.isinf(session.data.X).any() and session.data.name == "iteration 4"
+    assert is_trace(tmp_path / "w.npz")
+    assert np.isnan(open_session(tmp_path / "w.npz", {}).debugger.tape(0).loss)
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "reason"),
+    [
+        ({"gradient_norm": 25.0}, 0.1, "the norm of the gradients of iteration 3 is 28.775"),
+        ({"plateau": 2}, 0.0, "the loss has not become better than 0.761068 for 2 iterations"),
+        ({"when": "iteration >= 0 and norm(dh@1) > 0"}, 0.1, "iteration >= 0 and norm(dh@1) > 0 holds in iteration 0"),
+    ],
+)
+def test_what_else_ends_the_loop(tmp_path: Path, options: dict[str, Any], change: float, reason: str) -> None:
+    model = pytorch.network()
+    watch, seen, criterion = watched(model, tmp_path, **options)
+    with watch:
+        train(model, criterion, 9, change)
+    assert len(seen) == 1 and seen[0][1].startswith(reason)
+
+
+def test_an_interrupt_is_written_and_goes_on(tmp_path: Path) -> None:
+    model = pytorch.network()
+    watch, seen, criterion = watched(model, tmp_path)
+
+    def interrupted(number: int) -> tuple[Array, Array]:
+        if number == 2:
+            raise KeyboardInterrupt
+        return X, Y
+
+    with pytest.raises(KeyboardInterrupt), watch:
+        train(model, criterion, 9, batch=interrupted)
+    assert [reason for _, reason in seen] == ["interrupted"]
+    assert (tmp_path / "w.npz").exists()
+
+
+def test_another_error_is_the_users_and_nothing_is_written(tmp_path: Path) -> None:
+    watch, seen, _ = watched(pytorch.network(), tmp_path)
+    with pytest.raises(ZeroDivisionError), watch:
+        raise ZeroDivisionError
+    assert not seen and not (tmp_path / "w.npz").exists()
+
+
+def test_an_evaluation_in_between_is_no_iteration(tmp_path: Path) -> None:
+    model = pytorch.network()
+    watch, _, criterion = watched(model, tmp_path)
+    with watch:
+        for part in model.parts.values():
+            part.train(False)
+        train(model, criterion, 2)
+    assert not watch.iterations
+
+
+def test_without_a_criterion_the_loop_tells(tmp_path: Path) -> None:
+    model = pytorch.network()
+    with Watch(model, path=tmp_path / "w.npz") as watch:
+        model(Leaf(X))
+        with pytest.raises(InputError, match="the targets are not known; give the criterion to watch, or call step"):
+            watch.session()
+        watch.step(Leaf(np.float64(0.5)), Leaf(Y))
+    assert watch.session().data.y.tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        (pytorch.network(), {"keep": 0}, "keep must be 1 or more, not 0"),
+        (pytorch.network(), {"hidden": 3}, "hidden is the modules'; leave it away"),
+        ((object(), object()), {}, "object has no state_dict"),
+    ],
+)
+def test_what_cannot_be_watched(model: Any, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Watch(model, **options)
+    assert str(refused.value).startswith(sentence)
