@@ -49,10 +49,7 @@ class Session:
     def description(self) -> str:
         """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""
         network = self.debugger.network
-        kind = f"{network.table.name} {network.activation}" if network.table.has_activation else network.table.name
-        way = "⇄" if network.bidirectional else ""
-        sizes = "→".join(map(str, (network.inputs, *(f"{way}{units}" for units in network.units), network.outputs)))
-        return f"{kind} {sizes} · {len(self.data.X)} samples · {network.dtype}"
+        return f"{network.description} · {len(self.data.X)} samples · {network.dtype}"
 
 
 def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session:

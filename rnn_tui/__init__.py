@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+from rnn_tui.own_engine import own_engine
 
 if TYPE_CHECKING:
     from engine.session import Session
     from engine.watch import Watch
 
 __all__ = ["debug", "watch"]
+
+if "IPython" in sys.modules:  # recordings are then shown as pictures
+    with own_engine():
+        from engine.recording.tape import Tape
+        from rnn_tui.notebook import html_of
+
+        Tape.drawn = html_of
 
 
 def debug(
@@ -21,8 +31,8 @@ def debug(
     theme: str = "dark",
     mouse: bool = True,
     **options: Any,
-) -> None:
-    """Opens the debugger in the terminal and returns when it is left.
+) -> Any:
+    """Opens the debugger in the terminal and returns when it is left. In a notebook it returns what the notebook shows as pictures.
 
     `network` is an `engine.Network`; or a torch.nn.RNN, LSTM or GRU with its torch.nn.Linear, as `(rnn, linear)` or as two arguments; or a
     torch.nn.Module that holds one of each, and perhaps an Embedding before them. X may be a PackedSequence.
@@ -34,9 +44,12 @@ def debug(
     Raises InputError for what cannot be shown, and where there is no terminal; Ctrl+C raises KeyboardInterrupt, another signal or a
     crash SystemExit.
     """
-    from engine.in_memory import session_of
+    with own_engine():
+        from engine.in_memory import session_of
+        from rnn_tui.notebook import NotebookView, in_notebook
 
-    _open(session_of(network, X, y, linear, **options), color, theme, mouse)
+        session = session_of(network, X, y, linear, **options)
+        return NotebookView(session) if in_notebook() else _open(session, color, theme, mouse)
 
 
 def watch(model: Any, criterion: Any = None, *, color: str = "auto", theme: str = "dark", **options: Any) -> Watch:
@@ -45,11 +58,11 @@ def watch(model: Any, criterion: Any = None, *, color: str = "auto", theme: str 
     Keeps the last iterations. At the first loss that is not finite, or whatever else `options` ask for (see `engine.watch.Watch`), the loop
     ends, that iteration is written as a trace, and the debugger opens on it where there is a terminal. Raises InputError.
     """
-    from engine.watch import Watch
+    with own_engine():
+        from engine.watch import Watch
 
     def found(session: Session, reason: str) -> None:
         import os
-        import sys
 
         from rnn_tui import terminal
 

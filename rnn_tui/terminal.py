@@ -33,6 +33,12 @@ def problem(
     Changes nothing. A standard input that is not a terminal is no obstacle as long as the terminal can be opened
     by its own name; `run` does that, so that whatever comes in on standard input can be read before.
     """
+    if sys.platform == "win32":
+        return f"the debugger needs a POSIX terminal; on Windows start it in WSL. {HEADLESS} work without"
+    if "JPY_PARENT_PID" in environ and environ.get("TERM") == "xterm-color":  # as IPython's kernel sets them, for `!`
+        return (
+            f"a notebook's cell takes no keys; start rnn-tui in a terminal, call rnn_tui.debug here, or use {HEADLESS}"
+        )
     for name, stream in (("output", stdout), ("error", stderr)):
         if not _is_terminal(stream):
             return f"the debugger needs a terminal, and standard {name} is not one; without one use {HEADLESS}"

@@ -111,6 +111,16 @@ class Network:
         return cls(**{**arguments, **options})
 
     @property
+    def description(self) -> str:
+        """The model in a few words: `rnn relu 1→8→2`."""
+        kind = f"{self.table.name} {self.activation}" if self.table.has_activation else self.table.name
+        way = "⇄" if self.bidirectional else ""
+        return f"{kind} {'→'.join(map(str, (self.inputs, *(f'{way}{units}' for units in self.units), self.outputs)))}"
+
+    def __repr__(self) -> str:
+        return f"<Network: {self.description}, {self.predict}, {self.head.name}, {self.dtype}>"
+
+    @property
     def units(self) -> tuple[int, ...]:
         """H of each layer."""
         return (self.hidden,) if isinstance(self.hidden, int) else self.hidden

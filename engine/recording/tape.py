@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,16 @@ class Tape:
     _partials: dict[tuple[str, int], Array] = field(
         default_factory=dict[tuple[str, int], Array], init=False, repr=False
     )
+
+    drawn: ClassVar[Callable[[Tape], str] | None] = None
+    """Draws a recording as HTML, where a front end that can has been imported."""
+
+    def __repr__(self) -> str:
+        size = f"T = {self.plan.steps}, {self.plan.batch} samples"
+        return f"<Tape: {self.plan.network.description}, {size}, loss {self.loss:.6g}>"
+
+    def _repr_html_(self) -> str | None:
+        return None if Tape.drawn is None else Tape.drawn(self)
 
     def __getitem__(self, name: str) -> Array:
         for place in (self.arrays, self.parameters):

@@ -468,6 +468,8 @@ def main(arguments: Sequence[str]) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     signal.signal(signal.SIGALRM, _time_is_up)
     sys.path[0] = folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "engine"]:
+        del sys.modules[name]  # the user's program may have an engine of its own
     sys.argv = [os.path.join(folder, "program.py")]  # noqa: PTH118 - no Path before NumPy's own import of it
     sys.meta_path.append(stub_modules.StubFinder())
     sys.setrecursionlimit(1500)

@@ -1,0 +1,63 @@
+"""In a notebook: the debugger's pictures as HTML, since a cell takes no keys."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from html import escape
+
+from rich.console import Console
+from rich.segment import Segment, Segments
+
+from engine.debug.view import View
+from engine.explain.line_parts import writer_for
+from engine.recording.tape import Tape
+from engine.session import Session
+from rnn_tui.frame import Frame, Selection
+from rnn_tui.look import look
+from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.strip import draw_strip
+
+WIDTH, STRIP, FLOW = 110, 4, 14
+_PAGE = '<pre style="line-height:1.2;font-family:Menlo,DejaVu Sans Mono,Consolas,monospace">{code}</pre>'
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def html_of(tape: Tape) -> str:
+    """The iteration at its end: norms by time step, and the flow of the output state's gradient back through time."""
+    program = tape.plan.program
+    last = program.phase_range("backward").stop
+    view = View(last, program.point(last), program.line_at(last), tape, frozenset())
+    frame = Frame(view, writer_for(tape.plan, "ng"), Selection(page="flow"), look())
+    lines = [*draw_strip(frame, WIDTH, STRIP).strips(), *draw_flow(frame, WIDTH, FLOW).strips()]
+    console = Console(
+        record=True,
+        width=WIDTH,
+        file=io.StringIO(),
+        force_terminal=True,
+        force_jupyter=False,  # else every line is shown as it is printed
+        color_system="truecolor",
+    )
+    for line in lines:
+        console.print(Segments([*line, Segment("\n")]), end="")
+    pictures = console.export_html(code_format=_PAGE, inline_styles=True)
+    return f"<p><code>{escape(repr(tape))}</code></p>{pictures}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NotebookView:
+    """What `rnn_tui.debug` gives in a notebook: the same pictures, without the keys."""
+
+    session: Session
+
+    def __repr__(self) -> str:
+        return f"<rnn_tui: {self.session.description}; in a terminal rnn_tui.debug opens it>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self.session.debugger.tape(0))
