@@ -1,0 +1,190 @@
+"""The derived pass put into the program and run: only what agrees with the loss carried back over that run is printed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
+from engine.doctor.derive.forward import ForwardPass
+from engine.doctor.derive.reach import reached
+from engine.doctor.derive.reverse import Reversed
+from engine.doctor.derive.rules import Refused
+from engine.doctor.derive.syntax_of import names, path
+from engine.doctor.derive.values import ForwardValues
+from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray
+from engine.doctor.lineage.returned import inputs
+from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.updates import ArrayNames, levels_of
+from engine.doctor.lineage.windows import window
+from engine.doctor.read.source import SourceFile
+from engine.doctor.vocabulary.roles import role
+from engine.doctor.walk.opening import likeliest_loss
+from engine.errors import InputError
+from engine.text import clean
+
+CLOSE = 1e-9
+MOST_NAMED = 12
+"""So many arrays of data are named."""
+RATE = "learning_rate"
+
+
+def _rate(forward: ForwardPass, tree: ast.Module) -> str:
+    assigned = [path(t) for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if path(t)]
+    arguments = [a.arg for a in forward.function.args.args] if forward.function else []
+    return next((name for name in (*arguments, *assigned) if role(name.rpartition(".")[2]) == "lr"), RATE)
+
+
+def _updates(forward: ForwardPass, made: Mapping[str, str], rate: str) -> list[DerivedLine]:
+    pairs = [(name, made[name]) for name in forward.parameters if name in made]
+    if forward.function is not None and len(pairs) > 1:
+        parameters, gradients = ", ".join(n for n, _ in pairs), ", ".join(g for _, g in pairs)
+        return [
+            DerivedLine(f"for W, dW in zip([{parameters}], [{gradients}]):", kind="update"),
+            DerivedLine(f"    W -= {rate} * dW", "in place", kind="update"),
+        ]
+    return [DerivedLine(f"{name} -= {rate} * {gradient}", makes=name, kind="update") for name, gradient in pairs]
+
+
+def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str]) -> str:
+    """The program's text with what is to be kept, and lines after the forward pass."""
+    text = source.text.split("\n")
+    end = forward.last.end_lineno or forward.last.lineno
+    added: dict[int, list[str]] = {}
+    for keep in keeps:
+        if not keep.replaces:
+            added.setdefault(keep.after, []).append(keep.text)
+    instead = {keep.after: keep.text for keep in keeps if keep.replaces}
+    indent = forward.indent(forward.last)
+    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)])
+    result = list(added.get(0, []))
+    for number, line in enumerate(text, 1):
+        result += [instead.get(number, line), *added.get(number, [])]
+    return "\n".join(result)
+
+
+def proved(
+    runs: Runs, source: SourceFile, forward: ForwardPass, made: tuple[Reversed, ForwardValues], loss: str
+) -> Derived:
+    """The derived pass with how far each gradient is from the loss carried back over a run of the program with it in place."""
+    back, values = made
+    file = source.path.name
+    tree = source.tree()
+    rate = _rate(forward, tree)
+    try:
+        lines, kept = reached(forward, back.lines, values.keeps)
+    except Refused as refused:
+        raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
+    dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))
+    lines = [*(DerivedLine(f"{name} = {{}}", makes=name, kind="init") for name in dicts), *lines]
+    body = [replace(line, file=file) for line in lines]
+    keeps = [replace(keep, file=file) for keep in kept]
+    gaps = [Gap(line, file, why) for line, why in back.gaps]
+    pairs = {name: back.made[name] for name in forward.parameters if name in back.made}
+    agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], pairs)
+    wrong = [name for name, error in agreement.items() if not error <= CLOSE]
+    last = forward.last.lineno
+    if not gaps:
+        left = [name for name in forward.parameters if name not in pairs and not _is_only_put(forward, name)]
+        gaps += [Gap(last, file, f"nothing comes back to {name}") for name in left]
+    gaps += [
+        Gap(last, file, f"{pairs[name]} does not agree with the loss carried back, and is left out") for name in wrong
+    ]
+    proven = {name: pairs[name] for name in pairs if name not in wrong}
+    if not proven:
+        raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
+    if wrong or gaps:
+        body = _needed(body, set(proven.values()))
+        agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], proven)
+        if not all(error <= CLOSE for error in agreement.values()):
+            raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
+    updates = _updates(forward, proven, rate)
+    known = [f"{RATE} = 0.1"] if rate == RATE and RATE not in names(tree) else []
+    program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
+    return Derived(file, loss, tuple(keeps), (*body, *updates), tuple(gaps), agreement, program, data)
+
+
+def _is_only_put(forward: ForwardPass, name: str) -> bool:
+    """Whether a name is read only to put the array into a dictionary, whose entry is the parameter then."""
+    body = [s for s in forward.body if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
+    put = {id(n) for s in body for d in ast.walk(s) if isinstance(d, ast.Dict) for n in d.values}
+    read = [
+        n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+    ]
+    return bool(read) and all(id(n) in put for n in read)
+
+
+def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[DerivedLine]:
+    """The lines that these gradients are made by, directly or not."""
+    needed = {ast.unparse(ast.parse(one)).partition("[")[0] for one in gradients}
+    before = -1
+    while before != len(needed):
+        before = len(needed)
+        for line in lines:
+            if line.makes.partition("[")[0] in needed:
+                needed |= set(re.findall(r"[A-Za-z_]\w*", line.text))
+    kept = [line for line in lines if line.kind == "loop" or line.makes.partition("[")[0] in needed or not line.makes]
+    return [one for k, one in enumerate(kept) if one.kind != "loop" or _is_deeper(kept[k + 1 : k + 2], one)]
+
+
+def _is_deeper(following: Sequence[DerivedLine], line: DerivedLine) -> bool:
+    """Whether a loop still has a body."""
+    return any(len(one.text) - len(one.text.lstrip()) > len(line.text) - len(line.text.lstrip()) for one in following)
+
+
+def _agreement(
+    runs: Runs,
+    source: SourceFile,
+    forward: ForwardPass,
+    keeps: Sequence[Keep],
+    lines: Sequence[str],
+    pairs: Mapping[str, str],
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """For each parameter how far its derived gradient is from the loss carried back; and what else the loss changes with."""
+    shown = [
+        f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
+    ]
+    text = _placed(source, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"])
+    outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
+    del outcome
+    failed = dict.fromkeys(pairs, float("inf"))
+    if isinstance(record, str):
+        return failed, ()
+    events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
+    first = min((e.time for e in events.values()), default=0)
+    kept = window(record, 0, first) if first else record
+    loss = likeliest_loss(kept)
+    if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
+        return failed, ()
+    adjoint = carried_back(record, loss.seeds)
+    errors: dict[str, float] = {}
+    for k, name in enumerate(pairs):
+        one, other = events.get(f"proof_{k}"), events.get(f"proof_d{k}")
+        if one is None or other is None:
+            errors[name] = float("inf")
+            continue
+        right, own = one.value.of(adjoint), other.value.of(record.pool)
+        size = float(np.linalg.norm(right))
+        errors[name] = float(np.linalg.norm(own - right)) / size if size and own.shape == right.shape else float("inf")
+    parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
+    return errors, tuple(_data(kept, adjoint, np.concatenate(parameters)))
+
+
+def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
+    """The arrays from outside that move the loss and are none of the parameters, each once by its first name."""
+    arrays = ArrayNames(record)
+    is_parameter = np.zeros(len(record.pool), bool)
+    is_parameter[parameters] = True
+    named: dict[str, None] = {}
+    for ids in inputs(record):
+        if any(is_parameter[level].any() for level in levels_of(record, RecordedArray(ids.shape, kept=ids))):
+            continue  # one, or gathered from one
+        if adjoint[ids].any() and record.pool[ids].any():
+            plain = (name for name in arrays.all_of(ids) if name.isidentifier())
+            named[clean(next(plain, arrays.of(ids)), 40)] = None
+    yield from list(named)[:MOST_NAMED]
