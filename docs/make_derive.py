@@ -31,6 +31,10 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * It is proved by your own run: the program is run with the derived lines in it, and every gradient compared with the loss carried back
   over the record of the run, as `rnn-tui doctor` does (see [doctor-run.md](doctor-run.md)). What does not agree to 1e-9 of an array's norm
   is not printed. A line that cannot be differentiated is named, with the reason.
+* A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
+* Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
+  `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`.
+* Gradients that the program has already and that are right are used as they are; those that are not are named, and written anew.
 * As a lesson: `--outline` gives the order of steps with shapes and no code. `--hint 1` says which quantity is the first that is wrong or
   missing, `--hint 2` what feeds it, `--hint 3` asks for its rule, `--hint 4` gives its line. In the app `m` shows below each forward line
   what carries its gradient back, and hides it again.

@@ -206,6 +206,14 @@ def _derive(parser: argparse.ArgumentParser) -> None:
         help="1 the first quantity that is wrong or missing, 2 what feeds it, 3 its rule as a question, 4 its line",
     )
     _run_of_a_program(parser)
+    parser.add_argument(
+        "--loss",
+        dest="taken_loss",
+        default="",
+        metavar="NAME|EXPR",
+        help="what the loss is, where FILE computes none: cross-entropy, binary or squared of its outputs and targets, or an expression "
+        "of its names, as 'np.mean((y_hat - Y) ** 2)'",
+    )
     parser.usage = "%(prog)s FILE [options] [-- ARGS]"
     parser.epilog = (
         "ARGS are FILE's own. exit codes: 0 derived, 1 part of it is left open and named, 2 nothing was derived"

@@ -370,12 +370,18 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         source.tree()
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
-    derived = derive(Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr), source)
+    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
+    derived = derive(runs, source, arguments.taken_loss)
     if arguments.outline:
         sys.stdout.write(outline(derived, source.text))
     elif arguments.hint:
         report = diagnose(path, wishes=wishes)
         sys.stdout.write(hint(derived, source.text, arguments.hint, report))
+    elif arguments.output and derived.repairs:
+        first = derived.repairs[0]
+        raise InputError(
+            f"{derived.file}: it does not run yet; line {first.line} is to be {first.text}; derive without -o says all"
+        )
     elif arguments.output:
         _write_new(Path(arguments.output), derived.program)
     else:

@@ -45,12 +45,46 @@ class Gap:
     why: str
 
 
+@dataclass(frozen=True)
+class Repair:
+    """What has to be written in a line before the program comes to its end."""
+
+    line: int
+    file: str
+    text: str
+
+
+@dataclass(frozen=True)
+class OwnGradient:
+    """A gradient that the program has already: of what, the line where it is used or seen, whether it is right, and how many times that of
+    the loss it is."""
+
+    name: str
+    line: int
+    is_right: bool
+    factor: float = 1.0
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it is used as it is."""
+        return self.is_right and abs(self.factor - 1) < 1e-9
+
+    def said(self) -> str:
+        """In a sentence."""
+        what = f"the gradient of {self.name}, line {self.line}"
+        if self.is_used:
+            return f"Right already, and used as it is: {what}."
+        times = f"is {self.factor:.4g} times that of this loss" if self.is_right else "is not right"
+        return f"{what[0].upper()}{what[1:]}, {times}; the one below is to be used there."
+
+
 @dataclass(frozen=True, eq=False)
 class Derived:
     """The backward pass of a program. `loss` says what the loss was taken to be; `agreement` is, for each parameter, how far its derived
     gradient is from the loss carried back over the record, relative to the array's norm; `program` is the program's text with what is
     to be kept and the backward pass in their places; `data` are the other arrays that the loss changes with, for which nothing is
-    derived."""
+    derived. `repairs` come before all: without them the program does not run. `added` are the statements of a loss that the program does
+    not compute, `own` the gradients that it has already: right ones are used as they are."""
 
     file: str
     loss: str
@@ -60,20 +94,36 @@ class Derived:
     agreement: Mapping[str, float] = field(default_factory=dict[str, float])
     program: str = ""
     data: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    added: tuple[Keep, ...] = ()
+    own: tuple[OwnGradient, ...] = ()
+    after: int = 0
+    """The line after which it stands."""
 
     def text(self) -> str:
         """The backward pass as it is printed: what is to be kept for it, then every line with the shape of what it makes and why."""
-        said = [f"# The backward pass of {self.file}, from {self.loss}."]
+        said = (
+            [f"# {self.file} does not run yet. Write first (rnn-tui doctor {self.file} says why):"]
+            if self.repairs
+            else []
+        )
+        said += [f"#   line {repair.line}:  {repair.text}" for repair in self.repairs]
+        said += [f"# The backward pass of {self.file}, from {self.loss}."]
+        said += [f"# It stands after line {self.after}."] if self.after else []
+        said += ["# It computes no loss; to see it:"] if self.added else []
+        said += map(_kept, self.added)
+        said += [f"# {one.said()}" for one in self.own]
         if self.data:
             said += [f"# Taken as data, so without gradients: {', '.join(self.data)}."]
         if self.keeps:
             said += ["# The forward pass has to keep for it:"]
-            said += [
-                f"#   {'instead of' if keep.replaces else 'after'} line {keep.after}:  {_with(keep.text.strip(), keep.why)}"
-                for keep in self.keeps
-            ]
+            said += map(_kept, self.keeps)
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
         return "\n".join([*said, "", *map(_commented, self.lines)]) + "\n"
+
+
+def _kept(keep: Keep) -> str:
+    return f"#   {'instead of' if keep.replaces else 'after'} line {keep.after}:  {_with(keep.text.strip(), keep.why)}"
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:

@@ -50,22 +50,36 @@ class FlatPass:
         renamed = self.hidden[name].renamed if name in self.hidden else {}
         return next((own for own, new in renamed.items() if new == name), self.given_back.get(name, name))
 
+    def opened(self, function: ast.FunctionDef, name: str) -> str:
+        """The block goes on in a function: its locals are known there. What one of them is called in the block."""
+        own = [one for one in self.calls if one.function is function]
+        self.hidden = {local: one for local, one in self.hidden.items() if one not in own}
+        return next((one.renamed[name] for one in own if name in one.renamed), name)
+
     def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""
         return self.hidden[name].function if name in self.hidden else None
 
 
 def flattened(
-    tree: ast.Module, body: Sequence[ast.stmt], last: ast.stmt, shapes: SeenShapes, helpers: Collection[str]
+    tree: ast.Module,
+    body: Sequence[ast.stmt],
+    last: ast.stmt,
+    shapes: SeenShapes,
+    helpers: Collection[str],
+    until: ast.stmt | None = None,
 ) -> FlatPass:
-    """The statements of a block, up to `last`, with the program's own functions in place of the calls that numbers go through."""
+    """The statements of a block, up to `last`, with the program's own functions in place of the calls that numbers go through.
+    They end with `until`, where that is a statement of one of them."""
     known = {n for s in body if not isinstance(s, ast.FunctionDef | ast.ClassDef) for n in names(s)}
-    return _Flattening(tree, shapes, helpers, known).made(list(body[: body.index(last) + 1]))
+    return _Flattening(tree, shapes, helpers, known, until).made(list(body[: body.index(last) + 1]))
 
 
 class _Flattening:
-    def __init__(self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str], known: set[str]) -> None:
-        self._shapes, self._helpers = shapes, helpers
+    def __init__(
+        self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str], known: set[str], until: ast.stmt | None
+    ) -> None:
+        self._shapes, self._helpers, self._until = shapes, helpers, until
         self._functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
         classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
         self._classes = {c.name: c for c in classes}
@@ -90,6 +104,8 @@ class _Flattening:
         self._stored_names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         self._globals = globals_
         self._flat = FlatPass([])
+        self._nested: set[str] = set()
+        """Functions within functions: they read what is around them, and need no arguments for it."""
         self._inside: list[Called] = []
         self._around: list[set[str]] = []
         self._counters: set[str] = set()
@@ -102,6 +118,7 @@ class _Flattening:
         for statement in body:
             if isinstance(statement, ast.FunctionDef):
                 self._functions[statement.name] = statement
+                self._nested.add(statement.name)
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
             one_way = as_run(statement, self._shapes) if isinstance(statement, ast.If) else None
@@ -228,7 +245,8 @@ class _Flattening:
             return None
         given = (*call.args, *(k.value for k in call.keywords))
         carries = receiver or any(self._carries(a) for a in given)
-        carries = carries or (self._shapes.is_float(call) and any(self._shapes.is_index(a) for a in given))
+        from_outside = found.name in self._nested or any(self._shapes.is_index(a) for a in given)
+        carries = carries or (self._shapes.is_float(call) and from_outside)
         return (found, receiver) if carries else None
 
     def _target(self, call: ast.Call) -> tuple[ast.FunctionDef | None, str]:
@@ -260,7 +278,8 @@ class _Flattening:
     def _put(self, call: ast.Call, statement: ast.stmt) -> tuple[list[ast.stmt], ast.expr, Called]:
         function, receiver = self._function(call) or (None, "")
         assert function is not None
-        body = copy.deepcopy(function.body)
+        ends = next((k for k, s in enumerate(function.body) if s is self._until), len(function.body) - 1)
+        body = copy.deepcopy(function.body[: ends + 1])
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
         end = body.pop() if isinstance(body[-1], ast.Return) else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from engine.doctor.derive.flat import FlatPass, flattened
 from engine.doctor.derive.fused import fused
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.statements import all_statements, appended, blocks, targets
+from engine.doctor.derive.statements import all_statements, appended, blocks, enclosing, targets
 from engine.doctor.derive.syntax_of import base, called, names, path, reads
 from engine.doctor.vocabulary.roles import parameter, role
 
@@ -80,20 +80,40 @@ def forward_pass(
     tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Collection[str]
 ) -> ForwardPass | None:
     """The forward pass that computes the loss of a line, None where no statement does. `computed` are names of no leaves of the run."""
-    chain = _enclosing(tree, line)
+    chain, place = enclosing(tree, line, loss), None
     while chain is not None:
-        found = _passed(tree, chain, loss, shapes, computed, helpers)
+        found = _passed(tree, chain, loss, shapes, computed, helpers, place)
         if found is not None and found.parameters:
             return found
-        chain, loss = _caller(tree, chain, loss)
+        place = place or _place(chain)
+        chain, called_ = _caller(tree, chain, loss)
+        loss = loss if place is not None else called_
     return None
 
 
 Chain = list[tuple[ast.stmt, list[ast.stmt]]]
+PassPlace = tuple[ast.FunctionDef, ast.stmt]
+"""A function in which the backward pass stands, and the statement after which it does."""
+
+
+def _place(chain: Chain) -> PassPlace | None:
+    """Where a loss stays in the function that computes it: the backward pass stands there too."""
+    inside = [k for k, (one, _) in enumerate(chain) if isinstance(one, ast.FunctionDef)]
+    function = chain[inside[-1]][0] if inside else None
+    if not isinstance(function, ast.FunctionDef) or inside[-1] + 1 == len(chain):
+        return None
+    gives = any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(function))
+    return None if gives else (function, chain[inside[-1] + 1][0])
 
 
 def _passed(
-    tree: ast.Module, chain: Chain, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Collection[str]
+    tree: ast.Module,
+    chain: Chain,
+    loss: str,
+    shapes: SeenShapes,
+    computed: Collection[str],
+    helpers: Collection[str],
+    place: PassPlace | None,
 ) -> ForwardPass | None:
     """The pass in one block, where a loss is computed in it."""
     *above, (last, body) = chain
@@ -113,7 +133,10 @@ def _passed(
     elif (put := appended(last)) is not None:
         loss = "loss"
         end = _named(loss, put, last)
-    flat = flattened(tree, [*before, end], end, shapes, helpers)
+    flat = flattened(tree, [*before, end], end, shapes, helpers, None if place is None else place[1])
+    if place is not None:
+        function, last = place
+        loss = flat.opened(function, loss)
     indents = dict(_indents(tree.body))
     while True:
         found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=indents)
@@ -148,23 +171,8 @@ def _caller(tree: ast.Module, chain: Chain, loss: str) -> tuple[Chain | None, st
             continue
         is_called = called(node) == name or (name == "__call__" and isinstance(node.func, ast.Name))
         if is_called and not functions[-1].lineno <= node.lineno <= (functions[-1].end_lineno or 0):
-            return _enclosing(tree, node.lineno), f"{called(node)}()"
+            return enclosing(tree, node.lineno), f"{called(node)}()"
     return None, loss
-
-
-def _enclosing(tree: ast.Module, line: int) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
-    """The statement of a line and those that it stands in, outermost first, each with the block that it is of."""
-
-    def search(body: list[ast.stmt]) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
-        for statement in body:
-            if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
-                for block in blocks(statement):
-                    if (inner := search(block)) is not None:
-                        return [(statement, body), *inner]
-                return [(statement, body)]
-        return None
-
-    return search(tree.body)
 
 
 def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bool:

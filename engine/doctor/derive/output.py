@@ -26,11 +26,14 @@ def output_lines(
     """The output's short form, where it has one."""
     adjoint = carried_back(record, loss.seeds)
     statements = [s for s in _simple(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
-    by_line = {s.lineno: s for s in statements if isinstance(s, ast.Assign)}
+    by_line: dict[int, list[ast.Assign]] = {}
+    for one in statements:
+        if isinstance(one, ast.Assign):
+            by_line.setdefault(one.lineno, []).append(one)
     values: dict[str, OutputValue] = {}
     made_by: dict[str, ast.stmt] = {}
     for event in _round(forward, record, loss):
-        statement = by_line.get(event.site.line)
+        statement = _written_as(event.name, by_line.get(event.site.line, []))
         if (
             event.site.kind not in ("assign", "step")
             or statement is None
@@ -68,6 +71,12 @@ def output_lines(
 
 
 INTO = "into "
+
+
+def _written_as(name: str, statements: Sequence[ast.Assign]) -> ast.Assign | None:
+    """Of the statements of a line the one that writes a name, where there are several."""
+    named = [s for s in statements if any(path(t) == name for t in s.targets)] if len(statements) > 1 else []
+    return next(iter([*named, *reversed(statements)]), None)
 
 
 def _round(forward: ForwardPass, record: Record, loss: ChosenLoss) -> list[RecordedEvent]:

@@ -11,7 +11,9 @@ import numpy as np
 
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
 from engine.doctor.derive.forward import ForwardPass
+from engine.doctor.derive.own import own_gradients
 from engine.doctor.derive.reach import reached
+from engine.doctor.derive.ready import ReadyProgram
 from engine.doctor.derive.reverse import Reversed
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.syntax_of import names, path
@@ -19,7 +21,6 @@ from engine.doctor.derive.values import ForwardValues
 from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.updates import ArrayNames, levels_of
 from engine.doctor.lineage.windows import window
 from engine.doctor.read.source import SourceFile
@@ -36,8 +37,13 @@ RATE = "learning_rate"
 
 def _rate(forward: ForwardPass, tree: ast.Module) -> str:
     assigned = [path(t) for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if path(t)]
-    arguments = [a.arg for a in forward.function.args.args] if forward.function else []
+    around = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _is_in(forward.last, n)]
+    arguments = [a.arg for function in around for a in function.args.args]
     return next((name for name in (*arguments, *assigned) if role(name.rpartition(".")[2]) == "lr"), RATE)
+
+
+def _is_in(statement: ast.stmt, function: ast.FunctionDef) -> bool:
+    return function.lineno < statement.lineno <= (function.end_lineno or 0)
 
 
 def _updates(forward: ForwardPass, made: Mapping[str, str], rate: str) -> list[DerivedLine]:
@@ -69,12 +75,13 @@ def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lin
 
 
 def proved(
-    runs: Runs, source: SourceFile, forward: ForwardPass, made: tuple[Reversed, ForwardValues], loss: str
+    program: ReadyProgram, shown: SourceFile, forward: ForwardPass, made: tuple[Reversed, ForwardValues]
 ) -> Derived:
-    """The derived pass with how far each gradient is from the loss carried back over a run of the program with it in place."""
+    """The derived pass with how far each gradient is from the loss carried back over a run of the program with it in place. `shown` is the
+    program as its user has it."""
     back, values = made
-    file = source.path.name
-    tree = source.tree()
+    file = shown.path.name
+    tree = program.source.tree()
     rate = _rate(forward, tree)
     try:
         lines, kept = reached(forward, back.lines, values.keeps)
@@ -86,7 +93,7 @@ def proved(
     keeps = [replace(keep, file=file) for keep in kept]
     gaps = [Gap(line, file, why) for line, why in back.gaps]
     pairs = {name: back.made[name] for name in forward.parameters if name in back.made}
-    agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], pairs)
+    agreement, data = _agreement(program, forward, keeps, [line.text for line in body], pairs)
     wrong = [name for name, error in agreement.items() if not error <= CLOSE]
     last = forward.last.lineno
     if not gaps:
@@ -98,15 +105,37 @@ def proved(
     proven = {name: pairs[name] for name in pairs if name not in wrong}
     if not proven:
         raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    if wrong or gaps:
+    own = own_gradients(program, proven)
+    right = [one.name for one in own if one.is_used]
+    if len(right) < len(proven):
+        proven = {name: pairs[name] for name in proven if name not in right}
+    if wrong or gaps or len(proven) < len(pairs):
         body = _needed(body, set(proven.values()))
-        agreement, data = _agreement(runs, source, forward, keeps, [line.text for line in body], proven)
+        agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
         if not all(error <= CLOSE for error in agreement.values()):
             raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    updates = _updates(forward, proven, rate)
-    known = [f"{RATE} = 0.1"] if rate == RATE and RATE not in names(tree) else []
-    program = _placed(source, forward, keeps, [*(line.text for line in body), *known, *(u.text for u in updates)])
-    return Derived(file, loss, tuple(keeps), (*body, *updates), tuple(gaps), agreement, program, data)
+    stepped = {one.name for one in own}
+    updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
+    known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
+    added = [replace(keep, file=file) for keep in program.added]
+    text = _placed(
+        shown, forward, [*added, *keeps], [*(line.text for line in body), *known, *(u.text for u in updates)]
+    )
+    lines = (*body, *updates)
+    return Derived(
+        file,
+        program.said,
+        tuple(keeps),
+        lines,
+        tuple(gaps),
+        agreement,
+        text,
+        data,
+        program.repairs,
+        tuple(added),
+        own,
+        forward.last.end_lineno or last,
+    )
 
 
 def _is_only_put(forward: ForwardPass, name: str) -> bool:
@@ -138,8 +167,7 @@ def _is_deeper(following: Sequence[DerivedLine], line: DerivedLine) -> bool:
 
 
 def _agreement(
-    runs: Runs,
-    source: SourceFile,
+    program: ReadyProgram,
     forward: ForwardPass,
     keeps: Sequence[Keep],
     lines: Sequence[str],
@@ -149,7 +177,10 @@ def _agreement(
     shown = [
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
     ]
-    text = _placed(source, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"])
+    runs = program.runs
+    text = _placed(
+        program.source, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"]
+    )
     outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
@@ -158,7 +189,7 @@ def _agreement(
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
-    loss = likeliest_loss(kept)
+    loss = likeliest_loss(kept, program.loss.name if program.added else "")
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
         return failed, ()
     adjoint = carried_back(record, loss.seeds)

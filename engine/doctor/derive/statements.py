@@ -66,3 +66,20 @@ def stop_of(loop: ast.For) -> str | None:
     if called(loop.iter) in ("range", "arange") and isinstance(loop.iter, ast.Call) and len(loop.iter.args) <= 2:
         return ast.unparse(loop.iter.args[-1])
     return None
+
+
+def enclosing(tree: ast.Module, line: int, name: str = "") -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
+    """The statement of a line, of several the one that writes a name, and those that it stands in, outermost first, each with the block
+    that it is of."""
+
+    def search(body: list[ast.stmt]) -> list[tuple[ast.stmt, list[ast.stmt]]] | None:
+        here = [s for s in body if s.lineno <= line <= (s.end_lineno or s.lineno)]
+        for statement in here:
+            for block in blocks(statement):
+                if (inner := search(block)) is not None:
+                    return [(statement, body), *inner]
+        writing = (s for s in here if any(ast.unparse(t) == name for t in targets(s)))
+        statement = next(writing, here[0] if here else None)
+        return None if statement is None else [(statement, body)]
+
+    return search(tree.body)

@@ -102,10 +102,8 @@ class Steps:
         stop = stop_of(filled.loop)
         if stop is None:
             return False
-        last = stop if filled.offset == 1 else f"{stop} - 1" if filled.offset == 0 else ""
-        return bool(last) and ast.unparse(node.slice) == (
-            filled.pattern.replace("{}", last) if filled.pattern else last
-        )
+        last = ast.unparse(plus_number(stop, filled.offset - 1))
+        return ast.unparse(node.slice) == (filled.pattern.replace("{}", last) if filled.pattern else last)
 
     def in_loop(self, loop: ast.For) -> list[str]:
         return [name for name, filled in self._filled.items() if filled.loop is loop]
@@ -132,11 +130,12 @@ class Steps:
         """The entry of the last round, after the loop."""
         filled = self._filled[name]
         stop = stop_of(filled.loop)
-        if stop is not None and "'" in filled.pattern:
+        if stop is not None and self.is_dict(name):
             end = ast.unparse(plus_number(stop, filled.offset - 1))
             return f"{name}[{filled.pattern.replace('{}', end)}]"
         if filled.is_list or not filled.pattern.replace("{}", ""):
-            return f"{name}[-1]" if filled.is_list or stop is None or filled.offset == 1 else f"{name}[{stop} - 1]"
+            is_last = filled.is_list or stop is None or filled.offset == 1
+            return f"{name}[-1]" if is_last else f"{name}[{ast.unparse(plus_number(stop or '', -1))}]"
         return f"{name}[{filled.pattern.replace('{}', '-1')}]"
 
     def shape(self, name: str) -> tuple[int, ...] | None:
@@ -254,5 +253,7 @@ def _added(node: ast.expr, step: str) -> int | None:
 
 
 def plus_number(text: str, number: int) -> ast.expr:
-    """`t`, `t + 1`, `t - 1`."""
+    """`t`, `t + 1`, `t - 1`; of a number the other number."""
+    if text.isdigit():
+        return ast.Constant(int(text) + number)
     return parsed(text if not number else f"{text} + {number}" if number > 0 else f"{text} - {-number}")

@@ -80,7 +80,8 @@ class ForwardValues:
             if made:
                 return self._in_loop(name, loop, made, statement, order, after)
             if self._is_refilled(name, loop):
-                self._unpackings.setdefault(id(loop), {})[self._kept(name, loop, inside[-1], True)] = [name]
+                kept = self._stored(name, loop, inside[-1], True) or self._kept(name, loop, inside[-1], True)
+                self._unpackings.setdefault(id(loop), {})[kept] = [name]
                 return None
         later = [
             d
@@ -174,7 +175,7 @@ class ForwardValues:
             if not made.order < self._forward.order.get(id(statement), -1) < until:
                 continue
             put = appended(statement)
-            if put is not None and path(put) == name:
+            if put is not None and name in (path(put), _copied(put)):
                 (container,) = targets(statement)
                 filled = self._steps.get(base(container))
                 if filled is not None and (is_new or filled.offset):
@@ -391,6 +392,13 @@ def _tuples(
             if name in packed:
                 for source, tuples in _tuples(packed[name], parsed(name), packed):
                     yield source, [("", given), (name, tuples[0][1]), *tuples[1:]]
+
+
+def _copied(node: ast.expr) -> str:
+    """What an expression is a copy of: `states` of `dict(states)` and `states.copy()`."""
+    if not isinstance(node, ast.Call) or called(node) not in ("dict", "list", "copy", "deepcopy", "array"):
+        return ""
+    return path(node.args[0]) if node.args else path(node.func.value) if isinstance(node.func, ast.Attribute) else ""
 
 
 def _binds(statement: ast.stmt, name: str) -> bool:

@@ -167,7 +167,7 @@ def hides_outer(seen: SeenRun) -> Iterator[Slip]:
             continue
         word = "global" if isinstance(home, ast.Module) else "nonlocal"
         reading = seen.statement(name)
-        place = _first_use(seen, function, name.id)
+        place = _first_simple(function) or _first_use(seen, function, name.id)
         of = "the module" if isinstance(home, ast.Module) else str(getattr(home, "name", "the outer function"))
         where = "here" if at.lineno == reading.lineno else f"in line {getattr(at, 'lineno', 0)}"
         title = (

@@ -29,10 +29,12 @@ def walked(source: SourceFile, own: OwnRun) -> ProgramWalk:
     return ProgramWalk(source, first, loss, own.report)
 
 
-def likeliest_loss(record: Record) -> ChosenLoss | None:
+def likeliest_loss(record: Record, name: str = "") -> ChosenLoss | None:
     """The loss of a program without a backward pass: a single number that its weights and data went into, and that is called as losses
-    are; else the last one."""
+    are; else the last one. With a `name` it is called so, and nothing else is it."""
     sources = inputs(record)
     computed = losses.candidates(record, sources)
+    if name:
+        return next((one for one in computed if one.name == name), None)
     named = [one for one in computed if NAMED.search(one.name)]
     return next(iter([*named, *computed, *losses.assumed(record, sources)]), None)

@@ -124,6 +124,63 @@ def test_what_the_forward_pass_does_not_keep_is_said_with_its_place() -> None:
     assert keeps == [(14, "a_kept = [a]"), (17, "    a_kept.append(a)")]
 
 
+BEGUN = """import numpy as np
+
+def normalise(u):
+    e = np.exp(u - u.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+def train(series, labels, speed, steps):
+    np.random.seed(3)
+    A = np.random.randn(2, 4) * 0.5
+    B = np.random.randn(4, 4) * 0.5
+    C = np.random.randn(4, 3) * 0.5
+    s = {0: np.zeros((len(series), 4))}
+
+    def ahead():
+        for t in range(steps):
+            s[t + 1] = np.tanh(np.dot(series[:, t], A) + np.dot(s[t], B))
+        return normalise(np.dot(s[steps], C))
+
+    def back(guess):
+        off = guess - labels
+        dC = np.dot(s[stepz].T, off)
+        C[...] = C - speed * dC
+
+    guess = ahead()
+    back(guess)
+
+np.random.seed(4)
+series = np.random.randn(6, 5, 2)
+labels = np.eye(3)[np.array([0, 2, 1, 1, 0, 2])]
+train(series, labels, 0.1, steps=5)
+"""
+
+
+def test_a_program_that_stops_without_a_loss_with_a_backward_pass_begun(tmp_path: Path) -> None:
+    """Its repair comes first, its loss is taken from outputs and targets, its one right gradient is used."""
+    path = tmp_path / "mine.py"
+    path.write_text(BEGUN)
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source)
+    assert [(one.line, one.text) for one in made.repairs] == [(21, "dC = np.dot(s[steps].T, off)")]
+    assert [(keep.after, keep.text.strip()) for keep in made.added] == [(20, "loss = -np.sum(labels * np.log(guess))")]
+    assert [one.said() for one in made.own] == ["Right already, and used as it is: the gradient of C, line 22."]
+    assert (made.gaps, set(made.agreement), made.after) == ((), {"A", "B"}, 20)
+    assert max(made.agreement.values()) < 1e-9
+    assert [line.text for line in made.lines[:2]] == ["dz = guess - labels", "ds = np.dot(dz, C.T)"]
+
+
+def test_a_loss_that_is_asked_for_has_its_scale(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(BEGUN.replace("stepz", "steps"))
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source, "-np.mean(np.sum(labels * np.log(guess), 1))")
+    assert made.lines[0].text == "dz = (guess - labels) / len(guess)"
+    assert [(one.name, one.line, one.is_right, round(one.factor)) for one in made.own] == [("C", 22, True, 6)]
+    assert set(made.agreement) == {"A", "B", "C"}
+
+
 SEVERAL_ON_A_LINE = """import numpy as np
 
 np.random.seed(2)

@@ -1,0 +1,112 @@
+"""A program made ready: repaired where it stops, with a loss where it computes none; its record, and the loss that is carried back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.doctor.derive.derived import Keep, Repair
+from engine.doctor.derive.taken_loss import FORMS, TakenLoss, asked_loss, taken_loss
+from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.windows import ends, window
+from engine.doctor.read.source import SourceFile
+from engine.doctor.repair.followed import followed_on
+from engine.doctor.run.outcome import Outcome
+from engine.doctor.walk.opening import likeliest_loss
+from engine.errors import InputError
+from engine.text import clean
+
+KEPT = "last-sample-only"
+"""A slip that is no repair here: what the forward pass has to keep is said with the backward pass."""
+NO_LOSS = "it computes no loss, and no outputs meet targets in it; --loss 'np.mean((outputs - targets) ** 2)' says what the loss is"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyProgram:
+    """`runs` and `source` are of the text that is derived from, in which every line has its number; `first` is the record of its first
+    round. `repairs` are what had to be written for it to run, `added` the loss's own statements."""
+
+    runs: Runs
+    source: SourceFile
+    outcome: Outcome
+    record: Record
+    first: Record
+    loss: ChosenLoss
+    said: str
+    repairs: tuple[Repair, ...] = ()
+    added: tuple[Keep, ...] = ()
+
+
+def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
+    """The program as it can be derived from. `asked` is what the loss is to be: a kind, an expression, or "". Raises InputError where it
+    cannot be run, or there is no loss."""
+    file = clean(source.path.name)
+    outcome, record, first, loss = _run(runs)
+    repairs: Sequence[Repair] = ()
+    if outcome.ending.kind == "exception" and (loss is None or loss.assumed):
+        runs, source, repairs = _repaired(runs, source)
+        outcome, record, first, loss = _run(runs) if repairs else (outcome, record, first, loss)
+    if isinstance(record, str) or first is None:
+        raise InputError(f"{file}: {clean(outcome.sentence())}; {record}")
+    if not outcome.is_whole and (loss is None or loss.assumed):
+        raise InputError(f"{file}: {clean(outcome.sentence())}; rnn-tui doctor says how to repair it")
+    if loss is not None and not loss.assumed and not asked:
+        return ReadyProgram(
+            runs, source, outcome, record, first, loss, f"{loss.name}, line {loss.line}", tuple(repairs)
+        )
+    taken = _taken(source, first, asked, file)
+    runs, source = _with_text(runs, source, taken.text)
+    outcome, record, first, _ = _run(runs)
+    made = None if isinstance(record, str) or first is None else likeliest_loss(first, taken.name)
+    if isinstance(record, str) or first is None or made is None:
+        raise InputError(
+            f"{file}: {taken.name} = {clean(taken.said)} could not be computed: {clean(outcome.sentence())}"
+        )
+    return ReadyProgram(runs, source, outcome, record, first, made, taken.said, tuple(repairs), taken.keeps)
+
+
+def _taken(source: SourceFile, record: Record, asked: str, file: str) -> TakenLoss:
+    if asked and asked not in FORMS:
+        try:
+            taken = asked_loss(source, asked)
+        except SyntaxError:
+            raise InputError(
+                f"--loss {clean(asked, 80)}: this is no expression, nor one of {', '.join(FORMS)}"
+            ) from None
+        if taken is None:
+            raise InputError(
+                f"{file}: --loss {clean(asked, 80)}: there is no place where all its names are known; write loss = ... there"
+            )
+        return taken
+    taken = taken_loss(source, record, asked)
+    if taken is None:
+        raise InputError(f"{file}: {NO_LOSS}")
+    return taken
+
+
+def _run(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss | None]:
+    """A run: how it ended, its record, that of its first round, and the loss."""
+    outcome, record = runs.followed()
+    if isinstance(record, str):
+        return outcome, record, None, None
+    first = window(record, 0, ends(record)[0])
+    return outcome, record, first, likeliest_loss(first)
+
+
+def _repaired(runs: Runs, source: SourceFile) -> tuple[Runs, SourceFile, Sequence[Repair]]:
+    """The program with the repairs that bring it to its end, and what they are; as it is where none do."""
+    try:
+        followed = followed_on(runs, source.text)
+    except (RecursionError, ValueError, SyntaxError):  # a text that is stranger than any slip
+        return runs, source, ()
+    if followed is None or followed.last.failed is not None:
+        return runs, source, ()
+    slips = [slip for slip in followed.slips if slip.id != KEPT]
+    repairs = [Repair(slip.line, source.path.name, clean(slip.fix, 400)) for slip in slips]
+    return *_with_text(runs, source, followed.last.text), sorted(repairs, key=lambda one: one.line)
+
+
+def _with_text(runs: Runs, source: SourceFile, text: str) -> tuple[Runs, SourceFile]:
+    return replace(runs, program=replace(runs.program, text=text), progress=None), replace(source, text=text)
