@@ -239,6 +239,16 @@ def _learn(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
 
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Opens the debugger in a browser on this machine: prints an address with a token that only this run takes. It listens to this "
+        "machine alone and answers only to its own page. DATA and all options of the debugger may follow."
+    )
+    parser.add_argument("--port", type=_count, metavar="N", help="where to listen (a free one)")
+    parser.usage = "%(prog)s [--port N] [DATA] [options]"
+    parser.set_defaults(data=None)
+
+
 def _screen(parser: argparse.ArgumentParser) -> None:
     """What the screen looks like."""
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
@@ -265,6 +275,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "compare": ("compare arrays of your own with the reference's; runs no code", _compare),
     "doctor": ("find what is wrong in a backward pass of your own", _doctor),
     "learn": ("open a lesson, in English or Chinese", _learn),
+    "serve": ("open the debugger in a browser on this machine", _serve),
     "cells": ("list the cells that come along, with their equations", _examples),
     "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
     "examples": ("list the built-in examples", _examples),
@@ -303,7 +314,7 @@ def _open_parser() -> _ArgumentParser:
     parser = _ArgumentParser(
         prog=PROGRAM,
         description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
-        epilog=f"commands; all but learn need no terminal (rnn-tui COMMAND --help):\n{commands}",
+        epilog=f"commands; only learn needs a terminal (rnn-tui COMMAND --help):\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -347,6 +358,8 @@ def main(arguments: Sequence[str]) -> int:
         prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
     )
     options(parser)
+    if command == "serve":
+        return _serve_browser(*parser.parse_known_args(own[1:]))
     parsed = parser.parse_args(own[1:])
     parsed.arguments = tuple(program)
     if command == "derive":
@@ -423,6 +436,22 @@ def _open_lesson(parsed: argparse.Namespace) -> int:
         learn=lesson or True,
     )
     return terminal.run(app, mouse=not parsed.no_mouse)
+
+
+def _serve_browser(parsed: argparse.Namespace, rest: list[str]) -> int:
+    """`rnn-tui serve [--port N] ...`: what follows is what `rnn-tui` takes, and refused here as there."""
+    checked = _open_parser().parse_args(rest)
+    model_options(checked)
+    resolve(checked.data)
+    try:
+        from rnn_tui.serve import GuardedServer, free_port
+    except ModuleNotFoundError:
+        raise InputError("serve needs textual-serve: pip install 'rnn-tui[web]'") from None
+    import shlex
+
+    command = shlex.join([sys.executable, "-m", "rnn_tui", *rest])
+    GuardedServer(command, free_port(parsed.port)).serve()
+    return 0
 
 
 def _opened(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None] | ProgramWalk:

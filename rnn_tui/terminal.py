@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HEADLESS = "`rnn-tui trace`, `rnn-tui show` or `rnn-tui check`"
 TTY = "/dev/tty"
+WEB = "textual.drivers.web_driver:WebDriver"
+"""What textual-serve sets as TEXTUAL_DRIVER: there is a browser in the terminal's place."""
 
 # Our names to those Textual knows; without colour it still needs one, for bold and underline.
 _TEXTUAL_COLOR_SYSTEMS = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": "standard"}
@@ -33,6 +35,8 @@ def problem(
     Changes nothing. A standard input that is not a terminal is no obstacle as long as the terminal can be opened
     by its own name; `run` does that, so that whatever comes in on standard input can be read before.
     """
+    if in_browser(environ):
+        return None
     if sys.platform == "win32":
         return f"the debugger needs a POSIX terminal; on Windows start it in WSL. {HEADLESS} work without"
     if "JPY_PARENT_PID" in environ and environ.get("TERM") == "xterm-color":  # as IPython's kernel sets them, for `!`
@@ -57,6 +61,11 @@ def problem(
     return None
 
 
+def in_browser(environ: Mapping[str, str]) -> bool:
+    """Whether the screen is sent to a browser, by `rnn-tui serve` or `textual serve`."""
+    return environ.get("TEXTUAL_DRIVER") == WEB
+
+
 def ready(choice: str) -> str:
     """The colours of a full-screen program here, with the environment prepared for it; InputError where none can run."""
     if wrong := problem(os.environ, sys.stdin, sys.stdout, sys.stderr):
@@ -70,6 +79,8 @@ def color_mode(choice: str, environ: Mapping[str, str]) -> str:
     """The colours to draw in: 'truecolor', '256', '16' or 'none'. A `choice` other than 'auto' is final."""
     if choice != "auto":
         return choice
+    if in_browser(environ):
+        return "truecolor"
     if environ.get("NO_COLOR"):
         return "none"
     term = environ.get("TERM", "").lower()
@@ -119,6 +130,9 @@ def use_utf8(stream: TextIO | None) -> None:
 
 def run(app: App[Any], *, mouse: bool = True) -> int:
     """Run `app` until it ends and return the exit code: its own, 1 after an exception, 128+n after signal n."""
+    if in_browser(os.environ):
+        app.run(mouse=mouse)
+        return app.return_code or 0
     from rnn_tui import lifecycle
 
     if not _is_terminal(sys.__stdin__) and not attach_tty():

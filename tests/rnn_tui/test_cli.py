@@ -85,7 +85,7 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     done = rnn_tui(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
-    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples", "learn"))
+    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples", "learn", "serve"))
 
 
 def test_version(rnn_tui: Callable[..., Done]) -> None:
@@ -112,6 +112,8 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("--color", "pink"), ("--color", "pink", "truecolor")),
     (("learn", "vanishin"), ("there is no lesson vanishin; did you mean vanishing?",)),
     (("learn", "nowhere.toml"), ("there is no lesson file named nowhere.toml",)),
+    (("serve", "--hiden", "3"), ("there is no option --hiden (did you mean --hidden?)",)),
+    (("serve", "vanishin"), ("did you mean vanishing?",)),
     (("learn", "walk"), ("needs a terminal",)),
     (("vanishin",), ("there is no file and no example named vanishin; did you mean vanishing?", "rnn-tui examples")),
     (("code", "sample_data/vanishing.cvs"), ("did you mean", "vanishing.csv")),
