@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -12,7 +12,8 @@ from textual.screen import Screen
 from engine.lessons.lesson import Lesson
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import COMMANDS, OTHER, WALK_COMMANDS, WHAT_IF, WITHOUT_KEY, Command
+from rnn_tui.bindings import OTHER, WHAT_IF, WITHOUT_KEY, Command
+from rnn_tui.control.memory import memory
 from rnn_tui.lifecycle import TerminalApp
 from rnn_tui.look import look
 from rnn_tui.screens.main import MainScreen
@@ -45,8 +46,11 @@ class ThemedApp(TerminalApp):
         Binding("ctrl+p", "app.palette", "Palette", show=False),
     ]
 
-    def __init__(self, *, mode: str = "truecolor", theme: str = "dark") -> None:
+    def __init__(self, *, mode: str = "truecolor", theme: str = "dark", keys: Mapping[str, str] | None = None) -> None:
+        """`keys` are other keys of commands, by the commands' names; see `settings.py`."""
         super().__init__(ansi_color=mode == "16")
+        self.keys = dict(keys or {})
+        self.set_keymap(self.keys)
         self._mode = MODES[mode]
         self._look = look(self._mode, colors_of(theme_named(theme)))
         for known in THEMES.values():
@@ -71,7 +75,7 @@ class ThemedApp(TerminalApp):
     def choices(self) -> Iterator[PaletteEntry]:
         """What the palette offers on the uppermost screen: all that has a key."""
         if isinstance(self.screen, WalkScreen):
-            yield from map(choice_of, WALK_COMMANDS)
+            yield from map(choice_of, self.screen.commands)
             yield THEME_CHOICE
 
     def action_palette(self) -> None:
@@ -107,25 +111,36 @@ class DebuggerApp(ThemedApp):
         *,
         mode: str = "truecolor",
         theme: str = "dark",
+        keys: Mapping[str, str] | None = None,
         lang: str = "en",
         learn: Lesson | bool = False,
+        remembered: Mapping[str, Any] | None = None,
     ) -> None:
-        """`lang` is the language of the lessons; `learn` a lesson to begin with, on this session, or True to ask which."""
-        super().__init__(mode=mode, theme=theme)
+        """`lang` is the language of the lessons; `learn` a lesson to begin with, on this session, or True to ask which; `remembered` how
+        this session was left, see `control/memory.py`."""
+        super().__init__(mode=mode, theme=theme, keys=keys)
         self.session = session
         self.lockstep = lockstep
-        self.lang, self.learn = lang, learn
+        self.main = MainScreen(
+            session, self._look, lockstep, lang=lang, learn=learn, keys=self.keys, remembered=remembered
+        )
 
     def get_default_screen(self) -> Screen[None]:
         """The debugger's screen."""
-        return MainScreen(self.session, self._look, self.lockstep, lang=self.lang, learn=self.learn)
+        return self.main
+
+    def left(self) -> dict[str, Any] | None:
+        """How the session that was opened is left; None where other data or a lesson is open at the end, or nothing was done."""
+        controller = self.main.controller
+        same = controller.session.data is self.session.data and self.main.guide is None
+        return memory(controller) if same else None
 
     def choices(self) -> Iterator[PaletteEntry]:
         """What has a key, and what has none: what ifs, notations, themes."""
         if not isinstance(self.screen, MainScreen):
             yield from super().choices()
             return
-        commands = list(map(choice_of, COMMANDS))
+        commands = list(map(choice_of, self.screen.commands))
         usual = [PaletteEntry(name, WHAT_IF, "", action, meaning) for action, name, meaning in WITHOUT_KEY]
         others = [
             PaletteEntry(f"Notation: {n.name}", NOTATION, "", f"notation({n.name!r})", n.source)
@@ -139,13 +154,15 @@ class DebuggerApp(ThemedApp):
 class WalkApp(ThemedApp):
     """rnn-tui on a run of the user's own program."""
 
-    def __init__(self, walk: ProgramWalk, *, mode: str = "truecolor", theme: str = "dark") -> None:
-        super().__init__(mode=mode, theme=theme)
+    def __init__(
+        self, walk: ProgramWalk, *, mode: str = "truecolor", theme: str = "dark", keys: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(mode=mode, theme=theme, keys=keys)
         self.walk = walk
 
     def get_default_screen(self) -> Screen[None]:
         """The walk's screen."""
-        return WalkScreen(self.walk, self._look)
+        return WalkScreen(self.walk, self._look, keys=self.keys)
 
 
 def choice_of(command: Command) -> PaletteEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 
@@ -24,9 +25,40 @@ class Command:
     back: bool = False
 
     @property
+    def name(self) -> str:
+        """What settings call it."""
+        return NAMES.get(self.action) or re.sub(r"\W+", "_", self.action.removeprefix("app.")).strip("_")
+
+    @property
     def footer_keys(self) -> str:
         """The keys as the footer and the help screen show them."""
         return self.pair or self.shown
+
+
+NAMES = {
+    "step(1)": "step",
+    "step(-1)": "step_back",
+    "cell(0,-1)": "cell_left",
+    "cell(1,0)": "cell_down",
+    "cell(-1,0)": "cell_up",
+    "cell(0,1)": "cell_right",
+    "operand(1)": "picture",
+    "operand(-1)": "picture_back",
+    "sample(1)": "sample",
+    "sample(-1)": "sample_back",
+}
+"""What settings call commands whose action has signed numbers."""
+_SHOWN = {
+    "left": "←", "right": "→", "up": "↑", "down": "↓", "slash": "/", "question_mark": "?", "full_stop": ".", "plus": "+", "minus": "−",
+    "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",", "semicolon": ";", "colon": ":", "equals_sign": "=",
+    "less_than_sign": "<", "greater_than_sign": ">", "escape": "esc",
+}  # fmt: skip
+
+
+def key_name(keys: str) -> str:
+    """How the first of some keys is written for people."""
+    *held, key = keys.split(",")[0].split("+")
+    return "+".join([*held, _SHOWN.get(key, key)])
 
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"

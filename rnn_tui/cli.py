@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.session import Session
+    from rnn_tui.settings import Settings
 
 FUNCTION = "the function to examine (found by its name and arguments)"
 COLORS = ("auto", "truecolor", "256", "16", "none")
@@ -251,10 +252,8 @@ def _serve(parser: argparse.ArgumentParser) -> None:
 
 def _screen(parser: argparse.ArgumentParser) -> None:
     """What the screen looks like."""
-    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto)")
-    parser.add_argument(
-        "--theme", default="dark", metavar="NAME", help="dark, light, contrast or one of Textual's (dark)"
-    )
+    parser.add_argument("--color", choices=COLORS, help="depth of colour (auto, or as `rnn-tui config` says)")
+    parser.add_argument("--theme", metavar="NAME", help="dark, light, contrast or one of Textual's (dark, or as set)")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--lang", choices=("en", "zh"), help="language of the lessons (default: the locale's)")
 
@@ -278,6 +277,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "serve": ("open the debugger in a browser on this machine", _serve),
     "cells": ("list the cells that come along, with their equations", _examples),
     "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
+    "config": ("print where the settings are, and what they say", _examples),
     "examples": ("list the built-in examples", _examples),
 }
 
@@ -319,6 +319,7 @@ def _open_parser() -> _ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--fresh", action="store_true", help="begin at the start, not where this data was left")
     _screen(parser)
     parser.add_argument("--function", metavar="NAME", help=f"with a Python file: {FUNCTION}")
     parser.add_argument(
@@ -401,19 +402,38 @@ def _open(parsed: argparse.Namespace) -> int:
     resolve(parsed.data)
     from rnn_tui import terminal
 
+    settings = _settled(parsed)
     mode = terminal.ready(parsed.color)
     opened = _opened(parsed, given)
     if isinstance(opened, tuple):
         _record_first(opened[0])
     from rnn_tui.app import DebuggerApp, WalkApp
     from rnn_tui.lessons.language import language
+    from rnn_tui.sessions import remember, remembered, session_file
 
-    app = (
-        DebuggerApp(*opened, mode=mode, theme=parsed.theme, lang=language(parsed.lang, os.environ))
-        if isinstance(opened, tuple)
-        else WalkApp(opened, mode=mode, theme=parsed.theme)
-    )
-    return terminal.run(app, mouse=not parsed.no_mouse)
+    look = {"mode": mode, "theme": parsed.theme, "keys": settings.keys}
+    if not isinstance(opened, tuple):
+        return terminal.run(WalkApp(opened, **look), mouse=not parsed.no_mouse)
+    comes_back = settings.sessions and opened[1] is None and "iteration" not in given
+    kept = session_file(opened[0].data.path, given) if comes_back else None
+    left = remembered(kept) if kept and not parsed.fresh else None
+    app = DebuggerApp(*opened, **look, lang=language(parsed.lang, os.environ), remembered=left)
+    code = terminal.run(app, mouse=not parsed.no_mouse)
+    if kept and (left := app.left()):
+        remember(kept, left)
+    return code
+
+
+def _settled(parsed: argparse.Namespace) -> Settings:
+    """The settings; what the command line leaves open is as they say."""
+    from rnn_tui.settings import read_settings
+
+    settings = read_settings()
+    parsed.color = parsed.color or settings.color
+    parsed.theme = parsed.theme or settings.theme
+    parsed.lang = parsed.lang or settings.lang or None
+    parsed.no_mouse = parsed.no_mouse or not settings.mouse
+    return settings
 
 
 def _open_lesson(parsed: argparse.Namespace) -> int:
@@ -423,6 +443,7 @@ def _open_lesson(parsed: argparse.Namespace) -> int:
     from rnn_tui.lessons.language import language
 
     lesson = read_lesson(find_lesson(parsed.lesson)) if parsed.lesson else None
+    settings = _settled(parsed)
     mode = terminal.ready(parsed.color)
     from engine.session import open_session
     from rnn_tui.app import DebuggerApp
@@ -432,6 +453,7 @@ def _open_lesson(parsed: argparse.Namespace) -> int:
         opened(lesson) if lesson else open_session(None, {}),
         mode=mode,
         theme=parsed.theme,
+        keys=settings.keys,
         lang=language(parsed.lang, os.environ),
         learn=lesson or True,
     )

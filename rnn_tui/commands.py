@@ -426,6 +426,15 @@ def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
+def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui config`: the settings in force, as a file that could stand there."""
+    from rnn_tui.settings import read_settings, settings_path, settings_text
+
+    path = settings_path()
+    sys.stdout.write(settings_text(read_settings(path), path))
+    return 0
+
+
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples

@@ -64,6 +64,8 @@ class Tmux:
         self._environ = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "HOME": os.environ.get("HOME", "/"),
+            "XDG_CONFIG_HOME": str(self._folder),
+            "XDG_STATE_HOME": str(self._folder),
             "SHELL": "/bin/sh",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(ROOT),

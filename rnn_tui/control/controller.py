@@ -168,10 +168,13 @@ class Controller(Desk):
     def write_in(self, name: str = "") -> None:
         """A notation (the next one) for listing and pictures; the point and the numbers stay."""
         names = list(NOTATIONS)
-        self.notation = name if name in NOTATIONS else names[(names.index(self.notation) + 1) % len(names)]
-        self.writer = writer_for(self.debugger.plan, self.notation)
-        self.choose(operand=None)
+        self.take_notation(name if name in NOTATIONS else names[(names.index(self.notation) + 1) % len(names)])
         self.say(f"Notation: {self.notation}, {NOTATIONS[self.notation].source}")
+
+    def take_notation(self, name: str) -> None:
+        """A notation by its name."""
+        self.notation, self.writer = name, writer_for(self.debugger.plan, name)
+        self.choose(operand=None)
 
     def reach(self) -> None:
         """Switches the flow page between the flow and which loss reaches which step."""

@@ -12,6 +12,7 @@ from engine.explain.line_parts import writer_for
 from engine.explain.why import CellAddress
 from engine.model.program import Point
 from engine.session import Session
+from rnn_tui.bindings import COMMANDS, Command
 from rnn_tui.frame import Frame, Selection
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ LOGGED_OVER = 1_000_000
 
 class Desk:
     """One debugger and the user's choices; `say` shows a message to the user."""
+
+    commands: tuple[Command, ...] = COMMANDS
+    """What can be done, with the user's keys."""
 
     def __init__(self, session: Session, say: Callable[[str], None], lockstep: Lockstep | None = None) -> None:
         self.session = session

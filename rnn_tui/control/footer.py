@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.debug.whatif import Branch
-from rnn_tui.bindings import COMMANDS, EDITED, FOOTER_ORDER
+from rnn_tui.bindings import EDITED, FOOTER_ORDER
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Page
 
@@ -11,7 +11,7 @@ from rnn_tui.control.pages import Page
 def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, str, str], ...]:
     """(keys, label, action), only of what works: `page` is the chosen one, `here` the page that is open over it, `rate`
     in lines a second."""
-    by_action = {command.action: command for command in COMMANDS}
+    by_action = {command.action: command for command in desk.commands}
     names = {
         "enter": here.enters,
         "run": f"pause (+ − {rate}/s)" if desk.running else "",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
-from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER, Command
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
@@ -25,8 +25,10 @@ WALK_SPEEDS = (1, 2, 4, 8, 16, 32)
 class Walker:
     """One walk and the user's choices; `say` shows a message."""
 
-    def __init__(self, walk: ProgramWalk, look: Look, say: Callable[[str], None]) -> None:
-        self.walk, self.look, self.say = walk, look, say
+    def __init__(
+        self, walk: ProgramWalk, look: Look, say: Callable[[str], None], commands: tuple[Command, ...] = WALK_COMMANDS
+    ) -> None:
+        self.walk, self.look, self.say, self.commands = walk, look, say, commands
         self.stops = WalkStops(walk)
         self.choice = WalkChoice(at=walk.start)
         self.running = False
@@ -57,7 +59,7 @@ class Walker:
         return "" if frame.file == self.walk.main else frame.file
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
-        by_action = {command.action: command for command in WALK_COMMANDS}
+        by_action = {command.action: command for command in self.commands}
         names = {"run": f"pause (+ − {self.rate}/s)"} if self.running else {}
         names |= {"continue": "next wrong"} if not self.stops.stops else {}
         if self.choice.asked:

@@ -122,4 +122,4 @@ class LessonActions(LessonKeys):
         except InputError as error:
             self.app.call_from_thread(self._say, str(error))
         else:
-            self.app.call_from_thread(self.app.push_screen, WalkScreen(walk, self._look, examiner))
+            self.app.call_from_thread(self.app.push_screen, WalkScreen(walk, self._look, examiner, self.keys))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,6 +20,7 @@ from engine.session import Session
 from engine.text import clean
 from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
+from rnn_tui.control.memory import recall
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, PageName
 from rnn_tui.lessons.actions import LessonActions
@@ -58,8 +60,11 @@ class MainScreen(FileActions, LessonActions):
         *,
         lang: str = "en",
         learn: Lesson | bool = False,
+        keys: Mapping[str, str] | None = None,
+        remembered: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(look)
+        super().__init__(look, COMMANDS, keys)
+        self._remembered = remembered
         self.language, self._learn = lang, learn
         self.controller = self._controller(session, lockstep)
         self.search: Search | None = None
@@ -70,7 +75,9 @@ class MainScreen(FileActions, LessonActions):
         self._sweep = Ticker(self, self._sweep_on)
 
     def _controller(self, session: Session, lockstep: Lockstep | None = None) -> Controller:
-        return Controller(session, self._look, self._say, lockstep)
+        controller = Controller(session, self._look, self._say, lockstep)
+        controller.commands = self.commands
+        return controller
 
     @property
     def steering(self) -> Controller:
@@ -91,6 +98,8 @@ class MainScreen(FileActions, LessonActions):
         iteration = self.controller.session.options["iteration"]
         if iteration:
             self.debugger.go(iteration * self.debugger.program.length)
+        if self._remembered:
+            recall(self.controller, self._remembered)
         if isinstance(self._learn, Lesson):
             self.begin_lesson(self._learn, self.controller.session)
         self.show()
@@ -252,7 +261,7 @@ class MainScreen(FileActions, LessonActions):
         if isinstance(opened, tuple):
             self.app.call_from_thread(self._show_yours, *opened)
         else:
-            self.app.call_from_thread(self.app.push_screen, WalkScreen(opened, self._look))
+            self.app.call_from_thread(self.app.push_screen, WalkScreen(opened, self._look, keys=self.keys))
 
     def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
         self.controller = self._controller(session, lockstep)
@@ -386,4 +395,4 @@ class MainScreen(FileActions, LessonActions):
 
     def action_help(self) -> None:
         """The help screen."""
-        self._open(HelpScreen())
+        self._open(HelpScreen(self.commands))

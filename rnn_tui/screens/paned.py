@@ -19,6 +19,7 @@ from rnn_tui.look import Look
 from rnn_tui.screens.dialogs import Dialog, Result
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
+from rnn_tui.settings import remapped
 from rnn_tui.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
 
@@ -57,7 +58,7 @@ class Steering(Protocol):
 def keys_of(commands: Iterable[Command]) -> list[Binding]:
     """The bindings of a screen; the app's own are the app's."""
     return [
-        Binding(command.keys, command.action, command.help, show=False)
+        Binding(command.keys, command.action, command.help, show=False, id=command.name)
         for command in commands
         if not command.action.startswith("app.")
     ]
@@ -69,9 +70,12 @@ class PanedScreen(Screen[None]):
     frame: reactive[Any] = reactive(None, init=False, repaint=False)
     """The frame that is shown."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, commands: tuple[Command, ...], keys: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self._look = look
+        self.keys = keys or {}
+        self.commands = remapped(commands, self.keys)
+        """What can be done, with the keys that the user's settings give."""
         self._run = Ticker(self, self._run_on)
         self._blank: dict[int, Strip] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -105,14 +106,20 @@ class WalkScreen(LessonKeys):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of(WALK_COMMANDS)]
 
-    def __init__(self, walk: ProgramWalk, look: Look, examiner: Examiner | None = None) -> None:
+    def __init__(
+        self,
+        walk: ProgramWalk,
+        look: Look,
+        examiner: Examiner | None = None,
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
         """With an `examiner` it is an exercise: which line is wrong is not told."""
-        super().__init__(look)
+        super().__init__(look, WALK_COMMANDS, keys)
         self.guide = self.examiner = examiner
         self.walker = self._walker(walk)
 
     def _walker(self, walk: ProgramWalk) -> Walker:
-        walker = Walker(walk, self._look, self._say)
+        walker = Walker(walk, self._look, self._say, self.commands)
         if self.examiner is not None:
             self.examiner.take(walker)
         return walker
@@ -298,4 +305,4 @@ class WalkScreen(LessonKeys):
 
     def action_help(self) -> None:
         """The help screen."""
-        self._open(HelpScreen(WALK_COMMANDS, WALK_WORDS))
+        self._open(HelpScreen(self.commands, WALK_WORDS))
