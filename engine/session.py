@@ -91,6 +91,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         truncate=options["truncate"],
         truncate_by=options["truncate-by"],
         bidirectional=options["bidirectional"],
+        learn_initial=options["learn-initial"],
         weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)
@@ -156,8 +157,11 @@ def _decided(weights: Weights) -> dict[str, Any]:
     outputs = {"outputs": weights.sizes["C"]} if "C" in weights.sizes else {}
     units = weights.recipe.units
     hidden = units[0] if len(units) == 1 else units
-    both = {"bidirectional": weights.recipe.bidirectional}
-    return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **both, **outputs}
+    kind = {
+        "bidirectional": weights.recipe.bidirectional,
+        **({"learn-initial": True} if weights.recipe.learn_initial else {}),
+    }
+    return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **kind, **outputs}
 
 
 def _units(options: Mapping[str, Any]) -> tuple[int, ...]:

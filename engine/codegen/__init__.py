@@ -176,6 +176,8 @@ def _read(weights: Weights, style: Style) -> list[str]:
             lines.append(f"{shown} = {total}" if kind == "float" else f"{shown} = ({total}).astype({kind})")
         else:
             lines.append(f"{shown} = {style.zeros(name)}")
+    learned = (name for name in network.table.initial.values() if name not in weights.recipe.pieces)
+    lines += [f"{style.spelling.name(name)} = {style.zeros(name)}" for name in learned]
     return [*lines, ""]
 
 

@@ -61,7 +61,7 @@ def _storage(style: Style, block: Block, stored: set[str]) -> list[str]:
 
 def _lines(style: Style, block: Block) -> list[str]:
     indent = "    " if block.in_time else ""
-    source = style.source("T" if block.loop is Loop.AT_T else "t")
+    source = style.source({Loop.AT_1: "1", Loop.AT_T: "T"}.get(block.loop, "t"))
     texts = [indent + _written(style, line.equation, source) for line in block.lines]
     width = min(ALIGNED, max(map(len, texts)))
     code = [

@@ -43,8 +43,10 @@ class Source(NumpySyntax):
         if quantity is None or not quantity.rows:
             return self.spelling.name(name.name)
         step = f"{self.time} {'-' if name.step < 0 else '+'} {abs(name.step)}" if name.step else self.time
-        if self.time == LAST and name.step:  # the last state of the reverse direction
+        if self.time == LAST and name.step < 0:  # the last state of the reverse direction
             step = "1"
+        elif self.time.isdigit():
+            step = str(int(self.time) + name.step)
         return given(self.spelling, quantity, step) if quantity.given else f"{self.spelling.kept(name.name)}[{step}]"
 
     def call(self, node: Call, arguments: list[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.program import Program
@@ -98,6 +99,8 @@ class Recordings:
     ) -> None:
         self._X, self._y = (array.copy() for array in check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
+        if stateful and network.learn_initial:
+            raise InputError("with --stateful states go on from window to window; leave --learn-initial away")
         self.lengths = check_lengths(self._X, lengths)
         self.network = network
         self.batches = Batches(len(self._X), batch_size, network.seed, stateful)

@@ -137,7 +137,8 @@ class Branch(Debugger):
 
 def is_data(edit: Edit, network: Network) -> bool:
     """Whether it edits inputs, targets or initial states, which keep their edits in later iterations."""
-    return edit.name in ("x", "y") or (edit.t == 0 and edit.name in network.table.states)
+    given = edit.t == 0 and edit.name in network.table.states and not network.learn_initial
+    return edit.name in ("x", "y") or given
 
 
 def edit_of(

@@ -24,7 +24,7 @@ from engine.language.expression import (
     Transpose,
 )
 from engine.language.functions import Array
-from engine.model.program import Line, Loop
+from engine.model.program import Line
 from engine.recording.tape import Tape
 
 
@@ -117,7 +117,8 @@ def explain(
     if "B" in program.quantities[name].axes:
         sample = None  # it has a row of its own
     summed = line.equation.accumulate
-    at = program.steps if program.blocks[line.block].loop is Loop.AT_T else t if t is None else t - line.equation.step
+    once = program.blocks[line.block].step(0, program.steps) if not program.blocks[line.block].in_time else None
+    at = once if once is not None else t if t is None else t - line.equation.step
     steps = list(program.summed(line, reached)) if summed and not one_step else [at]
     if sample is not None or (summed and one_step):
         array = sum(tape.term(line, step, sample) for step in steps)
@@ -191,7 +192,7 @@ def writer(tape: Tape, name: str, t: int | None) -> Line | None:
         if program.blocks[line.block].in_time:
             if t is None or line.equation.accumulate or 1 <= t - line.equation.step <= program.steps:
                 return line
-        elif t in (None, program.steps + line.equation.step) or not program.quantities[name].rows:
+        elif t in (None, program.summed(line)[0] + line.equation.step) or not program.quantities[name].rows:
             return line
     return None
 

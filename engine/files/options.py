@@ -129,6 +129,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "bidirectional": Option(
             bool, "each layer in two directions, the second from the last step to the first", False
         ),
+        "learn-initial": Option(bool, "initial states are parameters, a0 of a, which start at zero", False),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "series": Option(bool, "the rows of the data are time steps of one series, not samples", False),
         "window": Option(int, "rows of a series that make a sample (10)", None, above=0),

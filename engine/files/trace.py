@@ -278,9 +278,11 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     options = _options(trace)
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
-    layers = layers_of(table, len(units), bidirectional=options["bidirectional"])
+    layers = layers_of(table, len(units), **_kind(options))
     lengths = sizes(layers, options["inputs"], units, options["outputs"])
     states: dict[str, Array] = {}
+    if options["learn_initial"]:
+        return states
     places = {name: layer for layer in layers for name in layer.table.states}
     for name, layer in places.items():
         hidden = lengths[layer.units]
@@ -331,12 +333,16 @@ def _array(trace: Trace, name: str) -> Array:
     return trace.arrays[name]
 
 
+_ADDED = {"bidirectional": False, "learn_initial": False}
+"""Options that older traces do not say."""
+
+
 def _options(trace: Trace) -> dict[str, Any]:
     """The network's options, each there and of its own type."""
     given: Any = trace.meta.get("options")
     if not isinstance(given, dict):
         raise InputError(f"{trace.file}: {META} has no options; write it again with rnn-tui trace")
-    given = {"bidirectional": False, **cast("dict[str, Any]", given)}  # older traces do not say it
+    given = {**_ADDED, **cast("dict[str, Any]", given)}
     annotations = {field.name: str(field.type) for field in fields(Network) if field.name != "weights"}
     for name in (*annotations, *given):
         if name not in given:
@@ -349,6 +355,11 @@ def _options(trace: Trace) -> dict[str, Any]:
 def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
     """H of each layer."""
     return (options["hidden"],) if isinstance(options["hidden"], int) else options["hidden"]
+
+
+def _kind(options: Mapping[str, Any]) -> dict[str, bool]:
+    """What options say of the layers, beside their cell and number."""
+    return {name: options[name] for name in _ADDED}
 
 
 def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
@@ -383,7 +394,7 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
     with _named(trace):
         choose("loss", options["loss"], HEADS)
         units = _units(options)
-        layers = layers_of(options["cell"], len(units), bidirectional=options["bidirectional"])
+        layers = layers_of(options["cell"], len(units), **_kind(options))
     lengths = sizes(layers, options["inputs"], units, options["outputs"])
     weights: dict[str, Array] = {}
     for name, letters in parameter_axes(layers).items():

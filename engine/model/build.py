@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, backward, gradient
-from engine.language.equation import TIME, Equation, TableError, equation, infer
+from engine.language.equation import TIME, Equation, TableError, contributions, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse, rewrite
 from engine.language.functions import Axes
 from engine.model.layers import INPUT, Layer, output
@@ -45,14 +45,17 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     back_of = [
         [replace(e, target=e.target + STEPS) if e.target + STEPS in shared else e for e in lines] for lines in back_of
     ]
+    initial = [*_initial(layers, known, begun)]
     pairs = [*zip(loops, back_of, strict=True)]
     plan: list[_Entry] = [
         ("made of the parameters", "forward", Loop.ONCE, made),
+        *((title, "forward", loop, lines) for title, loop, lines, _ in initial),
         *((loop.title, "forward", loop.order, [*loop.lines, *loop.head[:-1]]) for loop in loops),
         ("read-out", "forward", Loop.AT_T, [] if every else read_out),
         ("loss", "loss", Loop.ONCE, [loss]),
         ("read-out", "backward", Loop.AT_T, back_out),
         *((loop.title, "backward", loop.back, equations) for loop, equations in reversed(pairs)),
+        *((title, "backward", loop, lines) for title, loop, _, lines in reversed(initial)),
         ("made of the parameters", "backward", Loop.ONCE, back_made),
         ("clipping", "update", Loop.ONCE, norm_equations(network.clip_norm)),
         ("update", "update", Loop.PARAMETERS, update_equations(network.rule, network.clip_norm, network.clip_value)),
@@ -94,6 +97,27 @@ class _LayerLines:
         """What it reads that it does not write itself."""
         lines = [*self.lines, *self.head]
         return {name.name for line in lines for name in line.reads} - {line.target for line in lines}
+
+
+def _initial(
+    layers: Sequence[Layer], known: Mapping[str, Axes], written: Collection[str]
+) -> Iterator[tuple[str, Loop, list[Equation], list[Equation]]]:
+    """Where initial states are parameters, for each direction a title, the step that runs first, and the lines forward and backward.
+
+    `written` are the gradients and flows of the backward loops: an initial state has the flow from the first step alone.
+    """
+    for title, loop, reverse in (("initial state", Loop.AT_1, False), ("initial state, reverse", Loop.AT_T, True)):
+        learned = [pair for layer in layers if layer.reverse == reverse for pair in layer.table.initial.items()]
+        before = 1 if reverse else -1
+        flow = {s: gradient(s) + (NEXT if gradient(s) + NEXT in written else "") for s, _ in learned}
+        flows = {**known, **{name: known[state] for state, name in flow.items()}}
+        ahead = [Equation(state, Name(parameter), step=before) for state, parameter in learned]
+        back = [
+            Equation(gradient(name.name), path)
+            for state, parameter in learned
+            for name, path in contributions(Name(parameter), Name(flow[state], before), flows)
+        ]
+        yield title, loop, ahead, back
 
 
 def _backward(

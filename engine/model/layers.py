@@ -20,8 +20,9 @@ from engine.tables.heads import READ_OUT
 
 INPUT, FEATURES = "x", "D"
 """What a cell's table calls its input, and the axis of its values."""
-BOTH, BACKWARDS = "both", "r"
-"""What the outputs of a layer's two directions side by side are called, and the letter of the reverse direction."""
+BOTH, BACKWARDS, INITIAL = "both", "r", "0"
+"""What the outputs of a layer's two directions side by side are called, the letter of the reverse direction, the digit of a state's initial
+value that is learned."""
 
 _WORD = re.compile(r"[^\W\d]\w*\b(?!\s*\()")
 
@@ -56,8 +57,13 @@ class LayerOutput:
     line: str = ""
 
 
-def layers_of(cell: Cell, count: int, *, bidirectional: bool = False) -> tuple[Layer, ...]:
-    """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one."""
+def layers_of(cell: Cell, count: int, *, bidirectional: bool = False, learn_initial: bool = False) -> tuple[Layer, ...]:
+    """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one.
+
+    With `learn_initial` every state's initial value is a parameter, called a0 of the state a, the same for all samples. InputError where
+    the cell has that name already.
+    """
+    cell = _with_initial(cell) if learn_initial else cell
     if count == 1 and not bidirectional:
         return (Layer(cell),)
     layers: list[Layer] = []
@@ -80,6 +86,27 @@ def output(layers: Sequence[Layer]) -> LayerOutput:
     name = BOTH + forward.units.removeprefix(UNITS)
     line = f"{name} = joined({forward.table.output}, {backwards.table.output})"
     return LayerOutput(name, joined_axis(forward.units), line)
+
+
+def _with_initial(cell: Cell) -> Cell:
+    """The cell with a parameter for each state's initial value, which starts at zero."""
+    initial = {state: state + INITIAL for state in cell.states}
+    if taken := next((name for name in initial.values() if name in _own_names(cell)), None):
+        raise InputError(
+            f"the cell {cell.name} has a {taken} of its own; take another name, or leave --learn-initial away"
+        )
+    axes: dict[str, Axes] = dict.fromkeys(initial.values(), (UNITS,))
+    return replace(
+        cell,
+        parameters={**cell.parameters, **axes},
+        start={**cell.start, **dict.fromkeys(axes, 0.0)},
+        meanings={**cell.meanings, **{name: f"learned initial {state}" for state, name in initial.items()}},
+        names={
+            notation: {**given, **{name: given[state] + INITIAL for state, name in initial.items() if state in given}}
+            for notation, given in cell.names.items()
+        },
+        initial=initial,
+    )
 
 
 def joined(layers: tuple[Layer, ...]) -> Cell:
@@ -105,6 +132,7 @@ def joined(layers: tuple[Layer, ...]) -> Cell:
             for notation in notations
         },
         start={name: start for table in tables for name, start in table.start.items()},
+        initial={state: name for table in tables for state, name in table.initial.items()},
     )
 
 
@@ -146,6 +174,7 @@ def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = Fals
         },
         torch={array: tuple(own[name] for name in held) for array, held in cell.torch.items()},
         start={own[name]: start for name, start in cell.start.items()},
+        initial={own[state]: own[name] for state, name in cell.initial.items()},
     )
     return Layer(table, below.name, axes[UNITS], title, reverse, below.axis)
 

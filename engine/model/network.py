@@ -28,7 +28,8 @@ class Network:
     `inputs`, `hidden` and `outputs` are D, H and C; several numbers as `hidden` make as many layers, from the input up, when it is
     `bidirectional` each in two directions. `weights` may give initial weights by name (shapes as in the tables); those not given are
     drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
-    steps back, with "chunk" nothing flows from one run of that many steps into the one before. Raises InputError for an option that does
+    steps back, with "chunk" nothing flows from one run of that many steps into the one before. With `learn_initial` initial states are
+    parameters. Raises InputError for an option that does
     not exist.
     """
 
@@ -50,6 +51,7 @@ class Network:
     truncate: int | None = None
     truncate_by: str = "window"
     bidirectional: bool = False
+    learn_initial: bool = False
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -129,7 +131,7 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """The cell's table in the place of each layer and direction, from the input up."""
         assert isinstance(self.cell, Cell)
-        return layers_of(self.cell, len(self.units), bidirectional=self.bidirectional)
+        return layers_of(self.cell, len(self.units), bidirectional=self.bidirectional, learn_initial=self.learn_initial)
 
     @cached_property
     def table(self) -> Cell:

@@ -19,7 +19,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.language.functions import UNITS, Array, Axes, axis_kind, is_joined, joined_axis
-from engine.model.layers import BACKWARDS, Layer, joined, layers_of, output, parameter_axes
+from engine.model.layers import BACKWARDS, INITIAL, Layer, joined, layers_of, output, parameter_axes
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean
@@ -65,6 +65,7 @@ class WeightsRecipe:
     sizes: Mapping[str, int]
     words: str = ""
     bidirectional: bool = False
+    learn_initial: bool = False
 
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
@@ -130,18 +131,21 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     sizes = _sizes(shapes, axes)
     for name, letters in axes.items():
         _check(shapes, name, letters, sizes, f"the cell {cell.name}")
-    return WeightsRecipe(cell, {name: (Piece(name),) for name in axes}, sizes, bidirectional=layers[-1].reverse)
+    pieces = {name: (Piece(name),) for name in axes}
+    learned = bool(layers[0].table.initial)
+    return WeightsRecipe(cell, pieces, sizes, bidirectional=layers[-1].reverse, learn_initial=learned)
 
 
 def _layers_held(shapes: Shapes, cell: Cell) -> tuple[Layer, ...]:
     """The layers of a cell that are there, by the numbers that follow the names; one where the names have none."""
     if all(name in shapes for name in cell.parameters):
-        return layers_of(cell, 1)
+        return layers_of(cell, 1, learn_initial=cell.output + INITIAL in shapes)
     count = 0
     while all(f"{name}{count + 1}" in shapes for name in cell.parameters):
         count += 1
     bidirectional = count > 0 and all(f"{name}1{BACKWARDS}" in shapes for name in cell.parameters)
-    return layers_of(cell, max(1, count), bidirectional=bidirectional)
+    learned = f"{cell.output}{INITIAL}1" in shapes
+    return layers_of(cell, max(1, count), bidirectional=bidirectional, learn_initial=learned)
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:

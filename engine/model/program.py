@@ -34,6 +34,7 @@ class Loop(Enum):
 
     UP = "for t = 1 … T"
     DOWN = "for t = T … 1"
+    AT_1 = "at t = 1"
     AT_T = "at t = T"
     ONCE = "once"
     PARAMETERS = "for each parameter W"
@@ -75,7 +76,7 @@ class Block:
 
     def step(self, run: int, steps: int) -> int | None:
         """The time step of a run, the first one being 0; None outside time."""
-        return {Loop.UP: run + 1, Loop.DOWN: steps - run, Loop.AT_T: steps}.get(self.loop)
+        return {Loop.UP: run + 1, Loop.DOWN: steps - run, Loop.AT_1: 1, Loop.AT_T: steps}.get(self.loop)
 
     def run(self, t: int, steps: int) -> int:
         """The run at a time step; 0 for what runs once."""
@@ -210,7 +211,7 @@ class Program:
     def runs_at(self, line: Line, t: int) -> bool:
         """Whether a line has a run at time step t."""
         block = self.blocks[line.block]
-        return t == self.steps if block.loop is Loop.AT_T else block.in_time and 1 <= t <= self.steps
+        return 1 <= t <= self.steps if block.in_time else t == block.step(0, self.steps)
 
     def run_length(self, line: Line) -> int:
         """How many points lie between two runs of a line within its block."""
@@ -231,11 +232,13 @@ class Program:
 
     def summed(self, line: Line, reached: int | None = None) -> range:
         """The steps whose terms a line has added up when that of step `reached` is done (None: the last one), in the order they run."""
-        up = self.blocks[line.block].loop is Loop.UP
-        if up:
+        block = self.blocks[line.block]
+        if not block.in_time:
+            t = block.step(0, self.steps) or self.steps
+            return range(t, t + 1)
+        if block.loop is Loop.UP:
             return range(1, (self.steps if reached is None else reached) + 1)
-        first = 1 if self.blocks[line.block].in_time else self.steps
-        return range(self.steps, (first if reached is None else reached) - 1, -1)
+        return range(self.steps, (1 if reached is None else reached) - 1, -1)
 
     @cached_property
     def span(self) -> range:
@@ -287,7 +290,7 @@ class Program:
                 t = row_t if row_t is None else row_t - line.equation.step
                 if t is None or 1 <= t <= self.steps:
                     return self.offset(line, t)
-            elif row_t in (None, self.steps + line.equation.step):
+            elif row_t in (None, (block.step(0, self.steps) or self.steps) + line.equation.step):
                 return self.offset(line)
         # The initial state is written by no step: its gradient is the flow from the first one that runs alone.
         quantity, flow = self.quantities.get(name), self.quantities.get(name + NEXT)
@@ -303,7 +306,7 @@ class Program:
         match block.loop:
             case Loop.UP | Loop.DOWN if point.t is not None and 1 <= point.t <= self.steps:
                 return block.run(point.t, self.steps)
-            case Loop.AT_T if point.t in (None, self.steps):
+            case Loop.AT_1 | Loop.AT_T if point.t in (None, block.step(0, self.steps)):
                 return 0
             case Loop.ONCE if point.t is None:
                 return 0

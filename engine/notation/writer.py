@@ -36,8 +36,8 @@ class Symbols:
         if name.name not in self.timed or self.time is None:
             return shown
         time = superscript if self.spelling.notation.raised else subscript
-        # At T, what is read or written at another step is the first: the last state of the reverse direction.
-        return shown + (time("1", 0) if self.time == LAST and name.step else time(self.time, name.step))
+        # At T, what is read or written at a step before is the first: the last state of the reverse direction.
+        return shown + (time("1", 0) if self.time == LAST and name.step < 0 else time(self.time, name.step))
 
     def number(self, value: float) -> str:
         return f"{value:g}".replace("-", "−")
@@ -144,7 +144,7 @@ class Writer:
 
     def title(self, block: Block) -> str:
         """The heading of a block in the listing."""
-        if block.loop in (Loop.AT_T, Loop.ONCE, Loop.PARAMETERS):
+        if not block.in_time:
             return block.title
         return f"{block.title}, {block.loop.value}" if block.title else block.loop.value
 
@@ -159,7 +159,7 @@ def _time(block: Block) -> str | None:
     trees = (line.equation.expression for line in block.lines)
     if any(isinstance(node, Sum) and node.axis == TIME for tree in trees for node in walk(tree)):
         return "t"
-    return "t" if block.in_time else LAST if block.loop is Loop.AT_T else None
+    return "t" if block.in_time else {Loop.AT_1: "1", Loop.AT_T: LAST}.get(block.loop)
 
 
 def assignment(line: Line) -> str:

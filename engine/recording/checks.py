@@ -69,6 +69,10 @@ def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mappi
 def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
     """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
     states: dict[str, Array] = {}
+    if initial and network.learn_initial:
+        raise InputError(
+            f"the initial {next(iter(initial))} is learned, so none can be given; leave --learn-initial away"
+        )
     for name, value in (initial or {}).items():
         if name not in network.table.states:
             raise InputError(

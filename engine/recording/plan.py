@@ -180,7 +180,8 @@ class Plan:
                 for low, high in self.bounds:
                     self.run_block(block, values, low, high)
             elif block.phase != "update":
-                self.run_block(block, values, self.steps - 1, self.steps)
+                t = block.step(0, self.steps) or self.steps
+                self.run_block(block, values, t - 1, t)
 
     def update(
         self, before: Mapping[str, Array], count: int, change: Callable[[str, Array], None] | None = None

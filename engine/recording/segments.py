@@ -183,7 +183,10 @@ class Segments(Mapping[str, Array]):
         plan, segments, values = self.plan, len(self.plan.bounds), dict[str, Array]()
         every = plan.network.predict == "every"
         self.kept["loss"][...] = 0
-        self._once(self._values(0), 0, 1, until="forward")
+        begun = self._values(0)
+        self._once(begun, 0, 1, until="forward")
+        for name in self._up:  # initial states may be learned
+            self.kept[name][0] = begun[name][0]
         for number in range(segments):
             values = self._values(number)
             self._through("forward", values, number)

@@ -63,7 +63,7 @@ def _rows(frame: Frame, room: int) -> list[_ListingRow]:
 
 def _title(frame: Frame, block: Block) -> str:
     title = frame.writer.title(block)
-    if block.loop is Loop.AT_T:
+    if block.loop in (Loop.AT_1, Loop.AT_T):
         return f"{title}, {block.phase}"
     if block.loop is Loop.PARAMETERS:
         return f"{title} {frame.writer.for_each}"

@@ -141,10 +141,12 @@ def direction(
     """One layer in one direction over all steps; its rows are added to `found`. Gives its output at each step."""
     T, reverse = len(read), mark.endswith("r")
     states = [s for s in case.network.table.states if s.endswith(mark)]
-    now, rows = {s: values[f"{s}0"] for s in states}, {s: [values[f"{s}0"]] for s in states}
+    weights = {w[: len(w) - len(mark)]: value for w, value in values.items() if w.endswith(mark)}
+    learned = {s: weights.get(f"{s[: len(s) - len(mark)]}0", 0.0) for s in states}
+    now = {s: values[f"{s}_start"] + learned[s] for s in states}
+    rows = {s: [now[s]] for s in states}
     put_rows: dict[str, list[Any]] = {}
     outputs: list[Any] = []
-    weights = {w[: len(w) - len(mark)]: value for w, value in values.items() if w.endswith(mark)}
     for t in reversed(range(T)) if reverse else range(T):
         prev, out = {}, {}
         for s in states:
@@ -208,7 +210,7 @@ def state_widths(case: Case) -> dict[str, int]:
 def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
     """What `forward` starts from: weights, initial states and the input; and probes of zeros, one on each quantity."""
     (T, B), every, H = case.mask.shape, case.network.predict == "every", state_widths(case)
-    initial = {f"{s}0": case.initial[s] if case.initial else np.zeros((B, H[s])) for s in H}
+    initial = {f"{s}_start": case.initial[s] if case.initial else np.zeros((B, H[s])) for s in H}
     values = {**case.network.weights, **initial, "x": np.moveaxis(case.X, 0, 1)}
     width = {mark: h for layer, h in zip(case.marks, case.network.units, strict=True) for mark in layer}
     places = {name + n: units for name in QUANTITIES[case.cell] for n, units in width.items()} | H
@@ -242,7 +244,7 @@ def reference(case: Case) -> dict[str, Array]:
         gradients = {name: gradients.get(name, 0) + part for name, part in parts.items()}
     for s in states:
         nothing, turn = np.zeros((1, B, H[s])), -1 if s.endswith("r") else 1
-        gradients[s] = np.concatenate([gradients.pop(f"{s}0")[None], gradients[s]][::turn])
+        gradients[s] = np.concatenate([gradients.pop(f"{s}_start")[None], gradients[s]][::turn])
         gradients[f"{s}_out"] = np.concatenate([nothing, gradients[f"{s}_out"]][::turn])
         for way in ("next", "full", "cut"):
             gradients[f"{s}_{way}"] = np.concatenate([gradients[f"{s}_{way}"], nothing][::turn])

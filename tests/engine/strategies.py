@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,8 @@ def case(
         seed=seed,
         **options,
     )
+    learned = {name: rng.normal(size=network.weights[name].shape) for name in network.table.initial.values()}
+    network = replace(network, weights={**network.weights, **learned}) if learned else network
     X = rng.normal(size=(batch, steps, inputs))
     entries = (batch, steps) if network.predict == "every" else (batch,)
     classes = 2 if network.loss == "binary" else outputs
@@ -140,7 +142,7 @@ def case(
     shapes = {
         state: tuple({"B": batch, **network.sizes}[a] for a in axes) for state, axes in network.state_axes.items()
     }
-    initial = {state: rng.normal(size=shape) for state, shape in shapes.items()} if given else None
+    initial = {state: rng.normal(size=shape) for state, shape in shapes.items()} if given and not learned else None
     lengths = rng.integers(1, steps + 1, batch) if ragged else None
     return Case(network, X, y, initial, text, lengths)
 
@@ -181,6 +183,7 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
         "truncate_by": draw(st.sampled_from(["window", "chunk"]), "truncate_by"),
         "ragged": draw(st.booleans(), "ragged"),
         "bidirectional": draw(st.sampled_from([False, False, True]), "bidirectional"),
+        "learn_initial": draw(st.sampled_from([False, False, True]), "learn_initial"),
     }
     options = {**options, **fixed}
     if (options["predict"], options["truncate_by"]) == ("every", "window") and options["truncate"] is not None:

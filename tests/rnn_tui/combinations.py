@@ -67,7 +67,9 @@ def models() -> list[Model]:
     return [
         *single,
         *(
-            Model({**single[n].options, "hidden": units, "bidirectional": both}, single[n].lengths)
+            Model(
+                {**single[n].options, "hidden": units, "bidirectional": both, "learn-initial": both}, single[n].lengths
+            )
             for n, units, both in layered
         ),
     ]

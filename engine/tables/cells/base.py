@@ -23,6 +23,8 @@ class Cell:
 
     `names` says by notation what others call these quantities and parameters; what is not in it keeps its name.
 
+    `initial` names, of states whose initial value is learned, the parameter that is it.
+
     `torch` says where PyTorch keeps them: for `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` the parameters in the order in which
     that array stacks them, H rows each. A parameter that several arrays hold is their sum; a parameter of weights has one array.
     """
@@ -37,4 +39,5 @@ class Cell:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     torch: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     start: Mapping[str, Start] = field(default_factory=dict[str, Start])
+    initial: Mapping[str, str] = field(default_factory=dict[str, str])
     source: str = ""

@@ -134,6 +134,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "batch-size": st.integers(1, 4),
         "hidden": st.sampled_from([(3, 2), (2, 2, 3)]),
         "bidirectional": st.just(True),
+        "learn-initial": st.just(True),
     }
     return options | {name: draw(values, name) for name, values in optional.items() if draw(st.booleans(), name)}
 
@@ -143,8 +144,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 @given(data_files(), models())
 def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], dict[str, Any]], model: dict[str, Any]):
     arrays, asked = file
-    if model.keys() & {"hidden", "bidirectional"}:
-        arrays.pop("h0", None)  # a file holds the initial state of one layer
+    if model.keys() & {"hidden", "bidirectional", "learn-initial"}:
+        arrays.pop("h0", None)  # a file holds the initial state of one layer, and none that is learned
     if asked["predict"] == "every" and model.get("truncate-by", "window") == "window" and "truncate" in model:
         model.pop("bidirectional", None)  # refused: a loss flows both ways
     with tempfile.TemporaryDirectory() as folder:

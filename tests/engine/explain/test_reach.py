@@ -39,7 +39,7 @@ def alone(drawn: Case, s: int) -> dict[str, np.ndarray[Any, Any]]:
         by_value, by_probe = autograd.grad(loss)((values, probe))
         for name in states:
             total[name] += np.concatenate(
-                [by_value[f"{name}0"][None], by_probe[name]][:: -1 if name.endswith("r") else 1]
+                [by_value[f"{name}_start"][None], by_probe[name]][:: -1 if name.endswith("r") else 1]
             )
     return total
 

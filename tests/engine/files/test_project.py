@@ -155,7 +155,7 @@ def test_data_is_needed(folder: Path) -> None:
         ('watches = ["x", 3]', "watches must be a list of texts"),
         ("options = 3", "options must be a table: a line [options]"),
         ("[options]\nhiden = 3", "unknown option hiden under [options]; did you mean hidden?"),
-        ("[options]\ninit_scale = 3", "did you mean init-scale?"),
+        ("[options]\ninit_scale = 3", "did you mean init-scale"),
         ("[options]\nmemory-limits = 3", "did you mean memory-limit?"),
         ('[options]\n"\\u001b[2J" = 3', "unknown option ␛[2J"),
     ],

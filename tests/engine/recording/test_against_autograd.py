@@ -166,7 +166,8 @@ def test_the_terms_of_the_steps_are_outer_products_and_add_up(case: Case) -> Non
 def test_terms_of_steps_and_samples_add_up_in_every_network(case: Case) -> None:
     tape = record(case.network, case.X, case.y, initial=case.initial, lengths=case.lengths)
     (B, T, _), backward = case.X.shape, [line for line in tape.plan.program.lines if line.equation.accumulate]
-    assert len(backward) == len(case.network.weights) - (0 if case.network.predict == "every" else 2)
+    in_loops = len(case.network.weights) - len(case.network.table.initial)
+    assert len(backward) == in_loops - (0 if case.network.predict == "every" else 2)
     for line in backward:
         terms = np.array([tape.term(line, t) for t in range(1, T + 1)])
         samples = np.sum([tape.term(line, T, b) for b in range(B)], axis=0)

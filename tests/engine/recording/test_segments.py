@@ -32,6 +32,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "window": {"cell": "lstm", "truncate": 4},
     "layers": {"cell": "lstm", "hidden": (5, 3)},
     "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
+    "learned initial states": {"cell": "lstm", "hidden": (3, 5), "predict": "every", "learn_initial": True},
 }
 
 
@@ -41,10 +42,11 @@ def both(monkeypatch: pytest.MonkeyPatch, steps: int, *, short: bool = False, **
     rng = np.random.default_rng(1)
     X = rng.normal(size=(BATCH, steps, INPUTS))
     y = rng.integers(3, size=(BATCH, steps) if network.predict == "every" else BATCH)
+    learned = {name: rng.normal(size=network.weights[name].shape) for name in network.table.initial.values()}
+    network = replace(network, weights={**network.weights, **learned})
+    states = {name: rng.normal(size=(BATCH, network.sizes[axis])) for name, (_, axis) in network.state_axes.items()}
     given: dict[str, Any] = {
-        "initial": {
-            name: rng.normal(size=(BATCH, network.sizes[axis])) for name, (_, axis) in network.state_axes.items()
-        },
+        "initial": {} if learned else states,
         "lengths": np.array([steps, 2, steps - 1]) if short else None,
     }
     sparse = plan(network, BATCH, steps, masked=short, checkpoints=True)
