@@ -250,6 +250,36 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
 
+def _shot(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Opens DATA without a terminal, goes to PLACE and saves the screen there. FILE's ending says as what: .svg a picture, .txt text, "
+        ".html or .md a report with the arithmetic of the number, .csv the numbers of the picture at the cursor."
+    )
+    parser.add_argument(
+        "place", metavar="PLACE", help="dz@7, da@3[2,4], loss, backward 7: what `g` takes in the debugger"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to write; replaces what is there")
+    parser.add_argument("--size", type=_size, default=(120, 36), metavar="WxH", help="columns and lines (120x36)")
+    parser.add_argument("--view", choices=VIEWS, default=VIEWS[0], help="which view (program)")
+    parser.add_argument(
+        "--theme", metavar="NAME", default="dark", help="dark, light, contrast or one of Textual's (dark)"
+    )
+    _edits(parser)
+    _common(parser)
+
+
+VIEWS = ("program", "flow", "weights", "training", "findings")
+
+
+def _size(text: str) -> tuple[int, int]:
+    sizes = text.lower().split("x")
+    if len(sizes) != 2 or not all(size.isascii() and size.isdigit() and 18 <= int(size) <= 1000 for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{clean(text, 40)} is not possible; write columns x lines, 60x18 to 1000x1000, as 120x36"
+        )
+    return int(sizes[0]), int(sizes[1])
+
+
 def _screen(parser: argparse.ArgumentParser) -> None:
     """What the screen looks like."""
     parser.add_argument("--color", choices=COLORS, help="depth of colour (auto, or as `rnn-tui config` says)")
@@ -277,6 +307,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "serve": ("open the debugger in a browser on this machine", _serve),
     "cells": ("list the cells that come along, with their equations", _examples),
     "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
+    "shot": ("save a picture or a report of the screen at a place", _shot),
     "config": ("print where the settings are, and what they say", _examples),
     "examples": ("list the built-in examples", _examples),
 }

@@ -426,6 +426,40 @@ def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
+def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui shot PLACE [DATA] -o FILE`."""
+    import asyncio
+
+    from engine.debug.places import parse_place
+    from rnn_tui import terminal
+    from rnn_tui.saving import kind_of
+
+    output = Path(arguments.output)
+    kind_of(output)
+    session = open_session(arguments.data, given)
+    if output.exists() and output.samefile(session.data.path):
+        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
+    session = replace(session, debugger=_edited(session, arguments.set))
+    spelling = _spelling(session)
+    place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)
+    terminal.prepare_environment("truecolor", os.environ)
+    from rnn_tui.app import DebuggerApp
+    from rnn_tui.saving import save
+
+    app = DebuggerApp(session, theme=arguments.theme)
+
+    async def taken() -> str:
+        async with app.run_test(size=arguments.size) as pilot:
+            app.main.controller.visit(place)
+            app.main.controller.turn_to(arguments.view)
+            app.main.show()
+            await pilot.pause()
+            return save(output, app.main.shown)
+
+    print(asyncio.run(taken()), file=sys.stderr)
+    return 0
+
+
 def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui config`: the settings in force, as a file that could stand there."""
     from rnn_tui.settings import read_settings, settings_path, settings_text

@@ -70,16 +70,22 @@ def text(rows: Sequence[Strip]) -> str:
 def where_to(name: str) -> Path:
     """The file of a typed name; InputError for one that cannot be written, is there already or ends in nothing known."""
     path = Path(name.strip()).expanduser()
-    if path.suffix.lower() not in KINDS:
-        raise InputError(f"the name must end in one of {', '.join(KINDS)}")
+    kind_of(path)
     if place_of(path).exists():
         raise InputError(f"{clean(path.name)} is there already; give another name")
     return path
 
 
+def kind_of(path: Path) -> str:
+    """The ending of a file's name; InputError where it says nothing."""
+    if path.suffix.lower() not in KINDS:
+        raise InputError(f"{clean(path.name)} must end in one of {', '.join(KINDS)}")
+    return path.suffix.lower()
+
+
 def save(path: Path, shown: Shown) -> str:
     """Writes a file of the kind that its name says; what was written, in words. Raises InputError."""
-    kind = path.suffix.lower()
+    kind = kind_of(path)
     if kind == ".npz":
         from engine.files.trace import write_trace
 

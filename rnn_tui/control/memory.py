@@ -50,8 +50,8 @@ def recall(controller: Controller, kept: Mapping[str, Any]) -> None:
     for text in _texts(kept.get("watches")):
         with contextlib.suppress(InputError):
             debugger.watch(text)
-    if kept.get("notation") in NOTATIONS:
-        controller.take_notation(kept["notation"])
+    if (notation := str(kept.get("notation"))) in NOTATIONS:
+        controller.take_notation(notation)
     with contextlib.suppress(InputError, TypeError, ValueError, KeyError, StopIteration, IndexError):
         point = Point(*kept["point"])
         if 0 <= point.iteration <= FARTHEST:

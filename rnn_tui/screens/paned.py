@@ -27,6 +27,18 @@ Panes = Mapping[str, Draw]
 """What draws each pane, by the pane's name."""
 
 
+_LISTED, _ROWS = ("list_down", "list_up"), ("cell(1,0)", "cell(-1,0)")
+WHEELS = {
+    "listing": _LISTED,
+    "source": _LISTED,
+    "why": _ROWS,
+    "findings": _ROWS,
+    "weights": _ROWS,
+    "training": ("cell(0,1)", "cell(0,-1)"),
+}
+"""What the wheel does over a pane, down and up, where it does not move from time step to time step."""
+
+
 class Steering(Protocol):
     """What a screen's calls go to. A call gives False where it changed nothing."""
 
@@ -175,6 +187,11 @@ class PanedScreen(Screen[None]):
             await self.run_action(message.target.action)
         else:
             self.show(self.steering.click(message.target, message.x, message.y))
+
+    async def on_pane_wheeled(self, message: Pane.Wheeled) -> None:
+        """The wheel does what a key would: in lists and explanations it moves the cursor, elsewhere through time."""
+        forwards, backwards = WHEELS.get(message.pane, ("next", "previous"))
+        await self.run_action(forwards if message.step > 0 else backwards)
 
     def action_quit(self) -> None:
         """Ends the program."""

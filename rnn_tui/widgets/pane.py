@@ -78,6 +78,14 @@ class Pane(Widget):
             self.x = x
             self.y = y
 
+    class Wheeled(Message):
+        """The mouse wheel was turned over a pane: 1 down, −1 up."""
+
+        def __init__(self, pane: str, step: int) -> None:
+            super().__init__()
+            self.pane = pane
+            self.step = step
+
     def __init__(self, draw: Draw, *, id: str) -> None:
         super().__init__(id=id)
         self._draw = draw
@@ -133,6 +141,16 @@ class Pane(Widget):
         if hit is not None:
             event.stop()
             self.post_message(self.Clicked(*hit))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Passes the wheel on."""
+        event.stop()
+        self.post_message(self.Wheeled(self.id or "", 1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Passes the wheel on."""
+        event.stop()
+        self.post_message(self.Wheeled(self.id or "", -1))
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from textual import events
+from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -585,6 +586,19 @@ async def test_clicking_a_time_step() -> None:
         assert driven.main.debugger.view.point == Point(0, "forward", 4, "a", None, 0)
         await driven.pilot.click(widget, offset=(x, 2))
         assert driven.main.debugger.view.point == Point(0, "backward", 5, "da", None, 4)
+
+
+async def test_the_wheel() -> None:
+    async with running() as driven:
+        await driven.do("step(1)")
+        for pane, step, changed in (("listing", 1, "line"), ("line", 1, "position"), ("strip", -1, "position")):
+            before = (driven.controller.selection.line, driven.position)
+            driven.pane(pane).post_message(
+                (MouseScrollDown if step > 0 else MouseScrollUp)(None, 1, 1, 0, step, 0, False, False, False)
+            )
+            await driven.pilot.pause()
+            after = (driven.controller.selection.line, driven.position)
+            assert before != after and (before[1] != after[1]) == (changed == "position")
 
 
 async def test_clicking_the_listing() -> None:

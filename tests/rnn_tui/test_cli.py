@@ -85,7 +85,9 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     done = rnn_tui(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
-    assert ("--hidden" in done.out) == (command not in ("cells", "derive", "doctor", "examples", "learn", "serve"))
+    assert ("--hidden" in done.out) == (
+        command not in ("cells", "config", "derive", "doctor", "examples", "learn", "serve")
+    )
 
 
 def test_version(rnn_tui: Callable[..., Done]) -> None:

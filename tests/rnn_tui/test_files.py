@@ -13,8 +13,10 @@ import pytest
 from textual.widgets import Input
 
 from engine.debug.places import parse_place
+from engine.errors import InputError
 from engine.files.trace import is_trace
 from engine.session import open_session
+from rnn_tui.cli import main
 from rnn_tui.control.controller import Controller
 from rnn_tui.look import look
 from rnn_tui.saving import KINDS, Shown, save, where_to
@@ -132,3 +134,22 @@ async def test_the_program_is_shown() -> None:
         assert "import numpy as np" in driven.text()
         await driven.pilot.press("escape")
         assert driven.app.screen is driven.main
+
+
+def test_a_shot_is_the_screen_at_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = str(tmp_path / "shot.txt")
+    assert main(["shot", "da@3[2,4]", "-o", name, "--size", "80x24", "--set", "da@5 = 0"]) == 0
+    assert "wrote" in capsys.readouterr().err
+    text = Path(name).read_text()
+    assert len(text.splitlines()) == 24
+    assert "da@3[2,4] = 0" in text and "what if: da@5 = 0" in text
+    for wrong, said in (
+        (["da@99"], "time steps"),
+        (["da@3", "--size", "1x1"], "not possible"),
+        (["da@3", "-o", "a.png"], "must end in"),
+    ):
+        with pytest.raises(InputError, match=said):
+            main(["shot", "-o", name, *wrong])
+    with pytest.raises(InputError, match="no theme"):
+        main(["shot", "-o", name, "da@3", "--theme", "midnight"])
+    assert Path(name).read_text() == text

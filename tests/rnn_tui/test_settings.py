@@ -103,7 +103,7 @@ async def test_how_a_session_was_left_comes_back() -> None:
         {"point": [0, "backward", 3, "nothing", None, None], "breakpoints": ["nonsense", 3], "watches": "x"},
         {"point": [10**9, "backward", 3, "da", None, 2], "choices": {"page": "yours"}},
         {"point": 5, "choices": {"page": "nowhere", "sample": 10**6, "row": "a", "other": 1}, "notation": "klingon"},
-        {"choices": [], "breakpoints": {}},
+        {"choices": [], "breakpoints": {}, "notation": []},
     ],
 )
 def test_what_means_nothing_any_more_is_left_out(kept: dict[str, object]) -> None:
