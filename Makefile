@@ -13,7 +13,7 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz pictures mistakes derive samples clean
+.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz pictures mistakes derive reference site samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -55,12 +55,21 @@ doctor-names: $(VENV)/.installed-dev
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_moving.py
 
 mistakes: $(VENV)/.installed
 	$(BIN)/python docs/make_mistakes.py
 
 derive: $(VENV)/.installed
 	$(BIN)/python docs/make_derive.py
+
+reference: $(VENV)/.installed
+	$(BIN)/python docs/make_reference.py
+
+# The documentation as a site, in dist/site.
+site: reference
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W --keep-going -b dirhtml docs dist/site
 
 samples: $(BIN)/python
 	$(BIN)/python docs/make_samples.py
