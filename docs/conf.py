@@ -7,5 +7,4 @@ html_theme = "furo"
 html_title = "rnn-tui"
 myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_inline"]
-suppress_warnings = ["myst.xref_missing", "misc.highlighting_failure"]  # links to files outside docs/ are for readers of the repository
 exclude_patterns = ["*.py"]

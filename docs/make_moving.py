@@ -115,8 +115,9 @@ def drawn(pictures: list[tuple[list[Strip], float]]) -> str:
             if look:
                 groups.append(f"<g>{look}{_visible(shown, starts, whole) if len(looks) > 1 else ''}</g>")
     width, height = SIZE[0] * WIDE, SIZE[1] * HIGH
+    size = f'viewBox="0 0 {width:g} {height}" width="{width:g}" height="{height}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:g} {height}" width="{width:g}" height="{height}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" {size}>'
         "<title>The error walks back through time</title>"
         f"<style>text{{font:14px Menlo,Consolas,DejaVu Sans Mono,monospace;white-space:pre}}{colors.css()}</style>"
         f'<rect width="100%" height="100%" fill="{BACKGROUND}"/>{"".join(groups)}</svg>\n'
