@@ -19,6 +19,7 @@ from engine.lessons.lesson import Lesson, in_language, lesson_names, read_lesson
 from rnn_tui.control.controller import Controller
 from rnn_tui.lessons.examiner import Examiner
 from rnn_tui.lessons.keys import LessonKeys
+from rnn_tui.lessons.language import WORDS
 from rnn_tui.lessons.opening import opened
 from rnn_tui.lessons.tutor import Tutor
 from rnn_tui.screens.dialogs import Dialog
@@ -36,24 +37,24 @@ class LessonsScreen(Dialog[str]):
 
     def __init__(self, language: str, now: str) -> None:
         super().__init__()
-        self._language, self._now = language, now
+        self._language, self._words, self._now = language, WORDS[language], now
 
     def compose(self) -> ComposeResult:
         """A list to choose from."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "lessons"
+            box.border_title = self._words["lessons"]
             yield OptionList()
-            yield Static(Content("enter opens, esc closes"), classes="note")
+            yield Static(Content(self._words["opens"]), classes="note")
 
     def on_mount(self) -> None:
         """The lessons in their order."""
         options = self.query_one(OptionList)
         for number, (name, path) in enumerate(lesson_names().items(), 1):
             lesson = read_lesson(path)
-            text = f"{number} {in_language(lesson.title, self._language)}   {lesson.minutes} min"
+            text = f"{number} {in_language(lesson.title, self._language)}   {lesson.minutes} {self._words['minutes']}"
             options.add_option(Option(Content(text), id=name))
         if self._now:
-            options.add_option(Option(Content("Leave the lesson, back to what was open before"), id=""))
+            options.add_option(Option(Content(self._words["leave"]), id=""))
         names = list(lesson_names())
         options.highlighted = names.index(self._now) + 1 if self._now in names[:-1] else 0
         options.focus()

@@ -30,6 +30,9 @@ WORDS: dict[str, dict[str, str]] = {
         "guess": "Guess first",
         "try": "What if: ",
         "over": "That was the lesson.",
+        "minutes": "min",
+        "opens": "enter opens, esc closes",
+        "leave": "Leave the lesson, back to what was open before",
     },
     "zh": {
         "next": "继续",
@@ -44,6 +47,9 @@ WORDS: dict[str, dict[str, str]] = {
         "guess": "先猜一猜",
         "try": "如果：",
         "over": "本课结束。",
+        "minutes": "分钟",
+        "opens": "回车打开，esc 关闭",
+        "leave": "离开课程，回到之前打开的内容",
     },
 }
 """What the card says around the texts of a lesson, by language."""
