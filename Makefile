@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
+FUZZ_OPTIONS ?=
 DATA ?=
 
 .PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz pictures mistakes derive reference site samples clean
@@ -46,6 +47,7 @@ torch: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/engine/debug/test_breakpoints.py -k only_its_own --hypothesis-profile fuzz
+	$(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)

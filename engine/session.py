@@ -142,12 +142,12 @@ def _check_sizes(weights: Weights, data: Data, outputs: int, *, at_least: bool) 
     inputs, given = weights.sizes["D"], weights.sizes.get("C", outputs)
     if inputs != data.X.shape[2]:
         raise InputError(
-            f"{shown(weights.path)}: its weights are for {inputs} values a step, {data.name} has {data.X.shape[2]}; "
+            f"{shown(weights.path)}: its weights are for {inputs} values a step, {data.file} has {data.X.shape[2]}; "
             "take other data or fold them with --timesteps"
         )
     if given < outputs or (given > outputs and not at_least):
         raise InputError(
-            f"{shown(weights.path)}: its weights are for {given} outputs, the targets of {data.name} need {outputs}; "
+            f"{shown(weights.path)}: its weights are for {given} outputs, the targets of {data.file} need {outputs}; "
             "take weights and data that belong together"
         )
 
@@ -181,7 +181,7 @@ def _of_project(data: Data) -> Generator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{data.name}: {error}") from None
+        raise InputError(f"{data.file}: {error}") from None
 
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:
@@ -218,7 +218,9 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     lengths = lengths_of(trace)
     classes = trace.meta.get("classes")
     names = tuple(clean(str(name)) for name in classes) if isinstance(classes, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    data = Data(name=clean(path.stem), path=path, X=X, y=y, classes=names, table=None, lengths=lengths)
+    data = Data(
+        name=clean(path.stem), path=path, file=shown(path), X=X, y=y, classes=names, table=None, lengths=lengths
+    )
     notation = {"notation": given["notation"]} if "notation" in given else {}
     options = {**DEFAULTS, "seed": network.seed, "init-scale": network.init_scale, **notation}
     debugger = Debugger(
@@ -241,19 +243,19 @@ def _outputs(data: Data, predict: str, head: Head, wanted: int | None) -> int:
     if head.output_a_class:
         if wanted is not None and wanted < len(data.classes):
             raise InputError(
-                f"{data.name} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}"
+                f"{data.file} has {len(data.classes)} classes; --outputs must be at least that, not {wanted}"
             )
         return wanted or len(data.classes)
     single = data.y.ndim == (2 if predict == "every" else 1)
     outputs = head.outputs or (1 if single else data.y.shape[-1])
     if wanted not in (None, outputs):
-        raise InputError(f"{data.name}: the loss {head.name} on these targets needs --outputs {outputs}, not {wanted}")
+        raise InputError(f"{data.file}: the loss {head.name} on these targets needs --outputs {outputs}, not {wanted}")
     return outputs
 
 
 def _refuse_one_class(data: Data, head: Head, outputs: int | None) -> None:
     if head.output_a_class and len(data.classes) == 1 and outputs is None:
         raise InputError(
-            f"{data.name}: every sample is of class {data.classes[0]}, so there is nothing to tell apart; "
+            f"{data.file}: every sample is of class {data.classes[0]}, so there is nothing to tell apart; "
             "say how many classes there are with --outputs"
         )

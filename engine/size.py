@@ -18,6 +18,8 @@ class Size(int):
         if match is None:
             raise ValueError(text)
         number, unit = match.groups()
+        if len(text) > 40:
+            raise ValueError(text)
         size = round(float(number) * 1024 ** (1 + _UNITS.index(unit.upper()) if unit else 0))
         if not 0 < size < 1 << 63:
             raise ValueError(text)

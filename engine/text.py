@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_LENGTH = 200
+LISTED = 24
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -16,6 +21,13 @@ def clean(text: str, limit: int = MAX_LENGTH) -> str:
     """
     text = text[: limit - 1] + "…" if len(text) > limit else text
     return "".join(_visible(c) for c in text)
+
+
+def listed(names: Iterable[str], most: int = LISTED) -> str:
+    """The names with commas between them; of many the first, and how many there are."""
+    known = list(dict.fromkeys(names))
+    shown = ", ".join(clean(name, 40) for name in known[:most])
+    return f"{shown}, … ({len(known)} in all)" if len(known) > most else shown
 
 
 def _visible(character: str) -> str:

@@ -23,7 +23,7 @@ from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.model.program import Line, Program
 from engine.recording.tape import Tape
-from engine.text import clean
+from engine.text import clean, listed
 
 Change = Literal["sign", "zero", "nan"]
 CHANGES: Mapping[str, str] = {"sign": "changes its sign", "zero": "becomes zero", "nan": "becomes NaN"}
@@ -109,7 +109,7 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
         return [Breakpoint(None, None, t, sample, condition, hit, log)]
     lines = list(program.writers(name.strip()))
     if not lines:
-        known = ", ".join(dict.fromkeys(line.name for line in program.lines))
+        known = listed(line.name for line in program.lines)
         raise InputError(f"the breakpoint {clean(text, 60)} names no line; there are {known}")
     fitting = [line for line in lines if t is None or program.runs_at(line, t - line.equation.step)]
     if not fitting:
@@ -146,7 +146,7 @@ def _separated(text: str) -> list[str]:
 
 def _whole(text: str, what: str, low: int, high: int) -> int:
     text = text.strip()
-    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or not low <= int(text) <= high:
         raise InputError(f"{what} must be a whole number from {low} to {high}, not {clean(text, 30) or '(empty)'}")
     return int(text)
 

@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT
 from engine.model.program import PHASES, START, Line, Program, when_written
 from engine.notation.layout import Layout
-from engine.text import clean
+from engine.text import clean, listed
 
 FURTHEST = 1000
 """Iterations to train for one move at most; more would look like a frozen screen."""
@@ -97,9 +97,7 @@ def _of_quantity(program: Program, name: str, t: int | None, phase: str | None, 
     if name in program.updates and name not in program.parameters:
         return [program.update_offset(name)] if phase in (None, "update") else []
     if not _known(program, name):
-        raise InputError(
-            f"there is no line {name}; there are {', '.join(dict.fromkeys(line.name for line in program.lines))}"
-        )
+        raise InputError(f"there is no line {name}; there are {listed(line.name for line in program.lines)}")
     written = [(line, line.equation.step) for line in program.writers(name)]
     derived = name not in program.quantities and name not in program.parameters and not written
     if derived:  # a flow without a line of its own: where the gradient is written that it is all of, or no part of

@@ -22,6 +22,7 @@ import numpy as np
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.language.operators import OPERATORS
+from engine.text import listed
 
 MAX_SOURCE = 500
 MAX_NODES = 120
@@ -225,8 +226,7 @@ class _ConditionParser:
 
     def _read(self, name: str, node: ast.expr) -> Read:
         if name not in self.quantities:
-            known = ", ".join(list(self.quantities)[:40])
-            raise self.error(f"there is no quantity {name}; there are {known}", node)
+            raise self.error(f"there is no quantity {name}; there are {listed(self.quantities)}", node)
         return Read(name, self.column(node))
 
     def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:

@@ -23,6 +23,7 @@ from engine.language.functions import Array
 from engine.model.program import Block, Line, Program, carries_losses
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
+from engine.text import clean, listed
 
 LIMIT = 3_000_000
 """Line runs of an iteration; more would take minutes."""
@@ -82,8 +83,8 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
         if edit.name not in program.quantities and base != edit.name and base in program.quantities:
             name, hidden = base, 1 if suffix == OUT else 2
     if name not in program.quantities:
-        known = dict.fromkeys((*program.quantities, *program.parameters, *program.updates, FLOW))
-        raise InputError(f"there is no quantity {name!r} to set; there are {', '.join(known)}")
+        known = listed((*program.quantities, *program.parameters, *program.updates, FLOW))
+        raise InputError(f"there is no quantity {clean(name, 40)} to set; there are {known}")
     if program.quantities[name].given:
         raise InputError(
             f"{name} follows from the data and the options and cannot be set; set x, y or another quantity"

@@ -30,6 +30,7 @@ from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
+from engine.text import clean
 
 
 def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
@@ -199,6 +200,9 @@ def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batc
     classes = edit.name == "y" and network.head.classes
     if classes and edit.action == "set" and not float(edit.value).is_integer():
         raise InputError(f"y holds the numbers of classes; {edit.text} is none")
+    count = network.head.class_count(network.outputs)
+    if classes and edit.action == "set" and not 0 <= float(edit.value) < count:
+        raise InputError(f"y holds the numbers of classes, 0 to {count - 1}; {clean(edit.text, 60)} is none of them")
     if classes and edit.action == "scale":
         raise InputError(f"y holds the numbers of classes; set one, or flip it: {edit.place} = flip")
     if classes and edit.action == "flip" and network.head.class_count(network.outputs) != 2:

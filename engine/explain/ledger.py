@@ -14,6 +14,7 @@ from engine.language.expression import Binary, Expression, Sum, Transpose, adden
 from engine.language.functions import Array
 from engine.model.program import Line
 from engine.recording.tape import Tape
+from engine.text import clean, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Ledger:
 def ledger(tape: Tape, name: str, index: Index) -> Ledger:
     """The ledger of a cell of a parameter's gradient; InputError when it is none."""
     if name not in gradients(tape):
-        raise InputError(f"{name} is no gradient of a parameter; there are {', '.join(gradients(tape))}")
+        raise InputError(f"{clean(name, 40)} is no gradient of a parameter; there are {listed(gradients(tape))}")
     shape = tape[name].shape
     if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
         raise InputError(f"{name} has the shape {shape}; {list(index)} is not a cell of it")

@@ -26,6 +26,7 @@ from engine.language.expression import (
 from engine.language.functions import Array
 from engine.model.program import Line
 from engine.recording.tape import Tape
+from engine.text import clean, listed
 
 
 def exact_sum(values: list[float]) -> float:
@@ -108,7 +109,7 @@ def explain(
     it. Raises InputError when there is no such cell.
     """
     program = tape.plan.program
-    _check_step(tape, name, t)
+    check_step(tape, name, t)
     if name in program.updates:
         return explain_update(tape, name, index, iteration=iteration)
     line = writer(tape, name, t)
@@ -143,11 +144,13 @@ def _explained(
     return Explanation(name, t, index, value, line, np.concatenate(values), equation, counted)
 
 
-def _check_step(tape: Tape, name: str, t: int | None) -> None:
+def check_step(tape: Tape, name: str, t: int | None) -> None:
+    """InputError for a quantity that there is not, and for a step that it does not have."""
     program = tape.plan.program
     if name not in tape:
         raise InputError(
-            f"there is no quantity {name!r}; there are {', '.join((*program.quantities, *program.parameters, *program.updates))}"
+            f"there is no quantity {clean(name, 40)}; "
+            f"there are {listed((*program.quantities, *program.parameters, *program.updates))}"
         )
     steps = program.steps_of(name) or range(1, program.steps + 1)
     if t is not None and t not in steps:

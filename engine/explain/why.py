@@ -16,14 +16,14 @@ from engine.debug.whatif import Branch, edit_of
 from engine.errors import InputError
 from engine.explain.line_parts import writer_for
 from engine.explain.term_reader import Factor, Index, Term
-from engine.explain.terms import Explanation, explain, explain_update
+from engine.explain.terms import Explanation, check_step, explain, explain_update
 from engine.language.derive import NEXT, OUT
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
 from engine.language.functions import FUNCTIONS, Array, of_units
 from engine.notation import Writer, assignment, parse_cell
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
-from engine.text import clean
+from engine.text import clean, listed
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def parse_place(text: str, debugger: Debugger, iteration: int) -> CellAddress:
     name, t, index = parse_cell(text)
     tape = debugger.tape(iteration)
     if name not in tape:
-        known = ", ".join((*tape.plan.program.quantities, *tape.plan.program.parameters, *tape.plan.program.updates))
+        program = tape.plan.program
+        known = listed((*program.quantities, *program.parameters, *program.updates))
         raise InputError(f"there is no quantity {clean(name, 40)}; there are {known}")
     accumulates = any(line.equation.accumulate for line in tape.plan.program.writers(name))
     quantity = tape.plan.program.quantities.get(name)
@@ -75,6 +76,8 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
     tape = debugger.tape(cell.iteration)
     source = derived_flow(tape, cell)
     if source is not None:
+        check_step(tape, cell.name, cell.t)
+        _check_index(tape, cell)
         value = float(tape.at(cell.name, cell.t)[cell.index])
         explanation = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
         # The one flow there is at this step is the whole gradient; the other is 0.
@@ -112,7 +115,7 @@ def _nothing(cell: CellAddress) -> Explanation:
 
 
 def _check_index(tape: Tape, cell: CellAddress) -> None:
-    shape = tape[cell.name].shape
+    shape = tape[cell.name].shape[1 if tape.plan.program.steps_of(cell.name) else 0 :]
     if len(cell.index) != len(shape) or any(not 0 <= i < n for i, n in zip(cell.index, shape, strict=True)):
         raise InputError(f"{cell.name} has the shape {shape}; {list(cell.index)} is not a cell of it")
 

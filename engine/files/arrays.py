@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.files.raw import shown, size, unreadable
+from engine.files.raw import opened, shown, size, unreadable
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_npz(
     Arrays of other names are left unread; one that is `required` and missing is refused, telling what there is.
     """
     try:
-        with path.open("rb") as file, _open(path, file) as archive:
+        with opened(path) as file, _open(path, file) as archive:
             members = _members(path, archive, names, required)
             _check(path, archive, members, limit)
             return {name: _read(path, archive, info) for name, info in members.items()}
@@ -57,7 +57,7 @@ def read_npz(
 def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
     """The one array of a .npy file, of booleans, integers or real numbers, checked in its header like those of an archive."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             try:
                 shape, dtype, start = _read_header(file)
             except Exception as error:
@@ -71,6 +71,15 @@ def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
             return array
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def member_names(path: Path) -> list[str]:
+    """The names that an archive's directory lists, with their endings; none of what is no archive, damaged, or cannot be read."""
+    try:
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            return archive.namelist()
+    except Exception:  # damaged bytes fail in many ways inside zipfile
+        return []
 
 
 def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from engine.errors import InputError
 from engine.files.raw import read_text, shown
+from engine.files.running import run, told
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.check import CellError, check
 from engine.text import clean
@@ -31,28 +29,23 @@ def read_cell(path: Path) -> Cell:
     (cell,) = cells.values()
     try:
         check(cell)
+        return replace(cell, meanings={name: clean(meaning) for name, meaning in cell.meanings.items()})
     except CellError as error:
-        raise InputError(f"{_place(path, text, error.equation)}: {error}") from None
-    return replace(cell, meanings={name: clean(meaning) for name, meaning in cell.meanings.items()})
+        raise InputError(f"{_place(path, text, error.equation)}: {clean(str(error), 400)}") from None
+    except Exception as error:  # what it is made of may be anything
+        raise InputError(
+            f"{shown(path)}: the Cell is made of other things than texts and tuples ({told(error)})"
+        ) from None
 
 
 def _run(path: Path, text: str) -> ModuleType:
-    module = ModuleType("cell_of_ones_own")
-    module.__file__ = str(path)
     try:
         code = compile(text, str(path), "exec")
     except SyntaxError as error:
         raise InputError(f"{shown(path)}, line {error.lineno}: {clean(error.msg)}; correct the Python there") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"{shown(path)} cannot be compiled: {clean(str(error))}; write it as plain Python") from error
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            exec(code, module.__dict__)
-    except (Exception, SystemExit) as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        place = f"{shown(path)}, line {lines[-1]}" if lines else shown(path)
-        raise InputError(f"{place}: {type(error).__name__}: {clean(str(error))}; correct what it does there") from error
-    return module
+    return run(path, code)
 
 
 def _cells(module: ModuleType) -> dict[str, Cell]:
@@ -60,7 +53,7 @@ def _cells(module: ModuleType) -> dict[str, Cell]:
     built_in = {id(cell) for cell in BY_NAME.values()}
     cells: dict[int, str] = {}
     for name, value in vars(module).items():
-        if isinstance(value, Cell) and id(value) not in built_in:
+        if issubclass(type(value), Cell) and id(value) not in built_in:
             cells.setdefault(id(value), name)
     return {name: vars(module)[name] for name in cells.values()}
 

@@ -21,8 +21,9 @@ from engine.text import clean
 
 TableKind = Literal["csv", "npy", "parquet"]
 
-SIZE_LIMIT = 512 << 20
-CELLS_LIMIT = 20_000_000
+SIZE_LIMIT = 64 << 20
+CELLS_LIMIT = 2_000_000
+"""Cells of a table, each a Python text of 60 bytes and more: what has more belongs into arrays."""
 QUOTED = 40  # characters of a cell that a message repeats
 _CELL_LIMIT = 1000
 _DELIMITERS = ("\t", ";", ",")  # where two are equally frequent the comma is likely a decimal mark

@@ -60,6 +60,11 @@ class Data:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     breakpoints: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()
+    file: str = ""
+    """The name of the file that the user named, as messages say it; of what came from memory its name there."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", self.file or self.name)
 
 
 def load(
@@ -120,6 +125,7 @@ def load(
         options=MappingProxyType({**options, "predict": samples.predict}),
         breakpoints=project.breakpoints,
         watches=project.watches,
+        file=shown(path),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.text import clean
@@ -30,16 +30,25 @@ def unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{shown(path)} cannot be read ({reason}); check its name and its permissions")
 
 
+def opened(path: Path) -> IO[bytes]:
+    """The file, to be read; a pipe or a device is refused, for it might be waited for without end. OSError for what cannot be opened."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise InputError(f"{shown(path)} is {kind}, and only files are read; give the name of a file")
+    return path.open("rb")
+
+
 def read_text(path: Path, limit: int) -> str:
     """The file's text, which must be UTF-8 (a byte order mark is dropped) of at most `limit` bytes, without NUL."""
+    packed = path.suffix.lower() == ".gz"
     try:
-        with path.open("rb") as raw, gzip.open(raw) if path.suffix.lower() == ".gz" else raw as file:
-            content = file.read(limit + 1)
+        with opened(path) as raw, gzip.open(raw) if packed else raw as file:
+            content = b"" if (large := not packed and path.stat().st_size > limit) else file.read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{shown(path)} is no gzip file, or cut off or damaged; compress it again") from error
     except OSError as error:
         raise unreadable(path, error) from error
-    if len(content) > limit:
+    if large or len(content) > limit:
         raise InputError(
             f"{shown(path)} is larger than {size(limit)}, the most that is read; split it, or save numbers as NPZ"
         )

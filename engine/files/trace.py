@@ -35,7 +35,7 @@ from engine.debug.edits import parse_edit
 from engine.debug.recordings import TrainingState
 from engine.debug.whatif import is_start
 from engine.errors import InputError
-from engine.files.arrays import MEMORY_LIMIT, read_npz
+from engine.files.arrays import MEMORY_LIMIT, member_names, read_npz
 from engine.files.options import LAYERS
 from engine.files.raw import shown
 from engine.files.writing import write_npz
@@ -162,11 +162,7 @@ def _matrix_library() -> dict[str, object]:
 
 def is_trace(path: Path) -> bool:
     """Whether a file is an NPZ archive with a member `meta`, as only traces have; False for what cannot be read at all."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return f"{META}.npy" in archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
+    return f"{META}.npy" in member_names(path)
 
 
 def read_trace(path: Path, *, limit: int = MEMORY_LIMIT) -> Trace:

@@ -63,7 +63,7 @@ def equation(source: str) -> Equation:
     try:
         expression = parse(right)
     except ValueError as error:
-        raise TableError(f"in {source!r}: {error}") from None
+        raise TableError(f"in {source[:80]!r}: {error}") from None
     return Equation(target.strip(), expression)
 
 

@@ -8,6 +8,7 @@ comparisons with `>`, the functions it is given, and `.T`. Nothing else is accep
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeAlias
@@ -16,6 +17,8 @@ from engine.language.operators import by_syntax
 
 PREVIOUS = "_prev"
 MAX_SOURCE = 2_000
+SHOWN = 200
+"""Characters of an expression that a message repeats."""
 MAX_DEPTH = 100
 
 
@@ -23,7 +26,7 @@ class ExpressionError(ValueError):
     """An expression that is not in the language; `column` counts from 1."""
 
     def __init__(self, message: str, source: str, column: int) -> None:
-        super().__init__(f"{message} (column {column} of {source!r})")
+        super().__init__(f"{message} (column {column} of {source[:SHOWN]!r})")
         self.column = column
 
 
@@ -128,9 +131,9 @@ class _ExpressionParser:
             case ast.Name(id=name) if name != PREVIOUS:
                 return Name(name.removesuffix(PREVIOUS), -1) if name.endswith(PREVIOUS) else Name(name)
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                return Number(value)
+                return Number(self.finite(value, node))
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if value > 0:
-                return Number(-value)
+                return Number(-self.finite(value, node))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Negative(self.convert(operand, depth))
             case ast.BinOp(left=left, op=sign, right=right) if type(sign) in self.symbols:
@@ -145,6 +148,12 @@ class _ExpressionParser:
                 return Call(function, tuple(self.convert(a, depth) for a in arguments))
             case _:
                 raise self.error("this does not belong to the language of equations", node)
+
+    def finite(self, value: float, node: ast.expr) -> float:
+        """The number, which must not be larger than a float can be."""
+        if abs(value) > sys.float_info.max:
+            raise self.error("a number too large", node)
+        return value
 
     def error(self, message: str, node: ast.expr) -> ExpressionError:
         # ast counts bytes from the start of a line; people count characters from the start of the text.

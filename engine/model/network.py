@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,10 +16,14 @@ from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
 from engine.model.layers import Layer, joined, layers_of, output, parameter_axes, sizes
 from engine.model.pytorch import options_of
+from engine.size import Size
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.cells.base import Start
 from engine.tables.heads import HEADS, Head
 from engine.tables.optimizers import OPTIMIZERS, Optimizer
+
+PARAMETERS_LIMIT = 2 << 30
+"""Bytes that the parameters of a network may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,10 +210,16 @@ def initial_parameters(
     PyTorch's RNN and Linear draw them so; those with a `start` are not drawn. The same few lines stand in the program that `codegen`
     prints; NumPy keeps `default_rng(seed).uniform` stable.
     """
+    shapes = {name: tuple(sizes[axis] for axis in letters) for name, letters in axes.items()}
+    if (needed := 8 * sum(map(math.prod, shapes.values()))) > PARAMETERS_LIMIT:
+        largest = max(shapes, key=lambda name: math.prod(shapes[name]))
+        raise InputError(
+            f"the parameters take {Size(needed)} ({largest} is {shapes[largest]}), more than {Size(PARAMETERS_LIMIT)}; take fewer units"
+        )
     rng = np.random.default_rng(seed)
     result: dict[str, Array] = {}
-    for name, letters in axes.items():
-        shape, bound = tuple(sizes[axis] for axis in letters), scale / np.sqrt(sizes[bounds[name]])
+    for name in axes:
+        shape, bound = shapes[name], scale / np.sqrt(sizes[bounds[name]])
         result[name] = _started(start[name], shape) if name in start else rng.uniform(-bound, bound, size=shape)
     return result
 

@@ -13,6 +13,7 @@ from engine.language.printing import show
 from engine.model.program import Block, Line, Loop, Program
 from engine.notation.spelling import Spelling
 from engine.tables.optimizers import PARAMETER
+from engine.text import clean
 
 LAST = "T"
 """What the step of a block is called that runs at the last step alone."""
@@ -179,6 +180,6 @@ def parse_cell(source: str) -> tuple[str, int | None, tuple[int, ...]]:
             index = tuple(int(part) for part in inside.split(","))
         name, _, time = rest.partition("@")
         t = int(time) if time else None
-    except ValueError:
-        raise InputError(f"{source!r} is not of the form da@3[0,5]: name, @time step, [indices]") from None
+    except ValueError:  # also of more digits than Python turns into a number
+        raise InputError(f"{clean(source, 60)} is not of the form da@3[0,5]: name, @time step, [indices]") from None
     return name.strip(), t, index

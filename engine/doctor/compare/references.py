@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import OWN, SECOND, axes_of, held, is_matrix, is_role
 from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights, readings
 from engine.errors import InputError
+from engine.files.arrays import member_names
 from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
@@ -179,8 +179,7 @@ def _by_convention(mine: Mapping[str, Array], data: str | None, options: Mapping
 
 def arrays_of_trace(path: Path) -> frozenset[str]:
     """The names in a trace, but for its description, which is text."""
-    with zipfile.ZipFile(path) as archive:
-        return frozenset(Path(name).stem for name in archive.namelist()) - {META}
+    return frozenset(Path(name).stem for name in member_names(path)) - {META}
 
 
 def _meanings(mine: Mapping[str, Array]) -> Iterator[Names]:

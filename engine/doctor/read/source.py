@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import InputError
-from engine.files.raw import shown, unreadable
+from engine.files.raw import opened, shown, unreadable
 from engine.text import clean
 
 LARGEST = 4 << 20
@@ -160,7 +160,8 @@ def read_source(path: Path) -> SourceFile:
             raise InputError(f"{shown(path)} is a folder; give the file with the backward pass")
         if path.stat().st_size > LARGEST:
             raise InputError(f"{shown(path)} is larger than 4 MB; give the file with the backward pass")
-        raw = path.read_bytes()
+        with opened(path) as file:
+            raw = file.read()
     except OSError as error:
         raise unreadable(path, error) from error
     if path.suffix.lower() == ".ipynb":
