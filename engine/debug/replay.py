@@ -84,7 +84,7 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
             name, hidden = base, 1 if suffix == OUT else 2
     if name not in program.quantities:
         known = listed((*program.quantities, *program.parameters, *program.updates, FLOW))
-        raise InputError(f"there is no quantity {clean(name, 40)} to set; there are {known}")
+        raise InputError(f"there is no quantity '{clean(name, 40)}' to set; there are {known}")
     if program.quantities[name].given:
         raise InputError(
             f"{name} follows from the data and the options and cannot be set; set x, y or another quantity"

@@ -114,7 +114,7 @@ class View:
 
     def _flow(self, name: str, t: int | None) -> Array | None:
         if name not in self.tape:
-            raise InputError(f"there is no quantity {clean(name, 40)}; there are {listed(self.program.quantities)}")
+            raise InputError(f"there is no quantity '{clean(name, 40)}'; there are {listed(self.program.quantities)}")
         base = next(name.removesuffix(suffix) for suffix in (OUT, NEXT) if name.endswith(suffix))
         return None if self.value(base, t) is None else self.tape.at(name, t)
 

@@ -202,7 +202,7 @@ def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batc
         raise InputError(f"y holds the numbers of classes; {edit.text} is none")
     count = network.head.class_count(network.outputs)
     if classes and edit.action == "set" and not 0 <= float(edit.value) < count:
-        raise InputError(f"y holds the numbers of classes, 0 to {count - 1}; {clean(edit.text, 60)} is none of them")
+        raise InputError(f"this network has the classes 0 to {count - 1}; {clean(edit.text, 60)} is none of them")
     if classes and edit.action == "scale":
         raise InputError(f"y holds the numbers of classes; set one, or flip it: {edit.place} = flip")
     if classes and edit.action == "flip" and network.head.class_count(network.outputs) != 2:

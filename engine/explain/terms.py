@@ -149,7 +149,7 @@ def check_step(tape: Tape, name: str, t: int | None) -> None:
     program = tape.plan.program
     if name not in tape:
         raise InputError(
-            f"there is no quantity {clean(name, 40)}; "
+            f"there is no quantity '{clean(name, 40)}'; "
             f"there are {listed((*program.quantities, *program.parameters, *program.updates))}"
         )
     steps = program.steps_of(name) or range(1, program.steps + 1)

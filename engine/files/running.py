@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Generator
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -30,10 +30,14 @@ class _TooLong(BaseException):
 
 
 class _CleanedStream:
-    """Standard error without anything that a terminal would act upon."""
+    """Another stream (None: nowhere), without anything that a terminal would act upon."""
+
+    def __init__(self, target: TextIO | None) -> None:
+        self.target = target
 
     def write(self, text: str) -> int:
-        sys.__stderr__.write("\n".join(clean(line) for line in text.split("\n"))) if sys.__stderr__ else None
+        if self.target is not None:
+            self.target.write("\n".join(map(clean, text.split("\n"))))
         return len(text)
 
     def flush(self) -> None:
@@ -81,7 +85,7 @@ def _within_bounds(path: Path) -> Generator[None]:
     def no_register(function: Any, *_: Any, **__: Any) -> Any:
         return function
 
-    stream: Any = _CleanedStream()
+    stream: Any = _CleanedStream(sys.stderr)
     atexit.register, threading.Thread.start = no_register, start_as_daemon  # pyright: ignore[reportAttributeAccessIssue]
     try:
         with (

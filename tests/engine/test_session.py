@@ -199,7 +199,7 @@ def test_weights_decide_the_cell_and_its_sizes(project: Path, weights: Path) -> 
         ({"hidden": 8}, "w.npz: its weights are of hidden 3, not 8; leave --hidden away"),
         ({"outputs": 3}, "w.npz: its weights are of outputs 2, not 3; leave --outputs away"),
         ({"activation": "relu"}, "the cell lstm has its own activations"),
-        ({"timesteps": 4}, "w.npz: its weights are for 2 values a step, d has 1;"),
+        ({"timesteps": 4}, "w.npz: its weights are for 2 values a step, d.csv has 1;"),
     ],
 )
 def test_what_contradicts_the_weights_is_refused(
@@ -213,8 +213,12 @@ def test_what_contradicts_the_weights_is_refused(
 @pytest.mark.parametrize(
     ("text", "given", "sentence"),
     [
-        ("1,2,0\n3,4,1\n5,6,2\n", {}, "w.npz: its weights are for 2 outputs, the targets of few need 3; take weights"),
-        ("1,2,0\n3,4,1\n", {"loss": "binary"}, "w.npz: its weights are for 2 outputs, the targets of few need 1; "),
+        (
+            "1,2,0\n3,4,1\n5,6,2\n",
+            {},
+            "w.npz: its weights are for 2 outputs, the targets of few.csv need 3; take weights",
+        ),
+        ("1,2,0\n3,4,1\n", {"loss": "binary"}, "w.npz: its weights are for 2 outputs, the targets of few.csv need 1; "),
     ],
 )
 def test_weights_for_other_targets_are_refused(
