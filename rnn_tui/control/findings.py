@@ -24,8 +24,12 @@ class FindingsPage(Page):
         self._known: dict[int, tuple[Finding, ...]] = {}
         self._known_of = desk.debugger, desk.notation
 
+    @property
+    def below(self) -> str:
+        return ""
+
     def panes(self, height: int) -> Heights:
-        return {"listing": "1fr", "findings": "1fr"}
+        return {"findings": "1fr"}
 
     def works(self, action: str) -> bool:
         return action in ("enter", "cell(0,-1)")

@@ -31,8 +31,12 @@ class TrainingPage(Page):
         super().__init__(desk, stops)
         self._trained = 0
 
+    @property
+    def below(self) -> str:
+        return ""
+
     def panes(self, height: int) -> Heights:
-        return {"listing": "1fr", "training": "1fr"}
+        return {"training": "1fr"}
 
     def works(self, action: str) -> bool:
         return action in ("enter", "train", "cell(0,-1)")

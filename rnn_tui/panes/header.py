@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.style import Style
 
-from rnn_tui.frame import Frame
+from rnn_tui.frame import Frame, PageName
 from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number
@@ -30,8 +30,9 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     if not crowded:
         canvas.hit(1, 0, 7, 1, Press("app.palette"))
     room = width - length - x - 3
+    after = _tabs(frame, canvas) if height > 1 else 0
     if frame.edits:
-        _banner(frame, canvas, *((x, 0, room) if height == 1 else (1, height - 1, width - 2)))
+        _banner(frame, canvas, *((x, 0, room) if height == 1 else (after + 2, height - 1, width - after - 3)))
     if not frame.edits or height > 1:
         x = canvas.text(x, 0, shortened(frame.name, room), look.bold)
         canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
@@ -41,6 +42,24 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
         if text.startswith(WRONG):
             canvas.hit(before, 0, x - before, 1, Press("page('findings')"))
     return canvas
+
+
+TABS: dict[PageName, str] = {
+    "program": "line", "flow": "flow", "weights": "weights", "training": "training", "findings": "findings", "yours": "yours",
+}  # fmt: skip
+"""The views as they are called in the header."""
+
+
+def _tabs(frame: Frame, canvas: Canvas) -> int:
+    """The views by their keys, the present one marked; the column after them."""
+    look, x = frame.look, 1
+    serious = sum(finding.serious for finding in frame.findings or ())
+    for key, (page, name) in enumerate(TABS.items(), 1):
+        text = f" {key} {name}{f' !{serious}' if page == 'findings' and serious else ''} "
+        here = frame.selection.page == page
+        style = look.accent + Style(reverse=True) if here else look.error if "!" in text else look.dim
+        x = canvas.text(x, 1, text, style, Press(f"page({page!r})"))
+    return x
 
 
 def _wrong(frame: Frame) -> StyledText:

@@ -20,7 +20,7 @@ from rnn_tui.render.palette import NOT_YET, one_sided_codes
 from rnn_tui.render.pooling import block_of, block_range
 from rnn_tui.targets import ToIteration
 
-LEFT = 11
+LEFT = 14
 WIDEST = 6
 
 
@@ -68,14 +68,14 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
     """Loss, accuracy and gradient norm; how many lines that took."""
     look = frame.look
     lines = 5 if height >= 26 else 3 if height >= 14 else 1
-    losses = _figures(frame, axis, lambda measured: measured.loss)
+    losses = _extremes(frame, axis)
     for y, line in enumerate(curve(losses, axis.width, lines)):
         canvas.text(LEFT, 1 + y, line, look.forward)
     finite = losses[np.isfinite(losses)]
     canvas.text(1, 1, "loss", look.forward)
     if finite.size and lines > 1:
-        for y, value in {1: float(finite.max()), lines: float(finite.min())}.items():
-            text = number(value, 5, 2, trim=True)
+        texts = {y: number(float(value), 8, 3, trim=True) for y, value in ((lines, finite.min()), (1, finite.max()))}
+        for y, text in texts.items() if texts[1] != texts[lines] else [((1 + lines) // 2 + 1, texts[1])]:
             canvas.text(LEFT - 1 - len(text), y, text, look.dim)
     used = lines
     right = [measured.accuracy for measured in frame.history.values() if measured.accuracy is not None]
@@ -103,13 +103,28 @@ def _wide(text: str, axis: _Axis) -> str:
 
 
 def _figures(frame: Frame, axis: _Axis, figure: Callable[[Measured], float]) -> Array:
-    """One number a column: the last iteration's of the group; NaN where none was run."""
+    """One number a column: the largest of its iterations; NaN where none was run."""
     result = np.full(axis.columns, np.nan)
     for column in range(axis.columns):
-        known = [i for i in block_range(column, axis.count, axis.columns) if i in frame.history]
-        if known:
-            result[column] = figure(frame.history[known[-1]])
+        group = block_range(column, axis.count, axis.columns)
+        known = [figure(frame.history[i]) for i in group if i in frame.history]
+        result[column] = np.fmax.reduce(known) if known else np.nan
     return result
+
+
+def _extremes(frame: Frame, axis: _Axis) -> Array:
+    """The losses; where a column holds several, the smallest and the largest in their order, so that no spike is lost."""
+    if axis.columns == axis.count:
+        return _figures(frame, axis, lambda measured: measured.loss)
+    result = np.full((axis.columns, 2), np.nan)
+    for column in range(axis.columns):
+        group = block_range(column, axis.count, axis.columns)
+        known = np.array([frame.history[i].loss for i in group if i in frame.history])
+        finite = np.flatnonzero(np.isfinite(known))
+        if finite.size:
+            ends = sorted((finite[known[finite].argmin()], finite[known[finite].argmax()]))
+            result[column] = known[ends]
+    return result.ravel()
 
 
 def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) -> None:

@@ -36,7 +36,7 @@ BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "lesso
 
 
 class ScreenLayout(NamedTuple):
-    """Whether the window is too small, the width of the left column, and the heights of the panes that are shown."""
+    """Whether the window is too small, the width of the left column (0: a page takes all), and the heights of the panes that are shown."""
 
     small: bool
     left: int
@@ -51,11 +51,14 @@ def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> 
         kept = {"told": 3} if page.below == "told" and height >= 30 else {}
         below = {**kept, "lesson": min(2 + lesson, height * 2 // 5)}
     around: Heights = {
-        "header": 1 if height < 38 else 2,
+        "header": 1 if height < 36 else 2,
         "strip": 3 if height < 30 else 4,
         **below,
         "footer": 1,
     }
+    panes = page.panes(height)
+    if not LEFT.keys() & panes.keys():
+        return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], 0, around, panes)
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}
     left = width // 2 if page.halved else 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
-    return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**page.panes(height), **noted})
+    return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**panes, **noted})

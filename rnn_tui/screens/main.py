@@ -121,7 +121,8 @@ class MainScreen(FileActions, LessonActions):
             return
         self._layout = wanted
         self.set_class(wanted.small, "-small")
-        self.query_one("#left").styles.width = wanted.left
+        left = self.query_one("#left")
+        left.display, left.styles.width = wanted.left > 0, wanted.left
         for pane in self.query(Pane):
             name = pane.id or ""
             pane.display = not wanted.small and (name in wanted.around or name in wanted.body)

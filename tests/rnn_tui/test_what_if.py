@@ -181,7 +181,7 @@ async def test_those_that_ask_are_filled_in() -> None:
         assert "tanh(z_t)" in driven.pane("listing").canvas().plain()
         await driven.do("undo_edit")
         assert "relu(z_t)" in driven.pane("listing").canvas().plain()
-        assert [command.title for command in driven.app.get_system_commands(driven.main)].count(WITHOUT_KEY[0][1]) == 1
+        assert [choice.name for choice in driven.app.choices()].count(WITHOUT_KEY[0][1]) == 1
 
 
 async def test_labels_of_more_classes_are_asked_for() -> None:

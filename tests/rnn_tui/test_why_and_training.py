@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from engine.explain.why import CellAddress
 from engine.model.program import Point
 from engine.session import open_session
+from rnn_tui.panes.training import draw_training
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
 from rnn_tui.screens.palette import PaletteScreen
 from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
+from tests.rnn_tui.panes.scene import scene
 from tests.rnn_tui.test_app import running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -189,3 +192,32 @@ async def test_the_palette_opens_by_mouse() -> None:
     async with running() as driven:
         await driven.click("header", lambda target: isinstance(target, Press))
         assert isinstance(driven.app.screen, PaletteScreen)
+
+
+def test_a_spike_is_seen_however_many_iterations_share_a_column() -> None:
+    measured = open_session(None, {}).debugger
+    measured.tape(0)
+    figures = measured.history[0]
+    for spike in (7, 503, 998):
+        history = {i: replace(figures, loss=9.0 if i == spike else 1.0) for i in range(1000)}
+        frame = replace(scene(at=5), history=history)
+        rows = draw_training(frame, 80, 24).plain().splitlines()
+        column = 14 + spike * 64 // 1000
+        assert " 9 " in rows[1] and rows[1][14:78].strip()
+        assert rows[1][column - 1 : column + 2].strip() and not rows[1][column + 3 : 78].strip()
+    level = draw_training(replace(scene(at=5), history={0: figures, 1: figures}), 80, 24).plain()
+    assert "\n".join(level.splitlines()[:5]).count("0.73") == 1  # a level curve has one label
+
+
+async def test_a_page_takes_the_body() -> None:
+    async with running(size=(120, 36)) as driven:
+        await driven.do("step(1)")
+        for page in ("training", "findings"):
+            await driven.do(f"page('{page}')")
+            assert driven.pane(page).size.width == 120
+            assert "nothing computed" not in driven.text() and "program ·" not in driven.text()
+            assert f"{page}" in driven.rows()[1]
+        await driven.do("page('program')")
+        assert driven.pane("listing").size.width == 46
+        await driven.click("header", lambda target: target == Press("page('weights')"))
+        assert driven.controller.selection.page == "weights"
