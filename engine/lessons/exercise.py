@@ -21,6 +21,8 @@ from engine.text import clean
 
 PROGRAMS = ("loop", "batch")
 """Those of the catalogue's programs that fit a screen."""
+LEFT_OUT = ("In the update", "delta-sign")
+"""A part of programs, and a mistake, of which each gradient by itself looks right: what is wrong is the step that is made with them."""
 _HEAD = "# Exercise {number} of rnn-tui learn: one statement of this backward pass is wrong. Mend it and press r.\n"
 _NUMBER = re.compile(r"# Exercise (\d{1,4}) of rnn-tui learn")
 _LARGEST = 100_000
@@ -55,9 +57,10 @@ def catalogue() -> list[tuple[Mistake, Example]]:
     """The mistakes that can be planted."""
     return [
         (mistake, mistake.example)
-        for mistakes in SECTIONS.values()
+        for part, mistakes in SECTIONS.items()
         for mistake in mistakes
         if mistake.example is not None and not mistake.remark and mistake.example.program in PROGRAMS
+        if part not in LEFT_OUT and mistake.id not in LEFT_OUT
     ]
 
 

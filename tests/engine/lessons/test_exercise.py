@@ -15,7 +15,9 @@ FIX, QUIZ = (read_lesson(lesson_names()[name]) for name in ("fix", "quiz"))
 
 
 def test_any_mistake_can_be_planted_and_its_line_is_the_one_that_is_told(tmp_path: Path) -> None:
-    assert len(catalogue()) > 30
+    planted = {mistake.id for mistake, _ in catalogue()}
+    assert len(planted) > 30
+    assert not planted & {"delta-sign", "gradients-added"}, "their gradients look right one by one"
     for mistake, _ in catalogue():
         folder = tmp_path / mistake.id
         folder.mkdir()
