@@ -63,8 +63,8 @@ def _choices(choices: tuple[Choice, ...], look: Look, width: int) -> list[CardLi
         style = look.forward if choice.right else look.error if choice.guessed else look.text
         action = f"answer({number})" if choice.right is None else ""
         first, *rest = folded(f"{choice.text}{mark}", width - 6)
-        lines.append([(f"{choice.key} ", look.accent, action), (f"{first}    ", style, action)])
-        lines += [[(f"  {line}", style, action)] for line in rest]
+        lines.append([(f"{choice.key}) ", look.accent, action), (f"{first}    ", style, action)])
+        lines += [[(f"   {line}", style, action)] for line in rest]
     together = [piece for line in lines for piece in line]
     return [together] if together and sum(cell_len(text) for text, _, _ in together) <= width else lines
 
