@@ -208,6 +208,11 @@ def _derive(parser: argparse.ArgumentParser) -> None:
     )
     _run_of_a_program(parser)
     parser.add_argument(
+        "--function",
+        metavar="NAME",
+        help="the backward pass of this function, called with arguments that are made up; for files of functions that nothing runs",
+    )
+    parser.add_argument(
         "--loss",
         dest="taken_loss",
         default="",

@@ -371,7 +371,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
     runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
-    derived = derive(runs, source, arguments.taken_loss)
+    derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
     if arguments.outline:
         sys.stdout.write(outline(derived, source.text))
     elif arguments.hint:
@@ -382,6 +382,8 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         raise InputError(
             f"{derived.file}: it does not run yet; line {first.line} is to be {first.text}; derive without -o says all"
         )
+    elif arguments.output and not derived.program:
+        raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
     elif arguments.output:
         _write_new(Path(arguments.output), derived.program)
     else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from engine.doctor.derive.derived import Derived
 from engine.doctor.derive.forward import ForwardPass, forward_pass
+from engine.doctor.derive.functions import called_functions
 from engine.doctor.derive.helpers import known_helpers
 from engine.doctor.derive.output import output_lines
 from engine.doctor.derive.proof import proved
-from engine.doctor.derive.ready import ready
+from engine.doctor.derive.ready import NoLossFound, ReadyProgram, ready
 from engine.doctor.derive.reverse import Reversed
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.steps import Steps
@@ -20,16 +22,51 @@ from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
+from engine.doctor.read.top_level import statically_runs
 from engine.doctor.vocabulary.roles import parameter
 from engine.errors import InputError
 from engine.text import clean
 
 
-def derive(runs: Runs, source: SourceFile, loss: str = "") -> Derived:
-    """The backward pass of a program's forward pass. `loss` is what the loss is to be, where it computes none or another is meant. Raises
-    InputError where it cannot be run, has no loss, or nothing of it can be derived."""
+def derive(runs: Runs, source: SourceFile, loss: str = "", function: str = "") -> Derived:
+    """The backward pass of a program's forward pass, or of a function that is named and called with arguments that are made up, as those of
+    a file are that only defines functions. `loss` is what the loss is to be, where it computes none or another is meant. Raises InputError
+    where it cannot be run, has no loss, or nothing of it can be derived."""
+    if not function and statically_runs(source.tree()):
+        try:
+            return _derived(ready(runs, source, loss), source)
+        except NoLossFound as error:
+            if not any(isinstance(n, ast.FunctionDef) for n in source.tree().body):
+                raise
+            return _of_functions(runs, source, loss, function, error)
+    return _of_functions(runs, source, loss, function, None)
+
+
+MADE_UP = "the arguments that were made up may not fit: call it below with arrays of your own, and that call is run"
+
+
+def _of_functions(runs: Runs, source: SourceFile, loss: str, function: str, refused: InputError | None) -> Derived:
+    """The backward pass of a function that nothing runs: of several calls that fit the one that gives the fewest lines."""
+    made: list[Derived] = []
+    for program in called_functions(runs, source, function, loss):
+        try:
+            if isinstance(program, InputError):
+                raise program
+            made.append(replace(_derived(program, source), made_up=True))
+        except InputError as error:
+            refused = refused or InputError(f"{error}; {MADE_UP}")
+        if made and not made[-1].gaps and any(line.kind == "head" for line in made[-1].lines):
+            break
+    if made:
+        return min(made, key=lambda one: (len(one.gaps), len(one.lines)))
+    raise refused or InputError(
+        f"{clean(source.path.name)}: no function of it looks like a forward pass; --function NAME says which is one"
+    )
+
+
+def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
+    """The backward pass of a program that is ready; `source` is its user's text."""
     file = clean(source.path.name)
-    program = ready(runs, source, loss)
     tree, chosen = program.source.tree(), program.loss
     _, seen = program.runs.seen(program.source.text)
     if seen is None:

@@ -99,6 +99,8 @@ class Derived:
     own: tuple[OwnGradient, ...] = ()
     after: int = 0
     """The line after which it stands."""
+    made_up: bool = False
+    """Whether a function was called with arguments that were made up."""
 
     def text(self) -> str:
         """The backward pass as it is printed: what is to be kept for it, then every line with the shape of what it makes and why."""
@@ -109,6 +111,7 @@ class Derived:
         )
         said += [f"#   line {repair.line}:  {repair.text}" for repair in self.repairs]
         said += [f"# The backward pass of {self.file}, from {self.loss}."]
+        said += ["# Nothing runs it: it was called with arguments that were made up."] if self.made_up else []
         said += [f"# It stands after line {self.after}."] if self.after else []
         said += ["# It computes no loss; to see it:"] if self.added else []
         said += map(_kept, self.added)

@@ -57,10 +57,26 @@ def _updates(forward: ForwardPass, made: Mapping[str, str], rate: str) -> list[D
     return [DerivedLine(f"{name} -= {rate} * {gradient}", makes=name, kind="update") for name, gradient in pairs]
 
 
-def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str]) -> str:
-    """The program's text with what is to be kept, and lines after the forward pass."""
+def _rest(program: ReadyProgram, forward: ForwardPass) -> str:
+    """What stands behind an added loss on its line: the statement before which it was put."""
+    last = forward.last
+    line = program.source.lines[(last.end_lineno or last.lineno) - 1] if program.name else ""
+    return line.encode()[last.end_col_offset or 0 :].decode().lstrip("; ")
+
+
+def _in_memory(program: ReadyProgram, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str]) -> str:
+    """The text that is run: what stands behind an added loss comes after the lines."""
+    end, rest = forward.last.end_lineno or forward.last.lineno, _rest(program, forward)
+    if not rest:
+        return _placed(program.source, forward, keeps, lines, end)
+    text = program.source.lines
+    text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
+    return _placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end)
+
+
+def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str], end: int) -> str:
+    """The program's text with what is to be kept, and lines after the line where the forward pass ends."""
     text = source.text.split("\n")
-    end = forward.last.end_lineno or forward.last.lineno
     added: dict[int, list[str]] = {}
     for keep in keeps:
         if not keep.replaces:
@@ -114,14 +130,15 @@ def proved(
         agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
         if not all(error <= CLOSE for error in agreement.values()):
             raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    stepped = {one.name for one in own}
+    stepped = {*proven} if program.is_given else {one.name for one in own}
     updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
     known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
     added = [replace(keep, file=file) for keep in program.added]
-    text = _placed(
-        shown, forward, [*added, *keeps], [*(line.text for line in body), *known, *(u.text for u in updates)]
-    )
+    after = (forward.last.end_lineno or last) - bool(_rest(program, forward))
+    every = [*(line.text for line in body), *known, *(u.text for u in updates)]
+    text = _placed(shown, forward, [*added, *keeps], every, after)
     lines = (*body, *updates)
+    whole = "" if program.is_given or program.repairs else text
     return Derived(
         file,
         program.said,
@@ -129,12 +146,12 @@ def proved(
         lines,
         tuple(gaps),
         agreement,
-        text,
+        whole,
         data,
         program.repairs,
         tuple(added),
         own,
-        forward.last.end_lineno or last,
+        after,
     )
 
 
@@ -178,9 +195,7 @@ def _agreement(
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
     ]
     runs = program.runs
-    text = _placed(
-        program.source, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"]
-    )
+    text = _in_memory(program, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"])
     outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
@@ -189,7 +204,7 @@ def _agreement(
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
-    loss = likeliest_loss(kept, program.loss.name if program.added else "")
+    loss = likeliest_loss(kept, program.name)
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
         return failed, ()
     adjoint = carried_back(record, loss.seeds)
@@ -217,5 +232,5 @@ def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
             continue  # one, or gathered from one
         if adjoint[ids].any() and record.pool[ids].any():
             plain = (name for name in arrays.all_of(ids) if name.isidentifier())
-            named[clean(next(plain, arrays.of(ids)), 40)] = None
+            named[clean(next(plain, arrays.of(ids)), 40).removeprefix("_driver.")] = None
     yield from list(named)[:MOST_NAMED]

@@ -23,10 +23,14 @@ KEPT = "last-sample-only"
 NO_LOSS = "it computes no loss, and no outputs meet targets in it; --loss 'np.mean((outputs - targets) ** 2)' says what the loss is"
 
 
+class NoLossFound(InputError):
+    """A program that computes no loss, and has no place for one."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReadyProgram:
     """`runs` and `source` are of the text that is derived from, in which every line has its number; `first` is the record of its first
-    round. `repairs` are what had to be written for it to run, `added` the loss's own statements."""
+    round. `repairs` are what had to be written for it to run, `added` the statements of a loss that it does not compute."""
 
     runs: Runs
     source: SourceFile
@@ -37,17 +41,21 @@ class ReadyProgram:
     said: str
     repairs: tuple[Repair, ...] = ()
     added: tuple[Keep, ...] = ()
+    name: str = ""
+    """What the loss is called that was added."""
+    is_given: bool = False
+    """Whether dL/d of what a function returns is given, and no loss is computed."""
 
 
 def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
     """The program as it can be derived from. `asked` is what the loss is to be: a kind, an expression, or "". Raises InputError where it
     cannot be run, or there is no loss."""
     file = clean(source.path.name)
-    outcome, record, first, loss = _run(runs)
+    outcome, record, first, loss = run_of(runs)
     repairs: Sequence[Repair] = ()
     if outcome.ending.kind == "exception" and (loss is None or loss.assumed):
         runs, source, repairs = _repaired(runs, source)
-        outcome, record, first, loss = _run(runs) if repairs else (outcome, record, first, loss)
+        outcome, record, first, loss = run_of(runs) if repairs else (outcome, record, first, loss)
     if isinstance(record, str) or first is None:
         raise InputError(f"{file}: {clean(outcome.sentence())}; {record}")
     if not outcome.is_whole and (loss is None or loss.assumed):
@@ -56,37 +64,47 @@ def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
         return ReadyProgram(
             runs, source, outcome, record, first, loss, f"{loss.name}, line {loss.line}", tuple(repairs)
         )
-    taken = _taken(source, first, asked, file)
+    return with_loss(runs, source, _taken(source, first, asked, file), tuple(repairs))
+
+
+def with_loss(runs: Runs, source: SourceFile, taken: TakenLoss, repairs: tuple[Repair, ...] = ()) -> ReadyProgram:
+    """The program with a loss that is added. Raises InputError where that could not be computed."""
+    file = clean(source.path.name)
     runs, source = _with_text(runs, source, taken.text)
-    outcome, record, first, _ = _run(runs)
+    outcome, record, first, _ = run_of(runs)
     made = None if isinstance(record, str) or first is None else likeliest_loss(first, taken.name)
     if isinstance(record, str) or first is None or made is None:
-        raise InputError(
+        raise NoLossFound(
             f"{file}: {taken.name} = {clean(taken.said)} could not be computed: {clean(outcome.sentence())}"
         )
-    return ReadyProgram(runs, source, outcome, record, first, made, taken.said, tuple(repairs), taken.keeps)
+    return ReadyProgram(
+        runs, source, outcome, record, first, made, taken.said, repairs, taken.keeps, taken.name, taken.is_given
+    )
 
 
 def _taken(source: SourceFile, record: Record, asked: str, file: str) -> TakenLoss:
     if asked and asked not in FORMS:
-        try:
-            taken = asked_loss(source, asked)
-        except SyntaxError:
-            raise InputError(
-                f"--loss {clean(asked, 80)}: this is no expression, nor one of {', '.join(FORMS)}"
-            ) from None
-        if taken is None:
-            raise InputError(
-                f"{file}: --loss {clean(asked, 80)}: there is no place where all its names are known; write loss = ... there"
-            )
-        return taken
+        return loss_of(source, asked)
     taken = taken_loss(source, record, asked)
     if taken is None:
-        raise InputError(f"{file}: {NO_LOSS}")
+        raise NoLossFound(f"{file}: {NO_LOSS}")
     return taken
 
 
-def _run(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss | None]:
+def loss_of(source: SourceFile, expression: str, function: str = "") -> TakenLoss:
+    """The loss that an expression is, in a function, if one is named. Raises InputError where it is none, or has no place."""
+    said = f"--loss {clean(expression, 80)}"
+    try:
+        taken = asked_loss(source, expression, function)
+    except SyntaxError:
+        raise InputError(f"{said}: this is no expression, nor one of {', '.join(FORMS)}") from None
+    if taken is None:
+        file = clean(source.path.name)
+        raise InputError(f"{file}: {said}: there is no place where all its names are known; write loss = ... there")
+    return taken
+
+
+def run_of(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss | None]:
     """A run: how it ended, its record, that of its first round, and the loss."""
     outcome, record = runs.followed()
     if isinstance(record, str):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.doctor.derive.derived import Keep
+from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.statements import all_statements, blocks, enclosing, targets
 from engine.doctor.derive.syntax_of import names
 from engine.doctor.lineage import loss as losses
@@ -41,6 +42,8 @@ class TakenLoss:
     text: str
     keeps: tuple[Keep, ...]
     said: str
+    is_given: bool = False
+    """Whether its gradient is what comes from outside."""
 
 
 def taken_loss(source: SourceFile, record: Record, kind: str) -> TakenLoss | None:
@@ -67,13 +70,15 @@ def _differences(record: Record) -> Iterator[ChosenLoss]:
         yield from losses.assumed(record, [ids for ids in sources if ids is not targets_])[:1]
 
 
-def asked_loss(source: SourceFile, expression: str) -> TakenLoss | None:
-    """The loss that an expression is, after the last statement that makes something that it reads; None where no block knows all of it."""
+def asked_loss(source: SourceFile, expression: str, function: str = "") -> TakenLoss | None:
+    """The loss that an expression is, after the last statement that makes something that it reads; None where no block knows all of it.
+    With the name of a `function` it is in that one."""
     tree = source.tree()
     read = names(ast.parse(expression, mode="eval"))
     module = {n for s in tree.body for n in _given(s)}
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    for body, own in [(tree.body, set[str]()), *((f.body, {a.arg for a in f.args.args}) for f in functions)]:
+    inner = [(f.body, {a.arg for a in f.args.args}) for f in functions if function in ("", f.name)]
+    for body, own in inner if function else [(tree.body, set[str]()), *inner]:
         inside = [s for s in body if read & {n for one in all_statements([s]) for n in _given(one)}]
         known = own | module | {n for s in all_statements(body) for n in _given(s)}
         if inside and all(
@@ -81,6 +86,24 @@ def asked_loss(source: SourceFile, expression: str) -> TakenLoss | None:
         ):
             return _added(source, tree, inside[-1], expression, "the loss that is asked for")
     return None
+
+
+def given_back(source: SourceFile, function: str, shapes: SeenShapes) -> TakenLoss | None:
+    """The loss of a function that computes none: dL/d(what it returns) is given, as a backward pass of a part takes it. None where what it
+    returns has no names."""
+    tree = source.tree()
+    found = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == function)
+    end = found.body[-1]
+    value = end.value if isinstance(end, ast.Return) and len(found.body) > 1 else None
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    floats = [p.id for p in parts if isinstance(p, ast.Name) and shapes.is_float(p) and shapes.shape(p)]
+    if not floats:
+        return None
+    made = "; ".join(f"d{name} = np.random.RandomState(0).standard_normal({name}.shape)" for name in floats)
+    text = " + ".join(f"np.sum({name} * d{name})" for name in floats)
+    said = f"{', '.join(f'd{name}' for name in floats)}, dL/d of what {function}() returns, given"
+    taken = _added(source, tree, found.body[-2], text, said, made)
+    return None if taken is None else replace(taken, keeps=(), is_given=True)
 
 
 def _given(statement: ast.stmt) -> Iterator[str]:
@@ -136,8 +159,10 @@ def _factor(node: ast.expr, kind: str) -> str:
     return f"({text})" if isinstance(node, ast.BinOp | ast.UnaryOp | ast.IfExp) else text
 
 
-def _added(source: SourceFile, tree: ast.Module, statement: ast.stmt, text: str, said: str) -> TakenLoss | None:
-    """A loss of this expression after a statement; where a loop goes through it, added up from 0 on."""
+def _added(
+    source: SourceFile, tree: ast.Module, statement: ast.stmt, text: str, said: str, first: str = ""
+) -> TakenLoss | None:
+    """A loss of this expression after a statement, with what comes `first`; where a loop goes through it, added up from 0 on."""
     chain = enclosing(tree, statement.lineno)
     if chain is None:
         return None
@@ -156,7 +181,7 @@ def _added(source: SourceFile, tree: ast.Module, statement: ast.stmt, text: str,
         Keep(one.end_lineno or one.lineno, "", " " * body[0].col_offset + line, said if line == own else "")
         for one, body, line in lines
     ]
-    changes = [_inline(source, one, body, line) for one, body, line in lines]
+    changes = [_inline(source, one, body, f"{first}; {line}" if first else line) for one, body, line in lines]
     if any(change is None for change in changes):
         return None
     made = changed(source.text, [c for c in changes if c is not None])

@@ -124,6 +124,16 @@ def test_what_the_forward_pass_does_not_keep_is_said_with_its_place() -> None:
     assert keeps == [(14, "a_kept = [a]"), (17, "    a_kept.append(a)")]
 
 
+def test_a_function_that_nothing_runs_is_called_with_arguments_that_are_made_up(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    text = (PROGRAMS / "karpathy_style.py").read_text("utf-8").split("\nseq = ")[0].replace("len(chars), 7", "5, 6")
+    path.write_text(text)
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source, function="lossFun")
+    assert made.made_up
+    assert [line.text for line in made.lines] == [line.text for line in derived("karpathy_style").lines]
+
+
 BEGUN = """import numpy as np
 
 def normalise(u):
