@@ -12,7 +12,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.whatif import what_if
 from engine.errors import InputError
 from engine.files.cell import read_cell
-from engine.files.data import READING, Data, load
+from engine.files.data import READING, Data, load, one_hot
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
@@ -65,6 +65,8 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
     predict, head = options["predict"], _head(data, options["loss"])
     user_cell = _user_cell(options)
     weights = _weights(data, options, given, user_cell)
+    if options["embedding"] or (weights and weights.recipe.embedded):
+        data = one_hot(data, weights.sizes["D"] if weights and weights.recipe.embedded else 0)
     if weights is not None:
         _check_sizes(weights, data, _outputs(data, predict, head, None), at_least=head.output_a_class)
         options |= _decided(weights)
@@ -92,6 +94,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         truncate_by=options["truncate-by"],
         bidirectional=options["bidirectional"],
         learn_initial=options["learn-initial"],
+        embedding=options["embedding"],
         weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)
@@ -160,6 +163,7 @@ def _decided(weights: Weights) -> dict[str, Any]:
     kind = {
         "bidirectional": weights.recipe.bidirectional,
         **({"learn-initial": True} if weights.recipe.learn_initial else {}),
+        **({"embedding": weights.sizes["E"]} if weights.recipe.embedded else {}),
     }
     return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **kind, **outputs}
 

@@ -200,7 +200,7 @@ def _loop_note(tape: Tape, name: str) -> str:
 
 
 def _names(axes: tuple[str, ...]) -> tuple[str, str]:
-    words = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
+    words = {"B": "sample", "D": "feature", "E": "value", "H": "unit", "C": "class"}
     named = [words.get(axis_kind(axis), axis) for axis in axes]
     return (named[0], named[1]) if len(named) == 2 else ("", named[0] if named else "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.codegen.source import Style, given_name
 from engine.files.data import Data, TableLayout
@@ -52,6 +52,9 @@ class Inputs:
     def source(self) -> list[str]:
         """Reads the file."""
         data = self.session.data
+        whole = data.X.shape
+        if data.one_hot:
+            data = replace(data, X=data.X[..., :1])
         if self.session.from_trace:
             lines = self._trace()
         elif data.table is not None:
@@ -66,7 +69,9 @@ class Inputs:
         network = self.style.plan.network
         own = {letter: size for letter, size in network.sizes.items() if letter != "D"}
         sizes = [f"{', '.join(own)} = {', '.join(map(str, own.values()))}"]
-        steps, features = data.X.shape[1:]
+        if data.one_hot:
+            lines.append(f"X = np.eye({whole[2]})[X[:, :, 0].astype(int)]")
+        steps, features = whole[1:]
         if self.batched:
             return ["# ---- data ----", *lines, f"T, D = X.shape[1:]  # {steps}, {features}", *sizes, *self._batches()]
         sizes = [f"B, T, D = X.shape  # {len(data.X)}, {steps}, {features}", *sizes]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.files.arrays import MEMORY_LIMIT
 from engine.files.locate import resolve
 from engine.files.project import Project, read_project
-from engine.files.raw import plain_suffix, shown
+from engine.files.raw import plain_suffix, shown, size
 from engine.files.samples import Samples, TableLayout, Wanted
 from engine.files.samples_npz import read_arrays
 from engine.files.samples_table import read_rows
@@ -53,6 +55,7 @@ class Data:
     initial_state: Array | None = None  # (N, H) float64: a0 or h0
     initial_cell: Array | None = None  # (N, H) float64: c0
     series: Series | None = None
+    one_hot: bool = False  # the file holds the number of a class a step, X a 1 in its place
     said: tuple[str, ...] = ()  # what was decided without being asked: a sentence each
     title: str = ""
     look_for: str = ""
@@ -65,6 +68,31 @@ class Data:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file", self.file or self.name)
+
+
+def one_hot(data: Data, at_least: int = 0) -> Data:
+    """The data with inputs that are classes, one whole number from 0 a step, as rows with a 1 in their place; others stay as they are.
+
+    There are `at_least` so many classes. InputError for other numbers, and where the rows would not fit into memory.
+    """
+    if data.X.shape[2] != 1:
+        return data
+    numbers = data.X[..., 0]
+    wrong = np.argwhere(~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers))))
+    if len(wrong):
+        sample, step = wrong[0]
+        raise InputError(
+            f"{data.name}: sample {sample} holds {numbers[sample, step]:g} at t = {step + 1}, which is no class; --embedding needs whole "
+            "numbers from 0, or more than one value a step"
+        )
+    classes = max(int(numbers.max()) + 1, at_least)
+    if 8 * numbers.size * classes > MEMORY_LIMIT:
+        raise InputError(
+            f"{data.name}: {classes} classes one-hot take {size(8 * numbers.size * classes)}; number them from 0 without gaps"
+        )
+    X = (numbers[..., None] == np.arange(classes)).astype(np.float64)
+    X.flags.writeable = False
+    return replace(data, X=X, one_hot=True)
 
 
 def load(

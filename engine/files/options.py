@@ -129,6 +129,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "bidirectional": Option(
             bool, "each layer in two directions, the second from the last step to the first", False
         ),
+        "embedding": Option(
+            int,
+            "E; the first layer reads x·We, E values a step; inputs that are classes are made one-hot",
+            None,
+            above=0,
+        ),
         "learn-initial": Option(bool, "initial states are parameters, a0 of a, which start at zero", False),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "series": Option(bool, "the rows of the data are time steps of one series, not samples", False),

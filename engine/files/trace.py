@@ -275,7 +275,7 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
     layers = layers_of(table, len(units), **_kind(options))
-    lengths = sizes(layers, options["inputs"], units, options["outputs"])
+    lengths = sizes(layers, options["inputs"], units, options["outputs"], options["embedding"])
     states: dict[str, Array] = {}
     if options["learn_initial"]:
         return states
@@ -329,7 +329,7 @@ def _array(trace: Trace, name: str) -> Array:
     return trace.arrays[name]
 
 
-_ADDED = {"bidirectional": False, "learn_initial": False}
+_ADDED: dict[str, Any] = {"bidirectional": False, "learn_initial": False, "embedding": None}
 """Options that older traces do not say."""
 
 
@@ -355,7 +355,11 @@ def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _kind(options: Mapping[str, Any]) -> dict[str, bool]:
     """What options say of the layers, beside their cell and number."""
-    return {name: options[name] for name in _ADDED}
+    return {
+        "bidirectional": options["bidirectional"],
+        "learn_initial": options["learn_initial"],
+        "embedded": options["embedding"] is not None,
+    }
 
 
 def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
@@ -391,7 +395,7 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
         choose("loss", options["loss"], HEADS)
         units = _units(options)
         layers = layers_of(options["cell"], len(units), **_kind(options))
-    lengths = sizes(layers, options["inputs"], units, options["outputs"])
+    lengths = sizes(layers, options["inputs"], units, options["outputs"], options["embedding"])
     weights: dict[str, Array] = {}
     for name, letters in parameter_axes(layers).items():
         weights[name] = _array(trace, name)

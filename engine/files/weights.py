@@ -22,7 +22,7 @@ from engine.files.raw import shown, size, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
-from engine.model.layers import BACKWARDS, INITIAL
+from engine.model.layers import BACKWARDS, EMBEDDING, INITIAL
 from engine.model.parameters import WeightsRecipe
 from engine.model.pytorch import as_array
 from engine.notation import recipe_in
@@ -134,7 +134,7 @@ def write_gradients(path: Path, weights: Weights, tape: Tape) -> tuple[str, ...]
 def _parameters_of(cells: Collection[Cell]) -> set[str]:
     numbers = ("", *(f"{number}{way}" for number in range(1, LAYERS + 1) for way in ("", BACKWARDS)))
     own = {name for cell in cells for name in (*cell.parameters, *(state + INITIAL for state in cell.states))}
-    return {name + number for name in own for number in numbers} | READ_OUT.keys()
+    return {name + number for name in own for number in numbers} | {*READ_OUT, EMBEDDING}
 
 
 def _safetensors(module: str) -> Any:

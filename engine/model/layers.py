@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine.errors import InputError
 from engine.language.equation import equation
@@ -20,6 +20,8 @@ from engine.tables.heads import READ_OUT
 
 INPUT, FEATURES = "x", "D"
 """What a cell's table calls its input, and the axis of its values."""
+EMBEDDED, EMBEDDING, EMBEDDED_AXIS = "e", "We", "E"
+"""What is read in place of the input where that is embedded, its weights, and its axis."""
 BOTH, BACKWARDS, INITIAL = "both", "r", "0"
 """What the outputs of a layer's two directions side by side are called, the letter of the reverse direction, the digit of a state's initial
 value that is learned."""
@@ -50,28 +52,40 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """What is read of a layer, one step of it: a quantity and its axis; of two directions `line` puts their outputs side by side."""
+    """What a layer or the read-out reads, one step of it: a quantity and its axis, and where needed the `line` that makes it of what is
+    there (of two directions' outputs side by side), with the parameters of that line."""
 
     name: str
     axis: str
     line: str = ""
+    parameters: Mapping[str, Axes] = field(default_factory=dict[str, Axes])
 
 
-def layers_of(cell: Cell, count: int, *, bidirectional: bool = False, learn_initial: bool = False) -> tuple[Layer, ...]:
+def layers_of(
+    cell: Cell, count: int, *, bidirectional: bool = False, learn_initial: bool = False, embedded: bool = False
+) -> tuple[Layer, ...]:
     """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one.
 
-    With `learn_initial` every state's initial value is a parameter, called a0 of the state a, the same for all samples. InputError where
-    the cell has that name already.
+    With `embedded` the first layer reads `e = x @ We` in place of x. With `learn_initial` every state's initial value is a parameter,
+    called a0 of the state a, the same for all samples. InputError where the cell has such a name already.
     """
     cell = _with_initial(cell) if learn_initial else cell
-    if count == 1 and not bidirectional:
+    single = count == 1 and not bidirectional
+    if single and not embedded:
         return (Layer(cell),)
     layers: list[Layer] = []
     below = LayerOutput(INPUT, FEATURES)
-    for number in range(1, count + 1):
-        directions = [_placed(cell, str(number), below)]
+    if embedded:
+        if taken := {EMBEDDED, EMBEDDING} & {*_own_names(cell)}:
+            raise InputError(
+                f"the cell {cell.name} has a {min(taken)} of its own; take another name, or leave --embedding away"
+            )
+        line = f"{EMBEDDED} = {INPUT} @ {EMBEDDING}"
+        below = LayerOutput(EMBEDDED, EMBEDDED_AXIS, line, {EMBEDDING: (FEATURES, EMBEDDED_AXIS)})
+    for number in [""] if single else map(str, range(1, count + 1)):
+        directions = [_placed(cell, number, below)]
         if bidirectional:
-            directions.append(_placed(cell, str(number), replace(below, line=""), reverse=True))
+            directions.append(_placed(cell, number, LayerOutput(below.name, below.axis), reverse=True))
         layers += directions
         below = output(directions)
     return tuple(layers)
@@ -143,11 +157,15 @@ def parameter_axes(layers: Sequence[Layer]) -> dict[str, Axes]:
     return own | {name: tuple(top if axis == UNITS else axis for axis in axes) for name, axes in READ_OUT.items()}
 
 
-def sizes(layers: Sequence[Layer], inputs: int, units: Sequence[int], outputs: int) -> dict[str, int]:
-    """The dimensions that belong to a network: D, H (of several layers H1, H2, …; of two directions together HH1, …) and C."""
+def sizes(
+    layers: Sequence[Layer], inputs: int, units: Sequence[int], outputs: int, embedding: int | None = None
+) -> dict[str, int]:
+    """The dimensions that belong to a network: D, E of an embedding, H (of several layers H1, H2, …; of two directions together HH1, …)
+    and C."""
     own = dict(zip(dict.fromkeys(layer.units for layer in layers), units, strict=True))
     joined_axes = {joined_axis(layer.units): 2 * own[layer.units] for layer in layers if layer.reverse}
-    return {FEATURES: inputs, **own, **joined_axes, "C": outputs}
+    embedded = {} if embedding is None else {EMBEDDED_AXIS: embedding}
+    return {FEATURES: inputs, **embedded, **own, **joined_axes, "C": outputs}
 
 
 def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = False) -> Layer:
@@ -156,7 +174,7 @@ def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = Fals
     own = {name: name + mark for name in _own_names(cell)}
     axes = {FEATURES: below.axis, UNITS: UNITS + number}
     words = {**own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, **axes, INPUT: below.name}
-    title = f"layer {number}" + ", reverse" * reverse
+    title = (f"layer {number}" if number else "") + ", reverse" * reverse
 
     def renamed(text: str) -> str:
         return _WORD.sub(lambda word: words.get(word[0], word[0]), text)
@@ -164,10 +182,13 @@ def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = Fals
     table = replace(
         cell,
         equations=(*([below.line] if below.line else []), *(renamed(line) for line in cell.equations)),
-        parameters={own[name]: tuple(axes[a] for a in letters) for name, letters in cell.parameters.items()},
+        parameters={
+            **below.parameters,
+            **{own[name]: tuple(axes[a] for a in letters) for name, letters in cell.parameters.items()},
+        },
         states=tuple(own[name] for name in cell.states),
         output=own[cell.output],
-        meanings={own[name]: f"{text}, {title}" for name, text in cell.meanings.items()},
+        meanings={own[name]: f"{text}, {title}" if title else text for name, text in cell.meanings.items()},
         names={
             notation: {_numbered(name, own, mark): shown + mark for name, shown in given.items()}
             for notation, given in cell.names.items()

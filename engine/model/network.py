@@ -34,8 +34,8 @@ class Network:
     `bidirectional` each in two directions. `weights` may give initial weights by name (shapes as in the tables); those not given are
     drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
     steps back, with "chunk" nothing flows from one run of that many steps into the one before. With `learn_initial` initial states are
-    parameters. Raises InputError for an option that does
-    not exist.
+    parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is embedded. Raises InputError for an option
+    that does not exist.
     """
 
     inputs: int
@@ -57,6 +57,7 @@ class Network:
     truncate_by: str = "window"
     bidirectional: bool = False
     learn_initial: bool = False
+    embedding: int | None = None
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -78,6 +79,7 @@ class Network:
             ("inputs", self.inputs),
             *(("hidden", units) for units in self.units),
             ("outputs", self.outputs),
+            ("embedding", 1 if self.embedding is None else self.embedding),
         ):
             if size < 1:
                 raise InputError(f"{name} must be at least 1, not {size}")
@@ -136,7 +138,13 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """The cell's table in the place of each layer and direction, from the input up."""
         assert isinstance(self.cell, Cell)
-        return layers_of(self.cell, len(self.units), bidirectional=self.bidirectional, learn_initial=self.learn_initial)
+        return layers_of(
+            self.cell,
+            len(self.units),
+            bidirectional=self.bidirectional,
+            learn_initial=self.learn_initial,
+            embedded=self.embedding is not None,
+        )
 
     @cached_property
     def table(self) -> Cell:
@@ -172,7 +180,7 @@ class Network:
     @property
     def sizes(self) -> dict[str, int]:
         """The dimensions that belong to the network: D, H (of several layers H1, H2, …; of two directions together HH1, …) and C."""
-        return sizes(self.layers, self.inputs, self.units, self.outputs)
+        return sizes(self.layers, self.inputs, self.units, self.outputs, self.embedding)
 
     @property
     def bounds(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.language.functions import UNITS, Array, Axes, axis_kind, is_joined, joined_axis
-from engine.model.layers import BACKWARDS, INITIAL, Layer, joined, layers_of, output, parameter_axes
+from engine.model.layers import BACKWARDS, EMBEDDING, INITIAL, Layer, joined, layers_of, output, parameter_axes
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean
@@ -66,11 +66,12 @@ class WeightsRecipe:
     words: str = ""
     bidirectional: bool = False
     learn_initial: bool = False
+    embedded: bool = False
 
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
-        axes = parameter_axes(layers_of(self.cell, len(self.units), bidirectional=self.bidirectional))[parameter]
-        return tuple(self.sizes[axis] for axis in axes)
+        layers = layers_of(self.cell, len(self.units), bidirectional=self.bidirectional, embedded=self.embedded)
+        return tuple(self.sizes[axis] for axis in parameter_axes(layers)[parameter])
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -133,19 +134,23 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
         _check(shapes, name, letters, sizes, f"the cell {cell.name}")
     pieces = {name: (Piece(name),) for name in axes}
     learned = bool(layers[0].table.initial)
-    return WeightsRecipe(cell, pieces, sizes, bidirectional=layers[-1].reverse, learn_initial=learned)
+    return WeightsRecipe(
+        cell, pieces, sizes, bidirectional=layers[-1].reverse, learn_initial=learned, embedded=EMBEDDING in axes
+    )
 
 
 def _layers_held(shapes: Shapes, cell: Cell) -> tuple[Layer, ...]:
     """The layers of a cell that are there, by the numbers that follow the names; one where the names have none."""
     if all(name in shapes for name in cell.parameters):
-        return layers_of(cell, 1, learn_initial=cell.output + INITIAL in shapes)
+        return layers_of(cell, 1, learn_initial=cell.output + INITIAL in shapes, embedded=EMBEDDING in shapes)
     count = 0
     while all(f"{name}{count + 1}" in shapes for name in cell.parameters):
         count += 1
     bidirectional = count > 0 and all(f"{name}1{BACKWARDS}" in shapes for name in cell.parameters)
     learned = f"{cell.output}{INITIAL}1" in shapes
-    return layers_of(cell, max(1, count), bidirectional=bidirectional, learn_initial=learned)
+    return layers_of(
+        cell, max(1, count), bidirectional=bidirectional, learn_initial=learned, embedded=EMBEDDING in shapes
+    )
 
 
 def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:

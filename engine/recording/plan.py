@@ -97,7 +97,8 @@ class Plan:
     def whole(self, quantity: Quantity) -> bool:
         """Whether all rows of a quantity are kept; with checkpoints not those of inputs' gradients, states, gates and their gradients."""
         return (
-            not (self.checkpoints and quantity.rows and {"H", "D"} & {*map(axis_kind, quantity.axes)}) or quantity.given
+            not (self.checkpoints and quantity.rows and {"H", "D", "E"} & {*map(axis_kind, quantity.axes)})
+            or quantity.given
         )
 
     def allocate(self) -> dict[str, Array]:

@@ -28,7 +28,7 @@ STATISTICS = 42
 MOST = 24
 """No more terms than this are ever shown."""
 CARRIED, MINUS_ONE = "carried", "−1"
-WORDS = {"B": "sample", "D": "feature", "H": "unit", "C": "class"}
+WORDS = {"B": "sample", "D": "feature", "E": "value", "H": "unit", "C": "class"}
 
 
 def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:

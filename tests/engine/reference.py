@@ -97,11 +97,13 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
     """All rows of all quantities by name, and each step's losses (T or 1, B). `cuts` say where nothing flows back."""
     T, found = len(case.mask), dict[str, list[Any]]()
     every, read, last = case.network.predict == "every", [*values["x"]], dict[str, Any]()
+    if case.network.embedding:
+        read = found["e"] = [x @ values["We"] + probe["e"][t] for t, x in enumerate(read)]
     for layer in case.marks:
         outputs: list[list[Any]] = []
         for mark in layer:
             reverse = mark.endswith("r")
-            here = [row + probe[f"{joint(layer)}_r"][t] for t, row in enumerate(read)] if reverse else read
+            here = [row + probe[f"{joint(case, layer)}_r"][t] for t, row in enumerate(read)] if reverse else read
             outputs.append(direction(case, values, probe, cuts[reverse], mark, here, found))
             last[mark] = outputs[-1][0 if reverse else -1]
         read = outputs[0]
@@ -123,10 +125,10 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
     return dict(found), anp.array(each)
 
 
-def joint(layer: tuple[str, ...]) -> str:
+def joint(case: Case, layer: tuple[str, ...]) -> str:
     """What both directions of a layer read."""
     number = int(layer[0])
-    return "x" if number == 1 else f"both{number - 1}"
+    return f"both{number - 1}" if number > 1 else "e" if case.network.embedding else "x"
 
 
 def direction(
@@ -215,9 +217,11 @@ def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
     width = {mark: h for layer, h in zip(case.marks, case.network.units, strict=True) for mark in layer}
     places = {name + n: units for name in QUANTITIES[case.cell] for n, units in width.items()} | H
     places |= {f"{s}_{way}": H[s] for s in H for way in ("out", "next", "full")}
+    places |= {"e": case.network.embedding} if case.network.embedding else {}
     if case.network.bidirectional:
-        places |= {f"both{layer[0]}": 2 * width[layer[0]] for layer in case.marks} | {"x_r": case.network.inputs}
-        places |= {f"{joint(layer)}_r": places[joint(layer)] for layer in case.marks[1:]}
+        places |= {f"both{layer[0]}": 2 * width[layer[0]] for layer in case.marks}
+        read = {**places, "x": case.network.inputs}
+        places |= {f"{joint(case, layer)}_r": read[joint(case, layer)] for layer in case.marks}
     probe = {name: np.zeros((T, B, units)) for name, units in places.items()}
     if case.network.bidirectional and not every:
         probe[f"both{case.marks[-1][0]}"] = np.zeros((1, B, 2 * case.network.units[-1]))

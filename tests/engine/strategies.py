@@ -184,6 +184,7 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
         "ragged": draw(st.booleans(), "ragged"),
         "bidirectional": draw(st.sampled_from([False, False, True]), "bidirectional"),
         "learn_initial": draw(st.sampled_from([False, False, True]), "learn_initial"),
+        "embedding": draw(st.sampled_from([None, None, 3]), "embedding"),
     }
     options = {**options, **fixed}
     if (options["predict"], options["truncate_by"]) == ("every", "window") and options["truncate"] is not None:

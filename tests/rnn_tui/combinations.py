@@ -68,7 +68,14 @@ def models() -> list[Model]:
         *single,
         *(
             Model(
-                {**single[n].options, "hidden": units, "bidirectional": both, "learn-initial": both}, single[n].lengths
+                {
+                    **single[n].options,
+                    "hidden": units,
+                    "bidirectional": both,
+                    "learn-initial": both,
+                    **({"embedding": 2} if both else {}),
+                },
+                single[n].lengths,
             )
             for n, units, both in layered
         ),

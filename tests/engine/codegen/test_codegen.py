@@ -135,6 +135,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "hidden": st.sampled_from([(3, 2), (2, 2, 3)]),
         "bidirectional": st.just(True),
         "learn-initial": st.just(True),
+        "embedding": st.integers(1, 4),
     }
     return options | {name: draw(values, name) for name, values in optional.items() if draw(st.booleans(), name)}
 
@@ -146,6 +147,8 @@ def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], di
     arrays, asked = file
     if model.keys() & {"hidden", "bidirectional", "learn-initial"}:
         arrays.pop("h0", None)  # a file holds the initial state of one layer, and none that is learned
+    if "embedding" in model and arrays["X"].shape[2] == 1:
+        arrays["X"] = np.floor(3 * np.abs(arrays["X"]))  # classes
     if asked["predict"] == "every" and model.get("truncate-by", "window") == "window" and "truncate" in model:
         model.pop("bidirectional", None)  # refused: a loss flows both ways
     with tempfile.TemporaryDirectory() as folder:

@@ -132,11 +132,12 @@ def test_both_directions_of_a_state_dict_compute_what_pytorch_computes(tmp_path:
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("hidden", [(4, 5, 4), 4])
 def test_weights_of_layers_come_back(tmp_path: Path, hidden: Any, bidirectional: bool, suffix: str) -> None:
-    network = Network(inputs=2, outputs=3, hidden=hidden, cell="gru", bidirectional=bidirectional)
+    kind: dict[str, Any] = {"bidirectional": bidirectional, "learn_initial": suffix == ".npz"}
+    network = Network(inputs=5, outputs=3, hidden=hidden, cell="gru", embedding=2, **kind)
     write_weights(tmp_path / f"w{suffix}", network.weights)
     weights = read_weights(tmp_path / f"w{suffix}")
     assert (weights.cell, weights.recipe.units) == (CELLS["gru"], network.units)
-    assert weights.recipe.bidirectional == bidirectional
+    assert {name: getattr(weights.recipe, name) for name in kind} == kind and weights.recipe.embedded
     assert all(np.array_equal(weights.parameters[name], value) for name, value in network.weights.items())
 
 

@@ -159,18 +159,19 @@ def test_an_initial_state_has_its_layers_size() -> None:
 
 @pytest.mark.parametrize(("hidden", "both"), [((3, 2), False), ((2, 2, 2), False), ((3, 2), True)])
 def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...], both: bool) -> None:
-    one = case(hidden=hidden, cell="lstm", predict="every", truncate=2, truncate_by="chunk", bidirectional=both)
+    kind: dict[str, Any] = {"bidirectional": both, "learn_initial": both, "embedding": 4 if both else None}
+    one = case(hidden=hidden, cell="lstm", predict="every", truncate=2, truncate_by="chunk", **kind)
     tape = record(one.network, one.X, one.y, initial=one.initial)
     write_trace(tmp_path / "run.npz", tape, meta={})
     trace = read_trace(tmp_path / "run.npz")
     network, X, y = network_of(trace)
-    assert (network.hidden, network.bidirectional) == (hidden, both)
+    assert {name: getattr(network, name) for name in ("hidden", *kind)} == {"hidden": hidden, **kind}
     again = record(network, X, y, initial=initial_of(trace))
     assert all(again[name].tobytes() == value.tobytes() for name, value in tape.arrays.items())
 
 
 def session(tmp_path: Path, arrays: dict[str, Any] | None = None, **options: Any) -> Session:
-    np.savez(tmp_path / "d.npz", X=np.ones((2, 3, 1)), y=np.array([0, 1]), **(arrays or {}))
+    np.savez(tmp_path / "d.npz", **{"X": np.ones((2, 3, 1)), "y": np.array([0, 1]), **(arrays or {})})
     return open_session(tmp_path / "d.npz", options)
 
 
@@ -184,6 +185,18 @@ def test_the_options_make_layers(tmp_path: Path) -> None:
     assert session(tmp_path, hidden=(4, 2)).description.startswith("rnn tanh 1→4→2→2 ·")
     with pytest.raises(InputError, match="--hidden 4,2 makes 2 layers, not 3"):
         hidden(hidden=(4, 2), layers=3)
+
+
+def test_inputs_that_are_classes_are_embedded(tmp_path: Path) -> None:
+    X = np.array([[[0], [2], [1]], [[4], [0], [0]]])
+    opened = session(tmp_path, {"X": X}, embedding=2, hidden=3)
+    network, tape = opened.debugger.network, opened.debugger.tape(0)
+    assert (network.inputs, network.parameter_axes["We"], network.parameter_axes["Wx"]) == (5, ("D", "E"), ("E", "H"))
+    assert network.layers[0].title == "" and network.table.meanings["a"] == "state"
+    np.testing.assert_array_equal(tape["e"], network.weights["We"][np.moveaxis(X[..., 0], 0, 1)])
+    assert not tape["dWe"][3].any()  # no sample has that class
+    with pytest.raises(InputError, match=r"sample 1 holds -1 at t = 3, which is no class"):
+        session(tmp_path, {"X": X - np.eye(3)[2][:, None] * [[[0]], [[1]]]}, embedding=2)
 
 
 def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:
