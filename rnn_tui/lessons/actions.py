@@ -14,7 +14,6 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
-from engine.lessons.exercise import check_exercise, prepared
 from engine.lessons.lesson import Lesson, in_language, lesson_names, read_lesson
 from rnn_tui.control.controller import Controller
 from rnn_tui.lessons.examiner import Examiner
@@ -92,11 +91,7 @@ class LessonActions(LessonKeys):
     def begin_lesson(self, lesson: Lesson, session: Session | None = None) -> None:
         """Opens a lesson, on its data; what was open stays for later."""
         if lesson.program:
-            check_exercise(lesson)
-            exercise = prepared(lesson, Path.cwd())
-            self._say(f"running {exercise.path.name} …")
-            examiner = Examiner(lesson, self.language, exercise)
-            self.run_worker(partial(self._examined_first, examiner), thread=True, exclusive=True, group="examine")
+            self._begin_exercise(lesson)
             return
         controller = self._controller(session or opened(lesson))
         if self.guide is None:
@@ -104,6 +99,15 @@ class LessonActions(LessonKeys):
         self.controller = controller
         self.guide = Tutor(lesson, self.language, controller)
         self.call_later(self._press)
+
+    def _begin_exercise(self, lesson: Lesson) -> None:
+        from engine.lessons.exercise import check_exercise, prepared  # with the doctor, which nobody else waits for
+
+        check_exercise(lesson)
+        exercise = prepared(lesson, Path.cwd())
+        self._say(f"running {exercise.path.name} …")
+        examiner = Examiner(lesson, self.language, exercise)
+        self.run_worker(partial(self._examined_first, examiner), thread=True, exclusive=True, group="examine")
 
     def leave_lesson(self) -> None:
         """Back to what was open before."""

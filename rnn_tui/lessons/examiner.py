@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from engine.doctor.walk.walk import ProgramWalk
-from engine.lessons.exercise import Exercise
 from engine.lessons.lesson import Lesson, Words, in_language
 from rnn_tui.control.walker import Walker
 from rnn_tui.lessons.guide import Guide, Progress
+
+if TYPE_CHECKING:
+    from engine.doctor.walk.walk import ProgramWalk
+    from engine.lessons.exercise import Exercise
 
 
 class Examiner(Guide):
