@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from engine.debug.breakpoints import condition_of, everywhere
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT
@@ -17,6 +18,9 @@ from engine.text import clean, listed
 
 FURTHEST = 1000
 """Iterations to train for one move at most; more would look like a frozen screen."""
+
+LOOKED_THROUGH = 5
+"""Iterations, the present one among them, that are looked through for a condition."""
 
 ROWS = Layout()
 
@@ -43,6 +47,19 @@ class _Typed:
     t: int | None = None
     index: tuple[int, ...] = ()
     words: list[str] = field(default_factory=list[str])
+
+
+def first_where(text: str, debugger: Debugger) -> Destination:
+    """The first point after the present one at which a condition holds, in this iteration or the next; InputError when there is none."""
+    condition, program = condition_of(text, debugger.program), debugger.program
+    here = debugger.position
+    first = max(0, here - 1) // program.length
+    for iteration in range(first, first + LOOKED_THROUGH):
+        holds = everywhere(condition, debugger.tape(iteration), iteration, debugger.lines)
+        positions = 1 + iteration * program.length + holds.nonzero()[0]
+        if (after := positions[positions > here]).size:
+            return Destination(int(after[0]))
+    raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations")
 
 
 def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destination:

@@ -179,8 +179,16 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if axes and axes[0] == "B" and frame.classes and part.name != "x" and not _is_padding(frame, part):
         y = frame.view.tape.at("y", part.t or frame.view.point.t)
         target = int(y[index[0]])
-        words.append(f"target {frame.classes[target]}" if target < len(frame.classes) else f"target {target}")
+        words.append(f"target {_class(frame, target)}")
+        head = frame.view.tape.plan.network.head
+        if part.name is not None and part.name == head.prediction:
+            predicted = int(head.predicted(frame.view.tape.at(part.name, part.t or frame.view.point.t))[index[0]])
+            words.append(f"predicted {_class(frame, predicted)} {'✓' if predicted == target else '✗'}")
     return ", ".join(words)
+
+
+def _class(frame: Frame, number_of_class: int) -> str:
+    return frame.classes[number_of_class] if number_of_class < len(frame.classes) else str(number_of_class)
 
 
 def _sample(frame: Frame, row: int) -> str:

@@ -15,7 +15,7 @@ from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import bars, curve
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.render.numbers import number
+from rnn_tui.render.numbers import number, signed
 from rnn_tui.render.palette import NOT_YET, one_sided_codes
 from rnn_tui.render.pooling import block_of, block_range
 from rnn_tui.targets import ToIteration
@@ -193,7 +193,9 @@ def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
     place = (t - 1) * len(known.flow) // frame.view.program.steps
     flow = frame.writer.spelling.name(gradient(frame.view.program.output))
     parts = [f"iteration {iteration}, t = {t}: ‖{flow}‖ {number(float(known.flow[place]), 8, trim=True)}"]
-    parts.append(f"loss {number(known.loss, 8, trim=True)}")
+    before = frame.history.get(iteration - 1)
+    change = "" if before is None else f" ({signed(known.loss - before.loss, 8, 3, trim=True)})"
+    parts.append(f"loss {number(known.loss, 8, trim=True)}{change}")
     if known.accuracy is not None:
         parts.append(f"accuracy {known.accuracy:.0%}")
     parts.append(f"‖gradient‖ {number(known.gradient_norm, 8, trim=True)}")

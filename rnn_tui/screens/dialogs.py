@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from engine.debug.breakpoints import CHANGES, Breakpoint
 from engine.debug.debugger import Debugger
-from engine.debug.places import Destination, parse_place
+from engine.debug.places import Destination, first_where, parse_place
 from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
@@ -115,8 +115,9 @@ class HelpScreen(Dialog[None]):
 
 
 def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
-    """The place that was typed in the names and the layout on the screen; InputError when there is none."""
-    return parse_place(spelling.in_engine_names(text), debugger, spelling.layout)
+    """The place that was typed in the names and the layout on the screen, or where a condition holds next. Raises InputError."""
+    meant = spelling.in_engine_names(text)
+    return first_where(meant, debugger) if set(text) & set("<>") else parse_place(meant, debugger, spelling.layout)
 
 
 class GotoScreen(Dialog[Destination]):
@@ -133,9 +134,12 @@ class GotoScreen(Dialog[Destination]):
         """One line to type into."""
         with Vertical(classes="dialog") as box:
             box.border_title = "go to"
-            yield Input(restrict=PLAIN, placeholder="7  ·  backward 7  ·  dz@7  ·  da@3[2,4]  ·  loss  ·  iteration 3")
+            yield Input(restrict=PLAIN, placeholder="7 · backward 7 · dz@7 · da@3[2,4] · loss · norm(da) < 0.1")
             yield Static(
-                Content("a time step, a phase, a row q@t, a number q@t[i,j], an iteration; enter goes, esc closes"),
+                Content(
+                    "a time step, a phase, a row q@t, a number q@t[i,j], an iteration, or a condition: to where it holds next\n"
+                    "enter goes, esc closes"
+                ),
                 classes="note",
             )
 

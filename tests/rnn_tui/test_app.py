@@ -366,6 +366,17 @@ async def test_a_chosen_sample_at_every_line() -> None:
             assert len(driven.rows()) == 36
 
 
+async def test_a_prediction_is_said_to_be_right_or_wrong() -> None:
+    async with running() as driven:
+        await driven.pilot.press("g", "p", "enter")
+        tape = driven.main.debugger.tape(0)
+        for sample in range(10):
+            right = int(tape["p"][sample].argmax()) == int(tape["y"][sample])
+            driven.main.show(driven.controller.choose(row=sample, column=0))
+            await driven.pilot.pause()
+            assert ("✓" if right else "✗") in driven.pane("inspector").canvas().plain()
+
+
 async def test_moving_the_cell() -> None:
     async with running() as driven:
         await driven.go(Point(0, "forward", 4, "a"))
@@ -467,6 +478,20 @@ async def test_a_place_that_does_not_exist_is_said_and_can_be_corrected(text: st
         await driven.pilot.pause()
         assert driven.app.screen is driven.main
         assert driven.main.debugger.view.point.line == "loss"
+
+
+async def test_going_to_where_a_condition_holds_next() -> None:
+    async with running(open_session("vanishing", {})) as driven:
+        tape, program = driven.main.debugger.tape(0), driven.main.debugger.program
+        below = max(t for t, norm in enumerate(tape.norms("da").tolist()) if norm < 0.1)
+        await driven.pilot.press("g", *"norm(da)<.1", "enter")
+        point = program.point(driven.position)
+        assert (point.iteration, point.line, driven.main.debugger.view.row) == (0, "da", below)
+        await driven.go(program.length)
+        await driven.pilot.press("g", *"norm(da)<.1", "enter")
+        assert program.point(driven.position).iteration == 1
+        await driven.pilot.press("g", *"norm(da)>9", "enter")
+        assert "holds nowhere after this point" in driven.text()
 
 
 async def test_what_is_pasted_reaches_the_screen_without_control_characters() -> None:
