@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from engine.doctor.derive.shapes import SeenShapes
@@ -98,3 +98,12 @@ def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
     if not any(inside):
         return statement.orelse
     return statement.body if inside[0] >= times else None
+
+
+def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:
+    """The statements of a block, with those of a branch in its place where the run took it the same way every time."""
+    made: list[ast.stmt] = []
+    for statement in body:
+        way = as_run(statement, shapes) if isinstance(statement, ast.If) else None
+        made += [statement] if way is None else taken_ways(way, shapes)
+    return made

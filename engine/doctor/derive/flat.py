@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from engine.doctor.derive.branches import as_run, unrolled
+from engine.doctor.derive.branches import as_run, taken_ways, unrolled
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import names, parsed, path
 from engine.doctor.mending.atoms import replaced
@@ -239,8 +239,9 @@ class _Flattening:
         if found is None or any(found is one.function for one in self._inside):
             return None
         name = f"self.{found.name}" if found.args.args and found.args.args[0].arg == "self" else found.name
-        returns = [n for n in ast.walk(found) if isinstance(n, ast.Return)]
-        is_plain = not returns or (len(returns) == 1 and returns[0] is found.body[-1])
+        body = taken_ways(found.body, self._shapes)
+        returns = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Return)]
+        is_plain = not returns or (len(returns) == 1 and returns[0] is body[-1])
         if name in self._helpers or not is_plain or found.args.vararg or found.args.kwarg:
             return None
         given = (*call.args, *(k.value for k in call.keywords))
@@ -278,8 +279,9 @@ class _Flattening:
     def _put(self, call: ast.Call, statement: ast.stmt) -> tuple[list[ast.stmt], ast.expr, Called]:
         function, receiver = self._function(call) or (None, "")
         assert function is not None
-        ends = next((k for k, s in enumerate(function.body) if s is self._until), len(function.body) - 1)
-        body = copy.deepcopy(function.body[: ends + 1])
+        ways = taken_ways(function.body, self._shapes)
+        ends = next((k for k, s in enumerate(ways) if s is self._until), len(ways) - 1)
+        body = copy.deepcopy(ways[: ends + 1])
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
         end = body.pop() if isinstance(body[-1], ast.Return) else None
