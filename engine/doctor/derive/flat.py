@@ -45,6 +45,9 @@ class FlatPass:
     given_back: dict[str, str] = field(default_factory=dict[str, str])
     """What a function calls that which its caller gives a name to when it is returned, by the caller's name."""
 
+    held: dict[str, str] = field(default_factory=dict[str, str])
+    """The attributes of objects that stand under names of their own in the block."""
+
     def own_name(self, name: str) -> str:
         """What a name of the block is called in the function that it is a local of."""
         renamed = self.hidden[name].renamed if name in self.hidden else {}
@@ -111,8 +114,31 @@ class _Flattening:
         self._counters: set[str] = set()
 
     def made(self, body: list[ast.stmt]) -> FlatPass:
-        self._flat.body = list(self._block(body))
+        self._flat.body = self._with_states(list(self._block(body)))
         return self._flat
+
+    def _with_states(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """States that an object holds, `self.h`, which a loop gives a new value each round, under names of their own in the block."""
+        loops = [s for s in body if isinstance(s, ast.For)]
+        held = {
+            path(t): loop
+            for loop in loops
+            for s in ast.walk(loop)
+            if isinstance(s, ast.Assign) and self._shapes.shape(s.value)
+            for t in s.targets
+            if isinstance(t, ast.Attribute) and path(t)
+        }
+        for attribute, loop in held.items():
+            name = self._local(attribute.rpartition(".")[2], {})
+            is_method = self._flat.within.get(id(loop)) is not None
+            self._flat.given_back[name] = f"self.{attribute.rpartition('.')[2]}" if is_method else attribute
+            self._flat.held[name] = attribute
+            first = _at(ast.Assign([ast.Name(name, ast.Store())], parsed(attribute)), loop)
+            before = body.index(loop)
+            begun = any(path(t) == attribute for s in body[:before] if isinstance(s, ast.Assign) for t in s.targets)
+            body = [_named_state(s, attribute, name) for s in body]
+            body = body if begun else [*body[:before], first, *body[before:]]
+        return body
 
     def _block(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         for statement in body:
@@ -419,6 +445,17 @@ def _apart(body: list[ast.stmt], renamed: dict[str, str]) -> list[ast.stmt]:
             packed = _at(ast.Assign(statement.targets, value), statement)
             return [*(_renamed(s, other) for s in body[:k]), packed, *body[k + 1 :]]
     return body
+
+
+def _named_state(statement: ast.stmt, attribute: str, name: str) -> ast.stmt:
+    """The statement itself, with a name for every read and write of an attribute."""
+
+    class _Held(ast.NodeTransformer):
+        def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+            own = path(node) == attribute
+            return ast.copy_location(ast.Name(name, node.ctx), node) if own else self.generic_visit(node)
+
+    return cast("ast.stmt", _Held().visit(statement))
 
 
 def _renamed(statement: ast.stmt, every: Mapping[str, ast.expr]) -> ast.stmt:

@@ -36,7 +36,7 @@ class _Reach:
         self._forward, self.hidden = forward, dict(flat.hidden)
         self.keeps: list[Keep] = []
         self.known: set[str] = set()
-        self._named: dict[str, str] = {}
+        self._named: dict[str, str] = dict(flat.held)
         self.returned: dict[int, list[str]] = {}
         self.received: dict[int, list[str]] = {}
         for called in list(flat.calls):
@@ -90,7 +90,8 @@ class _Reach:
         end = function.body[-1]
         own = self._forward.flat.own_name(name)
         indent = self._forward.indent(end)
-        after = end.lineno - 1 if isinstance(end, ast.Return) else end.end_lineno or end.lineno
+        returns = any(isinstance(n, ast.Return) for n in ast.walk(end))
+        after = end.lineno - 1 if returns else end.end_lineno or end.lineno
         if called.receiver:
             self._named[name] = f"{called.receiver}.{own}"
             self.keeps.append(Keep(after, "", f"{indent}self.{own} = {own}", "for the backward pass"))

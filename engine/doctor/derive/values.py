@@ -120,7 +120,7 @@ class ForwardValues:
         if not stored and self._unpacked(name, loop, one, is_new):
             return None
         flat = self._forward.flat
-        if not stored and is_new and flat.function_of(name) is not flat.within.get(id(loop)):
+        if not stored and is_new and name not in flat.held and flat.function_of(name) is not flat.within.get(id(loop)):
             self._remake(name, loop, one)
             return None
         return parsed(stored or self._kept(name, loop, one, is_new))

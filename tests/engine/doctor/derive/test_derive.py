@@ -216,6 +216,40 @@ loss = 0.5 * np.sum((out - 0.7) ** 2)
 """
 
 
+HELD = """import numpy as np
+
+class Leaky:
+    def __init__(self, units, every=False):
+        self.A = np.random.randn(2, units) * 0.5
+        self.B = np.random.randn(units, units) * 0.5
+        self.s = np.zeros((3, units))
+        self.every = every
+
+    def forward(self, x):
+        made = []
+        for t in range(x.shape[1]):
+            self.s = np.tanh(x[:, t] @ self.A + self.s @ self.B)
+            made.append(self.s)
+        if self.every:
+            return np.stack(made)
+        else:
+            return self.s
+
+np.random.seed(1)
+net = Leaky(4)
+loss = np.mean((net.forward(np.random.randn(3, 5, 2)) - 0.3) ** 2)
+"""
+
+
+def test_a_state_that_an_object_holds_and_returns_in_branches(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(HELD)
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source)
+    assert (made.gaps, set(made.agreement)) == ((), {"net.A", "net.B"})
+    assert (11, "all_s = [self.s]") in [(keep.after, keep.text.strip()) for keep in made.keeps]
+
+
 def test_several_statements_may_stand_on_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(SEVERAL_ON_A_LINE)
