@@ -16,6 +16,8 @@ from engine.doctor.lineage.reading import Floats, Record, RecordedArray
 from engine.doctor.recording import fingerprints
 
 MOST = 400_000
+OUTPUTS = 12
+"""So many outputs' errors are carried back one by one."""
 STEPS = 100
 """Products over more steps at once are not taken apart."""
 PRODUCTS = ("matmul", "dot")
@@ -43,7 +45,7 @@ def known(rows: Floats, factors: Sequence[float], allowed: float) -> KnownValues
 
 class RightValues:
     """GradientRows (size, norm, spread, order) of all right arrays, with `parts` also of what lines may make on the way to one: a step's
-    part of a sum over all steps, the derivative of an activation. Such a part is no gradient of anything.
+    part of a sum over all steps, one output's part of all, the derivative of an activation. Such a part is no gradient of anything.
     """
 
     def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_], *, parts: bool = False) -> None:
@@ -53,19 +55,27 @@ class RightValues:
         self.left = MOST
         self._begun: dict[tuple[int, tuple[int, ...]], tuple[Floats, Floats]] = {}
         """By operand what was there before its first share, and after it."""
-        adjoint = carried_back(record, loss.seeds, self._seen)
+        self._of_all(carried_back(record, loss.seeds, self._seen), forward)
+        for seed in (
+            loss.seeds if parts and 1 < len(loss.seeds) <= OUTPUTS else ()
+        ):  # each output's error goes back on its own
+            self._of_all(carried_back(record, [seed]), forward)
+        for operation in record.operations if parts else ():
+            if operation.name in SLOPES and forward[operation.start : operation.stop].any():
+                self.add(SLOPES[operation.name](operation.result.of(record.pool)))
+
+    def _of_all(self, adjoint: Floats, forward: NDArray[np.bool_]) -> None:
+        """dL/d(each forward value)."""
         done: set[tuple[int, int]] = set()
-        for event in record.events:
+        for event in self.record.events:
             value = event.value
             key = (value.first if value.size else 0, value.size)
             if value.size and key not in done and forward[value.first]:
                 done.add(key)
                 self.add(adjoint[value.ids()])
-        for operation in record.operations:
+        for operation in self.record.operations:
             if forward[operation.start : operation.stop].any():
                 self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
-                if parts and operation.name in SLOPES:
-                    self.add(SLOPES[operation.name](operation.result.of(record.pool)))
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)

@@ -156,7 +156,8 @@ class Probes:
         """Whether the value is right, or what is there once it is added, or multiplied by it."""
         if line.multiplies:
             whole = line.values.value(line.prefix)
-            return False if whole is None or whole.shape != (whole * value).shape else self.table.has(whole * value)
+            made = evaluated("whole * value", {}, {"whole": whole, "value": value})  # they may not fit
+            return False if whole is None or made is None or whole.shape != made.shape else self.table.has(made)
         right = self.table.has(value)
         if right is False and line.prefix is not None:
             whole = line.values.value(line.prefix)
