@@ -8,12 +8,12 @@ from dataclasses import replace
 from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import unlimited
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.updates import ArrayNames
-from engine.doctor.lineage.verdict import ONLY_ONE, RunVerdict
+from engine.doctor.lineage.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict
 from engine.doctor.recording.driven import KEPT
 
 RETURNED = "it is right on the way, but not what is returned"
@@ -21,10 +21,14 @@ NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 
 
-def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
+NEGATED = "it has the other sign, and nothing in the file adds it to what it is the gradient of"
+
+
+def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: bool = False) -> RunVerdict:
     """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
     the last call gives back for it; what it gives back and is the gradient of nothing is that of the one array of its size that has none,
-    and wrong, or is not compared."""
+    and wrong, or is not compared. `is_added` says whether the file adds gradients to weights, which makes the other sign the right one.
+    """
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return verdict
@@ -40,8 +44,9 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:
     rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
+    rows = rows if is_added else _by_sign(rows, loss)
     word = verdict.verdict
-    if any(row.reason in (RETURNED, NOTHING_ELSE) for row in rows):
+    if any(row.reason in (RETURNED, NOTHING_ELSE, NEGATED) for row in rows):
         word = "wrong"
     elif said and word == "right":
         word = "undecided"
@@ -56,8 +61,8 @@ def _given_back(
     below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
     made = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
     after = [e for e in made if int(e.value.ids().min()) > int(loss.ids.max())]
-    last = [e.value for e in after if e.site.line == made[-1].site.line and e.name != KEPT]
-    kept = {e.value.first: e.value.ids().ravel() for e in after if e.name == KEPT}
+    last = [e.value for e in after if e.site.line == made[-1].site.line and not e.name.startswith(KEPT)]
+    kept = {e.value.first: e.value.ids().ravel() for e in after if e.name.startswith(KEPT)}
     return {v.first: v.ids().ravel() for v in last} if made else None, kept
 
 
@@ -105,6 +110,15 @@ def _of_the_others(
         if len(own) == len(rivals) == 1 and not _is_step(record, ids, own[0]):
             row = ComparedGradient(names.of(own[0]), 0, "wrong", None, own[0], ids, adjoint[own[0]])
             yield _instead(record, row, left.pop(first), NOTHING_ELSE)
+
+
+def _by_sign(rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:
+    """The gradients of a loss that is computed under its name have its sign, where nothing but they was seen."""
+    right = [row for row in rows if row.status == "right"]
+    stated = NAMED.search(loss.name) and not (LIKELIHOOD.search(loss.name) or loss.assumed or loss.is_given)
+    if not stated or any(row.update is not None or row.match is None or row.match.factor > 0 for row in right):
+        return rows
+    return [replace(row, status="wrong", reason=NEGATED) if row.status == "right" else row for row in rows]
 
 
 def _with_the_others(rows: Sequence[ComparedGradient], others: Iterable[ComparedGradient]) -> list[ComparedGradient]:

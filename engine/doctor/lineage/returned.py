@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.called_names import UPSTREAM
+from engine.doctor.lineage.called_names import BACK, UPSTREAM
 from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedEvent
 from engine.doctor.lineage.right_values import KnownValues, RightValues
@@ -75,8 +75,9 @@ def rows(
     record: Record, names: ArrayNames, *, trusted: bool = False
 ) -> Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], object], list[ComparedGradient]]:
     """What to compare for a loss: its inputs with what is returned or named as their gradients. `trusted` says that it is known to be the
-    loss, though no gradient agrees with it."""
+    loss, though no gradient agrees with it; one that a called function computes under its name is, too."""
     sources = inputs(record)
+    called = any(event.name.startswith(BACK) for event in record.events)
 
     def compare(
         chosen: ChosenLoss, carried: Callable[[], Floats], forward: NDArray[np.bool_], may_win: object
@@ -99,7 +100,8 @@ def rows(
         made = _without_others(record, rows, names, known)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
-        found = _left(record, known, rest, made, later, adjoint, names, taken) if made or trusted else []
+        sure = made or trusted or (called and not chosen.assumed and NAMED.search(chosen.name))
+        found = _left(record, known, rest, made, later, adjoint, names, taken) if sure else []
         again = read_again(record, forward) if rest else set[tuple[int, int]]()
         open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
         left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]

@@ -10,10 +10,13 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from engine.doctor.lineage import gradients
-from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import RecordedArray, RecordedOperation
+from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.given_back import NEGATED
+from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.reading import Floats, RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import PRODUCTS, Roles
 from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
 from engine.doctor.mending.atoms import text_of
@@ -341,32 +344,59 @@ def _first_differs(old: str, new: str) -> bool:
 
 def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
     """Mistakes that no edit of a backward line corrects, with the number of a line in the record: gradients that are added to the weights,
-    and gradients in which those of the round before are left."""
+    gradients in which those of the round before are left, and weights that are stepped while gradients are still made with them."""
+    if line := _stepped_early(verdict):
+        yield "weights-updated-during-backward", line
     for row in verdict.compared:
         if row.reason == ADDED and row.update is not None:
             opposite = row.bare is not None and row.bare.factor < 0 and bool((row.update.signs < 0).all())
             line = _delta_line(verdict) if opposite else 0
             yield ("delta-sign", line) if line else ("gradients-added", row.update.line)
+        elif row.reason == NEGATED and (line := _delta_line(verdict)):
+            yield "delta-sign", line
         elif row.status == "wrong" and verdict.round > 0 and (line := _kept_from_before(verdict, row)):
             yield "gradients-not-reset", line
 
 
+def _stepped_early(verdict: RunVerdict) -> int:
+    """The line of an update whose result a gradient that is wrong was made from, in the same round; 0 where there is none."""
+    record, loss = verdict.record, verdict.loss
+    wrong = [row for row in verdict.compared if row.status == "wrong" and row.gradient.size]
+    if record is None or loss is None or not wrong:
+        return 0
+    forward = reached(record, [reference for reference, _ in loss.seeds])
+    made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
+    for row in verdict.compared:
+        steps = [record.operations[k] for k in row.update.made] if row.update is not None else []
+        for step in steps:
+            read = made[step.start : step.stop].any()
+            if read and not any(np.isin(w.gradient, np.arange(step.start, step.stop)).any() for w in wrong):
+                return step.line
+    return 0
+
+
 def _delta_line(verdict: RunVerdict) -> int:
-    """The line that makes what an output gets, with the wrong sign: a difference of forward values; 0 where there is none."""
+    """The line that makes what an output gets, with the wrong sign: a difference from its target; 0 where there is none."""
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return 0
     roles = Roles(record, loss, [row.own for row in verdict.compared])
     adjoint = carried_back(record, loss.seeds)
-    rights = [adjoint[o.start : o.stop] for o in record.operations if roles.forward[o.start] and o.size > 1]
-    for made in record.operations:
-        if made.name != "subtract" or made.size < 2 or roles.forward[made.start]:
+    rights = [adjoint[o.start : o.stop] for o in record.operations if roles.forward[o.start]]
+    for event in record.events:
+        ids = event.value.ids().ravel() if event.value.size else np.zeros(0, np.int32)
+        if not ids.size or roles.forward[ids].any():
             continue
-        if any(roles.is_forward(r) for r in made.operands):
-            matches = [compared(record.pool[made.start : made.stop], r) for r in rights if len(r) == made.size]
-            if any(m is not None and m.right and m.factor < 0 for m in matches):
-                return made.line
+        maker = record.maker(int(ids[-1]))
+        if maker >= 0 and any(len(r) == ids.size and _is_negative(record.pool[ids], r) for r in rights):
+            return record.operations[maker].line  # what is made of it has the wrong sign, too, and comes later
     return 0
+
+
+def _is_negative(values: Floats, right: Floats) -> bool:
+    """Whether values are right but for their sign, and for a factor where they are several."""
+    match = compared(values, right)
+    return match is not None and match.right and match.factor < 0 and (len(right) > 1 or same(match.factor, -1.0))
 
 
 def _kept_from_before(verdict: RunVerdict, row: ComparedGradient) -> int:

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 
 from engine.doctor.read.source import SourceFile
+from engine.doctor.recording.guesses import RATE
 
 
 def statically_runs(tree: ast.Module) -> bool:
@@ -35,3 +36,15 @@ def without_its_run(source: SourceFile) -> SourceFile:
             last = statement.end_lineno or statement.lineno
             lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
     return replace(source, text="\n".join(lines))
+
+
+def may_add_gradients(source: SourceFile) -> bool:
+    """Whether a file adds gradients to weights, as `W += rate * dW`; what was left out of it (a `pass` at its top level) may do so."""
+    tree = source.tree()
+    if any(isinstance(statement, ast.Pass) for statement in tree.body):
+        return True
+    added = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
+    added += [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
+    products = [n for n in added if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult)]
+    names = [getattr(side, "id", getattr(side, "attr", "")) for n in products for side in (n.left, n.right)]
+    return any(RATE.match(name) for name in names)

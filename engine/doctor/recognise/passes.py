@@ -50,10 +50,11 @@ class Pass:
 
 
 def passes(found: UserProgram, function: UserFunction | None = None) -> list[Pass]:
-    """The passes of a file that no other one calls, in its order; or that of one function."""
+    """The passes of a file that no other one calls, in its order, where there is none what makes gradients and trains with them; or that of
+    one function."""
     if function is not None:
         return [_paired(found, function)]
-    all_of = [f for f in found.functions if is_backward(f)]
+    all_of = [f for f in found.functions if is_backward(f)] or [f for f in found.functions if _makes_gradients(f)]
     return [_paired(found, f) for f in all_of if not any(_calls(other, f) for other in all_of)]
 
 
@@ -79,9 +80,13 @@ def is_backward(function: UserFunction) -> bool:
     name = function.node.name
     if _NEVER.search(name):
         return False
+    return bool(_BACKWARD.search(name)) or _makes_gradients(function)
+
+
+def _makes_gradients(function: UserFunction) -> bool:
     made = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     loops = any(isinstance(n, ast.For | ast.While) for n in ast.walk(function.node))
-    return bool(_BACKWARD.search(name)) or (loops and sum(bool(_OF_WEIGHTS.match(n)) for n in made) > 1)
+    return loops and sum(bool(_OF_WEIGHTS.match(n)) for n in made) > 1
 
 
 def _paired(found: UserProgram, function: UserFunction) -> Pass:

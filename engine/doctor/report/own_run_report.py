@@ -25,6 +25,7 @@ from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
+from engine.doctor.read.top_level import may_add_gradients
 from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 from engine.doctor.report.meanings import beside, rows
@@ -76,9 +77,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     try:
         of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
         verdict = judged(record, of_call, taken)
-        verdict = as_returned(
-            settled(runs, verdict, taken) if of_call is None else verdict, runs.name, len(source.lines)
-        )
+        verdict = settled(runs, verdict, taken) if of_call is None else verdict
+        verdict = as_returned(verdict, runs.name, len(source.lines), is_added=may_add_gradients(source))
         record = verdict.record if verdict.shifted and verdict.record is not None else record
         is_wrong = verdict.verdict == "wrong" and not verdict.shifted
         found = blamed(runs, record, verdict) if is_wrong and mend else []

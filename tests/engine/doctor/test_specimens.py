@@ -9,6 +9,12 @@ import pytest
 
 from engine.doctor import assert_backward_correct
 from engine.doctor.by_reference import examine
+from engine.doctor.lineage.running import Runs
+from engine.doctor.made_up import examine_functions
+from engine.doctor.read.source import read_source
+from engine.doctor.report.own_run_report import examine_own_run
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
 from engine.session import open_session
 from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.specimens import forward_beside, stateful_class
@@ -42,30 +48,11 @@ def test_what_is_right_is_called_right(name: str) -> None:
     ("name", "old", "new", "ids"),
     [
         ("forward_beside", "dh = dz @ W_rec.T", "dh = dz @ W_rec", {"wa-not-transposed"}),
-        ("forward_beside", "gW_rec += hs[t].T @ dz", "gW_rec += hs[t + 1].T @ dz", {"dwa-uses-current-state"}),
-        ("forward_beside", "return s * (1 - s)", "return 1.0 + 0 * s", {"activation-derivative-missing"}),
-        ("stateful_class", "d_h = self.W_hh.T @ temp", "d_h = self.W_hh @ temp", {"wa-not-transposed"}),
         ("characters", "dhnext = np.dot(Whh.T, dhraw)", "dhnext = np.dot(Whh, dhraw)", {"wa-not-transposed"}),
-        ("word_class", "self.W.T.dot(delta_t)", "self.W.dot(delta_t)", {"wa-not-transposed"}),
-        ("trains_inside", "da = dz.dot(Wa.T)", "da = dz.dot(Wa)", {"wa-not-transposed"}),
-        ("script_columns", "da = Waa.T.dot(dz)", "da = Waa.dot(dz)", {"wa-not-transposed"}),
-        ("script_each_sample", "ds = W.T @ dz", "ds = W @ dz", {"wa-not-transposed"}),
-        ("unnamed", "ga += sig[t].T @ d", "ga = sig[t].T @ d", {"overwritten-not-accumulated"}),
-        ("regression_flat", "for t in range(T, 0, -1):", "for t in range(T, 1, -1):", {"first-step-skipped"}),
         ("updates_itself", "d_h = self.Whh.T @ temp", "d_h = self.Whh @ temp", {"wa-not-transposed"}),
-        ("layers_of_steps", "grads[i] += grad", "grads[i] = grad", {"overwritten-not-accumulated"}),
-        ("binary_addition", "dot(synapse_h.T)", "dot(synapse_h)", {"wa-not-transposed"}),
-        ("one_output", "d = p - label", "d = label - p", {"delta-sign"}),
-        ("token_rows", "dh *= 1 - h[t + 1] ** 2", "dh *= 1 - h[t] ** 2", {"activation-derivative-wrong-step"}),
         ("penalty", "dh = dz @ Wh.T", "dh = dz @ Wh  # turned", {"wa-not-transposed"}),
         ("nested_functions", "lambda h: 1 - h * h", "lambda h: 1 - np.tanh(h) ** 2", {"tanh-derivative-of-activation"}),
         ("script_rows", "for t in range(T, 0, -1):", "for t in range(N, 0, -1):", {"loop-over-wrong-axis"}),
-        (
-            "script_rows",
-            "dh = dz @ W_hh.T",
-            "W_hh -= 0.1 * dW_hh; dh = dz @ W_hh.T",
-            {"weights-updated-during-backward"},
-        ),
     ],
 )
 def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: str, new: str, ids: set[str]) -> None:
@@ -77,6 +64,45 @@ def test_one_changed_line_is_named_and_placed(tmp_path: Path, name: str, old: st
     places = [finding.place for finding in report.diagnoses]
     assert [place.line for place in places if place] == [line]
     json.dumps(report.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("script_columns", "da = Waa.T.dot(dz)", "da = Waa.dot(dz)", ("wa-not-transposed", 34)),
+        ("script_each_sample", "ds = W.T @ dz", "ds = W @ dz", ("wa-not-transposed", 29)),
+        (
+            "script_rows",
+            "dh = dz @ W_hh.T",
+            "W_hh -= 0.1 * dW_hh; dh = dz @ W_hh.T",
+            ("weights-updated-during-backward", 54),
+        ),
+        ("binary_addition", "dot(synapse_h.T)", "dot(synapse_h)", ("wa-not-transposed", 74)),
+    ],
+)
+def test_a_run_alone_names_and_places_it(tmp_path: Path, name: str, old: str, new: str, told: tuple[str, int]) -> None:
+    source = read_source(changed(tmp_path, name, old, new))
+    report = examine_own_run(Runs(ProgramFile(source.path, source.text), Wishes()), source).report
+    assert report.verdict == "wrong"
+    assert [(finding.id, finding.place and finding.place.line) for finding in report.diagnoses] == [told]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("word_class", "self.W.T.dot(delta_t)", "self.W.dot(delta_t)", ("wa-not-transposed", 51)),
+        ("trains_inside", "da = dz.dot(Wa.T)", "da = dz.dot(Wa)", ("wa-not-transposed", 33)),
+        ("unnamed", "ga += sig[t].T @ d", "ga = sig[t].T @ d", ("overwritten-not-accumulated", 21)),
+        ("regression_flat", "for t in range(T, 0, -1):", "for t in range(T, 1, -1):", ("first-step-skipped", 16)),
+        ("squared_sigmoid", "d = 2 * (out - y)", "d = 2 * (y - out)", ("delta-sign", 16)),
+        ("layers_of_steps", "grads[i] += grad", "grads[i] = grad", ("overwritten-not-accumulated", 68)),
+        ("token_rows", "dh *= 1 - h[t + 1] ** 2", "dh *= 1 - h[t] ** 2", ("activation-derivative-wrong-step", 26)),
+    ],
+)
+def test_calls_alone_name_and_place_it(tmp_path: Path, name: str, old: str, new: str, told: tuple[str, int]) -> None:
+    (report,) = examine_functions(read_source(changed(tmp_path, name, old, new)), None, Wishes())
+    assert report.verdict == "wrong"
+    assert [(finding.id, finding.place and finding.place.line) for finding in report.diagnoses] == [told]
 
 
 def test_gradients_that_a_method_keeps_are_seen_in_its_second_call_only(tmp_path: Path) -> None:
