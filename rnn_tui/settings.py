@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+from engine.files.project import read_table
 from engine.text import clean
 from rnn_tui.bindings import COMMANDS, DERIVED, Command, key_name
 
@@ -49,13 +49,12 @@ def settings_path() -> Path:
 def read_settings(path: Path | None = None) -> Settings:
     """The settings; the defaults where there is no file. InputError names the file and what is wrong in it."""
     path = path or settings_path()
-    try:
-        return checked(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return Settings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InputError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"settings {clean(str(path))}: {clean(str(reason), 300)}") from None
+    try:
+        return checked(read_table(path))
+    except InputError as error:
+        raise InputError(f"settings {clean(str(path))}: {clean(str(error), 300)}") from None
 
 
 def checked(given: dict[str, Any]) -> Settings:

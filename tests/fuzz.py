@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -33,7 +34,9 @@ from engine.files.data import load
 from engine.files.options import OPTIONS
 from engine.files.trace import network_of, read_trace, write_trace
 from engine.files.weights import read_weights
+from engine.lessons.lesson import lesson_folder, read_lesson
 from engine.session import open_session
+from rnn_tui.settings import read_settings
 
 COUNTS = {"files": 100_000, "options": 10_000, "texts": 100_000}
 """Trials of each kind at scale 1."""
@@ -68,6 +71,9 @@ def corpus(folder: Path) -> dict[str, Callable[[Path], object]]:
     )
     readers |= {name: lambda path: load(path, **series) for name in ("dated.csv", "dated.csv.gz")}
     readers |= dict.fromkeys(("weights.npz", "weights.safetensors"), read_weights)
+    (folder / "settings.toml").write_text('theme = "dark"\nmouse = false\n[keys]\n')
+    shutil.copy(next(lesson_folder().glob("*.toml")), folder / "lesson.toml")
+    readers |= {"settings.toml": read_settings, "lesson.toml": read_lesson}
     readers["trace.npz"] = lambda path: network_of(read_trace(path))
     return readers
 

@@ -221,7 +221,8 @@ class Plan:
         carried = {line.name for line in lines if line.equation.step or line.name == gradient(LOGITS)}
         zeros = {name for block in blocks for name in adjoints(block)}
         alone = {**values, **{name: np.zeros_like(values[name]) for name in zeros}}
-        for distance in range((self.network.truncate or 0) + 1):
+        # From beyond all steps nothing arrives, however long the window is.
+        for distance in range(min(self.network.truncate or 0, self.steps + 1) + 1):
             for low, high in self.bounds:
                 (onward if distance else first)(alone, low, high)
             for name in carried:

@@ -91,6 +91,17 @@ def test_weights_are_measured_before_they_are_drawn() -> None:
     assert "Wa is (2147483647, 2147483647)), more than 2G; take fewer units" in message
 
 
+@pytest.mark.parametrize("truncate", [5, 6, 7])
+def test_a_window_beyond_all_steps_takes_no_longer(tmp_path: Path, truncate: int) -> None:
+    (tmp_path / "x.txt").write_text("to be or not to be")
+    debugger, endless = (
+        open_session(tmp_path / "x.txt", {"timesteps": 5, "truncate": reach}).debugger
+        for reach in (truncate, 2**31 - 1)
+    )
+    for name in ("dWa", "da"):
+        np.testing.assert_array_equal(debugger.tape(0)[name], endless.tape(0)[name])
+
+
 @pytest.mark.parametrize("text", ["9" * 400 + "T", "1" * 400, "0", "-1", ""])
 def test_sizes_beyond_all_floats(text: str) -> None:
     with pytest.raises(ValueError):
@@ -188,6 +199,32 @@ def test_what_a_cells_file_leaves_behind(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "n\n")
     assert "\x1b" not in done.stderr and "Error" not in done.stderr and "␛[31mred" in done.stderr
     assert threading.Thread.start.__name__ == "start"
+
+
+def test_no_command_uses_the_network(tmp_path: Path) -> None:
+    """Every use of a socket is an audit event of Python's."""
+    (tmp_path / "x.csv").write_text("1,2,0\n3,4,1\n")
+    script = """
+import sys
+def refuse(event, arguments):
+    if event.startswith(("socket.", "urllib.", "http.", "ftplib.", "smtplib.")):
+        raise SystemExit(f"{event} {arguments}")
+sys.addaudithook(refuse)
+from rnn_tui.cli import main
+for command in ("run x.csv --findings", "check x.csv", "code x.csv", "explain loss x.csv", "train x.csv --iterations 2", "cells"):
+    assert main(command.split()) == 0
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-300:]
 
 
 # --- a little of `make fuzz`
