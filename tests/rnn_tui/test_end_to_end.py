@@ -102,7 +102,7 @@ def test_breakpoints_help_and_places(tmux) -> None:
     terminal.keys("Enter")
     terminal.wait_for("there are the time steps 1 to 10, not 99")
     terminal.keys("C-u")
-    terminal.wait_for("7  ·  backward 7")  # the empty line's hint
+    terminal.wait_for("7 · backward 7")  # the empty line's hint
     terminal.type("dz@7")
     terminal.wait_for("│  dz@7 ")
     terminal.keys("Enter")
