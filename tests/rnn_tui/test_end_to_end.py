@@ -284,8 +284,10 @@ def test_a_window_made_small_and_large_again(tmux) -> None:
 def test_a_click(tmux) -> None:
     terminal = tmux()
     first = opened(terminal)
-    x = first.splitlines()[1].index(" 4 ") + 2
-    terminal.type(f"\x1b[<0;{x};3M\x1b[<0;{x};3m")
+    lines = first.splitlines()
+    steps = next(y for y, line in enumerate(lines) if line.startswith(" t "))
+    x, y = lines[steps].index(" 4 ") + 2, steps + 2
+    terminal.type(f"\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m")
     terminal.wait_for(head("▶ forward", "t = 4"))
     terminal.keys("q")
     assert_usable(terminal, 0)
