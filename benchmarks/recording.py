@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from benchmarks.measure import Row, alternate, milliseconds, ratios
 from benchmarks.models import Shape, network, samples
 from benchmarks.products import products
 from benchmarks.torch_peer import available, torch_step
+from engine.model.network import Network
 from engine.recording.plan import plan
 from engine.recording.record import record_with
 
@@ -44,6 +46,33 @@ def measure() -> Iterator[Row]:
         for dtype in DTYPES:
             for shape in SHAPES:
                 yield from _measure(cell, dtype, shape)
+    for cell in CELLS:
+        for shape in SHAPES[1:3]:
+            yield from _together(cell, shape)
+
+
+def _together(cell: str, shape: Shape) -> Iterator[Row]:
+    """Two layers, and one in two directions, against the sum of their layers recorded alone."""
+    one = network(shape, cell)
+    networks = {
+        "one": one,
+        "above": network(shape._replace(D=shape.H), cell),
+        "layers": replace(one, hidden=(shape.H, shape.H), weights={}),
+        "directions": replace(one, bidirectional=True, weights={}),
+    }
+    took = _alternating({name: _recording(model, shape) for name, model in networks.items()})
+    sums = {"layers": [a + b for a, b in zip(took["one"], took["above"], strict=True)]}
+    sums["directions"] = [2 * value for value in took["one"]]
+    for name, alone in sums.items():
+        yield Row(f"two {name} / their sum, {cell} {shape}", "×", ratios(took[name], alone), 1.1)
+
+
+def _recording(model: Network, shape: Shape) -> Callable[[], object]:
+    """Recording a network again into arrays that were used before."""
+    X, y = samples(shape._replace(D=model.inputs))
+    prepared = plan(model, shape.B, shape.T)
+    arrays = dict(record_with(prepared, X, y).arrays)
+    return lambda: record_with(prepared, X, y, into=arrays)
 
 
 def _measure(cell: str, dtype: str, shape: Shape) -> Iterator[Row]:
