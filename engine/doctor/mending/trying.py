@@ -23,7 +23,7 @@ from engine.doctor.mending.correction import Correction
 from engine.doctor.mending.places import EditPlace, replaced
 
 TRIALS = 16
-WORK = 1_000_000_000
+WORK = 400_000_000
 """So much is recorded in all trials together, in numbers."""
 ATTEMPT, OPERATION, JUDGED = 1_000_000, 300, 5
 """What a trial costs at least, what an operation costs beside its numbers, and how many times as much it costs to judge them."""

@@ -110,11 +110,15 @@ SCALING = {CODES[name] for name in ("multiply", "divide", "negative", "add", "su
 
 
 def _given(code, made, inputs):
-    """What came from outside and is only scaled or shifted by a number counts as coming from outside: `randn(4, 4) * 0.1` is a weight."""
+    """What came from outside and is only scaled or shifted by a number counts as coming from outside: `randn(4, 4) * 0.1` is a weight, and
+    one that was read before is that weight still: `0.99 * W - rate * dW`."""
     if code in SCALING and type(made) is Traced:
         arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.ndim]
         if len(arrays) == 1 and type(arrays[0]) is Traced and arrays[0]._root is not None:
-            made._root.leaf = arrays[0]._root.leaf
+            before = arrays[0]._root
+            made._root.leaf = before.leaf
+            if len(before.lines) > 1:
+                made._root.first, made._root.lines = before.first, before.lines
     return made
 
 

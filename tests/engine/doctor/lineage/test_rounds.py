@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.engine.doctor.lineage.programs import run, verdict_on
+from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
 from tests.engine.doctor.lineage.trained import network
 
 SAMPLE = """
@@ -38,6 +38,16 @@ def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first
     text = network(("I, H, O, T = 3, 4, 3, 5", "I, H, O, T = 4, 4, 4, 5"), before=SAMPLE)
     record = run(tmp_path, text)
     assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
+
+
+def test_a_weight_that_is_scaled_as_it_is_stepped_is_that_weight(tmp_path: Path) -> None:
+    loop = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+    scaled = "".join(f"    {w} = 0.99 * {w} - 0.1 * d{w}\n" for w in ("U", "W", "V", "b", "c"))
+    verdict = verdict_on(tmp_path, changed(TAGGER, (loop, "    dU, dW, dV, db, dc = grads\n" + scaled)))
+    assert verdict.verdict == "right"
+    assert {c.name for c in verdict.compared} == {"U", "W", "V", "b", "c"}
+    assert verdict.record is not None
+    assert verdict.record.outcome["ended"] == "update"
 
 
 LOOPS = """
