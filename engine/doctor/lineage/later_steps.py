@@ -1,15 +1,18 @@
 """What the rest of a run says of steps that looked right: one whose result nobody reads is no update, and one by a gradient of an earlier
-round is not by that of its own."""
+round is not by that of its own. And of steps that were not seen: the loss was made from gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Record, RecordedOperation
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
+NOT_SEEN = "the loss was made from what line {} made before: arrays were stepped by it in a way that was not seen"
 REUSED = "line {} steps it once more by what was computed before its last update"
 IN_PLACE = (1,)
 
@@ -73,3 +76,14 @@ def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
         if known and (record.makers(by.ids().ravel()) < 0).all():
             told.setdefault(versions[own.first], REUSED.format(record.lines[operation.line].number))
     return [f"{name}: {why}" for name, why in told.items()]
+
+
+def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where the loss was made from what the places made before that make the gradients which are not right; "" where none was:
+    then the weights were stepped in between, and the loss is not that of the round."""
+    first = {int(row.gradient[0]) for row in rows if row.update is None and row.status == "wrong" and row.gradient.size}
+    made = [e for e in record.events if e.site.kind in ("assign", "increment") and e.value.size > 1]
+    places = {id(e.site) for e in made if e.value.first in first}
+    forward = reached(record, [reference for reference, _ in loss.seeds])
+    line = next((e.site.line for e in made if id(e.site) in places and forward[e.value.ids()].any()), 0)
+    return NOT_SEEN.format(line) if line else ""

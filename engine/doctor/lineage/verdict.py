@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage import gradients, loss, returned
 from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_each
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.later_steps import dropped, reused
+from engine.doctor.lineage.later_steps import dropped, not_seen, reused
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.never_stepped import never_stepped
@@ -74,6 +74,12 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if not made:
         return RunVerdict("undecided", None, reason=_why(record))
     whole = replace(_merged(made), rounds=tuple(made))
+    if (
+        whole.verdict == "wrong"
+        and whole.loss is not None
+        and (why := not_seen(whole.record or record, whole.loss, whole.compared))
+    ):
+        return replace(whole, verdict="undecided", compared=(), reason=why)
     if whole.verdict == "right" and made[0].record is not None:
         left += dropped(record, made[0].record, made[0].compared)
     if whole.verdict == "right" and left:

@@ -106,19 +106,17 @@ def _call(function, inputs, options):
     return _into(function, code, inputs, bare, options)
 
 
-SCALING = {CODES[name] for name in ("multiply", "divide", "negative", "add", "subtract")}
+KEEPING = {CODES[name] for name in ("multiply", "divide", "negative", "add", "subtract", "minimum", "maximum")}
 
 
 def _given(code, made, inputs):
-    """What came from outside and is only scaled or shifted by a number counts as coming from outside: `randn(4, 4) * 0.1` is a weight, and
-    one that was read before is that weight still: `0.99 * W - rate * dW`."""
-    if code in SCALING and type(made) is Traced:
+    """What came from outside and is only scaled, shifted or limited by a number counts as coming from outside: `randn(4, 4) * 0.1` is a
+    weight, and one that was read before is that weight still: `0.99 * W - rate * dW`."""
+    if code in KEEPING and type(made) is Traced:
         arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.ndim]
         if len(arrays) == 1 and type(arrays[0]) is Traced and arrays[0]._root is not None:
-            before = arrays[0]._root
-            made._root.leaf = before.leaf
-            if len(before.lines) > 1:
-                made._root.first, made._root.lines = before.first, before.lines
+            made._root.leaf = arrays[0]._root.leaf
+            made._root.follow(arrays[0]._root)
     return made
 
 

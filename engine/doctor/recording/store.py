@@ -44,6 +44,11 @@ class Root:
         self.lines = ()  # the lines on which it was read
         self.stepped = 0
 
+    def follow(self, before):
+        """An array that was read before, or was just stepped, is that array still when it is copied, scaled or limited."""
+        if len(before.lines) > 1 or before.stepped:
+            self.leaf, self.first, self.lines, self.stepped = before.leaf, before.first, before.lines, before.stepped
+
 
 class Full(BaseException):
     """Enough is recorded."""

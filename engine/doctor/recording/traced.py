@@ -89,6 +89,8 @@ class Traced(np.ndarray):
             ids = STORE[0].constant(value)
         self._s[key] = ids
         written(self)
+        if kind is Traced and None not in (self._root, value._root) and value.size == self._root.owner.size:
+            self._root.follow(value._root)  # `W[:] = W - rate * dW`
 
     def __iter__(self):
         if self.ndim == 0:
@@ -173,7 +175,8 @@ class Traced(np.ndarray):
         if value.dtype.kind != "f" or self._s is None:
             return value
         shadow = np_array(self._s)
-        return wrap(value, shadow, Root(shadow, False, self._root is not None and self._root.leaf))
+        made = Root(shadow, False, self._root is not None and self._root.leaf)
+        return wrap(value, shadow, _followed(made, self._root))
 
     def fill(self, value):
         self[...] = value
@@ -251,11 +254,18 @@ def moved(source, value, shadow):
         return scalars.made(value, int(shadow))
     root = source._root
     if root is not None and shadow.base is not root.owner and shadow is not root.owner:
-        root = Root(shadow, False)
+        root = _followed(Root(shadow, False), root)
     out = _view(value, Traced)
     out._s = shadow
     out._root = root
     return out
+
+
+def _followed(made, before):
+    """The root of a copy, which is the array still where all of it was copied."""
+    if before is not None and made.owner.size == before.owner.size:
+        made.follow(before)
+    return made
 
 
 def plain(x):

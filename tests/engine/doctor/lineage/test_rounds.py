@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
 from tests.engine.doctor.lineage.trained import network
 
@@ -40,14 +42,42 @@ def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first
     assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
 
 
-def test_a_weight_that_is_scaled_as_it_is_stepped_is_that_weight(tmp_path: Path) -> None:
-    loop = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
-    scaled = "".join(f"    {w} = 0.99 * {w} - 0.1 * d{w}\n" for w in ("U", "W", "V", "b", "c"))
-    verdict = verdict_on(tmp_path, changed(TAGGER, (loop, "    dU, dW, dV, db, dc = grads\n" + scaled)))
+LOOP = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+"""The updates of the program; in their place:"""
+
+
+def stepped(form: str) -> str:
+    """The program with each of its weights `w` stepped as a form says."""
+    each = "".join(form.format(w=w) for w in ("U", "W", "V", "b", "c"))
+    return changed(TAGGER, (LOOP, "    dU, dW, dV, db, dc = grads\n" + each))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "    {w} = 0.99 * {w} - 0.1 * d{w}\n",
+        "    {w} = np.clip({w} - 0.1 * d{w}, -2, 2)\n",
+        "    {w} = {w} - 0.1 * d{w}\n    {w} = {w} * min(1.0, 3.0 / np.linalg.norm({w} + 1e-9))\n",
+        "    {w} = {w}.copy()\n    {w} -= 0.1 * d{w}\n",
+        "    {w} = ({w} - 0.1 * d{w}).astype(np.float64)\n",
+        "    {w}[:] = {w} - 0.1 * d{w}\n",
+    ],
+)
+def test_a_weight_is_that_weight_when_it_is_scaled_limited_or_copied_as_it_is_stepped(
+    tmp_path: Path, form: str
+) -> None:
+    verdict = verdict_on(tmp_path, stepped(form))
     assert verdict.verdict == "right"
     assert {c.name for c in verdict.compared} == {"U", "W", "V", "b", "c"}
     assert verdict.record is not None
     assert verdict.record.outcome["ended"] == "update"
+
+
+def test_a_loss_that_was_made_from_gradients_calls_nothing_wrong(tmp_path: Path) -> None:
+    """A step that is not seen as one: the loss of the last round depends on the first weights through all rounds before."""
+    verdict = verdict_on(tmp_path, stepped("    {w} = -0.1 * d{w} + {w}\n"))
+    assert (verdict.verdict, verdict.compared) == ("undecided", ())
+    assert verdict.reason.startswith("the loss was made from what line ")
 
 
 LOOPS = """
