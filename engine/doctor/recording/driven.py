@@ -92,7 +92,7 @@ def _driver_loss(value):
 """
 
 
-def back(name: str) -> str:
+def back(name):
     """The last line: the arrays of all that came back under a name, however they are packed."""
     return "_driver_back = _driver_listed(%s)[:64]" % name
 
