@@ -43,7 +43,7 @@ bench: $(VENV)/.installed-dev
 
 torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install torch --index-url https://download.pytorch.org/whl/cpu
-	$(BIN)/python -m pytest -q -s tests/engine/test_with_torch.py
+	$(BIN)/python -m pytest -q -s tests/engine/with_torch.py
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/engine/debug/test_breakpoints.py -k only_its_own --hypothesis-profile fuzz

@@ -90,7 +90,8 @@ class Network:
             raise InputError(
                 f"the loss {self.loss} needs {wanted}, not {self.outputs}; leave the number of outputs away"
             )
-        if self.bidirectional and self.truncate is not None and (self.predict, self.truncate_by) == ("every", "window"):
+        windows = self.truncate is not None and self.truncate_by == "window"
+        if self.bidirectional and windows and (self.predict == "every" or len(self.units) > 1):
             raise InputError(
                 "with two directions a loss has no window of its own, for it flows both ways; truncate by chunk instead"
             )

@@ -94,6 +94,8 @@ def test_the_reverse_direction_begins_at_each_samples_own_end() -> None:
 def test_what_two_directions_cannot_do_is_refused() -> None:
     with pytest.raises(InputError, match="a loss has no window of its own"):
         Network(inputs=1, outputs=2, bidirectional=True, predict="every", truncate=2)
+    with pytest.raises(InputError, match="a loss has no window of its own"):
+        Network(inputs=1, outputs=2, bidirectional=True, hidden=(2, 3), truncate=2)
     with pytest.raises(InputError, match="checkpoints cannot be kept of two directions"):
         plan(Network(inputs=1, outputs=2, bidirectional=True), 2, 3, checkpoints=True)
 
