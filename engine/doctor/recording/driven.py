@@ -2,6 +2,8 @@
 # pyright: basic, reportArgumentType=false
 """The text that calls a backward pass, below the user's own: values that are made up, the calls, and the loss between them."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from . import guesses
@@ -92,7 +94,7 @@ def _driver_loss(value):
 """
 
 
-def back(name):
+def back(name: str) -> str:
     """The last line: the arrays of all that came back under a name, however they are packed."""
     return "_driver_back = _driver_listed(%s)[:64]" % name
 
