@@ -24,7 +24,7 @@ Cuts = tuple[Array, Array]
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": anp.tanh,
     "relu": lambda z: anp.maximum(z, 0),
-    "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
+    "sigmoid": lambda z: 1 / (1 + anp.exp(anp.minimum(-z, 700))),  # beyond it exp has no float
     "identity": lambda z: z,
 }
 sigmoid = ACTIVATIONS["sigmoid"]
