@@ -42,7 +42,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 torch: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install torch --index-url https://download.pytorch.org/whl/cpu
+	$(BIN)/python -m pip install torch
 	$(BIN)/python -m pytest -q -s tests/engine/with_torch.py
 
 fuzz: $(VENV)/.installed-dev
