@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import carried_back, reached, touched
+from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_each, touched
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.updates import Step
@@ -83,6 +83,10 @@ def given(record: Record, file: str, last_line: int) -> ChosenLoss | None:
     return max((_chosen(record, [e]) for e in seen), key=_rank, default=None)  # by the name that `candidates` gives it
 
 
+APART = 4
+"""So many values of one place may each be the loss of other data."""
+
+
 def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
     """What may be the loss, made from any of these arrays, the likeliest first."""
     depends = depending(record, made_from)
@@ -97,12 +101,26 @@ def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[C
         distinct = list({e.value.first: e for e in events}.values())
         if not distinct:
             continue
-        for chosen in (distinct[-1:], distinct) if 1 < len(distinct) <= 512 else (distinct[-1:],):
+        sums = [distinct] if 1 < len(distinct) <= 512 else []
+        for chosen in (distinct[-1:], *sums, *_alone(record, distinct, depends, made_from)):
             key = tuple(e.value.first for e in chosen)
             loss = _chosen(record, chosen)
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _alone(
+    record: Record, events: Sequence[RecordedEvent], depends: NDArray[np.bool_], weights: Sequence[NDArray[np.int32]]
+) -> list[list[RecordedEvent]]:
+    """Of a few values of one place those before the last, where each was computed by itself: the loss of the training data, say, before
+    that of the test data. Such values have nothing in common but the weights."""
+    if not 1 < len(events) <= APART:
+        return []
+    made_from = reached_by_each(record, [[e.value] for e in events])
+    made_from[np.concatenate([ids.ravel() for ids in weights])] = 0
+    several = (made_from & (made_from - (made_from > 0))) != 0
+    return [] if (several & depends).any() else [[e] for e in events[:-1]]
 
 
 def _chosen(record: Record, events: Sequence[RecordedEvent]) -> ChosenLoss:

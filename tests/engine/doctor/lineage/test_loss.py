@@ -112,3 +112,27 @@ def test_a_loss_by_upstream_and_output(tmp_path: Path) -> None:
 def test_without_any_loss_nothing_is_said_about_the_code(tmp_path: Path) -> None:
     verdict = verdict_on(tmp_path, "import numpy as np\nW = np.ones((2, 2))\nprint(W @ W)\n")
     assert verdict.verdict == "undecided" and not verdict.compared
+
+
+MEASURED = """    return hs, ps
+
+
+def measured(xs, labels):
+    ps = forward(xs, labels)[1]
+    loss = -np.sum([np.log(p[label]) for p, label in zip(ps, labels)])
+    return loss
+"""
+
+
+def test_the_loss_of_the_training_data_is_told_from_that_of_other_data_computed_after_it(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("        loss -= np.log(ps[-1][label])\n", ""),
+        ("    return hs, ps, loss\n", MEASURED),
+        (
+            "    hs, ps, loss = forward",
+            "    measured(xs, labels), measured(rng.randn(T, D), labels)\n    hs, ps = forward",
+        ),
+        ("    print(step, loss)\n", ""),
+    )
+    assert verdict_on(tmp_path, text).verdict == "right"
