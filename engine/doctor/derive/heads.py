@@ -217,6 +217,7 @@ def _sizes(
     first = [*own, *named] if squared else [*named, *own]
     first = first if means else [("", 1), *named, *own]
     alone = [(text, size) for text, size in (*first, *others) if size > 1 or not text]
+    alone += [(f"{written}.shape[{axis}]", size) for axis, size in enumerate(output.shape) if axis and size > 1]
     alone += [("", 1)] if means else []
     return alone + [
         (f"({one} * {other})", m * n)

@@ -77,7 +77,7 @@ class Steps:
             if filled.is_list and is_last:
                 return "new" if order > made.order else "old"
             parts = split(node, step_of(filled.loop) or "")
-            if parts is None or parts[0] != filled.pattern:
+            if parts is None or parts[0] != (filled.pattern or "{}"):
                 return ""
             later = 0 if not filled.is_list else filled.offset
             distance = parts[1] - (later if filled.is_list else filled.offset)

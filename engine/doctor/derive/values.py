@@ -295,7 +295,8 @@ class ForwardValues:
         """What a round begins with: what it iterates over, and what it makes again."""
         for entry, given in self._unpackings.get(id(loop), {}).items():
             yield f"{', '.join(name if name.isidentifier() else '_' for name in given)} = {entry}"
-        again = self._again.get(id(loop), [])
+        given = {name for names_ in self._unpackings.get(id(loop), {}).values() for name in names_}
+        again = [s for s in self._again.get(id(loop), []) if not self._is_given(s, given)]
         remade = self._remade.get(id(loop), {}).values()
         needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
@@ -303,6 +304,11 @@ class ForwardValues:
                 yield f"{name} = {entry}"
         made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
         yield from (text for _, text in sorted([*made, *remade]))
+
+    def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
+        """Whether a statement makes only what was unpacked: a name that has one value in a round."""
+        made = list(targets(statement))
+        return bool(made) and all(path(one) in given and len(self._forward.definitions[path(one)]) == 1 for one in made)
 
     def entries(self, loop: ast.For) -> Iterator[tuple[str, str]]:
         """What a loop's names are in a round, where it iterates over arrays or lists."""

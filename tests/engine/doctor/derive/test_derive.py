@@ -33,6 +33,7 @@ WHOLE = {
     ),
     "per_sample": ("Wx", "Wh", "b", "w_out", "b_out"),
     "scalar_loops": ("wx", "wh", "wo"),
+    "states_in_a_list": ("U", "W", "b", "V"),
     "two_directions": tuple(f"params['{name}']" for name in ("Wf", "Uf", "bf", "Wb", "Ub", "bb", "V", "c")),
     "two_layers": ("W1", "R1", "b1", "W2", "R2", "b2", "W3", "b3"),
 }
@@ -111,6 +112,32 @@ def test_a_sample_at_a_time_its_states_under_keys_its_loss_added_up_later() -> N
         "    for k in reversed(range(length)):",
         "        dz_memory = dmemory * memory[f'after {k + 1}'] * (1 - memory[f'after {k + 1}'])",
     ]
+
+
+def loop_of(made: Derived) -> list[str]:
+    return [line.text.strip() for line in made.lines if line.text.startswith(("for t", "    "))]
+
+
+IN_COLUMNS = ["dU += dz @ {0}.T", "dW += dz @ {1}.T", "db += dz.sum(axis=1, keepdims=True)", "dh = W.T @ dz"]
+
+
+def test_states_in_a_list_read_by_their_place() -> None:
+    made = derived("states_in_a_list")
+    assert made.lines[0].text == "dscores = (p - labels) / p.shape[1]"
+    assert sorted(loop_of(made)[3:]) == [line.format("xt", "hs[t]") for line in IN_COLUMNS]
+
+
+def test_what_a_cache_holds_is_unpacked_and_not_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    text = (PROGRAMS / "states_in_a_list.py").read_text("utf-8")
+    for one, other in (("hs = [np.zeros((H, 6))]", "h = np.zeros((H, 6))"), ("hs[t])", "h)"), ("hs[-1]", "h")):
+        text = text.replace(one, other)
+    path.write_text(text.replace("    hs.append(h)\n", ""))
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text), Wishes()), source)
+    assert (made.gaps, made.keeps) == ((), ())
+    assert loop_of(made)[1] == "xt, h2, h = caches[t]"
+    assert sorted(loop_of(made)[3:]) == [line.format("xt", "h2") for line in IN_COLUMNS]
 
 
 def test_what_is_taken_as_data_is_said() -> None:
