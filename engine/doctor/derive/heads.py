@@ -217,8 +217,8 @@ def _sizes(
     first = [*own, *named] if squared else [*named, *own]
     first = first if means else [("", 1), *named, *own]
     alone = [(text, size) for text, size in (*first, *others) if size > 1 or not text]
-    alone += [(f"{written}.shape[{axis}]", size) for axis, size in enumerate(output.shape) if axis and size > 1]
     alone += [("", 1)] if means else []
+    alone += [(f"{written}.shape[{axis}]", size) for axis, size in enumerate(output.shape) if axis and size > 1]
     return alone + [
         (f"({one} * {other})", m * n)
         for (one, m), (other, n) in combinations_with_replacement(alone, 2)
