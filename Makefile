@@ -66,7 +66,8 @@ derive: $(VENV)/.installed
 	$(BIN)/python docs/make_derive.py
 
 reference: $(VENV)/.installed
-	$(BIN)/python docs/make_reference.py
+	$(BIN)/python -m docs.make_reference
+	$(BIN)/python -m docs.make_man
 
 # The documentation as a site, in dist/site.
 site: reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import engine
@@ -37,57 +37,76 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
     yield ""
 
 
-def options_of(parser: argparse.ArgumentParser) -> list[tuple[str, ...]]:
+def options_of(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
     """Arguments and options of a parser that are no option of the model, with their help."""
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[str, str]] = []
     for action in parser._actions:
         known = [text.removeprefix("--") for text in action.option_strings]
         if action.dest == "help" or any(name in OPTIONS for name in known):
             continue
         choices = "|".join(map(str, action.choices)) if action.choices else ""
         shown = str(action.metavar or choices or ("" if action.nargs == 0 else action.dest.upper()))
-        name = ", ".join(action.option_strings)
-        rows.append((f"`{f'{name} {shown}'.strip()}`", action.help or ""))
+        rows.append((f"{', '.join(action.option_strings)} {shown}".strip(), action.help or ""))
     return rows
+
+
+def told_commands() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
+    """The commands: name, what each does, parser."""
+    for name, (text, _) in cli.COMMANDS.items():
+        parser = cli.parser_of(name)
+        yield name, parser.description or text, parser
+
+
+def told_model() -> list[tuple[str, ...]]:
+    """The options of the model: name, what it is, what is allowed, default."""
+    return [
+        (
+            f"--{name}",
+            option.help,
+            option.expected(),
+            "" if option.default in (None, False, ()) else str(option.default),
+        )
+        for name, option in OPTIONS.items()
+    ]
+
+
+def told_keys() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The keys of a screen and a group, with what they do."""
+    for screen, listed in (("the debugger", COMMANDS), ("the walk through a program", WALK_COMMANDS)):
+        for group in dict.fromkeys(command.group for command in listed):
+            shown = [command for command in listed if command.group == group and not command.back]
+            yield f"{screen}: {group}", [(command.footer_keys, command.line or command.help) for command in shown]
+
+
+def as_code(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows with their first cell as code."""
+    return [(f"`{name}`", *texts) for name, *texts in rows]
 
 
 def commands() -> Iterator[str]:
     yield "## Commands\n"
     yield "### rnn-tui [DATA]\n"
     yield "Opens the debugger; without DATA on the built-in example.\n"
-    yield from table(("argument", "meaning"), options_of(cli._open_parser()))
-    for name, (text, options) in cli.COMMANDS.items():
-        parser = argparse.ArgumentParser(prog=f"rnn-tui {name}")
-        options(parser)
+    yield from table(("argument", "meaning"), as_code(options_of(cli.parser_of(None))))
+    for name, text, parser in told_commands():
         takes_model = any("--hidden" in action.option_strings for action in parser._actions)
         yield f"### rnn-tui {name}\n"
-        yield (parser.description or f"{text[0].upper()}{text[1:]}.") + "\n"
-        yield from table(("argument", "meaning"), options_of(parser))
+        yield f"{text}\n"
+        yield from table(("argument", "meaning"), as_code(options_of(parser)))
         if takes_model:
             yield "Also the options of the model, below.\n"
 
 
 def model() -> Iterator[str]:
     yield "## Options of the model\n"
-    rows = [
-        (
-            f"`--{name}`",
-            option.help,
-            option.expected(),
-            "" if option.default in (None, False) else f"`{option.default}`",
-        )
-        for name, option in OPTIONS.items()
-    ]
-    yield from table(("option", "meaning", "allowed", "default"), rows)
+    yield from table(("option", "meaning", "allowed", "default"), as_code(told_model()))
 
 
 def keys() -> Iterator[str]:
-    for title, listed in (("Keys of the debugger", COMMANDS), ("Keys on the walk through a program", WALK_COMMANDS)):
-        yield f"## {title}\n"
-        for group in dict.fromkeys(command.group for command in listed):
-            yield f"**{group}**\n"
-            shown = [command for command in listed if command.group == group and not command.back]
-            yield from table(("key", "does"), [(f"`{c.footer_keys}`", c.line or c.help) for c in shown])
+    yield "## Keys\n"
+    for title, rows in told_keys():
+        yield f"### Keys of {title}\n"
+        yield from table(("key", "does"), as_code(rows))
 
 
 def conditions() -> Iterator[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "the function to examine (found by its name and arguments)"
 COLORS = ("auto", "truecolor", "256", "16", "none")
+SHELLS = ("bash", "zsh", "fish")
 PROGRAM = "rnn-tui"
 SMALLEST_TOLERANCE = 1e-10
 
@@ -293,6 +294,15 @@ def _screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=("en", "zh"), help="language of the lessons (default: the locale's)")
 
 
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Prints what a shell reads to complete commands, options, examples and files after Tab: "
+        'eval "$(rnn-tui completion bash)", the same with zsh, or rnn-tui completion fish | source.'
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
+    parser.set_defaults(data=None)
+
+
 def _examples(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
@@ -314,6 +324,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "derive": ("write the backward pass that belongs to a forward pass of your own", _derive),
     "shot": ("save a picture or a report of the screen at a place", _shot),
     "config": ("print where the settings are, and what they say", _examples),
+    "completion": ("print what a shell needs to complete commands after Tab", _completion),
     "examples": ("list the built-in examples", _examples),
 }
 
@@ -346,7 +357,7 @@ def _tolerance(text: str) -> float:
 
 
 def _open_parser() -> _ArgumentParser:
-    commands = "\n".join(f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items())
+    commands = "\n".join(f"  {name:<12}{text}" for name, (text, _) in COMMANDS.items())
     parser = _ArgumentParser(
         prog=PROGRAM,
         description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
@@ -365,6 +376,18 @@ def _open_parser() -> _ArgumentParser:
         parser,
         f"{DATA}; or your own program, a Python file or notebook: it is run, see doctor --help (-- ARGS are its own)",
     )
+    return parser
+
+
+def parser_of(command: str | None) -> argparse.ArgumentParser:
+    """The parser of a command's arguments; None: of what opens the debugger."""
+    if command is None:
+        return _open_parser()
+    text, options = COMMANDS[command]
+    parser = _ArgumentParser(
+        prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+    )
+    options(parser)
     return parser
 
 
@@ -387,14 +410,10 @@ def main(arguments: Sequence[str]) -> int:
         own, program = own[: own.index("--")], own[own.index("--") + 1 :]
     if command is None:
         _refuse_misspelt(own)
-        parsed = _open_parser().parse_args(own)
+        parsed = parser_of(None).parse_args(own)
         parsed.arguments = tuple(program)
         return _open(parsed)
-    text, options = COMMANDS[command]
-    parser = _ArgumentParser(
-        prog=f"{PROGRAM} {command}", description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
-    )
-    options(parser)
+    parser = parser_of(command)
     if command == "serve":
         return _serve_browser(*parser.parse_known_args(own[1:]))
     parsed = parser.parse_args(own[1:])
@@ -498,7 +517,7 @@ def _open_lesson(parsed: argparse.Namespace) -> int:
 
 def _serve_browser(parsed: argparse.Namespace, rest: list[str]) -> int:
     """`rnn-tui serve [--port N] ...`: what follows is what `rnn-tui` takes, and refused here as there."""
-    checked = _open_parser().parse_args(rest)
+    checked = parser_of(None).parse_args(rest)
     model_options(checked)
     resolve(checked.data)
     try:
@@ -571,6 +590,10 @@ def entry() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an encoding without √ or − is no reason to fail
     try:
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what may be typed next
+            from rnn_tui.completion import answer
+
+            answer(parser_of, {name: text for name, (text, _) in COMMANDS.items()})
         if sys.stdout is None:
             raise InputError(f"standard output is closed; send it to a file or to {os.devnull}")
         code = main(sys.argv[1:])

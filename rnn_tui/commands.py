@@ -471,6 +471,14 @@ def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
+def completion(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui completion SHELL`."""
+    from rnn_tui.completion import shell_script
+
+    print(shell_script(arguments.shell))
+    return 0
+
+
 def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples

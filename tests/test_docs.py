@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from docs.make_man import page as man_page
+from docs.make_man import roff
 from docs.make_reference import page
 from engine.errors import InputError
 from engine.files.options import OPTIONS
@@ -34,7 +36,7 @@ PLACEHOLDERS = {
 }
 SLOW = ("doctor", "derive")
 """What they do is tested with programs that are made for it."""
-SCREEN = re.compile("needs a terminal")
+MISSING = re.compile("needs a terminal|needs argcomplete")
 
 
 def told(path: Path) -> list[str]:
@@ -52,7 +54,7 @@ def typed(command: str) -> list[str]:
     command = re.sub(r" \[(?:-|[A-Z])[^\]]*\](?: (?=\])|)", "", command)
     for placeholder, text in PLACEHOLDERS.items():
         command = re.sub(rf"(?<![\w.]){re.escape(placeholder)}(?![\w.])", lambda _, text=text: text, command)
-    return shlex.split(command.partition(" #")[0])[1:]
+    return shlex.split(re.split(r" [#|] ", command)[0])[1:]
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_every_command_of_a_page_is_one(path: Path, monkeypatch: pytest.MonkeyPa
         except InputError as error:
             if words in [[name] for name in cli.COMMANDS]:  # only its name is mentioned
                 continue
-            assert SCREEN.search(str(error)), (command, words, str(error))
+            assert MISSING.search(str(error)), (command, words, str(error))
             continue
         assert code in (0, 1, 3), (command, words)
 
@@ -108,3 +110,11 @@ def test_the_reference_has_every_command_option_and_key() -> None:
         assert f"`--{name}`" in text
     for command in COMMANDS:
         assert command.back or f"`{command.footer_keys}`" in text, command.action
+
+
+def test_the_man_page_has_every_command_option_and_key() -> None:
+    text = man_page()
+    told = (*cli.COMMANDS, *(f"--{name}" for name in OPTIONS), *(c.footer_keys for c in COMMANDS if not c.back))
+    for name in told:
+        assert roff(name) in text, name
+    assert not re.search(r"^\.(?!(TH|SH|SS|TP|B)\b)", text, re.MULTILINE)  # a line that roff would take as a request

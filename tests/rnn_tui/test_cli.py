@@ -86,7 +86,7 @@ def test_help_of_a_command(rnn_tui: Callable[..., Done], command: str) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rnn-tui {command}")
     assert ("--hidden" in done.out) == (
-        command not in ("cells", "config", "derive", "doctor", "examples", "learn", "serve")
+        command not in ("cells", "completion", "config", "derive", "doctor", "examples", "learn", "serve")
     )
 
 
