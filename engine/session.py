@@ -95,6 +95,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         bidirectional=options["bidirectional"],
         learn_initial=options["learn-initial"],
         embedding=options["embedding"],
+        dropout=options["dropout"],
         weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)

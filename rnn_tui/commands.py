@@ -106,6 +106,7 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         batch.y,
         initial=batch.initial,
         lengths=batch.lengths,
+        updates=debugger.start(iteration).updates,
         tolerance=arguments.tolerance,
         everything=arguments.all,
     )

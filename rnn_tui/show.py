@@ -254,6 +254,7 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
         return "\n".join([*lines, "0 because nothing flows this way at this time step"])
     if not text:
         given = "a weight as it was at the start" if cell.name in debugger.network.parameter_axes else "an input"
+        given = "drawn for dropout, anew in each iteration" if cell.name in debugger.network.masks else given
         return "\n".join([*lines, f"{given}: nothing made it"])
     lines.append(text)
     reason = zero_reason(debugger, cell, explanation)

@@ -41,6 +41,7 @@ def program_text(session: Session) -> str:
         *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
         *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
     ]
+    body = [*inputs.masks("iteration" if iteration else "0"), *body]
     if inputs.batched:
         body = [*inputs.each("iteration" if iteration else "0"), *body]
     if iteration:

@@ -10,8 +10,6 @@ from engine.files.data import Data, TableLayout
 from engine.files.raw import plain_suffix
 from engine.language.expression import Call, Name
 from engine.language.printing import NumpySyntax, show
-from engine.model.program import Quantity
-from engine.notation.layout import Layout
 from engine.session import Session
 from engine.tables.given import ENTRIES, FLOW_CUT, FLOW_CUT_REVERSE, GIVEN, MASK, given_equation
 
@@ -84,7 +82,11 @@ class Inputs:
             lines = [f"chosen = batch({iteration})"]
             lines += [f"{name} = {WHOLE}{name}[chosen]" for name in self.variables()]
             lines.append(f"B = len(X)  # {self.style.plan.batch}")
-        lines += [*self._beforehand(), *self._laid_out()]
+        known = [name for name, q in self.style.plan.program.quantities.items() if q.given]
+        lines += [
+            *self._beforehand(),
+            *self._laid_out(name for name in known if name not in self.style.plan.network.masks),
+        ]
         return [*lines, ""] if self.batched else lines
 
     def _batches(self) -> list[str]:
@@ -257,6 +259,26 @@ class Inputs:
         numeric = data.table is None or data.table.numeric_target
         return self.style.plan.network.head.two_classes and numeric and data.classes == ("0", "1")
 
+    def masks(self, iteration: str) -> list[str]:
+        """The masks of dropout of an iteration, drawn as the recording draws them; `iteration` is the source of its number."""
+        network, program, done = (
+            self.style.plan.network,
+            self.style.plan.program,
+            self.session.debugger.start(0).updates,
+        )
+        if network.dropout is None:
+            return []
+        number = f"{done} + {iteration}" if done else iteration
+        cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
+        lines = ["# ---- dropout: 0 where a value is not handed on ----"]
+        for layer, name in enumerate(network.masks, 1):
+            quantity = program.quantities[name]
+            shape = ", ".join(("B", "T", *quantity.axes[1:]) if quantity.rows else quantity.axes)
+            drawn = f"np.random.default_rng(({network.seed}, {number}, {layer})).random(({shape}))"
+            kept = f"({drawn} >= {network.dropout!r}) / {1 - network.dropout!r}"
+            lines.append(f"{self.style.spelling.name(name)} = {f'({kept}){cast}' if cast else kept}")
+        return [*lines, *self._laid_out(network.masks), ""]
+
     def _beforehand(self) -> list[str]:
         """Mask, where the flow is cut, how many entries count: what no line computes."""
         network = self.style.plan.network
@@ -280,10 +302,10 @@ class Inputs:
             lines.append(f"{ENTRIES} = {right[ENTRIES]}  # entries that count")
         return lines
 
-    def _laid_out(self) -> list[str]:
+    def _laid_out(self, names: Iterable[str]) -> list[str]:
         """What is known beforehand, as the notation has it."""
         spelling = self.style.spelling
-        known = [q for q in self.style.plan.program.quantities.values() if q.given and q.axes]
+        known = [q for q in map(self.style.plan.program.quantities.__getitem__, names) if q.axes]
         in_time = [q for q in known if q.rows]
         lines: list[str] = []
         if spelling.layout.columns:
@@ -298,7 +320,10 @@ class Inputs:
             for quantity in in_time:
                 name = given_name(spelling, quantity.name)
                 lines.append(f"{name} = {name}.swapaxes(0, 1)  # (T, {', '.join(quantity.axes)})")
-        lines += [f"{name} = {name}.T" for name in _turned(spelling.layout, known, spelling.name("y"))]
+        once = [
+            spelling.name(q.name) for q in known if not q.rows and len(q.axes) == 2 and spelling.layout.turns(q.axes)
+        ]
+        lines += [f"{name} = {name}.T" for name in once]
         return lines
 
 
@@ -319,11 +344,6 @@ class _Beforehand(NumpySyntax):
     def call(self, node: Call, arguments: list[str]) -> str:
         """The one sum: over all samples' lengths."""
         return "lengths.sum()" if self.masked else "B * T"
-
-
-def _turned(layout: Layout, known: Iterable[Quantity], y: str) -> list[str]:
-    """The targets, where there is one row of outputs a sample and samples are columns."""
-    return [y for q in known if q.name == "y" and not q.rows and len(q.axes) == 2 and layout.turns(q.axes)]
 
 
 def _valid(steps: int) -> list[str]:

@@ -205,11 +205,12 @@ class Recordings:
             parameters=start.parameters,
             initial=batch.initial,
             lengths=batch.lengths,
+            updates=start.updates,
             into=into,
             progress=self.progress,
         )
         chosen = None if self.batches.whole else self.batches.indices(iteration)
-        return replace(tape, updates_before=start.updates, kept=start.kept, samples=chosen)
+        return replace(tape, kept=start.kept, samples=chosen)
 
 
 def _parameters_after(tape: Tape) -> dict[str, Array]:

@@ -85,7 +85,7 @@ def places(edit: Edit, plan: Plan) -> list[QuantityRow]:
     if name not in program.quantities:
         known = listed((*program.quantities, *program.parameters, *program.updates, FLOW))
         raise InputError(f"there is no quantity '{clean(name, 40)}' to set; there are {known}")
-    if program.quantities[name].given:
+    if program.quantities[name].given and name not in network.masks:
         raise InputError(
             f"{name} follows from the data and the options and cannot be set; set x, y or another quantity"
         )
@@ -118,7 +118,7 @@ def _rows(edit: Edit, name: str, plan: Plan, shift: int = 0) -> list[QuantityRow
         return [(name, 0)]
     steps = quantity.steps(plan.steps)
     wanted = steps if edit.t is None else (edit.t + shift,)
-    written = [t for t in wanted if t in steps and program.written(name, t) >= 0]
+    written = [t for t in wanted if t in steps and (quantity.given or program.written(name, t) >= 0)]
     if not written:
         raise InputError(f"{edit.place} is computed by no line; T is {plan.steps}")
     return [(name, quantity.row(t)) for t in written]
@@ -157,6 +157,10 @@ class _Replay:
     def run(self) -> Mapping[str, Array]:
         """The new arrays, read-only."""
         with np.errstate(all="ignore"):
+            for name, number in self.edits:
+                if self.plan.program.quantities[name].given:
+                    array = self.arrays[name]
+                    self._written((name, number), array[number] if self.plan.program.quantities[name].rows else array)
             for block in self.plan.program.blocks:
                 if block.phase != "update":
                     self._block(block)

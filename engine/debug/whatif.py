@@ -29,7 +29,7 @@ from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
 from engine.recording.tape import Tape
-from engine.tables.given import MASK
+from engine.tables.given import GIVEN, MASK
 from engine.text import clean
 
 
@@ -276,7 +276,7 @@ class _Minus(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         if name not in self._made:
             quantity = self._edited.plan.program.quantities[name]
-            kept = quantity.given and name not in ("x", "y")
+            kept = quantity.given and name in GIVEN
             before, after = self._original.arrays[name], self._edited.arrays[name]
             self._made[name] = after if kept else minus(after, before)
         return self._made[name]

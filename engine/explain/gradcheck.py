@@ -99,6 +99,7 @@ def check(
     *,
     initial: Mapping[str, Array] | None = None,
     lengths: Array | None = None,
+    updates: int = 0,
     tolerance: float = 1e-6,
     draws: int = 50,
     everything: bool = False,
@@ -107,7 +108,7 @@ def check(
 ) -> GradientCheck:
     """Compares gradients with differences of the loss: `draws` entries of each parameter (or `everything`), and a random direction.
 
-    X, y, `initial` and `lengths` are as for `record`. A truncated gradient is not the loss's derivative: what is
+    X, y, `initial`, `lengths` and `updates` are as for `record`. A truncated gradient is not the loss's derivative: what is
     checked is the whole one, and a note says so. `gradients` by parameter name, shapes as the parameters', are checked
     instead of the engine's. The entry of largest magnitude of each parameter is always among those drawn. `ok` says
     that no relative error exceeds the tolerance, and that something inside the loop over time was really tested: a
@@ -119,7 +120,7 @@ def check(
     if draws < 1:
         raise InputError(f"draws must be at least 1, not {draws}")
     exact = replace(network, dtype="float64", truncate=None, weights=network.weights)
-    tape = record(exact, X, y, initial=initial, lengths=lengths)
+    tape = record(exact, X, y, initial=initial, lengths=lengths, updates=updates)
     analytic = _analytic(tape, gradients)
     rng = np.random.default_rng(seed)
     measure = NumericDerivatives(LossFunction(tape), tolerance, rng)

@@ -25,7 +25,7 @@ LAYERS = 64
 
 @dataclass(frozen=True)
 class Option:
-    """One option: a choice, a flag, a number with a lower bound (`above`: larger than; None: any finite number), a size, or a file.
+    """One option: a choice, a flag, a number with bounds (`above`: larger than; None: any finite number; `below`), a size, or a file.
 
     A text without choices may be any but an empty one. On the command line, a choice with a `suffix` may also be a user's file with that
     suffix; a project cannot name one. `several` allows a number for each layer, `64,32`, in a project `[64, 32]`, or several texts.
@@ -39,6 +39,7 @@ class Option:
     suffix: str = ""
     several: bool = False
     most: float = LARGEST
+    below: float = math.inf
 
     def expected(self) -> str:
         """What is allowed, in words."""
@@ -57,6 +58,8 @@ class Option:
             return f"a {noun}"
         if self.most < LARGEST:
             return f"a {noun} from {int(self.above) + 1} to {int(self.most)}"
+        if self.below < math.inf:
+            return f"a {noun} above {self.above:g} and below {self.below:g}"
         each = ", or one for each layer: 64,32" if self.several else ""
         return (
             f"a {noun}, {int(self.above) + 1} or more{each}" if self.kind is int else f"a {noun} above {self.above:g}"
@@ -79,7 +82,8 @@ class Option:
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or (self.kind is int and not isinstance(value, int)):
             return False
-        return abs(value) <= self.most and math.isfinite(value) and (self.above is None or value > self.above)
+        within = (self.above is None or value > self.above) and value < self.below
+        return abs(value) <= self.most and math.isfinite(value) and within
 
     def parse(self, name: str, text: str) -> str | int | float | Size | Path | tuple[int, ...] | tuple[str, ...]:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
@@ -134,6 +138,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             "E; the first layer reads x·We, E values a step; inputs that are classes are made one-hot",
             None,
             above=0,
+        ),
+        "dropout": Option(
+            float,
+            "P; that share of each layer's output is not handed on, drawn anew each iteration; the rest is divided by 1 − P",
+            None,
+            above=0,
+            below=1,
         ),
         "learn-initial": Option(bool, "initial states are parameters, a0 of a, which start at zero", False),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),

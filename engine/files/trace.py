@@ -329,7 +329,7 @@ def _array(trace: Trace, name: str) -> Array:
     return trace.arrays[name]
 
 
-_ADDED: dict[str, Any] = {"bidirectional": False, "learn_initial": False, "embedding": None}
+_ADDED: dict[str, Any] = {"bidirectional": False, "learn_initial": False, "embedding": None, "dropout": None}
 """Options that older traces do not say."""
 
 
@@ -359,6 +359,7 @@ def _kind(options: Mapping[str, Any]) -> dict[str, bool]:
         "bidirectional": options["bidirectional"],
         "learn_initial": options["learn_initial"],
         "embedded": options["embedding"] is not None,
+        "dropped": options["dropout"] is not None,
     }
 
 

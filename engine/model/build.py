@@ -10,7 +10,7 @@ from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXE
 from engine.language.equation import TIME, Equation, TableError, contributions, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse, rewrite
 from engine.language.functions import Axes
-from engine.model.layers import INPUT, Layer, output
+from engine.model.layers import INPUT, Layer, output, outputs
 from engine.model.network import Network
 from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, cuts_flow
 from engine.tables.given import ENTRIES, FLOW_CUT, FLOW_CUT_REVERSE, MASK
@@ -212,7 +212,7 @@ def _at(expression: Expression, step: Callable[[Name], int]) -> Expression:
 def _read_out(network: Network, steps: int) -> list[Equation]:
     """The lines from the states to the logits and probabilities; of the last step alone each direction's own last state is read."""
     read = output(network.layers)
-    sources = [*([read.line] if read.line else []), *network.head.equations]
+    sources = [*read.lines, *network.head.equations]
     lines = [equation(source.format(output=read.name)) for source in sources]
     if network.predict == "every":
         return lines
@@ -267,7 +267,8 @@ def _loss(network: Network, *, masked: bool) -> Equation:
 def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
     """What is known before an iteration begins, beside the parameters.
 
-    N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before.
+    N counts the entries that the loss is averaged over; `cut` is 1 where nothing may flow from a step to the one before. A mask of dropout
+    has a row for each step, that of the read-out as many as the read-out runs.
     """
     every = network.predict == "every"
     given = [Quantity("x", ("B", "D"), "T", True), Quantity("y", network.head.target_axes, "T" if every else "", True)]
@@ -278,6 +279,8 @@ def _given(network: Network, *, masked: bool) -> dict[str, Quantity]:
     if cuts_flow(network):
         names = (FLOW_CUT, FLOW_CUT_REVERSE) if network.bidirectional else (FLOW_CUT,)
         given += [Quantity(name, ("B",), "T", True) for name in names]
+    dropped = [read for read in outputs(network.layers) if read.mask]
+    given += [Quantity(r.mask, ("B", r.axis), "T" if every or r != dropped[-1] else "", True) for r in dropped]
     return {quantity.name: quantity for quantity in given}
 
 

@@ -2,14 +2,15 @@
 
 The first layer reads the input, each further one the output of the layer below. Of several layers or directions, the layer's number
 follows the names of its quantities and parameters (a1, Wx1) and the axis of its units (H1), and "r" those of the reverse direction (a1r);
-a single layer in one direction keeps the cell's own names. What comes after two directions reads both, side by side (`both1`).
+a single layer in one direction keeps the cell's own names. What comes after two directions reads both, side by side (`both1`), and after
+dropout what a drawn mask keeps of them (`kept1 = a1 * keep1`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.errors import InputError
@@ -25,6 +26,8 @@ EMBEDDED, EMBEDDING, EMBEDDED_AXIS = "e", "We", "E"
 BOTH, BACKWARDS, INITIAL = "both", "r", "0"
 """What the outputs of a layer's two directions side by side are called, the letter of the reverse direction, the digit of a state's initial
 value that is learned."""
+KEEP, KEPT = "keep", "kept"
+"""The mask of dropout, and what it keeps of a layer's output."""
 
 _WORD = re.compile(r"[^\W\d]\w*\b(?!\s*\()")
 
@@ -34,7 +37,8 @@ class Layer:
     """A cell's `table` with the names that it has in the network. It reads the quantity `reads` as its input, whose axis is
     `features`; `units` is its axis H.
 
-    A `reverse` one runs from the last step to the first: the step before (`_prev`) is then the one after.
+    A `reverse` one runs from the last step to the first: the step before (`_prev`) is then the one after. What a `dropped` one hands on
+    goes through a mask of dropout first.
     """
 
     table: Cell
@@ -43,6 +47,7 @@ class Layer:
     title: str = ""
     reverse: bool = False
     features: str = FEATURES
+    dropped: bool = False
 
     @property
     def state_axes(self) -> dict[str, Axes]:
@@ -52,63 +57,88 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """What a layer or the read-out reads, one step of it: a quantity and its axis, and where needed the `line` that makes it of what is
-    there (of two directions' outputs side by side), with the parameters of that line."""
+    """What a layer or the read-out reads, one step of it: a quantity and its axis, and where needed the `lines` that make it of what is
+    there (of two directions' outputs side by side), with the parameters of these lines, the mask of dropout that they read, and what is
+    there in words."""
 
     name: str
     axis: str
-    line: str = ""
+    lines: tuple[str, ...] = ()
     parameters: Mapping[str, Axes] = field(default_factory=dict[str, Axes])
+    mask: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def layers_of(
-    cell: Cell, count: int, *, bidirectional: bool = False, learn_initial: bool = False, embedded: bool = False
+    cell: Cell,
+    count: int,
+    *,
+    bidirectional: bool = False,
+    learn_initial: bool = False,
+    embedded: bool = False,
+    dropped: bool = False,
 ) -> tuple[Layer, ...]:
     """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one.
 
     With `embedded` the first layer reads `e = x @ We` in place of x. With `learn_initial` every state's initial value is a parameter,
-    called a0 of the state a, the same for all samples. InputError where the cell has such a name already.
+    called a0 of the state a, the same for all samples. With `dropped` each layer's output goes through a mask. InputError where the cell
+    has such a name already.
     """
     cell = _with_initial(cell) if learn_initial else cell
+    _refuse_taken(cell, (KEEP, KEPT) if dropped else (), "dropout")
     single = count == 1 and not bidirectional
     if single and not embedded:
-        return (Layer(cell),)
+        return (Layer(cell, dropped=dropped),)
     layers: list[Layer] = []
     below = LayerOutput(INPUT, FEATURES)
     if embedded:
-        if taken := {EMBEDDED, EMBEDDING} & {*_own_names(cell)}:
-            raise InputError(
-                f"the cell {cell.name} has a {min(taken)} of its own; take another name, or leave --embedding away"
-            )
+        _refuse_taken(cell, (EMBEDDED, EMBEDDING), "embedding")
         line = f"{EMBEDDED} = {INPUT} @ {EMBEDDING}"
-        below = LayerOutput(EMBEDDED, EMBEDDED_AXIS, line, {EMBEDDING: (FEATURES, EMBEDDED_AXIS)})
+        below = LayerOutput(EMBEDDED, EMBEDDED_AXIS, (line,), {EMBEDDING: (FEATURES, EMBEDDED_AXIS)})
     for number in [""] if single else map(str, range(1, count + 1)):
         directions = [_placed(cell, number, below)]
         if bidirectional:
             directions.append(_placed(cell, number, LayerOutput(below.name, below.axis), reverse=True))
+        directions = [replace(layer, dropped=dropped) for layer in directions]
         layers += directions
         below = output(directions)
     return tuple(layers)
 
 
 def output(layers: Sequence[Layer]) -> LayerOutput:
-    """The output of the last layer, of both directions where it has two."""
-    forward = layers[-1]
-    if not forward.reverse:
-        return LayerOutput(forward.table.output, forward.units)
-    forward, backwards = layers[-2:]
-    name = BOTH + forward.units.removeprefix(UNITS)
-    line = f"{name} = joined({forward.table.output}, {backwards.table.output})"
-    return LayerOutput(name, joined_axis(forward.units), line)
+    """The output of the last layer, of both directions where it has two, as dropout leaves it."""
+    top, number, lines, mask = layers[-1], layers[-1].units.removeprefix(UNITS), list[str](), ""
+    meanings = dict[str, str]()
+    name, axis = top.table.output, top.units
+    if top.reverse:
+        forward, name, axis = layers[-2].table.output, BOTH + number, joined_axis(axis)
+        lines.append(f"{name} = joined({forward}, {top.table.output})")
+        meanings[name] = f"{forward} and {top.table.output} side by side"
+    if top.dropped:
+        mask = KEEP + number
+        lines.append(f"{KEPT}{number} = {name} * {mask}")
+        meanings |= {mask: f"what dropout keeps of {name}: 0 or 1/(1 − P)", KEPT + number: f"{name} after dropout"}
+        name = KEPT + number
+    return LayerOutput(name, axis, tuple(lines), mask=mask, meanings=meanings)
+
+
+def outputs(layers: Sequence[Layer]) -> list[LayerOutput]:
+    """What each layer hands on, from the input up."""
+    return [output(layers[:n]) for n in range(1, len(layers) + 1) if n == len(layers) or not layers[n].reverse]
+
+
+def _refuse_taken(cell: Cell, names: Iterable[str], option: str) -> None:
+    """InputError where a cell has one of these names already."""
+    if taken := {*names} & {*_own_names(cell)}:
+        raise InputError(
+            f"the cell {cell.name} has a {min(taken)} of its own; take another name, or leave --{option} away"
+        )
 
 
 def _with_initial(cell: Cell) -> Cell:
     """The cell with a parameter for each state's initial value, which starts at zero."""
     initial = {state: state + INITIAL for state in cell.states}
-    if taken := next((name for name in initial.values() if name in _own_names(cell)), None):
-        raise InputError(
-            f"the cell {cell.name} has a {taken} of its own; take another name, or leave --learn-initial away"
-        )
+    _refuse_taken(cell, initial.values(), "learn-initial")
     axes: dict[str, Axes] = dict.fromkeys(initial.values(), (UNITS,))
     return replace(
         cell,
@@ -181,7 +211,7 @@ def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = Fals
 
     table = replace(
         cell,
-        equations=(*([below.line] if below.line else []), *(renamed(line) for line in cell.equations)),
+        equations=(*below.lines, *(renamed(line) for line in cell.equations)),
         parameters={
             **below.parameters,
             **{own[name]: tuple(axes[a] for a in letters) for name, letters in cell.parameters.items()},

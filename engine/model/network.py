@@ -14,7 +14,7 @@ import numpy as np
 from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
-from engine.model.layers import Layer, joined, layers_of, output, parameter_axes, sizes
+from engine.model.layers import EMBEDDED, Layer, joined, layers_of, output, outputs, parameter_axes, sizes
 from engine.model.pytorch import options_of
 from engine.size import Size
 from engine.tables.cells import BY_NAME, Cell
@@ -34,8 +34,8 @@ class Network:
     `bidirectional` each in two directions. `weights` may give initial weights by name (shapes as in the tables); those not given are
     drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
     steps back, with "chunk" nothing flows from one run of that many steps into the one before. With `learn_initial` initial states are
-    parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is embedded. Raises InputError for an option
-    that does not exist.
+    parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is embedded; `dropout` is the share of each
+    layer's output that is not handed on, drawn anew in each iteration. Raises InputError for an option that does not exist.
     """
 
     inputs: int
@@ -58,6 +58,7 @@ class Network:
     bidirectional: bool = False
     learn_initial: bool = False
     embedding: int | None = None
+    dropout: float | None = None
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -101,6 +102,8 @@ class Network:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{name} must be a number above 0, not {value}")
+        if self.dropout is not None and not 0 < self.dropout < 1:
+            raise InputError(f"dropout must be a number between 0 and 1, not {self.dropout}")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, not {self.seed}")
         if not 0 < self.init_scale < float("inf"):
@@ -145,6 +148,7 @@ class Network:
             bidirectional=self.bidirectional,
             learn_initial=self.learn_initial,
             embedded=self.embedding is not None,
+            dropped=self.dropout is not None,
         )
 
     @cached_property
@@ -172,6 +176,18 @@ class Network:
     def parameter_axes(self) -> dict[str, Axes]:
         """Every parameter's axes, cell first, in the order in which initial weights are drawn."""
         return parameter_axes(self.layers)
+
+    @cached_property
+    def masks(self) -> tuple[str, ...]:
+        """The masks of dropout, one a layer from the input up."""
+        return tuple(read.mask for read in outputs(self.layers) if read.mask)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What the quantities are, in words: those of the cell's table, and what layers make of each other's outputs."""
+        between = {name: text for read in outputs(self.layers) for name, text in read.meanings.items()}
+        embedded = {} if self.embedding is None else {EMBEDDED: "embedded input"}
+        return {**self.table.meanings, **between, **embedded}
 
     @property
     def state_axes(self) -> dict[str, Axes]:

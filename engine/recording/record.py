@@ -26,19 +26,21 @@ def record(
     parameters: Mapping[str, Array] | None = None,
     initial: Mapping[str, Array] | None = None,
     lengths: Array | None = None,
+    updates: int = 0,
 ) -> Tape:
     """Runs one iteration forward and backward and keeps everything.
 
     X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
     with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
-    `lengths` (B,) how many steps of each sample count. Raises InputError when shapes do not fit the network.
+    `lengths` (B,) how many steps of each sample count. `updates` is how many updates came before: masks of dropout are drawn anew for
+    each. Raises InputError when shapes do not fit the network.
     """
     inputs, targets = check_batch(network, X, y)
     states = check_initial(network, len(inputs), initial)
     with_parameters = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
     short = check_lengths(inputs, lengths)
     prepared = plan(with_parameters, *inputs.shape[:2], masked=short is not None)
-    return record_with(prepared, inputs, targets, initial=states, lengths=short)
+    return record_with(prepared, inputs, targets, initial=states, lengths=short, updates=updates)
 
 
 def record_with(
@@ -49,6 +51,7 @@ def record_with(
     parameters: Mapping[str, Array] | None = None,
     initial: Mapping[str, Array] | None = None,
     lengths: Array | None = None,
+    updates: int = 0,
     into: dict[str, Array] | None = None,
     progress: Progress | None = None,
 ) -> Tape:
@@ -62,6 +65,8 @@ def record_with(
         array.flags.writeable = True
     arrays["x"][...] = np.moveaxis(X, 0, 1)
     _fill_given(prepared, arrays, y, lengths)
+    if prepared.network.dropout is not None:
+        _draw_masks(prepared, prepared.network.dropout, arrays, updates)
     for name, value in (initial or {}).items():
         arrays[name][prepared.initial_row(name)] = value
     values = dict(parameters or prepared.network.weights)
@@ -69,9 +74,11 @@ def record_with(
         if prepared.checkpoints:
             segments = Segments(prepared, arrays, MappingProxyType(values))
             segments.record(progress)
-            return Tape(prepared, segments, segments.parameters)
+            return Tape(prepared, segments, segments.parameters, updates)
         prepared.run(arrays, values, progress=progress)
-    return _finished(prepared, arrays, values)
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(values), updates)
 
 
 def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Array | None) -> None:
@@ -88,7 +95,14 @@ def _fill_given(prepared: Plan, arrays: dict[str, Array], y: Array, lengths: Arr
             arrays[name][...] = evaluate(given_equation(name, network.truncate_by), lambda read: values[read.name])
 
 
-def _finished(prepared: Plan, arrays: dict[str, Array], parameters: dict[str, Array]) -> Tape:
-    for array in arrays.values():
-        array.flags.writeable = False
-    return Tape(prepared, MappingProxyType(arrays), MappingProxyType(parameters))
+def _draw_masks(prepared: Plan, dropout: float, arrays: dict[str, Array], updates: int) -> None:
+    """The masks of dropout: 0 where a value is not handed on, else 1/(1 − P), so that what is handed on keeps its mean (inverted dropout,
+    as PyTorch's).
+
+    Seed, number of the update and layer decide them, so that any iteration can be recorded again. They are drawn sample by sample, as the
+    data lie, which the same line of a printed program does.
+    """
+    for layer, name in enumerate(prepared.network.masks, 1):
+        mask = arrays[name] if arrays[name].ndim == 2 else np.moveaxis(arrays[name], 0, 1)
+        drawn = np.random.default_rng((prepared.network.seed, updates, layer)).random(mask.shape)
+        mask[...] = (drawn >= dropout) / (1 - dropout)

@@ -56,6 +56,8 @@ def _given(frame: Frame, cell: CellAddress) -> str:
         return "the state before the first step: nothing made it"
     if cell.name not in frame.view.program.quantities:
         return "nothing flows this way at this time step"
+    if cell.name in frame.view.tape.plan.network.masks:
+        return "drawn for dropout, anew in each iteration: nothing made it"
     return "given with the data: nothing made it"
 
 

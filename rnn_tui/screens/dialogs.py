@@ -356,7 +356,7 @@ class FindScreen(Dialog[str | Destination]):
         base = whole(name)
         if base != name and base in debugger.program.quantities:
             return f"dL/d{self._spelling.name(base.removeprefix('d'))} {FLOWS[name.removeprefix(base)]}"
-        known = {**MEANINGS, **debugger.network.table.meanings}
+        known = {**MEANINGS, **debugger.network.meanings}
         return known.get(name) or f"dL/d{self._spelling.name(name.removeprefix('d'))}"
 
     @staticmethod

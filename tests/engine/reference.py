@@ -111,12 +111,16 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
             both = f"both{layer[0]}"
             read = [anp.concatenate(pair, axis=1) + probe[both][t] for t, pair in enumerate(zip(*outputs, strict=True))]
             found[both] = read
+        if case.network.dropout and (every or layer != case.marks[-1]):
+            read = dropped(case, layer, read, probe, found)
     top = case.marks[-1]
     if not every:
         read = [last[top[0]]]
         if len(top) > 1:
             read = [anp.concatenate([last[mark] for mark in top], axis=1) + probe[f"both{top[0]}"][0]]
             found[f"both{top[0]}"] = read
+        if case.network.dropout:
+            read = dropped(case, top, read, probe, found)
     each = []
     for row, state in enumerate(read):
         found.setdefault("logits", []).append(state @ values["Wy"] + values["by"] + probe["logits"][row])
@@ -125,10 +129,19 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
     return dict(found), anp.array(each)
 
 
+def dropped(
+    case: Case, layer: tuple[str, ...], read: list[Any], probe: Mapping[str, Any], found: dict[str, list[Any]]
+) -> list[Any]:
+    """What a mask leaves of a layer's output."""
+    masks = np.moveaxis(case.keep(layer[0], len(read)), 1, 0)
+    found[f"kept{layer[0]}"] = [row * masks[t] + probe[f"kept{layer[0]}"][t] for t, row in enumerate(read)]
+    return found[f"kept{layer[0]}"]
+
+
 def joint(case: Case, layer: tuple[str, ...]) -> str:
     """What both directions of a layer read."""
-    number = int(layer[0])
-    return f"both{number - 1}" if number > 1 else "e" if case.network.embedding else "x"
+    number, below = int(layer[0]), "kept" if case.network.dropout else "both"
+    return f"{below}{number - 1}" if number > 1 else "e" if case.network.embedding else "x"
 
 
 def direction(
@@ -220,12 +233,21 @@ def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
     places |= {"e": case.network.embedding} if case.network.embedding else {}
     if case.network.bidirectional:
         places |= {f"both{layer[0]}": 2 * width[layer[0]] for layer in case.marks}
+    if case.network.dropout:
+        places |= {f"kept{layer[0]}": len(layer) * width[layer[0]] for layer in case.marks}
+    if case.network.bidirectional:
         read = {**places, "x": case.network.inputs}
         places |= {f"{joint(case, layer)}_r": read[joint(case, layer)] for layer in case.marks}
     probe = {name: np.zeros((T, B, units)) for name, units in places.items()}
-    if case.network.bidirectional and not every:
-        probe[f"both{case.marks[-1][0]}"] = np.zeros((1, B, 2 * case.network.units[-1]))
+    for name in () if every else once(case):
+        probe[name] = probe[name][:1]
     return values, probe | {"logits": np.zeros((T if every else 1, B, case.network.outputs))}
+
+
+def once(case: Case) -> list[str]:
+    """What is made of the last layer's output, where it is read out once."""
+    made = {"both": case.network.bidirectional, "kept": case.network.dropout}
+    return [f"{name}{case.marks[-1][0]}" for name, there in made.items() if there]
 
 
 def reference(case: Case) -> dict[str, Array]:
@@ -256,8 +278,7 @@ def reference(case: Case) -> dict[str, Array]:
                 del gradients[f"{s}_{way}"]
     result |= {f"d{name}": gradient for name, gradient in gradients.items()}
     if not every:
-        once = ["logits", *([f"both{case.marks[-1][0]}"] if case.network.bidirectional else [])]
-        result |= {f"{d}{name}": result[f"{d}{name}"][0] for name in once for d in ("", "d")}
+        result |= {f"{d}{name}": result[f"{d}{name}"][0] for name in ("logits", *once(case)) for d in ("", "d")}
     if case.network.loss != "squared":
         result["p"] = probabilities(case, result["logits"])
     return result

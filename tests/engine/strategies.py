@@ -95,6 +95,14 @@ class Case:
             return [(f"{number}", f"{number}r") for number, _ in enumerate(units, 1)]
         return [("",)] if len(units) == 1 else [(f"{number}",) for number, _ in enumerate(units, 1)]
 
+    def keep(self, number: str, rows: int) -> np.ndarray[Any, Any]:
+        """(B, T, H), of the read-out (B, 1, H): the mask of dropout of a layer, by its number."""
+        network, layer = self.network, int(number or 1)
+        units = network.units[layer - 1] * (2 if network.bidirectional else 1)
+        drawn = np.random.default_rng((network.seed, 0, layer)).random((len(self.X), rows, units))
+        assert network.dropout is not None
+        return np.where(drawn < network.dropout, 0, 1 / (1 - network.dropout))
+
     @property
     def mask(self) -> np.ndarray[Any, Any]:
         """(T, B) booleans: which steps a sample has."""
@@ -185,6 +193,7 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
         "bidirectional": draw(st.sampled_from([False, False, True]), "bidirectional"),
         "learn_initial": draw(st.sampled_from([False, False, True]), "learn_initial"),
         "embedding": draw(st.sampled_from([None, None, 3]), "embedding"),
+        "dropout": draw(st.sampled_from([None, None, 0.4]), "dropout"),
     }
     options = {**options, **fixed}
     windows = options["truncate"] is not None and options["truncate_by"] == "window"

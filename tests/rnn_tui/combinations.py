@@ -73,7 +73,7 @@ def models() -> list[Model]:
                     "hidden": units,
                     "bidirectional": both,
                     "learn-initial": both,
-                    **({"embedding": 2} if both else {}),
+                    **({"embedding": 2} if both else {"dropout": 0.5}),
                 },
                 single[n].lengths,
             )

@@ -136,6 +136,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "bidirectional": st.just(True),
         "learn-initial": st.just(True),
         "embedding": st.integers(1, 4),
+        "dropout": st.sampled_from([0.2, 0.5]),
     }
     return options | {name: draw(values, name) for name, values in optional.items() if draw(st.booleans(), name)}
 

@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 from engine import InputError, Network, record
+from engine.debug.debugger import Debugger
+from engine.debug.whatif import what_if
 from engine.explain.findings import findings
 from engine.explain.flow import bottleneck, gain
 from engine.explain.spectrum import spectra
-from engine.files.trace import initial_of, network_of, read_trace, write_trace
+from engine.files.trace import initial_of, network_of, read_trace, start_of, write_trace
 from engine.model.build import build
 from engine.recording.plan import plan
 from engine.session import Session, open_session
 from engine.tables.cells import CELLS
+from engine.tables.cells.rnn import RNN
 from tests.engine import pytorch
 from tests.engine.strategies import case
 
@@ -162,13 +165,14 @@ def test_an_initial_state_has_its_layers_size() -> None:
 @pytest.mark.parametrize(("hidden", "both"), [((3, 2), False), ((2, 2, 2), False), ((3, 2), True)])
 def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...], both: bool) -> None:
     kind: dict[str, Any] = {"bidirectional": both, "learn_initial": both, "embedding": 4 if both else None}
+    kind["dropout"] = 0.4 if both else None
     one = case(hidden=hidden, cell="lstm", predict="every", truncate=2, truncate_by="chunk", **kind)
-    tape = record(one.network, one.X, one.y, initial=one.initial)
+    tape = record(one.network, one.X, one.y, initial=one.initial, updates=2)
     write_trace(tmp_path / "run.npz", tape, meta={})
     trace = read_trace(tmp_path / "run.npz")
     network, X, y = network_of(trace)
     assert {name: getattr(network, name) for name in ("hidden", *kind)} == {"hidden": hidden, **kind}
-    again = record(network, X, y, initial=initial_of(trace))
+    again = record(network, X, y, initial=initial_of(trace), updates=start_of(trace, network).updates)
     assert all(again[name].tobytes() == value.tobytes() for name, value in tape.arrays.items())
 
 
@@ -199,6 +203,26 @@ def test_inputs_that_are_classes_are_embedded(tmp_path: Path) -> None:
     assert not tape["dWe"][3].any()  # no sample has that class
     with pytest.raises(InputError, match=r"sample 1 holds -1 at t = 3, which is no class"):
         session(tmp_path, {"X": X - np.eye(3)[2][:, None] * [[[0]], [[1]]]}, embedding=2)
+
+
+def test_dropout_hands_on_what_its_masks_keep() -> None:
+    one = case(hidden=(3, 2), bidirectional=True, dropout=0.4)
+    debugger = Debugger(one.network, one.X, one.y, initial=one.initial)
+    first, second = debugger.tape(0), debugger.tape(1)
+    assert first["keep1"].shape == (5, 4, 6) and first["keep2"].shape == (4, 4)
+    assert set(np.unique(first["keep1"])) == {0, 1 / 0.6} and (first["keep1"] != second["keep1"]).any()
+    np.testing.assert_array_equal(first["kept1"], first["both1"] * first["keep1"])
+    assert one.network.meanings["kept2"] == "both2 after dropout"
+    without = record(replace(one.network, dropout=None), one.X, one.y, initial=one.initial)
+    predicted = what_if(debugger, "keep1 = 1", "keep2 = 1").tape(0)
+    np.testing.assert_allclose(predicted["logits"], without["logits"], rtol=1e-14)
+    np.testing.assert_allclose(predicted["dWx1r"], without["dWx1r"], rtol=1e-12)
+    dropped = what_if(debugger, "keep1@3[0,:] = 0")
+    assert not dropped.tape(0)["dboth1"][2, 0].any()
+    with pytest.raises(InputError, match="dropout must be a number between 0 and 1, not 1"):
+        replace(one.network, dropout=1)
+    with pytest.raises(InputError, match="has a keep of its own; take another name, or leave --dropout away"):
+        replace(one.network, cell=replace(RNN, equations=("keep = x @ Wx", *RNN.equations)))
 
 
 def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def check(case: Case) -> None:
     expected = reference(case)
     # Where all samples are certain, p − y has lost its digits in both computations, and there is nothing to compare.
     assume("p" not in expected or case.network.outputs == 1 or np.max(np.abs(expected["dlogits"])) > 1e-5)
-    assert set(tape.arrays) - {"x", "y", "mask", "N", "cut", "cutr"} <= set(expected)
+    assert set(tape.arrays) - {"x", "y", "mask", "N", "cut", "cutr", *case.network.masks} <= set(expected)
     assert_close(tape, expected, 1e-10, 1e-14)
     np.testing.assert_array_equal(tape["x"], np.moveaxis(case.X, 0, 1))
     if "mask" in tape.arrays:

@@ -32,7 +32,13 @@ MODELS: dict[str, dict[str, Any]] = {
     "window": {"cell": "lstm", "truncate": 4},
     "layers": {"cell": "lstm", "hidden": (5, 3)},
     "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
-    "learned initial states": {"cell": "lstm", "hidden": (3, 5), "predict": "every", "learn_initial": True},
+    "learned initial states": {
+        "cell": "lstm",
+        "hidden": (3, 5),
+        "predict": "every",
+        "learn_initial": True,
+        "dropout": 0.5,
+    },
 }
 
 

@@ -115,7 +115,9 @@ def test_updates_are_those_of_the_documentation(case: Case, options: dict[str, A
         close(weights[name], value, f"{name} after the last iteration")
     tape = debugger.tape(ITERATIONS)
     batch = chosen(case, samples_of(tape, case))
-    again = record(network, batch.X, batch.y, parameters=weights, initial=batch.initial, lengths=batch.lengths)
+    again = record(
+        network, batch.X, batch.y, parameters=weights, initial=batch.initial, lengths=batch.lengths, updates=ITERATIONS
+    )
     for name, gradient in tape.gradients.items():
         np.testing.assert_allclose(gradient, again.gradients[name], rtol=1e-9, atol=1e-12, err_msg=f"d{name}")
 
