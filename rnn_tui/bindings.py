@@ -160,6 +160,15 @@ COMMANDS: tuple[Command, ...] = (
         "find", "slash", "/", LOOK, "Find a quantity and show its flow", "find", line="find a quantity, show its flow"
     ),
     Command(
+        "zoom",
+        "z",
+        "z",
+        LOOK,
+        "Zoom: the picture at the cursor alone, then its numbers",
+        "zoom",
+        line="zoom: the picture at the cursor alone, its numbers, back",
+    ),
+    Command(
         "log",
         "s",
         "s",

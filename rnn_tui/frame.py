@@ -41,6 +41,8 @@ _NOTHING = Quantity("", ())
 
 
 FLOOR = 1e-6
+NUMBERS = 2
+"""The nearest that a picture can be zoomed to."""
 ORIGINAL, DIFFERENCE = "original", "edited − original"
 
 
@@ -93,6 +95,8 @@ class Selection:
     """The execution of the user's program that is shown."""
     source: int | None = None
     """The line at the cursor in the user's source (None: it follows the program)."""
+    zoom: int = 0
+    """How near the picture at the cursor is: 0 in its line, then alone with its cells (1) or its `NUMBERS` (2)."""
     log: bool | None = None
     """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 

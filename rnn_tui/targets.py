@@ -32,6 +32,8 @@ class ToCell:
     shown: tuple[int, int]
     cell_width: int
     lines_per_row: float
+    origin: tuple[int, int] = (0, 0)
+    """Where in the array the picture begins."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def cell_at(target: ToCell | ToWeight, x: int, y: int) -> tuple[int, int]:
     """The cell (row, column) of the whole array at a place inside its picture."""
     row = min(int((y + 0.25) / target.lines_per_row), target.shown[0] - 1)
     column = min(x // target.cell_width, target.shown[1] - 1)
-    return row * target.shape[0] // target.shown[0], column * target.shape[1] // target.shown[1]
+    top, left = target.origin if isinstance(target, ToCell) else (0, 0)
+    return top + row * target.shape[0] // target.shown[0], left + column * target.shape[1] // target.shown[1]
 
 
 def moment_at(target: ToIteration, x: int, y: int, steps: int) -> tuple[int, int]:

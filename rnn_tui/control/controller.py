@@ -21,7 +21,7 @@ from rnn_tui.control.stops import Stops
 from rnn_tui.control.training import TrainingPage
 from rnn_tui.control.why import WhyPage
 from rnn_tui.control.yours import YoursPage
-from rnn_tui.frame import Frame, PageName
+from rnn_tui.frame import NUMBERS, Frame, PageName
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
@@ -158,6 +158,13 @@ class Controller(Desk):
         now = -1 if frame.sample is None else frame.sample
         chosen = (now + 1 + step) % (frame.samples + 1) - 1
         self.choose(sample=None if chosen < 0 else chosen)
+
+    def zoom(self) -> None:
+        """The picture at the cursor nearer: alone, then with its numbers, then in its line again."""
+        self.choose(zoom=(self.selection.zoom + 1) % (NUMBERS + 1))
+        if not self.page.can_zoom():
+            self.choose(zoom=0)
+            self.say("Zoom is for the picture that the cell cursor is in: views 1, 3 and 6, from the first line on.")
 
     def log(self) -> None:
         """Logarithmic colours for all, linear ones for all, or as each quantity needs."""

@@ -10,7 +10,7 @@ from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame, cell_of_part
-from rnn_tui.panes.ledger import matrix_of, weight_cell
+from rnn_tui.panes.ledger import at_weight, matrix_of, weight_cell
 from rnn_tui.render.numbers import matrix_text, shape
 from rnn_tui.targets import ToCell, ToWeight, cell_at
 
@@ -25,6 +25,8 @@ class Page:
     """What Enter does, in the footer; empty: it asks why."""
     needs_file: bool = False
     """Whether Enter asks for a file first."""
+    zooms: bool = False
+    """Whether the picture at the cursor can be zoomed into."""
 
     def __init__(self, desk: Desk, stops: Stops) -> None:
         self.desk = desk
@@ -33,6 +35,14 @@ class Page:
     def panes(self, height: int) -> Heights:
         """The panes in the body of a screen of this height."""
         raise NotImplementedError
+
+    def body(self, height: int) -> Heights:
+        """The panes that are seen: these, or the picture at the cursor alone."""
+        return {**self.side(), "zoom": "1fr"} if self.desk.selection.zoom and self.can_zoom() else self.panes(height)
+
+    def can_zoom(self) -> bool:
+        """Whether there is a picture at the cursor that can be zoomed into."""
+        return self.zooms and self.pictured().cell is not None
 
     def side(self) -> Heights:
         """The pane in the left column, which stays beside an explanation."""
@@ -158,6 +168,8 @@ class FlowPage(Page):
 class ProgramPage(Page):
     """This line as pictures, and the flow below it."""
 
+    zooms = True
+
     def panes(self, height: int) -> Heights:
         if height < 24:
             return {"listing": "1fr", "line": "1fr"}
@@ -199,6 +211,11 @@ class ProgramPage(Page):
 class WeightsPage(Page):
     """The parameters with their gradients."""
 
+    zooms = True
+
+    def pictured(self) -> Frame:
+        return at_weight(self.desk.frame)
+
     def panes(self, height: int) -> Heights:
         return {"listing": "1fr", "weights": "1fr"}
 
@@ -237,7 +254,8 @@ class WeightsPage(Page):
         return self.desk.frame.view.gradient(gradient(name))
 
     def click(self, target: object, x: int, y: int) -> bool:
-        if isinstance(target, ToWeight):
+        if isinstance(target, ToWeight | ToCell):
             row, column = cell_at(target, x, y)
-            self.desk.choose(parameter=target.parameter, row=row, column=column)
+            name = target.parameter if isinstance(target, ToWeight) else weight_cell(self.desk.frame).name
+            self.desk.choose(parameter=name, row=row, column=column)
         return True

@@ -33,9 +33,11 @@ class WhyPage(Page):
             self.desk.ask(*self._path[:-1])
 
     def close(self) -> None:
-        """Back to the page."""
+        """Back to the page; from a picture that is near to all of its line."""
         if self._path:
             self.desk.ask()
+        else:
+            self.desk.choose(zoom=0)
 
     @property
     def below(self) -> str:

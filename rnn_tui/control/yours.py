@@ -20,6 +20,7 @@ class YoursPage(Page):
     def __init__(self, desk: Desk, stops: Stops) -> None:
         super().__init__(desk, stops)
         self.needs_file = desk.lockstep is None
+        self.zooms = not self.needs_file
         if self.needs_file:
             self.enters = "open"
 

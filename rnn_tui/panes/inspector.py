@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -17,8 +16,8 @@ from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, explain, explain_update
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_kind, from_unit_to_unit
-from rnn_tui.frame import Exhibit, Frame, result_of
-from rnn_tui.panes.ledger import matrix_of, weight_cell
+from rnn_tui.frame import Frame, result_of
+from rnn_tui.panes.ledger import at_weight
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
@@ -39,7 +38,7 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
     top, left = (1, 2) if framed else (0, 1)
     if framed:
         canvas.frame(0, 0, width, height, "cell", look.border, look.bold)
-    frame = _at_weight(frame)
+    frame = at_weight(frame) if frame.selection.page == "weights" else frame
     if frame.inspected is None or frame.cell is None:
         canvas.text(left, top, "Step onto a line to inspect its numbers.", look.dim)
         return canvas
@@ -55,21 +54,6 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
     if side:
         _statistics(frame, canvas, part, width - side, top, height - 2 * top)
     return canvas
-
-
-def _at_weight(frame: Frame) -> Frame:
-    """On the page of weights, the frame in which the cursor is where it is there: in a gradient, or the weight before that is summed."""
-    if frame.selection.page != "weights":
-        return frame
-    name, view, layout = weight_cell(frame).name, frame.view, frame.writer.spelling.layout
-    slope, total = gradient(name), view.gradient(gradient(name))
-    shown, array = (name, view.parameter(name)) if total is None else (slope, total)
-    matrix, axes = matrix_of(frame, name, array), frame.writer.axes[name]
-    turned = layout.turns(axes) if len(axes) == 2 else matrix.shape[1] == 1
-    role = "operand" if total is None else "total"
-    label = frame.writer.spelling.name(shown)
-    part = Part(role, label, matrix, layout.array(array, axes).shape, shown, None, len(axes), turned)
-    return replace(frame.choose(operand=0), exhibit=Exhibit([part], frame.tone(matrix, shown)), original=None)
 
 
 def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[StyledText]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.explain.ledger import Ledger, ledger
+from engine.explain.line_parts import Part
 from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from rnn_tui.frame import Frame
+from rnn_tui.frame import Exhibit, Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -51,6 +53,19 @@ def weight_cell(frame: Frame) -> WeightCell:
     column = min(frame.selection.column, numbers.shape[1] - 1)
     index = np.unravel_index(int(numbers[row, column]), shape)
     return WeightCell(name, tuple(int(i) for i in index), (row, column))
+
+
+def at_weight(frame: Frame) -> Frame:
+    """The frame in which the cell cursor is where it is on the page of weights: in a gradient, or in the weight before that is summed."""
+    name, view, layout = weight_cell(frame).name, frame.view, frame.writer.spelling.layout
+    slope, total = gradient(name), view.gradient(gradient(name))
+    shown, array = (name, view.parameter(name)) if total is None else (slope, total)
+    matrix, axes = matrix_of(frame, name, array), frame.writer.axes[name]
+    turned = layout.turns(axes) if len(axes) == 2 else matrix.shape[1] == 1
+    role = "operand" if total is None else "total"
+    label = frame.writer.spelling.name(shown)
+    part = Part(role, label, matrix, layout.array(array, axes).shape, shown, None, len(axes), turned)
+    return replace(frame.choose(operand=0), exhibit=Exhibit([part], frame.tone(matrix, shown)), original=None)
 
 
 def ledger_lines(frame: Frame, height: int, needed: int) -> int:

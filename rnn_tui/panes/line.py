@@ -7,6 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.style import Style
 
@@ -113,7 +115,7 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
     if any(part.padding is not None for part in frame.parts):
         x = padding_key(frame, canvas, x, canvas.height - 1)
     if any(item.shown != item.shape for item in items if item.shape):
-        note = f" {POOLED} pooled "
+        note = f" {POOLED} pooled: z zooms "
         if x + cell_len(note) < canvas.width:
             canvas.text(x, canvas.height - 1, note, look.dim)
 
@@ -241,9 +243,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    name = part.name if part.role not in ("term", "difference") else None
-    codes = frame.picture(part.values, name, *item.shown, padding=part.padding, in_line=True)
-    rows = heatmap(codes, look.palettes.signed, look.mode, *manner.cell, cursor)
+    rows = heatmap(codes_of(frame, part, *item.shown), look.palettes.signed, look.mode, *manner.cell, cursor)
     canvas.rows(x, top, rows)
     shown = item.shown
     per_row = len(rows) / shown[0]
@@ -252,6 +252,13 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
     if manner.notes:
         note = _scalar(part) if part.values.size == 1 else _shape_note(part, item.shown)
         canvas.text(x, top + item.lines, note, look.dim)
+
+
+def codes_of(frame: Frame, part: Part, rows: int, columns: int) -> NDArray[np.uint8]:
+    """The colours of a part's picture, pooled to at most rows × columns."""
+    assert part.values is not None
+    name = part.name if part.role not in ("term", "difference") else None
+    return frame.picture(part.values, name, rows, columns, padding=part.padding, in_line=True)
 
 
 def _scalar(part: Part) -> str:

@@ -18,6 +18,7 @@ from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
+from rnn_tui.panes.zoom import draw_zoom
 from rnn_tui.widgets.pane import Draw
 
 SMALLEST = (60, 18)
@@ -31,6 +32,7 @@ RIGHT: dict[str, Draw] = {
     "training": draw_training,
     "findings": draw_findings,
     "why": draw_why,
+    "zoom": draw_zoom,
 }
 BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "lesson": draw_lesson, "footer": draw_footer}
 
@@ -56,7 +58,7 @@ def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> 
         **below,
         "footer": 1,
     }
-    panes = page.panes(height)
+    panes = page.body(height)
     if not LEFT.keys() & panes.keys():
         return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], 0, around, panes)
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}

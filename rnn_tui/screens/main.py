@@ -345,6 +345,10 @@ class MainScreen(FileActions, LessonActions):
             return self.controller.visit(wanted)
         return self.controller.choose(quantity=wanted or None)
 
+    def action_zoom(self) -> None:
+        """The picture at the cursor nearer, or as it was."""
+        self.show(self.controller.zoom())
+
     def action_log(self) -> None:
         """Logarithmic colours for all, linear ones for all, or as each quantity needs."""
         self.show(self.controller.log())

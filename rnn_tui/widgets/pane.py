@@ -26,7 +26,7 @@ Draw: TypeAlias = Callable[[Any, int, int], Canvas]
 """Draws what a screen shows, its frame, in so many columns and lines."""
 
 
-ALWAYS = ("header", "lesson", "footer")
+ALWAYS = ("header", "zoom", "lesson", "footer")
 """Panes that are never dimmed."""
 
 

@@ -153,6 +153,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "H",
         "greater_than_sign",
         "less_than_sign",
+        "z",
     }
     assert set(found) - set(CONTRACT) == others
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
