@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.language.derive import gradient
+from engine.model.program import Line, Program
 from engine.recording.tape import Tape
 from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE
 
@@ -45,18 +46,22 @@ def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = Non
 def bottleneck(tape: Tape, output: str | None = None) -> str | None:
     """The single quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
     program = tape.plan.program
-    output = output or program.output
+    line = carrying_line(program, output or program.output)
+    return next(iter(_quantities_read(program, line)), None) if line else None
+
+
+def carrying_line(program: Program, output: str) -> Line | None:
+    """The loop's line that carries the output's gradient one step further (da of dz · Waᵀ); None where it passes through several quantities."""
     state = gradient(output)
     block = next(block for block in program.looped("backward") if block.output == output)
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
-    back = [line for line in block.lines if line.name == state and line.equation.step]
-    if (
-        len(readers) == 1
-        and back
-        and [n.name for n in back[0].equation.reads if n.name in program.quantities] == readers
-    ):
-        return readers[0]
-    return None
+    further = next((line for line in block.lines if line.name == state and line.equation.step), None)
+    single = further and len(readers) == 1 and _quantities_read(program, further) == readers
+    return further if single else None
+
+
+def _quantities_read(program: Program, line: Line) -> list[str]:
+    return [name.name for name in line.equation.reads if name.name in program.quantities]
 
 
 def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:

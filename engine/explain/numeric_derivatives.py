@@ -20,7 +20,7 @@ import numpy as np
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Expression, Name, walk
 from engine.language.functions import FUNCTIONS, Array
-from engine.model.program import Block, Loop, Program
+from engine.model.program import Block, Program
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
 
@@ -179,9 +179,9 @@ def forward_only(prepared: Plan) -> Plan:
 
 
 def _read_in_loop(program: Program) -> frozenset[str]:
-    """The parameters that a line of the forward loop over time reads, or one that runs before it."""
-    before = (block for block in program.blocks if block.phase == "forward" and block.loop is not Loop.AT_T)
-    lines = (line for block in before for line in block.lines)
+    """The parameters that a line of the forward loops over time reads, or one that runs before them."""
+    last = program.blocks.index(program.looped("forward")[-1])
+    lines = (line for block in program.blocks[: last + 1] for line in block.lines)
     return frozenset(name.name for line in lines for name in line.equation.reads if name.name in program.parameters)
 
 

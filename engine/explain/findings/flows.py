@@ -34,10 +34,10 @@ def _vanishing(way: WayBack, *, every: bool) -> Finding:
     grave = bool((way.share < VANISHED).any()) and not every
     limit = VANISHED if grave else FADED
     k = int(np.flatnonzero(way.share < limit)[0])
-    of = f"the {'first' if way.scene.program.quantities[way.name].reverse else 'last'} step's loss: " if every else ""
+    of = f"the {'first' if way.layer.reverse else 'last'} step's loss: " if every else ""
     norm = _norm(way.scene, way.name)
     if way.share[k] == 0:
-        further = "after" if way.scene.program.quantities[way.name].reverse else "before"
+        further = "after" if way.layer.reverse else "before"
         reached = f"t = {way.t(k)} or a step {further} it: {norm} is 0 there, {short(way.first)} at t = {way.t(0)}"
         text = f"{of}no gradient reaches {f'the steps from {k} before a sample’s own end on' if way.apart else reached}"
     elif way.apart:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.explain.findings.base import Scene, short
-from engine.explain.flow import bottleneck, cuts
+from engine.explain.flow import carrying_line, cuts
 from engine.explain.reach import reach
 from engine.language.derive import gradient
 from engine.language.expression import Call, Expression, Name, addends, factors, walk
@@ -46,8 +46,7 @@ class WayBack:
 
     def t(self, k: int) -> int:
         """The time step k steps before the end of the longest sample."""
-        quantity, steps = self.scene.program.quantities[self.name], self.scene.program.steps
-        return 1 + k if quantity.reverse else steps - k
+        return 1 + k if self.layer.reverse else self.scene.program.steps - k
 
     def gain(self, k: int) -> str:
         """The mean gain of a step on the first k steps, with what it is made of; nothing where it has none."""
@@ -60,24 +59,23 @@ class WayBack:
 
 def way_back(scene: Scene, layer: Layer) -> WayBack | None:
     """How the gradient of a layer's states goes back; None where there is nothing at the end, or nothing finite."""
-    norms, steps = _from_the_end(scene, layer.table.states)
+    norms, steps = _from_the_end(scene, layer, layer.table.states)
     if not (norms[0].any() and np.isfinite(norms[0]).all()):
         return None
     share = _share(norms, steps)
     return WayBack(scene, layer, share, float(row_norms(norms[:1])[0]), bool((steps < steps.max()).any()))
 
 
-def _from_the_end(scene: Scene, states: tuple[str, ...]) -> tuple[Array, Array]:
-    """(K+1, B) ‖gradient of all these states‖ by steps before each sample's end, and (B,) how many steps each goes back.
+def _from_the_end(scene: Scene, layer: Layer, names: tuple[str, ...]) -> tuple[Array, Array]:
+    """(K+1, B) ‖gradient of all these quantities of a layer‖ by steps before each sample's end, and (B,) how many steps each goes back.
 
     With a loss at every step it is that of the last step's loss (in the reverse direction the first one's), of all samples together (B
     is 1).
     """
     tape, network, last = scene.tape, scene.tape.plan.network, scene.program.steps
-    quantity = scene.program.quantities[gradient(states[0])]
-    reverse = quantity.reverse
+    reverse = layer.reverse
     if network.predict == "every":
-        norms = [reach(tape, state, first=1 if reverse else last)[0] for state in states]
+        norms = [reach(tape, name, first=1 if reverse else last)[0] for name in names]
         total = np.hypot.reduce(np.array(norms), axis=0)[:: -1 if reverse else 1]
         cut_at = [cut.t for cut in cuts(tape, reverse=reverse)]
         bottom = max((last + 1 - t if reverse else t for t in cut_at), default=1)
@@ -85,7 +83,7 @@ def _from_the_end(scene: Scene, states: tuple[str, ...]) -> tuple[Array, Array]:
             bottom = max(1, last - network.truncate)
         bottom = min(bottom, last)
         return total[bottom:][::-1, None], np.array([last - bottom])
-    by_sample: Array = np.hypot.reduce(np.array([tape.norms_by_sample(gradient(state)) for state in states]), axis=0)
+    by_sample: Array = np.hypot.reduce(np.array([tape.norms_by_sample(gradient(name)) for name in names]), axis=0)
     samples = range(tape.plan.batch)
     ends: Array = np.full(len(samples), last) if tape.lengths is None else tape.lengths
     places = [[cut.t for cut in cuts(tape, sample, reverse=reverse)] for sample in samples]
@@ -95,7 +93,7 @@ def _from_the_end(scene: Scene, states: tuple[str, ...]) -> tuple[Array, Array]:
         steps = ends - np.minimum([max(at, default=1) for at in places], ends)
     back: Array = np.arange(int(steps.max()) + 1)[:, None]
     t: Array = 1 + back + 0 * ends if reverse else ends - back
-    rows: Array = np.clip(t - quantity.first, 0, last)
+    rows: Array = np.clip(t - scene.program.quantities[gradient(names[0])].first, 0, last)
     return np.where(back <= steps, by_sample[rows, np.arange(len(samples))], 0), steps
 
 
@@ -113,21 +111,21 @@ def _mean(share: Array, k: int) -> float | None:
 
 def _split(scene: Scene, layer: Layer, k: int, value: float) -> str:
     """Of a cell whose error takes one way through a step (dz): the activation's share of the gain, and the weights'."""
-    tape, output = scene.tape, layer.table.output
-    middle = bottleneck(tape, output)
-    if middle is None or tape.plan.network.predict == "every":
+    output, program = layer.table.output, scene.program
+    line = carrying_line(program, output)
+    if line is None or scene.tape.plan.network.predict == "every":
         return ""
-    line = next(line for line in scene.program.writers(gradient(output)) if line.equation.step)
-    weights = [name.name for name in line.equation.reads if name.name in scene.program.parameters]
-    whole, _ = _from_the_end(scene, (output,))
-    after, steps = _from_the_end(scene, (middle.removeprefix("d"),))
+    weights = [name.name for name in line.equation.reads if name.name in program.parameters]
+    middle = next(name.name for name in line.equation.reads if name.name in program.quantities).removeprefix("d")
+    whole, _ = _from_the_end(scene, layer, (output,))
+    after, steps = _from_the_end(scene, layer, (middle,))
     there = steps >= k
     with np.errstate(all="ignore"):
         ratios = np.log(row_norms(after[:k, there]) / row_norms(whole[:k, there]))
     activation = float(np.exp(ratios.mean()))
     if not (weights and 0 < activation < float("inf")):
         return ""
-    function = _function(scene, middle.removeprefix("d"))
+    function = _function(scene, middle)
     name = scene.spell(weights[0])
     blame = f"{function}′ {short(activation)} × {name} {short(value / activation)}"
     return f" = {blame}"
@@ -149,7 +147,7 @@ def _by_gates(scene: Scene, layer: Layer, k: int) -> str:
         through = float(scene.over_time(Name(gate))[scene.counted()].mean())
         said.append(f"the gate {scene.spell(gate)} lets {short(through)} of {scene.spell(state)} through")
         if scene.tape.plan.network.predict != "every" and len(layer.table.states) > 1:
-            alone = _mean(_share(*_from_the_end(scene, (state,))), k)
+            alone = _mean(_share(*_from_the_end(scene, layer, (state,))), k)
             said[-1] = f"{scene.spell(gradient(state))} {short(alone or 0.0)}: " + said[-1]
         if bias and through < 0.9:
             said[-1] += f"; what if: --set '{bias} = {_more(scene, bias):g}'"

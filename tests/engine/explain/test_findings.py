@@ -149,15 +149,18 @@ def test_the_step_at_which_the_error_has_faded() -> None:
     assert (grown.t, grown.serious) == (9 - 4, True)
 
 
-def test_a_gain_is_split_into_activation_and_weights() -> None:
-    weights = {"Wa": np.eye(3) / 10, "ba": np.full(3, 0.5), "Wx": np.zeros((2, 3))}
+@pytest.mark.parametrize("state", ["a", "a1r"])
+def test_a_gain_is_split_into_activation_and_weights(state: str) -> None:
+    mark, both = state.removeprefix("a"), state == "a1r"
+    weights = {f"Wa{mark}": np.eye(3) / 10, f"ba{mark}": np.full(3, 0.5), f"Wx{mark}": np.zeros((2, 3))}
     a, slopes = 0.0, []
     for _ in range(6):
         a = float(np.tanh(a / 10 + 0.5))
         slopes.append(1 - a**2)
     slope = np.prod(slopes[1:]) ** (1 / 5)
-    text = only("vanishing", found_in(weights=weights)).text
-    assert f"(gain {slope / 10:.3g} a step = tanh′ {slope:.3g} × Wa 0.1)" in text
+    found = found_in(weights=weights, bidirectional=both)
+    (text,) = [each.text for each in found if (each.kind, each.quantity) == ("vanishing", f"d{state}")]
+    assert f"(gain {slope / 10:.3g} a step = tanh′ {slope:.3g} × Wa{mark} 0.1)" in text
 
 
 @pytest.mark.parametrize("predict", ["last", "every"])

@@ -394,6 +394,12 @@ def test_initial_states_are_part_of_the_loss() -> None:
     assert not check(made, X, y, initial=initial, gradients=without).ok
 
 
+def test_learned_initial_states_of_both_directions_are_moved() -> None:
+    X, y, _ = batch()
+    checked = check(network(bidirectional=True, learn_initial=True), X, y, draws=2)
+    assert checked.ok and all(each.tested for each in checked.parameters.values())
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
