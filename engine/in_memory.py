@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from engine.files.options import DEFAULTS
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
-from engine.model.torch_parts import TorchParts, embedded, is_recurrent, output_of, parts_of, unpacked
+from engine.model.torch_parts import TorchParts, at_every_step, embedded, is_recurrent, output_of, parts_of, unpacked
 from engine.session import Session
 from engine.text import clean
 
@@ -46,13 +47,14 @@ def session_of(
         of_debugger.setdefault("lengths", packed[1])
     if parts is not None and parts.embedding is not None:
         inputs = embedded(parts.embedding, inputs)
+    time_first = packed is None and not getattr(rnn, "batch_first", True)
+    inputs = _batch_first(inputs) if time_first else inputs
     output = None if model is None else output_of(model, X)
     if output is not None and "predict" not in options:
-        options["predict"] = "every" if output.ndim == 3 else "last"
+        every = at_every_step(output.shape, *inputs.shape[:2], linear.out_features)
+        options["predict"] = "every" if every else "last"
     made = _network(rnn, linear, options)
-    if packed is None and not getattr(rnn, "batch_first", True):
-        inputs = _batch_first(inputs)
-        targets = _batch_first(targets) if made.predict == "every" else targets
+    targets = _batch_first(targets) if time_first and made.predict == "every" else targets
     if inputs.ndim == 2 and made.inputs == 1:
         inputs = inputs[..., None]  # (N, T): one value a step
     if made.head.classes:
@@ -76,12 +78,15 @@ def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
     tape = debugger.tape(0)
     if output is None or not debugger.batches.whole:
         return f"{parts.names} were taken out of the model; its own output was not compared"
-    if tape.plan.network.predict == "every" and getattr(parts.recurrent, "batch_first", True):
-        output = output.swapaxes(0, 1)
     known = {name: tape[name] for name in ("logits", "p") if name in tape}
     with np.errstate(all="ignore"):
         known |= {f"log {name}": np.log(value) for name, value in known.items() if name == "p"}
-    closest = {name: _difference(output, value) for name, value in known.items()}
+    closest = {name: _difference(output, value) for name, value in known.items() if value.size == output.size}
+    if not closest:
+        wanted = "×".join(map(str, known["logits"].shape))
+        return (
+            f"{parts.names}: the model's own output was not compared; it has {output.size} numbers, logits has {wanted}"
+        )
     name = min(closest, key=lambda each: closest[each])
     if closest[name] < 1e-4:
         return f"{parts.names}: {name} is what the model computes (largest difference {closest[name]:.1g})"
@@ -90,11 +95,12 @@ def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
 
 
 def _difference(output: Array, value: Array) -> float:
-    """The largest difference of what the model computes from what is recorded, infinite where they do not belong together."""
-    if output.size != value.size:
-        return float("inf")
-    difference = float(np.abs(output.reshape(value.shape) - value).max())
-    return difference if difference == difference else float("inf")
+    """The largest difference of what the model computes from what is recorded, in whatever order its axes are, joined or apart."""
+    differences = (
+        float(np.abs(output.ravel() - value.transpose(order).ravel()).max())
+        for order in permutations(range(value.ndim))
+    )
+    return min((each for each in differences if each == each), default=float("inf"))
 
 
 def _network(rnn: Any, linear: Any, options: dict[str, Any]) -> Network:

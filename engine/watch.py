@@ -23,9 +23,10 @@ from engine.errors import InputError
 from engine.files.trace import write_trace
 from engine.in_memory import session_of
 from engine.language.functions import Array
+from engine.model.build import build
 from engine.model.network import Network
 from engine.model.pytorch import as_array
-from engine.model.torch_parts import TorchParts, parts_of, unpacked
+from engine.model.torch_parts import TorchParts, at_every_step, parts_of, samples_and_steps
 from engine.session import Session
 
 LEARNT = 1e-3
@@ -75,13 +76,17 @@ class Watch:
         found: Callable[[Session, str], None] | None = None,
         **options: Any,
     ) -> None:
-        if keep < 1:
-            raise InputError(f"keep must be 1 or more, not {keep}")
+        for name, number in (("keep", keep), ("plateau", plateau)):
+            if number is not None and number < 1:
+                raise InputError(f"{name} must be 1 or more, not {number}")
         both = cast("tuple[Any, Any]", model) if isinstance(model, tuple) else None
         self.parts = parts_of(model) if both is None else TorchParts(*both)
         self.criterion, self.options = criterion, {**_of_criterion(criterion), **options}
         of_network = {name: value for name, value in self.options.items() if name not in ("classes", "lengths")}
-        Network.from_torch(self.parts.recurrent, self.parts.linear, **of_network)  # refuse now what cannot be shown
+        # Refuse now what cannot be shown or asked.
+        network = Network.from_torch(self.parts.recurrent, self.parts.linear, **{"predict": "every", **of_network})
+        if when:
+            condition_of(when, build(network, steps=2, masked=True))
         self.iterations: deque[Watched] = deque(maxlen=keep)
         self.limit, self.plateau, self.when, self.path, self.found = gradient_norm, plateau, when, Path(path), found
         self.reason = ""
@@ -91,9 +96,10 @@ class Watch:
 
     def __enter__(self) -> Self:
         recurrent, linear = self.parts.recurrent, self.parts.linear
-        self._handles = [recurrent.register_forward_pre_hook(self._begun), linear.register_forward_hook(self._read_out)]
+        begun = recurrent.register_forward_pre_hook(self._begun, with_kwargs=True)
+        self._handles = [begun, linear.register_forward_hook(self._read_out)]
         if self.criterion is not None:
-            self._handles.append(self.criterion.register_forward_hook(self._measured))
+            self._handles.append(self.criterion.register_forward_hook(self._measured, with_kwargs=True))
         if self.limit is not None:
             parameters = [value for module in (recurrent, linear) for value in module.parameters()]
             self._handles += [value.register_hook(self._reached) for value in parameters]
@@ -116,28 +122,28 @@ class Watch:
 
     # What the modules report
 
-    def _begun(self, module: Any, arguments: tuple[Any, ...]) -> None:
+    def _begun(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if not getattr(module, "training", True):
             return  # an evaluation in between is no iteration
         self._end_if(self._gradient_reason())
-        inputs, initial = arguments[0], arguments[1] if len(arguments) > 1 else None
-        kept = inputs if hasattr(inputs, "batch_sizes") else _copy(inputs)
+        inputs, initial = (_copy(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
         weights = tuple(
             {name: _copy(value) for name, value in each.state_dict().items()} for each in (module, self.parts.linear)
         )
         self.iterations.append(
-            Watched(self._count, kept, initial, cast("tuple[dict[str, Any], dict[str, Any]]", weights))
+            Watched(self._count, inputs, initial, cast("tuple[dict[str, Any], dict[str, Any]]", weights))
         )
         self._count += 1
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         if self.iterations and getattr(module, "training", True):
-            samples = _samples(self.iterations[-1].inputs, self.parts.recurrent)
-            self.iterations[-1].every = len(output.shape) == 3 or int(output.shape[0]) != samples
+            current = self.iterations[-1]
+            extent = samples_and_steps(current.inputs, self.parts.recurrent)
+            current.every = at_every_step(tuple(map(int, output.shape)), *extent, int(output.shape[-1]))
 
-    def _measured(self, criterion: Any, arguments: tuple[Any, ...], loss: Any) -> None:
+    def _measured(self, criterion: Any, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any) -> None:
         if getattr(self.parts.recurrent, "training", True):
-            self.step(loss, arguments[1])
+            self.step(loss, _argument(1, "target", arguments, named))
 
     def _reached(self, gradient: Any) -> None:
         if self.iterations:
@@ -190,12 +196,15 @@ class Watch:
             for module, weights in zip((self.parts.recurrent, self.parts.linear), chosen.weights, strict=True)
         )
         options: dict[str, Any] = {"predict": "every" if chosen.every else "last", **self.options}
-        made = Network.from_torch(rnn, linear)
-        initial = {} if chosen.initial is None else {"initial": _initial(made, chosen.initial)}
+        network = Network.from_torch(rnn, linear)
+        initial = {} if chosen.initial is None else {"initial": _initial(network, chosen.initial)}
         y = as_array(chosen.targets)
-        if options["predict"] == "every":
-            y = _per_step(y, _shape(chosen.inputs))
-        return session_of((rnn, linear), chosen.inputs, y, name=f"iteration {chosen.number}", **initial, **options)
+        sessions = (
+            session_of((rnn, linear), chosen.inputs, each, name=f"iteration {chosen.number}", **initial, **options)
+            for each in (_per_step(y, *_axes(chosen.inputs)) if options["predict"] == "every" else [y])
+        )
+        # Which of the targets' axes is which does not always show in their shape; the loss that was told does.
+        return min(sessions, key=lambda made: abs(made.debugger.tape(0).loss - chosen.loss))
 
     def save(self, kept: Watched | int = -1) -> Session:
         """Writes a kept iteration to `path` as a trace, and returns it as a session."""
@@ -223,25 +232,41 @@ class _Then:
         return self._weights
 
 
-def _copy(tensor: Any) -> Any:
-    return tensor.detach().clone()
+def _argument(place: int, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """An argument of a module's call, whether it was given by its place or by its name; None where it was left out."""
+    return arguments[place] if len(arguments) > place else named.get(name)
 
 
-def _shape(inputs: Any) -> tuple[int, ...]:
-    packed = unpacked(inputs)
-    return packed[0].shape if packed else tuple(int(size) for size in inputs.shape)
+def _copy(given: Any) -> Any:
+    """A copy of a tensor, of a tuple of them, of a PackedSequence; the loop may write into its own."""
+    if hasattr(given, "batch_sizes"):
+        return given._replace(data=_copy(given.data))
+    if isinstance(given, tuple):
+        return tuple(_copy(each) for each in cast("tuple[Any, ...]", given))
+    return None if given is None else given.detach().clone()
 
 
-def _per_step(y: Array, shape: tuple[int, ...]) -> Array:
-    """Targets that a loss was given in one row, sample after sample, with the axes of the inputs again."""
-    return y if y.shape[:2] == shape[:2] else y.reshape(*shape[:2], *y.shape[1:])
+def _axes(inputs: Any) -> tuple[int, int]:
+    """The first two axes of what a recurrent layer is given, samples and steps in its own order; of a PackedSequence (B, T)."""
+    return (
+        samples_and_steps(inputs, None)
+        if hasattr(inputs, "batch_sizes")
+        else (int(inputs.shape[0]), int(inputs.shape[1]))
+    )
 
 
-def _samples(inputs: Any, recurrent: Any) -> int:
-    """B of what a recurrent layer is given."""
-    if hasattr(inputs, "batch_sizes"):
-        return int(inputs.batch_sizes[0])
-    return int(inputs.shape[0 if getattr(recurrent, "batch_first", False) else 1])
+def _per_step(y: Array, first: int, second: int) -> list[Array]:
+    """The ways in which targets of every step, as a loss was given them, may have the inputs' first two axes; at least one."""
+    shapes = dict.fromkeys([(first, second), (second, first)])
+    joined = y.shape[:1] == (first * second,)
+    apart = [y.reshape(*shape, *y.shape[1:]) for shape in shapes] if joined else [y]
+    fitting = [each for each in apart if each.shape[:2] == (first, second)]
+    fitting += [each.swapaxes(0, 1) for each in apart if each.shape[:2] == (second, first)]
+    if not fitting:
+        raise InputError(
+            f"the targets have shape {y.shape}, the inputs {first}×{second} samples and steps; give step(loss, y) one target for each"
+        )
+    return fitting
 
 
 def _initial(network: Network, given: Any) -> dict[str, Array]:

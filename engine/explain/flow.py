@@ -51,7 +51,7 @@ def bottleneck(tape: Tape, output: str | None = None) -> str | None:
 
 
 def carrying_line(program: Program, output: str) -> Line | None:
-    """The loop's line that carries the output's gradient one step further (da of dz · Waᵀ); None where it passes through several quantities."""
+    """The loop's line that carries the output's gradient to the next step that runs; None where it passes through several quantities."""
     state = gradient(output)
     block = next(block for block in program.looped("backward") if block.output == output)
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -83,19 +84,40 @@ def unpacked(X: Any) -> tuple[Array, Array] | None:
     return padded[rows], lengths[rows]
 
 
+def samples_and_steps(inputs: Any, recurrent: Any) -> tuple[int, int]:
+    """B and T of what a recurrent layer is given."""
+    if hasattr(inputs, "batch_sizes"):
+        return int(inputs.batch_sizes[0]), len(inputs.batch_sizes)
+    first, second = (int(size) for size in inputs.shape[:2])
+    return (first, second) if getattr(recurrent, "batch_first", False) else (second, first)
+
+
+def at_every_step(shape: tuple[int, ...], samples: int, steps: int, outputs: int) -> bool:
+    """Whether an output of that shape is one of every step rather than one of each sample, however its axes are ordered or joined."""
+    size = math.prod(shape)
+    if size == samples * outputs:
+        return steps == 1 and len(shape) == 3
+    return len(shape) == 3 or shape[:1] != (samples,) or size == samples * steps * outputs
+
+
 def output_of(model: Any, X: Any) -> Array | None:
-    """What the model itself makes of X, without dropout and without gradients; None where it cannot be called with X alone."""
+    """What the model itself makes of X, without dropout and without gradients; None where it cannot be called with X alone.
+
+    Each of its modules is put back into the mode in which it was: a part may be frozen.
+    """
     import sys
 
     torch: Any = sys.modules.get("torch")
     quiet: Callable[[], Any] = torch.no_grad if torch is not None else nullcontext
-    training = bool(getattr(model, "training", False))
+    modes = [(module, module.training) for _, module in model.named_modules() if hasattr(module, "training")]
     try:
-        model.train(False)
+        for module, _ in modes:
+            module.training = False
         with quiet():
             output = model(X)
         return as_array(output[0] if isinstance(output, tuple) else output)
     except Exception:
         return None
     finally:
-        model.train(training)
+        for module, mode in modes:
+            module.training = mode

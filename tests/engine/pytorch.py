@@ -114,34 +114,31 @@ class Trained(Module):
     def __init__(self, arrays: dict[str, Array], call: Any, **attributes: Any) -> None:
         super().__init__(arrays, **attributes)
         self.call, self.training = call, True
-        self.hooks: dict[str, list[Any]] = {"before": [], "after": []}
+        self.hooks: dict[str, list[tuple[Any, bool]]] = {"before": [], "after": []}
         self.leaves = {name: Leaf(array) for name, array in arrays.items()}
 
-    def _hook(self, when: str, hook: Any) -> Any:
+    def _hook(self, when: str, hook: tuple[Any, bool]) -> Any:
         self.hooks[when].append(hook)
         return _Handle(self.hooks[when], hook)
 
-    def register_forward_pre_hook(self, hook: Any) -> Any:
-        return self._hook("before", hook)
+    def register_forward_pre_hook(self, hook: Any, *, with_kwargs: bool = False) -> Any:
+        return self._hook("before", (hook, with_kwargs))
 
-    def register_forward_hook(self, hook: Any) -> Any:
-        return self._hook("after", hook)
+    def register_forward_hook(self, hook: Any, *, with_kwargs: bool = False) -> Any:
+        return self._hook("after", (hook, with_kwargs))
 
     def parameters(self) -> list[Leaf]:
         return list(self.leaves.values())
 
-    def train(self, mode: bool = True) -> None:
-        self.training = mode
-
     def state_dict(self) -> dict[str, Any]:
         return self.leaves
 
-    def __call__(self, *arguments: Any) -> Any:
-        for hook in list(self.hooks["before"]):
-            hook(self, arguments)
-        output = self.call(self, *arguments)
-        for hook in list(self.hooks["after"]):
-            hook(self, arguments, output)
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        for hook, with_kwargs in list(self.hooks["before"]):
+            hook(self, arguments, *([named] if with_kwargs else []))
+        output = self.call(self, *arguments, **named)
+        for hook, with_kwargs in list(self.hooks["after"]):
+            hook(self, arguments, *([named] if with_kwargs else []), output)
         return output
 
 
@@ -181,7 +178,9 @@ def network(cell: str = "lstm", *, embedding: Array | None = None, every: bool =
     """A module of one's own: perhaps an embedding, a layer of 3 units, a linear layer on its last output or on all of them."""
     sizes = {"input_size": 2, "hidden_size": 3}
     rnn = Trained(
-        state(cell), lambda self, X: np.swapaxes(hidden_states(cell, self.leaves, np.asarray(X)), 0, 1), **sizes
+        state(cell),
+        lambda self, input, hx=None: np.swapaxes(hidden_states(cell, self.leaves, np.asarray(input)), 0, 1),
+        **sizes,
     )
     fc = Trained(
         linear(outputs=outputs),

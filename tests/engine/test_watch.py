@@ -47,9 +47,46 @@ def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     plain = model.call
     model.call = lambda self, X: plain(self, X) * 2 + 1
     assert "the model computes something else (largest difference " in session_of(model, X, Y).data.said[0]
-    model.call = lambda self, X: 1 / 0
-    assert session_of(model, X, Y).data.said[0].endswith("its own output was not compared")
-    assert model.training
+    model.call = lambda self, X: plain(self, X)[:, :1]
+    said = session_of(model, X, Y).data.said[0]
+    assert said.endswith("the model's own output was not compared; it has 4 numbers, logits has 4×2")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_module_stays_in_its_mode(fails: bool) -> None:
+    model = pytorch.network()
+    model.parts["rnn"].training = False  # frozen
+    plain, seen = model.call, []
+
+    def call(self: Trained, X: Any) -> Any:
+        seen.append([module.training for _, module in model.named_modules()])
+        return 1 / 0 if fails else plain(self, X)
+
+    model.call = call
+    said = session_of(model, X, Y).data.said[0]
+    assert said.endswith("its own output was not compared") == fails
+    assert seen == [[False, False, False]]
+    assert [module.training for _, module in model.named_modules()] == [True, False, True]
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 2, 1)])
+def test_an_output_of_every_step_is_known_in_any_order_of_its_axes(outputs: int, order: tuple[int, ...]) -> None:
+    model = pytorch.network(every=True, outputs=outputs)
+    plain = model.call
+
+    def call(self: Trained, X: Any) -> Any:
+        made = plain(self, X)
+        if len(order) == 3:
+            return made.transpose(order)  # as torch's cross-entropy takes it
+        return made.transpose(*order, 2).reshape([-1, 2] if outputs == 2 else [-1])  # as one that flattens it
+
+    model.call = call
+    options = {"loss": "squared"} if outputs == 1 else {}
+    y = np.random.default_rng(0).integers(0, 2, (4, 6))
+    session = session_of(model, X, y, **options)
+    assert session.debugger.network.predict == "every"
+    assert ": logits is what the model computes" in session.data.said[0]
 
 
 def test_an_embedding_before_the_layer() -> None:
@@ -97,9 +134,9 @@ class CrossEntropyLoss(Trained):
         super().__init__({}, self.computed)
 
     @staticmethod
-    def computed(_: Any, logits: Array, y: Array) -> Array:
-        rows = np.asarray(logits).reshape(-1, logits.shape[-1])
-        chosen = rows[np.arange(len(rows)), np.asarray(y).ravel()]
+    def computed(_: Any, input: Array, target: Array) -> Array:
+        rows = np.asarray(input).reshape(-1, input.shape[-1])
+        chosen = rows[np.arange(len(rows)), np.asarray(target).ravel()]
         return Leaf((np.log(np.exp(rows).sum(1)) - chosen).mean())
 
 
@@ -141,6 +178,49 @@ def test_the_last_iterations_are_kept_with_the_weights_they_met(tmp_path: Path, 
     for kept, loss in zip(watch.iterations, losses[2:], strict=True):
         assert watch.session(kept).debugger.tape(0).loss == pytest.approx(loss, rel=1e-12)
     assert not any(part.hooks["before"] + part.hooks["after"] for part in (*model.parts.values(), criterion))
+
+
+@pytest.mark.parametrize("samples", [4, 6])
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_targets_of_every_step_in_the_order_that_gives_the_loss(
+    tmp_path: Path, samples: int, flat: bool, batch_first: bool
+) -> None:
+    """The loss is given (B, T) targets, whatever the layer's own order is; with 6 samples of 6 steps the shapes do not tell."""
+    x, y = np.random.default_rng(2).normal(size=(samples, 6, 2)), np.random.default_rng(0).integers(0, 2, (samples, 6))
+    model = pytorch.network("gru", every=True)
+    rnn = model.parts["rnn"]
+    if not batch_first:
+        plain = rnn.call
+        rnn.batch_first = False
+        rnn.call = lambda self, X: np.swapaxes(plain(self, np.swapaxes(X, 0, 1)), 0, 1)
+    watch, _, criterion = watched(model, tmp_path)
+    with watch:
+        logits = np.asarray(model(Leaf(x if batch_first else np.swapaxes(x, 0, 1))))
+        rows = logits if batch_first else np.swapaxes(logits, 0, 1)
+        criterion(input=rows.reshape(-1, 2), target=Leaf(y.ravel() if flat else y))
+    session = watch.session()
+    assert session.data.y.tolist() == y.tolist()
+    assert session.debugger.tape(0).loss == pytest.approx(watch.iterations[0].loss, rel=1e-12)
+    watch.iterations[0].targets = Leaf(y.ravel()[1:])
+    with pytest.raises(InputError, match=rf"the targets have shape \({samples * 6 - 1},\), the inputs "):
+        watch.session()
+
+
+def test_what_is_kept_stays_as_it_was_when_the_layer_was_called(tmp_path: Path) -> None:
+    model = pytorch.network("lstm")
+    states = (Leaf(np.ones((1, 4, 3))), Leaf(np.ones((1, 4, 3))))
+    packed = PackedSequence(Leaf(np.ones((4, 2))), Leaf(np.array([2, 1, 1])), None, None)
+    watch, _, _ = watched(model, tmp_path)
+    with watch:
+        model.parts["rnn"](input=Leaf(X), hx=states)
+        model.parts["rnn"].call = lambda self, input: Leaf(np.zeros((2, 3, 3)))
+        model.parts["rnn"](packed)
+        for changed in (*states, packed.data):
+            changed[...] = 7
+    first, second = watch.iterations
+    assert [state.max() for state in first.initial] == [1, 1] and first.inputs.tolist() == X.tolist()
+    assert second.inputs.data.max() == 1 and second.initial is None
 
 
 def test_a_loss_that_is_not_finite_ends_the_loop_and_is_written(tmp_path: Path) -> None:
@@ -198,7 +278,7 @@ def test_an_evaluation_in_between_is_no_iteration(tmp_path: Path) -> None:
     watch, _, criterion = watched(model, tmp_path)
     with watch:
         for part in model.parts.values():
-            part.train(False)
+            part.training = False
         train(model, criterion, 2)
     assert not watch.iterations
 
@@ -217,6 +297,9 @@ def test_without_a_criterion_the_loop_tells(tmp_path: Path) -> None:
     ("model", "options", "sentence"),
     [
         (pytorch.network(), {"keep": 0}, "keep must be 1 or more, not 0"),
+        (pytorch.network(), {"plateau": 0}, "plateau must be 1 or more, not 0"),
+        (pytorch.network(), {"when": "nonsense(("}, "not an expression (column 10 of 'nonsense((')"),
+        (pytorch.network(), {"when": "norm(dhh) < 1"}, "there is no quantity dhh; there are x, y"),
         (pytorch.network(), {"hidden": 3}, "hidden is the modules'; leave it away"),
         ((object(), object()), {}, "object has no state_dict"),
     ],
