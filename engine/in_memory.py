@@ -50,8 +50,8 @@ def session_of(
     time_first = packed is None and not getattr(rnn, "batch_first", True)
     inputs = _batch_first(inputs) if time_first else inputs
     output = None if model is None else output_of(model, X)
-    if output is not None and "predict" not in options:
-        every = at_every_step(output.shape, *inputs.shape[:2], linear.out_features)
+    if parts is not None and output is not None and inputs.ndim > 1 and "predict" not in options:
+        every = at_every_step(output.shape, inputs.shape[0], inputs.shape[1], parts.linear.out_features)
         options["predict"] = "every" if every else "last"
     made = _network(rnn, linear, options)
     targets = _batch_first(targets) if time_first and made.predict == "every" else targets

@@ -30,6 +30,16 @@ def listed(names: Iterable[str], most: int = LISTED) -> str:
     return f"{shown}, … ({len(known)} in all)" if len(known) > most else shown
 
 
+def whole_number(text: str, low: int, high: int) -> int | None:
+    """The whole number, from `low` ≥ 0 to `high`, that someone wrote in the digits 0 to 9; None of anything else.
+
+    `str.isdigit` takes ² too, which `int` refuses, and of very many digits `int` makes no number either.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        return None
+    return number if low <= (number := int(text)) <= high else None
+
+
 def _visible(character: str) -> str:
     code = ord(character)
     if code < 0x20:

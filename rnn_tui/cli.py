@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.files.locate import resolve, sample_names
 from engine.files.options import LARGEST, OPTIONS
 from engine.size import Size
-from engine.text import clean
+from engine.text import clean, whole_number
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
@@ -278,12 +278,13 @@ VIEWS = ("program", "flow", "weights", "training", "findings")
 
 
 def _size(text: str) -> tuple[int, int]:
-    sizes = text.lower().split("x")
-    if len(sizes) != 2 or not all(size.isascii() and size.isdigit() and 18 <= int(size) <= 1000 for size in sizes):
+    width, _, height = text.lower().partition("x")
+    columns, lines = whole_number(width, 18, 1000), whole_number(height, 18, 1000)
+    if columns is None or lines is None:
         raise argparse.ArgumentTypeError(
             f"{clean(text, 40)} is not possible; write columns x lines, 60x18 to 1000x1000, as 120x36"
         )
-    return int(sizes[0]), int(sizes[1])
+    return columns, lines
 
 
 def _screen(parser: argparse.ArgumentParser) -> None:
@@ -339,9 +340,10 @@ def _edit(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LARGEST:
+    number = whole_number(text, 1, LARGEST)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{clean(text, 40)} is not possible; it must be a whole number, 1 or more")
-    return int(text)
+    return number
 
 
 def _tolerance(text: str) -> float:

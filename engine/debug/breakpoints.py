@@ -23,7 +23,7 @@ from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.model.program import Line, Program
 from engine.recording.tape import Tape
-from engine.text import clean, listed
+from engine.text import clean, listed, whole_number
 
 Change = Literal["sign", "zero", "nan"]
 CHANGES: Mapping[str, str] = {"sign": "changes its sign", "zero": "becomes zero", "nan": "becomes NaN"}
@@ -145,10 +145,12 @@ def _separated(text: str) -> list[str]:
 
 
 def _whole(text: str, what: str, low: int, high: int) -> int:
-    text = text.strip()
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or not low <= int(text) <= high:
-        raise InputError(f"{what} must be a whole number from {low} to {high}, not {clean(text, 30) or '(empty)'}")
-    return int(text)
+    number = whole_number(text.strip(), low, high)
+    if number is None:
+        raise InputError(
+            f"{what} must be a whole number from {low} to {high}, not {clean(text.strip(), 30) or '(empty)'}"
+        )
+    return number
 
 
 def _expression(source: str, names: Mapping[str, Any]) -> Predicate:

@@ -9,14 +9,14 @@ import csv
 import importlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import InputError
 from engine.files.arrays import read_npy
-from engine.files.raw import read_text, shown
+from engine.files.raw import opened, read_text, shown, too_large
 from engine.text import clean
 
 TableKind = Literal["csv", "npy", "parquet"]
@@ -26,6 +26,7 @@ CELLS_LIMIT = 2_000_000
 """Cells of a table, each a Python text of 60 bytes and more: what has more belongs into arrays."""
 QUOTED = 40  # characters of a cell that a message repeats
 _CELL_LIMIT = 1000
+_BATCH = 1000
 _DELIMITERS = ("\t", ";", ",")  # where two are equally frequent the comma is likely a decimal mark
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(
@@ -143,16 +144,28 @@ def _of_parquet(path: Path) -> TableRows:
     except ImportError as error:
         raise InputError(f"{file}: reading Parquet needs pyarrow; pip install 'rnn-tui[parquet]'") from error
     try:
-        opened = parquet.ParquetFile(path)
-        names = [str(name) for name in opened.schema_arrow.names]
-        _refuse_too_many(file, opened.metadata.num_rows * len(names))
-        columns = [column.to_pylist() for column in opened.read().columns]
+        with opened(path) as content:
+            table = parquet.ParquetFile(content)
+            names = tuple(str(name) for name in table.schema_arrow.names)
+            _refuse_too_many(file, table.metadata.num_rows * len(names))
+            rows = tuple(_rows_of_batches(path, table.iter_batches(batch_size=_BATCH)))
     except InputError:
         raise
     except Exception as error:  # damaged bytes fail in many ways inside pyarrow
         raise InputError(f"{file} cannot be read as Parquet; write it again with DataFrame.to_parquet") from error
-    rows = (tuple(map(_text, values)) for values in zip(*columns, strict=True))
-    return TableRows(file, "parquet", tuple(Row(number, cells) for number, cells in enumerate(rows, 1)), tuple(names))
+    return TableRows(file, "parquet", rows, names)
+
+
+def _rows_of_batches(path: Path, batches: Iterable[Any]) -> Iterator[Row]:
+    """The rows of pyarrow's batches; a small file may unpack to very much, so their bytes are counted on the way."""
+    number = taken = 0
+    for batch in batches:
+        taken += batch.nbytes
+        if taken > SIZE_LIMIT:
+            raise too_large(path, taken, SIZE_LIMIT)
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            number += 1
+            yield Row(number, tuple(map(_text, values)))
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.errors import InputError
 from engine.files.cells import QUOTED, Row, is_date, is_number
-from engine.text import clean
+from engine.text import clean, whole_number
 
 TARGET_NAMES = ("label", "target", "y")  # in order of preference
 _STEP_TARGET = re.compile(r"y([1-9]\d{0,8})", re.ASCII | re.IGNORECASE)
@@ -92,8 +92,8 @@ def _find(file: str, header: tuple[str, ...], width: int, option: str, name: str
     for names, wanted in ((header, name.strip()), (lower, name.strip().lower())):
         if wanted in names:
             return names.index(wanted)
-    if name.isascii() and name.isdigit() and len(name) < 10 and 1 <= int(name) <= width:
-        return int(name) - 1
+    if (number := whole_number(name, 1, width)) is not None:
+        return number - 1
     close = difflib.get_close_matches(name.lower(), lower, 1)
     meant = f"did you mean {clean(header[lower.index(close[0])], QUOTED)}?" if close else (
         f"it has {', '.join(clean(other, 20) or 'one without a name' for other in header[:8])}{', …' if width > 8 else ''}"
@@ -105,9 +105,9 @@ def _find(file: str, header: tuple[str, ...], width: int, option: str, name: str
 
 def _is_index(header: tuple[str, ...], rows: Sequence[Row]) -> bool:
     """Whether the first column has no name and counts 0, 1, 2, …"""
-    if not header or header[0].lower() not in _UNNAMED or not rows[0].cells[0].isdigit() or len(rows[0].cells[0]) > 15:
+    first = whole_number(rows[0].cells[0], 0, 10**15)
+    if first is None or not header or header[0].lower() not in _UNNAMED:
         return False
-    first = int(rows[0].cells[0])
     return all(row.cells[0] == str(number) for number, row in enumerate(rows, first))
 
 

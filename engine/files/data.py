@@ -34,6 +34,7 @@ _NAME_LIMIT = 40
 _SERIES = ("series", "window", "ahead", "target", "drop", "stateful")
 READING = ("timesteps", "predict", "loss", "allow-nan", *_SERIES)
 """The options that say how a file is read."""
+_TEXT = (".csv", ".tsv", ".txt", "")
 _READERS: dict[str, Callable[[Path, Wanted], Samples]] = {
     **dict.fromkeys((".csv", ".tsv", "", ".npy", ".parquet"), read_rows),
     ".npz": read_arrays,
@@ -116,7 +117,12 @@ def load(
     path = resolve(source)
     project = read_project(path) if path.suffix.lower() == ".toml" else Project(path, path)
     options: dict[str, Any] = dict(project.options)
-    reader = _READERS.get(plain_suffix(project.data))
+    suffix = plain_suffix(project.data)
+    reader = _READERS.get(suffix)
+    if project.data.suffix.lower() == ".gz" and suffix not in _TEXT:
+        raise InputError(
+            f"{shown(project.data)}: only text is read compressed ({', '.join(filter(None, _TEXT))}); unpack it with gunzip"
+        )
     if reader is None:
         raise InputError(
             f"{shown(project.data)} is of no known kind; data files end in .csv, .tsv, .npz, .npy, .parquet, .txt or .toml"

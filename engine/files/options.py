@@ -6,7 +6,7 @@ The names to choose from are in `engine.registry`; the first one is the default,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -89,22 +89,25 @@ class Option:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
         if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
             return existing(text, name)
-        if self.kind is str and self.several:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        free = bool(self.choices) or self.kind is str
-        value: str | int | float | tuple[int, ...] | None = text if free else _size(text)
-        if self.kind is not Size and not free:
-            try:
-                if self.several and "," in text:
-                    value = tuple(int(number) for number in text.split(","))
-                else:
-                    value = int(text) if self.kind is int else float(text)
-            except ValueError:
-                value = None
+        value = self._read(text)
         if value is None or not (self.kind is Size or self.accepts(value)):
             or_file = f", or a file that ends in {self.suffix}" if self.suffix else ""
             raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{or_file}")
         return value
+
+    def _read(self, text: str) -> str | int | float | tuple[int, ...] | tuple[str, ...] | None:
+        """What the text says, None where it does not say one of this kind; whether it is allowed is seen later."""
+        try:
+            if self.kind is str and self.several:
+                return tuple(part.strip() for part in text.split(",") if part.strip())
+            if self.several and "," in text:
+                return tuple(int(number) for number in text.split(","))
+            return _KINDS.get(self.kind, str)(text)
+        except ValueError:
+            return None
+
+
+_KINDS: Mapping[type, Callable[[str], str | int | float]] = {int: int, float: float, Size: Size.parse}
 
 
 def _size(text: str) -> Size | None:

@@ -30,6 +30,11 @@ def unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{shown(path)} cannot be read ({reason}); check its name and its permissions")
 
 
+def too_large(path: Path, needed: int, limit: int) -> InputError:
+    """The refusal of a file that would take more memory than it may."""
+    return InputError(f"{shown(path)} would need {size(needed)} of memory, more than the limit of {size(limit)}")
+
+
 def opened(path: Path) -> IO[bytes]:
     """The file, to be read; a pipe or a device is refused, for it might be waited for without end. OSError for what cannot be opened."""
     if path.exists() and not path.is_file():

@@ -50,7 +50,7 @@ from engine.recording.checks import check_batch
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.given import MASK
 from engine.tables.heads import HEADS
-from engine.text import clean
+from engine.text import clean, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -153,7 +153,8 @@ def _matrix_library() -> dict[str, object]:
     show: Any = np.show_config
     blas: dict[str, Any] = show(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     known = {name: str(blas[name]) for name in ("name", "version") if name in blas}
-    threads = {name: int(value) for name in _THREADS if (value := os.environ.get(name, "")).isdecimal()}
+    asked = {name: whole_number(os.environ.get(name, ""), 0, 10**6) for name in _THREADS}
+    threads = {name: number for name, number in asked.items() if number is not None}
     return {**known, "processors": os.cpu_count(), "threads": threads}
 
 

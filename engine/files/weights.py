@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.files.arrays import MEMORY_LIMIT, read_npz
 from engine.files.options import LAYERS
-from engine.files.raw import shown, size, unreadable
+from engine.files.raw import opened, shown, too_large, unreadable
 from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
@@ -82,7 +82,7 @@ def read_weights(
     cells = tuple(BY_NAME.values()) if cell is None else (cell,)
     suffix = path.suffix.lower()
     if suffix in TORCH and find_spec("torch") is not None:
-        arrays = _read_torch(path)
+        arrays = _read_torch(path, limit)
     elif suffix in _PICKLES:
         installed = ", or install torch, which reads it without running code" if suffix in TORCH else ""
         raise InputError(
@@ -146,12 +146,16 @@ def _safetensors(module: str) -> Any:
         ) from error
 
 
-def _read_torch(path: Path) -> dict[str, Array]:
+def _read_torch(path: Path, limit: int) -> dict[str, Array]:
     """The tensors of a state_dict, alone or under a name (`{"model": ...}`), by torch's loader that unpickles nothing but tensors."""
     torch: Any = import_module("torch")
     try:
-        path.open("rb").close()
-        held: Any = torch.load(str(path), map_location="cpu", weights_only=True)
+        with opened(path) as file:
+            if path.stat().st_size > limit:
+                raise too_large(path, path.stat().st_size, limit)
+            held: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except OSError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # whatever torch or its unpickler makes of the file
@@ -182,7 +186,7 @@ def _dictionaries(held: Any) -> Iterator[Mapping[str, Any]]:
 def _read_safetensors(path: Path, limit: int) -> dict[str, Array]:
     package = _safetensors("safetensors")
     try:
-        path.open("rb").close()  # what the system says goes before what the package says
+        opened(path).close()  # what the system says goes before what the package says
         with package.safe_open(str(path), framework="numpy") as file:
             total = 0
             for name in file.keys():  # noqa: SIM118 - it is no mapping
@@ -194,9 +198,7 @@ def _read_safetensors(path: Path, limit: int) -> dict[str, Array]:
                     )
                 total += 8 * int(np.prod(header.get_shape(), dtype=object))
             if total > limit:
-                raise InputError(
-                    f"{shown(path)} would need {size(total)} of memory, more than the limit of {size(limit)}"
-                )
+                raise too_large(path, total, limit)
             return {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise unreadable(path, error) from error

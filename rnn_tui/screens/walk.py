@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
-from engine.text import clean
+from engine.text import clean, whole_number
 from rnn_tui.bindings import WALK_COMMANDS
 from rnn_tui.control.walker import Walker
 from rnn_tui.lessons.examiner import Examiner
@@ -94,9 +94,9 @@ class GotoLineScreen(Dialog[int]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Goes there, or says why not."""
-        text = event.value.strip()
-        if text.isdigit() and 1 <= int(text) <= self._last:
-            self.answer(int(text))
+        line = whole_number(event.value.strip(), 1, self._last)
+        if line is not None:
+            self.answer(line)
             return
         self.say_wrong(f"a line is a number from 1 to {self._last}")
 

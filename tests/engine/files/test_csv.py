@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_module
+import gzip
 import io
 from pathlib import Path
 
@@ -486,6 +487,16 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     path.write_text("1,2\n")
     with pytest.raises(
         InputError, match=r"x\.xlsx is of no known kind.*\.csv, \.tsv, \.npz, \.npy, \.parquet, \.txt or \.toml"
+    ):
+        load(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy.gz", ".npz.gz", ".parquet.gz", ".TOML.GZ"])
+def test_only_text_is_read_compressed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(gzip.compress(b"1,2"))
+    with pytest.raises(
+        InputError, match=r": only text is read compressed \(\.csv, \.tsv, \.txt\); unpack it with gunzip"
     ):
         load(path)
 

@@ -111,6 +111,8 @@ def test_an_index_of_pandas_is_left_out_and_said(weather: Path, name: str) -> No
     assert data.said == ("column 1 has no name and counts 0, 1, 2, …: left out, as an index",)
     weather.write_text(f"{name},a,b,label\n0,5,6,x\n2,7,8,y\n")  # it does not count
     assert load(weather).X.shape == (2, 3, 1)
+    weather.write_text(f"{name},a,b,label\n²,5,6,x\n1,7,8,y\n")  # what Python calls a digit
+    assert "'²', which is not a number" in refusal(weather)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,10 @@ def test_parquet_through_an_optional_package(weather: Path, monkeypatch: pytest.
     path.write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert "reading Parquet needs pyarrow; pip install 'rnn-tui[parquet]'" in refusal(path)
-    columns = [SimpleNamespace(to_pylist=lambda values=values: list(values)) for values in zip(*ROWS, strict=True)]
+
+    def batch(rows: Any) -> Any:
+        columns = [SimpleNamespace(to_pylist=lambda values=values: list(values)) for values in zip(*rows, strict=True)]
+        return SimpleNamespace(columns=columns, nbytes=100)
 
     class ParquetFile:
         """What is used of pyarrow's."""
@@ -160,16 +165,18 @@ def test_parquet_through_an_optional_package(weather: Path, monkeypatch: pytest.
         schema_arrow = SimpleNamespace(names=["temp", "humidity", "pressure"])
         metadata = SimpleNamespace(num_rows=len(ROWS))
 
-        def __init__(self, opened: Path) -> None:
-            assert opened == path
+        def __init__(self, opened: Any) -> None:
+            assert opened.name == str(path)
 
-        def read(self) -> Any:
-            return SimpleNamespace(columns=columns)
+        def iter_batches(self, batch_size: int) -> Any:
+            return map(batch, (ROWS[:8], ROWS[8:]))
 
     module = ModuleType("pyarrow.parquet")
     module.__dict__["ParquetFile"] = ParquetFile
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", module)
     np.testing.assert_array_equal(load(path, series=True).X, load(weather, series=True).X)
+    monkeypatch.setattr(cells, "SIZE_LIMIT", 150)
+    assert "weather.parquet would need 200 bytes of memory, more than the limit of 150 bytes" in refusal(path)
     monkeypatch.setattr(cells, "CELLS_LIMIT", 40)
     assert "about 45 cells, more than the 40 that a table may have" in refusal(path)
 
