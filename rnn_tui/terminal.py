@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textual.app import App
 
-HEADLESS = "`rnn-tui trace`, `rnn-tui show` or `rnn-tui check`"
+HEADLESS = "`rnn-tui trace`, `rnn-tui show`, `rnn-tui check` or, for a program of yours, `rnn-tui doctor`"
 TTY = "/dev/tty"
 WEB = "textual.drivers.web_driver:WebDriver"
 """What textual-serve sets as TEXTUAL_DRIVER: there is a browser in the terminal's place."""

@@ -31,6 +31,10 @@ from engine.session import Session
 from engine.text import clean
 
 
+class ProgramStops(InputError):
+    """A program that stops by an exception before there is a loss to step back from."""
+
+
 def open_yours(path: Path, function: str | None = None, notation: str | None = None) -> tuple[Session, Lockstep]:
     """Examines the program (it is run, see `examine`) and opens the reference beside it, in `notation` or the one whose names it uses.
 
@@ -57,6 +61,8 @@ def open_program(
     except InputError as error:
         if report.compared is not None:
             return open_beside(report, path, function, notation)
+        if isinstance(error, ProgramStops):
+            raise
         told, own = f"{report.file}: {report.reason}", str(error).partition(": ")[2] or str(error)
         raise InputError(told if own in told else f"{told}; its own run: {own}") from None
 
@@ -86,7 +92,13 @@ def open_walk(
         own = follow_function(without_its_run(source), function, wishes)
         if own is None:
             raise InputError(f"{clean(path.name)}: it runs nothing, and has no backward pass that could be called")
-    walk = walked(source, own)
+    try:
+        walk = walked(source, own)
+    except InputError as error:
+        if mend and runs_something and own.report.run and own.report.run["ended"] == "exception":
+            further = "repairs it in memory and names what else is wrong"
+            raise ProgramStops(f"{error}; `rnn-tui doctor {clean(path.name)}` {further}") from None
+        raise
     walk.wishes, walk.function = wishes, function
     return walk
 

@@ -1,1 +1,1 @@
-"""Lessons: files that lead a learner through a recording, and what is right there; they run no code."""
+"""Lessons: files that lead a learner through a recording, and what is right there; they hold no code."""

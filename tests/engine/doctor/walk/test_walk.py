@@ -222,6 +222,14 @@ def backward(X, hs, Wh, dh):
 """
 
 
+def test_of_a_program_that_stops_the_doctor_says_more(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import numpy as np\n\nnp.ones(2) @ np.ones(3)\n")
+    with pytest.raises(
+        InputError, match=r"^mine\.py: line 3 .*; `rnn-tui doctor mine\.py` repairs it in memory and names"
+    ):
+        open_walk(tmp_path / "mine.py")
+
+
 def test_a_file_of_functions_is_walked_as_its_backward_pass_was_called(tmp_path: Path) -> None:
     """dh is dL/d(the last state) of a list: the first choice, dL/d(every state), does not fit the loop."""
     (tmp_path / "mine.py").write_text(FUNCTIONS)
