@@ -33,7 +33,9 @@ def unrolled(loop: ast.For) -> list[ast.stmt]:
         return [loop]
     tests = [n.test for n in ast.walk(loop) if isinstance(n, ast.If)]
     for test in tests:
-        if not isinstance(test, ast.Compare) or ast.unparse(test.left) != step or type(test.ops[0]) not in _SIDES:
+        if not isinstance(test, ast.Compare) or ast.unparse(test.left) != step or len(test.ops) > 1:
+            continue
+        if type(test.ops[0]) not in _SIDES:
             continue
         (end,) = test.comparators
         if _is_last(end, stop):
@@ -91,13 +93,10 @@ def _taken(body: list[ast.stmt], truth: Truth) -> list[ast.stmt]:
 
 def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
     """The way that the run took at a branch every time; None where it took both, or where it is not known."""
-    times = shapes.times(statement.test)
-    if not times:
-        return None
-    inside = [max((shapes.times(n) for n in ast.walk(s) if isinstance(n, ast.expr)), default=0) for s in statement.body]
-    if not any(inside):
-        return statement.orelse
-    return statement.body if inside[0] >= times else None
+    truths = shapes.truths(statement.test)
+    if truths == {True}:
+        return statement.body
+    return statement.orelse if truths == {False} else None
 
 
 def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:

@@ -55,7 +55,8 @@ def _of_functions(runs: Runs, source: SourceFile, loss: str, function: str, refu
             made.append(replace(_derived(program, source), made_up=True))
         except InputError as error:
             refused = refused or InputError(f"{error}; {MADE_UP}")
-        if made and not made[-1].gaps and any(line.kind == "head" for line in made[-1].lines):
+        is_given = not isinstance(program, InputError) and bool(program.given)
+        if made and not made[-1].gaps and (is_given or any(line.kind == "head" for line in made[-1].lines)):
             break
     if made:
         return min(made, key=lambda one: (len(one.gaps), len(one.lines)))
@@ -71,7 +72,7 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     _, seen = program.runs.seen(program.source.text)
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
-    computed, helpers = _computed(program.first), known_helpers(tree)
+    computed, helpers = _computed(program.first) | {*program.given}, known_helpers(tree)
     forward = forward_pass(tree, chosen.line, chosen.name, SeenShapes(seen), computed, helpers)
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")

@@ -83,8 +83,8 @@ class Derived:
     """The backward pass of a program. `loss` says what the loss was taken to be; `agreement` is, for each parameter, how far its derived
     gradient is from the loss carried back over the record, relative to the array's norm; `program` is the program's text with what is
     to be kept and the backward pass in their places; `data` are the other arrays that the loss changes with, for which nothing is
-    derived. `repairs` come before all: without them the program does not run. `added` are the statements of a loss that the program does
-    not compute, `own` the gradients that it has already: right ones are used as they are."""
+    derived. `repairs` come before all: without them the program does not run. `added` are the statements of a loss that is asked for or
+    that the program does not compute, `own` the gradients that it has already: right ones are used as they are."""
 
     file: str
     loss: str
@@ -99,6 +99,8 @@ class Derived:
     own: tuple[OwnGradient, ...] = ()
     after: int = 0
     """The line after which it stands."""
+    header: str = ""
+    """What is said above the statements that are added."""
     made_up: bool = False
     """Whether a function was called with arguments that were made up."""
 
@@ -113,7 +115,7 @@ class Derived:
         said += [f"# The backward pass of {self.file}, from {self.loss}."]
         said += ["# Nothing runs it: it was called with arguments that were made up."] if self.made_up else []
         said += [f"# It stands after line {self.after}."] if self.after else []
-        said += ["# It computes no loss; to see it:"] if self.added else []
+        said += [f"# {self.header}"] if self.added else []
         said += map(_kept, self.added)
         said += [f"# {one.said()}" for one in self.own]
         if self.data:

@@ -119,7 +119,7 @@ def _passed(
     *above, (last, body) = chain
     if isinstance(last, ast.Return):
         return None
-    while above and isinstance(above[-1][0], ast.For) and _accumulates(last, loss, body):
+    while above and isinstance(above[-1][0], ast.For | ast.If) and _accumulates(last, loss, body):
         last, body = above.pop()
     function = next((n for n, _ in reversed(above) if isinstance(n, ast.FunctionDef)), None)
     before = list(body[: body.index(last)])
@@ -143,7 +143,7 @@ def _passed(
         _scan(found, found.body, ())
         found.parameters = [name for name in _parameters(found) if name not in computed]
         _spread(found)
-        if (together := fused(flat.body, found.parameters)) is None:
+        if (together := fused(flat.body, found.parameters, shapes)) is None:
             return found
         flat.body = together
 
@@ -181,7 +181,7 @@ def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bo
         ast.unparse(n) for n in ast.walk(statement.value) if isinstance(n, ast.Name)
     }:
         return False
-    if isinstance(statement, ast.For | ast.AugAssign | ast.Assign):
+    if isinstance(statement, ast.For | ast.If | ast.AugAssign | ast.Assign):
         first = [s for s in body if isinstance(s, ast.Assign) and any(path(t) == loss for t in s.targets)]
         return not any(loss not in names(s.value) for s in first)
     return False

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from engine.doctor.derive.given import given_back
 from engine.doctor.derive.helpers import known_helpers
-from engine.doctor.derive.ready import ReadyProgram, loss_of, run_of, with_loss
+from engine.doctor.derive.ready import NoLossFound, ReadyProgram, loss_of, run_of, with_loss
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.taken_loss import given_back
 from engine.doctor.lineage.loss import NAMED
 from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
@@ -37,7 +37,7 @@ def called_functions(runs: Runs, source: SourceFile, function: str, asked: str) 
         every = clean(", ".join(f.name for f in found.functions), 200)
         raise InputError(f"{file} has no function {clean(function, 60)}; it has {every}")
     for one in [named] if named is not None else _forward(found, bare.tree())[:MOST]:
-        call = calls(replace(runs.program, text=bare.text), [Pass(one)], runs.wishes)[0]
+        call = calls(replace(runs.program, text=bare.text), [Pass(one)], runs.wishes, is_forward=True)[0]
         if not call.texts:
             yield InputError(f"{file}: {one.name}() could not be called with arguments that are made up: {call.reason}")
         for text in [*(more for best in call.texts[:1] for more in _single(best)), *call.texts]:
@@ -54,7 +54,7 @@ def _single(text: str) -> Iterator[str]:
     ]
     lengths = [n for shape in shapes for n in shape]
     for shape in shapes:
-        if len(shape) == 2 and lengths.count(shape[-1]) == 1:
+        if len(shape) == 2 and shape[-1] != 1 and lengths.count(shape[-1]) == 1:
             yield text.replace(repr(tuple(shape)), repr((shape[0], 1)))
 
 
@@ -80,11 +80,13 @@ def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -
         raise InputError(f"{file}: {name}(): {clean(outcome.sentence())}")
     inside = range(function.node.lineno, (function.node.end_lineno or 0) + 1)
     if loss is not None and not loss.assumed and loss.line in inside and NAMED.search(loss.name):
-        return ReadyProgram(runs, source, outcome, record, first, loss, f"{loss.name}, line {loss.line}")
+        return ReadyProgram(runs, source, record, first, loss, f"{loss.name}, line {loss.line}")
     _, seen = runs.seen(source.text)
-    taken = given_back(source, name, SeenShapes(seen)) if seen is not None else None
-    if taken is None:
-        raise InputError(
-            f"{file}: {name}() computes no loss, and what it returns has no name; give it one, or say --loss EXPR of its names"
-        )
-    return with_loss(runs, source, taken)
+    if seen is None:
+        raise InputError(f"{file}: what the expressions of {name}() are was not seen")
+    try:
+        return with_loss(runs, source, given_back(source, name, SeenShapes(seen)))
+    except NoLossFound:
+        raise
+    except InputError as error:
+        raise InputError(f"{file}: {clean(str(error))}") from None

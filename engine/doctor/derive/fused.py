@@ -8,29 +8,50 @@ import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
+from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.statements import appended, step_of, targets
 from engine.doctor.derive.syntax_of import base, called, names, parsed, path
 
 COUNTERS = ("n", "i", "k", "j")
 
 
-def fused(body: Sequence[ast.stmt], weights: Collection[str]) -> list[ast.stmt] | None:
-    """The block with such a loop put into the one before it; None where there is none."""
+def fused(body: Sequence[ast.stmt], weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The block with such a loop put into the one before it, which has as many rounds; None where there is none."""
     loops = [s for s in body if isinstance(s, ast.For)]
     heads = {name.partition("[")[0].partition(".")[0] for name in weights}
     for first, second in zip(reversed(loops[:-1]), reversed(loops[1:]), strict=True):
         start, end = body.index(first), body.index(second)
         between = body[start + 1 : end]
         written = _written(first)
-        if names(second) & heads or any(names(s) & written for s in between):
+        if names(second) & heads or not _is_as_long(first, second, shapes):
+            continue
+        if any(names(s) & written or _written(s) & names(first) for s in between):
             continue
         if (one := _joined(first, second, written)) is not None:
             return [*body[:start], *between, one, *body[end + 1 :]]
     return None
 
 
-def _written(loop: ast.For) -> set[str]:
-    inside = (s for s in ast.walk(loop) if isinstance(s, ast.stmt))
+def _is_as_long(first: ast.For, second: ast.For, shapes: SeenShapes) -> bool:
+    """Whether two loops have as many rounds, by what they are said to go over or by how many the run saw."""
+    if ast.unparse(first.iter) == ast.unparse(second.iter):
+        return True
+    rounds = _rounds(first.iter, shapes)
+    return rounds is not None and rounds == _rounds(second.iter, shapes)
+
+
+def _rounds(over: ast.expr, shapes: SeenShapes) -> int | None:
+    name, arguments = called(over), over.args if isinstance(over, ast.Call) else []
+    if name == "range":
+        return shapes.whole(arguments[0]) if len(arguments) == 1 else None
+    if name in ("zip", "enumerate"):
+        lengths = [_rounds(one, shapes) for one in arguments]
+        return None if None in lengths else min(n for n in lengths if n is not None)
+    return shapes.length(over)
+
+
+def _written(statement: ast.stmt) -> set[str]:
+    inside = (s for s in ast.walk(statement) if isinstance(s, ast.stmt))
     return {base(t).partition("[")[0].partition(".")[0] for s in inside for t in targets(s)} - {""}
 
 

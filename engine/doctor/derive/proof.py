@@ -33,6 +33,8 @@ CLOSE = 1e-9
 MOST_NAMED = 12
 """So many arrays of data are named."""
 RATE = "learning_rate"
+_MADE = re.compile(r"([A-Za-z_]\w*)(?: = |\.append\()")
+"""What a line that keeps something gives a value."""
 
 
 def _rate(forward: ForwardPass, tree: ast.Module) -> str:
@@ -127,10 +129,11 @@ def proved(
         proven = {name: pairs[name] for name in proven if name not in right}
     if wrong or gaps or len(proven) < len(pairs):
         body = _needed(body, set(proven.values()))
+        keeps = _of_use(keeps, body)
         agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
         if not all(error <= CLOSE for error in agreement.values()):
             raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    stepped = {*proven} if program.is_given else {one.name for one in own}
+    stepped = {*proven} if program.given else {one.name for one in own}
     updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
     known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
     added = [replace(keep, file=file) for keep in program.added]
@@ -138,7 +141,7 @@ def proved(
     every = [*(line.text for line in body), *known, *(u.text for u in updates)]
     text = _placed(shown, forward, [*added, *keeps], every, after)
     lines = (*body, *updates)
-    whole = "" if program.is_given or program.repairs else text
+    whole = "" if program.given or program.repairs else text
     return Derived(
         file,
         program.said,
@@ -152,6 +155,7 @@ def proved(
         tuple(added),
         own,
         after,
+        program.header,
     )
 
 
@@ -176,6 +180,19 @@ def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[De
                 needed |= set(re.findall(r"[A-Za-z_]\w*", line.text))
     kept = [line for line in lines if line.kind == "loop" or line.makes.partition("[")[0] in needed or not line.makes]
     return [one for k, one in enumerate(kept) if one.kind != "loop" or _is_deeper(kept[k + 1 : k + 2], one)]
+
+
+def _of_use(keeps: Sequence[Keep], lines: Sequence[DerivedLine]) -> list[Keep]:
+    """What these lines read of what is kept, directly or not."""
+    texts, found = [line.text for line in lines], list[Keep]()
+    while True:
+        words = {
+            word for text in (*texts, *(keep.text for keep in found)) for word in re.findall(r"[A-Za-z_]\w*", text)
+        }
+        more = [keep for keep in keeps if keep.replaces or _MADE.findall(keep.text)[0] in words]
+        if len(more) == len(found):
+            return more
+        found = more
 
 
 def _is_deeper(following: Sequence[DerivedLine], line: DerivedLine) -> bool:
@@ -231,6 +248,7 @@ def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
         if any(is_parameter[level].any() for level in levels_of(record, RecordedArray(ids.shape, kept=ids))):
             continue  # one, or gathered from one
         if adjoint[ids].any() and record.pool[ids].any():
-            plain = (name for name in arrays.all_of(ids) if name.isidentifier())
-            named[clean(next(plain, arrays.of(ids)), 40).removeprefix("_driver.")] = None
+            names_ = [name.removeprefix("_driver.") for name in arrays.all_of(ids)]
+            plain = (name for name in names_ if name.isidentifier())
+            named[clean(next(plain, arrays.of(ids)), 40)] = None
     yield from list(named)[:MOST_NAMED]

@@ -34,7 +34,6 @@ class ReadyProgram:
 
     runs: Runs
     source: SourceFile
-    outcome: Outcome
     record: Record
     first: Record
     loss: ChosenLoss
@@ -43,8 +42,10 @@ class ReadyProgram:
     added: tuple[Keep, ...] = ()
     name: str = ""
     """What the loss is called that was added."""
-    is_given: bool = False
-    """Whether dL/d of what a function returns is given, and no loss is computed."""
+    given: tuple[str, ...] = ()
+    """dL/d of what a function returns, where no loss is computed: names that its backward pass takes."""
+    header: str = ""
+    """What is said above the statements that are added."""
 
 
 def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
@@ -61,9 +62,7 @@ def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
     if not outcome.is_whole and (loss is None or loss.assumed):
         raise InputError(f"{file}: {clean(outcome.sentence())}; rnn-tui doctor says how to repair it")
     if loss is not None and not loss.assumed and not asked:
-        return ReadyProgram(
-            runs, source, outcome, record, first, loss, f"{loss.name}, line {loss.line}", tuple(repairs)
-        )
+        return ReadyProgram(runs, source, record, first, loss, f"{loss.name}, line {loss.line}", tuple(repairs))
     return with_loss(runs, source, _taken(source, first, asked, file), tuple(repairs))
 
 
@@ -78,14 +77,17 @@ def with_loss(runs: Runs, source: SourceFile, taken: TakenLoss, repairs: tuple[R
             f"{file}: {taken.name} = {clean(taken.said)} could not be computed: {clean(outcome.sentence())}"
         )
     return ReadyProgram(
-        runs, source, outcome, record, first, made, taken.said, repairs, taken.keeps, taken.name, taken.is_given
+        runs, source, record, first, made, taken.said, repairs, taken.keeps, taken.name, taken.given, taken.header
     )
 
 
 def _taken(source: SourceFile, record: Record, asked: str, file: str) -> TakenLoss:
     if asked and asked not in FORMS:
         return loss_of(source, asked)
-    taken = taken_loss(source, record, asked)
+    try:
+        taken = taken_loss(source, record, asked)
+    except InputError as error:
+        raise NoLossFound(f"{file}: {clean(str(error))}") from None
     if taken is None:
         raise NoLossFound(f"{file}: {NO_LOSS}")
     return taken
@@ -95,13 +97,11 @@ def loss_of(source: SourceFile, expression: str, function: str = "") -> TakenLos
     """The loss that an expression is, in a function, if one is named. Raises InputError where it is none, or has no place."""
     said = f"--loss {clean(expression, 80)}"
     try:
-        taken = asked_loss(source, expression, function)
+        return asked_loss(source, expression, function)
     except SyntaxError:
         raise InputError(f"{said}: this is no expression, nor one of {', '.join(FORMS)}") from None
-    if taken is None:
-        file = clean(source.path.name)
-        raise InputError(f"{file}: {said}: there is no place where all its names are known; write loss = ... there")
-    return taken
+    except InputError as error:
+        raise InputError(f"{clean(source.path.name)}: {said}: {clean(str(error))}") from None
 
 
 def run_of(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -24,12 +24,19 @@ class SeenShapes:
         values = self._values.get(place)
         return max(values, key=lambda one: one[1])[0] if values else None
 
-    def times(self, node: ast.expr) -> int:
-        """How often it was evaluated; 0 of what stands nowhere in the text."""
+    def truths(self, node: ast.expr) -> set[bool | None]:
+        """Whether it was true or false when it was tested, None of what has no such value; empty where it was not evaluated."""
         if not hasattr(node, "lineno"):
-            return 0
+            return set()
         place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-        return sum(count for _, count in self._values.get(place, []))
+        return {_truth(value) for value, _ in self._values.get(place, [])}
+
+    def length(self, node: ast.expr) -> int | None:
+        """Over how many entries a loop over it goes."""
+        value = self.of(node)
+        if value is None or value[0] not in ("array", "list", "tuple"):
+            return None
+        return value[1] if value[0] != "array" else value[2][0] if value[2] else None
 
     def shape(self, node: ast.expr) -> Shape | None:
         """Its shape, () of a single number; None of what is no number."""
@@ -70,6 +77,11 @@ class SeenShapes:
             and (not value[3] or value[3][0] != "whole" or 0 in value[3][1:3] or value[3][1] == value[3][2])
         )
 
+    def is_list_of_arrays(self, node: ast.expr) -> bool:
+        """Whether it is a list whose first entry is an array."""
+        value = self.of(node)
+        return value is not None and value[0] == "list" and value[2] == "ndarray"
+
     def is_index(self, node: ast.expr) -> bool:
         """Whether it is an array of whole numbers."""
         value = self.of(node)
@@ -91,3 +103,9 @@ class SeenShapes:
             return node.value
         value = self.of(node)
         return int(value[1]) if value is not None and value[0] == "int" else None
+
+
+def _truth(value: Sequence[Any]) -> bool | None:
+    if value[0] in ("bool", "int", "float", "list", "tuple"):
+        return bool(value[1])
+    return False if value[0] == "NoneType" else None

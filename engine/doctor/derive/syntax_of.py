@@ -11,7 +11,7 @@ STRUCTURE = ("shape", "size", "ndim", "dtype")
 """Attributes that no gradient goes through."""
 COUNTS = (
     "len", "range", "int", "round", "print", "zeros", "ones", "zeros_like", "ones_like", "empty", "empty_like", "argmax", "argmin", "str",
-    "isinstance", "sign", "floor", "arange", "eye",
+    "isinstance", "sign", "floor", "arange", "eye", "shape", "ndim",
 )  # fmt: skip
 """Functions that no gradient goes through."""
 

@@ -4,13 +4,13 @@ it stands on the line of another statement, so that every line keeps its number.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import builtins
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.doctor.derive.derived import Keep
-from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.statements import all_statements, blocks, enclosing, targets
 from engine.doctor.derive.syntax_of import names
 from engine.doctor.lineage import loss as losses
@@ -21,6 +21,7 @@ from engine.doctor.lineage.updates import ArrayNames
 from engine.doctor.read.source import SourceFile
 from engine.doctor.repair.slip import TextChange, after, before, changed
 from engine.doctor.vocabulary.roles import role
+from engine.errors import InputError
 
 MOST = 12
 """So many arrays are tried as targets."""
@@ -34,16 +35,16 @@ FORMS = {
 
 @dataclass(frozen=True, eq=False)
 class TakenLoss:
-    """A loss that is added: `text` is the program with it, `keeps` are its statements as they are shown, `line` is where it is, `said` what
-    it was taken to be."""
+    """A loss that is added: `text` is the program with it, `keeps` are its statements as they are shown, after a `header`, `said` what it
+    was taken to be."""
 
     name: str
-    line: int
     text: str
     keeps: tuple[Keep, ...]
     said: str
-    is_given: bool = False
-    """Whether its gradient is what comes from outside."""
+    header: str = "It computes no loss; to see it:"
+    given: tuple[str, ...] = ()
+    """The names of gradients that come from outside."""
 
 
 def taken_loss(source: SourceFile, record: Record, kind: str) -> TakenLoss | None:
@@ -70,40 +71,81 @@ def _differences(record: Record) -> Iterator[ChosenLoss]:
         yield from losses.assumed(record, [ids for ids in sources if ids is not targets_])[:1]
 
 
-def asked_loss(source: SourceFile, expression: str, function: str = "") -> TakenLoss | None:
-    """The loss that an expression is, after the last statement that makes something that it reads; None where no block knows all of it.
-    With the name of a `function` it is in that one."""
+def asked_loss(source: SourceFile, expression: str, function: str = "") -> TakenLoss:
+    """The loss that an expression is, in the innermost block where all of it is known, after the last statement that makes something it
+    reads. With the name of a `function` it is in that one. Raises InputError where there is no such place, SyntaxError of no expression."""
     tree = source.tree()
-    read = names(ast.parse(expression, mode="eval"))
-    module = {n for s in tree.body for n in _given(s)}
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    inner = [(f.body, {a.arg for a in f.args.args}) for f in functions if function in ("", f.name)]
-    for body, own in inner if function else [(tree.body, set[str]()), *inner]:
-        inside = [s for s in body if read & {n for one in all_statements([s]) for n in _given(one)}]
-        known = own | module | {n for s in all_statements(body) for n in _given(s)}
-        if inside and all(
-            n in known for n in read if n not in ("np", "numpy", "math", "len", "sum", "zip", "range", "abs")
-        ):
-            return _added(source, tree, inside[-1], expression, "the loss that is asked for")
-    return None
+    read = _read(ast.parse(expression, mode="eval"))
+    module = {n for s in tree.body for n in _given(s)} | set(dir(builtins))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and function in ("", n.name)]
+    inner = [(f.body, {a.arg for a in (*f.args.args, *f.args.kwonlyargs)} | module) for f in functions]
+    scopes = inner if function else [(tree.body, module), *inner]
+    every = [(body, known | {n for s in all_statements(body) for n in _given(s)}) for body, known in scopes]
+    for body, known in every:
+        statement = _last_maker(body, read) if read <= known else None
+        if statement is not None:
+            return replace(
+                _added(source, tree, statement, expression, "the loss that is asked for"), header="To compute it:"
+            )
+    unknown = read.difference(*(known for _, known in every))
+    where = f"{function}()" if function else "the program"
+    if unknown:
+        raise InputError(f"{where} has no {' and no '.join(sorted(unknown))}")
+    raise InputError("there is no place where all its names are known; write loss = ... there")
 
 
-def given_back(source: SourceFile, function: str, shapes: SeenShapes) -> TakenLoss | None:
-    """The loss of a function that computes none: dL/d(what it returns) is given, as a backward pass of a part takes it. None where what it
-    returns has no names."""
-    tree = source.tree()
-    found = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == function)
-    end = found.body[-1]
-    value = end.value if isinstance(end, ast.Return) and len(found.body) > 1 else None
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    floats = [p.id for p in parts if isinstance(p, ast.Name) and shapes.is_float(p) and shapes.shape(p)]
-    if not floats:
-        return None
-    made = "; ".join(f"d{name} = np.random.RandomState(0).standard_normal({name}.shape)" for name in floats)
-    text = " + ".join(f"np.sum({name} * d{name})" for name in floats)
-    said = f"{', '.join(f'd{name}' for name in floats)}, dL/d of what {function}() returns, given"
-    taken = _added(source, tree, found.body[-2], text, said, made)
-    return None if taken is None else replace(taken, keeps=(), is_given=True)
+def _read(node: ast.AST) -> set[str]:
+    """The names that an expression reads from around it."""
+    own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return names(node) - own - {a.arg for n in ast.walk(node) if isinstance(n, ast.Lambda) for a in n.args.args}
+
+
+def _last_maker(body: Sequence[ast.stmt], read: Set[str]) -> ast.stmt | None:
+    """The last statement of a block that makes one of some names; within one that has a block, the last of that, but of a loop whose rounds
+    give a value to names only once all of them are over."""
+    inside = [s for s in body if not read.isdisjoint(_assigned(s))]
+    if not inside or (isinstance(inside[-1], ast.For) and not _has_each_round(inside[-1], read)):
+        return inside[-1] if inside else None
+    within = [found for block in blocks(inside[-1]) if (found := _last_maker(block, read)) is not None]
+    return within[0] if len(within) == 1 and not isinstance(inside[-1], ast.FunctionDef | ast.ClassDef) else inside[-1]
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    """The names that it gives values, and the statements in it, but for what counts rounds: many loops may count with one name."""
+    return {n for one in all_statements([statement]) if not isinstance(one, ast.For) for n in _given(one)}
+
+
+def _has_each_round(loop: ast.For, read: Set[str]) -> bool:
+    """Whether an expression of names has its own value in each round: where rounds repeat the same, as epochs do, or where one of the names
+    is that round's of data."""
+    made, counted = _made_in(loop, read), set(_given(loop))
+    own = (n for n in read if n in counted or (made.get(n, set()) & counted and not made[n] & made.keys()))
+    return not _is_counted(loop, read) or any(True for _ in own)
+
+
+def _is_counted(loop: ast.stmt, read: Set[str]) -> bool:
+    """Whether the values of names differ from round to round by what the loop goes over; those of an epoch do not."""
+    made, known, more = _made_in(loop, read), set[str](), set(read)
+    while more:
+        known |= more
+        more = set[str]().union(*(made.get(name, set()) for name in more)) - known
+    return bool(known & set(_given(loop)))
+
+
+def _made_in(loop: ast.stmt, read: Set[str]) -> dict[str, set[str]]:
+    """What each name is made of in a loop, up to the last statement that makes one of some."""
+    made, until = dict[str, set[str]](), dict[str, set[str]]()
+    for statement in [s for block in blocks(loop) for s in all_statements(block)]:
+        for name in _given(statement):
+            made[name] = made.get(name, set()) | _read_by(statement)
+        until = {name: set(of) for name, of in made.items()} if not read.isdisjoint(_given(statement)) else until
+    return until
+
+
+def _read_by(statement: ast.stmt) -> set[str]:
+    """The names that a statement reads itself, not in its blocks."""
+    parts = (n for n in ast.iter_child_nodes(statement) if isinstance(n, ast.expr))
+    return {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
 
 
 def _given(statement: ast.stmt) -> Iterator[str]:
@@ -159,34 +201,37 @@ def _factor(node: ast.expr, kind: str) -> str:
     return f"({text})" if isinstance(node, ast.BinOp | ast.UnaryOp | ast.IfExp) else text
 
 
-def _added(
-    source: SourceFile, tree: ast.Module, statement: ast.stmt, text: str, said: str, first: str = ""
-) -> TakenLoss | None:
-    """A loss of this expression after a statement, with what comes `first`; where a loop goes through it, added up from 0 on."""
-    chain = enclosing(tree, statement.lineno)
-    if chain is None:
-        return None
-    taken = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    name = next(n for n in ("loss", "total_loss", *(f"loss{k}" for k in range(2, 50))) if n not in taken)
+def _added(source: SourceFile, tree: ast.Module, statement: ast.stmt, text: str, said: str) -> TakenLoss:
+    """A loss of this expression after a statement; where a loop goes through it, added up from 0 on. Raises InputError where no line has a
+    place for it."""
+    chain = enclosing(tree, statement.lineno) or []
+    name = free_name(tree, "loss", "total_loss")
     inside = [k for k, (one, _) in enumerate(chain) if isinstance(one, ast.FunctionDef)]
-    loops = [pair for pair in chain[inside[-1] + 1 if inside else 0 :] if isinstance(pair[0], ast.For | ast.While)]
-    own = f"{name} += {text}" if loops and loops[0][0] is not statement else f"{name} = {text}"
+    read = _read(ast.parse(text, mode="eval")) | set(_given(statement))
+    around = [pair for pair in chain[inside[-1] + 1 if inside else 0 : -1] if isinstance(pair[0], ast.For)]
+    loops = [pair for pair in around if _is_counted(pair[0], read)]
+    own = f"{name} += {text}" if loops else f"{name} = {text}"
     lines = [(statement, chain[-1][1], own)]
     if "+=" in own:
         loop, body = loops[0]
         if body.index(loop) == 0:
-            return None
+            raise InputError(f"the loss is added up in the loop of line {loop.lineno}; write {name} = 0 before it")
         lines.insert(0, (body[body.index(loop) - 1], body, f"{name} = 0"))
     keeps = [
         Keep(one.end_lineno or one.lineno, "", " " * body[0].col_offset + line, said if line == own else "")
         for one, body, line in lines
     ]
-    changes = [_inline(source, one, body, f"{first}; {line}" if first else line) for one, body, line in lines]
+    changes = [_inline(source, one, body, line) for one, body, line in lines]
     if any(change is None for change in changes):
-        return None
+        raise InputError(f"the loss belongs after line {keeps[-1].after}; write {name} = {text} there")
     made = changed(source.text, [c for c in changes if c is not None])
-    at = next(k for k, line in enumerate(made.split("\n"), 1) if own in line)
-    return TakenLoss(name, at, made, tuple(keeps), said)
+    return TakenLoss(name, made, tuple(keeps), said)
+
+
+def free_name(tree: ast.Module, *likely: str) -> str:
+    """The first of some names that a program does not use."""
+    options = (*likely, *(f"{likely[0]}{k}" for k in range(2, 50)))
+    return next(name for name in options if name not in names(tree))
 
 
 def _inline(source: SourceFile, statement: ast.stmt, body: Sequence[ast.stmt], text: str) -> TextChange | None:
@@ -197,9 +242,7 @@ def _inline(source: SourceFile, statement: ast.stmt, body: Sequence[ast.stmt], t
     if later and not any(True for _ in blocks(later[0])):
         return before(later[0], f"{text}; ")
     lines = source.lines
-    is_end = not later and statement.col_offset == 0
-    return (
-        TextChange(len(lines), len(lines[-1].encode()), len(lines), len(lines[-1].encode()), f"\n{text}")
-        if is_end
-        else None
-    )
+    if later or any(line.strip() for line in lines[statement.end_lineno or 0 :]):
+        return None
+    end = len(lines), len(lines[-1].encode())
+    return TextChange(*end, *end, f"\n{' ' * body[0].col_offset}{text}")

@@ -25,9 +25,12 @@ class FoundCall:
     reason: str = ""
 
 
-def calls(program: ProgramFile, examined: Sequence[Pass], wishes: Wishes) -> list[FoundCall]:
-    """Looks for calls of each pass with arguments that are made up; `program` does nothing but define, import and assign."""
-    options = {"passes": [each.request() for each in examined]}
+def calls(
+    program: ProgramFile, examined: Sequence[Pass], wishes: Wishes, *, is_forward: bool = False
+) -> list[FoundCall]:
+    """Looks for calls of each pass with arguments that are made up; `program` does nothing but define, import and assign. Of a forward
+    pass nothing comes back that has the shapes of weights."""
+    options = {"passes": [each.request() | {"is_forward": is_forward} for each in examined]}
     with tempfile.TemporaryDirectory(prefix="rnn-tui-calls-") as folder:
         outcome = run(program, replace(wishes, arguments=(), runner="calls", options=options), Path(folder))
         try:

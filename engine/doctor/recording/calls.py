@@ -16,7 +16,7 @@ import types
 
 import numpy as np
 
-from . import driven, guesses, plain, progress
+from . import driven, guesses, plain, progress, steady
 from .sizes import Sizes
 from .wanted import WantedArguments
 
@@ -61,7 +61,7 @@ class CallSearch:
     """The search for one pass."""
 
     def __init__(self, tree, space, asked):
-        self.space = space
+        self.space, self.asked = space, asked
         exec(driven.HELPERS, space)
         space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
         self.wanted = WantedArguments(tree, asked)
@@ -173,6 +173,8 @@ class CallSearch:
         if not back or not all(np.isfinite(a).all() for a in back):
             return None
         shapes = {np.shape(a) for a in back} | {()}
+        if self.asked["is_forward"]:
+            return self._forward_score(chosen, space, text), text
         made = [
             (s, kind in _WHOLE)
             for s, (how, kind) in zip(self.wanted.slots, chosen)
@@ -183,6 +185,19 @@ class CallSearch:
         weights = [shape for name, shape in asked if not guesses.STATE.search(name)]
         good = sum(shape in shapes for shape in weights)
         return (good / len(weights) if weights else 1.0, text)
+
+    def _forward_score(self, chosen, space, text):
+        """1 where weights have two axes, biases those of weights, states at most two, and what is computed keeps its shapes, less where
+        they do not: what comes back of a forward pass has not its weights' shapes."""
+        made = [s for s, (how, kind) in zip(self.wanted.slots, chosen) if how == "made" and kind in guesses.ARRAYS]
+        shapes = [(s, getattr(_looked_up(space, s), "shape", ())) for s in made]
+        weights = [shape for s, shape in shapes if not s.is_state and guesses.WEIGHT.search(s.name)]
+        axes = {1}.union(*weights)
+        odd = sum(len(shape) != 2 for shape in weights)
+        odd += sum(s.is_state and len(shape) > 2 for s, shape in shapes)
+        odd += sum(bool(guesses.BIAS.search(s.name)) and not axes.issuperset(shape) for s, shape in shapes)
+        with np.errstate(all="ignore"):
+            return 1.0 - odd / len(chosen) - (not steady.is_steady(text, space))
 
 
 def _is_one_number(sizes, axes):

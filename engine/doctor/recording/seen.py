@@ -52,7 +52,7 @@ def of(value, makers):
         maker = makers.get(id(value))
         return ["array", value.dtype.kind, list(value.shape), _numbers(value), maker[0] if maker else -1]
     if isinstance(value, (bool, np.bool_)):
-        return ["bool"]
+        return ["bool", bool(value)]
     if isinstance(value, (int, np.integer)):
         return ["int", int(value) if abs(int(value)) < 1 << 31 else 0]
     if isinstance(value, (float, np.floating)):
@@ -154,7 +154,7 @@ class Watcher(ast.NodeTransformer):
     def visit_BinOp(self, node):
         return self.around(node)
 
-    visit_Call = visit_Compare = visit_UnaryOp = visit_BinOp
+    visit_Call = visit_Compare = visit_UnaryOp = visit_BoolOp = visit_BinOp
 
     def visit_Name(self, node):
         return self.around(node) if isinstance(node.ctx, ast.Load) and node.id not in _WORDS else node

@@ -11,10 +11,12 @@ import pytest
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived
+from engine.doctor.derive.taken_loss import asked_loss
 from engine.doctor.lineage.running import Runs
-from engine.doctor.read.source import read_source
+from engine.doctor.read.source import SourceFile, read_source
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
+from engine.errors import InputError
 
 PROGRAMS = Path(__file__).parent / "programs"
 WHOLE = {
@@ -216,6 +218,86 @@ def test_a_loss_that_is_asked_for_has_its_scale(tmp_path: Path) -> None:
     assert made.lines[0].text == "dz = (guess - labels) / len(guess)"
     assert [(one.name, one.line, one.is_right, round(one.factor)) for one in made.own] == [("C", 22, True, 6)]
     assert set(made.agreement) == {"A", "B", "C"}
+
+
+def made_of(tmp_path: Path, text: str, loss: str = "", function: str = "") -> Derived:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    return derive(Runs(ProgramFile(path, text), Wishes()), read_source(path), loss, function)
+
+
+SCRIPT = """import numpy as np
+
+rng = np.random.RandomState(0)
+T = 5
+x, Y = rng.randn(T, 3, 2), rng.randn(T, 2, 2)
+Wx, Wh, Wy = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(2, 4) * 0.3
+for epoch in range(2):
+    h = np.zeros((4, 2))
+    ys = []
+    for t in range(T):
+        h = np.tanh(Wx @ x[t] + Wh @ h)
+        if t < T < 10 or epoch > 5:
+            pass
+        else:
+            h = h * 0.5
+        y = Wy @ h
+        ys.append(y)
+    loss = 0
+    for t in range(T - 1):
+        loss += np.sum((ys[t] - Y[t + 1]) ** 2)
+"""
+
+
+def test_a_loop_over_the_losses_may_be_shorter_and_a_branch_may_do_nothing(tmp_path: Path) -> None:
+    made = made_of(tmp_path, SCRIPT)
+    assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "Wy"})
+    assert [line.text for line in made.lines if line.kind == "loop"] == [
+        "for t in reversed(range(T - 1)):",
+        "for t in reversed(range(T)):",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "added"),
+    [
+        ("np.mean((np.array(ys) - Y) ** 2)", {(17, "    total_loss = np.mean((np.array(ys) - Y) ** 2)")}),
+        (
+            "sum((y[k] - Y[t, k]) @ y[k] for k in range(2))",
+            {(9, "    total_loss = 0"), (16, "        total_loss += sum((y[k] - Y[t, k]) @ y[k] for k in range(2))")},
+        ),
+    ],
+)
+def test_a_loss_that_is_asked_for_stands_where_it_is_known(asked: str, added: set[tuple[int, str]]) -> None:
+    source = SourceFile(Path("mine.py"), SCRIPT)
+    taken = asked_loss(source, asked)
+    assert {(keep.after, keep.text) for keep in taken.keeps} == added
+    assert taken.header == "To compute it:"
+
+
+def test_what_a_loss_that_is_asked_for_reads_and_no_one_knows_is_named() -> None:
+    with pytest.raises(InputError, match="the program has no Yhat and no targets"):
+        asked_loss(SourceFile(Path("mine.py"), SCRIPT), "np.sum([float(v) for v in Yhat - targets])")
+
+
+def test_what_a_function_returns_without_a_name_gets_one_and_made_up_shapes_do_not_fit_by_chance(
+    tmp_path: Path,
+) -> None:
+    text = """import numpy as np
+
+def forward(x, h0, Wx, Wh, b, Wy):
+    hs = [h0]
+    for t in range(len(x)):
+        hs.append(np.tanh(Wx @ x[t] + Wh @ hs[-1] + b))
+    return Wy @ hs[-1], hs
+"""
+    made = made_of(tmp_path, text)
+    assert [(keep.after, keep.text) for keep in made.added] == [(6, "    out = Wy @ hs[-1]"), (7, "    return out, hs")]
+    assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "b", "Wy"})
+    assert made.lines[0].text == "dWy = dout @ hs[-1].T"
+    shapes = {line.makes: line.shape for line in made.lines if line.kind == "back"}
+    assert len(shapes["dh"] or ()) == 2
+    assert (shapes["db"] or (0, 0))[1] == 1
 
 
 SEVERAL_ON_A_LINE = """import numpy as np
