@@ -96,6 +96,7 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         learn_initial=options["learn-initial"],
         embedding=options["embedding"],
         dropout=options["dropout"],
+        residual=options["residual"],
         weights=weights.parameters if weights else {},
     )
     initial = _initial(data, network)

@@ -42,7 +42,7 @@ from engine.files.writing import write_npz
 from engine.language.derive import NEXT, OUT, gradient
 from engine.language.functions import Array
 from engine.model.build import build
-from engine.model.layers import layers_of, parameter_axes, sizes
+from engine.model.layers import layers_of, parameter_axes, residual_layers, sizes
 from engine.model.network import Network, choose
 from engine.model.program import carried_over
 from engine.notation import Writer
@@ -330,7 +330,13 @@ def _array(trace: Trace, name: str) -> Array:
     return trace.arrays[name]
 
 
-_ADDED: dict[str, Any] = {"bidirectional": False, "learn_initial": False, "embedding": None, "dropout": None}
+_ADDED: dict[str, Any] = {
+    "bidirectional": False,
+    "learn_initial": False,
+    "embedding": None,
+    "dropout": None,
+    "residual": False,
+}
 """Options that older traces do not say."""
 
 
@@ -354,13 +360,14 @@ def _units(options: Mapping[str, Any]) -> tuple[int, ...]:
     return (options["hidden"],) if isinstance(options["hidden"], int) else options["hidden"]
 
 
-def _kind(options: Mapping[str, Any]) -> dict[str, bool]:
+def _kind(options: Mapping[str, Any]) -> dict[str, Any]:
     """What options say of the layers, beside their cell and number."""
     return {
         "bidirectional": options["bidirectional"],
         "learn_initial": options["learn_initial"],
         "embedded": options["embedding"] is not None,
         "dropped": options["dropout"] is not None,
+        "residual": residual_layers(_units(options)) if options["residual"] else (),
     }
 
 

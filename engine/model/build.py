@@ -35,9 +35,10 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     loops = [replace(loop, lines=[line for line in loop.lines if line not in made]) for loop in loops]
     if every:
         loops[-1] = replace(loops[-1], head=[*read_out, loss])
-    outer = [name.name for line in read_out for name in line.reads if name.name in cell.states]
+    written = {line.target for line in lines}
+    outer = [name.name for line in read_out for name in line.reads if name.name in written]
     back_out = [] if every else backward([[*read_out, loss]], known, parameters=parameters, outer=outer, root="loss")
-    back_of = [_backward(loop, loops, network, known, made) for loop in loops]
+    back_of = [_backward(loop, loops, network, known, made, [] if every else outer) for loop in loops]
     begun = {line.target for equations in back_of for line in equations}
     ahead = {name: STEPS for name in known if gradient(name) in begun and name not in cell.states}
     back_made = backward([made], known, parameters=parameters, begun=ahead)
@@ -98,6 +99,12 @@ class _LayerLines:
         lines = [*self.lines, *self.head]
         return {name.name for line in lines for name in line.reads} - {line.target for line in lines}
 
+    @property
+    def used(self) -> set[str]:
+        """What its lines read of their own step, beside its states: each adds to the gradient of these."""
+        lines = [*self.lines, *self.head]
+        return {name.name for line in lines for name in line.reads if not name.step} - {*self.layer.table.states}
+
 
 def _initial(
     layers: Sequence[Layer], known: Mapping[str, Axes], written: Collection[str]
@@ -126,10 +133,12 @@ def _backward(
     network: Network,
     known: Mapping[str, Axes],
     made: Sequence[Equation],
+    read_out: Sequence[str],
 ) -> list[Equation]:
     """The backward lines of a layer and direction.
 
     What several read gets its gradient from each of them, first from the one that runs last; that of the others is the part `_r`.
+    `read_out` is what the read-out reads at the last step, which has written that row of its gradient.
     """
     number = loops.index(loop)
     states, parameters = network.table.states, (*network.parameter_axes, *(line.target for line in made))
@@ -137,10 +146,10 @@ def _backward(
         *loop.layer.table.states,
         *parameters,
     }
-    earlier = {name for other in loops[:number] for name in (*other.reads, *(line.target for line in other.lines))}
-    later = {name for other in loops[number + 1 :] for name in other.reads}
+    earlier = {name for other in loops[:number] for name in other.used}
+    later = {name for other in loops[number + 1 :] for name in other.used}
     inputs = {
-        name: OUT if name in states else REVERSE if name in earlier else ""
+        name: REVERSE if name in earlier else OUT if name in states else ""
         for name in sorted(loop.reads & others, key=list(known).index)
     }
     outputs = loop.layer.table.output
@@ -153,7 +162,7 @@ def _backward(
         root="loss" if loop.head else None,
         accumulate=True,
         cut=_cut(network, reverse=loop.layer.reverse),
-        begun=dict.fromkeys(later - {*states}, REVERSE),
+        begun=dict.fromkeys({*later, *read_out} - {*loop.layer.table.states}, REVERSE),
         fed=(outputs,) if outputs in later else (),
     )
 
@@ -216,7 +225,7 @@ def _read_out(network: Network, steps: int) -> list[Equation]:
     lines = [equation(source.format(output=read.name)) for source in sources]
     if network.predict == "every":
         return lines
-    reverse = {state for layer in network.layers if layer.reverse for state in layer.table.states}
+    reverse = {layer.output for layer in network.layers if layer.reverse}
     return [
         replace(line, expression=_at(line.expression, lambda name: 1 - steps if name.name in reverse else 0))
         for line in lines
@@ -306,7 +315,7 @@ def _quantities(
         for line in block.lines:
             name = line.name
             primal = _primal(name, known)
-            in_time = name in looped and not line.equation.accumulate
+            in_time = {name, primal} & looped and not line.equation.accumulate
             rows: Literal["", "T", "T+1"] = ("T+1" if name in extended else "T") if in_time else ""
             result.setdefault(name, Quantity(name, known[primal], rows, reverse=rows == "T+1" and primal in reverse))
     return result

@@ -3,15 +3,16 @@
 The first layer reads the input, each further one the output of the layer below. Of several layers or directions, the layer's number
 follows the names of its quantities and parameters (a1, Wx1) and the axis of its units (H1), and "r" those of the reverse direction (a1r);
 a single layer in one direction keeps the cell's own names. What comes after two directions reads both, side by side (`both1`), and after
-dropout what a drawn mask keeps of them (`kept1 = a1 * keep1`).
+dropout what a drawn mask keeps of them (`kept1 = a1 * keep1`). A residual connection is one more line of a layer's table, `res2 = a2 + a1`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from engine.errors import InputError
 from engine.language.equation import equation
@@ -26,8 +27,8 @@ EMBEDDED, EMBEDDING, EMBEDDED_AXIS = "e", "We", "E"
 BOTH, BACKWARDS, INITIAL = "both", "r", "0"
 """What the outputs of a layer's two directions side by side are called, the letter of the reverse direction, the digit of a state's initial
 value that is learned."""
-KEEP, KEPT = "keep", "kept"
-"""The mask of dropout, and what it keeps of a layer's output."""
+KEEP, KEPT, RESIDUAL = "keep", "kept", "res"
+"""The mask of dropout, what it keeps of a layer's output, and a layer's output and that of the layer below added up."""
 
 _WORD = re.compile(r"[^\W\d]\w*\b(?!\s*\()")
 
@@ -38,7 +39,8 @@ class Layer:
     `features`; `units` is its axis H.
 
     A `reverse` one runs from the last step to the first: the step before (`_prev`) is then the one after. What a `dropped` one hands on
-    goes through a mask of dropout first.
+    goes through a mask of dropout first. `number` is the layer's, "" of the only one in one direction; `residual` what it hands on in
+    place of its state where it adds what the layer below hands on.
     """
 
     table: Cell
@@ -48,6 +50,13 @@ class Layer:
     reverse: bool = False
     features: str = FEATURES
     dropped: bool = False
+    number: str = ""
+    residual: str = ""
+
+    @property
+    def output(self) -> str:
+        """What it hands on."""
+        return self.residual or self.table.output
 
     @property
     def state_axes(self) -> dict[str, Axes]:
@@ -77,15 +86,17 @@ def layers_of(
     learn_initial: bool = False,
     embedded: bool = False,
     dropped: bool = False,
+    residual: Collection[int] = (),
 ) -> tuple[Layer, ...]:
     """The layers of a network with `count` of them, each with the same cell, from the input up; each direction is one.
 
     With `embedded` the first layer reads `e = x @ We` in place of x. With `learn_initial` every state's initial value is a parameter,
-    called a0 of the state a, the same for all samples. With `dropped` each layer's output goes through a mask. InputError where the cell
-    has such a name already.
+    called a0 of the state a, the same for all samples. With `dropped` each layer's output goes through a mask. The layers of which the
+    numbers are in `residual` add what the layer below hands on. InputError where the cell has such a name already.
     """
     cell = _with_initial(cell) if learn_initial else cell
     _refuse_taken(cell, (KEEP, KEPT) if dropped else (), "dropout")
+    _refuse_taken(cell, (RESIDUAL,) if residual else (), "residual")
     single = count == 1 and not bidirectional
     if single and not embedded:
         return (Layer(cell, dropped=dropped),)
@@ -96,9 +107,13 @@ def layers_of(
         line = f"{EMBEDDED} = {INPUT} @ {EMBEDDING}"
         below = LayerOutput(EMBEDDED, EMBEDDED_AXIS, (line,), {EMBEDDING: (FEATURES, EMBEDDED_AXIS)})
     for number in [""] if single else map(str, range(1, count + 1)):
-        directions = [_placed(cell, number, below)]
+        lower = layers[-1 - bidirectional :] if number and int(number) in residual else []
+        units = lower[0].units if lower else UNITS + number
+        directions = [_placed(cell, number, units, below)]
         if bidirectional:
-            directions.append(_placed(cell, number, LayerOutput(below.name, below.axis), reverse=True))
+            directions.append(_placed(cell, number, units, LayerOutput(below.name, below.axis), reverse=True))
+        if lower:
+            directions = [_added_to(layer, under) for layer, under in zip(directions, lower, strict=True)]
         directions = [replace(layer, dropped=dropped) for layer in directions]
         layers += directions
         below = output(directions)
@@ -107,13 +122,12 @@ def layers_of(
 
 def output(layers: Sequence[Layer]) -> LayerOutput:
     """The output of the last layer, of both directions where it has two, as dropout leaves it."""
-    top, number, lines, mask = layers[-1], layers[-1].units.removeprefix(UNITS), list[str](), ""
-    meanings = dict[str, str]()
-    name, axis = top.table.output, top.units
+    top, number, lines, mask, meanings = layers[-1], layers[-1].number, list[str](), "", dict[str, str]()
+    name, axis = top.output, top.units
     if top.reverse:
-        forward, name, axis = layers[-2].table.output, BOTH + number, joined_axis(axis)
-        lines.append(f"{name} = joined({forward}, {top.table.output})")
-        meanings[name] = f"{forward} and {top.table.output} side by side"
+        forward, name, axis = layers[-2].output, BOTH + number, joined_axis(axis)
+        lines.append(f"{name} = joined({forward}, {top.output})")
+        meanings[name] = f"{forward} and {top.output} side by side"
     if top.dropped:
         mask = KEEP + number
         lines.append(f"{KEPT}{number} = {name} * {mask}")
@@ -125,6 +139,11 @@ def output(layers: Sequence[Layer]) -> LayerOutput:
 def outputs(layers: Sequence[Layer]) -> list[LayerOutput]:
     """What each layer hands on, from the input up."""
     return [output(layers[:n]) for n in range(1, len(layers) + 1) if n == len(layers) or not layers[n].reverse]
+
+
+def residual_layers(units: Sequence[int]) -> list[int]:
+    """The numbers of the layers that are as wide as the layer below: those that can add what it hands on."""
+    return [number for number, (lower, own) in enumerate(pairwise(units), 2) if lower == own]
 
 
 def _refuse_taken(cell: Cell, names: Iterable[str], option: str) -> None:
@@ -192,17 +211,26 @@ def sizes(
 ) -> dict[str, int]:
     """The dimensions that belong to a network: D, E of an embedding, H (of several layers H1, H2, …; of two directions together HH1, …)
     and C."""
-    own = dict(zip(dict.fromkeys(layer.units for layer in layers), units, strict=True))
+    own = dict(zip((layer.units for layer in layers if not layer.reverse), units, strict=True))
     joined_axes = {joined_axis(layer.units): 2 * own[layer.units] for layer in layers if layer.reverse}
     embedded = {} if embedding is None else {EMBEDDED_AXIS: embedding}
     return {FEATURES: inputs, **embedded, **own, **joined_axes, "C": outputs}
 
 
-def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = False) -> Layer:
-    """A cell's table as one of several layers or directions, which reads the output of the one below."""
+def _added_to(layer: Layer, lower: Layer) -> Layer:
+    """A layer that hands on its output and that of the layer below added up. Both are of one size, and share an axis."""
+    name = RESIDUAL + layer.number + BACKWARDS * layer.reverse
+    line = f"{name} = {layer.output} + {lower.output}"
+    meanings = {**layer.table.meanings, name: f"{layer.output} and {lower.output} added up"}
+    table = replace(layer.table, equations=(*layer.table.equations, line), meanings=meanings)
+    return replace(layer, table=table, residual=name)
+
+
+def _placed(cell: Cell, number: str, units: str, below: LayerOutput, *, reverse: bool = False) -> Layer:
+    """A cell's table as one of several layers or directions, which reads the output of the one below; `units` is its axis H."""
     mark = number + BACKWARDS * reverse
     own = {name: name + mark for name in _own_names(cell)}
-    axes = {FEATURES: below.axis, UNITS: UNITS + number}
+    axes = {FEATURES: below.axis, UNITS: units}
     words = {**own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, **axes, INPUT: below.name}
     title = (f"layer {number}" if number else "") + ", reverse" * reverse
 
@@ -227,7 +255,7 @@ def _placed(cell: Cell, number: str, below: LayerOutput, *, reverse: bool = Fals
         start={own[name]: start for name, start in cell.start.items()},
         initial={own[state]: own[name] for state, name in cell.initial.items()},
     )
-    return Layer(table, below.name, axes[UNITS], title, reverse, below.axis)
+    return Layer(table, below.name, units, title, reverse, below.axis, number=number)
 
 
 def _own_names(cell: Cell) -> tuple[str, ...]:

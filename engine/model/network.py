@@ -14,7 +14,17 @@ import numpy as np
 from engine import registry
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array, Axes
-from engine.model.layers import EMBEDDED, Layer, joined, layers_of, output, outputs, parameter_axes, sizes
+from engine.model.layers import (
+    EMBEDDED,
+    Layer,
+    joined,
+    layers_of,
+    output,
+    outputs,
+    parameter_axes,
+    residual_layers,
+    sizes,
+)
 from engine.model.pytorch import options_of
 from engine.size import Size
 from engine.tables.cells import BY_NAME, Cell
@@ -35,7 +45,8 @@ class Network:
     drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
     steps back, with "chunk" nothing flows from one run of that many steps into the one before. With `learn_initial` initial states are
     parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is embedded; `dropout` is the share of each
-    layer's output that is not handed on, drawn anew in each iteration. Raises InputError for an option that does not exist.
+    layer's output that is not handed on, drawn anew in each iteration; with `residual` layers of one size add what the layer below hands
+    on. Raises InputError for an option that does not exist.
     """
 
     inputs: int
@@ -59,6 +70,7 @@ class Network:
     learn_initial: bool = False
     embedding: int | None = None
     dropout: float | None = None
+    residual: bool = False
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -104,6 +116,11 @@ class Network:
                 raise InputError(f"{name} must be a number above 0, not {value}")
         if self.dropout is not None and not 0 < self.dropout < 1:
             raise InputError(f"dropout must be a number between 0 and 1, not {self.dropout}")
+        if self.residual and not residual_layers(self.units):
+            raise InputError(
+                "residual connections add a layer's output to that of the layer below, and no two of these layers are of one size; "
+                "take several of the same, or leave them away"
+            )
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, not {self.seed}")
         if not 0 < self.init_scale < float("inf"):
@@ -149,6 +166,7 @@ class Network:
             learn_initial=self.learn_initial,
             embedded=self.embedding is not None,
             dropped=self.dropout is not None,
+            residual=residual_layers(self.units) if self.residual else (),
         )
 
     @cached_property

@@ -255,6 +255,12 @@ class Program:
         """The lines that write a quantity."""
         return (line for line in self.lines if line.name == name)
 
+    def written_once(self, name: str) -> bool:
+        """Whether lines write one row of a quantity in time, so that the others are zero."""
+        quantity = self.quantities[name]
+        in_time = any(self.blocks[line.block].in_time for line in self.writers(name))
+        return bool(quantity.rows) and not quantity.given and not in_time
+
     def update_line(self, name: str) -> tuple[Line, str | None]:
         """The line of the update that writes a quantity, `dWa_clipped` or Wa itself, and the parameter at which it does so."""
         for line in self.lines:

@@ -25,9 +25,9 @@ def stored(spelling: Spelling, network: Network) -> dict[str, tuple[str, ...]]:
     """The arrays by the notation's names, and the parameters stacked in each (one, but for PyTorch's gates)."""
     if not (spelling.notation.stacked and network.layers[0].table.torch):
         return {spelling.name(name): (name,) for name in network.parameter_axes}
-    numbers = list(dict.fromkeys(layer.units for layer in network.layers))
+    numbers = list(dict.fromkeys(layer.number for layer in network.layers))
     arrays = {
-        f"{name}_l{numbers.index(layer.units)}" + "_reverse" * layer.reverse: parameters
+        f"{name}_l{numbers.index(layer.number)}" + "_reverse" * layer.reverse: parameters
         for layer in network.layers
         for name, parameters in layer.table.torch.items()
     }

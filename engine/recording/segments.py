@@ -250,7 +250,8 @@ class Segments(Mapping[str, Array]):
                     array[0] = kept[number]
             elif kept is not None:
                 values[name] = kept[low:high] if quantity.rows else kept
-                if again and not quantity.given and (quantity.rows or name in self.sums):
+                once = quantity.given or self.plan.program.written_once(name)
+                if again and not once and (quantity.rows or name in self.sums):
                     values[name] = np.zeros_like(values[name])
         return values
 

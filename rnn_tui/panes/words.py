@@ -22,7 +22,7 @@ def flow_words(frame: Frame, name: str) -> str:
         if base != gradient(own.table.output):
             return f"through this step's {frame.writer.spelling.name(own.table.output)}"
         return (
-            "through this step's output" if own.units == layers[-1].units else "through the layer above, at this step"
+            "through this step's output" if own.number == layers[-1].number else "through the layer above, at this step"
         )
     quantity = frame.view.program.quantities.get(base)
     reverse = quantity is not None and quantity.reverse

@@ -99,14 +99,17 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
     every, read, last = case.network.predict == "every", [*values["x"]], dict[str, Any]()
     if case.network.embedding:
         read = found["e"] = [x @ values["We"] + probe["e"][t] for t, x in enumerate(read)]
+    below: list[list[Any]] = []
     for layer in case.marks:
         outputs: list[list[Any]] = []
         for mark in layer:
             reverse = mark.endswith("r")
             here = [row + probe[f"{joint(case, layer)}_r"][t] for t, row in enumerate(read)] if reverse else read
             outputs.append(direction(case, values, probe, cuts[reverse], mark, here, found))
+            if below and case.network.residual:
+                outputs[-1] = added(case, mark, outputs[-1], below[reverse], probe, found)
             last[mark] = outputs[-1][0 if reverse else -1]
-        read = outputs[0]
+        read, below = outputs[0], outputs
         if len(layer) > 1 and (every or layer != case.marks[-1]):
             both = f"both{layer[0]}"
             read = [anp.concatenate(pair, axis=1) + probe[both][t] for t, pair in enumerate(zip(*outputs, strict=True))]
@@ -127,6 +130,23 @@ def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cut
         each.append(losses(case, found["logits"][-1], case.y[:, row] if every else case.y))
     assert len(each) == (T if every else 1)
     return dict(found), anp.array(each)
+
+
+def added(
+    case: Case, mark: str, own: list[Any], below: list[Any], probe: Mapping[str, Any], found: dict[str, list[Any]]
+) -> list[Any]:
+    """A direction's output and that of the layer below, of which the reverse direction's is read by both of this layer."""
+    name = f"res{mark}"
+    if mark.endswith("r"):
+        below = [row + probe[f"{beneath(case, mark)}_r"][t] for t, row in enumerate(below)]
+    found[name] = [row + under + probe[name][t] for t, (row, under) in enumerate(zip(own, below, strict=True))]
+    return found[name]
+
+
+def beneath(case: Case, mark: str) -> str:
+    """What the layer below hands on in the same direction."""
+    lower = int(mark.removesuffix("r")) - 1
+    return f"{'res' if lower > 1 else OUTPUT[case.cell]}{lower}{'r' * mark.endswith('r')}"
 
 
 def dropped(
@@ -235,6 +255,10 @@ def values_and_probes(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
         places |= {f"both{layer[0]}": 2 * width[layer[0]] for layer in case.marks}
     if case.network.dropout:
         places |= {f"kept{layer[0]}": len(layer) * width[layer[0]] for layer in case.marks}
+    if case.network.residual:
+        upper = [mark for layer in case.marks[1:] for mark in layer]
+        places |= {f"res{mark}": width[mark] for mark in upper}
+        places |= {f"{beneath(case, mark)}_r": width[mark] for mark in upper if mark.endswith("r")}
     if case.network.bidirectional:
         read = {**places, "x": case.network.inputs}
         places |= {f"{joint(case, layer)}_r": read[joint(case, layer)] for layer in case.marks}

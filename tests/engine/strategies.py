@@ -195,6 +195,9 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
         "embedding": draw(st.sampled_from([None, None, 3]), "embedding"),
         "dropout": draw(st.sampled_from([None, None, 0.4]), "dropout"),
     }
+    if isinstance(options["hidden"], tuple):
+        options["residual"] = draw(st.booleans(), "residual")
+        options["hidden"] = options["hidden"][:1] * len(options["hidden"]) if options["residual"] else options["hidden"]
     options = {**options, **fixed}
     windows = options["truncate"] is not None and options["truncate_by"] == "window"
     if windows and (options["predict"] == "every" or not isinstance(options["hidden"], int)):

@@ -62,7 +62,7 @@ _MODELS = (
 
 def models() -> list[Model]:
     """Models in which each value of an option meets many values of the others; the last five have several layers or two directions."""
-    layered = ((0, (3, 2), False), (3, (2, 3), False), (7, (2, 3, 2), False), (2, (2, 3), True), (8, 2, True))
+    layered = ((0, (3, 2), False), (3, (2, 3), False), (7, (2, 2, 3), False), (2, (2, 3), True), (8, 2, True))
     single = _single()
     return [
         *single,
@@ -74,6 +74,7 @@ def models() -> list[Model]:
                     "bidirectional": both,
                     "learn-initial": both,
                     **({"embedding": 2} if both else {"dropout": 0.5}),
+                    **({"residual": True} if units == (2, 2, 3) else {}),
                 },
                 single[n].lengths,
             )

@@ -165,7 +165,7 @@ def test_an_initial_state_has_its_layers_size() -> None:
 @pytest.mark.parametrize(("hidden", "both"), [((3, 2), False), ((2, 2, 2), False), ((3, 2), True)])
 def test_a_trace_opens_with_the_same_bits(tmp_path: Path, hidden: tuple[int, ...], both: bool) -> None:
     kind: dict[str, Any] = {"bidirectional": both, "learn_initial": both, "embedding": 4 if both else None}
-    kind["dropout"] = 0.4 if both else None
+    kind |= {"dropout": 0.4 if both else None, "residual": hidden == (2, 2, 2)}
     one = case(hidden=hidden, cell="lstm", predict="every", truncate=2, truncate_by="chunk", **kind)
     tape = record(one.network, one.X, one.y, initial=one.initial, updates=2)
     write_trace(tmp_path / "run.npz", tape, meta={})
@@ -223,6 +223,18 @@ def test_dropout_hands_on_what_its_masks_keep() -> None:
         replace(one.network, dropout=1)
     with pytest.raises(InputError, match="has a keep of its own; take another name, or leave --dropout away"):
         replace(one.network, cell=replace(RNN, equations=("keep = x @ Wx", *RNN.equations)))
+
+
+def test_a_layer_adds_what_the_layer_below_hands_on() -> None:
+    network = Network(inputs=2, outputs=2, hidden=(3, 4, 4, 4), residual=True, bidirectional=True)
+    assert [layer.output for layer in network.layers if not layer.reverse] == ["a1", "a2", "res3", "res4"]
+    assert network.sizes == {"D": 2, "H1": 3, "H2": 4, "HH1": 6, "HH2": 8, "C": 2}
+    assert network.meanings["res4r"] == "a4r and res3r added up"
+    tape = record(network, np.ones((1, 3, 2)), np.zeros(1, int))
+    np.testing.assert_array_equal(tape["res4r"], tape["a4r"][:-1] + tape["res3r"])
+    assert not tape["dres4"][:2].any() and tape["dres4"][2].all()  # read out at the last step alone
+    with pytest.raises(InputError, match="no two of these layers are of one size"):
+        Network(inputs=2, outputs=2, hidden=(3, 4), residual=True)
 
 
 def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "chunks": {"cell": "gru", "predict": "every", "truncate": 4, "truncate_by": "chunk"},
     "window": {"cell": "lstm", "truncate": 4},
     "layers": {"cell": "lstm", "hidden": (5, 3)},
+    "residual": {"hidden": (5, 5), "residual": True},
     "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
     "learned initial states": {
         "cell": "lstm",
