@@ -191,25 +191,31 @@ def _of_project(data: Data) -> Generator[None]:
 
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:
-    """The initial states that the file gives, by the cell's names: its output first, c0 for a cell state."""
-    given = {network.table.output: data.initial_state, "c": data.initial_cell}
-    states = {name: value for name, value in given.items() if value is not None}
-    if states and len(network.layers) > 1:
-        raise InputError(
-            f"{shown(data.path)}: it holds an initial state of one layer in one direction, the network has "
-            f"{len(network.layers)} of these; take one, or leave the initial state out of the file"
-        )
-    for name, value in states.items():
-        if name not in network.table.states:
+    """The initial states that the file gives, for each layer and direction from the input up: of the cell's output, and c0 of a cell state."""
+    assert isinstance(network.cell, Cell)
+    states: dict[str, Array] = {}
+    for own, value in ((network.cell.output, data.initial_state), ("c", data.initial_cell)):
+        if value is None:
+            continue
+        if own not in network.cell.states:
             raise InputError(
-                f"{shown(data.path)}: it holds an initial {name}, which the cell {network.table.name} does not have"
+                f"{shown(data.path)}: it holds an initial {own}, which the cell {network.cell.name} does not have"
             )
-        hidden = network.sizes[network.state_axes[name][1]]
-        if value.shape[1] != hidden:
+        place, stacked = network.cell.states.index(own), value if value.ndim == 3 else value[None]
+        if len(stacked) != len(network.layers):
             raise InputError(
-                f"{shown(data.path)}: the initial {name} is for {value.shape[1]} hidden units, the network has {hidden}; "
-                f"use --hidden {value.shape[1]}"
+                f"{shown(data.path)}: the initial {own} has shape {value.shape}, this network needs one for each layer and direction; "
+                f"save {(len(network.layers), *value.shape[-2:])}, or leave it out of the file"
             )
+        for layer, rows in zip(network.layers, stacked, strict=True):
+            hidden = network.sizes[layer.units]
+            if rows.shape[1] != hidden:
+                name = layer.table.states[place]
+                raise InputError(
+                    f"{shown(data.path)}: the initial {name} is for {rows.shape[1]} hidden units, the network has {hidden}; "
+                    f"use --hidden {rows.shape[1]}"
+                )
+            states[layer.table.states[place]] = rows
     return states
 
 

@@ -130,10 +130,12 @@ class Inputs:
         if self.masked:
             lines += ['lengths = data["lengths"]', *_valid(steps), "X[~valid] = 0"]
         lines += self._targets(data, 'data["y"]', "")
-        output = self.style.plan.network.table.output
-        for name, variable in self.states.items():
-            key = 'data["a0" if "a0" in data else "h0"]' if name == output else f'data["{name}0"]'
-            lines.append(f"{variable} = {key}")
+        for number, layer in enumerate(self.style.plan.network.layers):
+            for name in layer.table.states:
+                given = data.initial_state if name == layer.table.output else data.initial_cell
+                if name in self.states and given is not None:
+                    key = '"a0" if "a0" in data else "h0"' if name == layer.table.output else '"c0"'
+                    lines.append(f"{self.states[name]} = data[{key}]" + (f"[{number}]" if given.ndim == 3 else ""))
         return lines
 
     def _text(self, data: Data) -> list[str]:

@@ -53,8 +53,8 @@ class Data:
     classes: tuple[str, ...]  # sorted; () for regression
     table: TableLayout | None  # None when it is read from arrays or a text
     lengths: Array | None  # (N,) int64 in time steps, None when no sample is short
-    initial_state: Array | None = None  # (N, H) float64: a0 or h0
-    initial_cell: Array | None = None  # (N, H) float64: c0
+    initial_state: Array | None = None  # (N, H) or (layers · directions, N, H) float64: a0 or h0
+    initial_cell: Array | None = None  # likewise: c0
     series: Series | None = None
     one_hot: bool = False  # the file holds the number of a class a step, X a 1 in its place
     said: tuple[str, ...] = ()  # what was decided without being asked: a sentence each

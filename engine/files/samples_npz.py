@@ -42,7 +42,7 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
         raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
     state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))
     if state is not None and cell is not None and state.shape != cell.shape:
-        raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same (N, H)")
+        raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same")
     return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, state, cell)
 
 
@@ -150,6 +150,9 @@ def _state(file: str, arrays: dict[str, Array], names: tuple[str, ...], N: int) 
     if name is None:
         return None
     state = arrays[name]
-    if state.ndim != 2 or len(state) != N or not state.shape[1]:
-        raise InputError(f"{file}: {name} has shape {state.shape}; save it as ({N}, H), one row a sample of X")
+    if state.ndim not in (2, 3) or state.shape[-2] != N or 0 in state.shape:
+        raise InputError(
+            f"{file}: {name} has shape {state.shape}; save it as ({N}, H), one row a sample of X, of several layers or two directions as "
+            f"(layers · directions, {N}, H)"
+        )
     return state.astype(np.float64)

@@ -237,9 +237,23 @@ def test_a_layer_adds_what_the_layer_below_hands_on() -> None:
         Network(inputs=2, outputs=2, hidden=(3, 4), residual=True)
 
 
-def test_the_initial_state_of_one_layer_is_refused_for_several(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="initial state of one layer in one direction, the network has 2"):
-        session(tmp_path, {"a0": np.zeros((2, 8))}, layers=2)
+def test_a_file_gives_the_initial_states_of_all_layers(tmp_path: Path) -> None:
+    """PyTorch's (layers · directions, N, H): the forward direction of a layer before its reverse."""
+    h0, c0 = np.arange(24.0).reshape(4, 2, 3), -np.arange(24.0).reshape(4, 2, 3)
+    options: dict[str, Any] = {"cell": "lstm", "hidden": 3, "layers": 2, "bidirectional": True}
+    initial = session(tmp_path, {"h0": h0, "c0": c0}, **options).debugger.initial
+    for number, mark in enumerate(("1", "1r", "2", "2r")):
+        np.testing.assert_array_equal(initial[f"h{mark}"], h0[number])
+        np.testing.assert_array_equal(initial[f"c{mark}"], c0[number])
+    with pytest.raises(
+        InputError,
+        match=re.escape(
+            "initial a has shape (2, 3), this network needs one for each layer and direction; save (2, 2, 3)"
+        ),
+    ):
+        session(tmp_path, {"a0": np.ones((2, 3))}, hidden=3, layers=2)
+    with pytest.raises(InputError, match="the initial a2 is for 3 hidden units, the network has 4"):
+        session(tmp_path, {"a0": np.ones((2, 2, 3))}, hidden=(3, 4))
 
 
 def test_the_gains_are_those_of_the_layer_asked_for() -> None:
