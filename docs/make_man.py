@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from docs.make_reference import options_of, told_commands, told_keys, told_model
-from rnn_tui.cli import parser_of
+from rnn_tui.arguments import parser_of
 
 PAGE = Path(__file__).parent / "rnn-tui.1"
 EXIT_CODES = (

@@ -14,7 +14,7 @@ from engine.files.options import OPTIONS
 from engine.files.project import samples
 from engine.lessons.lesson import lesson_names, read_lesson
 from engine.tables.cells import BY_NAME
-from rnn_tui import cli
+from rnn_tui import arguments
 from rnn_tui.bindings import COMMANDS, WALK_COMMANDS
 
 PAGE = Path(__file__).parent / "reference.md"
@@ -52,9 +52,9 @@ def options_of(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
 
 def told_commands() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
     """The commands: name, what each does, parser."""
-    for name, (text, _) in cli.COMMANDS.items():
-        parser = cli.parser_of(name)
-        yield name, parser.description or text, parser
+    for name, command in arguments.COMMANDS.items():
+        parser = arguments.parser_of(name)
+        yield name, parser.description or command.help, parser
 
 
 def told_model() -> list[tuple[str, ...]]:
@@ -87,7 +87,7 @@ def commands() -> Iterator[str]:
     yield "## Commands\n"
     yield "### rnn-tui [DATA]\n"
     yield "Opens the debugger; without DATA on the built-in example.\n"
-    yield from table(("argument", "meaning"), as_code(options_of(cli.parser_of(None))))
+    yield from table(("argument", "meaning"), as_code(options_of(arguments.parser_of(None))))
     for name, text, parser in told_commands():
         takes_model = any("--hidden" in action.option_strings for action in parser._actions)
         yield f"### rnn-tui {name}\n"

@@ -23,7 +23,7 @@ from engine.files.project import samples
 from engine.registry import CELLS
 from engine.session import open_session
 from rnn_tui import cli
-from rnn_tui.cli import COMMANDS
+from rnn_tui.arguments import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,9 +16,10 @@ from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.session import open_session
-from rnn_tui import cli
 from rnn_tui.app import DebuggerApp, WalkApp
+from rnn_tui.arguments import parser_of
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.commands.screen import opened_of
 from rnn_tui.control.walker import Walker
 from rnn_tui.look import look
 from rnn_tui.panes.walk import draw_walk_source, draw_walk_told
@@ -218,13 +219,13 @@ def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
     wished: list[Wishes] = []
     monkeypatch.setattr(opening, "open_walk", lambda path, wishes, _: wished.append(wishes) or forward)
     (tmp_path / "mine.py").write_text("")
-    parsed = cli._open_parser().parse_args([str(tmp_path / "mine.py"), "--python", "python3.9"])
+    parsed = parser_of(None).parse_args([str(tmp_path / "mine.py"), "--python", "python3.9"])
     parsed.arguments = ("--epochs", "3")
-    assert cli._opened(parsed, {}) is forward
+    assert opened_of(parsed, {}) is forward
     assert (wished[0].arguments, wished[0].python) == (("--epochs", "3"), "python3.9")
     parsed.data = None
     with pytest.raises(InputError, match="for a Python file"):
-        cli._opened(parsed, {})
+        opened_of(parsed, {})
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,55 +1,39 @@
-"""The commands that need no terminal: each takes parsed arguments and the given model options, and returns the exit code.
-
-Standard output carries the result only.
-"""
+"""What an iteration's recording tells: numbers, why they are so, where a condition holds; and what training makes of the weights."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
-import os
-import shutil
 import signal
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.files.raw import shown
-from engine.session import Session, open_session
 from engine.text import clean
+from rnn_tui.commands.shared import color_mode_of, edited, opened, spelling_of, texts_of
 
 if TYPE_CHECKING:
-    from engine.debug.debugger import Debugger
-    from engine.doctor.run.launch import Wishes
     from engine.explain.gradcheck import GradientCheck
     from engine.notation import Spelling
     from engine.recording.measures import Measured
-
-
-def _opened(arguments: argparse.Namespace, given: dict[str, Any]) -> Session:
-    """The session; what was decided when the data were read is said on standard error."""
-    session = open_session(arguments.data, given)
-    for sentence in session.data.said:
-        print(f"{shown(session.data.path)}: {sentence}", file=sys.stderr)
-    return session
+    from engine.session import Session
 
 
 def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui trace [DATA] -o FILE.npz`."""
     from engine.files.trace import write_trace
 
-    session = _opened(arguments, given)
+    session = opened(arguments, given)
     output = Path(arguments.output)
     if output.exists() and output.samefile(session.data.path):
         raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
     iteration = session.options["iteration"]
-    debugger = _edited(session, arguments.set)
+    debugger = edited(session, arguments.set)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
-    edits = {"what_if": texts} if (texts := _texts(debugger)) else {}
+    edits = {"what_if": texts} if (texts := texts_of(debugger)) else {}
     write_trace(output, debugger.tape(iteration), meta={"data": session.data.name, **meta, **edits})
     print(f"wrote {arguments.output}", file=sys.stderr)
     return 0
@@ -61,12 +45,12 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     if "weights" not in given:
         raise InputError("gradients are written as a weights file has its arrays; say which with --weights FILE")
-    session = _opened(arguments, given)
+    session = opened(arguments, given)
     output, weights = Path(arguments.output), session.weights
     assert weights is not None
     if output.exists() and any(output.samefile(path) for path in (session.data.path, weights.path)):
         raise InputError(f"{clean(output.name)} is the data or the weights themselves; give -o another name")
-    tape = _edited(session, arguments.set).tape(session.options["iteration"])
+    tape = edited(session, arguments.set).tape(session.options["iteration"])
     names = write_gradients(output, weights, tape)
     if weights.recipe.words:
         print(f"{clean(weights.path.name)}: {weights.recipe.words}", file=sys.stderr)
@@ -76,27 +60,11 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return 0
 
 
-def _edited(session: Session, edits: list[str]) -> Debugger:
-    """The debugger with the edits of `--set` made, in the iteration asked for."""
-    if not edits:
-        return session.debugger
-    from engine.debug.whatif import what_if
-
-    return what_if(session.debugger, *edits, iteration=session.options["iteration"])
-
-
-def _texts(debugger: Debugger) -> list[str]:
-    """The edits in force."""
-    from engine.debug.whatif import Branch
-
-    return [edit.text for edit in debugger.edits] if isinstance(debugger, Branch) else []
-
-
 def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong."""
     from engine.explain.gradcheck import check as check_gradients
 
-    session = _opened(arguments, given)
+    session = opened(arguments, given)
     debugger = session.debugger
     iteration = session.options["iteration"]
     batch = debugger.batch(iteration)
@@ -113,23 +81,8 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
     else:
-        print(_table(report, _spelling(session)))
+        print(_table(report, spelling_of(session)))
     return 0 if report.ok else 1
-
-
-def _spelling(session: Session) -> Spelling:
-    """The names of the notation that was chosen: what is typed may be in them, what is printed is."""
-    from engine.explain.line_parts import writer_for
-
-    return writer_for(session.debugger.plan, session.options["notation"]).spelling
-
-
-def _color_mode(arguments: argparse.Namespace) -> str:
-    """How deep the colours on standard output are: none when it is piped, unless they are asked for."""
-    from rnn_tui import terminal
-
-    piped = arguments.color == "auto" and not sys.stdout.isatty()
-    return terminal.color_mode("none" if piped else arguments.color, os.environ)
 
 
 def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -141,11 +94,11 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     wanted = arguments.quantity.strip()
     cell = wanted.removeprefix("ledger ")
     name, t, index = parse_cell(cell)
-    session = _opened(arguments, given)
-    spelling = _spelling(session)
+    session = opened(arguments, given)
+    spelling = spelling_of(session)
     name = spelling.in_engine_names(name)
     iteration = session.options["iteration"]
-    debugger = _edited(session, arguments.set)
+    debugger = edited(session, arguments.set)
     tape, original = debugger.tape(iteration), None
     if arguments.difference:
         if not isinstance(debugger, Branch):
@@ -153,7 +106,7 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
                 "--difference compares with what --set changes; give --set too, for example --set 'da@3 = 0'"
             )
         original = debugger.original.tape(iteration)
-    mode = _color_mode(arguments)
+    mode = color_mode_of(arguments)
     special = cell != wanted or (name == "reach" and name not in tape)
     if special and original is not None:
         raise InputError(f"{clean(wanted, 40)} has no difference to show; leave --difference away")
@@ -162,7 +115,7 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     elif special:
         sys.stdout.write(reach_text(tape, mode))
     else:
-        note = f"what if: {'; '.join(texts)}" if (texts := _texts(debugger)) else ""
+        note = f"what if: {'; '.join(texts)}" if (texts := texts_of(debugger)) else ""
         called = spelling.name(name)
         sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note, called=called))
     return 0
@@ -172,7 +125,7 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui code [DATA]`."""
     from engine.codegen import program_text
 
-    session: Session = _opened(arguments, given)
+    session: Session = opened(arguments, given)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # inside a string of the program an escape means the same
     sys.stdout.write(program_text(session))
@@ -187,11 +140,11 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     if arguments.findings and arguments.reverse:
         raise InputError("--reverse belongs to --break; leave it away")
-    session = _opened(arguments, given)
+    session = opened(arguments, given)
     if arguments.findings:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
-    spelling = _spelling(session)
+    spelling = spelling_of(session)
     condition = condition_of(spelling.in_engine_names(arguments.condition), debugger.program)
     stopped_at = None
     iterations = range(first, first + arguments.iterations)
@@ -248,8 +201,8 @@ def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.explain.why import parse_place, to_json
     from rnn_tui.show import explained
 
-    session = _opened(arguments, given)
-    spelling = _spelling(session)
+    session = opened(arguments, given)
+    spelling = spelling_of(session)
     cell = parse_place(spelling.in_engine_names(arguments.number), session.debugger, session.options["iteration"])
     if arguments.json:
         print(json.dumps(to_json(session.debugger, cell, top=arguments.top), allow_nan=False, ensure_ascii=False))
@@ -266,7 +219,7 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.files.weights import write_weights
     from engine.files.writing import place_of
 
-    session = _opened(arguments, given)
+    session = opened(arguments, given)
     debugger, first = session.debugger, session.options["iteration"]
     last = first + arguments.iterations
     output = Path(arguments.output) if arguments.output else None
@@ -305,197 +258,6 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 def _figures(figures: Measured) -> str:
     right = "" if figures.accuracy is None else f"  accuracy {figures.accuracy:.1%}"
     return f"loss {figures.loss:.6g}{right}  ‖gradient‖ {figures.gradient_norm:.3g}"
-
-
-def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui doctor FILE -- ARGS`: exit code 0 right, 1 wrong, 2 undecided or could not run."""
-    from engine.doctor.by_call import ExampleCalls
-    from engine.doctor.diagnose import diagnose
-    from engine.doctor.report.report import text
-    from engine.files.cell import read_cell
-
-    cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
-    wishes = _wishes(arguments)
-    if arguments.call and arguments.function:
-        raise InputError("--call says what is called; it goes without --function")
-    if arguments.example and not arguments.call:
-        raise InputError("--data goes with --call, as --call 'loss_fun(X, y, params)'")
-    example = (
-        ExampleCalls(tuple(arguments.call), Path(arguments.example) if arguments.example else None)
-        if arguments.call
-        else None
-    )
-    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr, example)
-    if arguments.json:
-        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
-        return report.exit_code
-    sys.stdout.write(text(report))
-    if report.verdict == "wrong" and report.compared is not None:
-        if not report.diagnoses and not report.reason:
-            from engine.doctor.report.lockstep import Lockstep
-            from rnn_tui.show import beside_text
-
-            sys.stdout.write(f"\n{beside_text(Lockstep(report, report.compared), _color_mode(arguments))}")
-        function = f" --function {arguments.function}" if arguments.function else ""
-        print(f"\nstep through it beside the reference: rnn-tui {clean(arguments.file)}{clean(function)}")
-    return report.exit_code
-
-
-def _wishes(arguments: argparse.Namespace) -> Wishes:
-    """How a program of the user's own is to be run."""
-    from engine.doctor.run.launch import Wishes
-    from engine.doctor.run.limits import Limits, limits
-
-    return Wishes(
-        arguments=arguments.arguments,
-        python=arguments.python,
-        network=arguments.network,
-        limits=limits(arguments.limit) if arguments.limit else Limits(),
-        loss=arguments.loss or "",
-    )
-
-
-def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
-    from engine.doctor.derive.derive import derive
-    from engine.doctor.derive.hints import hint
-    from engine.doctor.derive.outline import outline
-    from engine.doctor.diagnose import diagnose
-    from engine.doctor.lineage.running import Runs
-    from engine.doctor.read.source import Unreadable, read_source
-    from engine.doctor.run.program import ProgramFile
-
-    path, wishes = Path(arguments.file), _wishes(arguments)
-    try:
-        source = read_source(path)
-        source.tree()
-    except Unreadable as error:
-        raise InputError(f"{clean(path.name)}: {error}") from None
-    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
-    derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
-    if arguments.outline:
-        sys.stdout.write(outline(derived, source.text))
-    elif arguments.hint:
-        report = diagnose(path, wishes=wishes)
-        sys.stdout.write(hint(derived, source.text, arguments.hint, report))
-    elif arguments.output and derived.repairs:
-        first = derived.repairs[0]
-        raise InputError(
-            f"{derived.file}: it does not run yet; line {first.line} is to be {first.text}; derive without -o says all"
-        )
-    elif arguments.output and not derived.program:
-        raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
-    elif arguments.output:
-        _write_new(Path(arguments.output), derived.program)
-    else:
-        sys.stdout.write(derived.text())
-    return 1 if derived.gaps else 0
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Writes a file that is not there yet."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(f"{clean(str(path))} cannot be written: {error.strerror}") from None
-    print(f"wrote {clean(str(path))}", file=sys.stderr)
-
-
-def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
-    from engine.doctor.compare.arrays import compare_arrays, text
-
-    report = compare_arrays(Path(arguments.file), arguments.data, given)
-    if arguments.json:
-        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
-    else:
-        sys.stdout.write(text(report))
-    return 0 if report.ok else 1
-
-
-def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui cells`."""
-    from engine.tables.cells import BY_NAME
-
-    if arguments.data or given:
-        raise InputError("cells takes no further arguments")
-    indent = max(map(len, BY_NAME)) + 2
-    for name, cell in BY_NAME.items():
-        print(f"{name:<{indent}}{cell.source}")
-        for line in cell.equations:
-            print(" " * indent + line.format(activation="activation"))
-    print("\nTake one by its name: rnn-tui --cell lru; or write one of your own: rnn-tui --cell FILE.py")
-    return 0
-
-
-def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui shot PLACE [DATA] -o FILE`."""
-    import asyncio
-
-    from engine.debug.places import parse_place
-    from rnn_tui import terminal
-    from rnn_tui.saving import kind_of
-
-    output = Path(arguments.output)
-    kind_of(output)
-    session = open_session(arguments.data, given)
-    if output.exists() and output.samefile(session.data.path):
-        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
-    session = replace(session, debugger=_edited(session, arguments.set))
-    spelling = _spelling(session)
-    place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)
-    terminal.prepare_environment("truecolor", os.environ)
-    from rnn_tui.app import DebuggerApp
-    from rnn_tui.saving import save
-
-    app = DebuggerApp(session, theme=arguments.theme)
-
-    async def taken() -> str:
-        async with app.run_test(size=arguments.size) as pilot:
-            app.main.controller.visit(place)
-            app.main.controller.turn_to(arguments.view)
-            app.main.show()
-            await pilot.pause()
-            return save(output, app.main.shown)
-
-    print(asyncio.run(taken()), file=sys.stderr)
-    return 0
-
-
-def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui config`: the settings in force, as a file that could stand there."""
-    from rnn_tui.settings import read_settings, settings_path, settings_text
-
-    path = settings_path()
-    sys.stdout.write(settings_text(read_settings(path), path))
-    return 0
-
-
-def completion(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui completion SHELL`."""
-    from rnn_tui.completion import shell_script
-
-    print(shell_script(arguments.shell))
-    return 0
-
-
-def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui examples`."""
-    from engine.files.project import samples
-
-    if arguments.data or given:
-        raise InputError("examples takes no further arguments")
-    listing = samples()
-    indent = max(len(sample.name) for sample in listing) + 2
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    wrapper = textwrap.TextWrapper(max(columns, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False)
-    for sample in listing:
-        for start, text in ((sample.name, sample.title), ("", sample.look_for)):
-            wrapper.initial_indent = f"{start:<{indent}}"
-            print(wrapper.fill(text))
-    print("\nOpen one by its name: rnn-tui vanishing")
-    return 0
 
 
 def _table(report: GradientCheck, spelling: Spelling) -> str:

@@ -1,0 +1,61 @@
+"""What there is: examples, cells, settings, and what a shell reads to complete all of it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+from engine.errors import InputError
+
+
+def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui cells`."""
+    from engine.tables.cells import BY_NAME
+
+    if arguments.data or given:
+        raise InputError("cells takes no further arguments")
+    indent = max(map(len, BY_NAME)) + 2
+    for name, cell in BY_NAME.items():
+        print(f"{name:<{indent}}{cell.source}")
+        for line in cell.equations:
+            print(" " * indent + line.format(activation="activation"))
+    print("\nTake one by its name: rnn-tui --cell lru; or write one of your own: rnn-tui --cell FILE.py")
+    return 0
+
+
+def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui config`: the settings in force, as a file that could stand there."""
+    from rnn_tui.settings import read_settings, settings_path, settings_text
+
+    path = settings_path()
+    sys.stdout.write(settings_text(read_settings(path), path))
+    return 0
+
+
+def completion(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui completion SHELL`."""
+    from rnn_tui.completion import shell_script
+
+    print(shell_script(arguments.shell))
+    return 0
+
+
+def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui examples`."""
+    from engine.files.project import samples
+
+    if arguments.data or given:
+        raise InputError("examples takes no further arguments")
+    listing = samples()
+    indent = max(len(sample.name) for sample in listing) + 2
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    wrapper = textwrap.TextWrapper(max(columns, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False)
+    for sample in listing:
+        for start, text in ((sample.name, sample.title), ("", sample.look_for)):
+            wrapper.initial_indent = f"{start:<{indent}}"
+            print(wrapper.fill(text))
+    print("\nOpen one by its name: rnn-tui vanishing")
+    return 0

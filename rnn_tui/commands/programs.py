@@ -1,0 +1,134 @@
+"""What is wrong in a program of the user's own, what is missing in it, and how its arrays differ from the reference's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.doctor.run.launch import Wishes
+
+
+def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui doctor FILE -- ARGS`: exit code 0 right, 1 wrong, 2 undecided or could not run."""
+    from engine.doctor.by_call import ExampleCalls
+    from engine.doctor.diagnose import diagnose
+    from engine.doctor.report.report import text
+    from engine.files.cell import read_cell
+
+    cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
+    wishes = _wishes(arguments)
+    if arguments.call and arguments.function:
+        raise InputError("--call says what is called; it goes without --function")
+    if arguments.example and not arguments.call:
+        raise InputError("--data goes with --call, as --call 'loss_fun(X, y, params)'")
+    example = (
+        ExampleCalls(tuple(arguments.call), Path(arguments.example) if arguments.example else None)
+        if arguments.call
+        else None
+    )
+    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr, example)
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+        return report.exit_code
+    sys.stdout.write(text(report))
+    if report.verdict == "wrong" and report.compared is not None:
+        if not report.diagnoses and not report.reason:
+            from engine.doctor.report.lockstep import Lockstep
+            from rnn_tui.commands.shared import color_mode_of
+            from rnn_tui.show import beside_text
+
+            sys.stdout.write(f"\n{beside_text(Lockstep(report, report.compared), color_mode_of(arguments))}")
+        function = f" --function {arguments.function}" if arguments.function else ""
+        print(f"\nstep through it beside the reference: rnn-tui {clean(arguments.file)}{clean(function)}")
+    return report.exit_code
+
+
+def _wishes(arguments: argparse.Namespace) -> Wishes:
+    """How a program of the user's own is to be run."""
+    from engine.doctor.run.launch import Wishes
+    from engine.doctor.run.limits import Limits, limits
+
+    return Wishes(
+        arguments=arguments.arguments,
+        python=arguments.python,
+        network=arguments.network,
+        limits=limits(arguments.limit) if arguments.limit else Limits(),
+        loss=arguments.loss or "",
+    )
+
+
+def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
+    _refuse_to_replace(arguments)
+    from engine.doctor.derive.derive import derive
+    from engine.doctor.derive.hints import hint
+    from engine.doctor.derive.outline import outline
+    from engine.doctor.diagnose import diagnose
+    from engine.doctor.lineage.running import Runs
+    from engine.doctor.read.source import Unreadable, read_source
+    from engine.doctor.run.program import ProgramFile
+
+    path, wishes = Path(arguments.file), _wishes(arguments)
+    try:
+        source = read_source(path)
+        source.tree()
+    except Unreadable as error:
+        raise InputError(f"{clean(path.name)}: {error}") from None
+    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
+    derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
+    if arguments.outline:
+        sys.stdout.write(outline(derived, source.text))
+    elif arguments.hint:
+        report = diagnose(path, wishes=wishes)
+        sys.stdout.write(hint(derived, source.text, arguments.hint, report))
+    elif arguments.output and derived.repairs:
+        first = derived.repairs[0]
+        raise InputError(
+            f"{derived.file}: it does not run yet; line {first.line} is to be {first.text}; derive without -o says all"
+        )
+    elif arguments.output and not derived.program:
+        raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
+    elif arguments.output:
+        _write_new(Path(arguments.output), derived.program)
+    else:
+        sys.stdout.write(derived.text())
+    return 1 if derived.gaps else 0
+
+
+def _refuse_to_replace(parsed: argparse.Namespace) -> None:
+    """`-o` names a new file, and goes without what prints no program."""
+    if parsed.output is None:
+        return
+    if parsed.outline or parsed.hint:
+        raise InputError("-o writes the whole program; it goes without --outline and --hint")
+    if Path(parsed.output).exists():
+        raise InputError(f"{clean(parsed.output)} is there already; give -o a new name")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Writes a file that is not there yet."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{clean(str(path))} cannot be written: {error.strerror}") from None
+    print(f"wrote {clean(str(path))}", file=sys.stderr)
+
+
+def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
+    from engine.doctor.compare.arrays import compare_arrays, text
+
+    report = compare_arrays(Path(arguments.file), arguments.data, given)
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        sys.stdout.write(text(report))
+    return 0 if report.ok else 1

@@ -1,0 +1,183 @@
+"""What opens the screen: the debugger on data or on a program, a lesson, in a browser, or for a picture of it alone.
+
+Textual is loaded when all that can be refused is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError
+from engine.files.locate import resolve
+from engine.text import clean
+from rnn_tui import terminal
+from rnn_tui.arguments import model_options, parser_of
+
+if TYPE_CHECKING:
+    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.walk import ProgramWalk
+    from engine.session import Session
+    from rnn_tui.settings import Settings
+
+OWN = (".py", ".ipynb")
+"""The suffixes of files that hold a user's program."""
+LONG = 20_000_000
+"""From this many values on a recording is made before the screen opens, with a progress bar."""
+
+
+def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui [DATA]`: the debugger, or the walk through the user's own program."""
+    settings = _settled(parsed)
+    mode = terminal.ready(parsed.color)
+    opened = opened_of(parsed, given)
+    if isinstance(opened, tuple):
+        _record_first(opened[0])
+    from rnn_tui.app import DebuggerApp, WalkApp
+    from rnn_tui.lessons.language import language
+    from rnn_tui.sessions import remember, remembered, session_file
+
+    look = {"mode": mode, "theme": parsed.theme, "keys": settings.keys}
+    if not isinstance(opened, tuple):
+        return terminal.run(WalkApp(opened, **look), mouse=not parsed.no_mouse)
+    comes_back = settings.sessions and opened[1] is None and "iteration" not in given
+    kept = session_file(opened[0].data.path, given) if comes_back else None
+    left = remembered(kept) if kept and not parsed.fresh else None
+    app = DebuggerApp(*opened, **look, lang=language(parsed.lang, os.environ), remembered=left)
+    code = terminal.run(app, mouse=not parsed.no_mouse)
+    if kept and (left := app.left()):
+        remember(kept, left)
+    return code
+
+
+def _settled(parsed: argparse.Namespace) -> Settings:
+    """The settings; what the command line leaves open is as they say."""
+    from rnn_tui.settings import read_settings
+
+    settings = read_settings()
+    parsed.color = parsed.color or settings.color
+    parsed.theme = parsed.theme or settings.theme
+    parsed.lang = parsed.lang or settings.lang or None
+    parsed.no_mouse = parsed.no_mouse or not settings.mouse
+    return settings
+
+
+def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None] | ProgramWalk:
+    """A session on data, or on the user's program beside the reference; the walk through its own run where there is no reference."""
+    if Path(parsed.data or "").suffix not in OWN:
+        if parsed.function:
+            raise InputError("--function names a function of a Python file; give that file")
+        if parsed.arguments or parsed.python:
+            raise InputError("--python and what follows -- are for a Python file; give that file")
+        from engine.session import open_session
+
+        return open_session(parsed.data, given), None
+    further = [name for name in given if name != "notation"]
+    if further:
+        raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
+    from rich.console import Console
+
+    from engine.doctor.opening import open_program
+
+    wishes = None
+    if parsed.arguments or parsed.python:
+        from engine.doctor.run.launch import Wishes
+
+        wishes = Wishes(arguments=parsed.arguments, python=parsed.python)
+    with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
+        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes)
+
+
+def _record_first(session: Session) -> None:
+    """Makes the first recording where that takes a while; Ctrl+C ends the program."""
+    debugger, iteration = session.debugger, session.options["iteration"]
+    if debugger.plan.nbytes() < 8 * LONG and debugger.program.length < 200_000 and iteration < 100:
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        trained = bar.add_task("training", total=iteration) if iteration else None
+        if trained is not None:
+            debugger.start(iteration, lambda done, _: bar.update(trained, completed=done + 1))
+        recorded = bar.add_task("recording", total=1.0)
+        debugger.progress = lambda share: bar.update(recorded, completed=share)
+        debugger.tape(iteration)
+        debugger.progress = None
+
+
+def learn(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui learn [NAME]`: a lesson in the debugger."""
+    from engine.lessons.lesson import find_lesson, read_lesson
+    from rnn_tui.lessons.language import language
+
+    lesson = read_lesson(find_lesson(parsed.lesson)) if parsed.lesson else None
+    settings = _settled(parsed)
+    mode = terminal.ready(parsed.color)
+    from engine.session import open_session
+    from rnn_tui.app import DebuggerApp
+    from rnn_tui.lessons.opening import opened
+
+    app = DebuggerApp(
+        opened(lesson) if lesson else open_session(None, {}),
+        mode=mode,
+        theme=parsed.theme,
+        keys=settings.keys,
+        lang=language(parsed.lang, os.environ),
+        learn=lesson or True,
+    )
+    return terminal.run(app, mouse=not parsed.no_mouse)
+
+
+def serve(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui serve [--port N] ...`: what follows is what `rnn-tui` takes, and refused here as there."""
+    checked = parser_of(None).parse_args(parsed.rest)
+    model_options(checked)
+    resolve(checked.data)
+    try:
+        from rnn_tui.serve import GuardedServer, free_port
+    except ModuleNotFoundError:
+        raise InputError("serve needs textual-serve: pip install 'rnn-tui[web]'") from None
+    command = shlex.join([sys.executable, "-m", "rnn_tui", *parsed.rest])
+    GuardedServer(command, free_port(parsed.port)).serve()
+    return 0
+
+
+def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """`rnn-tui shot PLACE [DATA] -o FILE`."""
+    import asyncio
+
+    from engine.debug.places import parse_place
+    from engine.session import open_session
+    from rnn_tui.commands.shared import edited, spelling_of
+    from rnn_tui.saving import kind_of
+
+    output = Path(arguments.output)
+    kind_of(output)
+    session = open_session(arguments.data, given)
+    if output.exists() and output.samefile(session.data.path):
+        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
+    session = replace(session, debugger=edited(session, arguments.set))
+    spelling = spelling_of(session)
+    place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)
+    terminal.prepare_environment("truecolor", os.environ)
+    from rnn_tui.app import DebuggerApp
+    from rnn_tui.saving import save
+
+    app = DebuggerApp(session, theme=arguments.theme)
+
+    async def taken() -> str:
+        async with app.run_test(size=arguments.size) as pilot:
+            app.main.controller.visit(place)
+            app.main.controller.turn_to(arguments.view)
+            app.main.show()
+            await pilot.pause()
+            return save(output, app.main.shown)
+
+    print(asyncio.run(taken()), file=sys.stderr)
+    return 0
