@@ -191,7 +191,7 @@ def _of_project(data: Data) -> Generator[None]:
 
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:
-    """The initial states that the file gives, for each layer and direction from the input up: of the cell's output, and c0 of a cell state."""
+    """The initial states that the file gives, for each layer and direction from the input up."""
     assert isinstance(network.cell, Cell)
     states: dict[str, Array] = {}
     for own, value in ((network.cell.output, data.initial_state), ("c", data.initial_cell)):

@@ -68,10 +68,14 @@ class WeightsRecipe:
     learn_initial: bool = False
     embedded: bool = False
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The cell's table in the place of each layer and direction."""
+        return layers_of(self.cell, len(self.units), bidirectional=self.bidirectional, embedded=self.embedded)
+
     def shape(self, parameter: str) -> tuple[int, ...]:
         """The shape of a parameter."""
-        layers = layers_of(self.cell, len(self.units), bidirectional=self.bidirectional, embedded=self.embedded)
-        return tuple(self.sizes[axis] for axis in parameter_axes(layers)[parameter])
+        return tuple(self.sizes[axis] for axis in parameter_axes(self.layers)[parameter])
 
     @property
     def units(self) -> tuple[int, ...]:

@@ -24,7 +24,8 @@ from engine.tables.heads import READ_OUT
 
 _WEIGHTS = re.compile(
     r"(?!.*grad)(?:.*(?:weight|bias)_(?:ih|hh)(?:_l\d+)?(?:_reverse)?|.*kernel(?::\d+)?|(?:.*[/._])?bias(?::\d+)?|(?:.*\.)?[WRB]|.*\.weight"
-    r"|weight|Wy|by|arr_\d+)"
+    r"|weight|Wy|by|arr_\d+"
+    r"|W[axh][a-z]?\d+r?|b[a-z]{1,2}\d+r?)"  # our own, of several layers or directions
 )
 _KNOWN_ORDERS: Mapping[str, str] = {
     "ifgo": "PyTorch's and Keras's",
@@ -55,17 +56,12 @@ def own_weights(mine: Mapping[str, Array], options: Mapping[str, Any]) -> tuple[
         recipe = recipe_in("ng", {name: array.shape for name, array in arrays.items()}, cells)
     except InputError:
         return None
-    if len(recipe.units) > 1 or recipe.bidirectional:
-        raise InputError(
-            f"its weights are of {len(recipe.units)} layers{' in two directions' * recipe.bidirectional}; "
-            "compare takes the arrays of one layer in one direction at a time"
-        )
-    return (recipe, arrays) if recipe.words else None
+    return (recipe, arrays) if recipe.words or len(recipe.layers) > 1 else None
 
 
 def conventions(recipe: WeightsRecipe, *, lengths: bool) -> Iterator[Convention]:
     """All ways to take the weights, the framework's own first, then those with fewer conventions."""
-    kinds = [_orders(recipe), _second_bias(recipe), _forget(recipe.cell), _other_cells(recipe.cell)]
+    kinds = [_orders(recipe), _second_bias(recipe), _forget(recipe), _other_cells(recipe)]
     if lengths:
         kinds.append([("the lengths left out, so that padding counts", None)])
     choices = [[None, *kind] for kind in kinds]
@@ -79,13 +75,15 @@ def conventions(recipe: WeightsRecipe, *, lengths: bool) -> Iterator[Convention]
 
 def network_of(convention: Convention, arrays: Mapping[str, Array], **options: Any) -> Network:
     """The network with the weights read so; without a read-out in the file one that is not to be compared."""
-    sizes = {"C": 1, **convention.recipe.sizes}
+    read = convention.recipe
+    sizes = {"C": 1, **read.sizes}
     return Network(
         inputs=sizes["D"],
-        hidden=sizes["H"],
+        hidden=read.units,
         outputs=sizes["C"],
-        cell=convention.recipe.cell,
-        weights=convention.recipe.parameters(arrays),
+        cell=read.cell,
+        bidirectional=read.bidirectional,
+        weights=read.parameters(arrays),
         **options,
     )
 
@@ -104,10 +102,8 @@ def gradients_by_name(
 
 def _orders(recipe: WeightsRecipe) -> list[Any]:
     """The other orders in which the gates may lie side by side."""
-    letters = gates(recipe.cell)
-    first = {
-        gate: recipe.pieces[name][0].at for gate, name in zip(letters, recipe.cell.torch["weight_hh"], strict=True)
-    }
+    letters, names = gates(recipe.cell), recipe.layers[0].table.torch["weight_hh"]
+    first = {gate: recipe.pieces[name][0].at for gate, name in zip(letters, names, strict=True)}
     if not all(first.values()):
         return []  # each gate has an array of its own
     own = tuple(sorted(letters, key=lambda gate: _slot(first[gate])))
@@ -129,12 +125,12 @@ def _order_words(order: tuple[str, ...], own: tuple[str, ...]) -> str:
 
 def _reordered(order: tuple[str, ...], own: tuple[str, ...]) -> Any:
     def change(recipe: WeightsRecipe) -> WeightsRecipe:
-        letters, hidden = gates(recipe.cell), recipe.sizes["H"]
         pieces = dict(recipe.pieces)
-        for stacked in recipe.cell.torch.values():
-            for gate, name in zip(letters, stacked, strict=True):
-                shift = (order.index(gate) - own.index(gate)) * hidden
-                pieces[name] = tuple(_shifted(piece, shift) for piece in recipe.pieces[name])
+        for layer in recipe.layers:
+            for stacked in layer.table.torch.values():
+                for gate, name in zip(gates(recipe.cell), stacked, strict=True):
+                    shift = (order.index(gate) - own.index(gate)) * recipe.sizes[layer.units]
+                    pieces[name] = tuple(_shifted(piece, shift) for piece in recipe.pieces[name])
         return replace(recipe, pieces=pieces)
 
     return change
@@ -157,32 +153,36 @@ def _second_bias(recipe: WeightsRecipe) -> list[Any]:
     return [("bias_hh = 0", change)]
 
 
-def _forget(cell: Cell) -> list[Any]:
-    gate = next((gate for gate in gates(cell) if cell.meanings.get(gate) == "forget gate"), None)
+def _forget(recipe: WeightsRecipe) -> list[Any]:
+    letters = gates(recipe.cell)
+    gate = next((gate for gate in letters if recipe.cell.meanings.get(gate) == "forget gate"), None)
     if gate is None:
         return []
-    bias = cell.torch["bias_ih"][gates(cell).index(gate)]
+    biases = [layer.table.torch["bias_ih"][letters.index(gate)] for layer in recipe.layers]
 
     def change(read: WeightsRecipe) -> WeightsRecipe:
-        found: tuple[Piece, ...] = read.pieces[bias]
-        more = (replace(found[0], more=found[0].more + 1), *found[1:]) if found else found
-        return replace(read, pieces={**read.pieces, bias: more})
+        found = {bias: read.pieces[bias] for bias in biases if read.pieces[bias]}
+        more = {bias: (replace(first, more=first.more + 1), *rest) for bias, (first, *rest) in found.items()}
+        return replace(read, pieces={**read.pieces, **more})
 
     return [("1 added to the forget gate's bias (TensorFlow 1's forget_bias)", change)]
 
 
-def _other_cells(cell: Cell) -> list[Any]:
+def _other_cells(recipe: WeightsRecipe) -> list[Any]:
     """Cells with the same matrices and other equations; a second bias that they lack is added to the first."""
+    cell = recipe.cell
     matrices = {name for name, axes in cell.parameters.items() if len(axes) == 2}
 
     def changed(other: Cell) -> Any:
         def change(read: WeightsRecipe) -> WeightsRecipe:
-            pieces = {name: found for name, found in read.pieces.items() if name in {*other.parameters, *READ_OUT}}
-            pairs = zip(cell.torch.get("bias_ih", ()), cell.torch.get("bias_hh", ()), strict=False)
-            for first, second in pairs:
-                if second not in other.parameters:
-                    pieces[first] = (*pieces[first], *read.pieces[second])
-            return replace(read, cell=other, pieces=pieces)
+            whole = replace(read, cell=other)
+            held = {*READ_OUT, *(name for layer in whole.layers for name in layer.table.parameters)}
+            pieces = {name: found for name, found in read.pieces.items() if name in held}
+            for stacked in (layer.table.torch for layer in read.layers):
+                for first, second in zip(stacked.get("bias_ih", ()), stacked.get("bias_hh", ()), strict=False):
+                    if second not in held:
+                        pieces[first] = (*pieces[first], *read.pieces[second])
+            return replace(whole, pieces=pieces)
 
         return change
 
@@ -196,12 +196,18 @@ def _other_cells(cell: Cell) -> list[Any]:
     ]
 
 
-def initial_states(mine: Mapping[str, Array], cell: Cell, shape: tuple[int, int]) -> dict[str, Array]:
-    """The initial states that the file gives, (B, H) or with an axis of layers before."""
-    named = {cell.output: ("h0", "a0", f"{cell.output}0"), **{s: (f"{s}0",) for s in cell.states if s != cell.output}}
+def initial_states(mine: Mapping[str, Array], recipe: WeightsRecipe, batch: int) -> dict[str, Array]:
+    """The initial states that the file gives, (B, H) or of all layers and directions (L, B, H); a trace's are rows of its states."""
     found: dict[str, Array] = {}
-    for state, names in named.items():
+    shape = (len(recipe.layers), batch, recipe.units[0])
+    for place, state in enumerate(recipe.cell.states):
+        names = ("h0", "a0", f"{state}0") if state == recipe.cell.output else (f"{state}0",)
         for name in names:
-            if name in mine and mine[name].size == np.prod(shape):
-                found[state] = mine[name].reshape(shape)
-    return found
+            if name in mine and len({*recipe.units}) == 1 and mine[name].size == np.prod(shape):
+                own = (layer.table.states[place] for layer in recipe.layers)
+                found |= dict(zip(own, mine[name].reshape(shape), strict=True))
+    traced = (
+        {state: layer.reverse for layer in recipe.layers for state in layer.table.states} if not recipe.words else {}
+    )
+    rows = {state: mine[state][-1 if reverse else 0] for state, reverse in traced.items() if state in mine}
+    return found or {state: row for state, row in rows.items() if row.ndim == 2 and len(row) == batch}

@@ -26,6 +26,7 @@ from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
 from engine.model.network import Network
+from engine.model.parameters import WeightsRecipe
 from engine.recording.plan import Plan, plan
 from engine.recording.record import record, record_with
 from engine.recording.tape import Tape
@@ -61,11 +62,19 @@ def readings_in(
     path: Path, mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]
 ) -> Iterator[FileReading]:
     """The references that a file's arrays may belong to, the likeliest first. Raises InputError for weights that are not all there."""
-    if options.get("layers", 1) > 1 or not isinstance(options.get("hidden", 1), int):
-        raise InputError(
-            "compare takes the arrays of one layer at a time; leave --layers away and give --hidden one number"
-        )
-    yield from itertools.islice(_by_convention(mine, data, options), CONVENTIONS_TRIED)
+    found = own_weights(mine, options)
+    some = False
+    for reading in itertools.islice(_by_convention(found, mine, data, options) if found else (), CONVENTIONS_TRIED):
+        some = True
+        yield reading
+    if found and len(found[0].layers) > 1:
+        if not some:
+            D = found[0].sizes["D"]
+            raise InputError(
+                f"{shown(path)}: its weights are of {len(found[0].units)} layers that read {D} values a step, and it has no X of so many; "
+                "save X (samples, steps, values) and y with them, or give the data"
+            )
+        return
     own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
     lacking = misfit = ""
     some = False
@@ -136,25 +145,34 @@ class _Prepared:
         )
 
 
-def _by_convention(mine: Mapping[str, Array], data: str | None, options: Mapping[str, Any]) -> Iterator[FileReading]:
+def _by_convention(
+    found: tuple[WeightsRecipe, dict[str, Array]],
+    mine: Mapping[str, Array],
+    data: str | None,
+    options: Mapping[str, Any],
+) -> Iterator[FileReading]:
     """The references for a file in a framework's names: as the framework has it, then with the conventions of others."""
-    found = own_weights(mine, options)
     x = next((mine[name] for name in ("X", "x") if name in mine), None)
-    if found is None or (data is None and x is None):
+    if data is None and x is None:
         return
     recipe, arrays = found
-    given = _given(data, options) if data is not None else None
-    X = _arrays(given)[0] if given is not None else x
+    # The file says what network it is.
+    kind = {"cell": recipe.cell.name, "hidden": recipe.units, "layers": None, "bidirectional": recipe.bidirectional}
+    given = _given(data, {**options, **kind} if len(recipe.layers) > 1 else options) if data is not None else None
+    in_trace = not recipe.words and given is None and "X" not in mine  # under our own names time comes first
+    own_x = x.swapaxes(0, 1) if in_trace and x is not None and x.ndim == 3 else x
+    X = _arrays(given)[0] if given is not None else own_x
     if X is None or X.ndim != 3 or X.shape[2] != recipe.sizes["D"]:
         return
-    lengths = given.lengths if given is not None else mine.get("lengths")
+    own_lengths = mine["mask"].sum(axis=0).astype(int) if in_trace and "mask" in mine else mine.get("lengths")
+    lengths = given.lengths if given is not None else own_lengths
     short = lengths if lengths is not None and lengths.shape == (len(X),) and lengths.min() < X.shape[1] else None
     used = frozenset({*arrays, *(n for n in mine if n in (*_DATA, "x", "h0"))})
     meaning = next((m for m in _meanings(mine) if m.cell.name == recipe.cell.name), Names((recipe.cell,)))
     alone, prepared = "C" not in recipe.sizes or (given is None and "y" not in mine), _Prepared()
     for way in conventions(recipe, lengths=short is not None):
         network = network_of(way, arrays, **{k: options[k] for k in _CHOSEN if k in options})
-        initial = initial_states(mine, network.table, (len(X), recipe.sizes["H"]))
+        initial = initial_states(mine, recipe, len(X))
         start = Problem(network, X, np.zeros(len(X), int), initial=initial)
         if alone:
             zeros = np.zeros((len(X), network.outputs))
@@ -173,7 +191,7 @@ def _by_convention(mine: Mapping[str, Array], data: str | None, options: Mapping
                 if alone
                 else _words(whole.network, own_data=given is None)
             )
-            read = f"its weights were read as {recipe.words}; {words}"
+            read = f"its weights were read as {recipe.words or 'our own names'}; {words}"
             yield FileReading(tape, meaning, ArrayLayout(), used, read, way.words, by_name, alone)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,21 +14,6 @@ from engine.model.network import Network
 from engine.recording.record import record
 from engine.recording.tape import Tape
 from engine.session import open_session
-from tests.engine import pytorch
-
-
-@pytest.mark.parametrize("options", [{"layers": 2}, {"hidden": (3, 2)}])
-def test_several_layers_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
-    np.savez(tmp_path / "mine.npz", dWa=np.zeros((3, 3)))
-    with pytest.raises(InputError, match="compare takes the arrays of one layer"):
-        compare_arrays(tmp_path / "mine.npz", None, options)
-
-
-def test_the_weights_of_several_layers_are_refused(tmp_path: Path) -> None:
-    above = {name.replace("_l0", "_l1"): array for name, array in pytorch.state("lstm", inputs=3).items()}
-    np.savez(tmp_path / "mine.npz", **pytorch.state("lstm"), **above, **pytorch.linear())
-    with pytest.raises(InputError, match="its weights are of 2 layers; compare takes the arrays of one layer"):
-        compare_arrays(tmp_path / "mine.npz", None, {})
 
 
 def test_right_arrays_in_columns_with_other_names_are_right(tmp_path: Path) -> None:

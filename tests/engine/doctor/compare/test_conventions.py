@@ -10,6 +10,8 @@ import pytest
 
 from engine import Network, record
 from engine.doctor.compare.arrays import ArrayReport, compare_arrays, text
+from engine.errors import InputError
+from engine.files.trace import write_trace
 from engine.recording.tape import Tape
 from tests.engine.notation.test_frameworks import DENSE, FRAMEWORKS
 
@@ -32,16 +34,19 @@ def test_a_frameworks_own_arrays_fit_as_they_are(tmp_path: Path, framework: str)
     assert report.ok and not report.conventions and "cross-entropy" in report.weights
 
 
-def torch_names(tape: Tape, order: str) -> dict[str, Array]:
-    """The weights under PyTorch's names, the blocks in an order of gates."""
-    W, stacked = tape.parameters, tape.plan.network.table.torch
-    own = [name.removeprefix("Wx") for name in stacked["weight_ih"]]
-    kinds: dict[str, Array] = {}
-    for kind, names in stacked.items():
-        twice = stacked["bias_ih"] if kind == "bias_hh" else ()
-        blocks = [names[own.index(gate)] for gate in order]
-        kinds[kind] = np.concatenate([0 * W[name] if name in twice else W[name].T for name in blocks])
-    return {f"{kind}_l0": array for kind, array in kinds.items()} | {"fc.weight": W["Wy"].T, "fc.bias": W["by"]}
+def torch_names(tape: Tape, order: str, *, gradients: bool = False) -> dict[str, Array]:
+    """The weights (or their gradients) under PyTorch's names, the blocks in an order of gates."""
+    W, found = tape.gradients if gradients else tape.parameters, dict[str, Array]()
+    for layer in tape.plan.network.layers:
+        stacked = layer.table.torch
+        own = [name[2] for name in stacked["weight_ih"]]
+        for kind, names in stacked.items():
+            twice = stacked["bias_ih"] if kind == "bias_hh" and not gradients else ()
+            blocks = [names[own.index(gate)] for gate in order]
+            place = f"{kind}_l{int(layer.number or 1) - 1}" + "_reverse" * layer.reverse
+            found[place] = np.concatenate([0 * W[name] if name in twice else W[name].T for name in blocks])
+    found |= {"fc.weight": W["Wy"].T, "fc.bias": W["by"]}
+    return {f"{name}.grad": array for name, array in found.items()} if gradients else found
 
 
 def tape_of(cell: str, **options: Any) -> Tape:
@@ -60,6 +65,57 @@ def test_gates_in_another_order(tmp_path: Path) -> None:
     assert report.ok and report.conventions == ("the gates as z r n (Keras's and ONNX's), not r z n",)
     assert "everything that was compared is right, with the gates as z r n (Keras's" in text(report)
     assert report.to_json()["conventions"] == list(report.conventions)
+
+
+LENGTHS = np.array([6, 3, 5, 2, 4])
+
+
+def of_layers(cell: str, bidirectional: bool, order: str) -> tuple[Tape, dict[str, Array]]:
+    """Two layers, and all that a PyTorch program would save of them: h0, padded outputs, last states, gradients."""
+    network = Network(3, 2, (4, 4), cell=cell, bidirectional=bidirectional, seed=3, init_scale=2)
+    rng = np.random.default_rng(3)
+    states = [
+        state
+        for letter in ("h", "c")[: len(network.layers[0].table.states)]
+        for state in network.table.states
+        if state[0] == letter
+    ]
+    initial = {state: rng.normal(size=(5, 4)) for state in states}
+    tape = record(network, X, Y, initial=initial, lengths=LENGTHS)
+    top, ends = [layer.output for layer in network.layers][-1 - bidirectional :], {False: 6, True: 1}
+    rows = [tape[name][:-1] if name.endswith("r") else tape[name][1:] for name in top]
+    saved = {
+        "output": np.moveaxis(np.concatenate(rows, axis=2) * tape["mask"][:, :, None], 0, 1),
+        "loss": np.array(tape.loss),
+    }
+    for letter in {state[0] for state in states}:
+        own = [state for state in states if state[0] == letter]
+        saved[f"{letter}0"] = np.stack([initial[state] for state in own])
+        saved[f"{letter}_n"] = np.stack([tape.at(state, ends[state.endswith("r")]) for state in own])
+        saved[f"{letter}0.grad"] = np.stack([tape[f"d{state}"][-1 if state.endswith("r") else 0] for state in own])
+    return tape, saved | torch_names(tape, order) | torch_names(tape, order, gradients=True)
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "order"), [("lstm", True, "ifgo"), ("gru", False, "rzn")])
+def test_several_layers_and_directions(tmp_path: Path, cell: str, bidirectional: bool, order: str) -> None:
+    _, saved = of_layers(cell, bidirectional, order)
+    report = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
+    assert report.ok and not report.conventions and not report.unknown, text(report)
+    assert {"output", "h_n", "h0.grad", "loss", "weight_hh_l1.grad"} <= {row.name for row in report.rows}
+    saved["h_n"][-1, 2] *= 2
+    wrong = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
+    assert [row.name for row in wrong.rows if not row.comparison.ok] == ["h_n"]
+    with pytest.raises(InputError, match="of 2 layers that read 3 values a step, and it has no X of so many"):
+        compared(tmp_path, **saved)
+
+
+def test_several_layers_with_a_convention(tmp_path: Path) -> None:
+    tape, saved = of_layers("gru", True, "zrn")
+    report = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
+    assert report.ok and report.conventions == ("the gates as z r n (Keras's and ONNX's), not r z n",)
+    write_trace(tmp_path / "run.npz", tape, meta={})
+    report = compare_arrays(tmp_path / "run.npz", None, {})
+    assert report.ok and "as our own names" in report.weights and {"h1r", "dWhn2r"} <= {row.name for row in report.rows}
 
 
 def test_order_and_forget_bias_of_tensorflow_1(tmp_path: Path) -> None:
