@@ -2,8 +2,8 @@
 
 Arrays carry the engine's names, or those of PyTorch's state_dict: `weight_ih` (gates·H, D), `weight_hh` (gates·H, H),
 `bias_ih` and `bias_hh` (gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors
-are columns there; and one linear layer's `weight` (C, H) and `bias` (C,). The names and shapes alone say which cell it
-is; every refusal is an InputError about one array.
+are columns there; one linear layer's `weight` (C, H) and `bias` (C,), and perhaps an embedding's `weight` (classes, E), which has no bias.
+The names and shapes alone say which cell it is; every refusal is an InputError about one array.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -174,8 +174,12 @@ def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
 def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     stacked, bidirectional = _recurrent(shapes)
     cell, hidden = _recognised(shapes, stacked[0], cells)
-    layers = layers_of(cell, len(stacked) // (1 + bidirectional), bidirectional=bidirectional)
-    sizes = dict[str, int]()
+    embedding, count = (
+        _embedding(shapes, stacked, 2 * hidden if bidirectional else hidden),
+        len(stacked) // (1 + bidirectional),
+    )
+    layers = layers_of(cell, count, bidirectional=bidirectional, embedded=bool(embedding))
+    sizes = {"D": shapes[embedding][0]} if embedding else dict[str, int]()
     pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(parameter_axes(layers), ())
     for layer, recurrent in zip(layers, stacked, strict=True):
         _, hidden = _recognised(shapes, recurrent, (cell,))
@@ -190,9 +194,11 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
             for parameter, piece in _gates(layer.table, kind, name, hidden):
                 pieces[parameter] += (piece,)
     held = {name for recurrent in stacked for kind, name in recurrent.items() if kind in cell.torch}
+    if embedding:
+        held, pieces[EMBEDDING] = held | {embedding}, (Piece(embedding),)
+    read = WeightsRecipe(cell, pieces, sizes, PYTORCH, bidirectional, embedded=bool(embedding))
     if held == set(shapes):
-        layer_alone = {name: piece for name, piece in pieces.items() if name not in READ_OUT}
-        return WeightsRecipe(cell, layer_alone, sizes, PYTORCH, bidirectional)
+        return replace(read, pieces={name: piece for name, piece in pieces.items() if name not in READ_OUT})
     weight, bias = _linear(shapes, held, sizes[output(layers).axis])
     sizes["C"] = shapes[weight][0]
     pieces["Wy"] = (Piece(weight, transposed=True),)
@@ -200,7 +206,21 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
         _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
         pieces["by"] = (Piece(bias),)
     refuse_unused(shapes, {*held, weight, bias})
-    return WeightsRecipe(cell, pieces, sizes, PYTORCH, bidirectional)
+    return read
+
+
+def _embedding(shapes: Shapes, stacked: Sequence[Mapping[str, str]], read_out: int) -> str:
+    """The embedding's weight, as wide as what the first layer reads, without a bias; "" where there is none.
+
+    Of two arrays that fit one is the linear layer, which is `read_out` wide: it has the bias, or is the later one.
+    """
+    recurrent = {name for arrays in stacked for name in arrays.values()}
+    weights = [name for name in shapes if name.endswith(_WEIGHT) and name not in recurrent and len(shapes[name]) == 2]
+    alone = [name for name in weights if name.removesuffix(_WEIGHT) + _BIAS not in shapes]
+    width = shapes[stacked[0]["weight_ih"]][-1:]
+    fitting = [name for name in alone if shapes[name][1:] == width]
+    others = [name for name in weights if name not in fitting[:1] and shapes[name][1] == read_out]
+    return fitting[0] if fitting and (others or width != (read_out,)) else ""
 
 
 def _gates(table: Cell, kind: str, name: str, hidden: int) -> Iterator[tuple[str, Piece]]:

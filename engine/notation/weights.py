@@ -9,6 +9,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array, Axes
 from engine.model.build import build
+from engine.model.layers import EMBEDDING
 from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
 from engine.notation.frameworks import framework_recipe
@@ -19,6 +20,8 @@ from engine.tables.heads import READ_OUT
 
 TORCH_LINEAR: Mapping[str, tuple[str, ...]] = {"weight": ("Wy",), "bias": ("by",)}
 """The arrays of the read-out, torch.nn.Linear."""
+TORCH_EMBEDDING = "embedding.weight"
+"""That of torch.nn.Embedding."""
 
 
 def stored(spelling: Spelling, network: Network) -> dict[str, tuple[str, ...]]:
@@ -31,7 +34,10 @@ def stored(spelling: Spelling, network: Network) -> dict[str, tuple[str, ...]]:
         for layer in network.layers
         for name, parameters in layer.table.torch.items()
     }
-    return {**arrays, **TORCH_LINEAR}
+    held = {*READ_OUT, *(name for stacked in arrays.values() for name in stacked)}
+    own = {name: spelling.name(name) for name in network.parameter_axes if name not in held}
+    further = {TORCH_EMBEDDING if name == EMBEDDING else shown: (name,) for name, shown in own.items()}
+    return {**further, **arrays, **TORCH_LINEAR}
 
 
 def from_notation(notation: str, arrays: Mapping[str, Array], cell: Cell | str) -> dict[str, Array]:

@@ -83,6 +83,7 @@ def network_of(convention: Convention, arrays: Mapping[str, Array], **options: A
         outputs=sizes["C"],
         cell=read.cell,
         bidirectional=read.bidirectional,
+        embedding=sizes["E"] if read.embedded else None,
         weights=read.parameters(arrays),
         **options,
     )

@@ -157,10 +157,19 @@ def _by_convention(
         return
     recipe, arrays = found
     # The file says what network it is.
-    kind = {"cell": recipe.cell.name, "hidden": recipe.units, "layers": None, "bidirectional": recipe.bidirectional}
-    given = _given(data, {**options, **kind} if len(recipe.layers) > 1 else options) if data is not None else None
+    kind: dict[str, Any] = {
+        "cell": recipe.cell.name,
+        "hidden": recipe.units,
+        "layers": None,
+        "bidirectional": recipe.bidirectional,
+    }
+    kind |= {"embedding": recipe.sizes["E"]} if recipe.embedded else {}
+    told = len(recipe.layers) > 1 or recipe.embedded
+    given = _given(data, {**options, **kind} if told else options) if data is not None else None
     in_trace = not recipe.words and given is None and "X" not in mine  # under our own names time comes first
     own_x = x.swapaxes(0, 1) if in_trace and x is not None and x.ndim == 3 else x
+    if recipe.embedded and own_x is not None and own_x.ndim == 2:
+        own_x = (own_x[..., None] == np.arange(recipe.sizes["D"])).astype(float)  # the numbers of classes
     X = _arrays(given)[0] if given is not None else own_x
     if X is None or X.ndim != 3 or X.shape[2] != recipe.sizes["D"]:
         return

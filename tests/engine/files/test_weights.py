@@ -98,9 +98,11 @@ def test_the_layers_of_a_state_dict_compute_what_pytorch_computes(tmp_path: Path
 
 @pytest.mark.parametrize("cell", list(pytorch.GATES))
 def test_both_directions_of_a_state_dict_compute_what_pytorch_computes(tmp_path: Path, cell: str) -> None:
-    arrays: dict[str, Array] = {}
-    X = np.random.default_rng(1).normal(size=(4, 6, 2))
-    read = X
+    """On an embedding."""
+    embedding = np.random.default_rng(1).normal(size=(5, 2))
+    numbers = np.arange(24).reshape(4, 6) % 5
+    arrays: dict[str, Array] = {"emb.weight": embedding}
+    X, read = np.eye(5)[numbers], embedding[numbers]
     for layer in range(2):
         outputs: list[Array] = []
         for way, order in (("", 1), ("_reverse", -1)):
@@ -113,10 +115,11 @@ def test_both_directions_of_a_state_dict_compute_what_pytorch_computes(tmp_path:
     assert (weights.recipe.units, weights.recipe.bidirectional) == ((3, 3), True)
     for predict, states in (("every", np.moveaxis(read, 1, 0)), ("last", np.hstack([read[:, -1, :3], read[:, 0, 3:]]))):
         made = Network(
-            *(2, 2, weights.recipe.units),
+            *(5, 2, weights.recipe.units),
             cell=weights.cell,
             weights=weights.parameters,
             bidirectional=True,
+            embedding=2,
             predict=predict,
         )
         tape = record(made, X, np.zeros((4, 6) if predict == "every" else 4, int))
@@ -124,6 +127,7 @@ def test_both_directions_of_a_state_dict_compute_what_pytorch_computes(tmp_path:
         np.testing.assert_allclose(tape["logits"], states @ linear["weight"].T + linear["bias"], rtol=1e-12, atol=1e-13)
     gradients = weights.recipe.gradients(weights.arrays, tape.gradients)
     assert {name: array.shape for name, array in gradients.items()} == {n: a.shape for n, a in weights.arrays.items()}
+    np.testing.assert_array_equal(gradients["emb.weight"], tape["dWe"])
     bias = weights.cell.torch["bias_ih"][0]
     np.testing.assert_array_equal(gradients["bias_ih_l1_reverse"][:3], tape[f"d{bias}2r"])
 
@@ -152,6 +156,16 @@ def test_biases_in_single_precision_are_added_in_double(tmp_path: Path) -> None:
     first, second = (arrays[f"rnn.{name}_l0"].astype(float) for name in ("bias_ih", "bias_hh"))
     np.testing.assert_array_equal(found["ba"], first + second)
     assert (found["Wx"].dtype, found["Wx"].shape) == (np.float32, (2, 3))
+
+
+@pytest.mark.parametrize(("read_out", "embedded"), [({"fc": 2}, True), ({"fc": 3}, True), ({}, False)])
+def test_an_embedding_as_wide_as_the_layer(tmp_path: Path, read_out: dict[str, int], embedded: bool) -> None:
+    """The first of two arrays that fit is the embedding's, and one alone is the linear layer's."""
+    layer, rng = pytorch.state("gru", inputs=3, hidden=3), np.random.default_rng(0)
+    further = {f"{name}.weight": rng.normal(size=(rows, 3)) for name, rows in read_out.items()}
+    found = read_weights(save(tmp_path / "w.npz", {"e.weight": rng.normal(size=(7, 3)), **layer, **further}))
+    assert found.recipe.embedded == embedded
+    assert found.parameters["We" if embedded else "Wy"].shape == ((7, 3) if embedded else (3, 7))
 
 
 def changed(**changes: Any) -> dict[str, Array]:
@@ -194,8 +208,8 @@ PYTORCH_REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"fc__bias": np.zeros(3)}, "fc.bias has shape (3,); a linear layer of 2 outputs needs it in shape (2,)"),
     ({"out__weight": np.zeros((2, 3))}, "it has two linear layers (fc.weight and out.weight); save one of them"),
     (
-        {"embed__weight": np.zeros((50, 2))},
-        "embed.weight of shape (50, 2) is no part of a recurrent layer with a read-out; leave it out",
+        {"norm__weight": np.zeros((50, 4))},
+        "norm.weight of shape (50, 4) is no part of a recurrent layer with a read-out; leave it out",
     ),
 ]
 
