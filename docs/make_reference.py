@@ -111,7 +111,8 @@ def keys() -> Iterator[str]:
 
 def conditions() -> Iterator[str]:
     yield "## Conditions and watches\n"
-    yield "`q` is the row computed last, `q@k` row k, `q[:]` all rows, `q[0,5]` a cell; arithmetic, comparisons, `and`, `or`, `not`.\n"
+    yield "`q` is the row computed last, `q@k` row k, `q[:]` all rows, `q[0,5]` a cell; arithmetic, comparisons, `and`, `or`, `not`."
+    yield "As on paper, `max|q|` is `max(abs(q))` and `||q||` is `norm(q)`.\n"
     words = ", ".join(f"`{name}`" for name in WORDS)
     yield f"Words: {words}. Functions: {', '.join(f'`{name}`' for name in FUNCTIONS)}.\n"
 

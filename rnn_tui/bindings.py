@@ -45,6 +45,8 @@ NAMES = {
     "operand(1)": "picture",
     "operand(-1)": "picture_back",
     "sample(1)": "sample",
+    "iteration(1)": "iteration",
+    "iteration(-1)": "iteration_back",
     "sample(-1)": "sample_back",
 }
 """What settings call commands whose action has signed numbers."""
@@ -80,11 +82,21 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous", "p", "p", MOVE, "Previous time step, same line", back=True),
     Command("finish", "f", "f", MOVE, "Finish the phase", "phase", "f F", "end, start of the phase (forward, loss, …)"),
     Command("start_of_phase", "F", "F", MOVE, "Start of the phase", back=True),
+    Command(
+        "iteration(1)",
+        "i",
+        "i",
+        MOVE,
+        "Same place, next iteration",
+        pair="i I",
+        line="same place, next or previous iteration",
+    ),
+    Command("iteration(-1)", "I", "I", MOVE, "Same place, previous iteration", back=True),
     Command("run", "space", "space", MOVE, "Run or pause", "run", line="run step by step through time, or pause"),
     Command("run_lines", "full_stop", ".", MOVE, "Run line by line, or pause", line="run line by line, or pause"),
     Command("faster", "plus,equals_sign", "+", MOVE, "Run faster", pair="+ −", line="run faster, slower"),
     Command("slower", "minus", "−", MOVE, "Run slower", back=True),
-    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, dz@7, da@3[2,4], loss, norm(da) < 0.1"),
+    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, dz@7, da@3[2,4], loss, max|da| < 0.1"),
     Command(
         "toggle_breakpoint",
         "b",

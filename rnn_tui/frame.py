@@ -31,6 +31,7 @@ from rnn_tui.render.pooling import pool
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
+    from engine.explain.ledger import Ledger
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
 PAGES: tuple[PageName, ...] = get_args(PageName)
@@ -112,6 +113,8 @@ class Asked:
     chosen: int
     edited: bool = False
     """The number was edited: its line computes another one."""
+    ledger: Ledger | None = None
+    """Of a gradient that is summed over steps and samples, what each of them adds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,8 @@ class Frame:
     look_for: str = ""
     said: tuple[str, ...] = ()
     """What was decided when the data were read."""
+    loss_before: float | None = None
+    """The loss of the iteration before, on the same samples."""
     batches: int = 1
     """Iterations in an epoch."""
     classes: tuple[str, ...] = ()

@@ -74,6 +74,10 @@ class Debugger(Recordings):
         """Goes to the first point of the phase; from there to the first point of the phase before."""
         return self.go(moves.start_of_phase(self.program, self.position))
 
+    def iteration(self, direction: int) -> bool:
+        """The same line at the same time step in the next iteration (1), or in the one before (−1)."""
+        return self.go(moves.iteration(self.program, self.position, direction))
+
     def continue_(self, tick: Tick | None = None) -> bool:
         """Goes on to the next breakpoint; stays where it is when there is none."""
         position = self.search(1, tick)

@@ -42,6 +42,13 @@ def start_of_phase(program: Program, position: int) -> int:
     return 1 + base - program.length + starts[-1] if base else 0
 
 
+def iteration(program: Program, position: int, direction: int) -> int:
+    """The same line at the same time step in the next iteration or the one before; from the start, the first line. At the first
+    iteration nothing is before."""
+    there = max(1, position) + direction * program.length
+    return there if there > 0 else position
+
+
 def split(program: Program, position: int) -> tuple[int, int]:
     """The position of the iteration's first line less one, and the offset in the iteration."""
     iteration, offset = divmod(position - 1, program.length)

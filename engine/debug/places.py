@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from engine.debug.breakpoints import condition_of, everywhere
+from engine.debug.breakpoints import Breakpoint, condition_of, hits
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT
@@ -50,13 +50,13 @@ class _Typed:
 
 
 def first_where(text: str, debugger: Debugger) -> Destination:
-    """The first point after the present one at which a condition holds, in this iteration or the next; InputError when there is none."""
-    condition, program = condition_of(text, debugger.program), debugger.program
+    """The first point after the present one at which a breakpoint with this condition would stop, in this iteration or the next: where
+    what it reads is computed and it holds. InputError when there is none."""
+    stop, program = Breakpoint(condition=condition_of(text, debugger.program)), debugger.program
     here = debugger.position
     first = max(0, here - 1) // program.length
     for iteration in range(first, first + LOOKED_THROUGH):
-        holds = everywhere(condition, debugger.tape(iteration), iteration, debugger.lines)
-        positions = 1 + iteration * program.length + holds.nonzero()[0]
+        positions = 1 + iteration * program.length + hits(stop, debugger.tape(iteration), iteration, debugger.lines)
         if (after := positions[positions > here]).size:
             return Destination(int(after[0]))
     raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations")

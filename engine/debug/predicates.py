@@ -4,7 +4,8 @@
 
 A quantity `q` is its row computed last at the point, `q@k` its row k (k may use t), `q[:]` all rows computed so far, `q[0,5]` a
 cell. Beside quantities there are `t`, `iteration`, `phase` and `line`, numbers, arithmetic, comparisons, `and`, `or`, `not`, and the
-functions below. Nothing else: no attribute, no other call, nothing that runs code. What is not computed yet makes a condition false.
+functions below; as on paper, `|x|` is abs(x), `max|x|` max(abs(x)), `||x||` norm(x). Nothing else: no attribute, no other call, nothing
+that runs code. What is not computed yet makes a condition false.
 
 `predicate_values` evaluates them.
 """
@@ -12,6 +13,7 @@ functions below. Nothing else: no attribute, no other call, nothing that runs co
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +56,9 @@ ELEMENTWISE: Mapping[str, Callable[[Array], Array]] = {
     "sqrt": np.sqrt,
 }
 FUNCTIONS = tuple(sorted((*REDUCTIONS, *ELEMENTWISE)))
+
+_NORM = re.compile(r"(?:\|\|([^|]+)\|\||‖([^‖]+)‖)")
+_MAGNITUDE = re.compile(r"(\w*)\s*\|([^|]+)\|")
 
 _ARITHMETIC: Mapping[type[ast.AST], str] = {OPERATORS[sign].syntax: sign for sign in ("+", "-", "*", "/", "**")}
 _COMPARISONS: Mapping[type[ast.AST], str] = {
@@ -158,6 +163,7 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
     """
     if len(source) > MAX_SOURCE:
         raise ExpressionError(f"longer than {MAX_SOURCE} characters", source[:40] + "…", MAX_SOURCE + 1)
+    source = _written_out(source)
     text = source.strip()
     lead = len(source) - len(source.lstrip())
     try:
@@ -169,6 +175,16 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
         raise ExpressionError("not an expression", source, column) from None
     parser = _ConditionParser(source, text, lead, quantities)
     return Predicate(source, parser.convert(body, MAX_DEPTH))
+
+
+def _written_out(source: str) -> str:
+    """The functions that bars stand for."""
+
+    def magnitude(bars: re.Match[str]) -> str:
+        before, inside = bars[1], f"abs({bars[2]})"
+        return f"{before}({inside})" if before in FUNCTIONS else f"{before} {inside}".lstrip()
+
+    return _MAGNITUDE.sub(magnitude, _NORM.sub(lambda bars: f"norm({bars[1] or bars[2]})", source))
 
 
 class _ConditionParser:

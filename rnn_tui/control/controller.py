@@ -87,6 +87,7 @@ class Controller(Desk):
             title=data.title,
             look_for=data.look_for,
             said=data.said,
+            loss_before=self._loss_before(),
             batches=debugger.batches.per_epoch,
             classes=data.classes,
             notes=(
@@ -103,6 +104,13 @@ class Controller(Desk):
         )
         self._frame = self.here.fill(frame)
         return self._frame
+
+    def _loss_before(self) -> float | None:
+        """The loss of the iteration before, where it is of the same samples and nothing is set."""
+        debugger = self.debugger
+        before = debugger.history.get(debugger.view.point.iteration - 1)
+        same = debugger.batches.per_epoch == 1 and not isinstance(debugger, Branch)
+        return before.loss if before is not None and same else None
 
     def turn_to(self, page: PageName) -> None:
         """Another page."""

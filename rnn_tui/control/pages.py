@@ -87,6 +87,10 @@ class Page:
         debugger = self.desk.debugger
         return self.desk.moved(debugger.finish() if direction > 0 else debugger.start_of_phase())
 
+    def iteration(self, direction: int) -> bool:
+        """To the same line and time step in the next iteration or the one before; what is under the cursor stays the same number."""
+        return self.desk.moved(self.desk.debugger.iteration(direction), keep_operand=True)
+
     def tick(self) -> bool:
         """One time step on while it is running, or one line, and no further than the next breakpoint; False where it shall stop."""
         debugger = self.desk.debugger

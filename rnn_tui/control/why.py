@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.explain.ledger import Ledger, gradients, ledger
 from engine.explain.why import CellAddress, equation_text, put_in, why, zero_reason
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
@@ -58,8 +59,15 @@ class WhyPage(Page):
         equation = equation_text(self.desk.writer, cell, explanation)
         edited = put_in(debugger, cell)
         reason = edited or zero_reason(debugger, cell, explanation)
-        follow = self.desk.selection.follow
-        return replace(frame, asked=Asked(self._path, explanation, equation, reason, follow, edited=edited is not None))
+        asked = Asked(self._path, explanation, equation, reason, self.desk.selection.follow, edited=edited is not None)
+        return replace(frame, asked=replace(asked, ledger=self._ledger(cell)))
+
+    def _ledger(self, cell: CellAddress) -> Ledger | None:
+        """What each step and each sample adds to a gradient that is summed to its end."""
+        tape = self.desk.debugger.tape(cell.iteration)
+        whole = cell.t is None and cell.reached is None and not cell.one_step and cell.sample is None
+        found = ledger(tape, cell.name, cell.index) if whole and cell.name in gradients(tape) else None
+        return found if found is not None and len(found.steps) > 1 else None
 
     def followed(self) -> list[list[tuple[int, CellAddress]]]:
         """The numbers that can be followed in what is shown, term by term."""

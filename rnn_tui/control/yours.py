@@ -89,6 +89,9 @@ class YoursPage(Page):
         lockstep = self.desk.lockstep
         return super().phase(direction) if lockstep is None else self._go(lockstep, lockstep.phase(self._at, direction))
 
+    def iteration(self, direction: int) -> bool:
+        return super().iteration(direction) if self.desk.lockstep is None else self.desk.moved(False)
+
     def tick(self) -> bool:
         return self.step(1) if self.desk.lockstep is not None else super().tick()
 

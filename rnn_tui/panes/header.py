@@ -8,7 +8,7 @@ from rich.style import Style
 from rnn_tui.frame import Frame, PageName
 from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
-from rnn_tui.render.numbers import number
+from rnn_tui.render.numbers import number, signed
 from rnn_tui.targets import Press
 from rnn_tui.walk_frame import WalkFrame
 
@@ -100,7 +100,10 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
         parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))
     if clipped:
         parts.append((f"  {clipped}", look.text))
-    return [*parts, (f"   {shown}", look.bold if loss is not None else look.dim)]
+    parts.append((f"   {shown}", look.bold if loss is not None else look.dim))
+    if loss is not None and frame.loss_before is not None and roomy:
+        parts.append((f" ({signed(float(loss) - frame.loss_before, 8, 3, trim=True)})", look.dim))
+    return parts
 
 
 def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:

@@ -161,14 +161,22 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if from_unit_to_unit(axes):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]
     if axes and axes[0] == "B" and frame.classes and part.name != "x" and not _is_padding(frame, part):
-        y = frame.view.tape.at("y", part.t or frame.view.point.t)
-        target = int(y[index[0]])
-        words.append(f"target {_class(frame, target)}")
-        head = frame.view.tape.plan.network.head
-        if part.name is not None and part.name == head.prediction:
-            predicted = int(head.predicted(frame.view.tape.at(part.name, part.t or frame.view.point.t))[index[0]])
-            words.append(f"predicted {_class(frame, predicted)} {'✓' if predicted == target else '✗'}")
+        words = _judged(frame, part, words, index[0])
     return ", ".join(words)
+
+
+def _judged(frame: Frame, part: Part, words: list[str], row: int) -> list[str]:
+    """The words on a number of a sample, and its target; of a prediction, first whether it is right."""
+    tape, t = frame.view.tape, part.t or frame.view.point.t
+    head, target = tape.plan.network.head, int(tape.at("y", t)[row])
+    meant = f"target {_class(frame, target)}"
+    if part.name is None or part.name != head.prediction:
+        return [*words, meant]
+    given = tape.at(part.name, t)
+    predicted = int(head.predicted(given)[row])
+    chance = f" {number(float(given[row, predicted]), 7, 3)}" if given.shape[-1] == len(frame.classes) else ""
+    verdict = f"{words[0]}: predicted {_class(frame, predicted)}{chance} {'✓' if predicted == target else '✗'}"
+    return [verdict, *([] if predicted == target else [meant])]
 
 
 def _class(frame: Frame, number_of_class: int) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import CellAddress, cell_of
+from engine.language.functions import Array
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import exact, number
@@ -18,6 +20,8 @@ from rnn_tui.targets import ToCrumb, ToOperand
 
 TERMS = 60
 """The largest terms that are shown and can be followed; the rest stands as one sum."""
+SUBTOTALS = 4
+"""The largest steps and samples that are named."""
 VALUE = 12
 NARROW = 56
 
@@ -41,12 +45,26 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
         if text:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
+    if asked.ledger is not None and height - y > 12:
+        canvas.text(
+            2, y, shortened(_largest("by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), room), look.text
+        )
+        numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
+        canvas.text(2, y + 1, shortened(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
+        y += 2
     if not len(explanation.values):
         canvas.text(2, y + 1, shortened(_given(frame, cell), room), look.dim)
         canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
         return canvas
     _terms(frame, canvas, asked, y + 1, room)
     return canvas
+
+
+def _largest(kind: str, places: Sequence[int], sums: Array, before: str = "") -> str:
+    """The largest subtotals with what they are of."""
+    order = np.argsort(-np.abs(sums), kind="stable")[:SUBTOTALS]
+    told = (f"{before}{places[i]} {number(float(sums[i]), 9, 3, trim=True)}" for i in order.tolist())
+    return f"{kind}: {' · '.join(told)}{' …' if len(sums) > SUBTOTALS else ''}"
 
 
 def _given(frame: Frame, cell: CellAddress) -> str:

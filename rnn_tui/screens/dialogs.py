@@ -117,7 +117,7 @@ class HelpScreen(Dialog[None]):
 def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
     """The place that was typed in the names and the layout on the screen, or where a condition holds next. Raises InputError."""
     meant = spelling.in_engine_names(text)
-    return first_where(meant, debugger) if set(text) & set("<>") else parse_place(meant, debugger, spelling.layout)
+    return first_where(meant, debugger) if set(text) & set("<>(|") else parse_place(meant, debugger, spelling.layout)
 
 
 class GotoScreen(Dialog[Destination]):
@@ -134,7 +134,7 @@ class GotoScreen(Dialog[Destination]):
         """One line to type into."""
         with Vertical(classes="dialog") as box:
             box.border_title = "go to"
-            yield Input(restrict=PLAIN, placeholder="7 · backward 7 · dz@7 · da@3[2,4] · loss · norm(da) < 0.1")
+            yield Input(restrict=PLAIN, placeholder="7 · backward 7 · dz@7 · da@3[2,4] · loss · max|da| < 0.1")
             yield Static(
                 Content(
                     "a time step, a phase, a row q@t, a number q@t[i,j], an iteration, or a condition: to where it holds next\n"

@@ -173,6 +173,10 @@ class MainScreen(FileActions, LessonActions):
         """To the start of the phase."""
         self.show(self.controller.page.phase(-1))
 
+    def action_iteration(self, direction: int) -> None:
+        """The same place one iteration on or back."""
+        self.show(self.controller.page.iteration(direction))
+
     def action_goto(self) -> None:
         """Asks where to go."""
         self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.visit)

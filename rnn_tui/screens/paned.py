@@ -101,6 +101,8 @@ class PanedScreen(Screen[None]):
         raise NotImplementedError
 
     def _say(self, text: str) -> None:
+        """Says something in the place of what was said before: one sentence covers less than two."""
+        self.app.clear_notifications()
         self.notify(text, markup=False, timeout=4)
 
     def composed(self, above: Panes, left: Panes, right: Panes, below: Panes) -> ComposeResult:

@@ -33,7 +33,7 @@ from rnn_tui.targets import Press, ToCell, ToLine
 from rnn_tui.widgets.pane import Pane
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
-MOVES = ("step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase")
+MOVES = ("step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "iteration(1)", "iteration(-1)")
 
 
 class Driven:
@@ -154,6 +154,8 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "greater_than_sign",
         "less_than_sign",
         "z",
+        "i",
+        "I",
     }
     assert set(found) - set(CONTRACT) == others
     assert sum(len(command.keys.split(",")) for command in COMMANDS) == len(found)
@@ -227,6 +229,8 @@ async def test_what_the_moves_do() -> None:
             ("finish", (0, "backward", 1, "da")),
             ("finish", (0, "update", None, "W")),
             ("step(1)", (1, "forward", 1, "z")),
+            ("iteration(1)", (2, "forward", 1, "z")),
+            ("iteration(-1)", (1, "forward", 1, "z")),
             ("start_of_phase", (0, "update", None, "W")),
             ("start_of_phase", (0, "backward", 10, "dlogits")),
             ("start_of_phase", (0, "loss", None, "loss")),
@@ -234,6 +238,9 @@ async def test_what_the_moves_do() -> None:
             ("start_of_phase", (0, "forward", 0, "start")),
             ("start_of_phase", (0, "forward", 0, "start")),
             ("step(-1)", (0, "forward", 0, "start")),
+            ("iteration(-1)", (0, "forward", 0, "start")),
+            ("iteration(1)", (1, "forward", 1, "z")),
+            ("iteration(-1)", (0, "forward", 1, "z")),
         ):
             await driven.main.run_action(action)
             assert at() == expected, action

@@ -1,0 +1,118 @@
+"""Eight questions that people bring, each answered with at most 15 keys that the README names."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.widgets import Input
+
+from engine.session import open_session
+from tests.rnn_tui.test_app import Driven, running
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+MOST = 15
+ROOT = Path(__file__).parents[2]
+
+
+def signals(path: Path) -> Path:
+    """12 samples, 8 steps of 2 features, 3 classes."""
+    rng = np.random.default_rng(11)
+    rows = [
+        (*np.round(rng.normal([0.4, -0.5, 0][b % 3], 0.8, 16), 2), ("low", "mid", "high")[b % 3]) for b in range(12)
+    ]
+    path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+class Reader:
+    """Someone at the keys: what is pressed is counted, what is typed into a dialog letter by letter, too."""
+
+    def __init__(self, driven: Driven) -> None:
+        self.driven = driven
+        self.keys = 0
+
+    async def press(self, *keys: str) -> str:
+        """Keys by their names; a text goes into the dialog that is open. What is on the screen then."""
+        for key in keys:
+            field = self.driven.app.screen.query(Input)
+            if field and key != "enter":
+                field.first(Input).value = key
+                self.keys += len(key)
+            else:
+                await self.driven.pilot.press(key)
+                self.keys += 1
+        await self.driven.pilot.pause()
+        return self.driven.text()
+
+    async def begin(self) -> None:
+        """At the start, with the keys counted from there."""
+        assert self.keys <= MOST, self.keys
+        self.keys = 0
+        self.driven.controller.turn_to("program")
+        await self.driven.go(0)
+
+
+async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = {"timesteps": 8, "hidden": (6,), "activation": "tanh", "seed": 4}
+    session = open_session(str(signals(tmp_path / "signals.csv")), options)
+    tape = session.debugger.tape(0)
+    async with running(session) as driven:
+        reader = Reader(driven)
+
+        # da at step 3, sample 2, unit 4, and the largest product in it
+        text = await reader.press("g", "da@3[2,4]", "enter")
+        products = tape["dz"][3][2] * tape.parameters["Wa"][4]
+        largest = int(np.abs(products).argmax())
+        assert re.search(r"da@3\[2,4\] = [−\d]", text)
+        assert re.search(rf"sum of 6 terms\S* .*\n│ dz@4\[2,{largest}\] · Wa\[4,{largest}\] = ", text)
+
+        # the step at which ‖da‖ first falls below a tenth, and which factor did it
+        await reader.begin()
+        text = await reader.press("g", "norm(da)<.1", "enter")
+        t = max(t for t in range(9) if np.linalg.norm(tape["da"][t]) < 0.1)
+        assert f"da@{t} " in text and re.search(rf"{t + 1}→{t} +[\d.]+ +=", text)
+
+        # which step and which sample give most of dWa[1,3]
+        await reader.begin()
+        text = await reader.press("g", "dWa[1,3]", "enter", "enter")
+        addends = tape["a"][:-1, :, 1] * tape["dz"][:, :, 3]
+        step, sample = (int(np.abs(addends.sum(axis=axis)).argmax()) for axis in (1, 0))
+        assert f"by step: t = {step + 1} " in text and f"by sample: {sample} " in text
+
+        # is sample 5 predicted right, with which probability
+        await reader.begin()
+        text = await reader.press("g", "p[5,0]", "enter")
+        p, meant = tape["p"][5], int(tape.at("y", 8)[5])
+        verdict = "✓" if p.argmax() == meant else "✗"
+        assert f"sample 5: predicted {session.data.classes[p.argmax()]} {p.max():.3f} {verdict}" in text
+
+        # did the loss fall in the last update, and by how much
+        await reader.begin()
+        text = await reader.press("i", "f", "f")
+        fell = session.debugger.tape(1).loss - tape.loss
+        assert fell < 0 and f"(−{-fell:.3g}"[:6] in text
+
+        # stop where max|dz| < 0.001 in the next iteration
+        await reader.begin()
+        text = await reader.press("i", "g", "max|dz|<1e-3", "enter")
+        below = np.abs(session.debugger.tape(1)["dz"]).max(axis=(1, 2)) < 1e-3
+        assert "iteration 1" in text and f"dz@{np.flatnonzero(below).max() + 1} " in text
+
+        # the program in Karpathy's names, saved
+        await reader.begin()
+        await reader.press("N", "N", "x", "k.py", "enter")
+        assert "Why" in (tmp_path / "k.py").read_text(encoding="utf-8")
+
+        # what is wrong in mine.py
+        await reader.begin()
+        shutil.copy(ROOT / "docs" / "mine.py", tmp_path)
+        await reader.press("r", "mine.py", "enter")
+        await driven.app.workers.wait_for_complete()
+        await driven.pilot.pause()
+        assert "✗ line 29: the recurrent weights are not transposed on the way back" in driven.text()
+        await reader.begin()
