@@ -318,7 +318,12 @@ class _Flattening:
         before: list[ast.stmt] = []
         renames: dict[str, ast.expr] = {}
         renamed: dict[str, str] = {}
+        outer = _targets_of(value, statement)
         for name, argument in given.items():
+            if name in stored and outer.get(name) == path(argument):
+                renamed[name] = outer[name]  # `h = step(x, h)`: it has a new value there, and after the call
+                self._flat.given_back[renamed[name]] = name
+                continue
             if (
                 name not in stored
                 and (path(argument) or isinstance(argument, ast.Constant) or self._is_entry(argument))
@@ -329,7 +334,6 @@ class _Flattening:
             renamed[name] = self._local(name, {})
             if renamed[name] != ast.unparse(argument):
                 before.append(_at(ast.Assign([ast.Name(renamed[name], ast.Store())], argument), statement))
-        outer = _targets_of(value, statement)
         for name in stored:
             if name not in given:
                 renamed[name] = self._local(name, outer, is_counter=_only_counts(name, body))

@@ -11,7 +11,9 @@ from engine.doctor.derive.flat import FlatPass, flattened
 from engine.doctor.derive.fused import fused
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.statements import all_statements, appended, blocks, enclosing, targets
+from engine.doctor.derive.sunk import sunk
 from engine.doctor.derive.syntax_of import base, called, names, path, reads
+from engine.doctor.derive.totals import with_totals
 from engine.doctor.vocabulary.roles import parameter, role
 
 DATA = (
@@ -138,6 +140,9 @@ def _passed(
         function, last = place
         loss = flat.opened(function, loss)
     indents = dict(_indents(tree.body))
+    flat.body = with_totals(flat.body, shapes)
+    while (behind := sunk(flat.body, flat.hidden)) is not None:
+        flat.body = behind
     while True:
         found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=indents)
         _scan(found, found.body, ())

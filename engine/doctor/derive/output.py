@@ -33,11 +33,10 @@ def output_lines(
     values: dict[str, OutputValue] = {}
     made_by: dict[str, ast.stmt] = {}
     for event in _round(forward, record, loss):
-        statement = _written_as(event.name, by_line.get(event.site.line, []))
+        statement = _written_as(event, by_line.get(event.site.line, []))
         if (
             event.site.kind not in ("assign", "step")
             or statement is None
-            or event.part
             or (event.site.file != loss.file and loss.file)
         ):
             continue
@@ -46,8 +45,11 @@ def output_lines(
             continue
         text = _text_of(target, statement, statements)
         value, back = event.value.of(record.pool), event.value.of(adjoint)
-        before = values.get(text, OutputValue(text, ()))
         active = forward.is_sought(target)
+        is_only = not forward.loops[id(statement)] and (
+            back.any() or not active
+        )  # of the rounds it ran in, the last one counts
+        before = OutputValue(text, ()) if is_only or text not in values else values[text]
         values.pop(text, None)
         values[text] = OutputValue(text, (*before.values, value), (*before.gradients, back) if active else ())
         made_by[text] = statement
@@ -73,10 +75,12 @@ def output_lines(
 INTO = "into "
 
 
-def _written_as(name: str, statements: Sequence[ast.Assign]) -> ast.Assign | None:
-    """Of the statements of a line the one that writes a name, where there are several."""
-    named = [s for s in statements if any(path(t) == name for t in s.targets)] if len(statements) > 1 else []
-    return next(iter([*named, *reversed(statements)]), None)
+def _written_as(event: RecordedEvent, statements: Sequence[ast.Assign]) -> ast.Assign | None:
+    """Of the statements of a line the one that writes a value, by its name where there are several values or statements."""
+    named = [s for s in statements if any(path(t) == event.name for t in s.targets)]
+    if event.part:
+        return named[0] if named else None
+    return next(iter([*(named if len(statements) > 1 else []), *reversed(statements)]), None)
 
 
 def _round(forward: ForwardPass, record: Record, loss: ChosenLoss) -> list[RecordedEvent]:

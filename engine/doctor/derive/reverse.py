@@ -289,6 +289,7 @@ class Reversed(FunctionRules):
             if name not in self.forward.active or not name.isidentifier() or self.steps.get(name) is not None:
                 continue
             inside = [d for d in definitions if loop in d.loops and _rebinds(d, name)]
+            inside = [d for d in inside if id(d.statement) not in self.skipped]
             if inside and _is_read_before(self.forward, loop, name, inside) and f"d{name}" not in self.symbols:
                 found[f"d{name}"] = (self.values.after_loop(name, loop), self.values.shape_of(name))
         return [(name, value, shape) for name, (value, shape) in found.items()]
@@ -311,10 +312,22 @@ class Reversed(FunctionRules):
             return
         container = base(node)
         relation = self.steps.relation(node, self.statement)
-        if relation and container not in self.forward.parameters:
+        if relation == "last" and (left := self._left(container)) is not None:
+            self.add(left, gradient)
+        elif relation and container not in self.forward.parameters:
             self._accumulate(f"d{singular(container)}", gradient, shape)
-            return
-        self._entry(node, gradient)
+        else:
+            self._entry(node, gradient)
+
+    def _left(self, container: str) -> ast.expr | None:
+        """The name whose last value is the last entry of a list: a state that the loop carries and puts away."""
+        filled = self.steps.get(container)
+        if filled is None or not isinstance(filled.value, ast.Name) or self.steps.is_carried(container):
+            return None
+        name, loop = filled.value.id, filled.loop
+        inside = [d for d in self.forward.definitions.get(name, []) if loop in d.loops and _rebinds(d, name)]
+        is_last = bool(inside) and max(d.order for d in inside) < filled.made.order
+        return filled.value if is_last and _is_read_before(self.forward, loop, name, inside) else None
 
     def _whole(self, container: str, gradient: Gradient) -> None:
         """dL/d(a list or array that the loop fills step by step), all of it."""

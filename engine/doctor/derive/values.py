@@ -109,6 +109,9 @@ class ForwardValues:
         if name not in self._forward.active or self._is_row(made, name):
             self._make_again(loop, name)
             return None
+        last = max((d for d in made if d.order < order), key=lambda d: d.order, default=None)
+        if last is not None and last.loops[-1] is not loop and last.loops[-1] not in self._forward.loops[id(statement)]:
+            return self._left(name, last, statement)
         if len(made) > 1 and not all(d.body is made[0].body for d in made):
             raise Refused(f"{name} is written {len(made)} times in a round; give each value a name of its own")
         before = [d for d in made if d.order < order or (after and d.statement is statement)]
@@ -124,6 +127,13 @@ class ForwardValues:
             self._remake(name, loop, one)
             return None
         return parsed(stored or self._kept(name, loop, one, is_new))
+
+    def _left(self, name: str, made: Definition, statement: ast.stmt) -> ast.expr:
+        """The value that a loop inside a round left: the last entry of what keeps it."""
+        loop = made.loops[-1]
+        entry = parsed(self._stored(name, loop, made, True) or self._kept(name, loop, made, True))
+        assert isinstance(entry, ast.Subscript)
+        return self.text(ast.Subscript(entry.value, parsed("-1"), ast.Load()), statement)
 
     def _remake(self, name: str, loop: ast.For, made: Definition) -> None:
         """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
@@ -212,7 +222,21 @@ class ForwardValues:
                 Keep(end.end_lineno or end.lineno, "", self._forward.indent(end) + f"{plural}.append({kept})", why)
             )
         index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
+        self._keep_all(self._lists[key], loop)
         return f"{self._lists[key]}[{ast.unparse(index)}]"
+
+    def _keep_all(self, kept: str, loop: ast.For) -> None:
+        """A list that each round of a loop around begins anew is kept in another one, and taken out of it where the round begins."""
+        for outer in self._forward.loops.get(id(loop), ())[-1:]:
+            key, why = (kept, outer.lineno), f"{kept} of every round"
+            if key not in self._lists:
+                self._lists[key] = self._plural(kept)
+                every, indent = self._lists[key], self._forward.indent
+                self.keeps.append(Keep(outer.lineno - 1, "", f"{indent(outer)}{every} = []", why))
+                self.keeps.append(Keep(loop.end_lineno or 0, "", f"{indent(loop)}{every}.append({kept})", why))
+            entry = f"{self._lists[key]}[{self.counter(outer)}]"
+            self._unpackings.setdefault(id(outer), {})[entry] = [kept]
+            self._keep_all(self._lists[key], outer)
 
     def after_loop(self, name: str, loop: ast.For) -> str:
         """The value that the last round left: by its name, or, of a called function's local, by the entry that keeps it."""

@@ -300,6 +300,69 @@ def forward(x, h0, Wx, Wh, b, Wy):
     assert (shapes["db"] or (0, 0))[1] == 1
 
 
+IN_FUNCTIONS = """import numpy as np
+
+def softmax(s):
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+def step(x, h):
+    h = np.tanh(x @ Wx + h @ Wh)
+    p = softmax(h @ Wy)
+    return h, p
+
+def cross_entropy(p, labels):
+    return -np.mean(np.log(p[np.arange(len(labels)), labels]))
+
+rng = np.random.RandomState(0)
+X, y = rng.randn(5, 6, 3), np.array([0, 1, 1, 0, 1])
+Wx, Wh, Wy = rng.randn(3, 4) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(4, 2)
+h = np.zeros((5, 4))
+states, guesses = [h], []
+for t, x in enumerate(X.transpose(1, 0, 2)):
+    h, p = step(x, h)
+    states.append(h)
+    guesses.append(p)
+loss = cross_entropy(guesses[-1], y)
+"""
+
+
+def test_an_output_of_every_round_that_only_the_last_is_asked_for_and_a_loss_in_a_function(tmp_path: Path) -> None:
+    made = made_of(tmp_path, IN_FUNCTIONS)
+    assert (made.gaps, made.keeps, set(made.agreement)) == ((), (), {"Wx", "Wh", "Wy"})
+    lines = [line.text for line in made.lines if line.kind in ("head", "back")]
+    assert lines[0].endswith(" = p.copy()")
+    assert sum(line.startswith("dWy") for line in lines) == 1
+    assert {"    dWx += x.T @ dz_h", "    dWh += states[t].T @ dz_h"} <= set(lines)
+
+
+ONE_BY_ONE = """import numpy as np
+
+rng = np.random.RandomState(0)
+X, Y = rng.randn(5, 6, 3), rng.randn(5, 2)
+Wx, Wh, Wy = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(2, 4) * 0.3
+losses = []
+for x, y in zip(X, Y):
+    h = np.zeros(4)
+    for t in range(6):
+        h = np.tanh(Wx @ x[t] + Wh @ h)
+    losses.append(np.sum((Wy @ h - y) ** 2))
+loss = np.mean(losses)
+"""
+
+
+def test_states_that_each_sample_begins_anew_and_losses_in_a_list(tmp_path: Path) -> None:
+    made = made_of(tmp_path, ONE_BY_ONE)
+    assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "Wy"})
+    assert [(keep.after, keep.text.strip()) for keep in made.keeps] == [
+        (8, "hs = [h]"),
+        (10, "hs.append(h)"),
+        (6, "all_hs = []"),
+        (10, "all_hs.append(hs)"),
+    ]
+    assert any(line.text == "    dWy += np.outer(dz, hs[-1])" for line in made.lines)
+
+
 SEVERAL_ON_A_LINE = """import numpy as np
 
 np.random.seed(2)
