@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ LOGGED_OVER = 1_000_000
 """Points that a move passes at most for logpoints to be looked up."""
 
 
-class Desk:
+class Desk(ABC):
     """One debugger and the user's choices; `say` shows a message to the user."""
 
     commands: tuple[Command, ...] = COMMANDS
@@ -55,9 +56,9 @@ class Desk:
         """The frame that was made last."""
         return self._frame or self.refresh()
 
+    @abstractmethod
     def refresh(self) -> Frame:
         """Makes the frame of the present state; the controller, which has the pages, does it."""
-        raise NotImplementedError
 
     @property
     def debugger(self) -> Debugger:

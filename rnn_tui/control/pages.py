@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TypeAlias
 
 from engine.explain.why import CellAddress
@@ -18,7 +19,7 @@ Heights: TypeAlias = dict[str, str | int]
 """Panes by name, and how high each is: in lines (7), or its share of what is left ("2fr")."""
 
 
-class Page:
+class Page(ABC):
     """What one page shows and does; the defaults here are overridden by each page."""
 
     enters: str = ""
@@ -32,9 +33,9 @@ class Page:
         self.desk = desk
         self.stops = stops
 
+    @abstractmethod
     def panes(self, height: int) -> Heights:
         """The panes in the body of a screen of this height."""
-        raise NotImplementedError
 
     def body(self, height: int) -> Heights:
         """The panes that are seen: these, or the picture at the cursor alone."""
@@ -66,7 +67,7 @@ class Page:
         """The frame with what only this page draws added."""
         return frame
 
-    def opened(self) -> None:
+    def opened(self) -> None:  # noqa: B027 - most pages have nothing to do
         """What is to be done when the page is turned to."""
 
     # Moves: False means that nothing moved

@@ -72,7 +72,9 @@ class LessonActions(LessonKeys):
     """What was open before the lesson."""
 
     def _controller(self, session: Session, lockstep: Lockstep | None = None) -> Controller:
-        raise NotImplementedError
+        controller = Controller(session, self._look, self._say, lockstep)
+        controller.commands = self.commands
+        return controller
 
     def action_lessons(self) -> None:
         """Asks for a lesson."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ class Progress:
     done: bool = False
 
 
-class Guide:
+class Guide(ABC):
     """A lesson's steps one after the other. What a step does, and when it is done, is said by the kinds of lessons below."""
 
     def __init__(self, lesson: Lesson, language: str) -> None:
@@ -29,17 +30,17 @@ class Guide:
         self.progress = Progress()
         self._language, self._words = language, WORDS[language]
 
+    @abstractmethod
     def _begin(self, number: int) -> None:
         """Begins a step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _said(self, words: Words) -> str:
         """A text in the learner's language, with what is in braces put in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_done(self) -> bool:
         """Whether what the step gives to do is done."""
-        raise NotImplementedError
 
     @property
     def step(self) -> LessonStep:

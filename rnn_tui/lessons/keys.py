@@ -13,14 +13,10 @@ class LessonKeys(PanedScreen):
     guide: Guide | None = None
     """The lesson that goes on."""
 
-    def action_lessons(self) -> None:
-        """Asks for a lesson."""
-        raise NotImplementedError
-
     async def action_lesson_next(self) -> None:
         """The next step of the lesson; after the last one another lesson."""
         if self.guide is not None and self.guide.over:
-            self.action_lessons()
+            await self.run_action("lessons")
         elif self.guide is not None:
             self.show(self.guide.next())
             await self._press()

@@ -18,10 +18,11 @@ from engine.files.locate import resolve
 from engine.files.project import samples
 from engine.session import Session, open_session
 from engine.text import clean
-from rnn_tui.control.controller import Controller
+from rnn_tui.lessons.actions import LessonActions
 from rnn_tui.saving import KINDS, Shown, program, save, where_to
 from rnn_tui.screens.dialogs import PLAIN, Dialog
-from rnn_tui.screens.paned import PanedScreen
+from rnn_tui.screens.examine import ExamineScreen
+from rnn_tui.screens.walk import WalkScreen
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
@@ -128,16 +129,8 @@ class OpenScreen(Dialog[str]):
             self.answer(name)
 
 
-class FileActions(PanedScreen):
-    """A part of the debugger's screen."""
-
-    controller: Controller
-
-    def _controller(self, session: Session, lockstep: Lockstep | None = None) -> Controller:
-        raise NotImplementedError
-
-    def _examine(self, path: Path) -> None:
-        raise NotImplementedError
+class FileActions(LessonActions):
+    """The debugger's screen: opens and saves files."""
 
     @property
     def shown(self) -> Shown:
@@ -197,6 +190,37 @@ class FileActions(PanedScreen):
         else:
             self.app.call_from_thread(self._take_session, session)
 
-    def _take_session(self, session: Session) -> None:
-        self.controller = self._controller(session)
+    def _take_session(self, session: Session, lockstep: Lockstep | None = None) -> None:
+        """Puts another session in the place of the one that is open; a lesson is about the one that it began on, and ends."""
+        self.controller, self.guide = self._controller(session, lockstep), None
         self.show()
+
+    # The user's own program
+
+    def action_examine(self) -> None:
+        """Examines the user's program again, or asks for its file."""
+        if self.controller.lockstep is None:
+            self._open(ExamineScreen(), self._examine)
+        else:
+            self._examine(self.controller.session.data.path)
+
+    def _examine(self, path: Path) -> None:
+        self.controller.running = False
+        self.controller.say(f"examining {clean(path.name)} …")
+        options = self.controller.session.options
+        function = options.get("function") if self.controller.lockstep is not None else None
+        self.run_worker(partial(self._examined, path, function), thread=True, exclusive=True, group="examine")
+
+    def _examined(self, path: Path, function: str | None) -> None:
+        """Runs in a thread: it takes some seconds."""
+        from engine.doctor.opening import open_program  # nobody else needs to wait for it
+
+        try:
+            opened = open_program(path, function)
+        except InputError as error:
+            self.app.call_from_thread(self.controller.say, str(error))
+            return
+        if isinstance(opened, tuple):
+            self.app.call_from_thread(self._take_session, *opened)
+        else:
+            self.app.call_from_thread(self.app.push_screen, WalkScreen(opened, self._look, keys=self.keys))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -14,25 +12,20 @@ from textual.binding import BindingType
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.debug.view import View
-from engine.errors import InputError
 from engine.lessons.lesson import Lesson
 from engine.session import Session
-from engine.text import clean
 from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import recall
 from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, PageName
-from rnn_tui.lessons.actions import LessonActions
 from rnn_tui.look import Look
 from rnn_tui.panes.lesson import lesson_lines
 from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, LogScreen, WatchScreen
-from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.files import FileActions
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.ticker import Ticker
-from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.widgets.pane import Pane
 
@@ -47,7 +40,7 @@ SWEEP = 0.6
 """Seconds that a sweep over the time steps takes."""
 
 
-class MainScreen(FileActions, LessonActions):
+class MainScreen(FileActions):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of((*ANSWERS, *COMMANDS))]
@@ -73,11 +66,6 @@ class MainScreen(FileActions, LessonActions):
         self._layout: ScreenLayout | None = None
         self._swept: list[View] = []
         self._sweep = Ticker(self, self._sweep_on)
-
-    def _controller(self, session: Session, lockstep: Lockstep | None = None) -> Controller:
-        controller = Controller(session, self._look, self._say, lockstep)
-        controller.commands = self.commands
-        return controller
 
     @property
     def steering(self) -> Controller:
@@ -237,41 +225,6 @@ class MainScreen(FileActions, LessonActions):
             return works
         ends = ("continue", "reverse_continue", "help", "quit")
         return self.search is None or action in ends
-
-    # The user's own program
-
-    def action_examine(self) -> None:
-        """Examines the user's program again, or asks for its file."""
-        if self.controller.lockstep is None:
-            self._open(ExamineScreen(), self._examine)
-        else:
-            self._examine(self.controller.session.data.path)
-
-    def _examine(self, path: Path) -> None:
-        self.controller.running = False
-        self.controller.say(f"examining {clean(path.name)} …")
-        options = self.controller.session.options
-        function = options.get("function") if self.controller.lockstep is not None else None
-        self.run_worker(partial(self._examined, path, function), thread=True, exclusive=True, group="examine")
-
-    def _examined(self, path: Path, function: str | None) -> None:
-        """Runs in a thread: it takes some seconds."""
-        from engine.doctor.opening import open_program  # nobody else needs to wait for it
-
-        try:
-            opened = open_program(path, function)
-        except InputError as error:
-            self.app.call_from_thread(self.controller.say, str(error))
-            return
-        if isinstance(opened, tuple):
-            self.app.call_from_thread(self._show_yours, *opened)
-        else:
-            self.app.call_from_thread(self.app.push_screen, WalkScreen(opened, self._look, keys=self.keys))
-
-    def _show_yours(self, session: Session, lockstep: Lockstep) -> None:
-        self.controller = self._controller(session, lockstep)
-        self.guide = None
-        self.show()
 
     def action_list_up(self) -> None:
         """Listing cursor up."""
