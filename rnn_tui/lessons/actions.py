@@ -21,7 +21,7 @@ from rnn_tui.lessons.keys import LessonKeys
 from rnn_tui.lessons.language import WORDS
 from rnn_tui.lessons.opening import opened
 from rnn_tui.lessons.tutor import Tutor
-from rnn_tui.screens.dialogs import Dialog
+from rnn_tui.screens.dialog import Dialog
 from rnn_tui.screens.walk import WalkScreen
 
 if TYPE_CHECKING:

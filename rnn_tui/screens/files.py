@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
@@ -20,7 +18,7 @@ from engine.session import Session, open_session
 from engine.text import clean
 from rnn_tui.lessons.actions import LessonActions
 from rnn_tui.saving import KINDS, Shown, program, save, where_to
-from rnn_tui.screens.dialogs import PLAIN, Dialog
+from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ReadScreen
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.walk import WalkScreen
 
@@ -30,103 +28,42 @@ if TYPE_CHECKING:
 OWN_PROGRAMS = (".py", ".ipynb")
 
 
-class SaveScreen(Dialog[Path]):
+class SaveScreen(AskScreen[Path]):
     """Asks for a file's name, whose ending says what is saved."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
-
-    def compose(self) -> ComposeResult:
-        """One line to type into, and what the endings mean."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "save"
-            yield Input(restrict=PLAIN, placeholder="name.svg")
-            kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
-            yield Static(Content(f"{kinds}\nenter saves, esc closes"), classes="note")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Takes the name, or says why not."""
-        try:
-            self.answer(where_to(event.value))
-        except InputError as error:
-            self.say_wrong(str(error))
+    def __init__(self) -> None:
+        kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
+        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to)
 
 
-class ProgramScreen(Dialog[None]):
+class ProgramScreen(ReadScreen):
     """The model as a NumPy program, to be read."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,P,enter", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("P", "close", "Close")]
 
     def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """Its lines."""
-        with VerticalScroll(classes="dialog wide") as box:
-            box.border_title = "this model as a NumPy program"
-            box.border_subtitle = "esc closes, ↑ ↓ scroll; x and a name.py saves it, N changes the names"
-            yield Static(Content(self._text))
-
-    def on_mount(self) -> None:
-        """Lets the arrow keys scroll."""
-        self.query_one(VerticalScroll).focus()
+        more = "; x and a name.py saves it, N changes the names"
+        super().__init__("this model as a NumPy program", text, wide=True, more=more)
 
 
-class OpenScreen(Dialog[str]):
+def _examples(text: str) -> Iterator[Option]:
+    for sample in samples():
+        if sample.name.startswith(text):
+            yield Option(Content(f"{sample.name:<15} {sample.title}"), id=sample.name)
+
+
+def _file_or_example(typed: str, example: Option | None) -> str:
+    name = typed if example is None or Path(typed).is_file() else example.id or typed
+    resolve(name)
+    return name
+
+
+class OpenScreen(ChooseScreen[str]):
     """Asks for data, an example or a program of the user's own."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Close"),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-    ]
-
-    def compose(self) -> ComposeResult:
-        """One line to type into, and the examples."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "open"
-            yield Input(restrict=PLAIN, placeholder="a file (CSV, NPZ, text, TOML; .py: your own), or an example below")
-            yield OptionList()
-            yield Static(Content("enter opens, esc closes"), classes="note")
-
-    def on_mount(self) -> None:
-        """Shows all examples to begin with."""
-        self._fill("")
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrows the list."""
-        self._fill(event.value.strip())
-
-    def _fill(self, text: str) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
-        fitting = [sample for sample in samples() if sample.name.startswith(text)]
-        options.add_options(Option(Content(f"{sample.name:<15} {sample.title}"), id=sample.name) for sample in fitting)
-        options.highlighted = 0 if fitting else None
-
-    def action_move(self, step: int) -> None:
-        """Moves in the list while the typing goes on."""
-        options = self.query_one(OptionList)
-        if step > 0:
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Takes the example."""
-        self.answer(event.option.id)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Takes the file, or the example that is highlighted; says why not."""
-        typed = event.value.strip()
-        option = self.query_one(OptionList).highlighted_option
-        name = typed if option is None or Path(typed).is_file() else option.id or typed
-        try:
-            resolve(name)
-        except InputError as error:
-            self.say_wrong(str(error))
-        else:
-            self.answer(name)
+    def __init__(self) -> None:
+        example = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
+        super().__init__("open", example, _examples, _file_or_example, "enter opens, esc closes")
 
 
 class FileActions(LessonActions):

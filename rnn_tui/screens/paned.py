@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from rnn_tui.bindings import Command
 from rnn_tui.look import Look
-from rnn_tui.screens.dialogs import Dialog, Result
+from rnn_tui.screens.dialog import Dialog, Result
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.settings import remapped

@@ -7,10 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Input, Static
+from textual.binding import BindingType
 
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.walk import ProgramWalk
@@ -31,7 +28,8 @@ from rnn_tui.panes.walk import (
 )
 from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
-from rnn_tui.screens.dialogs import PLAIN, Dialog, HelpScreen, ListScreen
+from rnn_tui.screens.dialog import AskScreen, ListScreen
+from rnn_tui.screens.dialogs import HelpScreen
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.widgets.pane import Pane
@@ -51,54 +49,34 @@ Colours are signed: blue below zero, red above, dark is zero. ✗ is to be corre
 enter takes the number under the cursor apart; enter again follows a number of the explanation."""
 
 
-class WalkStopsScreen(ListScreen):
-    """The breakpoints of a walk."""
-
-    TITLE_TEXT = "breakpoints"
-    EXAMPLE = "max(abs(dh)) > 5"
-    NOTE = """\
+STOPS_HELP = """\
 55                     on line 55
 55 if t == 3           there, the fourth time it runs
 max(abs(dh)) > 5       where dh is made; any name of your program
 enter adds · ↑ ↓ and delete (or a click) remove · esc closes"""
 
+
+class WalkStopsScreen(ListScreen):
+    """The breakpoints of a walk."""
+
     def __init__(self, stops: WalkStops) -> None:
-        super().__init__()
-        self._stops = stops
+        def texts() -> list[str]:
+            return [stop.text for stop in stops.stops]
 
-    def texts(self) -> list[str]:
-        return [stop.text for stop in self._stops.stops]
-
-    def take(self, text: str) -> None:
-        self._stops.add(text)
-
-    def drop(self, number: int) -> None:
-        self._stops.remove(number)
+        super().__init__("breakpoints", "max(abs(dh)) > 5", STOPS_HELP, texts, stops.add, stops.remove)
 
 
-class GotoLineScreen(Dialog[int]):
+class GotoLineScreen(AskScreen[int]):
     """Asks for a line of the source."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
-
     def __init__(self, last: int) -> None:
-        super().__init__()
-        self._last = last
+        def line_of(text: str) -> int:
+            line = whole_number(text, 1, last)
+            if line is None:
+                raise InputError(f"a line is a number from 1 to {last}")
+            return line
 
-    def compose(self) -> ComposeResult:
-        """One line to type into."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "go to line"
-            yield Input(restrict=PLAIN, placeholder="55")
-            yield Static(Content("to where that line runs next; enter goes, esc closes"), classes="note")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Goes there, or says why not."""
-        line = whole_number(event.value.strip(), 1, self._last)
-        if line is not None:
-            self.answer(line)
-            return
-        self.say_wrong(f"a line is a number from 1 to {self._last}")
+        super().__init__("go to line", "55", "to where that line runs next; enter goes, esc closes", line_of)
 
 
 class WalkScreen(LessonKeys):

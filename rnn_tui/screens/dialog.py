@@ -1,0 +1,233 @@
+"""The kinds of small screens over a larger one: a question, a list that is narrowed by typing, one that is added to, a text to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.errors import InputError
+
+Result = TypeVar("Result")
+
+PLAIN = r"[ -~]*"
+"""What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
+
+
+class Dialog(ModalScreen[Result]):
+    """A screen that closes once: a second Enter or click that comes before it is gone finds nothing to close."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
+    _answered = False
+
+    def answer(self, result: Result | None = None) -> None:
+        """Closes with a result, the first time."""
+        if not self._answered:
+            self._answered = True
+            self.dismiss(result)
+
+    def say_wrong(self, text: str) -> None:
+        """Says in the note why what was typed cannot be; it can be corrected."""
+        note = self.query_one(".note", Static)
+        note.update(Content(text))
+        note.add_class("wrong")
+
+    def action_close(self) -> None:
+        """Closes without one."""
+        self.answer()
+
+
+class AskScreen(Dialog[Result]):
+    """Asks for one line. `take` makes of it what is answered, or raises InputError, which is shown; `typed` is there to begin with."""
+
+    def __init__(self, title: str, example: str, note: str, take: Callable[[str], Result], typed: str = "") -> None:
+        super().__init__()
+        self._texts, self._take, self._typed = (title, example, note), take, typed
+
+    def compose(self) -> ComposeResult:
+        """One line to type into, and what it may be."""
+        title, example, note = self._texts
+        with Vertical(classes="dialog") as box:
+            box.border_title = title
+            yield Input(self._typed, restrict=PLAIN, placeholder=example, select_on_focus=False)
+            yield Static(Content(note), classes="note")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Takes the line, or says why not."""
+        if self._answered:
+            return
+        try:
+            result = self._take(event.value.strip())
+        except InputError as error:
+            self.say_wrong(str(error))
+        else:
+            self.answer(result)
+
+
+class OverListScreen(Dialog[Result]):
+    """A line to type into over a list, through which the arrow keys move meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+
+    def show_options(self, entries: Iterable[Option]) -> None:
+        """Lists these, the first one that can be chosen highlighted."""
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options(entries)
+        options.highlighted = None
+        options.action_first()
+
+    def action_move(self, step: int) -> None:
+        """Moves in the list while the typing goes on."""
+        options = self.query_one(OptionList)
+        if step > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+
+class ChooseScreen(OverListScreen[Result]):
+    """A list that is narrowed by what is typed. `entries` are those that fit a text; `take` makes of the text and the entry that is
+    highlighted or clicked (then the text is "") what is answered, None: nothing yet, or raises InputError, which is shown."""
+
+    def __init__(
+        self,
+        title: str,
+        example: str,
+        entries: Callable[[str], Iterable[Option]],
+        take: Callable[[str, Option | None], Result | None],
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self._texts, self._entries, self._take = (title, example, note), entries, take
+
+    def compose(self) -> ComposeResult:
+        """An input line, and what matches."""
+        title, example, note = self._texts
+        with Vertical(classes="dialog") as box:
+            box.border_title = title
+            yield Input(restrict=PLAIN, placeholder=example)
+            yield OptionList()
+            if note:
+                yield Static(Content(note), classes="note")
+
+    def on_mount(self) -> None:
+        """Shows all to begin with."""
+        self.show_options(self._entries(""))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrows the list."""
+        self.show_options(self._entries(event.value.strip()))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Takes what is typed, or highlighted."""
+        self._answer(event.value.strip(), self.query_one(OptionList).highlighted_option)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Takes what was clicked."""
+        self._answer("", event.option)
+
+    def _answer(self, text: str, option: Option | None) -> None:
+        try:
+            result = self._take(text, option)
+        except InputError as error:
+            self.say_wrong(str(error))
+        else:
+            if result is not None:
+                self.answer(result)
+
+
+class ListScreen(OverListScreen[None]):
+    """A list of texts: what is typed is added (`take`; InputError when it means nothing), what is clicked or deleted is taken away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("delete,ctrl+d", "remove", show=False, priority=True)]
+
+    def __init__(
+        self,
+        title: str,
+        example: str,
+        note: str,
+        texts: Callable[[], list[str]],
+        take: Callable[[str], None],
+        drop: Callable[[int], None],
+    ) -> None:
+        super().__init__()
+        self._title, self._example, self._note = title, example, note
+        self._texts, self._take, self._drop = texts, take, drop
+
+    def compose(self) -> ComposeResult:
+        """An input line, a hint of what can be typed, and the list."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self._title
+            yield Input(restrict=PLAIN, placeholder=self._example)
+            yield Static(Content(self._note), classes="note")
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        """Shows what there is."""
+        self._fill()
+
+    def _fill(self) -> None:
+        self.show_options(Option(Content(text), id=str(number)) for number, text in enumerate(self._texts()))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Adds it, or says what is wrong; closes when nothing is typed."""
+        if not event.value.strip():
+            self.answer()
+            return
+        note = self.query_one(".note", Static)
+        try:
+            self._take(event.value.strip())
+        except InputError as error:
+            self.say_wrong(str(error))
+            return
+        note.update(Content(self._note))
+        note.remove_class("wrong")
+        self.query_one(Input).value = ""
+        self._fill()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click removes."""
+        self._remove(int(event.option.id or 0))
+
+    def action_remove(self) -> None:
+        """Removes the highlighted one."""
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None:
+            self._remove(highlighted)
+
+    def _remove(self, number: int) -> None:
+        if number < len(self._texts()):
+            self._drop(number)
+            self._fill()
+
+
+class ReadScreen(Dialog[None]):
+    """A text to be read, which the arrow keys scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "close", "Close")]
+
+    def __init__(self, title: str, text: str, *, wide: bool = False, more: str = "") -> None:
+        super().__init__()
+        self._title, self._text, self._wide, self._more = title, text, wide, more
+
+    def compose(self) -> ComposeResult:
+        """Its lines."""
+        with VerticalScroll(classes="dialog wide" if self._wide else "dialog") as box:
+            box.border_title = self._title
+            box.border_subtitle = f"esc closes, ↑ ↓ scroll{self._more}"
+            yield Static(Content(self._text))
+
+    def on_mount(self) -> None:
+        """Lets the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
