@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,61 +62,66 @@ def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session
         return _from_trace(path, given)
     data = load(source, **{name.replace("-", "_"): given[name] for name in READING if name in given})
     options: dict[str, Any] = {**DEFAULTS, **data.options, **given}
-    predict, head = options["predict"], _head(data, options["loss"])
-    user_cell = _user_cell(options)
+    head, user_cell = _head(data, options["loss"]), _user_cell(options)
     weights = _weights(data, options, given, user_cell)
     if options["embedding"] or (weights and weights.recipe.embedded):
         data = one_hot(data, weights.sizes["D"] if weights and weights.recipe.embedded else 0)
     if weights is not None:
-        _check_sizes(weights, data, _outputs(data, predict, head, None), at_least=head.output_a_class)
+        _check_sizes(weights, data, _outputs(data, options["predict"], head, None), at_least=head.output_a_class)
         options |= _decided(weights)
     _refuse_one_class(data, head, options["outputs"])
     cell = weights.cell if weights else user_cell or BY_NAME[options["cell"]]
     if "activation" in given and not cell.has_activation:
         raise InputError(f"the cell {cell.name} has its own activations; leave --activation away")
-    network = Network(
+    network = _network(data, options, cell, head, weights)
+    return Session(data, options, _debugger(data, options, network), weights=weights)
+
+
+_OF_NETWORK = (
+    *(
+        "activation",
+        "predict",
+        "reduction",
+        "dtype",
+        "seed",
+        "init-scale",
+        "optimizer",
+        "lr",
+        "clip-norm",
+        "clip-value",
+    ),
+    *("truncate", "truncate-by", "bidirectional", "learn-initial", "embedding", "dropout", "residual"),
+)
+_OF_DEBUGGER = ("batch-size", "stateful", "checkpoints", "memory-limit")
+"""Options that are fields of the same name."""
+
+
+def _chosen(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name.replace("-", "_"): options[name] for name in names}
+
+
+def _network(data: Data, options: Mapping[str, Any], cell: Cell, head: Head, weights: Weights | None) -> Network:
+    return Network(
         inputs=data.X.shape[2],
-        outputs=_outputs(data, predict, head, options["outputs"]),
+        outputs=_outputs(data, options["predict"], head, options["outputs"]),
         hidden=_units(options),
         cell=cell,
-        activation=options["activation"],
-        predict=predict,
         loss=head.name,
-        reduction=options["reduction"],
-        dtype=options["dtype"],
-        seed=options["seed"],
-        init_scale=options["init-scale"],
-        optimizer=options["optimizer"],
-        lr=options["lr"],
-        clip_norm=options["clip-norm"],
-        clip_value=options["clip-value"],
-        truncate=options["truncate"],
-        truncate_by=options["truncate-by"],
-        bidirectional=options["bidirectional"],
-        learn_initial=options["learn-initial"],
-        embedding=options["embedding"],
-        dropout=options["dropout"],
-        residual=options["residual"],
         weights=weights.parameters if weights else {},
+        **_chosen(options, _OF_NETWORK),
     )
-    initial = _initial(data, network)
-    debugger = Debugger(
-        network,
-        data.X,
-        data.y,
-        initial=initial,
-        lengths=data.lengths,
-        batch_size=options["batch-size"],
-        stateful=options["stateful"],
-        checkpoints=options["checkpoints"],
-        memory_limit=options["memory-limit"],
-    )
+
+
+def _debugger(data: Data, options: Mapping[str, Any], network: Network) -> Debugger:
+    """The debugger on the data, with the breakpoints and watches of a project."""
+    initial, further = _initial(data, network), _chosen(options, _OF_DEBUGGER)
+    debugger = Debugger(network, data.X, data.y, initial=initial, lengths=data.lengths, **further)
     with _of_project(data):
         for text in data.breakpoints:
             debugger.add(text)
         for text in data.watches:
             debugger.watch(text)
-    return Session(data, options, debugger, weights=weights)
+    return debugger
 
 
 def _user_cell(options: Mapping[str, Any]) -> Cell | None:

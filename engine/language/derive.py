@@ -7,7 +7,7 @@ t−1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -59,6 +59,21 @@ class _Received:
         place.setdefault(name.name, []).append(expression)
         self.steps[name.name] = self.steps.get(name.name) or name.step
 
+    def paths(self, name: str, begun: Mapping[str, str]) -> list[Expression]:
+        """What came at the same step, behind the part that another block has written; nothing where nothing came."""
+        came = self.same_step.pop(name, [])
+        return [Name(gradient(name) + begun[name]), *came] if came and name in begun else came
+
+    def written(self, target: str, begun: Mapping[str, str], fed: Container[str]) -> list[Equation]:
+        """The lines that write the gradient of what a line of this block writes; of a state also from the next step."""
+        paths, adjoint = self.paths(target, begun), gradient(target)
+        if target in fed:
+            return [Equation(adjoint, total([Name(adjoint + OUT), *paths, Name(adjoint + NEXT)]))]
+        if target in self.states and paths:
+            flows = total([Name(adjoint + OUT), Name(adjoint + NEXT)])
+            return [Equation(adjoint + OUT, total(paths)), Equation(adjoint, flows)]
+        return [Equation(adjoint, total(paths))] if paths else []
+
 
 def backward(
     sections: Sequence[Sequence[Equation]],
@@ -91,38 +106,24 @@ def backward(
     aliases: dict[Expression, Expression] = {
         e.expression: Name(e.target) for e in forward if isinstance(e.expression, Call)
     }
-    received = _Received(frozenset(states))
-    lines: list[Equation] = []
-    both: set[str] = set()
+    received, lines, both = _Received(frozenset(states)), list[Equation](), set[str]()
     adjoint_axes = {**known, **{gradient(name): axes for name, axes in known.items()}}
     for number, section in reversed(list(enumerate(sections))):
         for current in reversed(section):
             target = current.target
-            paths = received.same_step.pop(target, [])
-            if paths and target in begun:
-                paths.insert(0, Name(gradient(target) + begun[target]))
-            if target in fed:
-                both.add(target)
-                flows = [Name(gradient(target) + OUT), *paths, Name(gradient(target) + NEXT)]
-                lines.append(Equation(gradient(target), total(flows)))
-            elif target in states and paths:
-                both.add(target)
-                flows = total([Name(gradient(target) + OUT), Name(gradient(target) + NEXT)])
-                lines += [Equation(gradient(target) + OUT, total(paths)), Equation(gradient(target), flows)]
-            elif paths:
-                lines.append(Equation(gradient(target), total(paths)))
-            elif target not in states and target not in begun and target != root:
+            written = received.written(target, begun, fed)
+            if not written and target not in states and target not in begun and target != root:
                 continue  # the loss does not depend on it: it is only shown
+            lines += written
+            both |= {target} if written and target in states else set()
             start: Expression = Number(1) if target == root else Name(gradient(target))
             for name, path in contributions(current.expression, start, adjoint_axes):
                 received.add(name, substitute(path, aliases))
         still_read = {name.name for earlier in sections[:number] for line in earlier for name in line.reads}
         for name in (*inputs, *parameters):
             if name in received.same_step and name not in still_read:
-                summed = accumulate and name in parameters
-                first = [Name(gradient(name) + begun[name])] if name in begun else []
-                written = gradient(name) + inputs.get(name, "")
-                lines.append(Equation(written, total([*first, *received.same_step.pop(name)]), accumulate=summed))
+                flow, summed = gradient(name) + inputs.get(name, ""), accumulate and name in parameters
+                lines.append(Equation(flow, total(received.paths(name, begun)), accumulate=summed))
     for name in outer:
         if name in received.same_step:
             lines.append(Equation(gradient(name), total(received.same_step[name]), step=received.steps[name]))
