@@ -13,6 +13,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
+from autograd.tracer import getval
 
 from engine.language.functions import FUNCTIONS
 from tests.engine.strategies import Case
@@ -96,6 +97,8 @@ def losses(case: Case, logits: Any, y: Array) -> Any:
 def forward(case: Case, values: Mapping[str, Any], probe: Mapping[str, Any], cuts: Cuts) -> tuple[dict[str, Any], Any]:
     """All rows of all quantities by name, and each step's losses (T or 1, B). `cuts` say where nothing flows back."""
     T, found = len(case.mask), dict[str, list[Any]]()
+    # Each look into autograd's own dictionary costs as much as all that is in it.
+    values, probe = ({name: held[name] for name in held} for held in (values, probe))
     every, read, last = case.network.predict == "every", [*values["x"]], dict[str, Any]()
     if case.network.embedding:
         read = found["e"] = [x @ values["We"] + probe["e"][t] for t, x in enumerate(read)]
@@ -279,14 +282,17 @@ def reference(case: Case) -> dict[str, Array]:
     (T, B), H = case.mask.shape, state_widths(case)
     states, every = tuple(H), case.network.predict == "every"
     values, probe = values_and_probes(case)
-    found, each = forward(case, values, probe, (np.zeros((T, B), bool),) * 2)
-    result = {name: np.array(rows) for name, rows in found.items()} | {"loss": np.sum(counted(case) * each)}
+    result: dict[str, Any] = {}
 
     gradients: dict[str, Any] = {}
     for cuts, weight in passes(case):
 
         def loss(both: Any, cuts: Cuts = cuts, weight: Array = weight) -> Any:
-            return anp.sum(weight * forward(case, *both, cuts)[1])
+            found, each = forward(case, *both, cuts)
+            if not result:  # the numbers are those of every pass
+                result.update({name: np.array([getval(row) for row in rows]) for name, rows in found.items()})
+                result["loss"] = np.sum(counted(case) * getval(each))
+            return anp.sum(weight * each)
 
         by_value, by_probe = autograd.grad(loss)((values, probe))
         parts = {**by_value, **by_probe}

@@ -18,7 +18,7 @@ SIZES = ((60, 18), (80, 24), (120, 36), (200, 50))
 PAGES = ("program", "flow", "weights")
 """Those without a memory; the training view keeps what was run."""
 MODELS = models()
-VISITED = 45
+VISITED = 24
 """Points that are visited on the way there, and again on the way back."""
 
 
