@@ -279,7 +279,7 @@ def once(case: Case) -> list[str]:
 
 def reference(case: Case) -> dict[str, Array]:
     """Everything under the tape's names and in its shapes."""
-    (T, B), H = case.mask.shape, state_widths(case)
+    B, H = len(case.X), state_widths(case)
     states, every = tuple(H), case.network.predict == "every"
     values, probe = values_and_probes(case)
     result: dict[str, Any] = {}
