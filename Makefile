@@ -12,9 +12,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 FUZZ_OPTIONS ?=
+SOAK_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz pictures mistakes derive reference site samples clean
+.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz soak pictures mistakes derive reference site samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -48,6 +49,9 @@ torch: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/engine/debug/test_breakpoints.py -k only_its_own --hypothesis-profile fuzz
 	$(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak $(SOAK_OPTIONS)
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.errors import InputError
-from engine.files.locate import resolve, sample_names
+from engine.files.locate import resolve, sample_names, seen
 from engine.text import clean
 from rnn_tui.arguments import COMMANDS, model_options, parser_of
 from rnn_tui.arguments.parts import PROGRAM
@@ -52,7 +52,7 @@ def _refuse_misspelt(arguments: Sequence[str]) -> None:
     """A first word that is no file and nearly a command is meant as one."""
     word = next(iter(arguments), "-")
     meant = difflib.get_close_matches(word, COMMANDS, 1)
-    if meant and not word.startswith("-") and not Path(word).exists() and word not in sample_names():
+    if meant and not word.startswith("-") and not seen(Path(word).exists) and word not in sample_names():
         raise InputError(f"there is no command and no file {clean(word, 40)} (did you mean {meant[0]}?)")
 
 

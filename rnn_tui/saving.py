@@ -69,7 +69,12 @@ def text(rows: Sequence[Strip]) -> str:
 
 def where_to(name: str) -> Path:
     """The file of a typed name; InputError for one that cannot be written, is there already or ends in nothing known."""
-    path = Path(name.strip()).expanduser()
+    try:
+        path = Path(name.strip()).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise InputError(
+            f"{clean(name.strip(), 60)} begins with a user who is not there; give the folder itself"
+        ) from error
     kind_of(path)
     if place_of(path).exists():
         raise InputError(f"{clean(path.name)} is there already; give another name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import InputError
@@ -37,7 +38,7 @@ def resolve(source: str | Path | None) -> Path:
     text = BUILT_IN if source is None else str(source)
     path = Path(text)
     if source is not None:
-        if _is_file(path):
+        if seen(path.is_file):
             return path.absolute()
         if not _is_bare(text):
             raise InputError(_no_such_file(path, text))
@@ -51,7 +52,7 @@ def existing(text: str, kind: str) -> Path:
     if not text.strip():
         raise InputError(f"the name of the {kind} file is empty; give the name of a file")
     path = Path(text)
-    if _is_file(path):
+    if seen(path.is_file):
         return path.absolute()
     if other_kind := _kind(path):
         raise InputError(f"{clean(text)} is {other_kind}, not a {kind} file; give the name of a file")
@@ -64,10 +65,11 @@ def _is_bare(text: str) -> bool:
     return bool(text) and not any(mark in text for mark in "./\\\0")
 
 
-def _is_file(path: Path) -> bool:
+def seen(ask: Callable[[], bool]) -> bool:
+    """What `path.exists` and the like say; False where the system refuses to look: a name too long, a NUL in it, a closed folder."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long for the system, or with a NUL in it
+        return ask()
+    except (OSError, ValueError):
         return False
 
 
@@ -85,10 +87,7 @@ def _no_such_file(path: Path, text: str) -> str:
 
 
 def _kind(path: Path) -> str:
-    try:
-        return "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else ""
-    except (OSError, ValueError):
-        return ""
+    return "a folder" if seen(path.is_dir) else "a device or a pipe" if seen(path.exists) else ""
 
 
 def _neighbours(path: Path) -> list[str]:

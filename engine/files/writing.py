@@ -41,16 +41,24 @@ def replaced(path: Path) -> Generator[IO[bytes]]:
                 beside.unlink()
             raise
     except OSError as error:
-        reason = clean(error.strerror or type(error).__name__)
-        raise InputError(
-            f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> InputError:
+    reason = clean((error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__)
+    return InputError(
+        f"{shown(path)} cannot be written ({reason}); check the folder, its permissions and the free space"
+    )
 
 
 def place_of(path: Path) -> Path:
     """Where a file of that name is written, a link followed; InputError when it cannot be."""
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    try:
+        target = Path(os.path.realpath(path))
+        folder = target.is_dir()
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it; a closed folder
+        raise _unwritable(path, error) from error
+    if folder:
         raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
     if target.exists() and not target.is_file():
         raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")

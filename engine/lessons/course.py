@@ -124,7 +124,7 @@ def _written(value: Array | float) -> str:
 def _gain(debugger: Debugger) -> float:
     norms = debugger.tape(debugger.view.point.iteration).norms(gradient(debugger.program.output), None)
     first, last, steps = float(norms[-1]), float(norms[1]), len(norms) - 2
-    return math.exp(math.log(last / first) / steps) if first > 0 and last > 0 and steps else math.nan
+    return last ** (1 / steps) / first ** (1 / steps) if first > 0 and last > 0 and steps else math.nan
 
 
 def _truth(text: str, debugger: Debugger) -> bool:
@@ -136,7 +136,10 @@ def _truth(text: str, debugger: Debugger) -> bool:
 
 def _at_end(text: str, debugger: Debugger) -> Array | str | None:
     if re.search(rf"\b{GAIN}\b", text):
-        text = re.sub(rf"\b{GAIN}\b", repr(_gain(debugger)), text)
+        gain = _gain(debugger)
+        if not math.isfinite(gain):  # nothing came back to t = 1, or it was no number any more
+            return None
+        text = re.sub(rf"\b{GAIN}\b", repr(gain), text)
     return _at(text, debugger, debugger.program.length - 1)
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TypeAlias, cast
 
 from engine.errors import InputError
-from engine.files.locate import existing, sample_folder, sample_names
+from engine.files.locate import existing, sample_folder, sample_names, seen
 from engine.files.project import file_inside, options_of, read_table, suggestion
 from engine.files.raw import shown
 from engine.text import clean
@@ -104,7 +104,7 @@ def lesson_names() -> dict[str, Path]:
 def find_lesson(text: str) -> Path:
     """The file that a lesson's name or a file's name means; InputError where there is none."""
     names = lesson_names()
-    if text in names and not Path(text).exists():
+    if text in names and not seen(Path(text).exists):
         return names[text]
     if not text.lower().endswith(".toml"):
         remedy = suggestion(text, names)

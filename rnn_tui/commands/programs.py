@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.files.locate import seen
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _refuse_to_replace(parsed: argparse.Namespace) -> None:
         return
     if parsed.outline or parsed.hint:
         raise InputError("-o writes the whole program; it goes without --outline and --hint")
-    if Path(parsed.output).exists():
+    if seen(Path(parsed.output).exists):
         raise InputError(f"{clean(parsed.output)} is there already; give -o a new name")
 
 

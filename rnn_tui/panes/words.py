@@ -9,6 +9,15 @@ from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
 
 NORM = "gnorm"
+FLOWS = {
+    OUT: "through this step's own lines",
+    NEXT: "through the next step",
+    FULL: "all that flows back",
+    CUT: "cut off by truncation",
+    STEPS: "through the time steps",
+    REVERSE: "through the reverse direction",
+}
+"""Where a flow comes from, by the ending of its name."""
 
 
 def flow_words(frame: Frame, name: str) -> str:
@@ -26,14 +35,8 @@ def flow_words(frame: Frame, name: str) -> str:
         )
     quantity = frame.view.program.quantities.get(base)
     reverse = quantity is not None and quantity.reverse
-    words = {
-        NEXT: "through the step before" if reverse else "through the next step",
-        FULL: "all that flows back",
-        CUT: "cut off by truncation",
-        STEPS: "through the time steps",
-        REVERSE: "through the reverse direction",
-    }
-    return words[next(suffix for suffix in words if name.endswith(suffix))]
+    suffix = name.removeprefix(base)
+    return "through the step before" if suffix == NEXT and reverse else FLOWS[suffix]
 
 
 def flow_meaning(frame: Frame, name: str) -> str:

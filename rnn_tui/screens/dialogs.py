@@ -18,11 +18,12 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import Destination, first_where, parse_place
 from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
-from engine.language.derive import CUT, FULL, NEXT, OUT, gradient, whole
+from engine.language.derive import NEXT, OUT, gradient, whole
 from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
 from rnn_tui.bindings import COMMANDS, Command
+from rnn_tui.panes.words import FLOWS
 from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
 
 CONCEPTS = """\
@@ -172,12 +173,6 @@ MEANINGS = {
     FLOW_CUT: "1 where truncation cuts the flow",
     LOGITS: "read-out",
     PROBABILITIES: "what the read-out predicts",
-}
-FLOWS = {
-    OUT: "through this step's own lines",
-    NEXT: "through the next step",
-    FULL: "all of what flows back",
-    CUT: "the part that truncation cuts off",
 }
 
 

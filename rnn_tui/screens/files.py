@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
-from engine.files.locate import resolve
+from engine.files.locate import resolve, seen
 from engine.files.project import samples
 from engine.session import Session, open_session
 from engine.text import clean
@@ -53,7 +53,7 @@ def _examples(text: str) -> Iterator[Option]:
 
 
 def _file_or_example(typed: str, example: Option | None) -> str:
-    name = typed if example is None or Path(typed).is_file() else example.id or typed
+    name = typed if example is None or seen(Path(typed).is_file) else example.id or typed
     resolve(name)
     return name
 
