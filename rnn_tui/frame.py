@@ -149,6 +149,8 @@ class Frame:
     """The findings about this iteration; None when they are not computed."""
     keys: tuple[tuple[str, str, str], ...] = field(default=())
     """(keys, label, action) for the footer: only what works now."""
+    tabs: tuple[tuple[str, PageName], ...] = ()
+    """(key, view) for the header."""
     original: View | None = None
     """The same point where nothing is edited, when something is."""
     edits: tuple[Edit, ...] = ()

@@ -14,7 +14,7 @@ from engine.session import Session
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.edits import Edits
 from rnn_tui.control.findings import FindingsPage
-from rnn_tui.control.footer import footer
+from rnn_tui.control.footer import footer, tabs
 from rnn_tui.control.pages import FlowPage, Page, ProgramPage, WeightsPage
 from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
@@ -97,6 +97,7 @@ class Controller(Desk):
             stopped=self.stopped[1] if self.stopped[0] == debugger.position else "",
             findings=self.findings.known(),
             keys=footer(self, self.page, self.here, self.rate),
+            tabs=tabs(self),
             original=debugger.original_view if isinstance(debugger, Branch) else None,
             edits=debugger.edits if isinstance(debugger, Branch) else (),
             lockstep=self.lockstep,

@@ -1,4 +1,4 @@
-"""Which keys work now, and what they are called: the footer."""
+"""Which keys work now, and what they are called: the footer; the keys of the views: the tabs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from engine.debug.whatif import Branch
 from rnn_tui.bindings import EDITED, FOOTER_ORDER
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Page
+from rnn_tui.frame import PAGES, PageName
 
 
 def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, str, str], ...]:
@@ -19,6 +20,12 @@ def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, st
     }
     working = [by_action[action] for action in (*EDITED, *FOOTER_ORDER) if _works(desk, page, action)]
     return tuple((entry.footer_keys, names.get(entry.action) or entry.footer, entry.action) for entry in working)
+
+
+def tabs(desk: Desk) -> tuple[tuple[str, PageName], ...]:
+    """(key, view) of every view."""
+    by_action = {command.action: command for command in desk.commands}
+    return tuple((by_action[f"page({page!r})"].shown, page) for page in PAGES)
 
 
 def _works(desk: Desk, page: Page, action: str) -> bool:

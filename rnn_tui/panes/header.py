@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.style import Style
 
-from rnn_tui.frame import Frame, PageName
+from rnn_tui.frame import Frame
 from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number, signed
@@ -44,18 +44,12 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-TABS: dict[PageName, str] = {
-    "program": "line", "flow": "flow", "weights": "weights", "training": "training", "findings": "findings", "yours": "yours",
-}  # fmt: skip
-"""The views as they are called in the header."""
-
-
 def _tabs(frame: Frame, canvas: Canvas) -> int:
     """The views by their keys, the present one marked; the column after them."""
     look, x = frame.look, 1
     serious = sum(finding.serious for finding in frame.findings or ())
-    for key, (page, name) in enumerate(TABS.items(), 1):
-        text = f" {key} {name}{f' !{serious}' if page == 'findings' and serious else ''} "
+    for key, page in frame.tabs:
+        text = f" {key} {page}{f' !{serious}' if page == 'findings' and serious else ''} "
         here = frame.selection.page == page
         style = look.accent + Style(reverse=True) if here else look.error if "!" in text else look.dim
         x = canvas.text(x, 1, text, style, Press(f"page({page!r})"))

@@ -64,13 +64,14 @@ def test_what_is_wrong_in_the_file_is_said(tmp_path: Path, text: str, said: str)
 
 
 async def test_other_keys_work_and_are_shown() -> None:
-    keys = {"step": "k", "cell_up": "K", "quit": "ctrl+q", "save": "f5"}
+    keys = {"step": "k", "cell_up": "K", "quit": "ctrl+q", "save": "f5", "page_flow": "f2"}
     app = DebuggerApp(open_session(None, {}), keys=keys)
     async with app.run_test(size=(120, 90)) as pilot:
         driven = Driven(app, pilot)
         await pilot.press("k", "k", "right")
         assert driven.position == 2
         assert "k ← line" in driven.footer() and "ctrl+q quit" in driven.footer()
+        assert " f2 flow  3 weights " in driven.text()
         await pilot.press("question_mark")
         assert "k ←       one line back" in driven.text() and "h j K l   move the cell" in driven.text()
         await pilot.press("escape", "ctrl+p", *"run one line")

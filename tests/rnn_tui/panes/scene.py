@@ -9,7 +9,7 @@ from engine.explain.line_parts import writer_for
 from engine.model.program import Point
 from engine.session import Session, open_session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
-from rnn_tui.frame import Frame, Selection
+from rnn_tui.frame import PAGES, Frame, Selection
 from rnn_tui.look import DARK, LIGHT, look
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
@@ -80,4 +80,5 @@ def scene(
         batches=debugger.batches.per_epoch,
         classes=data.classes,
         keys=tuple((by_action[a].footer_keys, by_action[a].footer, a) for a in FOOTER_ORDER if a != "examine"),
+        tabs=tuple((by_action[f"page({page!r})"].shown, page) for page in PAGES),
     )
