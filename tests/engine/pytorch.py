@@ -174,18 +174,35 @@ class _Handle:
         self.hooks.remove(self.hook)
 
 
-def network(cell: str = "lstm", *, embedding: Array | None = None, every: bool = False, outputs: int = 2) -> Trained:
-    """A module of one's own: perhaps an embedding, a layer of 3 units, a linear layer on its last output or on all of them."""
+def both_directions(cell: str, arrays: Mapping[str, Array], X: Array) -> Array:
+    """The outputs of a layer in as many directions as its arrays are of, (B, T, H) or (B, T, 2H)."""
+    states = [hidden_states(cell, arrays, X)]
+    if "weight_ih_l0_reverse" in arrays:
+        back = {name.removesuffix("_reverse"): array for name, array in arrays.items() if name.endswith("_reverse")}
+        states.append(hidden_states(cell, back, X[:, ::-1])[::-1])
+    return np.swapaxes(np.concatenate(states, axis=2), 0, 1)
+
+
+def network(
+    cell: str = "lstm",
+    *,
+    embedding: Array | None = None,
+    every: bool = False,
+    outputs: int = 2,
+    bidirectional: bool = False,
+) -> Trained:
+    """A module of one's own: perhaps an embedding, a layer of 3 units, a linear layer on its last output (of two directions each its own)
+    or on all of them."""
     sizes = {"input_size": 2, "hidden_size": 3}
-    rnn = Trained(
-        state(cell),
-        lambda self, input, hx=None: np.swapaxes(hidden_states(cell, self.leaves, np.asarray(input)), 0, 1),
-        **sizes,
-    )
+    arrays = state(cell)
+    if bidirectional:
+        arrays |= {f"{name}_reverse": array for name, array in state(cell, seed=1).items()}
+    width = 6 if bidirectional else 3
+    rnn = Trained(arrays, lambda self, input, hx=None: both_directions(cell, self.leaves, np.asarray(input)), **sizes)
     fc = Trained(
-        linear(outputs=outputs),
+        linear(width, outputs=outputs),
         lambda self, h: h @ self.leaves["weight"].T + self.leaves["bias"],
-        in_features=3,
+        in_features=width,
         out_features=outputs,
     )
     parts = {"rnn": rnn, "fc": fc}
@@ -197,7 +214,8 @@ def network(cell: str = "lstm", *, embedding: Array | None = None, every: bool =
 
     def forward(self: Trained, X: Any) -> Any:
         h = rnn(parts["emb"](np.asarray(X)) if "emb" in parts else Leaf(X))
-        return fc(h if every else h[:, -1])
+        last = np.concatenate([h[:, -1, :3], h[:, 0, 3:]], axis=1)
+        return fc(h if every else last)
 
     whole = Trained({}, forward)
     whole.named_modules = lambda: [("", whole), *parts.items()]

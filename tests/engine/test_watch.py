@@ -42,6 +42,14 @@ def test_the_layers_inside_a_module_are_found_and_its_own_output_is_theirs(cell:
     )
 
 
+@pytest.mark.parametrize("every", [False, True])
+def test_both_directions_inside_a_module(every: bool) -> None:
+    y = np.random.default_rng(0).integers(0, 2, (4, 6)) if every else Y
+    session = session_of(pytorch.network("lstm", every=every, bidirectional=True), X, y)
+    assert session.debugger.network.description == "lstm 2→⇄3→2"
+    assert "logits is what the model computes (largest difference " in session.data.said[0]
+
+
 def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     model = pytorch.network()
     plain = model.call
