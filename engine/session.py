@@ -245,7 +245,7 @@ def _from_trace(path: Path, given: Mapping[str, Any]) -> Session:
     )
     if user_cell is not None:
         check_equations(trace, debugger.tape(0))
-    if edits := what_if_of(trace, network):
+    if edits := what_if_of(trace, network, debugger.program):
         with _of_project(data):
             debugger = what_if(debugger, *edits)
     return Session(data, options, debugger, from_trace=True)

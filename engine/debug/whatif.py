@@ -24,7 +24,7 @@ from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array
 from engine.model.network import Network, choose
-from engine.model.program import Line, Point, when_written
+from engine.model.program import Line, Point, Program, when_written
 from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
@@ -59,7 +59,8 @@ class Branch(Debugger):
         self.original, self.edits, self.undone = original, edits, undone
         self.first = min(edit.iteration for edit in edits)
         for edit in edits:
-            if edit.t == 0 and edit.name in original.network.table.states and original.batches.goes_on(edit.iteration):
+            goes_on = edit.t == 0 and original.batches.goes_on(edit.iteration)
+            if goes_on and is_data(edit, original.network, original.program):
                 raise InputError(
                     f"{edit.place} is what iteration {edit.iteration - 1} ended in (--stateful); set it there, or other numbers here"
                 )
@@ -104,7 +105,7 @@ class Branch(Debugger):
         return [edit for edit in self.edits if self._is_data(edit)]
 
     def _is_data(self, edit: Edit) -> bool:
-        return is_data(edit, self.network)
+        return is_data(edit, self.network, self.program)
 
     def _edited_data(self, count: int) -> Batch:
         """The samples after the first `count` edits of them."""
@@ -136,10 +137,11 @@ class Branch(Debugger):
         return replay(tape, [edit for edit in edits_here if edit not in weights])
 
 
-def is_data(edit: Edit, network: Network) -> bool:
+def is_data(edit: Edit, network: Network, program: Program) -> bool:
     """Whether it edits inputs, targets or initial states, which keep their edits in later iterations."""
-    given = edit.t == 0 and edit.name in network.table.states and not network.learn_initial
-    return edit.name in ("x", "y") or given
+    if edit.name not in network.table.states or network.learn_initial or edit.t is None:
+        return edit.name in ("x", "y")
+    return edit.t == program.quantities[edit.name].initial(program.steps)
 
 
 def edit_of(
@@ -150,19 +152,19 @@ def edit_of(
 
 
 def _covers(edit: Edit, plan: Plan, name: str, iteration: int, t: int | None, index: tuple[int, ...]) -> bool:
-    later = iteration > edit.iteration and is_data(edit, plan.network)
+    later = iteration > edit.iteration and is_data(edit, plan.network, plan.program)
     inside = all(i in (None, at) for i, at in zip(edit.index, index, strict=False))
     if edit.name == ACTIVATION or not inside or not (later or iteration == edit.iteration):
         return False
     quantity, updates = plan.program.quantities.get(name), plan.program.updates
-    if is_start(edit, plan.network) or edit.name in updates or quantity is None:
+    if is_start(edit, plan.network, plan.program) or edit.name in updates or quantity is None:
         return edit.name == name and edit.t in (None, t)
     return (name, quantity.row(t) if quantity.rows and t is not None else 0) in places(edit, plan)
 
 
-def is_start(edit: Edit, network: Network) -> bool:
+def is_start(edit: Edit, network: Network, program: Program) -> bool:
     """Whether it edits what an iteration starts from, not what its lines write."""
-    return edit.name == ACTIVATION or edit.name in network.parameter_axes or is_data(edit, network)
+    return edit.name == ACTIVATION or edit.name in network.parameter_axes or is_data(edit, network, program)
 
 
 def _with_activation(network: Network, edits: tuple[Edit, ...]) -> Network:

@@ -44,7 +44,7 @@ from engine.language.functions import Array
 from engine.model.build import build
 from engine.model.layers import layers_of, parameter_axes, residual_layers, sizes
 from engine.model.network import Network, choose
-from engine.model.program import carried_over
+from engine.model.program import Program, carried_over
 from engine.notation import Writer
 from engine.recording.checks import check_batch
 from engine.tables.cells import BY_NAME, Cell
@@ -290,14 +290,14 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     return states if any(state.any() for state in states.values()) else {}
 
 
-def what_if_of(trace: Trace, network: Network) -> list[str]:
+def what_if_of(trace: Trace, network: Network, program: Program) -> list[str]:
     """The edits of what lines write, which do not follow from what the trace says the iteration started from."""
     texts: Any = trace.meta.get("what_if", [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast("list[Any]", texts)):
         raise InputError(f"{trace.file}: what_if in {META} must be a list of texts")
     with _named(trace):
         edits = [parse_edit(text) for text in cast("list[str]", texts)]
-    return [edit.text for edit in edits if not is_start(edit, network)]
+    return [edit.text for edit in edits if not is_start(edit, network, program)]
 
 
 def check_equations(trace: Trace, tape: Tape) -> None:

@@ -255,11 +255,11 @@ class Program:
         """The lines that write a quantity."""
         return (line for line in self.lines if line.name == name)
 
-    def written_once(self, name: str) -> bool:
-        """Whether lines write one row of a quantity in time, so that the others are zero."""
-        quantity = self.quantities[name]
-        in_time = any(self.blocks[line.block].in_time for line in self.writers(name))
-        return bool(quantity.rows) and not quantity.given and not in_time
+    @cached_property
+    def written_once(self) -> frozenset[str]:
+        """The quantities in time of which lines write one row, so that the others are zero."""
+        in_time = {line.name for block in self.blocks if block.in_time for line in block.lines}
+        return frozenset(name for name, q in self.quantities.items() if q.rows and not q.given and name not in in_time)
 
     def update_line(self, name: str) -> tuple[Line, str | None]:
         """The line of the update that writes a quantity, `dWa_clipped` or Wa itself, and the parameter at which it does so."""

@@ -99,7 +99,7 @@ class Plan:
         return (
             not (self.checkpoints and quantity.rows and {"H", "D", "E"} & {*map(axis_kind, quantity.axes)})
             or quantity.given
-            or self.program.written_once(quantity.name)
+            or quantity.name in self.program.written_once
         )
 
     def allocate(self) -> dict[str, Array]:
@@ -109,7 +109,7 @@ class Plan:
         """
         arrays = allocated(self._places)
         for name, array in arrays.items():
-            if self.program.written_once(name):
+            if name in self.program.written_once:
                 array[...] = 0
             elif self.program.quantities[name].rows == "T+1":
                 array[0] = array[-1] = 0

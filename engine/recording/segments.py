@@ -250,7 +250,7 @@ class Segments(Mapping[str, Array]):
                     array[0] = kept[number]
             elif kept is not None:
                 values[name] = kept[low:high] if quantity.rows else kept
-                once = quantity.given or self.plan.program.written_once(name)
+                once = quantity.given or name in self.plan.program.written_once
                 if again and not once and (quantity.rows or name in self.sums):
                     values[name] = np.zeros_like(values[name])
         return values

@@ -154,6 +154,13 @@ def test_inputs_labels_and_initial_states_set_are_a_recording_with_them() -> Non
     branch = what_if(branch, f"y[2] = {y[2]}")
     branch = what_if(branch, "a@0[0,:] = 0")
     assert_same(branch.tape(0), record(c.network, X, y, initial={"a": a0}))
+    both = case(bidirectional=True)
+    assert both.initial is not None
+    initial = {**both.initial, "a1r": np.zeros((4, 3))}
+    edited = what_if(debugger_of(both), "a1r@6 = 0").tape(0)  # before the first step that runs in this direction
+    assert_same(edited, record(both.network, both.X, both.y, initial=initial))
+    with pytest.raises(InputError, match="a1r@0 is computed by no line"):
+        what_if(debugger_of(both), "a1r@0 = 0")
 
 
 def test_another_activation_is_another_network() -> None:
