@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from engine.doctor.derive.shapes import SeenShapes
+from engine.doctor.derive.statements import blocks
 from engine.doctor.derive.syntax_of import called, parsed
 
 Truth = Callable[[ast.expr], bool | None]
@@ -97,6 +98,19 @@ def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
     if truths == {True}:
         return statement.body
     return statement.orelse if truths == {False} else None
+
+
+def chosen(statement: ast.stmt, shapes: SeenShapes) -> ast.stmt:
+    """A statement with that side of `x if test else y` which the run took every time."""
+
+    class _Sides(ast.NodeTransformer):
+        def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+            truths = shapes.truths(node.test)
+            side = node.body if truths == {True} else node.orelse if truths == {False} else node
+            return self.generic_visit(side) if side is node else self.visit(side)
+
+    has_sides = not any(True for _ in blocks(statement)) and any(isinstance(n, ast.IfExp) for n in ast.walk(statement))
+    return cast("ast.stmt", _Sides().visit(copy.deepcopy(statement))) if has_sides else statement
 
 
 def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from engine.doctor.derive.branches import as_run, taken_ways, unrolled
+from engine.doctor.derive.branches import as_run, chosen, taken_ways, unrolled
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import names, parsed, path
 from engine.doctor.mending.atoms import replaced
@@ -147,6 +147,7 @@ class _Flattening:
                 self._nested.add(statement.name)
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
+            statement = chosen(statement, self._shapes)
             one_way = as_run(statement, self._shapes) if isinstance(statement, ast.If) else None
             if one_way is not None:
                 yield from self._block(one_way)
@@ -281,15 +282,18 @@ class _Flattening:
         if isinstance(function, ast.Name) and function.id in self._functions:
             return self._functions[function.id], ""
         if path(function) in self._instances:
-            methods = [
-                m
-                for m in self._instances[path(function)].body
-                if isinstance(m, ast.FunctionDef) and m.name == "__call__"
-            ]
-            return (methods[0] if methods else None), path(function)
-        if isinstance(function, ast.Attribute) and function.attr in self._methods and path(function.value):
-            return self._methods[function.attr], path(function.value)
+            return self._method(self._instances[path(function)], "__call__"), path(function)
+        if isinstance(function, ast.Attribute) and path(function.value):
+            seen = self._shapes.of(function.value)
+            own = self._method(self._classes[seen[0]], function.attr) if seen and seen[0] in self._classes else None
+            return own or self._methods.get(function.attr), path(function.value)
         return None, ""
+
+    def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+        """A method of a class, or of those that it is made from."""
+        own = next((m for m in of.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
+        above = (self._classes[path(b)] for b in of.bases if path(b) in self._classes and path(b) != of.name)
+        return own or next((found for one in above if (found := self._method(one, name)) is not None), None)
 
     def _carries(self, node: ast.expr) -> bool:
         """Whether numbers go into a call here: arrays of floats, lists and dictionaries of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations
 
 import numpy as np
 
@@ -219,8 +219,4 @@ def _sizes(
     alone = [(text, size) for text, size in (*first, *others) if size > 1 or not text]
     alone += [("", 1)] if means else []
     alone += [(f"{written}.shape[{axis}]", size) for axis, size in enumerate(output.shape) if axis and size > 1]
-    return alone + [
-        (f"({one} * {other})", m * n)
-        for (one, m), (other, n) in combinations_with_replacement(alone, 2)
-        if one and other
-    ]
+    return alone + [(f"({one} * {other})", m * n) for (one, m), (other, n) in combinations(alone, 2) if one and other]

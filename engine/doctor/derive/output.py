@@ -55,7 +55,8 @@ def output_lines(
         made_by[text] = statement
     for statement in list(made_by.values()):
         _add_unnamed(statement, values, made_by, helpers)
-    final = [s for s in statements if forward.is_active(s) and loss.name.partition("[")[0] in names(s)]
+    called = {forward.loss, loss.name.partition("[")[0]}
+    final = [s for s in statements if forward.is_active(s) and called & names(s)]
     rows = list(_read_by_step(forward, statements, values))
     while (
         found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
@@ -90,8 +91,9 @@ def _round(forward: ForwardPass, record: Record, loss: ChosenLoss) -> list[Recor
         e.time for e in record.events if e.value.size and wanted in (e.value.first, e.value.first + e.value.size - 1)
     ]
     end = min(made, default=record.events[-1].time)
-    first = next((s.lineno for s in forward.body if isinstance(s, ast.Assign)), 0)
-    start = max((e.time for e in record.events if e.site.line == first and e.time <= end), default=0)
+    lines = [s.lineno for s in forward.body if isinstance(s, ast.Assign)]
+    times: dict[int, int] = {e.site.line: e.time for e in record.events if e.time < end}
+    start = min((times[line] for line in lines if line in times), default=0)
     return [e for e in record.events if start <= e.time <= end]
 
 
@@ -163,7 +165,7 @@ def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, i
     loops = {
         n.id
         for s in _simple(forward.body)
-        if isinstance(s, ast.For)
+        if isinstance(s, ast.For | ast.AugAssign)
         for n in ast.walk(s.target)
         if isinstance(n, ast.Name)
     }

@@ -221,7 +221,7 @@ def _agreement(
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
-    loss = likeliest_loss(kept, program.name)
+    loss = likeliest_loss(kept, program.name or program.loss.name) or (None if program.name else likeliest_loss(kept))
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
         return failed, ()
     adjoint = carried_back(record, loss.seeds)

@@ -12,6 +12,7 @@ from engine.doctor.derive.flat import Called
 from engine.doctor.derive.forward import ForwardPass
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.statements import all_statements, appended
+from engine.doctor.derive.syntax_of import called as called_name
 from engine.doctor.derive.syntax_of import names, parsed, path
 
 
@@ -137,7 +138,12 @@ class _Reach:
         if not isinstance(statement, ast.Assign) or appended(statement) is not None:
             return None
         drawn = any(isinstance(n, ast.Attribute) and n.attr in DRAWN for n in ast.walk(statement.value))
-        return None if drawn else statement
+        return None if drawn or self._is_changed(name) else statement
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a statement is a call of or with it, as `random.shuffle(items)` and `items.sort()` are."""
+        calls = (s.value for s in all_statements(self._forward.body) if isinstance(s, ast.Expr))
+        return any(isinstance(one, ast.Call) and called_name(one) != "print" and name in names(one) for one in calls)
 
 
 DRAWN = (

@@ -86,13 +86,21 @@ class Reversed(FunctionRules):
         name = self._key(target, writing=True) if head.through is None else self.values.free_name("z", head.after)
         shape = self._shape_of(target)
         for k, line in enumerate(head.lines):
-            left, is_, right = line.format(name).partition(" = ")
-            text = f"{left} = {ast.unparse(self.values.text(parsed(right), head.at, after=True))}" if is_ else left
+            text = self._as_known(ast.parse(line.format(name)).body[0], head.at)
             self.emit(text, head.why if k == 0 else "", makes=name, shape=shape, kind="head", of=head.at.lineno)
         self.live.add(name)
         self.owned.add(name)
         if head.through is not None:
             self.push(head.through, Gradient(parsed(name), shape or ()), None)
+
+    def _as_known(self, statement: ast.stmt, at: ast.stmt) -> str:
+        """A line of the short form, what it reads written as it can be read on the way back."""
+        assert isinstance(statement, ast.Assign | ast.AugAssign)
+        statement.value = self.values.text(statement.value, at, after=True)
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        if isinstance(target, ast.Subscript):
+            target.slice = self.values.text(target.slice, at, after=True)
+        return ast.unparse(ast.fix_missing_locations(statement))
 
     def _back(self, statement: ast.stmt) -> None:
         put = appended(statement)
@@ -308,7 +316,8 @@ class Reversed(FunctionRules):
             if self.steps.get(name) is not None:
                 self._whole(name, gradient)
                 return
-            self._accumulate(key, gradient, shape)
+            put = self.steps.put_away(name, self.statement)
+            self._accumulate(f"d{singular(put)}" if put else key, gradient, shape)
             return
         container = base(node)
         relation = self.steps.relation(node, self.statement)

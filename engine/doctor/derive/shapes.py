@@ -26,6 +26,8 @@ class SeenShapes:
 
     def truths(self, node: ast.expr) -> set[bool | None]:
         """Whether it was true or false when it was tested, None of what has no such value; empty where it was not evaluated."""
+        if isinstance(node, ast.Constant):
+            return {bool(node.value)}
         if not hasattr(node, "lineno"):
             return set()
         place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)

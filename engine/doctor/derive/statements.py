@@ -65,6 +65,8 @@ def stop_of(loop: ast.For) -> str | None:
     """Where a count that goes up ends, as text."""
     if called(loop.iter) in ("range", "arange") and isinstance(loop.iter, ast.Call) and len(loop.iter.args) <= 2:
         return ast.unparse(loop.iter.args[-1])
+    if called(loop.iter) == "enumerate" and isinstance(loop.iter, ast.Call) and len(loop.iter.args) == 1:
+        return f"len({ast.unparse(loop.iter.args[0])})"
     return None
 
 

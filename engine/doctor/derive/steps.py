@@ -141,6 +141,15 @@ class Steps:
     def shape(self, name: str) -> tuple[int, ...] | None:
         return self._forward.shapes.shape(self._filled[name].value)
 
+    def put_away(self, name: str, statement: ast.stmt) -> str:
+        """The container whose last entry a name is behind a loop that carries the container on and puts the name into it; ""."""
+        for container, filled in self._filled.items():
+            is_behind = filled.loop not in self._forward.loops[id(statement)]
+            is_behind = is_behind and self._forward.order[id(statement)] > filled.made.order
+            if is_behind and path(filled.value) == name and self.is_carried(container):
+                return container
+        return ""
+
     def container(self, name: str) -> str:
         """What dL/d(the whole container) is called, where it is used; ""."""
         return self.used.get(name, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from keyword import iskeyword
 
@@ -28,6 +29,9 @@ class ForwardValues:
         self._remade: dict[int, dict[str, tuple[int, str]]] = {}
         self._unpackings: dict[int, dict[str, list[str]]] = {}
         self._counters: dict[int, str] = {}
+        self._read: defaultdict[str, list[ast.expr]] = defaultdict(list)
+        for node in (n for s in forward.body for n in ast.walk(s) if isinstance(n, ast.Attribute | ast.Subscript)):
+            self._read[path(node)].append(node)
 
     # Values
 
@@ -43,7 +47,7 @@ class ForwardValues:
                     return ast.Subscript(self.text(part.value, statement, after=after), index, ast.Load())
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
                 return self._name(part.id, statement, after=after)
-            return None
+            return self._refilled(path(part), statement) if isinstance(part, ast.Attribute) else None
 
         return replaced(node, change)
 
@@ -91,6 +95,20 @@ class ForwardValues:
         before = [d for d in definitions if _binds(d.statement, name) and d.order < order]
         if later and (before or any(d.statement is not statement for d in later)) and (before or not after):
             raise Refused(f"{name} has another value afterwards; give one of the two a name of its own")
+        left = (
+            next((d.loops[-1] for d in reversed(before) if d.loops), None)
+            if name in self._forward.flat.hidden
+            else None
+        )
+        text = self.after_loop(name, left) if left is not None else name
+        return parsed(text) if text != name else None
+
+    def _refilled(self, name: str, statement: ast.stmt) -> ast.expr | None:
+        """What an object holds of a round, where each round fills it anew: an entry of a list that keeps it."""
+        for loop in reversed(self._forward.loops.get(id(statement), ())):
+            if name and self._is_refilled(name, loop):
+                last = [d for d in self._forward.definitions[name] if loop in d.loops][-1]
+                return parsed(self._kept(name, loop, last, True))
         return None
 
     def _is_refilled(self, name: str, loop: ast.For) -> bool:
@@ -126,14 +144,15 @@ class ForwardValues:
         if not stored and is_new and name not in flat.held and flat.function_of(name) is not flat.within.get(id(loop)):
             self._remake(name, loop, one)
             return None
-        return parsed(stored or self._kept(name, loop, one, is_new))
+        return self.text(parsed(stored), statement) if stored else parsed(self._kept(name, loop, one, is_new))
 
     def _left(self, name: str, made: Definition, statement: ast.stmt) -> ast.expr:
         """The value that a loop inside a round left: the last entry of what keeps it."""
         loop = made.loops[-1]
-        entry = parsed(self._stored(name, loop, made, True) or self._kept(name, loop, made, True))
-        assert isinstance(entry, ast.Subscript)
-        return self.text(ast.Subscript(entry.value, parsed("-1"), ast.Load()), statement)
+        stored = self._stored(name, loop, made, True)
+        container = base(parsed(stored or self._kept(name, loop, made, True)))
+        last = self._steps.last_text(container) if self._steps.get(container) is not None else f"{container}[-1]"
+        return self.text(parsed(last), statement)
 
     def _remake(self, name: str, loop: ast.For, made: Definition) -> None:
         """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
@@ -258,6 +277,7 @@ class ForwardValues:
 
     def _plural(self, name: str) -> str:
         """A free name for the list of a value of every round."""
+        name = name.rpartition(".")[2]
         plural = f"all_{name}" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("ry") else f"{name}s"
         options = [plural, f"{name}_kept", *(f"{name}_kept{k}" for k in range(2, 50))]
         found = next(one for one in options if one not in self._taken and not iskeyword(one))
@@ -404,7 +424,7 @@ class ForwardValues:
             shape = self._forward.shapes.shape(value) if isinstance(value, ast.expr) else None
             if written is not None and path(written) == name and shape is not None:
                 return shape
-        return None
+        return next((shape for n in self._read[name] if (shape := self._forward.shapes.shape(n)) is not None), None)
 
     def is_array(self, name: str) -> bool:
         return name in self._forward.parameters or self.shape_of(name) not in (None, ())

@@ -363,6 +363,50 @@ def test_states_that_each_sample_begins_anew_and_losses_in_a_list(tmp_path: Path
     assert any(line.text == "    dWy += np.outer(dz, hs[-1])" for line in made.lines)
 
 
+OBJECTS = """import random
+
+import numpy as np
+
+class Net:
+    def __init__(self, scale=0.0):
+        self.U, self.W = np.random.randn(4, 3) * 0.3, np.random.randn(4, 4) * 0.3
+        self.V = np.random.randn(2, 4)
+        self.scale = scale
+
+    def forward(self, inputs):
+        self.states = {0: np.zeros((4, 1)) if not self.scale else np.ones((4, 1))}
+        for i, x in enumerate(inputs):
+            h = np.tanh(self.U @ x + self.W @ self.states[i])
+            self.states[i + 1] = h
+        return self.V @ h
+
+class Loss:
+    def forward(self, p, k):
+        return -np.log(p[k, 0])
+
+np.random.seed(0)
+random.seed(0)
+net, entropy = Net(), Loss()
+items = [(np.random.randn(3 + k, 3, 1), k % 2) for k in range(4)]
+random.shuffle(items)
+total = 0
+for inputs, k in items:
+    scores = net.forward(inputs)
+    p = np.exp(scores) / np.sum(np.exp(scores))
+    total += entropy.forward(p, k)
+loss = total / len(items)
+"""
+
+
+def test_an_object_begins_its_states_anew_and_another_has_a_method_of_the_same_name(tmp_path: Path) -> None:
+    made = made_of(tmp_path, OBJECTS)
+    assert (made.gaps, set(made.agreement)) == ((), {"net.U", "net.W", "net.V"})
+    assert "all_states.append(net.states.copy())" in [keep.text.strip() for keep in made.keeps]
+    lines = [line.text.strip() for line in made.lines]
+    assert {"dscores[k, 0] -= 1", "dscores /= len(items)"} <= set(lines)
+    assert "dW += dz @ all_states[t][i].T" in lines
+
+
 SEVERAL_ON_A_LINE = """import numpy as np
 
 np.random.seed(2)
