@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from engine.debug.debugger import Debugger
     from engine.debug.view import View
     from engine.errors import InputError
+    from engine.model.blocks import Line, Point
     from engine.model.network import Network
-    from engine.model.program import Line, Point, Program
+    from engine.model.program import Program
     from engine.recording.record import record
     from engine.recording.tape import Tape
 

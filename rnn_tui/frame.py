@@ -18,7 +18,7 @@ from engine.explain.terms import Explanation
 from engine.explain.why import CellAddress
 from engine.language.derive import CUT, gradient, whole
 from engine.language.functions import Array
-from engine.model.program import Quantity
+from engine.model.blocks import Quantity
 from engine.notation import Writer
 from engine.recording.measures import Measured
 from engine.recording.tape import Tape

@@ -8,7 +8,8 @@ from engine.codegen.source import Source, Style, indented
 from engine.language.derive import CUT, FULL, whole
 from engine.language.equation import Equation
 from engine.language.expression import Binary, Call, Name, walk
-from engine.model.program import Block, Line, Loop, carried_over
+from engine.model.blocks import Block, Line, Loop
+from engine.model.program import carried_over
 
 _NOTES = {
     "loss": "one number for the whole batch",

@@ -10,7 +10,7 @@ from engine.language.equation import TIME, Equation
 from engine.language.expression import Call, Expression, Name, Sum, walk
 from engine.language.functions import FUNCTIONS
 from engine.language.printing import NumpySyntax, atom, show, upright
-from engine.model.program import Quantity
+from engine.model.blocks import Quantity
 from engine.notation import Spelling
 from engine.notation.layout import COLUMN
 from engine.notation.writer import LAST

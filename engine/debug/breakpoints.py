@@ -21,7 +21,8 @@ from engine.debug.stops import Lines, TapePoints, holds, spread, states
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
-from engine.model.program import Line, Program
+from engine.model.blocks import Line
+from engine.model.program import Program
 from engine.recording.tape import Tape
 from engine.text import clean, listed, whole_number
 

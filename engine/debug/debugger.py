@@ -17,7 +17,7 @@ from engine.debug.stops import Lines
 from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
-from engine.model.program import Line, Point
+from engine.model.blocks import Line, Point
 from engine.text import clean
 
 SEARCHED = 1000

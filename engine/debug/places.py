@@ -12,7 +12,8 @@ from engine.debug.breakpoints import Breakpoint, condition_of, hits
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT
-from engine.model.program import PHASES, START, Line, Program, when_written
+from engine.model.blocks import PHASES, START, Line
+from engine.model.program import Program, when_written
 from engine.notation.layout import Layout
 from engine.text import clean, listed
 

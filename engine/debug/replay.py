@@ -20,7 +20,8 @@ from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Name
 from engine.language.functions import Array
-from engine.model.program import Block, Line, Program, carries_losses
+from engine.model.blocks import Block, Line
+from engine.model.program import Program, carries_losses
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
 from engine.text import clean, listed

@@ -11,7 +11,8 @@ from engine.debug.breakpoints import Breakpoint
 from engine.errors import InputError
 from engine.language.derive import NEXT, OUT
 from engine.language.functions import Array
-from engine.model.program import START, Line, Point, Program, when_written
+from engine.model.blocks import START, Line, Point
+from engine.model.program import Program, when_written
 from engine.recording.tape import Tape
 from engine.text import clean, listed
 

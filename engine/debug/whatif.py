@@ -23,8 +23,9 @@ from engine.debug.replay import places, replay, same
 from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array
+from engine.model.blocks import Line, Point
 from engine.model.network import Network, choose
-from engine.model.program import Line, Point, Program, when_written
+from engine.model.program import Program, when_written
 from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.language.derive import gradient
-from engine.model.program import Line, Program
+from engine.model.blocks import Line
+from engine.model.program import Program
 from engine.recording.tape import Tape
 from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE
 

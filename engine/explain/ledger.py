@@ -12,7 +12,7 @@ from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Expression, Sum, Transpose, addends
 from engine.language.functions import Array
-from engine.model.program import Line
+from engine.model.blocks import Line
 from engine.recording.tape import Tape
 from engine.text import clean, listed
 

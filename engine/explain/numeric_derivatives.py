@@ -20,7 +20,8 @@ import numpy as np
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Expression, Name, walk
 from engine.language.functions import FUNCTIONS, Array
-from engine.model.program import Block, Program
+from engine.model.blocks import Block
+from engine.model.program import Program
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
 

@@ -18,7 +18,8 @@ from engine.language.derive import CUT, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.program import Line, carries_losses
+from engine.model.blocks import Line
+from engine.model.program import carries_losses
 from engine.recording.segments import row_norms
 from engine.recording.tape import Tape
 from engine.tables.heads import LOGITS

@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.language.expression import Binary, Name, names, walk
 from engine.language.functions import from_unit_to_unit
-from engine.model.program import Block, Program
+from engine.model.blocks import Block
+from engine.model.program import Program
 from engine.recording.tape import Tape
 from engine.remembered import remembered
 

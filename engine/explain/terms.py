@@ -24,7 +24,7 @@ from engine.language.expression import (
     Transpose,
 )
 from engine.language.functions import Array
-from engine.model.program import Line
+from engine.model.blocks import Line
 from engine.recording.tape import Tape
 from engine.text import clean, listed
 

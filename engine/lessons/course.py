@@ -16,7 +16,7 @@ from engine.files.raw import shown
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.lessons.lesson import RIGHT, Lesson, LessonStep, in_language
-from engine.model.program import PHASES
+from engine.model.blocks import PHASES
 from engine.session import Session, open_session
 from engine.text import clean
 

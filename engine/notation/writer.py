@@ -10,7 +10,8 @@ from engine.language.equation import TIME
 from engine.language.expression import Binary, Call, Expression, Name, Sum, children, walk
 from engine.language.functions import FUNCTIONS, Axes
 from engine.language.printing import show
-from engine.model.program import Block, Line, Loop, Program
+from engine.model.blocks import Block, Line, Loop
+from engine.model.program import Program
 from engine.notation.spelling import Spelling
 from engine.tables.optimizers import PARAMETER
 from engine.text import clean

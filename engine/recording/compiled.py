@@ -8,8 +8,9 @@ from functools import cached_property
 
 from engine.language.derive import FULL, gradient
 from engine.language.functions import Axes
+from engine.model.blocks import Block, Loop
 from engine.model.network import Network
-from engine.model.program import Block, Loop, Program
+from engine.model.program import Program
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, carried, closure, step_by_step, take_apart
 from engine.tables.heads import LOGITS

@@ -39,7 +39,7 @@ from engine.language.expression import (
 from engine.language.functions import COMPUTE, FUNCTIONS, Array, Axes, compute_name
 from engine.language.operators import OPERATORS
 from engine.language.printing import transposed, upright
-from engine.model.program import Quantity
+from engine.model.blocks import Quantity
 
 Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
 """A compiled part of a plan: works on rows [low, high) of the arrays it is given by name."""

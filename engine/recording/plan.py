@@ -21,9 +21,10 @@ from engine.language.derive import CUT, FULL, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array, Axes, axis_kind
+from engine.model.blocks import Block, Line, Loop, Phase, Quantity
 from engine.model.build import build
 from engine.model.network import Network
-from engine.model.program import Block, Line, Loop, Phase, Program, Quantity, carries_losses
+from engine.model.program import Program, carries_losses
 from engine.recording.compiled import CompiledProgram
 from engine.recording.memory import RowPlace, allocated
 from engine.recording.schedule import adjoints, carried

@@ -28,7 +28,7 @@ from engine.language.expression import (
     rewrite,
     total,
 )
-from engine.model.program import Block, Line
+from engine.model.blocks import Block, Line
 
 
 @dataclass(frozen=True)

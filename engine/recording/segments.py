@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.language.derive import NEXT
 from engine.language.functions import Array
-from engine.model.program import Phase, Quantity
+from engine.model.blocks import Phase, Quantity
 from engine.recording.plan import Plan, Progress
 
 SEGMENTS_KEPT = 4

@@ -14,7 +14,8 @@ from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.program import Line, carried_over
+from engine.model.blocks import Line
+from engine.model.program import carried_over
 from engine.recording.plan import Plan
 from engine.recording.pooling import Pooled
 from engine.recording.segments import Segments, row_norms

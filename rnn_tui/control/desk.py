@@ -11,7 +11,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.explain.line_parts import writer_for
 from engine.explain.why import CellAddress
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import Session
 from rnn_tui.bindings import COMMANDS, Command
 from rnn_tui.frame import Frame, Selection

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import InputError
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.notation import NOTATIONS
 from rnn_tui.control.controller import Controller
 from rnn_tui.frame import PAGES

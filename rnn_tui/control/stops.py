@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.debug.debugger import SEARCHED
 from engine.debug.reasons import reasons
-from engine.model.program import Line
+from engine.model.blocks import Line
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.search import Search
 

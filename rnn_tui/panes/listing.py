@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from engine.debug.breakpoints import Breakpoint
-from engine.model.program import Block, Line, Loop
+from engine.model.blocks import Block, Line, Loop
 from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import shape

@@ -15,7 +15,8 @@ from rich.style import Style
 from engine.explain.flow import Cut, cuts
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from engine.model.program import Loop, carries_losses
+from engine.model.blocks import Loop
+from engine.model.program import carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas

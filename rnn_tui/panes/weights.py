@@ -7,7 +7,7 @@ from rich.style import Style
 
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from engine.model.program import Loop
+from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.frame import Frame
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell

@@ -19,7 +19,7 @@ from textual.widgets import Input, OptionList, Static
 from engine import Network, record
 from engine.files.locate import sample_names
 from engine.files.trace import write_trace
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.notation import NOTATIONS
 from engine.session import Session, open_session
 from rnn_tui import terminal

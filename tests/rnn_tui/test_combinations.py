@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model.program import Loop
+from engine.model.blocks import Loop
 from rnn_tui.app import DebuggerApp
 from rnn_tui.screens.main import MainScreen
 from tests.rnn_tui.combinations import Model, models

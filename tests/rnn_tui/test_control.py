@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
 from rnn_tui.frame import PAGES

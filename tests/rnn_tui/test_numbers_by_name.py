@@ -9,7 +9,7 @@ import pytest
 
 from engine.debug.places import parse_place
 from engine.files.locate import sample_names
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui import cli
 from rnn_tui.control.controller import Controller

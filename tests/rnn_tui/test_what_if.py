@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from engine.debug.whatif import Branch, what_if
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.bindings import WITHOUT_KEY
 from rnn_tui.panes.flow import draw_flow

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from engine.explain.why import CellAddress
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.panes.training import draw_training
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen

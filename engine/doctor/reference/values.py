@@ -16,7 +16,7 @@ from engine.doctor.vocabulary.packing import Grid
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Name
 from engine.language.functions import FUNCTIONS, Array
-from engine.model.program import Line
+from engine.model.blocks import Line
 
 TOLERANCE = 1e-7
 """Relative difference up to which two arrays are the same: what rounding and a small ε in a softmax may do."""

@@ -14,7 +14,8 @@ from engine.explain.term_reader import Index
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name
 from engine.language.functions import Array
-from engine.model.program import Line, Program
+from engine.model.blocks import Line
+from engine.model.program import Program
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine.explain.findings.base import Finding, Scene, listed
 from engine.language.expression import Call, Expression, Name, walk
 from engine.language.functions import FUNCTIONS, Array, of_units
-from engine.model.program import Line
+from engine.model.blocks import Line
 
 MANY = 0.5
 """From half of the units on it is serious: fewer off or saturated units are common in networks that learn well."""

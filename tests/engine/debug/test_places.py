@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.debug.debugger import Debugger
 from engine.debug.places import parse_place
 from engine.errors import InputError
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from engine.text import clean
 from tests.examples import examples

@@ -17,7 +17,8 @@ from engine.debug.replay import replay, same
 from engine.debug.whatif import Branch, difference, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
-from engine.model.program import Line, carries_losses
+from engine.model.blocks import Line
+from engine.model.program import carries_losses
 from engine.recording.plan import update_order
 from engine.session import open_session
 from tests.engine.strategies import Case, all_cases, case

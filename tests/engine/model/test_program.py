@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from engine import InputError, Network, Point, Program
 from engine.language.functions import FUNCTIONS
+from engine.model.blocks import START, Loop
 from engine.model.build import build
-from engine.model.program import START, Loop
 from engine.notation import Writer
 from engine.recording.plan import plan
 from tests.examples import examples

@@ -14,7 +14,7 @@ import engine.recording.plan
 from engine import Debugger, Tape, View, record
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
-from engine.model.program import Loop
+from engine.model.blocks import Loop
 from engine.recording.plan import plan
 from engine.recording.record import record_with
 from tests.engine.strategies import ACTIVATION_NAMES, Case, case, cases

@@ -11,7 +11,7 @@ import pytest
 import engine.recording.plan
 from engine import Debugger, InputError, Network, Tape
 from engine.language.derive import OUT
-from engine.model.program import Loop
+from engine.model.blocks import Loop
 from engine.recording.checks import refuse_too_large
 from engine.recording.plan import plan
 from engine.recording.pooling import Pooled

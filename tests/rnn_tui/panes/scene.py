@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.explain.line_parts import writer_for
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import Session, open_session
 from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
 from rnn_tui.frame import PAGES, Frame, Selection

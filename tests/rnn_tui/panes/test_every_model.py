@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import Session, open_session
 from rnn_tui.frame import Frame
 from rnn_tui.panes import flow, line, strip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.model.program import Point
+from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.frame import Frame
 from rnn_tui.render.inks import ColorMode

@@ -12,7 +12,8 @@ from typing import Literal
 
 from engine.doctor.mistakes.variants import of_the_loop, of_the_readout, of_the_sums
 from engine.doctor.mistakes.variants.tree_edits import Setting, Variation
-from engine.model.program import Line, Program
+from engine.model.blocks import Line
+from engine.model.program import Program
 
 VariantPlace = Literal["line", "loop", "missing", "forward"]
 

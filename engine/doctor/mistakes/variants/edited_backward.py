@@ -17,7 +17,8 @@ from engine.doctor.reference.problem import Problem
 from engine.language.expression import Call, Expression, Name, computed
 from engine.language.functions import COMPUTE, Array, compute_name
 from engine.language.printing import NumpySyntax, show
-from engine.model.program import Loop, Program, Quantity
+from engine.model.blocks import Loop, Quantity
+from engine.model.program import Program
 
 Values: TypeAlias = dict[str, Any]
 Line: TypeAlias = Callable[[Values, int], Any]
