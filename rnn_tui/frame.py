@@ -17,6 +17,7 @@ from engine.explain.line_parts import Part, anatomy
 from engine.explain.terms import Explanation
 from engine.explain.why import CellAddress
 from engine.language.derive import CUT, gradient, whole
+from engine.language.expression import Call
 from engine.language.functions import Array
 from engine.model.blocks import Quantity
 from engine.notation import Writer
@@ -39,6 +40,8 @@ PAGES: tuple[PageName, ...] = get_args(PageName)
 
 LOG_FROM = 30.0
 _NOTHING = Quantity("", ())
+_SHARES = ("sigmoid", "softmax")
+_MASKS = ("mask", "cut", "cutr")
 
 
 FLOOR = 1e-6
@@ -299,6 +302,11 @@ class Frame:
         """The number in the data of a sample of the batch."""
         batch = self.view.tape.samples
         return sample if batch is None else int(batch[sample])
+
+    def is_share(self, name: str) -> bool:
+        """Whether a quantity is what a sigmoid or softmax makes, or a mask: between 0 and 1, without a sign."""
+        made = [line.equation.expression for line in self.view.program.lines if line.name == name]
+        return name in _MASKS or any(isinstance(one, Call) and one.function in _SHARES for one in made)
 
     def rows_of(self, name: str) -> bool:
         """Whether a quantity, or a flow that no line writes, is in time."""

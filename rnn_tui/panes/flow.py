@@ -134,8 +134,9 @@ def _beside(frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, room: int)
     y = 1
     for words, other in shown:
         log = ", log" if other.tone(other.view.tape[name], name).log else ""
-        style = frame.look.error if words == DIFFERENCE else frame.look.text
-        canvas.text(LEFT, y, shortened(f"{frame.writer.spelling.name(name)} {words}{log}", room), style)
+        style = frame.look.accent if words == DIFFERENCE else frame.look.text
+        same = ": no change" if words == DIFFERENCE and not np.any(other.view.tape[name]) else log
+        canvas.text(LEFT, y, shortened(f"{frame.writer.spelling.name(name)} {words}{same}", room), style)
         lines = _picture(other, canvas, name, grid, y + 1, share - 1 - each_step, frozenset())
         if each_step:
             _norms(other, canvas, name, y + 1 + lines, grid, room)

@@ -67,7 +67,7 @@ def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
     last, *before = reversed([edit.text for edit in frame.edits])
     end = f" + {len(before)} (u undoes) " if before else " (u undoes) "
     text = shortened(f" what if: {last}", room - len(end)) + end
-    canvas.text(x, y, text, frame.look.error + Style(reverse=True), Press("undo_edit"))
+    canvas.text(x, y, text, frame.look.accent + Style(reverse=True), Press("undo_edit"))
 
 
 def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:

@@ -18,6 +18,7 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_kind, from_unit_to_unit
 from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.ledger import at_weight
+from rnn_tui.panes.line import palette_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
@@ -71,7 +72,7 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
         return [head, [("edited − original, on a scale of its own", look.dim)]]
     notes: list[StyledText] = [[(note, look.accent)] for note in _notes(frame, part, index) if note]
     if edited := _edited(frame, part, index):
-        notes.insert(0, [(edited, look.error)])
+        notes.insert(0, [(edited, look.accent)])
     if part.name == NORM:
         head[2] = ("   √ of the sum of these squared:", look.dim)
         return [head, *_norms(frame, room, height - 1 - len(notes)), *notes]
@@ -328,5 +329,5 @@ def _statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, height
         return
     name = part.name if part.role not in ("term", "difference") else None
     tone = frame.tone(values, name, in_line=True)
-    bar = colorbar(look.palettes.signed, look.mode, 35, tone.scale, log=tone.log)
+    bar = colorbar(palette_of(frame, part), look.mode, 35, tone.scale, log=tone.log)
     canvas.rows(x, y + min(2, height - 2), bar)

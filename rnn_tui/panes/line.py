@@ -16,14 +16,18 @@ from engine.explain.line_parts import Part, line_text
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
-from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.render.numbered import with_numbers
 from rnn_tui.render.numbers import number, shape
+from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
 from rnn_tui.targets import Press, ToCell
 
 CellHeight = Literal["half"] | int
 SIZES: tuple[tuple[int, CellHeight], ...] = (
+    (9, 3),
+    (9, 2),
+    (8, 1),
     (6, 3),
     (4, 2),
     (4, 1),
@@ -34,7 +38,7 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (2, "half"),
     (1, "half"),
 )
-"""Cell sizes from large to small; the first that fits is taken."""
+"""Cell sizes from large to small; the first that fits is taken. The widest hold their numbers."""
 POOLED = "÷"
 INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")", "│"])
 """Operators that may begin a row: what stands before them does not belong to what follows."""
@@ -126,7 +130,7 @@ def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[l
     for most, manners in (
         (1, [Manner(size) for size in SIZES[:-1]]),
         (9, [Manner(size) for size in SIZES]),
-        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[4:]]),
+        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[7:]]),
     ):
         for manner in manners:
             rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
@@ -243,7 +247,8 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
             block_of(frame.cell[0], whole[0], shown[0]),
             block_of(frame.cell[1], whole[1], shown[1]),
         )
-    rows = heatmap(codes_of(frame, part, *item.shown), look.palettes.signed, look.mode, *manner.cell, cursor)
+    codes = codes_of(frame, part, *item.shown)
+    rows = with_numbers(part.values, codes, palette_of(frame, part), look.mode, *manner.cell, cursor)
     canvas.rows(x, top, rows)
     shown = item.shown
     per_row = len(rows) / shown[0]
@@ -251,6 +256,8 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
     canvas.hit(x, top, shown[1] * manner.cell[0], len(rows), ToCell(item.part, whole, shown, manner.cell[0], per_row))
     if manner.notes:
         note = _scalar(part) if part.values.size == 1 else _shape_note(part, item.shown)
+        if part.values.size > 1 and not part.values.any():
+            note += " no change" if part.role == "difference" else " all 0"
         canvas.text(x, top + item.lines, note, look.dim)
 
 
@@ -259,6 +266,17 @@ def codes_of(frame: Frame, part: Part, rows: int, columns: int) -> NDArray[np.ui
     assert part.values is not None
     name = part.name if part.role not in ("term", "difference") else None
     return frame.picture(part.values, name, rows, columns, padding=part.padding, in_line=True)
+
+
+def palette_of(frame: Frame, part: Part) -> Palette:
+    """Greys for what has no sign (derivatives, masks, gates, probabilities): nothing in it shall outshine a gradient."""
+    assert part.values is not None
+    palettes = frame.look.palettes
+    factor = part.name is None and frame.view.point.phase == "backward"
+    if frame.exhibit is not None or not (factor or (part.name is not None and frame.is_share(part.name))):
+        return palettes.signed
+    low, high = float(np.min(part.values, initial=0)), float(np.max(part.values, initial=0))
+    return palettes.unsigned if low >= 0 and high <= 1 else palettes.signed
 
 
 def _scalar(part: Part) -> str:

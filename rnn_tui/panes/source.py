@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from engine.doctor.read.source import SourceFile
     from engine.doctor.reference.results import NamedMistake
 
-WRONG, DIFFERS, SUSPECT, FIX, BACK = "✗", "≠", "?", "↳", "∂"
+WRONG, DIFFERS, SUSPECT, BACK = "✗", "≠", "?", "∂"
+OUT, IN = "−", "+"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +68,12 @@ class _SourceRow:
     text: str
     said: bool = False
     back: bool = False
+    sign: str = ""
+    """As in a diff: that the line goes out, or comes in."""
 
 
 def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
-    """The source, with the corrected line below a wrong one."""
+    """The source, with the corrected line below a wrong one, column below column."""
     fixes: dict[int, list[NamedMistake]] = {}
     for finding in listed.findings:
         if finding.place is not None and finding.fix:
@@ -78,10 +81,11 @@ def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
     rows: list[_SourceRow] = []
     for line, text in enumerate(listed.source.lines, 1):
         rows.append(_SourceRow(line, text.expandtabs(4).rstrip()))
-        for finding in fixes.get(line, []):
-            wrapped = textwrap.wrap(finding.fix, max(10, width - 2), break_long_words=True)
-            rows += [_SourceRow(line, f"{FIX if n == 0 else ' '} {part}", said=True) for n, part in enumerate(wrapped)]
         indent = " " * (len(text.expandtabs(4)) - len(text.expandtabs(4).lstrip()))
+        for finding in fixes.get(line, []):
+            rows[-1] = replace(rows[-1], sign=OUT) if rows[-1].line == line and not rows[-1].said else rows[-1]
+            wrapped = textwrap.wrap(finding.fix, max(10, width - len(indent)), break_long_words=True)
+            rows += [_SourceRow(line, indent + part, said=True, sign="" if n else IN) for n, part in enumerate(wrapped)]
         rows += [
             _SourceRow(line, f"{indent}{BACK} {said}", said=True, back=True) for said in listed.below.get(line, ())
         ]
@@ -95,8 +99,10 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
     under = look.band if here else look.chosen if chosen else Style()
     if here or chosen:
         canvas.fill(1, y, width - 2, 1, under)
+    if row.sign:
+        canvas.text(8, y, row.sign, (look.forward if row.said else look.error) + under)
     if row.said:
-        canvas.text(9, y, shortened(row.text, width - 10), look.backward if row.back else look.accent)
+        canvas.text(9, y, shortened(row.text, width - 10), look.backward if row.back else look.forward)
         return
     blamed = row.line in listed.blamed
     state = listed.states.get(row.line, "own")

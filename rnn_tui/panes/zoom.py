@@ -7,11 +7,11 @@ from typing import NamedTuple
 from engine.explain.line_parts import Part
 from rnn_tui.frame import NUMBERS, Frame
 from rnn_tui.panes.ledger import at_weight
-from rnn_tui.panes.line import SIZES, CellHeight, codes_of
+from rnn_tui.panes.line import SIZES, CellHeight, codes_of, palette_of
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.render.numbered import numbered
+from rnn_tui.render.numbered import NUMBERED, with_numbers
 from rnn_tui.render.numbers import shape
 from rnn_tui.render.pooling import block_of
 from rnn_tui.targets import ToCell
@@ -84,7 +84,8 @@ def _cell(frame: Frame, part: Part, room: tuple[int, int]) -> tuple[int, CellHei
     if frame.selection.zoom == NUMBERS:
         return NUMBER
     rows, columns = part.values.shape
-    fitting = (s for s in SIZES if columns * s[0] <= room[0] and rows * _per_row(frame, s) <= room[1])
+    bare = (size for size in SIZES if size[0] < NUMBERED)
+    fitting = (s for s in bare if columns * s[0] <= room[0] and rows * _per_row(frame, s) <= room[1])
     return next(fitting, NEAR)
 
 
@@ -108,11 +109,8 @@ def _cells(
     seen = slice(rows.first, rows.last + 1), slice(columns.first, columns.last + 1)
     codes = codes_of(frame, part, *part.values.shape)[seen]
     cursor = frame.cell[0] - rows.first, frame.cell[1] - columns.first
-    palette = look.palettes.signed
-    if cell == NUMBER:
-        drawn = numbered(part.values[seen], codes, palette, look.mode, cell[0], cursor)
-    else:
-        drawn = heatmap(codes, palette, look.mode, *cell, cursor)
+    palette = palette_of(frame, part)
+    drawn = with_numbers(part.values[seen], codes, palette, look.mode, *cell, cursor)
     canvas.rows(x, 2, drawn)
     size = rows.seen, columns.seen
     target = ToCell(frame.inspected, size, size, cell[0], _per_row(frame, cell), (rows.first, columns.first))
@@ -160,7 +158,7 @@ def _map(
     first, last = (int(block_of(i, rows.size, size[0]) * per_row) for i in (rows.first, rows.last))
     for line in range(first, last + 1):
         canvas.text(x, y + 1 + line, "┃", look.accent)
-    canvas.rows(x + 1, y + 1, heatmap(codes_of(frame, part, *size), look.palettes.signed, look.mode, 1))
+    canvas.rows(x + 1, y + 1, heatmap(codes_of(frame, part, *size), palette_of(frame, part), look.mode, 1))
     shape_of_all = int(part.values.shape[0]), int(part.values.shape[1])
     canvas.hit(x + 1, y + 1, size[1], lines, ToCell(frame.inspected, shape_of_all, size, 1, per_row))
     return left

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 
+from .heatmap import heatmap
 from .inks import ColorMode, Inks, inks
 from .numbers import number
 from .palette import NOT_YET, OVER, PAD, UNDER, Palette
@@ -15,6 +16,10 @@ from .tiles import MARKS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+
+NUMBERED = 8
+"""Columns that a number takes at least."""
 
 
 def numbered(
@@ -33,6 +38,23 @@ def numbered(
         at = cursor[1] if cursor is not None and cursor[0] == row else -1
         result.append([Segment(text, _style(colors, code, column == at)) for column, (text, code) in enumerate(cells)])
     return result
+
+
+def with_numbers(
+    values: ArrayLike,
+    codes: NDArray[np.uint8],
+    palette: Palette,
+    mode: ColorMode,
+    cell_width: int,
+    cell_height: Literal["half"] | int,
+    cursor: tuple[int, int] | None = None,
+) -> list[list[Segment]]:
+    """A heatmap whose cells have their numbers in the middle where they are `NUMBERED` columns wide."""
+    rows = heatmap(codes, palette, mode, cell_width, cell_height, cursor)
+    if cell_width >= NUMBERED and cell_height != "half":
+        written = numbered(values, codes, palette, mode, cell_width, cursor)
+        rows[(cell_height - 1) // 2 :: cell_height] = written
+    return rows
 
 
 def _text(value: float, code: int, width: int) -> str:

@@ -125,6 +125,11 @@ def _between(anchors: str, count: int) -> tuple[RGB, ...]:
     return tuple((int(r), int(g), int(b)) for r, g, b in zip(*channels, strict=True))
 
 
+def _two_sided(negative: str, zero: str, positive: str) -> tuple[RGB, ...]:
+    """Anchors from the strongest negative level to the weakest, zero, and from the weakest positive level on."""
+    return (*_between(negative, STEPS), rgb(zero), *_between(positive, STEPS))
+
+
 def _one_sided(anchors: str) -> tuple[RGB, ...]:
     colors = _between(anchors, STEPS + 1)
     return (colors[0],) * STEPS + colors
@@ -146,17 +151,16 @@ _LIGHT: dict[str, Any] = {
 }
 
 # Berlin and Vik: Fabio Crameri's scientific colour maps, MIT licence.
-_BERLIN_ANCHORS = (
-    "9eb0ff 79abed 519fd3 3685ad 286886 1d4b61 14303e 111a20 190c09 2b0e01 411201 5b1d08 7d341e 9e513f be6f63 df8f89 "
-    "ffadad"
-)
+# Berlin's middle is as dark as the screen: here zero is just seen on it, and the weakest levels stand out from both.
+_BERLIN_NEGATIVE, _BERLIN_ZERO = "9eb0ff 79abed 519fd3 3685ad 286886 1d4b61 1a3340", "1c1d20"
+_BERLIN_POSITIVE = "4d2412 652a13 7d341e 9e513f be6f63 df8f89 ffadad"
 _VIK_ANCHORS = (
     "001261 022b71 034481 0c5e92 307da6 619ebd 94bed2 c6dbe6 ece5e0 e9cab8 dbaa8d cf8c66 c27041 b2511d 912d06 731406 "
     "590008"
 )
 BERLIN = Palette(
     "berlin",
-    _between(_BERLIN_ANCHORS, LEVELS),
+    _two_sided(_BERLIN_NEGATIVE, _BERLIN_ZERO, _BERLIN_POSITIVE),
     (147, 111, 74, 31, 24, 17, 232, 52, 88, 131, 167, 174, 217),
     (14, 12, 4, 0, 1, 9, 11),
     **_DARK,
@@ -192,6 +196,23 @@ FORWARD_LIGHT = Palette(
     one_sided=True,
     **_LIGHT,
 )
+UNSIGNED = Palette(
+    "unsigned",
+    _one_sided("1c1d20 2d2f35 44474f 5e626c 80858f"),
+    (232, 236, 238, 240, 242, 244, 246),
+    (0, 8, 7),
+    one_sided=True,
+    **_DARK,
+)
+UNSIGNED_LIGHT = Palette(
+    "unsigned-light",
+    _one_sided("ece5e0 d9d5d1 c0bdba a5a3a0 8a8886"),
+    (255, 253, 251, 249, 247, 245, 243),
+    (15, 7, 8),
+    one_sided=True,
+    **_LIGHT,
+)
+"""Of what has no sign: masks, gates, probabilities."""
 BACKWARD_LIGHT = Palette(
     "backward-light",
     _one_sided("f3ece8 f7cfb9 ee9467 bb4c1c 5f1c04"),
@@ -204,22 +225,22 @@ BACKWARD_LIGHT = Palette(
 
 @dataclass(frozen=True)
 class Palettes:
-    """The palettes of one screen; `ghost` is the signed one, faint."""
+    """The palettes of one screen; `unsigned` is for what has no sign, `ghost` is the signed one, faint."""
 
     signed: Palette
     forward: Palette
     backward: Palette
+    unsigned: Palette
     ghost: Palette
 
 
 @lru_cache(maxsize=16)
 def palettes(light: bool = False, background: RGB | None = None, dim: RGB | None = None) -> Palettes:
     """The palettes for a dark or light screen, on the panel's own `background` and with its `dim` text when they are given."""
-    signed, forward, backward = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT) if light else (BERLIN, FORWARD, BACKWARD)
-    if background is not None:
-        own = {"background": background, "dim": dim or signed.dim}
-        signed, forward, backward = (replace(palette, **own) for palette in (signed, forward, backward))
-    return Palettes(signed, forward, backward, _faint(signed))
+    taken = (VIK, FORWARD_LIGHT, BACKWARD_LIGHT, UNSIGNED_LIGHT) if light else (BERLIN, FORWARD, BACKWARD, UNSIGNED)
+    own: dict[str, Any] = {} if background is None else {"background": background, "dim": dim or taken[0].dim}
+    signed, forward, backward, unsigned = (replace(palette, **own) if own else palette for palette in taken)
+    return Palettes(signed, forward, backward, unsigned, _faint(signed))
 
 
 def _faint(palette: Palette) -> Palette:

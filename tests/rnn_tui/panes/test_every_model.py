@@ -12,8 +12,9 @@ import pytest
 from engine.model.blocks import Point
 from engine.session import Session, open_session
 from rnn_tui.frame import Frame
-from rnn_tui.panes import flow, line, strip
+from rnn_tui.panes import flow, strip
 from rnn_tui.panes.words import clipping_words, flow_meaning, flow_words, padding_words, truncation_words
+from rnn_tui.render import numbered
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, ZERO
 from tests.rnn_tui.panes.scene import PANES, SIZES, scene
 
@@ -24,7 +25,7 @@ LENGTHS = np.array([6, 3, 5])
 def codes(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The codes of all pictures drawn."""
     seen: list[np.ndarray] = []
-    for module in (strip, flow, line):
+    for module in (strip, flow, numbered):
 
         def recorded(codes: np.ndarray, *args: Any, real=module.heatmap, **kwargs: Any):
             seen.append(codes.copy())

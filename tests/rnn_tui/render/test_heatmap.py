@@ -65,7 +65,7 @@ def fill(code: int) -> str:
 def test_half_blocks_show_two_values_a_cell() -> None:
     rows = heatmap(codes([0, 31], [62, 31]), BERLIN)
     assert texts(rows) == ["▀▀▀▀"]
-    assert cells(rows[0]) == [("▀", "#9eb0ff", "#ffadad")] * 2 + [("▀", "#190c09", "#190c09")] * 2
+    assert cells(rows[0]) == [("▀", "#9eb0ff", "#ffadad")] * 2 + [("▀", "#1c1d20", "#1c1d20")] * 2
 
 
 def test_equal_neighbours_are_one_segment() -> None:
@@ -230,7 +230,7 @@ def test_colorbar() -> None:
     rows = colorbar(BERLIN, TRUE, 25, 0.06)
     assert texts(rows) == ["−                       +", "−0.06       0       +0.06"]
     strip = cells(rows[0])[2:-2]
-    assert (strip[0][2], strip[10][2], strip[-1][2]) == ("#9eb0ff", "#190c09", "#ffadad")
+    assert (strip[0][2], strip[10][2], strip[-1][2]) == ("#9eb0ff", "#1c1d20", "#ffadad")
 
 
 def test_colorbar_variants() -> None:

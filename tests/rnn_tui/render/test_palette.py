@@ -20,6 +20,8 @@ from rnn_tui.render.palette import (
     OVER,
     PLUS_INF,
     UNDER,
+    UNSIGNED,
+    UNSIGNED_LIGHT,
     VIK,
     ZERO,
     Palette,
@@ -30,8 +32,9 @@ from rnn_tui.render.palette import (
     scale_of,
     signed_codes,
 )
+from rnn_tui.themes import contrast
 
-ALL = (BERLIN, VIK, FORWARD, BACKWARD, FORWARD_LIGHT, BACKWARD_LIGHT)
+ALL = (BERLIN, VIK, FORWARD, BACKWARD, FORWARD_LIGHT, BACKWARD_LIGHT, UNSIGNED, UNSIGNED_LIGHT)
 inf, nan = float("inf"), float("nan")
 anything = st.floats(allow_nan=True, allow_infinity=True)
 scales = st.floats(1e-300, 1e300)
@@ -101,11 +104,13 @@ def test_palettes_are_complete(palette: Palette) -> None:
 
 
 def test_the_anchors_are_in_the_tables() -> None:
-    assert (BERLIN.table[0], BERLIN.table[ZERO], BERLIN.table[-1]) == (rgb("9eb0ff"), rgb("190c09"), rgb("ffadad"))
+    assert (BERLIN.table[0], BERLIN.table[ZERO], BERLIN.table[-1]) == (rgb("9eb0ff"), rgb("1c1d20"), rgb("ffadad"))
     assert (VIK.table[0], VIK.table[ZERO], VIK.table[-1]) == (rgb("001261"), rgb("ece5e0"), rgb("590008"))
 
 
-@pytest.mark.parametrize("palette", [FORWARD, BACKWARD, FORWARD_LIGHT, BACKWARD_LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "palette", [FORWARD, BACKWARD, FORWARD_LIGHT, BACKWARD_LIGHT, UNSIGNED, UNSIGNED_LIGHT], ids=lambda p: p.name
+)
 def test_one_sided_palettes_leave_the_background_steadily(palette: Palette) -> None:
     steps = np.diff([luminance(color) for color in palette.table[ZERO:]])
     assert (steps < 0).all() if palette.light else (steps > 0).all()
@@ -151,3 +156,10 @@ def test_nearest_256() -> None:
         232,
         249,
     ]
+
+
+def test_the_weakest_level_stands_out_from_zero_and_from_the_screen() -> None:
+    for level in (ZERO - 1, ZERO + 1):
+        assert contrast(BERLIN.table[level], BERLIN.background) > 1.35
+        assert contrast(BERLIN.table[level], BERLIN.table[ZERO]) > 1.2
+    assert contrast(BERLIN.table[ZERO], BERLIN.background) > 1.1
