@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.codegen.beforehand import dropout_masks
 from engine.codegen.data import Inputs
 from engine.codegen.passes import beyond_window, kept_at_first, phases, update
 from engine.codegen.source import RESERVED, Style, indented
@@ -41,7 +42,9 @@ def program_text(session: Session) -> str:
         *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
         *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
     ]
-    body = [*inputs.masks("iteration" if iteration else "0"), *body]
+    done = session.debugger.start(0).updates
+    number = (f"{done} + iteration" if done else "iteration") if iteration else str(done)
+    body = [*dropout_masks(style, number), *body]
     if inputs.batched:
         body = [*inputs.each("iteration" if iteration else "0"), *body]
     if iteration:

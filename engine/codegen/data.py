@@ -1,17 +1,15 @@
-"""The part of the program that reads the data and computes what is known before an iteration begins."""
+"""The part of the program that reads the data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from engine.codegen.source import Style, given_name
+from engine.codegen.beforehand import known_beforehand
+from engine.codegen.source import Style
 from engine.files.data import Data, TableLayout
 from engine.files.raw import plain_suffix
-from engine.language.expression import Call, Name
-from engine.language.printing import NumpySyntax, show
 from engine.session import Session
-from engine.tables.given import ENTRIES, FLOW_CUT, FLOW_CUT_REVERSE, GIVEN, MASK, given_equation
+from engine.tables.given import MASK
 
 WHOLE = "all_"
 """Before the names of all the data, where an iteration takes some samples of them."""
@@ -82,11 +80,7 @@ class Inputs:
             lines = [f"chosen = batch({iteration})"]
             lines += [f"{name} = {WHOLE}{name}[chosen]" for name in self.variables()]
             lines.append(f"B = len(X)  # {self.style.plan.batch}")
-        known = [name for name, q in self.style.plan.program.quantities.items() if q.given]
-        lines += [
-            *self._beforehand(),
-            *self._laid_out(name for name in known if name not in self.style.plan.network.masks),
-        ]
+        lines += known_beforehand(self.style, masked=self.masked)
         return [*lines, ""] if self.batched else lines
 
     def _batches(self) -> list[str]:
@@ -260,92 +254,6 @@ class Inputs:
         """Whether a loss for two classes takes the file's 0 and 1 themselves, of which one may be missing."""
         numeric = data.table is None or data.table.numeric_target
         return self.style.plan.network.head.two_classes and numeric and data.classes == ("0", "1")
-
-    def masks(self, iteration: str) -> list[str]:
-        """The masks of dropout of an iteration, drawn as the recording draws them; `iteration` is the source of its number."""
-        network, program, done = (
-            self.style.plan.network,
-            self.style.plan.program,
-            self.session.debugger.start(0).updates,
-        )
-        if network.dropout is None:
-            return []
-        number = f"{done} + {iteration}" if done else iteration
-        cast = "" if network.dtype == "float64" else f".astype(np.{network.dtype})"
-        lines = ["# ---- dropout: 0 where a value is not handed on ----"]
-        for layer, name in enumerate(network.masks, 1):
-            quantity = program.quantities[name]
-            shape = ", ".join(("B", "T", *quantity.axes[1:]) if quantity.rows else quantity.axes)
-            drawn = f"np.random.default_rng(({network.seed}, {number}, {layer})).random(({shape}))"
-            kept = f"({drawn} >= {network.dropout!r}) / {1 - network.dropout!r}"
-            lines.append(f"{self.style.spelling.name(name)} = {f'({kept}){cast}' if cast else kept}")
-        return [*lines, *self._laid_out(network.masks), ""]
-
-    def _beforehand(self) -> list[str]:
-        """Mask, where the flow is cut, how many entries count: what no line computes."""
-        network = self.style.plan.network
-        syntax = _Beforehand(self.masked, network.truncate)
-        right = {
-            name: show(given_equation(name, network.truncate_by), syntax)
-            for name in GIVEN
-            if name in self.style.plan.program.quantities
-        }
-        as_numbers = f".astype({'float' if network.dtype == 'float64' else f'np.{network.dtype}'})"
-        lines = ["steps = np.arange(1, T + 1)"] if right.keys() & {MASK, FLOW_CUT} else []
-        if MASK in right:
-            lines.append(f"{MASK} = {right[MASK]}{as_numbers}  # (B, T): 1 within the sample's length")
-        for name, further in ((FLOW_CUT, "t - 1"), (FLOW_CUT_REVERSE, "t + 1")):
-            if name in right:
-                where = right[name] if "&" in right[name] else right[name][1:-1]  # of one condition no parentheses
-                lines.append(
-                    f"{name} = np.broadcast_to({where}, (B, T)){as_numbers}  # (B, T): 1 stops the flow to {further}"
-                )
-        if ENTRIES in right:
-            lines.append(f"{ENTRIES} = {right[ENTRIES]}  # entries that count")
-        return lines
-
-    def _laid_out(self, names: Iterable[str]) -> list[str]:
-        """What is known beforehand, as the notation has it."""
-        spelling = self.style.spelling
-        known = [q for q in map(self.style.plan.program.quantities.__getitem__, names) if q.axes]
-        in_time = [q for q in known if q.rows]
-        lines: list[str] = []
-        if spelling.layout.columns:
-            for quantity in in_time:
-                source = "X" if quantity.name == "x" else spelling.name(quantity.name)
-                turned = ".T" if len(quantity.axes) == 2 else ""
-                name = given_name(spelling, quantity.name)
-                letters = spelling.layout.shape(quantity.axes)
-                shape = f"  # {name}[t]: ({', '.join(letters)}{',' if len(letters) == 1 else ''})"
-                lines.append(f"{name} = {{t: {source}[:, t - 1]{turned} for t in range(1, T + 1)}}{shape}")
-        elif spelling.notation.time_first:
-            for quantity in in_time:
-                name = given_name(spelling, quantity.name)
-                lines.append(f"{name} = {name}.swapaxes(0, 1)  # (T, {', '.join(quantity.axes)})")
-        once = [
-            spelling.name(q.name) for q in known if not q.rows and len(q.axes) == 2 and spelling.layout.turns(q.axes)
-        ]
-        lines += [f"{name} = {name}.T" for name in once]
-        return lines
-
-
-@dataclass(frozen=True)
-class _Beforehand(NumpySyntax):
-    """How what is known beforehand is written: the steps lie along the second axis, each sample's length beside them."""
-
-    masked: bool
-    reach: int | None
-
-    def name(self, name: Name) -> str:
-        ends = "lengths[:, None]" if self.masked else "T"
-        return {"t": "steps", "ends": ends, "K": str(self.reach)}[name.name]
-
-    def number(self, value: float) -> str:
-        return f"{value:g}"
-
-    def call(self, node: Call, arguments: list[str]) -> str:
-        """The one sum: over all samples' lengths."""
-        return "lengths.sum()" if self.masked else "B * T"
 
 
 def _valid(steps: int) -> list[str]:

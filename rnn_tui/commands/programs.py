@@ -125,7 +125,8 @@ def _write_new(path: Path, text: str) -> None:
 
 def compare(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui compare MINE.npz [DATA]`: exit code 1 when an array is not the reference's."""
-    from engine.doctor.compare.arrays import compare_arrays, text
+    from engine.doctor.compare.arrays import compare_arrays
+    from engine.doctor.compare.results import text
 
     report = compare_arrays(Path(arguments.file), arguments.data, given)
     if arguments.json:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.compare.arrays import compare_arrays, text
+from engine.doctor.compare.arrays import compare_arrays
+from engine.doctor.compare.results import text
 from engine.errors import InputError
 from engine.model.network import Network
 from engine.recording.record import record

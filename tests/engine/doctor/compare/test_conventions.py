@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from engine import Network, record
-from engine.doctor.compare.arrays import ArrayReport, compare_arrays, text
+from engine.doctor.compare.arrays import compare_arrays
+from engine.doctor.compare.results import ArrayReport, text
 from engine.errors import InputError
 from engine.files.trace import write_trace
 from engine.recording.tape import Tape
