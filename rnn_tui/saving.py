@@ -150,7 +150,7 @@ def _sections(shown: Shown) -> list[tuple[str, str]]:
     state = gradient(frame.output)
     flow = "\n".join(
         f"t = {t:<4} ‖{spell(state)}‖ = {number(float(norm), trim=True)}"
-        for t, norm in enumerate(tape.norms(state).tolist())
+        for t, norm in zip(frame.view.program.steps_of(state), tape.norms(state).tolist(), strict=True)
     )
     found = "\n".join(f"{'!' if one.serious else '·'} {one.kind}: {one.text}" for one in frame.findings or ())
     cell = None if frame.view.position == 0 else cell_of_part(frame)

@@ -16,7 +16,7 @@ from engine.explain.ledger import ledger
 from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
-from engine.explain.why import CellAddress, derived_flow, equation_text, why, zero_reason
+from engine.explain.why import CellAddress, equation_text, origin, why, zero_reason
 from engine.language.functions import Array, axis_kind
 from engine.notation import Spelling
 from engine.recording.tape import Tape
@@ -250,12 +250,8 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
         f"{spelling.name(cell.name)}{cell.text.removeprefix(cell.name)} = {exact(explanation.value)}   iteration {cell.iteration}"
     ]
     text = equation_text(writer, cell, explanation)
-    if not text and derived_flow(debugger.tape(cell.iteration), cell):
-        return "\n".join([*lines, "0 because nothing flows this way at this time step"])
     if not text:
-        given = "a weight as it was at the start" if cell.name in debugger.network.parameter_axes else "an input"
-        given = "drawn for dropout, anew in each iteration" if cell.name in debugger.network.masks else given
-        return "\n".join([*lines, f"{given}: nothing made it"])
+        return "\n".join([*lines, origin(debugger.tape(cell.iteration), cell.name)])
     lines.append(text)
     reason = zero_reason(debugger, cell, explanation)
     if reason:

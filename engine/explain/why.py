@@ -110,6 +110,20 @@ def derived_flow(tape: Tape, cell: CellAddress) -> str | None:
     return next((cell.name.removesuffix(s) for s in (OUT, NEXT) if cell.name.endswith(s)), None)
 
 
+def origin(tape: Tape, name: str) -> str:
+    """Where a number comes from that no line made."""
+    quantity = tape.plan.program.quantities.get(name)
+    if name in tape.parameters:
+        return "a weight as it was at the start: nothing made it"
+    if name in tape.plan.program.updates:
+        return "0 before the first update: nothing made it"
+    if quantity is None:  # a flow that is not there
+        return "0 because nothing flows this way at this time step"
+    if name in tape.plan.network.masks:
+        return "drawn for dropout, anew in each iteration: nothing made it"
+    return f"{'given with the data' if quantity.given else 'the state before the first step'}: nothing made it"
+
+
 def _nothing(cell: CellAddress) -> Explanation:
     return Explanation(cell.name, cell.t, cell.index, 0.0, None, np.zeros(0))
 

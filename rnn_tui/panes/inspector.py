@@ -14,6 +14,7 @@ from engine.debug.whatif import edit_of
 from engine.explain.line_parts import Part
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, explain, explain_update
+from engine.explain.why import origin
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_kind, from_unit_to_unit
 from rnn_tui.frame import Frame, result_of
@@ -78,13 +79,19 @@ def _lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: 
         return [head, *_norms(frame, room, height - 1 - len(notes)), *notes]
     explanation = _explanation(frame, part, index)
     if explanation is None or not len(explanation.values):
-        is_weight = part.name in frame.view.tape.parameters
-        origin = "a weight, drawn at the start or made by the last update" if is_weight else "an input"
-        return [head, *notes, [(origin if part.name else "computed within this line", look.dim)]]
+        return [head, *notes, [(_origin(frame, part.name), look.dim)]]
     lines = _arithmetic(frame, explanation, room, height - 1 - len(notes))
     if part.name is not None and part.name.endswith(NEXT):  # its flows say it too
         return [head, *lines, *notes]
     return [head, *notes, *lines]
+
+
+def _origin(frame: Frame, name: str | None) -> str:
+    """Where a number comes from that no line of this iteration made."""
+    if name is None:
+        return "computed within this line"
+    is_weight = name in frame.view.tape.parameters
+    return "a weight, drawn at the start or made by the last update" if is_weight else origin(frame.view.tape, name)
 
 
 def _notes(frame: Frame, part: Part, index: tuple[int, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from rich.style import Style
 
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
-from engine.explain.why import CellAddress, cell_of
+from engine.explain.why import CellAddress, cell_of, origin
 from engine.language.functions import Array
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
@@ -53,7 +53,7 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
         canvas.text(2, y + 1, shortened(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
         y += 2
     if not len(explanation.values):
-        canvas.text(2, y + 1, shortened(_given(frame, cell), room), look.dim)
+        canvas.text(2, y + 1, shortened(origin(frame.view.tape, cell.name), room), look.dim)
         canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
         return canvas
     _terms(frame, canvas, asked, y + 1, room)
@@ -65,18 +65,6 @@ def _largest(kind: str, places: Sequence[int], sums: Array, before: str = "") ->
     order = np.argsort(-np.abs(sums), kind="stable")[:SUBTOTALS]
     told = (f"{before}{places[i]} {number(float(sums[i]), 9, 3, trim=True)}" for i in order.tolist())
     return f"{kind}: {' · '.join(told)}{' …' if len(sums) > SUBTOTALS else ''}"
-
-
-def _given(frame: Frame, cell: CellAddress) -> str:
-    if cell.name in frame.view.tape.parameters:
-        return "a weight as it was at the start: nothing made it"
-    if cell.name in frame.view.program.quantities and not frame.view.program.quantities[cell.name].given:
-        return "the state before the first step: nothing made it"
-    if cell.name not in frame.view.program.quantities:
-        return "nothing flows this way at this time step"
-    if cell.name in frame.view.tape.plan.network.masks:
-        return "drawn for dropout, anew in each iteration: nothing made it"
-    return "given with the data: nothing made it"
 
 
 def name_of(frame: Frame, cell: CellAddress) -> str:

@@ -19,7 +19,8 @@ from engine.session import open_session
 from rnn_tui.cli import main
 from rnn_tui.control.controller import Controller
 from rnn_tui.look import look
-from rnn_tui.saving import KINDS, Shown, save, where_to
+from rnn_tui.render.numbers import number
+from rnn_tui.saving import KINDS, Shown, _sections, save, where_to
 from rnn_tui.screens.files import OpenScreen, SaveScreen
 from tests.rnn_tui.test_app import Driven, running, until
 
@@ -152,3 +153,12 @@ def test_a_shot_is_the_screen_at_a_place(tmp_path: Path, capsys: pytest.CaptureF
     with pytest.raises(InputError, match="no theme"):
         main(["shot", "-o", name, "da@3", "--theme", "midnight"])
     assert Path(name).read_text() == text
+
+
+def test_a_report_counts_the_steps_of_the_reverse_direction_as_its_rows_hold_them() -> None:
+    session = open_session(None, {"bidirectional": True, "hidden": 2})
+    controller = Controller(session, look(), lambda _: None)
+    controller.go(parse_place("dz1r@3", session.debugger).position)
+    told = dict(_sections(Shown((), controller.frame, session)))["Error by time step"].splitlines()
+    norms = session.debugger.tape(0).norms("da1r")
+    assert told[0] == f"t = 1    ‖da1r‖ = {number(float(norms[0]), trim=True)}" and told[-1].startswith("t = 11 ")

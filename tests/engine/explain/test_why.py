@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
-from engine.explain.why import CellAddress, parse_place, to_json, why, zero_reason
+from engine.explain.why import CellAddress, origin, parse_place, to_json, why, zero_reason
 from engine.session import open_session
 from tests.examples import examples
 
@@ -195,3 +195,17 @@ def test_places_that_are_none(text: str, why_not: str) -> None:
     debugger = open_session(None, {}).debugger
     with pytest.raises(InputError, match=why_not):
         why(debugger, parse_place(text, debugger, 0))
+
+
+def test_what_no_line_made_comes_from_somewhere() -> None:
+    tape = open_session(None, {"optimizer": "momentum", "dropout": 0.5}).debugger.tape(0)
+    said = {name: origin(tape, name).partition(":")[0] for name in ("a", "x", "y", "Wa", "keep", "vWa", "da_next")}
+    assert said == {
+        "a": "the state before the first step",
+        "x": "given with the data",
+        "y": "given with the data",
+        "Wa": "a weight as it was at the start",
+        "keep": "drawn for dropout, anew in each iteration",
+        "vWa": "0 before the first update",
+        "da_next": "0 because nothing flows this way at this time step",
+    }
