@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.doctor.compare import states
 from engine.doctor.compare.conventions import conventions, gradients_by_name, initial_states, network_of, own_weights
 from engine.doctor.recognise.cell_search import readings_of
 from engine.doctor.recognise.script_arrays import ways
@@ -181,7 +182,8 @@ def _by_convention(
     alone, prepared = "C" not in recipe.sizes or (given is None and "y" not in mine), _Prepared()
     for way in conventions(recipe, lengths=short is not None):
         network = network_of(way, arrays, **{k: options[k] for k in _CHOSEN if k in options})
-        initial = initial_states(mine, recipe, len(X))
+        initial = initial_states(mine, recipe, len(X)) or (states.initial_of(given) if given is not None else {})
+        initial = {name: value for name, value in initial.items() if name in network.table.states}
         start = Problem(network, X, np.zeros(len(X), int), initial=initial)
         if alone:
             zeros = np.zeros((len(X), network.outputs))

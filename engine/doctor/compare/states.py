@@ -38,6 +38,12 @@ def of_layers(name: str, tape: Tape) -> ReferenceArrays | None:
     return None
 
 
+def initial_of(tape: Tape) -> dict[str, Array]:
+    """The initial states of a recording, (B, H) by name; none where they are all zero."""
+    rows = {state: np.array(tape[state][tape.plan.initial_row(state)]) for state in tape.plan.network.table.states}
+    return rows if any(row.any() for row in rows.values()) else {}
+
+
 def outputs(tape: Tape) -> ReferenceArrays | None:
     """The last layer's outputs at each step, (T, B, H), of two directions side by side; also with zeros where a sample has ended, as a
     padded sequence has them. None for a single layer in one direction."""

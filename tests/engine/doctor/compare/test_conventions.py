@@ -103,6 +103,11 @@ def test_several_layers_and_directions(tmp_path: Path, cell: str, bidirectional:
     report = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
     assert report.ok and not report.conventions and not report.unknown, text(report)
     assert {"output", "h_n", "h0.grad", "loss", "weight_hh_l1.grad"} <= {row.name for row in report.rows}
+    apart = {name: saved.pop(name) for name in ("h0", "c0") if name in saved}  # of the data, with what they belong to
+    np.savez(tmp_path / "data.npz", X=X, y=Y, lengths=LENGTHS, **apart)
+    np.savez(tmp_path / "mine.npz", **saved)
+    assert compare_arrays(tmp_path / "mine.npz", str(tmp_path / "data.npz"), {}).ok
+    saved |= apart
     saved["h_n"][-1, 2] *= 2
     wrong = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
     assert [row.name for row in wrong.rows if not row.comparison.ok] == ["h_n"]
