@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rnn_tui.own_engine import own_engine
-
 if TYPE_CHECKING:
     from engine.session import Session
     from engine.watch import Watch
@@ -14,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["debug", "watch"]
 
 if "IPython" in sys.modules:  # recordings are then shown as pictures
+    from rnn_tui.own_engine import own_engine
+
     with own_engine():
         from engine.recording.tape import Tape
         from rnn_tui.notebook import html_of
@@ -44,6 +44,8 @@ def debug(
     Raises InputError for what cannot be shown, and where there is no terminal; Ctrl+C raises KeyboardInterrupt, another signal or a
     crash SystemExit.
     """
+    from rnn_tui.own_engine import own_engine
+
     with own_engine():
         from engine.in_memory import session_of
         from rnn_tui.notebook import NotebookView, in_notebook
@@ -58,6 +60,8 @@ def watch(model: Any, criterion: Any = None, *, color: str = "auto", theme: str 
     Keeps the last iterations. At the first loss that is not finite, or whatever else `options` ask for (see `engine.watch.Watch`), the loop
     ends, that iteration is written as a trace, and the debugger opens on it where there is a terminal. Raises InputError.
     """
+    from rnn_tui.own_engine import own_engine
+
     with own_engine():
         from engine.watch import Watch
 

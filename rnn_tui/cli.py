@@ -6,7 +6,6 @@ Whatever can be refused is refused before NumPy or Textual is loaded. Exit codes
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import signal
@@ -51,8 +50,11 @@ def main(arguments: Sequence[str]) -> int:
 def _refuse_misspelt(arguments: Sequence[str]) -> None:
     """A first word that is no file and nearly a command is meant as one."""
     word = next(iter(arguments), "-")
-    meant = difflib.get_close_matches(word, COMMANDS, 1)
-    if meant and not word.startswith("-") and not seen(Path(word).exists) and word not in sample_names():
+    if word.startswith("-") or seen(Path(word).exists) or word in sample_names():
+        return
+    import difflib  # not before there is something to suggest
+
+    if meant := difflib.get_close_matches(word, COMMANDS, 1):
         raise InputError(f"there is no command and no file {clean(word, 40)} (did you mean {meant[0]}?)")
 
 

@@ -66,10 +66,15 @@ def in_browser(environ: Mapping[str, str]) -> bool:
     return environ.get("TEXTUAL_DRIVER") == WEB
 
 
-def ready(choice: str) -> str:
-    """The colours of a full-screen program here, with the environment prepared for it; InputError where none can run."""
+def require() -> None:
+    """InputError where no full-screen program can run."""
     if wrong := problem(os.environ, sys.stdin, sys.stdout, sys.stderr):
         raise InputError(wrong)
+
+
+def ready(choice: str) -> str:
+    """The colours of a full-screen program here, with the environment prepared for it; InputError where none can run."""
+    require()
     mode = color_mode(choice, os.environ)
     prepare_environment(mode, os.environ)
     return mode

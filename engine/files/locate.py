@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import InputError
@@ -56,7 +55,7 @@ def existing(text: str, kind: str) -> Path:
         return path.absolute()
     if other_kind := _kind(path):
         raise InputError(f"{clean(text)} is {other_kind}, not a {kind} file; give the name of a file")
-    close = difflib.get_close_matches(path.name, _neighbours(path), n=2, cutoff=0.5)
+    close = _close(path.name, _neighbours(path), 0.5)
     meant = f"did you mean {' or '.join(clean(name) for name in close)}?" if close else "check its name"
     raise InputError(f"there is no {kind} file named {clean(text)}; {meant}")
 
@@ -81,7 +80,7 @@ def _no_such_file(path: Path, text: str) -> str:
     if kind and not _is_bare(text):
         return f"{shown} is {kind}, not a data file; give a CSV, NPZ, text or TOML file, or an example: {_EXAMPLES}"
     known = sample_names() if _is_bare(text) else _neighbours(path)
-    close = difflib.get_close_matches(path.stem if _is_bare(text) else path.name, known, n=2, cutoff=0.6)
+    close = _close(path.stem if _is_bare(text) else path.name, known, 0.6)
     meant = f"did you mean {' or '.join(clean(name) for name in close)}? " if close else ""
     return f"there is no file and no example named {shown}; {meant}{_EXAMPLES}"
 
@@ -95,3 +94,10 @@ def _neighbours(path: Path) -> list[str]:
         return [entry.name for entry, _ in zip(path.parent.iterdir(), range(_NEIGHBOURS), strict=False)]
     except (OSError, ValueError):
         return []
+
+
+def _close(name: str, known: Sequence[str], least: float) -> list[str]:
+    """At most two names that are like this one."""
+    import difflib  # most commands need no suggestion
+
+    return difflib.get_close_matches(name, known, n=2, cutoff=least)

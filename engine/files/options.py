@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from engine import registry
 from engine.errors import InputError
@@ -23,8 +22,7 @@ LAYERS = 64
 """No more layers than this."""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option: a choice, a flag, a number with bounds (`above`: larger than; None: any finite number; `below`), a size, or a file.
 
     A text without choices may be any but an empty one. On the command line, a choice with a `suffix` may also be a user's file with that

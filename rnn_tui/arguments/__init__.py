@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.files.options import OPTIONS
 from rnn_tui.arguments import of_data, of_programs
@@ -49,8 +48,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)
 
 
-@dataclass(frozen=True)
-class Subcommand:
+class Subcommand(NamedTuple):
     """A command: its line of help, what adds its arguments to a parser, and the module of `rnn_tui.commands` in which its function is.
 
     The function has the command's name.

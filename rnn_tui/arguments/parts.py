@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from typing import NoReturn
 
 from engine.errors import InputError
@@ -30,6 +29,8 @@ class SentenceParser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
     def _close(self, word: str) -> str:
+        import difflib
+
         match = difflib.get_close_matches(word, self._option_string_actions, 1)
         return f" (did you mean {match[0]}?)" if match else ""
 

@@ -56,7 +56,8 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def _settled(parsed: argparse.Namespace) -> Settings:
-    """The settings; what the command line leaves open is as they say."""
+    """The settings, where there is a terminal; what the command line leaves open is as they say."""
+    terminal.require()
     from rnn_tui.settings import read_settings
 
     settings = read_settings()
