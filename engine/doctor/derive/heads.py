@@ -172,7 +172,11 @@ def _picked(text: str, statements: Sequence[ast.stmt]) -> str | None:
     """With which index the statements that compute the loss read the output's entries: `np.arange(m), y`."""
     inside = f"{text[:-1]}, " if text.endswith("]") else ""
     for statement in statements:
-        for node in ast.walk(statement):
+        nodes = list(ast.walk(statement))
+        parts = {id(n.value) for n in nodes if isinstance(n, ast.Subscript)}
+        if any(id(n) in parts and isinstance(n, ast.Subscript) and ast.unparse(n.value) == text for n in nodes):
+            return None  # `p[0][k]`: a part of a part
+        for node in nodes:
             if inside and isinstance(node, ast.Subscript) and (whole := ast.unparse(node)).startswith(inside):
                 return whole[len(inside) : -1]
             if isinstance(node, ast.Subscript) and ast.unparse(node.value) == text:

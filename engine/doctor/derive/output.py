@@ -217,7 +217,8 @@ def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[in
         written = {path(t) or base(t) for t in targets(statement)}
         read = {path(n) or base(n) for n in reads(value)} | {base(n) for n in reads(value)}
         if read & reached and forward.is_active(value):
-            if read & set(forward.parameters):
+            others = [n for n in reads(value) if forward.is_sought(n) and not {path(n) or base(n), base(n)} & reached]
+            if read & set(forward.parameters) or any((path(n) or base(n)) not in written for n in others):
                 return None
             skipped.add(id(statement))
             reached |= written

@@ -97,65 +97,80 @@ def proved(
 ) -> Derived:
     """The derived pass with how far each gradient is from the loss carried back over a run of the program with it in place. `shown` is the
     program as its user has it."""
-    back, values = made
     file = shown.path.name
-    tree = program.source.tree()
-    rate = _rate(forward, tree)
+    body, keeps = _with_values_known(forward, made, file)
+    pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
+    agreement, data = _agreement(program, forward, keeps, [line.text for line in body], pairs)
+    gaps = _gaps(forward, made[0], pairs, agreement, file)
+    proven = {name: pairs[name] for name, error in agreement.items() if error <= CLOSE}
+    if not proven:
+        raise _nothing(file, gaps)
+    own = own_gradients(program, proven)
+    right = {one.name for one in own if one.is_used}
+    if len(right) < len(proven):
+        proven = {name: pairs[name] for name in proven if name not in right}
+    if gaps or len(proven) < len(pairs):
+        body = _needed(body, set(proven.values()))
+        keeps = _of_use(keeps, body)
+        agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
+        if not all(error <= CLOSE for error in agreement.values()):
+            raise _nothing(file, gaps)
+    bare = Derived(file, program.said, tuple(keeps), tuple(body), tuple(gaps), agreement, data=data, own=own)
+    return _with_updates(bare, program, shown, forward, proven)
+
+
+def _with_values_known(
+    forward: ForwardPass, made: tuple[Reversed, ForwardValues], file: str
+) -> tuple[list[DerivedLine], list[Keep]]:
+    """The lines, and what is kept for them, with every value known where they stand."""
+    back, values = made
     try:
         lines, kept = reached(forward, back.lines, values.keeps)
     except Refused as refused:
         raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
     dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))
     lines = [*(DerivedLine(f"{name} = {{}}", makes=name, kind="init") for name in dicts), *lines]
-    body = [replace(line, file=file) for line in lines]
-    keeps = [replace(keep, file=file) for keep in kept]
-    gaps = [Gap(line, file, why) for line, why in back.gaps]
-    pairs = {name: back.made[name] for name in forward.parameters if name in back.made}
-    agreement, data = _agreement(program, forward, keeps, [line.text for line in body], pairs)
-    wrong = [name for name, error in agreement.items() if not error <= CLOSE]
+    return [replace(line, file=file) for line in lines], [replace(keep, file=file) for keep in kept]
+
+
+def _gaps(
+    forward: ForwardPass, back: Reversed, pairs: Mapping[str, str], agreement: Mapping[str, float], file: str
+) -> list[Gap]:
+    """What is left open: lines without a rule, parameters to which nothing comes back, gradients that do not agree."""
     last = forward.last.lineno
+    gaps = [Gap(line, file, why) for line, why in back.gaps]
     if not gaps:
         left = [name for name in forward.parameters if name not in pairs and not _is_only_put(forward, name)]
         gaps += [Gap(last, file, f"nothing comes back to {name}") for name in left]
-    gaps += [
-        Gap(last, file, f"{pairs[name]} does not agree with the loss carried back, and is left out") for name in wrong
-    ]
-    proven = {name: pairs[name] for name in pairs if name not in wrong}
-    if not proven:
-        raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    own = own_gradients(program, proven)
-    right = [one.name for one in own if one.is_used]
-    if len(right) < len(proven):
-        proven = {name: pairs[name] for name in proven if name not in right}
-    if wrong or gaps or len(proven) < len(pairs):
-        body = _needed(body, set(proven.values()))
-        keeps = _of_use(keeps, body)
-        agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
-        if not all(error <= CLOSE for error in agreement.values()):
-            raise InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-    stepped = {*proven} if program.given else {one.name for one in own}
+    wrong = [pairs[name] for name, error in agreement.items() if not error <= CLOSE]
+    return gaps + [Gap(last, file, f"{d} does not agree with the loss carried back, and is left out") for d in wrong]
+
+
+def _nothing(file: str, gaps: Sequence[Gap]) -> InputError:
+    return InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
+
+
+def _with_updates(
+    bare: Derived, program: ReadyProgram, shown: SourceFile, forward: ForwardPass, proven: Mapping[str, str]
+) -> Derived:
+    """The derived pass with the updates that the program would make, and the program's text with all of it in its place."""
+    tree = program.source.tree()
+    rate = _rate(forward, tree)
+    stepped = {*proven} if program.given else {one.name for one in bare.own}
     updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
     known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
-    added = [replace(keep, file=file) for keep in program.added]
-    after = (forward.last.end_lineno or last) - bool(_rest(program, forward))
-    every = [*(line.text for line in body), *known, *(u.text for u in updates)]
-    text = _placed(shown, forward, [*added, *keeps], every, after)
-    lines = (*body, *updates)
-    whole = "" if program.given or program.repairs else text
-    return Derived(
-        file,
-        program.said,
-        tuple(keeps),
-        lines,
-        tuple(gaps),
-        agreement,
-        whole,
-        data,
-        program.repairs,
-        tuple(added),
-        own,
-        after,
-        program.header,
+    added = [replace(keep, file=bare.file) for keep in program.added]
+    after = (forward.last.end_lineno or forward.last.lineno) - bool(_rest(program, forward))
+    every = [*(line.text for line in bare.lines), *known, *(u.text for u in updates)]
+    text = _placed(shown, forward, [*added, *bare.keeps], every, after)
+    return replace(
+        bare,
+        lines=(*bare.lines, *updates),
+        program="" if program.given or program.repairs else text,
+        repairs=program.repairs,
+        added=tuple(added),
+        after=after,
+        header=program.header,
     )
 
 

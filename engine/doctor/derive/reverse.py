@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine.doctor.derive.derived import DerivedLine, LineKind
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.function_rules import FunctionRules
-from engine.doctor.derive.rules import Gradient, Refused, fitted
+from engine.doctor.derive.rules import Gradient, NamedResult, Refused, fitted
 from engine.doctor.derive.statements import appended, targets
 from engine.doctor.derive.steps import Steps, singular
 from engine.doctor.derive.syntax_of import base, is_number, minus, names, over, parsed, path, reads, times
@@ -316,8 +316,8 @@ class Reversed(FunctionRules):
             if self.steps.get(name) is not None:
                 self._whole(name, gradient)
                 return
-            put = self.steps.put_away(name, self.statement)
-            self._accumulate(f"d{singular(put)}" if put else key, gradient, shape)
+            put, next_ = self.steps.put_away(name, self.statement), self._handed_on(name)
+            self._accumulate(f"d{singular(put)}" if put else self.values.gradient_name(next_), gradient, shape)
             return
         container = base(node)
         relation = self.steps.relation(node, self.statement)
@@ -328,6 +328,19 @@ class Reversed(FunctionRules):
         else:
             self._entry(node, gradient)
 
+    def _handed_on(self, name: str) -> str:
+        """The state that a loop before made of a name for its next round, `h_prev = h`: behind it both are the same; else the name."""
+        order, around = self.forward.order[id(self.statement)], self.forward.loops[id(self.statement)]
+        own = [d.order for d in self.forward.definitions.get(name, []) if d.order < order]
+        for other, definitions in self.forward.definitions.items():
+            for d in (d for d in definitions if d.loops and other.isidentifier() and other in self.forward.active):
+                is_it = isinstance(d.statement, ast.Assign) and path(d.statement.value) == name
+                if is_it and d.loops[-1] not in around and max(own, default=order) < d.order < order:
+                    inside = [one for one in definitions if d.loops[-1] in one.loops]
+                    if _is_read_before(self.forward, d.loops[-1], other, inside):
+                        return other
+        return name
+
     def _left(self, container: str) -> ast.expr | None:
         """The name whose last value is the last entry of a list: a state that the loop carries and puts away."""
         filled = self.steps.get(container)
@@ -337,6 +350,16 @@ class Reversed(FunctionRules):
         inside = [d for d in self.forward.definitions.get(name, []) if loop in d.loops and _rebinds(d, name)]
         is_last = bool(inside) and max(d.order for d in inside) < filled.made.order
         return filled.value if is_last and _is_read_before(self.forward, loop, name, inside) else None
+
+    def push(self, node: ast.expr, gradient: Gradient, result: NamedResult) -> None:
+        """Carries dL/d(node) on; through `h0 if t == 0 else hs[t - 1]` to the entry: what comes back to the first is not sought."""
+        super().push(self._side(node) if isinstance(node, ast.IfExp) else node, gradient, result)
+
+    def _side(self, node: ast.IfExp) -> ast.expr:
+        sides = [side for side in (node.body, node.orelse) if self.is_active(side)]
+        if len(sides) != 1 or self.steps.relation(sides[0], self.statement) != "old":
+            raise Refused(f"no rule for {ast.unparse(node)[:60]}")
+        return sides[0]
 
     def _whole(self, container: str, gradient: Gradient) -> None:
         """dL/d(a list or array that the loop fills step by step), all of it."""

@@ -93,8 +93,10 @@ class ForwardValues:
             if _binds(d.statement, name) and (d.order > order or (d.statement is statement and not after))
         ]
         before = [d for d in definitions if _binds(d.statement, name) and d.order < order]
-        if later and (before or any(d.statement is not statement for d in later)) and (before or not after):
-            raise Refused(f"{name} has another value afterwards; give one of the two a name of its own")
+        if later and after:
+            raise Refused(f"{name} has another value afterwards")
+        if later and (before or any(d.statement is not statement for d in later)):
+            return self._made_before(name, before)
         left = (
             next((d.loops[-1] for d in reversed(before) if d.loops), None)
             if name in self._forward.flat.hidden
@@ -102,6 +104,13 @@ class ForwardValues:
         )
         text = self.after_loop(name, left) if left is not None else name
         return parsed(text) if text != name else None
+
+    def _made_before(self, name: str, before: list[Definition]) -> ast.expr:
+        """A value that another one has taken the name of: as the expression that made it."""
+        made = before[-1].statement if before else None
+        if not isinstance(made, ast.Assign) or len(made.targets) > 1 or path(made.targets[0]) != name:
+            raise Refused(f"{name} has another value afterwards; give one of the two a name of its own")
+        return self.text(made.value, made)
 
     def _refilled(self, name: str, statement: ast.stmt) -> ast.expr | None:
         """What an object holds of a round, where each round fills it anew: an entry of a list that keeps it."""
@@ -137,6 +146,9 @@ class ForwardValues:
         value = getattr(one.statement, "value", None)
         if is_new and isinstance(value, ast.Subscript) and self._steps.relation(value, one.statement):
             return self.text(value, one.statement)
+        if is_new and isinstance(value, ast.IfExp):
+            self._remake(name, loop, one)
+            return None
         stored = self._stored(name, loop, one, is_new)
         if not stored and self._unpacked(name, loop, one, is_new):
             return None
@@ -198,7 +210,16 @@ class ForwardValues:
         return isinstance(value, ast.Subscript) and base(value) in self._forward.parameters
 
     def _stored(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
-        """Where the program itself keeps the value, in this round or the one before."""
+        """Where the program itself keeps the value, in this round or the one before; under another name, too, where it has two."""
+        value = getattr(made.statement, "value", None)
+        others = self._forward.definitions.get(value.id, []) if isinstance(value, ast.Name) else []
+        if isinstance(value, ast.Name) and (
+            other := [d for d in others if d.order < made.order and d.body is made.body]
+        ):
+            return self._stored_as(name, loop, made, is_new) or self._stored_as(value.id, loop, other[-1], is_new)
+        return self._stored_as(name, loop, made, is_new)
+
+    def _stored_as(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         until = self._until(name, made)
         for statement in loop.body:
             if not made.order < self._forward.order.get(id(statement), -1) < until:
@@ -226,7 +247,9 @@ class ForwardValues:
         if key not in self._lists:
             self._lists[key] = self._plural(name)
             plural, why = self._lists[key], f"{name} of every round"
-            own = self._forward.flat.own_name(name)
+            flat = self._forward.flat
+            is_called = name in {**flat.hidden, **flat.held} or flat.within.get(id(loop)) is not None
+            own = flat.own_name(name) if is_called else name
             first = f"[{own}]" if keeps_first else "[]"
             self.keeps.append(Keep(loop.lineno - 1, "", self._forward.indent(loop) + f"{plural} = {first}", why))
             last = (

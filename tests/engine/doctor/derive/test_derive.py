@@ -407,6 +407,29 @@ def test_an_object_begins_its_states_anew_and_another_has_a_method_of_the_same_n
     assert "dW += dz @ all_states[t][i].T" in lines
 
 
+FIRST_ROUND = """import numpy as np
+
+rng = np.random.RandomState(0)
+X, Y = rng.randn(6, 4, 3), rng.rand(4, 2)
+Wx, Wh, Wy = rng.randn(3, 5) * 0.3, rng.randn(5, 5) * 0.3, rng.randn(5, 2)
+hs = []
+for t in range(len(X)):
+    h_prev = np.zeros((4, 5)) if t == 0 else hs[-1]
+    h = np.tanh(X[t] @ Wx + h_prev @ Wh)
+    hs.append(h)
+q = np.exp(h @ Wy)
+q = q / (1 + np.sum(q, axis=1, keepdims=True))
+loss = np.sum((q - Y) ** 2)
+"""
+
+
+def test_a_choice_in_the_first_round_and_a_name_that_is_given_twice(tmp_path: Path) -> None:
+    made = made_of(tmp_path, FIRST_ROUND)
+    assert (made.gaps, made.keeps, set(made.agreement)) == ((), (), {"Wx", "Wh", "Wy"})
+    assert loop_of(made)[1] == "h_prev = np.zeros((4, 5)) if t == 0 else hs[t - 1]"
+    assert any("(1 + np.sum(np.exp(h @ Wy), axis=1, keepdims=True))" in line.text for line in made.lines)
+
+
 SEVERAL_ON_A_LINE = """import numpy as np
 
 np.random.seed(2)
