@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.language.derive import gradient
+from engine.language.expression import Call, Name, walk
 from engine.model.blocks import Line
 from engine.model.program import Program
 from engine.recording.tape import Tape
@@ -44,14 +45,42 @@ def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = Non
     return Gain(t, total, _ratio(between, before), _ratio(after, between), live)
 
 
+@dataclass(frozen=True)
+class Split:
+    """What the gain of a step is the product of: the derivative of `function` and the matrix `weights`; `middle` is between them (dz)."""
+
+    middle: str
+    function: str
+    weights: str
+
+
+def split(program: Program, output: str) -> Split | None:
+    """The factors of the gains of an output's gradient; None where the error takes more than one path through a step."""
+    line = _carrying_line(program, output)
+    read = [name.name for name in line.equation.reads] if line else []
+    middle = next((name for name in read if name in program.quantities), None)
+    weights = next((name for name in read if name in program.parameters), None)
+    if middle is None or weights is None:
+        return None
+    return Split(middle, _applied(program, middle.removeprefix("d")), weights)
+
+
+def _applied(program: Program, argument: str) -> str:
+    """The function that a forward line applies to a quantity, whatever it is called."""
+    forward = (line for block in program.looped("forward") for line in block.lines)
+    for node in (node for line in forward for node in walk(line.equation.expression)):
+        if isinstance(node, Call) and Name(argument) in node.arguments:
+            return node.function
+    return "activation"
+
+
 def bottleneck(tape: Tape, output: str | None = None) -> str | None:
     """The single quantity through which the output's gradient passes in a step (dz of the simple network); None when there are several."""
-    program = tape.plan.program
-    line = carrying_line(program, output or program.output)
-    return next(iter(_quantities_read(program, line)), None) if line else None
+    factors = split(tape.plan.program, output or tape.plan.program.output)
+    return factors.middle if factors else None
 
 
-def carrying_line(program: Program, output: str) -> Line | None:
+def _carrying_line(program: Program, output: str) -> Line | None:
     """The loop's line that carries the output's gradient to the next step that runs; None where it passes through several quantities."""
     state = gradient(output)
     block = next(block for block in program.looped("backward") if block.output == output)

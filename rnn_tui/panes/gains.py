@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from engine.explain.flow import Gain, gain, norm_of
+from engine.explain.flow import Gain, gain, norm_of, split
 from engine.explain.spectrum import Spectrum, spectra
 from engine.language.derive import gradient
 from rnn_tui.frame import Frame
@@ -34,9 +34,9 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         return
     gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
     label = max(len(_step(frame, step_gain)) for step_gain in gains) + 2
-    split = gains[0].weights is not None
-    factors = f"{view.tape.plan.network.activation}' × {_recurrent(frame)}  live" if split else ""
-    canvas.text(x, 2, f"{'step':<{label}}gain  {'= ' + factors if split else ''}"[: GAINS - 1], look.dim)
+    factors = split(view.program, frame.output)
+    told = f"= {factors.function}' × {frame.writer.spelling.name(factors.weights)}  live" if factors else ""
+    canvas.text(x, 2, f"{'step':<{label}}gain  {told}"[: GAINS - 1], look.dim)
     for y, step_gain in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(frame, step_gain):<{label}}", look.dim)
         nothing = not norm_of(view.tape, gradient(frame.output), step_gain.t, frame.sample)
@@ -72,13 +72,6 @@ def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
 def _spectrum(spectrum: Spectrum) -> str:
     singular = f"{_short(spectrum.smallest)} … {_short(spectrum.largest)}"
     return f"{singular:<15}   {_short(spectrum.radius)}"
-
-
-def _recurrent(frame: Frame) -> str:
-    """The weights through which the error goes to the step before."""
-    program = frame.view.program
-    back = next(line for line in program.writers(gradient(frame.output)) if line.equation.step)
-    return next(frame.writer.spelling.name(n.name) for n in back.equation.reads if n.name in program.parameters)
 
 
 def _ended_at(frame: Frame, t: int) -> bool:

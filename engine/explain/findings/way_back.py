@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.explain.findings.base import Scene, short
-from engine.explain.flow import carrying_line, cuts
+from engine.explain.flow import cuts, split
 from engine.explain.reach import reach
 from engine.language.derive import gradient
 from engine.language.expression import Call, Expression, Name, addends, factors, walk
@@ -111,33 +111,19 @@ def _mean(share: Array, k: int) -> float | None:
 
 def _split(scene: Scene, layer: Layer, k: int, value: float) -> str:
     """Of a cell whose error takes one way through a step (dz): the activation's share of the gain, and the weights'."""
-    output, program = layer.table.output, scene.program
-    line = carrying_line(program, output)
-    if line is None or scene.tape.plan.network.predict == "every":
+    output = layer.table.output
+    factors = split(scene.program, output)
+    if factors is None or scene.tape.plan.network.predict == "every":
         return ""
-    weights = [name.name for name in line.equation.reads if name.name in program.parameters]
-    middle = next(name.name for name in line.equation.reads if name.name in program.quantities).removeprefix("d")
     whole, _ = _from_the_end(scene, layer, (output,))
-    after, steps = _from_the_end(scene, layer, (middle,))
+    after, steps = _from_the_end(scene, layer, (factors.middle.removeprefix("d"),))
     there = steps >= k
     with np.errstate(all="ignore"):
         ratios = np.log(row_norms(after[:k, there]) / row_norms(whole[:k, there]))
     activation = float(np.exp(ratios.mean()))
-    if not (weights and 0 < activation < float("inf")):
+    if not 0 < activation < float("inf"):
         return ""
-    function = _function(scene, middle)
-    name = scene.spell(weights[0])
-    blame = f"{function}′ {short(activation)} × {name} {short(value / activation)}"
-    return f" = {blame}"
-
-
-def _function(scene: Scene, argument: str) -> str:
-    """The function that is applied to a quantity, whatever it is called."""
-    for line in scene.cell_lines():
-        for node in walk(line.equation.expression):
-            if isinstance(node, Call) and Name(argument) in node.arguments:
-                return node.function
-    return "activation"
+    return f" = {factors.function}′ {short(activation)} × {scene.spell(factors.weights)} {short(value / activation)}"
 
 
 def _by_gates(scene: Scene, layer: Layer, k: int) -> str:

@@ -142,3 +142,20 @@ def test_gradients_can_be_clicked_and_steps_of_the_ledger_too() -> None:
 def test_it_fits(sample: str, place: str, size: tuple[int, int], mode: ColorMode) -> None:
     lines = draw_weights(at(sample, place, mode, page="weights"), *size).plain().split("\n")
     assert len(lines) == size[1] and max(map(len, lines)) <= size[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "factors"),
+    [
+        ({}, "dz@3", "relu' × Wa "),
+        ({"bidirectional": True}, "dz1r@3", "relu' × Wa1r"),  # the read-out writes da1r too, from another step
+        ({"cell": "irnn"}, "dz@3", "relu' × Wa "),
+        ({"activation": "sigmoid", "dropout": 0.3}, "dz@3", "sigmoid' × Wa "),
+    ],
+)
+def test_the_factors_of_a_gain_are_those_of_the_layer_at_hand(
+    options: dict[str, object], place: str, factors: str
+) -> None:
+    session = open_session(None, options)
+    shown = scene(session, parse_place(place, session.debugger).position)
+    assert factors in draw_flow(shown, 90, 24).plain()
