@@ -140,8 +140,9 @@ class PanedScreen(Screen[None]):
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the new frame after a call; rings the bell when the call changed nothing."""
-        self.frame = self.steering.refresh()
-        self._arrange()
+        frame = self.steering.refresh()
+        self._arrange()  # first: a pane that this frame has nothing for shall not draw it
+        self.frame = frame
         self._run.keep(1 / self.steering.rate if self.steering.running else None)
         if moved is False:
             self.app.bell()
