@@ -85,6 +85,11 @@ def entry() -> NoReturn:
         code = _refuse(f"{clean(str(error.filename or 'standard output'))}: {error.strerror}")
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
+    except Exception as error:  # no fault of the user's
+        from rnn_tui.crash import crashed
+
+        print(crashed(error), file=sys.stderr)
+        code = 2
     sys.exit(code)
 
 

@@ -16,8 +16,8 @@ import sys
 import termios
 import threading
 import time
-import traceback
 import tty
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,9 +37,10 @@ from textual.filter import LineFilter, Monochrome
 
 from engine.errors import InputError
 from engine.text import clean
+from rnn_tui.crash import crashed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from types import FrameType
 
     from rich.segment import Segment
@@ -65,7 +66,6 @@ ENDING = (
 """The signals that end a program if it does not handle them. For KILL and STOP nothing can be done: `reset` helps."""
 PATIENCE = 2.0
 """Seconds from the first signal until the app must be gone."""
-TRACEBACK_FRAMES = 6
 KITTY_FLAGS = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
 STANDS_OUT = 0.2
 """From this difference in brightness to the screen's background on, a background is drawn reversed without colour."""
@@ -78,7 +78,7 @@ def run(app: App[Any], *, mouse: bool = True) -> int:
             asyncio.run(_run(app, guard, mouse))
         except Exception as error:  # not in the app, which handles it, but while Textual starts or ends
             guard.leave_screen()
-            sys.stderr.write(short_traceback(error) + "\n")
+            sys.stderr.write(crashed(error) + "\n")
             return 1
         except BaseException:
             guard.leave_screen()
@@ -90,6 +90,7 @@ def run(app: App[Any], *, mouse: bool = True) -> int:
 
 async def _run(app: App[Any], guard: SignalGuard, mouse: bool) -> None:
     guard.loop = asyncio.get_running_loop()
+    guard.loop.set_default_executor(LeftAlone())
     if guard.caught is not None:
         return
     if isinstance(app, TerminalApp):
@@ -97,6 +98,24 @@ async def _run(app: App[Any], guard: SignalGuard, mouse: bool) -> None:
     guard.on_screen = True
     await app.run_async(mouse=mouse)
     guard.on_screen = False
+
+
+class LeftAlone(ThreadPoolExecutor):
+    """Runs each job in a thread that nobody waits for when the program ends: what hangs ends with it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Starts it at once."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
 
 
 class SignalGuard:
@@ -323,10 +342,10 @@ class TerminalApp(App[None]):
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
 
     def _fatal_error(self) -> None:
-        # Textual's own traceback fills screens and shows every local variable. The first exception tells most.
+        # Textual's own traceback fills screens and shows every local variable.
         error = sys.exception() or self._exception
         if error is not None and not self._exit_renderables:
-            self._exit_renderables.append(Text(short_traceback(error), no_wrap=True, overflow="ignore"))
+            self._exit_renderables.append(Text(crashed(error), no_wrap=True, overflow="ignore"))
         self._close_messages_no_wait()
 
 
@@ -366,13 +385,6 @@ class WithoutColor(LineFilter):
 def without_color(background: str) -> WithoutColor:
     """The filter for a screen of this background; the same object each time, as Textual's caches go by identity."""
     return WithoutColor(Color.parse(background))
-
-
-def short_traceback(error: BaseException) -> str:
-    """The last frames of `error`'s traceback, without local variables and without characters a terminal obeys."""
-    lines = traceback.format_exception(error, limit=-TRACEBACK_FRAMES)
-    text = "".join(lines).rstrip("\n")
-    return "".join(char if char == "\n" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.files.locate import seen
 from engine.files.raw import shown
 from engine.text import clean
 
@@ -35,6 +37,8 @@ def replaced(path: Path) -> Generator[IO[bytes]]:
         try:
             with beside.open("xb") as file:
                 yield file
+                file.flush()
+                os.fsync(file.fileno())  # a name that is there after a power cut has all of it
             beside.replace(target)
         except BaseException:  # an interrupt too must leave nothing behind
             with contextlib.suppress(OSError):
@@ -51,8 +55,8 @@ def _unwritable(path: Path, error: OSError | ValueError) -> InputError:
     )
 
 
-def place_of(path: Path) -> Path:
-    """Where a file of that name is written, a link followed; InputError when it cannot be."""
+def place_of(path: Path, *read: Path) -> Path:
+    """Where a file of that name is written, a link followed; InputError when it cannot be, or is one of the files that were read."""
     try:
         target = Path(os.path.realpath(path))
         folder = target.is_dir()
@@ -64,6 +68,8 @@ def place_of(path: Path) -> Path:
         raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
     if not target.parent.is_dir():
         raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
+    if target.exists() and any(seen(partial(target.samefile, one)) for one in read):
+        raise InputError(f"{shown(path)} is what was read, and would be lost; give -o another name")
     return target
 
 

@@ -8,12 +8,11 @@ import json
 import signal
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.text import clean
-from rnn_tui.commands.shared import color_mode_of, edited, opened, spelling_of, texts_of
+from rnn_tui.commands.shared import color_mode_of, edited, opened, output_of, spelling_of, texts_of
 
 if TYPE_CHECKING:
     from engine.explain.gradcheck import GradientCheck
@@ -27,9 +26,7 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.files.trace import write_trace
 
     session = opened(arguments, given)
-    output = Path(arguments.output)
-    if output.exists() and output.samefile(session.data.path):
-        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
+    output = output_of(arguments, session, *([session.weights.path] if session.weights else []))
     iteration = session.options["iteration"]
     debugger = edited(session, arguments.set)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
@@ -46,10 +43,9 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     if "weights" not in given:
         raise InputError("gradients are written as a weights file has its arrays; say which with --weights FILE")
     session = opened(arguments, given)
-    output, weights = Path(arguments.output), session.weights
+    weights = session.weights
     assert weights is not None
-    if output.exists() and any(output.samefile(path) for path in (session.data.path, weights.path)):
-        raise InputError(f"{clean(output.name)} is the data or the weights themselves; give -o another name")
+    output = output_of(arguments, session, weights.path)
     tape = edited(session, arguments.set).tape(session.options["iteration"])
     names = write_gradients(output, weights, tape)
     if weights.recipe.words:
@@ -217,14 +213,11 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from engine.files.weights import write_weights
-    from engine.files.writing import place_of
 
     session = opened(arguments, given)
     debugger, first = session.debugger, session.options["iteration"]
     last = first + arguments.iterations
-    output = Path(arguments.output) if arguments.output else None
-    if output is not None:
-        place_of(output)  # before the work, not after it
+    output = output_of(arguments, session) if arguments.output else None  # before the work, not after it
     columns = (
         TextColumn("iteration"),
         MofNCompleteColumn(),

@@ -155,14 +155,12 @@ def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     from engine.debug.places import parse_place
     from engine.session import open_session
-    from rnn_tui.commands.shared import edited, spelling_of
+    from rnn_tui.commands.shared import edited, output_of, spelling_of
     from rnn_tui.saving import kind_of
 
-    output = Path(arguments.output)
-    kind_of(output)
+    kind_of(Path(arguments.output))
     session = open_session(arguments.data, given)
-    if output.exists() and output.samefile(session.data.path):
-        raise InputError(f"{clean(output.name)} is the data itself; give -o another name")
+    output = output_of(arguments, session)
     session = replace(session, debugger=edited(session, arguments.set))
     spelling = spelling_of(session)
     place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)

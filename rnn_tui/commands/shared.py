@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.files.locate import resolve
 from engine.files.raw import shown
 from engine.session import Session, open_session
 
@@ -21,6 +23,16 @@ def opened(arguments: argparse.Namespace, given: dict[str, Any]) -> Session:
     for sentence in session.data.said:
         print(f"{shown(session.data.path)}: {sentence}", file=sys.stderr)
     return session
+
+
+def output_of(arguments: argparse.Namespace, session: Session, *read: Path) -> Path:
+    """The file that `-o` names; InputError where it cannot be written, or is one that was read: data, project, cell, or `read`."""
+    from engine.files.writing import place_of
+
+    output, cell = Path(arguments.output), session.options["cell"]
+    cells = (cell,) if isinstance(cell, Path) else ()
+    place_of(output, resolve(arguments.data), session.data.path, *cells, *read)
+    return output
 
 
 def edited(session: Session, edits: list[str]) -> Debugger:

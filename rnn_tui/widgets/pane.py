@@ -107,7 +107,7 @@ class Pane(Widget):
             self.refresh(*changed)
 
     def canvas(self) -> Canvas | None:
-        """The drawing for the present frame and size, made once; None where it is not shown (a dialog above may still draw what was there)."""
+        """The drawing for the present frame and size, made once; None where it is not shown: below a dialog its place stays."""
         if self.frame is None or not self.size or not self.display:
             return None
         if self._canvas is None or (self._canvas.width, self._canvas.height) != self.size:

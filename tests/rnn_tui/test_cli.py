@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -695,6 +695,22 @@ def test_output_that_cannot_be_written(output: str, said: str) -> None:
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and done.stderr.count("\n") == bool(said)
+
+
+def test_an_error_of_our_own_is_one_line_and_a_report_without_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(arguments: Sequence[str]) -> int:
+        raise ValueError("0.12345 of the user's")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(cli, "main", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.entry()
+    said, report = capsys.readouterr().err, (tmp_path / "rnn-tui" / "crash.txt").read_text()
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert "ended it (ValueError, test_cli.py, line" in said and "crash.txt" in said
+    assert "in broken" in report and "0.12345" not in report + said
 
 
 def test_as_a_module_in_a_real_process() -> None:

@@ -9,6 +9,7 @@ notebook, in its own folder. When a file is missing there that lies in the other
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -160,10 +161,19 @@ def _waited_for(
         env=_environment(workplace, mark),
         start_new_session=True,
     )
+
+    def abandon() -> None:
+        """When the program ends, it does not wait for the thread that waits here."""
+        processes.end(process.pid, (name, mark))
+        for folder in (workplace.base, Path(job["result"]).parent):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(abandon)
     try:
         seen = watch.until_its_end(process)
     finally:
         with _uninterrupted():
+            atexit.unregister(abandon)
             processes.end(process.pid, (name, mark))
             process.wait()
             watch.close(process)

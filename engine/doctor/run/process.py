@@ -6,6 +6,7 @@ itself), not from malice.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -67,6 +68,7 @@ class Process:
         }
         arguments = [str(to_child), str(from_child), str(memory), str(self.folder)]
         self.process = _started(arguments, self.folder, environment, (to_child, from_child))
+        atexit.register(self.close)  # a thread in which it is asked is not waited for when the program ends
         os.close(to_child)
         os.close(from_child)
         self._receive(
@@ -108,6 +110,7 @@ class Process:
 
     def close(self) -> None:
         """Ends the process and its children, and removes its folder."""
+        atexit.unregister(self.close)
         with contextlib.suppress(OSError, ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

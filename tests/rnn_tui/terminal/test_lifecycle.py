@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from textual import constants
@@ -103,17 +104,33 @@ def test_ctrl_c_is_a_key_and_does_not_quit(tmux):
     assert terminal.state()["alternate_on"] == 1
 
 
-def test_a_crash_exits_1_with_a_short_traceback_on_the_restored_terminal(tmux):
-    terminal = tmux()
-    started(terminal, width=300, height=50)  # no path of an installation is as wide
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_crash_exits_1_and_says_in_one_line_where_the_report_is(tmux, tmp_path, writable):
+    terminal, home = tmux(), tmp_path if writable else Path("/proc/nowhere")
+    started(terminal, width=300, height=50, environ={"XDG_STATE_HOME": str(home)})
     terminal.keys("x")
     assert terminal.wait_for_exit() == 1
     assert_usable(terminal)
     screen = terminal.screen()
-    assert "RuntimeError: crashed on \N{REPLACEMENT CHARACTER} purpose" in screen
-    assert "in action_crash" in screen
-    assert "a local variable" not in screen
-    assert screen.splitlines().index("[exit 1]") < 30
+    told = home / "rnn-tui" / "crash.txt"
+    report = told.read_text() if writable else screen
+    assert re.search(r"rnn-tui: an error of its own ended it \(RuntimeError, victim.py, line \d+\)", screen)
+    assert (f"without your data, is in {told}" in screen) == writable
+    assert screen.splitlines().index("[exit 1]") <= 3 or not writable  # an empty line, and what the victim says
+    assert "victim.py" in report and "in action_crash" in report and "numpy" in report
+    assert not re.search(
+        "on purpose|crashed on|local variable", screen + report
+    )  # neither messages nor values nor lines of files
+
+
+def test_a_thread_that_never_ends_is_not_waited_for(tmux):
+    terminal = tmux()
+    started(terminal)
+    terminal.keys("h")
+    terminal.wait_for("hangs")
+    terminal.keys("7")
+    assert terminal.wait_for_exit(timeout=5) == 7
+    assert_usable(terminal)
 
 
 @pytest.mark.parametrize("signals", [1, 2])

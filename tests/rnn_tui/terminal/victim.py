@@ -44,6 +44,7 @@ def make_app(text: str):
             ("x", "crash", "Crash"),
             ("b", "block", "Block the event loop"),
             ("c", "count", "Count"),
+            ("h", "hang", "Start a thread that never ends"),
         ]
         count = 0
         seconds_to_unmount = 0.0
@@ -73,6 +74,10 @@ def make_app(text: str):
             for _ in range(300):  # said again and again, as frames still under way may draw over it
                 os.write(2, b"\x1b[20;1Hblocked")
                 time.sleep(0.2)
+
+        def action_hang(self) -> None:
+            self.run_worker(lambda: time.sleep(1000), thread=True)
+            self.query_one("#count", Label).update("hangs")
 
         def action_count(self) -> None:
             self.count += 1
