@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
+from textual import constants
+
 from rnn_tui.control import training
 from rnn_tui.screens import main as main_screen
 from rnn_tui.screens import paned
@@ -80,7 +82,7 @@ def _quiet_place() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _told_tickers() -> Iterator[list[Ticker]]:
-    """Timers of the app tick when they are told to, and training counts its iterations, not the time."""
+    """Timers of the app tick when they are told to, training counts its iterations, not the time, and nothing is animated."""
     made: list[Ticker] = []
 
     class Told(Ticker):
@@ -92,6 +94,7 @@ def _told_tickers() -> Iterator[list[Ticker]]:
             self._seconds = seconds
 
     with (
+        mock.patch.object(constants, "TEXTUAL_ANIMATIONS", "none"),
         mock.patch.object(paned, "Ticker", Told),
         mock.patch.object(main_screen, "Ticker", Told),
         mock.patch.multiple(training, TRAIN_FOR=math.inf, TRAIN_AT_MOST=ITERATIONS),
