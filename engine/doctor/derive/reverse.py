@@ -351,6 +351,17 @@ class Reversed(FunctionRules):
         is_last = bool(inside) and max(d.order for d in inside) < filled.made.order
         return filled.value if is_last and _is_read_before(self.forward, loop, name, inside) else None
 
+    def elementwise(self, name: str, argument: ast.expr, d: Gradient, result: Callable[[], ast.expr]) -> None:
+        """Through a function that works number by number; that of relu is known from what goes into it, too, where only that is kept."""
+        target = next(targets(self.statement), None)
+        has_result = (
+            target is None or not isinstance(target, ast.Name) or self.values.is_put_away(target, self.statement)
+        )
+        if name == "relu" and not has_result and self.values.is_put_away(argument, self.statement):
+            super().elementwise(name, argument, d, lambda: self.value(argument))
+        else:
+            super().elementwise(name, argument, d, result)
+
     def push(self, node: ast.expr, gradient: Gradient, result: NamedResult) -> None:
         """Carries dL/d(node) on; through `h0 if t == 0 else hs[t - 1]` to the entry: what comes back to the first is not sought."""
         super().push(self._side(node) if isinstance(node, ast.IfExp) else node, gradient, result)

@@ -64,6 +64,20 @@ class ForwardValues:
                 return None
         return self.text(_read(target), statement, after=True)
 
+    def is_put_away(self, node: ast.expr, statement: ast.stmt) -> bool:
+        """Whether the program itself keeps the value that a round gave a name."""
+        loops = self._forward.loops.get(id(statement), ())
+        if not isinstance(node, ast.Name) or not loops:
+            return False
+        made = [
+            d
+            for d in self._forward.definitions.get(node.id, [])
+            if loops[-1] in d.loops and _binds(d.statement, node.id)
+        ]
+        return len(made) == 1 and bool(
+            self._stored(node.id, loops[-1], made[0], True) or self._unpacked(node.id, loops[-1], made[0], True)
+        )
+
     def position(self, target: ast.expr, statement: ast.stmt, is_append: bool) -> str:
         """The index of the entry that a statement writes."""
         filled = self._steps.get(base(target))

@@ -142,6 +142,25 @@ def test_what_a_cache_holds_is_unpacked_and_not_made_again(tmp_path: Path) -> No
     assert {"dU += dz @ xt.T", "dW += dz @ h2.T"} <= set(loop_of(made))
 
 
+def test_of_relu_that_which_the_program_keeps_is_read(tmp_path: Path) -> None:
+    text = """import numpy as np
+
+np.random.seed(3)
+X, Y = np.random.randn(5, 4, 3), np.random.randn(4, 2)
+U, W, V = np.random.randn(3, 6), np.random.randn(6, 6) * 0.3, np.random.randn(6, 2)
+h, caches = np.zeros((4, 6)), []
+for x in X:
+    before = h
+    z = x @ U + before @ W
+    h = np.maximum(0, z)
+    caches.append((x, before, z))
+loss = 0.5 * np.sum((h @ V - Y) ** 2)
+"""
+    made = made_of(tmp_path, text)
+    assert (made.gaps, made.keeps, set(made.agreement)) == ((), (), {"U", "W", "V"})
+    assert "dz = dh * (z > 0)" in loop_of(made)
+
+
 def test_what_is_taken_as_data_is_said() -> None:
     made = derived("learned_start")
     assert made.data == ("u", "wanted")
