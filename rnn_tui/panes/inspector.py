@@ -174,8 +174,10 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 
 def _judged(frame: Frame, part: Part, words: list[str], row: int) -> list[str]:
-    """The words on a number of a sample, and its target; of a prediction, first whether it is right."""
-    tape, t = frame.view.tape, part.t or frame.view.point.t
+    """The words on a number of a sample, and its target; of a prediction, first whether it is right. An initial state has no target."""
+    tape, t = frame.view.tape, frame.view.point.t if part.t is None else part.t
+    if (steps := frame.view.program.steps_of("y")) and t is not None and t not in steps:
+        return words
     head, target = tape.plan.network.head, int(tape.at("y", t)[row])
     meant = f"target {_class(frame, target)}"
     if part.name is None or part.name != head.prediction:

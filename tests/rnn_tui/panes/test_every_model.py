@@ -296,3 +296,13 @@ def test_the_result_of_a_wide_line_is_in_sight_and_what_is_left_out_is_said(
         assert result.text[:7] in inside, (each.name, drawing)
         shown = sum(part.text[:6] in inside for part in frame.parts if part.values is not None)
         assert shown == sum(part.values is not None for part in frame.parts) or "more parts" in drawing
+
+
+def test_an_initial_state_of_either_direction_has_no_target(tmp_path: Path) -> None:
+    session = opened(tmp_path, bidirectional=True, lengths=False)
+    for name, t, read in (("z1", 1, "a1_0"), ("z1r", 6, "a1r_7")):
+        frame = at(session, name, t, phase="forward")
+        number = next(i for i, part in enumerate(frame.parts) if part.text == read)
+        told = text(at(session, name, t, phase="forward", operand=number), "inspector")
+        assert "target" not in told and read.replace("_", "@") in told
+    assert "target" in text(at(session, "a1r", 6, phase="forward"), "inspector")
