@@ -272,7 +272,7 @@ class Reversed(FunctionRules):
                     self.emit(f"{name} = {made}", "", makes=name, kind="init")
             self.live |= set(self.zeros)
         self.statement = loop
-        self.emit(self.values.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
+        self.emit(self.values.counters.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
         for text in self.values.top(loop, used):

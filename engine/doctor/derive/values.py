@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from keyword import iskeyword
 
+from engine.doctor.derive.counters import Counters
 from engine.doctor.derive.derived import Keep
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.rules import Refused
@@ -28,7 +29,7 @@ class ForwardValues:
         self._again: dict[int, list[ast.stmt]] = {}
         self._remade: dict[int, dict[str, tuple[int, str]]] = {}
         self._unpackings: dict[int, dict[str, list[str]]] = {}
-        self._counters: dict[int, str] = {}
+        self.counters = Counters(forward)
         self._read: defaultdict[str, list[ast.expr]] = defaultdict(list)
         for node in (n for s in forward.body for n in ast.walk(s) if isinstance(n, ast.Attribute | ast.Subscript)):
             self._read[path(node)].append(node)
@@ -43,7 +44,7 @@ class ForwardValues:
                 filled = self._steps.get(base(part))
                 relation = self._steps.relation(part, statement) if filled is not None else ""
                 if filled is not None and filled.is_list and relation in ("new", "old"):
-                    index = plus_number(self.counter(filled.loop), filled.offset - (relation == "old"))
+                    index = plus_number(self.counters.of(filled.loop), filled.offset - (relation == "old"))
                     return ast.Subscript(self.text(part.value, statement, after=after), index, ast.Load())
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
                 return self._name(part.id, statement, after=after)
@@ -84,7 +85,7 @@ class ForwardValues:
         if is_append:
             if filled is None:
                 raise Refused(f"how {ast.unparse(target)} grows is not followed")
-            return ast.unparse(plus_number(self.counter(filled.loop), filled.offset))
+            return ast.unparse(plus_number(self.counters.of(filled.loop), filled.offset))
         return ast.unparse(target)[len(ast.unparse(target.value)) + 1 : -1] if isinstance(target, ast.Subscript) else ""
 
     def _name(self, name: str, statement: ast.stmt, *, after: bool) -> ast.expr | None:
@@ -212,7 +213,7 @@ class ForwardValues:
         put = appended(statement)
         if put is not None:
             (target,) = targets(statement)
-            return put, f"{ast.unparse(target)}[{self.counter(loop)}]"
+            return put, f"{ast.unparse(target)}[{self.counters.of(loop)}]"
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
             return statement.value, ast.unparse(statement.targets[0])
         return None, ""
@@ -243,7 +244,7 @@ class ForwardValues:
                 (container,) = targets(statement)
                 filled = self._steps.get(base(container))
                 if filled is not None and (is_new or filled.offset):
-                    return f"{base(container)}[{ast.unparse(plus_number(self.counter(loop), filled.offset - (not is_new)))}]"
+                    return f"{base(container)}[{ast.unparse(plus_number(self.counters.of(loop), filled.offset - (not is_new)))}]"
             if isinstance(statement, ast.Assign) and path(statement.value) == name and len(statement.targets) == 1:
                 parts = split(statement.targets[0], step_of(loop) or "")
                 if parts is not None and (is_new or parts[1] == 1):
@@ -277,7 +278,7 @@ class ForwardValues:
             self.keeps.append(
                 Keep(end.end_lineno or end.lineno, "", self._forward.indent(end) + f"{plural}.append({kept})", why)
             )
-        index = plus_number(self.counter(loop), int(keeps_first) - (not is_new))
+        index = plus_number(self.counters.of(loop), int(keeps_first) - (not is_new))
         self._keep_all(self._lists[key], loop)
         return f"{self._lists[key]}[{ast.unparse(index)}]"
 
@@ -290,7 +291,7 @@ class ForwardValues:
                 every, indent = self._lists[key], self._forward.indent
                 self.keeps.append(Keep(outer.lineno - 1, "", f"{indent(outer)}{every} = []", why))
                 self.keeps.append(Keep(loop.end_lineno or 0, "", f"{indent(loop)}{every}.append({kept})", why))
-            entry = f"{self._lists[key]}[{self.counter(outer)}]"
+            entry = f"{self._lists[key]}[{self.counters.of(outer)}]"
             self._unpackings.setdefault(id(outer), {})[entry] = [kept]
             self._keep_all(self._lists[key], outer)
 
@@ -334,44 +335,6 @@ class ForwardValues:
 
     # Loops
 
-    def counter(self, loop: ast.For) -> str:
-        """What counts the rounds of a loop, from 0 on."""
-        step = step_of(loop)
-        if step is not None and called(loop.iter) == "enumerate":
-            return step
-        if step is not None and isinstance(loop.iter, ast.Call):
-            arguments = loop.iter.args
-            if called(loop.iter) == "reversed" and isinstance(arguments[0], ast.Call) and len(arguments[0].args) == 1:
-                return f"{_wrapped(arguments[0].args[0])} - 1 - {step}"
-            if len(arguments) == 1:
-                return step
-            if len(arguments) == 2:
-                return f"{step} - {_wrapped(arguments[0])}"
-            if len(arguments) == 3 and ast.unparse(arguments[2]) == "-1":
-                return f"{_wrapped(arguments[0])} - {step}"
-        if id(loop) not in self._counters:
-            inside = names(ast.Module(body=[loop], type_ignores=[])) | set(self._counters.values())
-            free = (
-                n for n in ("t", "k", "i", "j", "n", "s", "step", "number") if n not in inside and not self._is_data(n)
-            )
-            self._counters[id(loop)] = next(free)
-        return self._counters[id(loop)]
-
-    def _is_data(self, name: str) -> bool:
-        return any(not d.loops for d in self._forward.definitions.get(name, []))
-
-    def header(self, loop: ast.For) -> str:
-        """The loop the other way round."""
-        target, iterated = ast.unparse(loop.target), ast.unparse(loop.iter)
-        name = called(loop.iter)
-        if id(loop) in self._counters or name in ("zip", "enumerate") or name not in ("range", "arange", "reversed"):
-            step = self.counter(loop)
-            first = loop.iter.args[0] if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else loop.iter
-            return f"for {step} in reversed(range(len({ast.unparse(first)}))):"
-        if name == "reversed" and isinstance(loop.iter, ast.Call):
-            return f"for {target} in {ast.unparse(loop.iter.args[0])}:"
-        return f"for {target} in reversed({iterated}):"
-
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
         """What a round begins with: what it iterates over, and what it makes again."""
         for entry, given in self._unpackings.get(id(loop), {}).items():
@@ -396,7 +359,7 @@ class ForwardValues:
         name = called(loop.iter)
         if name in ("range", "arange", "reversed"):
             return
-        step = self.counter(loop)
+        step = self.counters.of(loop)
         arguments = loop.iter.args if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else [loop.iter]
         parts = (
             loop.target.elts if isinstance(loop.target, ast.Tuple) and name in ("zip", "enumerate") else [loop.target]
@@ -497,8 +460,3 @@ def _binds(statement: ast.stmt, name: str) -> bool:
 
 def _read(target: ast.expr) -> ast.expr:
     return parsed(ast.unparse(target))
-
-
-def _wrapped(node: ast.expr) -> str:
-    text = ast.unparse(node)
-    return f"({text})" if isinstance(node, ast.BinOp) else text
