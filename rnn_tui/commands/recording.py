@@ -26,7 +26,7 @@ def trace(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.files.trace import write_trace
 
     session = opened(arguments, given)
-    output = output_of(arguments, session, *([session.weights.path] if session.weights else []))
+    output = output_of(arguments, session)
     iteration = session.options["iteration"]
     debugger = edited(session, arguments.set)
     meta = {"iteration": iteration, "classes": list(session.data.classes), "options": dict(session.options)}
@@ -45,7 +45,7 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     session = opened(arguments, given)
     weights = session.weights
     assert weights is not None
-    output = output_of(arguments, session, weights.path)
+    output = output_of(arguments, session)
     tape = edited(session, arguments.set).tape(session.options["iteration"])
     names = write_gradients(output, weights, tape)
     if weights.recipe.words:
@@ -217,7 +217,9 @@ def train(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     session = opened(arguments, given)
     debugger, first = session.debugger, session.options["iteration"]
     last = first + arguments.iterations
-    output = output_of(arguments, session) if arguments.output else None  # before the work, not after it
+    output = (
+        output_of(arguments, session, weights_too=True) if arguments.output else None
+    )  # before the work, not after it
     columns = (
         TextColumn("iteration"),
         MofNCompleteColumn(),

@@ -25,13 +25,14 @@ def opened(arguments: argparse.Namespace, given: dict[str, Any]) -> Session:
     return session
 
 
-def output_of(arguments: argparse.Namespace, session: Session, *read: Path) -> Path:
-    """The file that `-o` names; InputError where it cannot be written, or is one that was read: data, project, cell, or `read`."""
+def output_of(arguments: argparse.Namespace, session: Session, *, weights_too: bool = False) -> Path:
+    """The file that `-o` names; InputError where it cannot be, or was read: data, project, cell, weights unless `weights_too`."""
     from engine.files.writing import place_of
 
     output, cell = Path(arguments.output), session.options["cell"]
     cells = (cell,) if isinstance(cell, Path) else ()
-    place_of(output, resolve(arguments.data), session.data.path, *cells, *read)
+    weights = () if session.weights is None or weights_too else (session.weights.path,)
+    place_of(output, resolve(arguments.data), session.data.path, *cells, *weights)
     return output
 
 
