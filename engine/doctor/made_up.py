@@ -79,7 +79,7 @@ def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
         own = examine_own_run(Runs(made, replace(wishes, arguments=())), source, whole=True)
         if best is None or _rank(own) > _rank(best):
             best = own
-        if own.report.verdict == "correct":
+        if own.report.verdict == "correct" or own.report.diagnoses:
             break
     name = call.examined.backward.name
     if best is None:

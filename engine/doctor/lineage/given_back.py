@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from engine.doctor.lineage.begin import at_the_begin
 from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import unlimited
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.matching import compared
+from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.updates import ArrayNames
-from engine.doctor.lineage.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict
+from engine.doctor.lineage.stepped import ONE
+from engine.doctor.lineage.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict, one_factor
 from engine.doctor.recording.driven import KEPT
 
 RETURNED = "it is right on the way, but not what is returned"
@@ -42,11 +44,13 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     rows = list(_by_what_is_returned(record, verdict, back, left))
     others = {**left, **_unexplained(record, verdict, kept, adjoint)}
     rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
+    rows, _ = one_factor(rows, loss)
+    rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
     rows = rows if is_added else _by_sign(rows, loss)
     word = verdict.verdict
-    if any(row.reason in (RETURNED, NOTHING_ELSE, NEGATED) for row in rows):
+    if any(row.status == "wrong" and row not in verdict.compared for row in rows):
         word = "wrong"
     elif said and word == "right":
         word = "undecided"
@@ -87,12 +91,45 @@ def _by_what_is_returned(
     """What is compared, those that were handed over by what came back for them; what is taken for one is `left` no more."""
     for row in verdict.compared:
         handed_over = row.name.startswith("_driver") and row.status in ("right", "not compared")
-        is_known = any(_is_right(record, ids, row.right) for first, ids in back.items() if first not in left)
+        known = [ids for first, ids in back.items() if first not in left and _is_right(record, ids, row.right)]
         instead = [first for first, ids in left.items() if len(ids) == len(row.right)]
-        if not handed_over or is_known or len(instead) != 1:
+        if handed_over and known:
+            yield _with_its_factor(record, row, known)
+        elif handed_over and len(instead) == 1:
+            yield _instead(record, row, left.pop(instead[0]), RETURNED)
+        else:
             yield row
-            continue
-        yield _instead(record, row, left.pop(instead[0]), RETURNED)
+
+
+def _with_its_factor(record: Record, row: ComparedGradient, back: Sequence[Ids]) -> ComparedGradient:
+    """The same of what came back, where that is not what was right on the way but a multiple of it."""
+    matches = [(ids, match) for ids in back if (match := compared(record.pool[ids], row.right)) is not None]
+    factor = row.match.factor if row.match is not None else 1.0
+    if row.status != "right" or not matches or any(not m.right or same(m.factor, factor) for _, m in matches):
+        return row
+    ids, match = matches[-1]
+    return replace(row, match=match, bare=match, gradient=ids)
+
+
+def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:
+    """Where the way back begins with dL/d(an output) as it is, for the loss that the program computes, what comes back is no multiple."""
+    right = [row for row in rows if row.status == "right" and row.match is not None and len(row.own) > ONE]
+    factors = [row.match.factor for row in right if row.match is not None]
+    if loss.assumed or loss.is_given or not right or any(same(abs(f), 1.0) for f in factors):
+        return rows
+    begin = at_the_begin(record, loss)
+    if not begin or not all(same(f, 1.0) for f in begin):
+        return rows
+    return [
+        replace(
+            row,
+            status="wrong",
+            reason=f"it is {row.match.factor:.4g} times dL/d(it), and the way back begins with 1 times",
+        )
+        if row in right and row.match is not None
+        else row
+        for row in rows
+    ]
 
 
 def _of_the_others(

@@ -86,9 +86,10 @@ def rows(
         adjoint = carried()
         later = _on_the_way_back(record, forward)
         moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
-        known = looked_up(RightValues(record, chosen, forward).table(), [1.0, -1.0], 1e-5) if moving and later else None
-        if known is None:
+        if not moving or not later:
             return []
+        rights = RightValues(record, chosen, forward).table()
+        known, exactly = looked_up(rights, [1.0, -1.0], 1e-5), looked_up(rights, [1.0], 1e-5)
         sizes: dict[int, list[RecordedEvent]] = defaultdict(list)
         for event in later:
             sizes[event.value.size].append(event)
@@ -97,7 +98,7 @@ def rows(
             for ids in moving
             if (r := _of_input(record, ids, adjoint[ids], sizes[len(ids)], names, known)) is not None
         ]
-        made = _without_others(record, rows, names, known)
+        made = _without_others(record, rows, names, exactly)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         sure = made or trusted or (called and not chosen.assumed and NAMED.search(chosen.name))
@@ -113,16 +114,19 @@ def rows(
 
 
 def _without_others(
-    record: Record, rows: list[ComparedGradient], names: ArrayNames, known: KnownValues
+    record: Record, rows: list[ComparedGradient], names: ArrayNames, exactly: KnownValues
 ) -> list[ComparedGradient]:
-    """The same without arrays that are dL/d(something else) with the factor that all have: `p - y` is dL/d(p), and -1 times dL/d(y)."""
-    factor = common([r.match.factor for r in rows if r.status == "right" and r.match])
+    """The same without arrays that are dL/d(something else), as it is or with the factor that all have: `p - y` is dL/d(p), and -1 times
+    dL/d(y)."""
+    factors = {1.0, common([r.match.factor for r in rows if r.status == "right" and r.match])} - {None}
 
     def is_others(row: ComparedGradient) -> bool:
-        if row.status != "right" or row.match is None or factor is None or same(row.match.factor, factor):
+        if row.status != "right" or row.match is None or any(same(row.match.factor, f) for f in factors if f):
             return False
         named = {what for name in names.all_of(row.gradient) for what in meant(name)}
-        return not named & _own_names(row.own, names) and known.has(record.pool[row.gradient] / factor) is True
+        return not named & _own_names(row.own, names) and any(
+            exactly.has(record.pool[row.gradient] / f) is True for f in factors if f
+        )
 
     return [row for row in rows if not is_others(row)]
 

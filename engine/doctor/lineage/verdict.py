@@ -164,7 +164,7 @@ def of_round(
     trusted = same_as is not None or bool(taken)
     best = _best(record, tried, compare, trusted)
     is_given = same_as is not None and same_as.is_given
-    if best is None or ((same_as is None or is_given) and not _score(best)[0]):
+    if best is None or not _score(best)[0]:
         inputs = returned.inputs(record)
         others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
         others = [c for c in others if c.assumed or not used[c.ids].all()]
@@ -253,7 +253,7 @@ def _is_doubtful(chosen: ChosenLoss) -> bool:
 
 
 def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -> RunVerdict:
-    rows, conventions = _one_factor(rows, chosen)
+    rows, conventions = one_factor(rows, chosen)
     if chosen.assumed:
         conventions.append(f"the loss was taken to be {chosen.assumed}")
     left = [f"{r.name}: {r.reason}" for r in rows if r.status == "not compared"]
@@ -293,7 +293,7 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     return verdict
 
 
-def _one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
+def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
     """One common factor over all gradients is a convention, a factor on some is a mistake."""
     conventions: list[str] = []
     direct = [r for r in rows if r.status == "right" and r.match is not None]

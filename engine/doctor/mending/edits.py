@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, replaced, text_of
 from engine.doctor.mending.wholes import of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
@@ -170,6 +170,39 @@ def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
             yield StatementEdit(statement.lineno, "repeated", at, text, None, Slot(statement, ("value",)))
 
 
+def unscaled(statement: ast.stmt) -> Iterator[StatementEdit]:
+    """The statement's whole expression without one of the numbers that parts of it are multiplied or divided by."""
+    value = getattr(statement, "value", None)
+    if not isinstance(value, ast.expr):
+        return
+    numbers = [text_of(n) for inside in ast.walk(value) for n in _number_in(inside)]
+    for number in dict.fromkeys(numbers):
+        made = text_of(replaced(value, lambda n, number=number: _without(n, number)))
+        yield StatementEdit(statement.lineno, "factor-dropped", made, text_of(value), None, Slot(statement, ("value",)))
+
+
+def _number_in(node: ast.AST) -> Iterator[ast.expr]:
+    """What a product or quotient may be multiplied or divided by: a number, or a name."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            yield from (side for side in (left, right) if isinstance(side, (ast.Constant, ast.Name, ast.Attribute)))
+        case ast.BinOp(op=ast.Div(), right=right):
+            yield right
+        case _:
+            pass
+
+
+def _without(node: ast.AST, number: str) -> ast.expr | None:
+    """A product or quotient without this number; None for anything else."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right) if text_of(right) == number:
+            return left
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if text_of(left) == number:
+            return right
+        case _:
+            return None
+
+
 def _turned(statement: ast.stmt) -> str:
     if isinstance(statement, ast.AugAssign):
         return f"{text_of(statement.target)} = {text_of(statement.value)}"
@@ -243,7 +276,13 @@ def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     yield "complement", _parsed(f"(1 - {text})"), None
     for other in around:
         if other != text:
-            yield "variable", _parsed(other), (text, other)
+            yield "index" if _is_entry_beside(text, other) else "variable", _parsed(other), (text, other)
+
+
+def _is_entry_beside(one: str, other: str) -> bool:
+    """Whether both are entries of the same array or list."""
+    base = one.partition("[")[0]
+    return "[" in one and other.startswith(f"{base}[")
 
 
 def _of_operation(node: ast.BinOp) -> Iterator[Made]:
@@ -338,13 +377,19 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
         if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
             continue
         text = text_of(part)
-        for made in beside(part, text):
+        for made in dict.fromkeys([*beside(part, text), *(i for i in _indices(around) if i != text)]):
             changed = copy.deepcopy(node)
             if isinstance(changed.slice, ast.Tuple):
                 changed.slice.elts[k] = _parsed(made)
             else:
                 changed.slice = _parsed(made)
             yield "index", changed, None
+
+
+def _indices(around: Sequence[str], most: int = 8) -> list[str]:
+    """The variables that entries nearby are read at."""
+    inside = [n.slice for a in around for n in ast.walk(_parsed(a)) if isinstance(n, ast.Subscript)]
+    return list(dict.fromkeys(text_of(n) for n in inside if isinstance(n, ast.Name)))[:most]
 
 
 def beside(part: ast.expr, text: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.reading import Record
@@ -22,7 +22,7 @@ from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.unshown import accumulations, carried, handed_on, inserted, looped, unstored
+from engine.doctor.mending.unshown import accumulations, carried, handed_on, inserted, looped, scaled, unstored
 
 __all__ = ["Blamed", "blamed"]
 
@@ -32,8 +32,10 @@ SEVERAL = 4
 """So many wrong lines are corrected one after the other."""
 
 
-def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
-    """The lines to blame for a wrong verdict, the mended one first."""
+def blamed(
+    runs: Runs, record: Record, verdict: RunVerdict, returned: Callable[[RunVerdict], RunVerdict] = lambda made: made
+) -> list[Blamed]:
+    """The lines to blame for a wrong verdict, the mended one first. `returned` judges by what called functions give back."""
     part = verdict.record
     if part is None or verdict.loss is None:
         return []
@@ -46,7 +48,7 @@ def blamed(runs: Runs, record: Record, verdict: RunVerdict) -> list[Blamed]:
     if not places:
         return unstored(part, verdict) or _makers(part, verdict)
     with Trials(runs, record.modules) as trials:
-        trial = Trial(runs, texts, verdict, record, trials)
+        trial = Trial(runs, texts, verdict, record, trials, returned)
         try:
             runs.says("wrong; looking for the line (Ctrl+C ends it)")
             return _searched(trial, places) or _suspected(trial) or unstored(part, verdict) or _makers(part, verdict)
@@ -63,7 +65,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     prober = Prober(trial.trials, trial.verdict, atoms)
     later: list[Survivor] = []
     places = every
-    if (shared := copied(trial)) is not None:
+    if (shared := copied(trial) or _settled(trial, scaled(every, trial.verdict))) is not None:
         return [shared]
     for missing in (False, True):
         answers = prober.probed(trial.texts, places, missing=missing)
@@ -82,7 +84,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
         places = [*failed[:4], *_beside(places, failed)]
     first = trial.suspected
-    several = chained(trial, prober, every) or interchanged(trial, first)
+    several = combined(trial) or chained(trial, prober, every) or interchanged(trial, first)
     if several:
         return several
     found = reordered(trial, first) or inserted(trial, first) or _settled(trial, _sources_first(later, first))
@@ -182,7 +184,27 @@ def _settled(trial: Trial, some: Sequence[Survivor], most: int = TRIALS) -> Blam
     for _, place, edit in some[:most]:
         if (found := trial.blames(place.file, place.statement, edit.kind, edit.statement)) is not None:
             return _at_its_source(trial, place, edit) or found
+        if trial.repaired:
+            trial.partly.append((trial.repaired, place, edit))
     return None
+
+
+def combined(trial: Trial) -> list[Blamed]:
+    """Edits of several lines, each of which makes other gradients right; [] where they do not make all right together."""
+    wrong = {r.name for r in trial.verdict.compared if r.status in ("wrong", "zero")}
+    chosen: dict[tuple[str, int], tuple[EditPlace, StatementEdit]] = {}
+    for repaired, place, edit in trial.partly:
+        if repaired & wrong and (place.file, place.statement.lineno) not in chosen:
+            chosen[place.file, place.statement.lineno] = place, edit
+            wrong -= repaired
+    if wrong or len(chosen) < 2:
+        return []
+    texts = dict(trial.texts)
+    for place, edit in sorted(chosen.values(), key=lambda each: -each[0].statement.lineno):
+        texts[place.file] = replaced(texts[place.file], place.statement, edit.statement)
+    if not trial.makes_right(texts):
+        return []
+    return [trial.named(p.file, p.statement, e.kind, text_of(p.statement), e.statement) for p, e in chosen.values()]
 
 
 def _at_its_source(trial: Trial, place: EditPlace, edit: StatementEdit) -> Blamed | None:

@@ -112,7 +112,10 @@ def _in_index(c: Correction) -> str:
 
 
 def _in_comparison(c: Correction) -> str:
-    return "relu-mask-from-gradient" if " > " in c.old and " > " in c.mended else ""
+    """Whether what a mask is taken from comes from the way back."""
+    if " > " not in c.old or " > " not in c.mended or c.roles is None or not c.removed:
+        return ""
+    return "" if any(c.roles.is_forward(r) for r in c.removed) else "relu-mask-from-gradient"
 
 
 def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) -> str:
@@ -172,7 +175,7 @@ def _factor_dropped(c: Correction) -> str:
         old, new = _products(c.before), _products(c.corrected)
         if c.after is not None and old > new and any(w.recurrent for w in c.weights):
             return "wa-applied-twice"
-    return _scaled(c) or "factor-too-many"
+    return _scaled(c) or _number(c) or "factor-too-many"
 
 
 def _products(operations: Sequence[RecordedOperation]) -> int:
@@ -183,7 +186,9 @@ def _scaled(c: Correction) -> str:
     """A number that the whole is multiplied by."""
     if c.roles is None:
         return "averaged-over-time" if _COUNT.search(c.old) and not _COUNT.search(c.mended) else ""
-    return "" if c.removed or c.added else scale_name(c) or _number(c)
+    if (c.removed or c.added) and c.corrected:  # where the line only hands on, all that it read is removed
+        return ""
+    return scale_name(c) or _number(c)
 
 
 def _number(c: Correction) -> str:
@@ -217,6 +222,8 @@ def _term_missing(c: Correction) -> str:
     roles = c.roles
     if roles is None or not c.added or c.after is None:
         return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
+    if " if " in c.old and c.weights and not any(w.recurrent or w.inner for w in c.weights):
+        return "output-gradient-dropped"
     backward = [r for r in c.added if r.first >= c.first or not (roles.is_forward(r) or roles.is_given(r))]
     if any(_comes_from_later_lines(c, r) for r in backward) and " if " not in c.old:
         return "future-gradient-dropped"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached
-from engine.doctor.lineage.matching import DOUBLE, SINGLE, compared, tolerance
+from engine.doctor.lineage.begin import at_the_begin
+from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
 from engine.doctor.lineage.reading import Floats
 from engine.doctor.lineage.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.running import Trials
@@ -25,8 +25,6 @@ from engine.doctor.mending.places import EditPlace
 from engine.doctor.mending.pure import pure_functions
 
 EVALUATIONS = 200_000
-BEGIN, LAST = 16, 16
-"""So many values of the way back are compared with so many of the forward pass, to see by what they are multiplied."""
 MISSING = 120
 """So many atoms of the program may be what is missing."""
 Survivor = tuple[tuple[int, ...], EditPlace, StatementEdit]
@@ -152,36 +150,13 @@ def _factors(verdict: RunVerdict) -> list[float]:
     found = [r.bare.factor for r in verdict.compared if r.status == "right" and r.bare and len(r.own) > 2]
     steps = [r.match.factor for r in verdict.compared if r.status == "right" and r.match and len(r.own) > 2]
     rough = [*found, *steps, *(-s for s in steps)] or [1.0, -1.0]
-    rough += _at_its_begin(verdict)
+    if verdict.record is not None and verdict.loss is not None:
+        rough += at_the_begin(verdict.record, verdict.loss)
     made: list[float] = []
     for factor in rough:
         if not any(abs(factor - f) <= 1e-3 * abs(f) for f in made):
             made.append(factor)
     return made[:8]
-
-
-def _at_its_begin(verdict: RunVerdict) -> list[float]:
-    """By what the first values of the way back are dL/d(a forward value), where each gradient is divided by the number of samples only at
-    its own line."""
-    part, loss = verdict.record, verdict.loss
-    if part is None or loss is None:
-        return []
-    forward, adjoint = reached(part, [reference for reference, _ in loss.seeds]), carried_back(part, loss.seeds)
-    known: dict[int, list[Floats]] = defaultdict(list)
-    factors: list[float] = []
-    tried = 0
-    for event in part.events:
-        ids = event.value.ids().ravel() if event.value.size > 2 else np.zeros(0, np.int32)
-        if not ids.size or tried >= BEGIN:
-            continue
-        if forward[ids].all():
-            known[ids.size].append(adjoint[ids])
-        elif (maker := part.maker(int(ids[0]))) >= 0 and not forward[ids].any():
-            direct = any(r.size and forward[r.first] for r in part.operations[maker].operands)
-            tried += direct
-            matches = [compared(part.pool[ids], right) for right in known[ids.size][-LAST:] if direct]
-            factors += [m.factor for m in matches if m is not None and m.right]
-    return factors
 
 
 ToldEdit = tuple[int, int, str, int, "int | None"]

@@ -10,6 +10,10 @@ from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction
 
 
+_DERIVATIVE = re.compile(r"^d_?(?=[a-z])|deriv|prime|grad|backward", re.I)
+"""What functions for derivatives are called."""
+
+
 @dataclass(frozen=True)
 class WrittenSlope:
     """A derivative as it is written: its form, and of what; `applied` where a function is applied to that first."""
@@ -34,6 +38,8 @@ def _slope(node: ast.AST) -> WrittenSlope | None:
             return _of("square", x) if text_of(x) == text_of(y) else None
         case ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=x) if not isinstance(x, ast.BinOp):
             return _of("logistic", x)
+        case ast.Call(func=ast.Name(id=name), args=[x]) if _DERIVATIVE.search(name):
+            return WrittenSlope(name, text_of(x), False)
         case ast.Compare(left=x, ops=[ast.Gt() | ast.GtE()], comparators=[ast.Constant()]):
             return _of("mask", x)
         case _:
@@ -64,19 +70,9 @@ def slope_name(c: Correction) -> str:
         return "tanh-derivative-of-activation"
     if _name(one.of) == _name(other.of):
         return "activation-derivative-wrong-step"
-    if one.form == "mask" and not _is_forward(c, one.of):
-        return "relu-mask-from-gradient"
     return ""
 
 
 def _name(text: str) -> str:
     """The variable, without its indices."""
     return re.sub(r"\[.*\]", "", text)
-
-
-def _is_forward(c: Correction, text: str) -> bool:
-    """Whether a variable holds what the loss was made from."""
-    record, roles = c.verdict.record if c.verdict is not None else None, c.roles
-    if record is None or roles is None:
-        return False
-    return any(_name(e.name) == _name(text) and roles.is_forward(e.value) for e in record.events)

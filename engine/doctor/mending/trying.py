@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from engine.doctor.lineage.windows import ends, window
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction
+from engine.doctor.mending.edits import StatementEdit
 from engine.doctor.mending.places import EditPlace, replaced
 
 TRIALS = 16
@@ -55,11 +56,19 @@ class Trial:
     verdict: RunVerdict
     record: Record
     trials: Trials
+    returned: Callable[[RunVerdict], RunVerdict]
+    """A verdict by what called functions give back."""
     left: int = TRIALS
     after: Record | None = None
     """The record of what was run last."""
     corrected: RunVerdict | None = None
     """The verdict on it."""
+    repaired: frozenset[str] = frozenset()
+    """The gradients that are right by what was tried last and were not before, where it makes no other one wrong."""
+    partly: list[tuple[frozenset[str], EditPlace, StatementEdit]] = field(
+        default_factory=list[tuple[frozenset[str], EditPlace, StatementEdit]]
+    )
+    """Edits that made some gradients right, with those."""
     suspected: list[EditPlace] = field(default_factory=list[EditPlace])
     """The lines of which one is wrong, as far as that is known."""
     spent: int = 0
@@ -94,6 +103,7 @@ class Trial:
     def makes_right(self, texts: dict[str, str]) -> bool:
         """Whether the program with these texts has gradients that are all right, where the verdict was wrong."""
         self.tried += 1
+        self.repaired = frozenset()
         self.runs.says(f"wrong; looking for the line: {self.tried} corrections run (Ctrl+C ends it)")
         verdict, seconds = self.verdict, 2.0 + 5 * float(self.record.outcome.get("seconds", 1.0))
         numbers = 2 * len(self.record.pool) + 100_000
@@ -101,17 +111,23 @@ class Trial:
         self.after = record
         recorded = 0 if record is None else len(record.pool) + OPERATION * len(record.operations)
         self.spent += ATTEMPT + (recorded or numbers)
-        if record is None or verdict.loss is None or self._known.rejects(record):
+        if record is None or verdict.loss is None or self._is_stopped(record) or self._known.rejects(record):
             return False
         self.spent += JUDGED * recorded
         taken = verdict.loss.name if self.runs.wishes.loss else ""
-        again = judged(record, verdict.loss, taken, cut=False)  # right only as a cut would be right by another reading
+        # without a cut: what is right only as a cut would be right by another reading
+        again = self.returned(judged(record, verdict.loss, taken, cut=False))
         self.corrected = again
         if again.loss is None or again.loss.name != verdict.loss.name:
             return False
         if set(again.conventions) - set(verdict.conventions):
             return False  # right only by another reading
+        self.repaired = _repaired(again.compared, verdict)
         return again.verdict != "wrong" and _settles(again.compared, verdict)
+
+    def _is_stopped(self, record: Record) -> bool:
+        """Whether the change makes a program stop that did not stop before."""
+        return record.outcome.get("ended") == "error" != self.record.outcome.get("ended")
 
     @cached_property
     def _known(self) -> KnownRight:
@@ -123,6 +139,13 @@ def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     settled = [r.name for r in rows if r.status == "right"]
     wanted = [r.name for r in verdict.compared if r.status != "not compared"]
     return all(settled.count(n) >= wanted.count(n) for n in wanted)
+
+
+def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:
+    """The gradients that were wrong and are right, if none that was right is not."""
+    before, now = ({r.name for r in some if r.status == "right"} for some in (verdict.compared, rows))
+    wrong = {r.name for r in verdict.compared if r.status in ("wrong", "zero")}
+    return frozenset(now & wrong - before) if before <= now else frozenset()
 
 
 class KnownRight:

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record
+from engine.doctor.lineage.reading import Floats, Record, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
@@ -122,6 +122,17 @@ def accumulations(places: list[EditPlace]) -> list[Survivor]:
     made = [((0,), p, e) for p in written for e in edits.accumulation(p.statement)]
     repeated = [((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
     return [*made[:8], *repeated][:12]
+
+
+def scaled(places: Sequence[EditPlace], verdict: RunVerdict) -> list[Survivor]:
+    """What gradients that are a multiple of what they should be were multiplied by last, left out of the whole statement: of all entries
+    of a tuple, or of what a comprehension makes."""
+    record, lines = verdict.record, set[UserLine]()
+    for row in verdict.compared if record is not None else ():
+        if record is not None and row.status == "wrong" and row.match is not None and row.match.right:
+            maker = record.maker(int(row.gradient[-1]))
+            lines |= {record.lines[record.operations[maker].line]} if maker >= 0 else set()
+    return [((0,), p, e) for p in places if p.line in lines for e in edits.unscaled(p.statement)]
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:

@@ -211,11 +211,12 @@ def kinds(name, used, text="", maker=False):
         return ["rate"]
     if used.range or (maker and not used.subscripts and not used.rank and not used.array):
         return ["size"]
+    told = documented(name, text)
     if used.index and used.alone and TARGET.search(name) and not used.rank and not used.subscripts:
-        return ["i0", "i1", "i2"]
+        stated = [told.replace("a", "i")] if told in ("a0", "a1", "a2") else []
+        return list(dict.fromkeys([*stated, "i0", "i1", "i2"]))
     if used.index:
         return ["i1", "i2"] if used.rank != 2 and used.subscripts < 2 else ["i2"]
-    told = documented(name, text)
     if used.rank:
         return ["a%d" % min(4, used.rank), *(["col", "row"] if used.rank == 2 else ["steps"] if used.rank == 3 else [])]
     made = _by_name(name, used)

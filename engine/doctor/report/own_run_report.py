@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -78,10 +79,12 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
         verdict = judged(record, of_call, taken)
         verdict = settled(runs, verdict, taken) if of_call is None else verdict
-        verdict = as_returned(verdict, runs.name, len(source.lines), is_added=may_add_gradients(source))
+        is_added = may_add_gradients(source)
+        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=is_added)
+        verdict = returned(verdict)
         record = verdict.record if verdict.shifted and verdict.record is not None else record
         is_wrong = verdict.verdict == "wrong" and not verdict.shifted
-        found = blamed(runs, record, verdict) if is_wrong and mend else []
+        found = blamed(runs, record, verdict, returned) if is_wrong and mend else []
         if whole and not any(each.verified for each in found):
             verdict = _if_something_agrees(verdict)
             found = found if verdict.verdict == "wrong" else []
