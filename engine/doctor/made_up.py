@@ -72,23 +72,34 @@ def _called(found: UserProgram, name: str) -> set[str]:
 
 
 def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
-    """What one pass shows: of several ways to call it that fit equally well the one that agrees best."""
+    """What one pass shows. Of several ways to call it that fit equally well one by which it is right counts, else the one by which a
+    correction is found, else the one that agrees best."""
+    made = [ProgramFile(source.path, text, source.cells) for text in call.texts]
+
+    def examined(file: ProgramFile, *, mend: bool) -> OwnRun:
+        return examine_own_run(Runs(file, replace(wishes, arguments=())), source, whole=True, mend=mend)
+
     best: OwnRun | None = None
-    for text in call.texts:
-        made = ProgramFile(source.path, text, source.cells)
-        own = examine_own_run(Runs(made, replace(wishes, arguments=())), source, whole=True)
-        if best is None or _rank(own) > _rank(best):
-            best = own
-        if own.report.verdict == "correct" or own.report.diagnoses:
-            break
-    name = call.examined.backward.name
-    if best is None:
-        reason = f"it could not be called: {call.reason} (--call calls it as you say)"
-        return OwnRun(Report("cannot-run", clean(source.path.name), name, reason=reason), reason)
-    report = replace(best.report, function=name, run=None, loss=None, notes=(MADE_UP, *best.report.notes))
+    for mend in (False, True):
+        for file in made:
+            own = examined(file, mend=mend)
+            if best is None or _rank(own) > _rank(best):
+                best = own
+            if own.report.verdict == "correct" or own.report.diagnoses:
+                return _named(own, call)
+    if best is not None:
+        return _named(best, call)
+    reason = f"it could not be called: {call.reason} (--call calls it as you say)"
+    return OwnRun(Report("cannot-run", clean(source.path.name), call.examined.backward.name, reason=reason), reason)
+
+
+def _named(own: OwnRun, call: FoundCall) -> OwnRun:
+    """The report as one on that function."""
+    report = replace(own.report, function=call.examined.backward.name, run=None, loss=None)
+    report = replace(report, notes=(MADE_UP, *own.report.notes))
     if report.verdict not in ("correct", "wrong"):
-        report = replace(report, verdict="undecided" if best.compared else "cannot-run", reason=best.reason)
-    return replace(best, report=report)
+        report = replace(report, verdict="undecided" if own.compared else "cannot-run", reason=own.reason)
+    return replace(own, report=report)
 
 
 def _rank(own: OwnRun) -> tuple[bool, int, int]:

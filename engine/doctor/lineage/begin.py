@@ -16,8 +16,8 @@ BEGIN, LAST = 16, 16
 
 
 def at_the_begin(record: Record, loss: ChosenLoss) -> list[float]:
-    """By what the first values of the way back are dL/d(a forward value): not 1 where each gradient is divided by the number of samples only
-    at its own line, say."""
+    """By what the first values of the way back are dL/d(a forward value): not 1 where each gradient is divided by the number of samples
+    only at its own line, say."""
     forward, adjoint = reached(record, [reference for reference, _ in loss.seeds]), carried_back(record, loss.seeds)
     known: dict[int, list[Floats]] = defaultdict(list)
     factors: list[float] = []

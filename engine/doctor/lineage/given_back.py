@@ -13,8 +13,8 @@ from engine.doctor.lineage.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.updates import ArrayNames
 from engine.doctor.lineage.stepped import ONE
+from engine.doctor.lineage.updates import ArrayNames
 from engine.doctor.lineage.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict, one_factor
 from engine.doctor.recording.driven import KEPT
 

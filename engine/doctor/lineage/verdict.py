@@ -59,7 +59,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     for end in ends(record):
         part = window(record, begin, end)
         agreed = made and any(row.status == "right" for row in made[0].compared)
-        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut)
+        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
         steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
         if not steps:  # a round that shows nothing ends with its updates, too
             steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
@@ -149,8 +149,11 @@ def of_round(
     same_as: ChosenLoss | None = None,
     taken: str = "",
     cut: bool = True,
+    *,
+    later: bool = False,
 ) -> RunVerdict:
-    """The verdict on one round: with the loss with which most of its updates agree."""
+    """The verdict on one round: with the loss with which most of its updates agree. In a `later` one than the first they are all that is
+    compared, if they were in the first."""
     names = ArrayNames(record, known)
     steps = found(record, names)
     made_from = loss.sources(steps)
@@ -164,7 +167,7 @@ def of_round(
     trusted = same_as is not None or bool(taken)
     best = _best(record, tried, compare, trusted)
     is_given = same_as is not None and same_as.is_given
-    if best is None or not _score(best)[0]:
+    if best is None or ((not later or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
         others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
         others = [c for c in others if c.assumed or not used[c.ids].all()]

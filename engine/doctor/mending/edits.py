@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from engine.doctor.mending.atoms import atoms_in, is_atom, replaced, text_of
-from engine.doctor.mending.wholes import of_whole
+from engine.doctor.mending.wholes import LIKELY, of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 KINDS = (
@@ -37,9 +37,9 @@ KINDS = (
     "factor-dropped",
     "mask",
     "parentheses",
+    "term-dropped",
     "variable",
     "factor-missing",
-    "term-dropped",
     "term-missing",
     "moved",
     "deleted",
@@ -203,6 +203,21 @@ def _without(node: ast.AST, number: str) -> ast.expr | None:
             return None
 
 
+def transposed(expression: ast.expr) -> ast.expr:
+    """The transposed of an expression: of a product that of its factors, the other way round."""
+    match expression:
+        case ast.Attribute(value=inside, attr="T"):
+            return inside
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            return ast.BinOp(transposed(right), ast.MatMult(), transposed(left))
+        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[left, right], keywords=[]):
+            return ast.Call(expression.func, [transposed(right), transposed(left)], [])
+        case ast.Call(func=ast.Attribute(attr="outer"), args=[left, right], keywords=[]):
+            return ast.Call(expression.func, [right, left], [])
+        case _:
+            return ast.Attribute(expression, "T", ast.Load())
+
+
 def _turned(statement: ast.stmt) -> str:
     if isinstance(statement, ast.AugAssign):
         return f"{text_of(statement.target)} = {text_of(statement.value)}"
@@ -253,7 +268,7 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         yield from _of_operation(node)
     if isinstance(node, (ast.BinOp, ast.IfExp)):
         inner = text_of(node)
-        for other in around[:24]:
+        for other in around[:LIKELY]:
             yield "variable", _parsed(other), (inner, other)
     if isinstance(node, ast.Call):
         yield from _of_call(node)
@@ -361,6 +376,8 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
         yield "derivative", node.args[0], None
     if name == "clip" and node.args:
         yield "clip", node.args[0], None
+    if name == "zeros_like" and len(node.args) == 1:
+        yield "term-missing", node.args[0], None
 
 
 def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
@@ -407,6 +424,8 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """A factor or a term that is missing from the whole, or from the inside of a quotient or product."""
     text = text_of(expression)
     yield "sign", _parsed(f"-({text})"), None
+    if not is_atom(expression):
+        yield from (("variable", _parsed(other), (text, other)) for other in around[:LIKELY])
     yield from _everywhere(expression, around)
     yield from of_whole(expression, around)
     inner = expression
@@ -470,4 +489,14 @@ def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
 def around(atoms: Sequence[str], statement: ast.stmt, most: int = 60) -> list[str]:
     """The atoms that may be meant: those of the statement's own neighbourhood first."""
     own = [text_of(a) for a in atoms_in(statement)]
-    return list(dict.fromkeys([*own, *atoms]))[:most]
+    return list(dict.fromkeys([*own, *atoms, *_other_entries(own, atoms)]))[:most]
+
+
+def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
+    """The other lists and arrays that are read by one index, at the indices of the statement."""
+    read = [
+        (a.partition("[")[0], a.partition("[")[2][:-1]) for a in (*own, *atoms) if a.endswith("]") and a.count("[") == 1
+    ]
+    bases = dict.fromkeys(base for base, index in read if "," not in index)
+    for index in dict.fromkeys(index for _, index in read[: len(own)] if "," not in index and "'" not in index):
+        yield from (f"{base}[{index}]" for base in bases)

@@ -75,9 +75,8 @@ def of_output(trial: Trial) -> Blamed | None:
     outputs = set(_output_lines(trial))
     for file, text in trial.texts.items():
         for statement in [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign)]:
-            if (file, statement.lineno) not in outputs:
-                continue
-            for id, node, made in _of_output(statement):
+            found = list(_of_output(statement)) if (file, statement.lineno) in outputs else []
+            for id, node, made in (*found, *_twice(statement)):
                 changed = text_of(statement).replace(text_of(node), made)
                 if trial.holds(file, node, made):
                     return Blamed(file, statement.lineno, id, text_of(statement), changed, True, trial.corrected)
@@ -93,6 +92,17 @@ def _of_output(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
                     yield "softmax-wrong-axis", node.right, f"{text_of(e)}.sum(axis=-1, keepdims=True)"
             case ast.Call(func=ast.Attribute(attr="tanh" | "maximum"), args=[inside, *_]):
                 yield "output-activation-twice", node, f"({text_of(inside)})"
+            case _:
+                pass
+
+
+def _twice(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
+    """A function of what it made itself."""
+    for node in ast.walk(statement.value):
+        match node:
+            case ast.Call(func=function, args=[ast.Call(args=[_], keywords=[]) as inside], keywords=[]):
+                if text_of(function) == text_of(inside.func):
+                    yield "output-activation-twice", node, text_of(inside)
             case _:
                 pass
 

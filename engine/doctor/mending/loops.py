@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.doctor.mending.atoms import text_of
 
@@ -14,15 +14,26 @@ def headers(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.For, str, b
     loops = [
         n for n in ast.walk(tree) if isinstance(n, ast.For) and any(n.lineno < k <= (n.end_lineno or 0) for k in lines)
     ]
+    sizes = list(_sizes(tree))
     for loop in sorted(loops, key=lambda n: -n.lineno)[:3]:
         seen = {text_of(loop.iter)}
-        for made, order in _of(loop.iter):
+        for made, order in _of(loop.iter, sizes):
             if made not in seen:
                 seen.add(made)
                 yield loop, made, order
 
 
-def _of(steps: ast.expr) -> Iterator[tuple[str, bool]]:
+def _sizes(tree: ast.Module) -> Iterator[list[str]]:
+    """The names of an array's lengths that are unpacked together, as in `B, T, D = X.shape`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Attribute(attr="shape")):
+                yield [part.id for part in parts if isinstance(part, ast.Name)]
+            case _:
+                pass
+
+
+def _of(steps: ast.expr, sizes: Sequence[Sequence[str]]) -> Iterator[tuple[str, bool]]:
     text = text_of(steps)
     match steps:
         case ast.Call(func=ast.Name(id="reversed"), args=[inside]):
@@ -32,7 +43,8 @@ def _of(steps: ast.expr) -> Iterator[tuple[str, bool]]:
         case _:
             yield f"reversed({text})", True
     for place, node in enumerate(ast.walk(steps)):
-        for other in _beside(node):
+        others = [o for some in sizes if isinstance(node, ast.Name) and node.id in some for o in some if o != node.id]
+        for other in (*_beside(node), *(ast.Name(name, ast.Load()) for name in dict.fromkeys(others))):
             changed = copy.deepcopy(steps)
             yield text_of(_Replaced(place, other).of(changed)), False
 

@@ -17,7 +17,7 @@ from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
-from engine.doctor.mending.edits import StatementEdit
+from engine.doctor.mending.edits import StatementEdit, transposed
 from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
@@ -208,23 +208,23 @@ def combined(trial: Trial) -> list[Blamed]:
 
 
 def _at_its_source(trial: Trial, place: EditPlace, edit: StatementEdit) -> Blamed | None:
-    """A term that is missing from a variable may as well be missing where the variable was made: that line is to
-    blame."""
+    """A term that is missing from a variable may as well be missing where the variable was made, and what is turned where it is handed on
+    may be turned there: that line is to blame."""
     at = place.body.index(place.statement)
-    if edit.kind != "term-missing":
-        return None
     for source in reversed(place.body[:at]):
-        if (
-            not isinstance(source, ast.Assign)
-            or len(source.targets) != 1
-            or not isinstance(source.targets[0], ast.Name)
-        ):
-            continue
-        name = source.targets[0].id
-        found = re.search(rf"\({name} ([-+]) ([^()]+)\)", edit.value)
-        if found:
+        match source:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case _:
+                continue
+        made = ""
+        if edit.kind == "term-missing":
+            found = re.search(rf"\({name} ([-+]) ([^()]+)\)", edit.value)
+            made = f"{text_of(value)} {found[1]} {found[2]}" if found else ""
+        elif edit.kind == "transpose" and text_of(edit.slot.get()) == name:
+            made = text_of(transposed(value))
+        if made:
             trial.left = max(trial.left, 1)
-            return trial.blames(
-                place.file, source, edit.kind, f"{name} = {text_of(source.value)} {found[1]} {found[2]}"
-            )
+            kind = "exchanged" if edit.kind == "transpose" else edit.kind
+            return trial.blames(place.file, source, kind, f"{name} = {made}")
     return None

@@ -83,6 +83,8 @@ def _replaced(c: Correction) -> str:
         return _number(c)
     if named := slope_name(c):
         return named
+    if _is_dropped_recurrence(c):
+        return "recurrence-dropped"
     if roles is None or not c.added or not c.removed:
         return _in_comparison(c) or _in_index(c)
     pairs = list(zip(c.removed, c.added, strict=False))
@@ -124,8 +126,8 @@ def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) ->
     assert roles is not None
     if weight is None or not (roles.is_forward(removed) or roles.is_given(removed)):
         return ""
-    if roles.feeds_activation(removed) and not roles.siblings(removed, added):
-        return "dwa-uses-preactivation" if weight.recurrent else ""
+    if weight.recurrent and roles.feeds_activation(removed) and not roles.siblings(removed, added):
+        return "dwa-uses-preactivation"
     if weight.recurrent and roles.is_forward(removed):
         after = roles.place(added) + 1
         return (
@@ -135,7 +137,7 @@ def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) ->
         )
     if roles.is_given(added):
         return "dwx-wrong-step" if roles.siblings(removed, added) else ""
-    return "dwy-wrong-state" if roles.siblings(removed, added) or roles.is_given(removed) else ""
+    return "dwy-wrong-state"
 
 
 def _of_flow(c: Correction) -> str:
@@ -224,14 +226,14 @@ def _term_missing(c: Correction) -> str:
         return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
     if " if " in c.old and c.weights and not any(w.recurrent or w.inner for w in c.weights):
         return "output-gradient-dropped"
+    if _is_dropped_recurrence(c):
+        return "recurrence-dropped"
     backward = [r for r in c.added if r.first >= c.first or not (roles.is_forward(r) or roles.is_given(r))]
     if any(_comes_from_later_lines(c, r) for r in backward) and " if " not in c.old:
         return "future-gradient-dropped"
     if not backward or all(roles.is_given(r) for r in c.added):
         return "delta-without-target" if " - " in c.mended and all(roles.is_given(r) for r in c.added) else ""
     weights = [w for r in c.added if (w := roles.weight(r)) is not None]
-    if not c.before and any(w.recurrent for w in weights):
-        return "recurrence-dropped"
     after = roles.of(c.after)
     weights += [w for r in backward if (w := after.weight_behind(r)) is not None]
     known = [w for r in read_by(c.before) if (w := roles.weight(r) or roles.weight_behind(r)) is not None]
@@ -241,6 +243,15 @@ def _term_missing(c: Correction) -> str:
     if weights:
         return "layer-above-not-handed-down" if weights[0].inner else "output-gradient-dropped"
     return ""
+
+
+def _is_dropped_recurrence(c: Correction) -> bool:
+    """Whether the line as it stands computes nothing, or zeros, for what comes back through the recurrent weights."""
+    roles, after, record = c.roles, c.after, c.verdict.record if c.verdict is not None else None
+    if roles is None or after is None or record is None or any(record.pool[o.start : o.stop].any() for o in c.before):
+        return False
+    behind = [w for r in c.added if (w := roles.weight(r) or roles.of(after).weight_behind(r)) is not None]
+    return any(w.recurrent for w in behind)
 
 
 def _is_added_at_the_end(c: Correction) -> bool:
@@ -258,8 +269,8 @@ def _comes_from_later_lines(c: Correction, array: RecordedArray) -> bool:
 def _term_dropped(c: Correction) -> str:
     if c.roles is None:
         return ""
-    weights = [c.roles.weight(r) or c.roles.weight_behind(r) for r in c.removed]
-    found = [w for w in weights if w is not None]
+    found = [w for r in c.removed if (w := c.roles.weight(r)) is not None]
+    found = found or [w for r in c.removed if (w := c.roles.weight_behind(r)) is not None]
     return "output-gradient-every-step" if found and not any(w.recurrent or w.inner for w in found) else ""
 
 
@@ -332,7 +343,8 @@ def of_loop(old: str, new: str, *, order: bool) -> str:
     """The name of a loop that runs over other steps than it should, or in another `order`."""
     if order:
         return "time-order-forward"
-    if "shape" in old:
+    counted = [{n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (old, new)]
+    if "shape" in old or counted[0] != counted[1]:
         return "loop-over-wrong-axis"
     return "first-step-skipped" if _first_differs(old, new) else "last-step-skipped"
 

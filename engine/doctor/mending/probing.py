@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from engine.doctor.lineage.begin import at_the_begin
 from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
