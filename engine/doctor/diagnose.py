@@ -18,7 +18,7 @@ from engine.doctor.lineage.never_stepped import NO_GRADIENT
 from engine.doctor.lineage.running import Runs
 from engine.doctor.lineage.unseen import NOTHING_CAME
 from engine.doctor.lineage.verdict import NO_STEPS
-from engine.doctor.made_up import MADE_UP, examine_functions, joined
+from engine.doctor.made_up import MADE_UP, beyond, examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
@@ -86,16 +86,17 @@ def _with_a_way_on(report: Report) -> Report:
 
 
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
-    """The functions examined by the reference; those of which it can say nothing, or that are backward passes beside the one that it
-    examined, are called with arguments found by trying. A file is right only if every backward pass in it is."""
+    """Every backward pass, or the one that is named, called with arguments found by trying and judged by its own lineage; where one stays
+    open, or is wrong without a correction, the reference is asked. A file is right only if every backward pass in it is."""
+    direct = examine_functions(without_its_run(source), function, wishes)
+    if direct and all(r.verdict == "correct" or r.diagnoses for r in direct):
+        return joined(direct)
     reference = _without_zeros(_by_reference(source, function, cells, wishes))
-    bare = without_its_run(source)
     if reference.verdict == "cannot-run":
-        direct = examine_functions(bare, function, wishes)
         return reference if all(r.verdict == "cannot-run" for r in direct) else joined(direct)
     if function is not None or reference.verdict not in ("correct", "wrong") or not reference.function:
         return reference
-    return joined([reference, *examine_functions(bare, None, wishes, beyond=reference.function)])
+    return joined([reference, *beyond(source, reference.function, direct)])
 
 
 def _by_reference(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:

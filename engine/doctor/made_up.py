@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.doctor.called_again import called_again
 from engine.doctor.lineage.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import UserProgram, program
@@ -19,12 +20,8 @@ from engine.text import clean
 MADE_UP = "its functions were called with arguments that were made up"
 
 
-def examine_functions(
-    source: SourceFile, function: str | None, wishes: Wishes, beyond: str | None = None
-) -> list[Report]:
+def examine_functions(source: SourceFile, function: str | None, wishes: Wishes) -> list[Report]:
     """A report on each backward pass of a file that only defines, imports and assigns, or on the one that is named.
-
-    Those that the function named `beyond` is, or calls, were examined already.
 
     A pass is wrong or right by its own lineage. That no arguments were found that fit is no mistake: then it could not be called."""
     found = program(source, source.tree())
@@ -32,10 +29,13 @@ def examine_functions(
     if function is not None and named is None:
         return []
     examined = passes(found, named)
-    if beyond is not None:
-        seen = _called(found, beyond)
-        examined = [each for each in examined if each.backward.name not in seen]
     return [_followed(source, each, wishes).report for each in _calls(source, found, examined, wishes)]
+
+
+def beyond(source: SourceFile, function: str, reports: Sequence[Report]) -> list[Report]:
+    """The reports on passes that the function is not, and does not call."""
+    seen = _called(program(source, source.tree()), function)
+    return [report for report in reports if report.function not in seen]
 
 
 def follow_function(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun | None:
@@ -86,7 +86,7 @@ def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
             if best is None or _rank(own) > _rank(best):
                 best = own
             if own.report.verdict == "correct" or own.report.diagnoses:
-                return _named(own, call)
+                return _named(called_again(source, file.text, own, wishes), call)
     if best is not None:
         return _named(best, call)
     reason = f"it could not be called: {call.reason} (--call calls it as you say)"

@@ -7,9 +7,6 @@ import re
 UPSTREAM = "_driver_upstream."
 """So begin the names of what outputs were multiplied by to make a loss of them: it is no input of theirs."""
 
-BACK = "_driver_back"
-"""So begin the names of what came back from the last call."""
-
 
 def as_written(name: str) -> str:
     """The name without what the calling text put before it."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.called_names import BACK, UPSTREAM
+from engine.doctor.lineage.called_names import UPSTREAM
 from engine.doctor.lineage.carry_back import touched
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
@@ -24,6 +24,7 @@ from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedEvent
 from engine.doctor.lineage.right_values import KnownValues, RightValues
 from engine.doctor.lineage.right_values import known as looked_up
 from engine.doctor.lineage.updates import ArrayNames, levels_of
+from engine.doctor.recording.driven import BACK
 
 _BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")

@@ -28,7 +28,25 @@ def copied(trial: Trial) -> Blamed | None:
                 old = text_of(statement)
                 made = re.sub(rf"(?<![\w.]){re.escape(text_of(atom))}(?!\w)(?!.*=)", f"{text_of(atom)}.copy()", old)
                 return Blamed(file, statement.lineno, id, old, made, True, trial.corrected)
+        trial.left = COPIES
+        for statement, made in _written_over(ast.parse(text)):
+            if trial.holds(file, statement, made):
+                old = text_of(statement)
+                return Blamed(file, statement.lineno, "state-aliased", old, made, True, trial.corrected)
     return None
+
+
+def _written_over(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    """Statements that write all of an array anew in a loop, and the like that makes another array."""
+    for loop in [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]:
+        for statement in ast.walk(loop):
+            match statement:
+                case ast.Assign(
+                    targets=[ast.Subscript(value=ast.Name(id=name), slice=ast.Slice(None, None, None))], value=value
+                ):
+                    yield statement, f"{name} = {text_of(value)}"
+                case _:
+                    pass
 
 
 def _shared(tree: ast.Module) -> Iterator[tuple[ast.stmt, ast.expr, bool]]:

@@ -23,6 +23,25 @@ def headers(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.For, str, b
                 yield loop, made, order
 
 
+def counted(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, ast.expr, str, str]]:
+    """What `while` loops around these lines that count down begin with and end at: the statement, its part, what that may be meant to be,
+    and the mistake's name then."""
+    for loop in [n for n in ast.walk(tree) if isinstance(n, ast.While)]:
+        if not any(loop.lineno < k <= (loop.end_lineno or 0) for k in lines):
+            continue
+        match loop.test:
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Gt() | ast.GtE() as op], comparators=[low]):
+                other = ">=" if isinstance(op, ast.Gt) else ">"
+                yield loop, loop.test, f"{name} {other} {text_of(low)}", "first-step-skipped"
+            case _:
+                continue
+        before = [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and n.lineno < loop.lineno]
+        starts = [n for n in before if [text_of(t) for t in n.targets] == [name]]
+        for start in sorted(starts, key=lambda n: -n.lineno)[:1]:
+            for made in (1, -1):
+                yield start, start.value, text_of(_moved(start.value, made)), "last-step-skipped"
+
+
 def _sizes(tree: ast.Module) -> Iterator[list[str]]:
     """The names of an array's lengths that are unpacked together, as in `B, T, D = X.shape`."""
     for node in ast.walk(tree):
@@ -81,6 +100,8 @@ def _moved(bound: ast.expr, by: int) -> ast.expr:
             return ast.parse(str(n + by), mode="eval").body
         case ast.BinOp(left=left, op=ast.Sub(), right=ast.Constant(value=1)) if by == 1:
             return left
+        case ast.BinOp(left=left, op=ast.Sub(), right=ast.Constant(value=int(n))) if by == 1 and n > 1:
+            return ast.BinOp(left, ast.Sub(), ast.Constant(n - 1))
         case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=1)) if by == -1:
             return left
         case _:

@@ -26,8 +26,10 @@ from engine.doctor.mending.unshown import accumulations, carried, handed_on, ins
 
 __all__ = ["Blamed", "blamed"]
 
-OTHERS = 12
+OTHERS = 16
 """So many edits of lines that do not fail are kept, of those that are likeliest."""
+UNLIKELY_ONES = 64
+"""So many edits are tried at last, of those that nothing speaks for."""
 SEVERAL = 4
 """So many wrong lines are corrected one after the other."""
 
@@ -87,7 +89,11 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     several = combined(trial) or chained(trial, prober, every) or interchanged(trial, first)
     if several:
         return several
-    found = reordered(trial, first) or inserted(trial, first) or _settled(trial, _sources_first(later, first))
+    found = (
+        reordered(trial, first)
+        or inserted(trial, first)
+        or _settled(trial, _sources_first(later, first), UNLIKELY_ONES)
+    )
     found = found or of_output(trial)
     return [] if found is None else [found]
 

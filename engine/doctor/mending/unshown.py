@@ -14,7 +14,7 @@ from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.carries import handed_nowhere, never_updated
-from engine.doctor.mending.loops import headers
+from engine.doctor.mending.loops import counted, headers
 from engine.doctor.mending.places import EditPlace
 from engine.doctor.mending.probing import Survivor
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
@@ -52,6 +52,10 @@ def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
                 id = naming.of_loop(old, made, order=order)
                 head = f"for {target} in "
                 return Blamed(file, loop.lineno, id, f"{head}{old}:", f"{head}{made}:", True, trial.corrected)
+        for statement, part, made, id in counted(ast.parse(trial.texts[file]), lines):
+            if trial.holds(file, part, made):
+                old = text_of(statement).partition("\n")[0]
+                return Blamed(file, statement.lineno, id, old, old.replace(text_of(part), made), True, trial.corrected)
     return None
 
 

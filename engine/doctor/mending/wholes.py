@@ -14,7 +14,10 @@ SLOPES = ("(1 - {a} ** 2)", "({a} * (1 - {a}))", "({a} > 0)", "(1 - np.tanh({a})
 """The derivatives of the usual activations, of what they made or were applied to."""
 LIKELY = 24
 """So many of the nearest atoms may be what a derivative is of, or what is meant instead of an expression."""
-SUMS = ("{a}.sum(axis=0)", "{a}.sum(axis=1)", "{a}.sum(axis=0, keepdims=True)", "{a}.sum(axis=1, keepdims=True)")
+SUMS = (
+    *("{a}.sum(axis=0)", "{a}.sum(axis=1)", "{a}.sum(axis=0, keepdims=True)", "{a}.sum(axis=1, keepdims=True)"),
+    "{a}.sum(axis=(0, 1))",
+)
 
 
 def of_whole(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from . import guesses
@@ -14,6 +16,8 @@ LOSS = "_driver_made_loss"
 
 KEPT = "_driver_kept"
 """What the gradients are called that an object keeps."""
+BACK = "_driver_back"
+"""What the arrays are called that came back."""
 HELPERS = """
 import re as _driver_re
 import types as _driver_types
@@ -97,7 +101,14 @@ def _driver_loss(value):
 
 def back(name: str) -> str:
     """The last line: the arrays of all that came back under a name, however they are packed."""
-    return "_driver_back = _driver_listed(%s)[:64]" % name
+    return "%s = _driver_listed(%s)[:64]" % (BACK, name)
+
+
+def again(text: str) -> str:
+    """The lines of a text by which functions are called, for a second call."""
+    return "\n".join(
+        line for line in text.split("\n") if re.match(r"(?:_driver_[01]|%s|%s|%s) = " % (LOSS, KEPT, BACK), line)
+    )
 
 
 HELPERS = HELPERS.replace("GRADIENT", repr(guesses.GRADIENT.pattern))

@@ -9,7 +9,7 @@ import pytest
 
 from engine.doctor.by_call import ExampleCalls
 from engine.doctor.diagnose import diagnose
-from engine.doctor.made_up import examine_functions, joined
+from engine.doctor.made_up import beyond, examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
 from engine.doctor.recognise.passes import caller, passes
@@ -105,7 +105,7 @@ def mine(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def reports(mine: Path) -> dict[str, Report]:
-    made = examine_functions(read_source(mine), None, Wishes(stand=mine.parent), beyond="other_forward")
+    made = examine_functions(read_source(mine), None, Wishes(stand=mine.parent))
     return {report.function: report for report in made}
 
 
@@ -150,11 +150,34 @@ def test_a_wrong_pass_decides_then_one_that_is_open(reports: dict[str, Report]) 
     assert left.reason.startswith("cell_backward is right; other_backward: ")
 
 
-def test_what_was_examined_is_not_examined_again(mine: Path) -> None:
-    source = read_source(mine)
-    alone = source.text.partition("def layer_forward")[0]
-    mine.with_name("alone.py").write_text(alone, encoding="utf-8")
-    assert examine_functions(read_source(mine.with_name("alone.py")), None, Wishes(), "cell_backward") == []
+def test_what_was_examined_with_another_one_is_not_told_again(mine: Path, reports: dict[str, Report]) -> None:
+    left = beyond(read_source(mine), "cell_backward", list(reports.values()))
+    assert [r.function for r in left] == [name for name in reports if name != "cell_backward"]
+
+
+LEFT_FROM_BEFORE = """import numpy as np
+
+sums = {}
+
+
+def gradients(X, Y, W):
+    a = np.tanh(X @ W)
+    loss = 0.5 * np.sum((a - Y) ** 2)
+    dW = sums.setdefault("W", np.zeros_like(W))
+    dW += X.T @ ((a - Y) * (1 - a**2))
+    dX = ((a - Y) * (1 - a**2)) @ W.T
+    return loss, dW, dX
+"""
+
+
+def test_what_a_first_call_left_shows_in_a_second_one(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(LEFT_FROM_BEFORE)
+    (report,) = examine_functions(read_source(path), None, Wishes())
+    assert [(found.id, found.place and found.place.line) for found in report.diagnoses] == [("gradients-not-reset", 10)]
+    path.write_text(LEFT_FROM_BEFORE.replace('sums.setdefault("W", np.zeros_like(W))', "np.zeros_like(W)"))
+    (report,) = examine_functions(read_source(path), None, Wishes())
+    assert (report.verdict, report.diagnoses) == ("correct", ())
 
 
 def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""A function that is right, called a second time with the same arguments: what the first call left shows in what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
+from engine.doctor.lineage.running import Runs
+from engine.doctor.mistakes.catalogue import CATALOGUE
+from engine.doctor.read.source import SourceFile
+from engine.doctor.recording.driven import BACK, KEPT, again
+from engine.doctor.reference.results import NamedMistake, Place
+from engine.doctor.report.own_run_report import OwnRun
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+
+NOT_RESET = CATALOGUE["gradients-not-reset"]
+
+
+def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> OwnRun:
+    """The same, or wrong where a second call gives back twice what the first one gave: gradients of the first are left in it.
+
+    An object that keeps its gradients adds them up on purpose: it is not asked.
+    """
+    calls = again(text)
+    if own.report.verdict != "correct" or KEPT in calls:
+        return own
+    file = ProgramFile(source.path, f"{text}{calls}\n", source.cells)
+    outcome, record = Runs(file, replace(wishes, arguments=())).followed()
+    if isinstance(record, str) or not outcome.is_whole:
+        return own
+    lines = sorted({e.site.line for e in record.events if e.name.startswith(BACK) and e.site.file == file.file.name})
+    if len(lines) != 2:
+        return own
+    first, second = ([e for e in record.events if e.name.startswith(BACK) and e.site.line == n] for n in lines)
+    doubled = [late for early, late in zip(first, second, strict=False) if _is_twice(record, early, late)]
+    return _not_reset(source, record, own, doubled) if doubled else own
+
+
+def _is_twice(record: Record, early: RecordedEvent, late: RecordedEvent) -> bool:
+    one, two = (_values(record, event) for event in (early, late))
+    return one.shape == two.shape and bool(one.any()) and bool(np.allclose(two, 2 * one, rtol=1e-9, atol=0.0))
+
+
+def _values(record: Record, event: RecordedEvent) -> Floats:
+    return record.pool[event.value.ids()] if event.value.size else np.zeros(0)
+
+
+def _not_reset(source: SourceFile, record: Record, own: OwnRun, doubled: list[RecordedEvent]) -> OwnRun:
+    """Wrong, with the lines that add to what the first call left."""
+    makers = [record.maker(int(event.value.ids().ravel()[-1])) for event in doubled]
+    lines = dict.fromkeys(record.lines[record.operations[k].line].number for k in makers if k >= 0)
+    found = tuple(
+        NamedMistake(NOT_RESET.id, NOT_RESET.title, (), None, Place(n, source.line(n)), NOT_RESET.advice)
+        for n in lines
+        if 0 < n <= len(source.lines)
+    )
+    note = "called a second time with the same arguments it gives back twice as much"
+    report = replace(own.report, verdict="wrong", diagnoses=found, notes=(*own.report.notes, note))
+    return replace(own, report=report)
