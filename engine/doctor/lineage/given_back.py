@@ -50,7 +50,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
     rows = rows if is_added else _by_sign(rows, loss)
     word = verdict.verdict
-    if any(row.status == "wrong" and row not in verdict.compared for row in rows):
+    if any(row.status in ("wrong", "zero") and row not in verdict.compared for row in rows):
         word = "wrong"
     elif said and word == "right":
         word = "undecided"
@@ -112,24 +112,37 @@ def _with_its_factor(record: Record, row: ComparedGradient, back: Sequence[Ids])
 
 
 def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:
-    """Where the way back begins with dL/d(an output) as it is, for the loss that the program computes, what comes back is no multiple."""
+    """What comes back beside the loss that the program computes is no multiple of its gradients where the way back begins with dL/d(an
+    output) as it is, or where it is as many times as what the loss is divided by, or one part of as many."""
     right = [row for row in rows if row.status == "right" and row.match is not None and len(row.own) > ONE]
     factors = [row.match.factor for row in right if row.match is not None]
     if loss.assumed or loss.is_given or not right or any(same(abs(f), 1.0) for f in factors):
         return rows
     begin = at_the_begin(record, loss)
-    if not begin or not all(same(f, 1.0) for f in begin):
+    many = max(abs(factors[0]), 1 / abs(factors[0]))
+    if begin and all(same(f, 1.0) for f in begin):
+        why = ", and the way back begins with 1 times"
+    elif any(same(many, number) for number in _averaged_over(record, loss)):
+        why = f": the loss is divided by {many:.4g}"
+    else:
         return rows
     return [
-        replace(
-            row,
-            status="wrong",
-            reason=f"it is {row.match.factor:.4g} times dL/d(it), and the way back begins with 1 times",
-        )
+        replace(row, status="wrong", reason=f"it is {row.match.factor:.4g} times dL/d(it){why}")
         if row in right and row.match is not None
         else row
         for row in rows
     ]
+
+
+def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:
+    """What single numbers are divided by on the way to the loss, and of how many, along each axis, the means are."""
+    forward = reached(record, [reference for reference, _ in loss.seeds])
+    for operation in record.operations:
+        if operation.size == 1 and forward[operation.start]:
+            if operation.name == "divide" and operation.operands[-1].size == 1:
+                yield float(record.pool[operation.operands[-1].first])
+            elif operation.name == "mean":
+                yield from (float(n) for n in (operation.operands[0].size, *operation.operands[0].shape) if n > 1)
 
 
 def _of_the_others(

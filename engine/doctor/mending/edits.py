@@ -181,6 +181,14 @@ def unscaled(statement: ast.stmt) -> Iterator[StatementEdit]:
         yield StatementEdit(statement.lineno, "factor-dropped", made, text_of(value), None, Slot(statement, ("value",)))
 
 
+def divided(statement: ast.Assign, number: str) -> StatementEdit:
+    """The statement's whole expression divided by a number."""
+    made = ast.BinOp(statement.value, ast.Div(), _parsed(number))
+    return StatementEdit(
+        statement.lineno, "factor-missing", text_of(made), text_of(statement.value), None, Slot(statement, ("value",))
+    )
+
+
 def _number_in(node: ast.AST) -> Iterator[ast.expr]:
     """What a product or quotient may be multiplied or divided by: a number, or a name."""
     match node:

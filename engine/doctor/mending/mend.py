@@ -22,7 +22,16 @@ from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.unshown import accumulations, carried, handed_on, inserted, looped, scaled, unstored
+from engine.doctor.mending.unshown import (
+    accumulations,
+    carried,
+    handed_on,
+    inserted,
+    looped,
+    scaled,
+    through_softmax,
+    unstored,
+)
 
 __all__ = ["Blamed", "blamed"]
 
@@ -67,7 +76,7 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     prober = Prober(trial.trials, trial.verdict, atoms)
     later: list[Survivor] = []
     places = every
-    if (shared := copied(trial) or _settled(trial, scaled(every, trial.verdict))) is not None:
+    if (shared := copied(trial) or _settled(trial, scaled(trial, every))) is not None:
         return [shared]
     for missing in (False, True):
         answers = prober.probed(trial.texts, places, missing=missing)
@@ -90,7 +99,8 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     if several:
         return several
     found = (
-        reordered(trial, first)
+        through_softmax(trial, every)
+        or reordered(trial, first)
         or inserted(trial, first)
         or _settled(trial, _sources_first(later, first), UNLIKELY_ONES)
     )

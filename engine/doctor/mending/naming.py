@@ -157,6 +157,11 @@ def _of_flow(c: Correction) -> str:
 
 def _factor_missing(c: Correction) -> str:
     roles = c.roles
+    if c.mended.count(" / ") > c.old.count(" / ") and c.verdict is not None and not c.added:
+        factors = [
+            r.bare.factor for r in c.verdict.compared if r.bare is not None and r.bare.right and r.status == "wrong"
+        ]
+        return of_factor(c, factors[0]) if factors else ""
     more = len(_SLOPE.findall(c.mended)) > len(_SLOPE.findall(c.old))
     if roles is None or not c.added:
         return "activation-derivative-missing" if more else _scaled(c)
@@ -285,6 +290,8 @@ def _condition(c: Correction) -> str:
 
 
 def _delta(c: Correction) -> str:
+    if "(1 - " in c.old and c.old.count(" - ") == 1 and ".sum(" in c.mended:
+        return "softmax-jacobian-diagonal"
     if _is_gradient_of_output(c):
         return "delta-before-softmax"
     if "(1 - " in c.old:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from engine.doctor.lineage.begin import at_the_begin
 from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
-from engine.doctor.lineage.reading import Floats
+from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.running import Trials
 from engine.doctor.lineage.verdict import RunVerdict
@@ -149,12 +150,23 @@ def _factors(verdict: RunVerdict) -> list[float]:
     steps = [r.match.factor for r in verdict.compared if r.status == "right" and r.match and len(r.own) > 2]
     rough = [*found, *steps, *(-s for s in steps)] or [1.0, -1.0]
     if verdict.record is not None and verdict.loss is not None:
-        rough += at_the_begin(verdict.record, verdict.loss)
+        rough += [*at_the_begin(verdict.record, verdict.loss), *_divided_by(verdict.record, verdict.loss)]
     made: list[float] = []
     for factor in rough:
         if not any(abs(factor - f) <= 1e-3 * abs(f) for f in made):
             made.append(factor)
     return made[:8]
+
+
+def _divided_by(record: Record, loss: ChosenLoss) -> Iterator[float]:
+    """The numbers that values of the way back are divided by: before such a line they are so many times what they should be."""
+    forward = reached(record, [reference for reference, _ in loss.seeds])
+    after = int(loss.ids.max())
+    for operation in record.operations:
+        if operation.start > after and operation.name == "divide" and not forward[operation.start]:
+            by = operation.operands[-1]
+            if by.size == 1 and operation.size > 1:
+                yield float(record.pool[by.first])
 
 
 ToldEdit = tuple[int, int, str, int, "int | None"]

@@ -37,7 +37,7 @@ def of_factor(c: Correction, factor: float) -> str:
     factor, many = abs(factor), max(abs(factor), 1 / abs(factor))
     if any(same(factor, rate) for rate in rates):
         return "learning-rate-in-gradient"
-    if same(many, roles.samples):
+    if same(many, roles.samples) or (factor > 1 and same(many, roles.samples * roles.steps)):
         return "batch-averaged-twice" if factor < 1 else "batch-not-averaged"
     return "averaged-over-time" if factor < 1 and same(many, roles.steps) else ""
 

@@ -8,8 +8,9 @@ from itertools import islice
 
 import numpy as np
 
+from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record, UserLine
+from engine.doctor.lineage.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
@@ -18,6 +19,7 @@ from engine.doctor.mending.loops import counted, headers
 from engine.doctor.mending.places import EditPlace
 from engine.doctor.mending.probing import Survivor
 from engine.doctor.mending.trying import TRIALS, Blamed, Trial
+from engine.doctor.mending.wholes import SOFTMAX_JACOBIANS
 
 CARRIES = 6
 """So many updates of a carry are tried."""
@@ -69,6 +71,45 @@ def inserted(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
                 return found
     trial.left = TRIALS
     return next((found for p in places[:2] if (found := _inserted(trial, p)) is not None), None)
+
+
+def through_softmax(trial: Trial, every: Sequence[EditPlace]) -> Blamed | None:
+    """dL/dp where dL/d(what softmax was applied to) is meant: softmax's derivative is missing after it."""
+    trial.left = CARRIES
+    at = {(p.file, p.statement.lineno): p for p in every}
+    for event, p in _of_probabilities(trial.verdict):
+        place = at.get((event.site.file, event.site.line))
+        if place is None:
+            continue
+        for form in SOFTMAX_JACOBIANS:
+            made = f"{text_of(place.statement)}; {event.name} = {form.format(d=event.name, p=p)}"
+            if (found := trial.blames(place.file, place.statement, "delta", made)) is not None:
+                return found
+    return None
+
+
+def _of_probabilities(verdict: RunVerdict) -> list[tuple[RecordedEvent, str]]:
+    """The variables of the way back that are dL/dp for numbers p above 0 that add up to 1 along an axis, each with p's name."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return []
+    forward, adjoint = reached(record, [reference for reference, _ in loss.seeds]), carried_back(record, loss.seeds)
+    shares: dict[str, list[Floats]] = {}
+    found: dict[tuple[str, str, int], tuple[RecordedEvent, str]] = {}
+    for event in record.events:
+        if event.value.size < 2 or not event.name.isidentifier():
+            continue
+        ids = event.value.ids()
+        values = record.pool[ids]
+        if forward[ids].any():
+            if values.min() > 0 and any(np.allclose(values.sum(axis), 1.0) for axis in (0, -1)):
+                shares.setdefault(event.name, []).append(adjoint[ids].ravel())
+            continue
+        for p, rights in shares.items():
+            match = compared(values.ravel(), rights[-1]) if rights[-1].size == values.size else None
+            if match is not None and match.right:
+                found.setdefault((event.name, p, event.site.line), (event, p))
+    return list(found.values())
 
 
 def _inserted(trial: Trial, place: EditPlace) -> Blamed | None:
@@ -128,15 +169,30 @@ def accumulations(places: list[EditPlace]) -> list[Survivor]:
     return [*made[:8], *repeated][:12]
 
 
-def scaled(places: Sequence[EditPlace], verdict: RunVerdict) -> list[Survivor]:
-    """What gradients that are a multiple of what they should be were multiplied by last, left out of the whole statement: of all entries
-    of a tuple, or of what a comprehension makes."""
-    record, lines = verdict.record, set[UserLine]()
-    for row in verdict.compared if record is not None else ():
+def scaled(trial: Trial, places: Sequence[EditPlace]) -> list[Survivor]:
+    """Where gradients are a multiple of what they should be: what they were multiplied by last, left out of the whole statement (of all
+    entries of a tuple, or of what a comprehension makes), and the first lines after the loss divided by what the loss is divided by."""
+    record, lines = trial.verdict.record, set[UserLine]()
+    for row in trial.verdict.compared:
         if record is not None and row.status == "wrong" and row.match is not None and row.match.right:
             maker = record.maker(int(row.gradient[-1]))
             lines |= {record.lines[record.operations[maker].line]} if maker >= 0 else set()
-    return [((0,), p, e) for p in places if p.line in lines for e in edits.unscaled(p.statement)]
+    if not lines:
+        return []
+    made = [((0,), p, e) for p in places if p.line in lines for e in edits.unscaled(p.statement)]
+    return [*made, *_divided_as_the_loss(trial, places)]
+
+
+def _divided_as_the_loss(trial: Trial, places: Sequence[EditPlace]) -> Iterator[Survivor]:
+    loss = trial.verdict.loss
+    if loss is None or loss.file not in trial.texts:
+        return
+    stated = [n for n in ast.walk(ast.parse(trial.texts[loss.file])) if getattr(n, "lineno", 0) == loss.line]
+    numbers = [text_of(n.right) for n in stated if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
+    after = [p for p in places if p.file == loss.file and p.statement.lineno > loss.line]
+    for place in sorted(after, key=lambda p: p.statement.lineno)[:3]:
+        if isinstance(place.statement, ast.Assign):
+            yield from (((0,), place, edits.divided(place.statement, n)) for n in dict.fromkeys(numbers))
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:

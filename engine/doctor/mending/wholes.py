@@ -24,6 +24,7 @@ def of_whole(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """Edits of several places at once."""
     yield from _slopes(expression, around)
     yield from _deltas(expression)
+    yield from _jacobians(expression)
     yield from _sums(expression)
     yield from _entries(expression)
     yield from _slices(expression)
@@ -84,6 +85,22 @@ def _deltas(expression: ast.expr) -> Iterator[Made]:
         for one, two in (atoms, atoms[::-1]):
             for over in overs:
                 yield "delta", _parsed(f"({one} - {two}){over}"), (one, two)
+
+
+SOFTMAX_JACOBIANS = (
+    "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    "{p} * ({d} - ({d} * {p}).sum(axis=0, keepdims=True))",
+)
+"""What softmax's derivative, a matrix, makes of dL/dp, in rows and in columns."""
+
+
+def _jacobians(expression: ast.expr) -> Iterator[Made]:
+    """Softmax's whole derivative for a part of it, as `d * p * (1 - p)`."""
+    atoms = list(dict.fromkeys(text_of(a) for a in atoms_in(expression)))
+    if len(atoms) == 2:
+        for d, p in (atoms, atoms[::-1]):
+            for form in SOFTMAX_JACOBIANS:
+                yield "delta", _parsed(form.format(d=d, p=p)), (d, p)
 
 
 def _sums(expression: ast.expr) -> Iterator[Made]:

@@ -68,7 +68,7 @@ def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
 def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
     """Weights whose gradients were compared, and that no update steps where others are stepped."""
     rows = seen.verdict.compared
-    if not any(row.update is not None for row in rows):
+    if not any(row.update is not None and len(row.own) > 1 for row in rows):
         return
     for row in rows:
         if row.update is None:
