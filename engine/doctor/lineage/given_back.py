@@ -114,7 +114,8 @@ def _with_its_factor(record: Record, row: ComparedGradient, back: Sequence[Ids])
 def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:
     """What comes back beside the loss that the program computes is no multiple of its gradients where the way back begins with dL/d(an
     output) as it is, or where it is as many times as what the loss is divided by, or one part of as many."""
-    right = [row for row in rows if row.status == "right" and row.match is not None and len(row.own) > ONE]
+    right = [row for row in rows if row.status == "right" and row.match is not None and row.update is None]
+    right = [row for row in right if len(row.own) > ONE]
     factors = [row.match.factor for row in right if row.match is not None]
     if loss.assumed or loss.is_given or not right or any(same(abs(f), 1.0) for f in factors):
         return rows
