@@ -23,6 +23,7 @@ NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 
 
+DIVIDED = ": the loss is divided by "
 NEGATED = "it has the other sign, and nothing in the file adds it to what it is the gradient of"
 
 
@@ -45,10 +46,10 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     others = {**left, **_unexplained(record, verdict, kept, adjoint)}
     rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
     rows, _ = one_factor(rows, loss)
+    rows = rows if is_added else _by_sign(rows, loss)
     rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
-    rows = rows if is_added else _by_sign(rows, loss)
     word = verdict.verdict
     if any(row.status in ("wrong", "zero") and row not in verdict.compared for row in rows):
         word = "wrong"
@@ -124,7 +125,7 @@ def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: Chose
     if begin and all(same(f, 1.0) for f in begin):
         why = ", and the way back begins with 1 times"
     elif any(same(many, number) for number in _averaged_over(record, loss)):
-        why = f": the loss is divided by {many:.4g}"
+        why = f"{DIVIDED}{many:.4g}"
     else:
         return rows
     return [
@@ -133,6 +134,16 @@ def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: Chose
         else row
         for row in rows
     ]
+
+
+def unless_divided(verdict: RunVerdict) -> RunVerdict:
+    """Right, where gradients are as many times what they should be as the loss is divided by, and nothing else is wrong: without a
+    correction that may as well come from the sizes that were made up."""
+    wrong = [row for row in verdict.compared if row.status in ("wrong", "zero")]
+    if verdict.verdict != "wrong" or not wrong or not all(DIVIDED in row.reason for row in wrong):
+        return verdict
+    rows = tuple(replace(row, status="right", reason="") if row in wrong else row for row in verdict.compared)
+    return replace(verdict, verdict="undecided" if verdict.not_compared else "right", compared=rows)
 
 
 def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:

@@ -272,11 +272,21 @@ def _comes_from_later_lines(c: Correction, array: RecordedArray) -> bool:
 
 
 def _term_dropped(c: Correction) -> str:
+    if _reads_itself(c.old) and not _reads_itself(c.mended):
+        return "carry-not-reset"
     if c.roles is None:
         return ""
     found = [w for r in c.removed if (w := c.roles.weight(r)) is not None]
     found = found or [w for r in c.removed if (w := c.roles.weight_behind(r)) is not None]
     return "output-gradient-every-step" if found and not any(w.recurrent or w.inner for w in found) else ""
+
+
+def _reads_itself(text: str) -> bool:
+    """Whether a statement reads the variable that it sets."""
+    statement = ast.parse(text).body[0]
+    if not isinstance(statement, ast.Assign):
+        return False
+    return text_of(statement.targets[0]) in {text_of(n) for n in ast.walk(statement.value)}
 
 
 def _condition(c: Correction) -> str:
