@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.running import Runs
 from engine.doctor.mistakes.catalogue import CATALOGUE
@@ -35,13 +36,22 @@ def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> 
     if len(lines) != 2:
         return own
     first, second = ([e for e in record.events if e.name.startswith(BACK) and e.site.line == n] for n in lines)
-    doubled = [late for early, late in zip(first, second, strict=False) if _is_twice(record, early, late)]
+    if len(first) != len(second):
+        return own
+    rights = [row.right for row in own.verdict.compared] if own.verdict is not None else []
+    pairs = [(early, late) for early, late in zip(first, second, strict=True) if _is_twice(record, early, late)]
+    doubled = [late for early, late in pairs if any(_agrees(_values(record, early), right) for right in rights)]
     return _not_reset(source, record, own, doubled) if doubled else own
 
 
 def _is_twice(record: Record, early: RecordedEvent, late: RecordedEvent) -> bool:
     one, two = (_values(record, event) for event in (early, late))
     return one.shape == two.shape and bool(one.any()) and bool(np.allclose(two, 2 * one, rtol=1e-9, atol=0.0))
+
+
+def _agrees(values: Floats, right: Floats) -> bool:
+    match = compared(values.ravel(), right) if values.size == right.size else None
+    return match is not None and match.right
 
 
 def _values(record: Record, event: RecordedEvent) -> Floats:

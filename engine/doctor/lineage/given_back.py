@@ -23,7 +23,8 @@ NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 
 
-DIVIDED = ": the loss is divided by "
+SCALED = (": the loss is divided by ", ", and the way back begins with 1 times")
+"""So end, or go on, the reasons of gradients that are wrong by one factor that all of them have."""
 NEGATED = "it has the other sign, and nothing in the file adds it to what it is the gradient of"
 
 
@@ -45,12 +46,15 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     rows = list(_by_what_is_returned(record, verdict, back, left))
     others = {**left, **_unexplained(record, verdict, kept, adjoint)}
     rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
-    rows, _ = one_factor(rows, loss)
+    rows = _without_the_carry(record, rows, back)
+    rows = _with_one_factor(record, rows, back, loss)
     rows = rows if is_added else _by_sign(rows, loss)
     rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
     word = verdict.verdict
+    if word == "wrong" and rows and all(row.status == "right" for row in rows):
+        word = "right"
     if any(row.status in ("wrong", "zero") and row not in verdict.compared for row in rows):
         word = "wrong"
     elif said and word == "right":
@@ -109,7 +113,40 @@ def _with_its_factor(record: Record, row: ComparedGradient, back: Sequence[Ids])
     if row.status != "right" or not matches or any(not m.right or same(m.factor, factor) for _, m in matches):
         return row
     ids, match = matches[-1]
+    if not _is_of_numbers(record, match.factor / factor):
+        return row
     return replace(row, match=match, bare=match, gradient=ids)
+
+
+def _without_the_carry(record: Record, rows: list[ComparedGradient], back: Mapping[int, Ids]) -> list[ComparedGradient]:
+    """The same without what does not come back and has another factor than what does: limits and numbers at the end are not put on it."""
+
+    def comes_back(row: ComparedGradient) -> bool:
+        return any(_is_right(record, ids, row.right) for ids in back.values())
+
+    def is_a_multiple(row: ComparedGradient) -> bool:
+        return row.status == "wrong" and row.match is not None and row.match.right
+
+    if not any(comes_back(row) for row in rows):
+        return rows
+    return [row for row in rows if not is_a_multiple(row) or comes_back(row)]
+
+
+def _with_one_factor(
+    record: Record, rows: list[ComparedGradient], back: Mapping[int, Ids], loss: ChosenLoss
+) -> list[ComparedGradient]:
+    """The same, where those that came back have one factor: what was only right on the way may have another."""
+    came = [row for row in rows if any(_is_right(record, ids, row.right) for ids in back.values())]
+    made, _ = one_factor(came, loss)
+    judged = {id(row): one for row, one in zip(came, made, strict=True)}
+    return [judged.get(id(row), row) for row in rows]
+
+
+def _is_of_numbers(record: Record, factor: float) -> bool:
+    """Whether a factor is a count, one part of one, or a number of the program's text: one that is computed from gradients limits them."""
+    many = max(abs(factor), 1 / abs(factor)) if factor else 0.0
+    stated = [abs(float(record.pool[n])) for n in record.constants]
+    return same(many, round(many)) or any(same(abs(factor), n) for n in stated if n)
 
 
 def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:
@@ -120,12 +157,14 @@ def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: Chose
     factors = [row.match.factor for row in right if row.match is not None]
     if loss.assumed or loss.is_given or not right or any(same(abs(f), 1.0) for f in factors):
         return rows
+    if not _is_of_numbers(record, factors[0]):
+        return rows
     begin = at_the_begin(record, loss)
     many = max(abs(factors[0]), 1 / abs(factors[0]))
     if begin and all(same(f, 1.0) for f in begin):
-        why = ", and the way back begins with 1 times"
+        why = SCALED[1]
     elif any(same(many, number) for number in _averaged_over(record, loss)):
-        why = f"{DIVIDED}{many:.4g}"
+        why = f"{SCALED[0]}{many:.4g}"
     else:
         return rows
     return [
@@ -136,13 +175,17 @@ def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: Chose
     ]
 
 
-def unless_divided(verdict: RunVerdict) -> RunVerdict:
-    """Right, where gradients are as many times what they should be as the loss is divided by, and nothing else is wrong: without a
-    correction that may as well come from the sizes that were made up."""
+def is_by_scale(verdict: RunVerdict) -> bool:
+    """Whether all that is wrong is one factor that all gradients have."""
     wrong = [row for row in verdict.compared if row.status in ("wrong", "zero")]
-    if verdict.verdict != "wrong" or not wrong or not all(DIVIDED in row.reason for row in wrong):
+    return bool(wrong) and all(any(why in row.reason for why in SCALED) for row in wrong)
+
+
+def unless_scaled(verdict: RunVerdict) -> RunVerdict:
+    """Right, where nothing but one factor is wrong: without a correction that may as well come from the sizes that were made up."""
+    if verdict.verdict != "wrong" or not is_by_scale(verdict):
         return verdict
-    rows = tuple(replace(row, status="right", reason="") if row in wrong else row for row in verdict.compared)
+    rows = tuple(replace(row, status="right", reason="") if row.status == "wrong" else row for row in verdict.compared)
     return replace(verdict, verdict="undecided" if verdict.not_compared else "right", compared=rows)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
+from engine.doctor.lineage.given_back import is_by_scale
+from engine.doctor.lineage.matching import same
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.stepped import SteppedRows
@@ -122,6 +124,8 @@ class Trial:
             return False
         if set(again.conventions) - set(verdict.conventions):
             return False  # right only by another reading
+        if is_by_scale(verdict) and not all(_is_once(row) for row in again.compared if row.status == "right"):
+            return False  # another multiple
         self.repaired = _repaired(again.compared, verdict)
         return again.verdict != "wrong" and _settles(again.compared, verdict)
 
@@ -139,6 +143,11 @@ def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     settled = [r.name for r in rows if r.status == "right"]
     wanted = [r.name for r in verdict.compared if r.status != "not compared"]
     return all(settled.count(n) >= wanted.count(n) for n in wanted)
+
+
+def _is_once(row: ComparedGradient) -> bool:
+    """Whether a gradient is dL/d(it), and not a multiple of it."""
+    return row.match is not None and same(abs(row.match.factor), 1.0)
 
 
 def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from engine.doctor.lineage.called_names import as_written
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.differences import disagreement
-from engine.doctor.lineage.given_back import as_returned, unless_divided
+from engine.doctor.lineage.given_back import as_returned, unless_scaled
 from engine.doctor.lineage.loss import given
 from engine.doctor.lineage.matching import Agreement, same
 from engine.doctor.lineage.meanings import Meanings
@@ -86,7 +86,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         is_wrong = verdict.verdict == "wrong" and not verdict.shifted
         found = blamed(runs, record, verdict, returned) if is_wrong and mend else []
         if whole and not any(each.verified for each in found):
-            verdict = _if_something_agrees(unless_divided(verdict) if mend else verdict)
+            verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
             found = found if verdict.verdict == "wrong" else []
         if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
             verdict = _if_it_is_followed(runs, verdict)
