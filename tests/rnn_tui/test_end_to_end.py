@@ -238,7 +238,7 @@ def test_a_table_of_ones_own(tmux, tmp_path: Path) -> None:
     first = opened(terminal, f"{shlex.quote(str(path))} --timesteps 3 --hidden 4 --activation sigmoid")
     assert "mine · rnn sigmoid 2→4→2 · 3 samples · float64" in first
     terminal.keys("f")
-    terminal.wait_for(lambda s: head("▶ forward", "t = 3")(s) and "target up" in s)
+    terminal.wait_for(lambda s: head("▶ forward", "t = 3")(s) and "predicted up" in s)
     terminal.keys("q")
     assert_usable(terminal, 0)
 

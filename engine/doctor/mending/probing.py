@@ -150,7 +150,8 @@ def _factors(verdict: RunVerdict) -> list[float]:
     steps = [r.match.factor for r in verdict.compared if r.status == "right" and r.match and len(r.own) > 2]
     rough = [*found, *steps, *(-s for s in steps)] or [1.0, -1.0]
     if verdict.record is not None and verdict.loss is not None:
-        rough += [*at_the_begin(verdict.record, verdict.loss), *_divided_by(verdict.record, verdict.loss)]
+        rough += at_the_begin(verdict.record, verdict.loss)
+        rough += [] if found or steps else _divided_by(verdict.record, verdict.loss)
     made: list[float] = []
     for factor in rough:
         if not any(abs(factor - f) <= 1e-3 * abs(f) for f in made):

@@ -22,6 +22,7 @@ from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.updates import ArrayNames
 from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
@@ -233,12 +234,20 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
     for each in verdict.compared:
         if each.status == "not compared":
             continue
-        name, count = each.name, 1
+        name, count = _own_name(verdict, each), 1
         while name in made:
             count += 1
             name = f"{each.name} ({count})"
         made[clean(as_written(name), 60)] = _comparison(verdict, each)
     return made
+
+
+def _own_name(verdict: RunVerdict, each: ComparedGradient) -> str:
+    """The array's name; of an entry of a list that was handed over, what a called function unpacks it to."""
+    if verdict.record is None or not (each.name.startswith("_driver") and each.name.endswith("]")):
+        return each.name
+    names = ArrayNames(verdict.record).all_of(each.own)
+    return next((n for n in names if n.isidentifier() and not n.startswith("_driver")), each.name)
 
 
 def _comparison(verdict: RunVerdict, each: ComparedGradient) -> GradientComparison:
