@@ -23,15 +23,19 @@ NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
 
 
+OTHER_SIGN = (
+    "all gradients have the other sign than the loss's: they are right only where they are added, and that was not seen"
+)
 SCALED = (": the loss is divided by ", ", and the way back begins with 1 times")
 """So end, or go on, the reasons of gradients that are wrong by one factor that all of them have."""
 NEGATED = "it has the other sign, and nothing in the file adds it to what it is the gradient of"
 
 
-def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: bool = False) -> RunVerdict:
+def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: bool | None = False) -> RunVerdict:
     """Where functions were called from below the last line of the user's file `name`: a gradient that was right on the way counts by what
     the last call gives back for it; what it gives back and is the gradient of nothing is that of the one array of its size that has none,
-    and wrong, or is not compared. `is_added` says whether the file adds gradients to weights, which makes the other sign the right one.
+    and wrong, or is not compared. `is_added` says whether the file adds gradients to weights, which makes the other sign the right one;
+    None where it may.
     """
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
@@ -48,7 +52,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     rows = _with_the_others(rows, _of_the_others(record, loss, rows, others, adjoint))
     rows = _without_the_carry(record, rows, back)
     rows = _with_one_factor(record, rows, back, loss)
-    rows = rows if is_added else _by_sign(rows, loss)
+    rows = _by_sign(rows, loss) if is_added is False else rows
     rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
@@ -59,6 +63,8 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
         word = "wrong"
     elif said and word == "right":
         word = "undecided"
+    elif word == "right" and not is_added and _is_negative(rows):
+        return replace(verdict, verdict="undecided", compared=tuple(rows), reason=OTHER_SIGN)
     return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *said))
 
 
@@ -215,6 +221,12 @@ def _of_the_others(
         if len(own) == len(rivals) == 1 and not _is_step(record, ids, own[0]):
             row = ComparedGradient(names.of(own[0]), 0, "wrong", None, own[0], ids, adjoint[own[0]])
             yield _instead(record, row, left.pop(first), NOTHING_ELSE)
+
+
+def _is_negative(rows: Sequence[ComparedGradient]) -> bool:
+    """Whether everything that came back has the other sign."""
+    factors = [row.match.factor for row in rows if row.match is not None and row.update is None and len(row.own) > ONE]
+    return bool(factors) and len(factors) == len(rows) and all(factor < 0 for factor in factors)
 
 
 def _by_sign(rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:

@@ -38,11 +38,14 @@ def without_its_run(source: SourceFile) -> SourceFile:
     return replace(source, text="\n".join(lines))
 
 
-def may_add_gradients(source: SourceFile) -> bool:
-    """Whether a file adds gradients to weights, as `W += rate * dW`; what was left out of it (a `pass` at its top level) may do so."""
+def leaves_something_out(source: SourceFile) -> bool:
+    """Whether something was left out of a file: a `pass` at its top level stands for it."""
+    return any(isinstance(statement, ast.Pass) for statement in source.tree().body)
+
+
+def adds_gradients(source: SourceFile) -> bool:
+    """Whether a file adds gradients to weights, as `W += rate * dW`."""
     tree = source.tree()
-    if any(isinstance(statement, ast.Pass) for statement in tree.body):
-        return True
     added = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
     added += [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
     products = [n for n in added if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult)]

@@ -27,7 +27,7 @@ from engine.doctor.lineage.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
-from engine.doctor.read.top_level import may_add_gradients
+from engine.doctor.read.top_level import adds_gradients, leaves_something_out
 from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 from engine.doctor.report.meanings import beside, rows
@@ -80,8 +80,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
         verdict = judged(record, of_call, taken)
         verdict = settled(runs, verdict, taken) if of_call is None else verdict
-        is_added = may_add_gradients(source)
-        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=is_added)
+        added = True if adds_gradients(source) else None if leaves_something_out(source) else False
+        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=added)
         verdict = returned(verdict)
         record = verdict.record if verdict.shifted and verdict.record is not None else record
         is_wrong = verdict.verdict == "wrong" and not verdict.shifted

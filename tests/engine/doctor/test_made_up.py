@@ -12,6 +12,7 @@ from engine.doctor.diagnose import diagnose
 from engine.doctor.made_up import beyond, examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
+from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.guesses import Uses, kinds
 from engine.doctor.report.report import Report
@@ -178,6 +179,19 @@ def test_what_a_first_call_left_shows_in_a_second_one(tmp_path: Path) -> None:
     path.write_text(LEFT_FROM_BEFORE.replace('sums.setdefault("W", np.zeros_like(W))', "np.zeros_like(W)"))
     (report,) = examine_functions(read_source(path), None, Wishes())
     assert (report.verdict, report.diagnoses) == ("correct", ())
+
+
+def test_the_other_sign_is_right_only_where_it_is_seen_to_be_added(tmp_path: Path) -> None:
+    text = LEFT_FROM_BEFORE.replace("(a - Y) * (1", "(Y - a) * (1").replace("sums.setdefault", "dict().setdefault")
+    path = tmp_path / "net.py"
+    for below, verdict in (
+        ("", "wrong"),
+        ("print('what trains is left out')\n", "undecided"),
+        ("def step(W, dW, rate):\n    W += rate * dW\n", "correct"),
+    ):
+        path.write_text(text + below)
+        (report,) = examine_functions(without_its_run(read_source(path)), None, Wishes())
+        assert report.verdict == verdict
 
 
 def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:
