@@ -87,9 +87,10 @@ def _with_a_way_on(report: Report) -> Report:
 
 def _of_functions(source: SourceFile, function: str | None, cells: Sequence[Cell], wishes: Wishes) -> Report:
     """Every backward pass, or the one that is named, called with arguments found by trying and judged by its own lineage; where one stays
-    open, or is wrong without a correction, the reference is asked. A file is right only if every backward pass in it is."""
+    open, or is wrong without a correction, and where `cells` are to be compared with, the reference is asked. A file is right only if every
+    backward pass in it is."""
     direct = examine_functions(without_its_run(source), function, wishes)
-    if direct and all(r.verdict == "correct" or r.diagnoses for r in direct):
+    if not cells and direct and all(r.verdict == "correct" or r.diagnoses for r in direct):
         return joined(direct)
     reference = _without_zeros(_by_reference(source, function, cells, wishes))
     if reference.verdict == "cannot-run":

@@ -80,7 +80,7 @@ def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
         return examine_own_run(Runs(file, replace(wishes, arguments=())), source, whole=True, mend=mend)
 
     best: OwnRun | None = None
-    for mend in (False, True):
+    for mend in (False, True) if len(made) > 1 else (True,):
         for file in made:
             own = examined(file, mend=mend)
             if best is None or _rank(own) > _rank(best):

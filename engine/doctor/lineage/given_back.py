@@ -10,7 +10,7 @@ from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import unlimited
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.matching import compared, same
+from engine.doctor.lineage.matching import DOUBLE, compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.stepped import ONE
@@ -28,6 +28,8 @@ OTHER_SIGN = (
 )
 SCALED = (": the loss is divided by ", ", and the way back begins with 1 times")
 """So end, or go on, the reasons of gradients that are wrong by one factor that all of them have."""
+COUNTS = 10_000
+"""A factor that is larger is not taken for a count: some whole number is near any large one."""
 NEGATED = "it has the other sign, and nothing in the file adds it to what it is the gradient of"
 
 
@@ -152,7 +154,8 @@ def _is_of_numbers(record: Record, factor: float) -> bool:
     """Whether a factor is a count, one part of one, or a number of the program's text: one that is computed from gradients limits them."""
     many = max(abs(factor), 1 / abs(factor)) if factor else 0.0
     stated = [abs(float(record.pool[n])) for n in record.constants]
-    return same(many, round(many)) or any(same(abs(factor), n) for n in stated if n)
+    is_count = many < COUNTS and same(many, round(many), DOUBLE)
+    return is_count or any(same(abs(factor), n, DOUBLE) for n in stated if n)
 
 
 def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: ChosenLoss) -> list[ComparedGradient]:

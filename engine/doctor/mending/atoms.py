@@ -81,3 +81,18 @@ def _copied(node: ast.AST, change: Callable[[ast.expr], ast.expr | None]) -> ast
             entries = cast("list[object]", inside)
             setattr(made, name, [_copied(one, change) if isinstance(one, ast.AST) else one for one in entries])
     return made
+
+
+def transposed(expression: ast.expr) -> ast.expr:
+    """The transposed of an expression: of a product that of its factors, the other way round."""
+    match expression:
+        case ast.Attribute(value=inside, attr="T"):
+            return inside
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            return ast.BinOp(transposed(right), ast.MatMult(), transposed(left))
+        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[left, right], keywords=[]):
+            return ast.Call(expression.func, [transposed(right), transposed(left)], [])
+        case ast.Call(func=ast.Attribute(attr="outer"), args=[left, right], keywords=[]):
+            return ast.Call(expression.func, [right, left], [])
+        case _:
+            return ast.Attribute(expression, "T", ast.Load())

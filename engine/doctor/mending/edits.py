@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, replaced, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, text_of
 from engine.doctor.mending.wholes import LIKELY, of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
@@ -168,62 +168,6 @@ def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
         if isinstance(statement.target, ast.Subscript):
             at = f"np.add.at({text_of(statement.target.value)}, {text_of(statement.target.slice)}, {text})"
             yield StatementEdit(statement.lineno, "repeated", at, text, None, Slot(statement, ("value",)))
-
-
-def unscaled(statement: ast.stmt) -> Iterator[StatementEdit]:
-    """The statement's whole expression without one of the numbers that parts of it are multiplied or divided by."""
-    value = getattr(statement, "value", None)
-    if not isinstance(value, ast.expr):
-        return
-    numbers = [text_of(n) for inside in ast.walk(value) for n in _number_in(inside)]
-    for number in dict.fromkeys(numbers):
-        made = text_of(replaced(value, lambda n, number=number: _without(n, number)))
-        yield StatementEdit(statement.lineno, "factor-dropped", made, text_of(value), None, Slot(statement, ("value",)))
-
-
-def divided(statement: ast.Assign, number: str) -> StatementEdit:
-    """The statement's whole expression divided by a number."""
-    made = ast.BinOp(statement.value, ast.Div(), _parsed(number))
-    return StatementEdit(
-        statement.lineno, "factor-missing", text_of(made), text_of(statement.value), None, Slot(statement, ("value",))
-    )
-
-
-def _number_in(node: ast.AST) -> Iterator[ast.expr]:
-    """What a product or quotient may be multiplied or divided by: a number, or a name."""
-    match node:
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            yield from (side for side in (left, right) if isinstance(side, (ast.Constant, ast.Name, ast.Attribute)))
-        case ast.BinOp(op=ast.Div(), right=right):
-            yield right
-        case _:
-            pass
-
-
-def _without(node: ast.AST, number: str) -> ast.expr | None:
-    """A product or quotient without this number; None for anything else."""
-    match node:
-        case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right) if text_of(right) == number:
-            return left
-        case ast.BinOp(left=left, op=ast.Mult(), right=right) if text_of(left) == number:
-            return right
-        case _:
-            return None
-
-
-def transposed(expression: ast.expr) -> ast.expr:
-    """The transposed of an expression: of a product that of its factors, the other way round."""
-    match expression:
-        case ast.Attribute(value=inside, attr="T"):
-            return inside
-        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
-            return ast.BinOp(transposed(right), ast.MatMult(), transposed(left))
-        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[left, right], keywords=[]):
-            return ast.Call(expression.func, [transposed(right), transposed(left)], [])
-        case ast.Call(func=ast.Attribute(attr="outer"), args=[left, right], keywords=[]):
-            return ast.Call(expression.func, [right, left], [])
-        case _:
-            return ast.Attribute(expression, "T", ast.Load())
 
 
 def _turned(statement: ast.stmt) -> str:

@@ -15,9 +15,9 @@ from engine.doctor.lineage.reading import Record
 from engine.doctor.lineage.running import Runs, Trials
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.mending import naming
-from engine.doctor.mending.atoms import atoms_in, text_of
+from engine.doctor.mending.atoms import atoms_in, text_of, transposed
 from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
-from engine.doctor.mending.edits import StatementEdit, transposed
+from engine.doctor.mending.edits import StatementEdit
 from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors

@@ -12,7 +12,7 @@ from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
-from engine.doctor.mending import edits, naming
+from engine.doctor.mending import edits, multiples, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.carries import handed_nowhere, never_updated
 from engine.doctor.mending.loops import counted, headers
@@ -179,7 +179,7 @@ def scaled(trial: Trial, places: Sequence[EditPlace]) -> list[Survivor]:
             lines |= {record.lines[record.operations[maker].line]} if maker >= 0 else set()
     if not lines:
         return []
-    made = [((0,), p, e) for p in places if p.line in lines for e in edits.unscaled(p.statement)]
+    made = [((0,), p, e) for p in places if p.line in lines for e in multiples.unscaled(p.statement)]
     return [*made, *_divided_as_the_loss(trial, places)]
 
 
@@ -192,7 +192,7 @@ def _divided_as_the_loss(trial: Trial, places: Sequence[EditPlace]) -> Iterator[
     after = [p for p in places if p.file == loss.file and p.statement.lineno > loss.line]
     for place in sorted(after, key=lambda p: p.statement.lineno)[:3]:
         if isinstance(place.statement, ast.Assign):
-            yield from (((0,), place, edits.divided(place.statement, n)) for n in dict.fromkeys(numbers))
+            yield from (((0,), place, multiples.divided(place.statement, n)) for n in dict.fromkeys(numbers))
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:

@@ -234,10 +234,11 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
     for each in verdict.compared:
         if each.status == "not compared":
             continue
-        name, count = _own_name(verdict, each), 1
+        own = name = _own_name(verdict, each)
+        count = 1
         while name in made:
             count += 1
-            name = f"{each.name} ({count})"
+            name = f"{own} ({count})"
         made[clean(as_written(name), 60)] = _comparison(verdict, each)
     return made
 
