@@ -35,7 +35,7 @@ from engine.doctor.mending.unshown import (
 
 __all__ = ["Blamed", "blamed"]
 
-OTHERS = 16
+OTHERS = 40
 """So many edits of lines that do not fail are kept, of those that are likeliest."""
 UNLIKELY_ONES = 64
 """So many edits are tried at last, of those that nothing speaks for."""

@@ -135,22 +135,25 @@ def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], li
 def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
     """Every simple statement."""
 
-    def of(body: list[ast.stmt], function: ast.AST, repeats: bool = False) -> Iterator[EditPlace]:
+    def of(
+        body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None = None, *, repeats: bool = False
+    ) -> Iterator[EditPlace]:
         for statement in body:
+            own = statement if isinstance(statement, ast.ClassDef) else owner
             inner = [getattr(statement, f, None) for f in ("body", "orelse", "finalbody")]
             blocks = [cast("list[ast.stmt]", b) for b in inner if isinstance(b, list) and b]
             scope = statement if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
             if blocks:
                 for block in blocks:
-                    yield from of(block, scope, isinstance(statement, (ast.For, ast.While)))
+                    yield from of(block, scope, own, repeats=isinstance(statement, (ast.For, ast.While)))
             elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
-                yield EditPlace(file, statement, body, _atoms(body, function), repeats=repeats)
+                yield EditPlace(file, statement, body, _atoms(body, function, owner), repeats=repeats)
 
     yield from of(tree.body, tree)
 
 
-def _atoms(body: list[ast.stmt], function: ast.AST) -> list[str]:
-    """The atoms of a block, then those of its function."""
+def _atoms(body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None) -> list[str]:
+    """The atoms of a block, then those of its function, then what its class keeps."""
     near = [text_of(a) for s in body for a in atoms_in(s)]
     targets = [
         text_of(t)
@@ -162,7 +165,12 @@ def _atoms(body: list[ast.stmt], function: ast.AST) -> list[str]:
     far = [text_of(a) for a in atoms_in(function)] if not isinstance(function, ast.Module) else []
     if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
         far += [a.arg for a in function.args.args if a.arg != "self"]
-    return list(dict.fromkeys([*near, *targets, *far]))
+    kept = (
+        [text_of(n) for n in ast.walk(owner) if isinstance(n, ast.Attribute) and text_of(n.value) == "self"]
+        if owner
+        else []
+    )
+    return list(dict.fromkeys([*near, *targets, *far, *kept]))
 
 
 def _count(record: Record, part: Record, place: EditPlace) -> None:

@@ -228,11 +228,24 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
             edit = _edit_of(answer.asked, number, value)
             first = derives and count == sum(answer.original)
             helps = first or (gain is not None and gain > 0)
-            likely = HELPS if helps else UNLIKELY if late or (gain is not None and (gain < 0 or most > 0)) else LIKELY
+            unlikely = late or (gain is not None and (gain < 0 or most > 0))
+            idle = leaves_idle(place, edit)
+            likely = UNLIKELY if idle or (unlikely and not helps) else HELPS if helps else LIKELY
             gained = -(gain or 0) if helps else 0
-            rank = (likely, not first, gained, late, KINDS.index(edit.kind), len(edit.value) - len(edit.old), -count)
+            by_form = KINDS.index(edit.kind), len(edit.value) - len(edit.old)
+            rank = (likely, idle, not first, gained, late, *by_form, -count)
             (suspects if fails or helps else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
+
+
+def leaves_idle(place: EditPlace, edit: StatementEdit) -> bool:
+    """Whether an edit leaves a variable unread that another statement of the block makes: it was made to be used."""
+    old, new = ({n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (edit.old, edit.value))
+    others = [
+        node for s in place.body if s is not place.statement for node in ast.walk(s) if isinstance(node, ast.Name)
+    ]
+    read, made = ({n.id for n in others if isinstance(n.ctx, kind)} for kind in (ast.Load, ast.Store))
+    return bool((old - new) & made - read)
 
 
 def _edit_of(asked: Request, number: int, value: str) -> StatementEdit:

@@ -83,12 +83,14 @@ class _Following:
         self._first: Slip | None = None
         self._after: int | None = None
         self._own: dict[str, str] = {}
+        self._by_line: set[tuple[str, int]] = set()
+        """The slips of which the line with its repair is told."""
 
     def followed(self) -> Followed | None:
         while self._together() or self._past():
             pass
-        certain = [s for s in self._slips if s.stops]
-        slips = self._slips if self._first is not None else certain
+        told = [self._with_all_repairs(s) for s in self._slips]
+        slips = told if self._first is not None else [s for s in told if s.stops]
         return Followed(self._first, tuple(slips), self._seen, self._after or 0) if slips else None
 
     def _together(self) -> bool:
@@ -161,8 +163,15 @@ class _Following:
         if (slip.id, slip.line) not in self._known:
             self._known.add((slip.id, slip.line))
             fix = slip.fix or _line(self._seen.text, slip)
+            self._by_line |= set() if slip.fix else {(slip.id, slip.line)}
             self._slips.append(replace(slip, after=self._after, title=self._shown(slip.title), fix=self._shown(fix)))
             self._own.update({c.text: c.shown for c in slip.changes if c.shown is not None})
+
+    def _with_all_repairs(self, slip: Slip) -> Slip:
+        """The same with its line as it is at the end: other slips may be repaired there, too."""
+        if (slip.id, slip.line) not in self._by_line:
+            return slip
+        return replace(slip, fix=self._shown(self._seen.text.split("\n")[slip.line - 1].strip()) or slip.fix)
 
     def _shown(self, text: str) -> str:
         """Without what stands there only in memory."""

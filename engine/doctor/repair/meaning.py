@@ -174,7 +174,8 @@ def overwritten(seen: SeenRun) -> Iterator[Slip]:
             f"every sample of the loop in line {loop.lineno} overwrites {base}; {where} reads it when all are done, "
             "and sees only the last one's"
         )
-        fix = f"all_{_last(base)}.append(dict({base})) after each sample; or go backward inside the loop"
+        kept = f"all_{_last(base)}"
+        fix = f"{kept} = [] before that loop, {kept}.append(dict({base})) after each sample; or go backward inside the loop"
         yield Slip("last-sample-only", title, written.lineno, tuple(_kept(seen, written, target, late)), fix)
 
 

@@ -81,3 +81,48 @@ LOSS_ALONE = "d[np.arange(N), y] = -1 / p[np.arange(N), y]"
 def test_a_loss_divided_by_what_its_gradients_are_not(tmp_path: Path) -> None:
     text = changed(FUNCTION, ("d = d / N", "d = 1.0 * d"))
     assert examined(tmp_path / "mine.py", text) == ("wrong", [("batch-not-averaged", line_of(text, "d = 1.0 * d"))])
+
+
+OBJECTS = """import numpy as np
+
+
+class Logistic:
+    def forward(self, x):
+        return 1 / (1 + np.exp(-x))
+
+    def backward(self, x, top):
+        y = self.forward(x)
+        return y * (1 - y) * top
+
+
+class Layer:
+    def forward(self, X, W):
+        self.z = X @ W
+        self.a = squash.forward(self.z)
+        return self.a
+
+    def backward(self, X, W, d):
+        dz = squash.backward(self.z, d)
+        return X.T @ dz, dz @ W.T
+
+
+squash = Logistic()
+
+
+def loss_and_gradients(X, Y, W, V):
+    layer = Layer()
+    a = layer.forward(X, W)
+    d = a @ V - Y
+    loss = 0.5 * np.sum(d**2)
+    dW, dX = layer.backward(X, W, d @ V.T)
+    return loss, dX, dW, a.T @ d
+"""
+
+
+def test_what_a_helper_is_handed_is_corrected_where_it_is_handed_over(tmp_path: Path) -> None:
+    """`return top * (x * (1 - x))` would make all gradients right, too, and leave what the helper computes unread."""
+    text = changed(OBJECTS, ("squash.backward(self.z, d)", "squash.backward(self.a, d)"))
+    path = tmp_path / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    (report,) = examine_functions(read_source(path), "loss_and_gradients", Wishes(stand=tmp_path))
+    assert [found.place and found.place.line for found in report.diagnoses] == [line_of(text, "squash.backward(self.a")]

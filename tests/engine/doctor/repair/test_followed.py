@@ -102,3 +102,13 @@ for t in reversed(range(3)):
 V -= 0.1 * dV
 W -= 0.1 * dW
 """
+
+
+def test_a_line_is_told_with_all_its_repairs(tmp_path: Path) -> None:
+    """A misspelt name beside a width that another line's repair changes, too: written as told, the program runs."""
+    program, _ = marked(first_tries.NESTED.replace("C - eta * np", "C - etta * np"))
+    followed = followed_on(written(tmp_path, program), program)
+    assert followed is not None
+    (told,) = [s.fix for s in followed.slips if s.id == "misspelt-name" and "etta" in s.title]
+    assert "C - eta * np.dot(" in told
+    assert ", window)" not in told
