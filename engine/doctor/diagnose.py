@@ -79,9 +79,9 @@ def diagnose(
 def _with_a_way_on(report: Report) -> Report:
     """With what to do where a program has no gradient of some weight, or none at all."""
     told = (report.reason, *report.notes, *(why for _, why in report.not_compared))
-    if not any(missing in each for missing in (NO_GRADIENT, NO_STEPS) for each in told):
+    if report.function or not any(missing in each for missing in (NO_GRADIENT, NO_STEPS) for each in told):
         return report
-    way = f"{'once it runs, ' * report.followed_on}rnn-tui derive {report.file} writes a backward pass that is missing"
+    way = f"rnn-tui derive {report.file} writes a backward pass that is missing"
     return replace(report, notes=(*report.notes, way))
 
 
