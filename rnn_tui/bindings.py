@@ -231,6 +231,14 @@ COMMANDS: tuple[Command, ...] = (
         line="examine your own file again, or open one (view 6)",
     ),
     Command(
+        "derived",
+        "m",
+        "m",
+        OTHER,
+        "The missing backward pass of your own program",
+        line="the backward pass that your own program lacks",
+    ),
+    Command(
         "train",
         "t",
         "t",
@@ -360,20 +368,16 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "examine": {"help": "Run your file again", "line": "run your file again, after a change", "footer": "run again"},
     "operand(1)": {"line": "the next value or picture; shift+tab the one before"},
     "enter": {"line": "why this number, or dL/d(number); follow one in it"},
+    "derived": {
+        "group": LOOK,
+        "help": "The missing backward pass: below each line what carries its gradient back",
+        "footer": "missing",
+        "line": "show, hide the missing backward pass, below each line",
+    },
     "back": {"footer": "back"},
     "close_why": {"footer": "close"},
 }
 """What the keys say on the walk through a program that is not one of ours; the other words are the same."""
-DERIVED = Command(
-    "derived",
-    "m",
-    "m",
-    LOOK,
-    "The missing backward pass: below each line what carries its gradient back",
-    "missing",
-    line="show, hide the missing backward pass, below each line",
-)
-"""What only the walk has."""
 _WALK_ORDER = (
     "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
     "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
@@ -383,7 +387,7 @@ _WALK_ORDER = (
 WALK_COMMANDS: tuple[Command, ...] = tuple(
     replace(command, **_WALK_WORDS.get(command.action, {}))
     for action in _WALK_ORDER
-    for command in (*COMMANDS, DERIVED)
+    for command in COMMANDS
     if command.action == action
 )
 WALK_FOOTER = (

@@ -86,10 +86,10 @@ def entry() -> NoReturn:
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except Exception as error:  # no fault of the user's
-        from rnn_tui.crash import crashed
+        from rnn_tui.crash import EXIT_CODE, crashed
 
         print(crashed(error), file=sys.stderr)
-        code = 2
+        code = EXIT_CODE
     sys.exit(code)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.text import clean
 
+EXIT_CODE = 2
+"""Not 1, which is the answer of a check that fails."""
 PACKAGES = ("rnn-tui", "numpy", "textual", "rich")
 
 

@@ -37,7 +37,7 @@ from textual.filter import LineFilter, Monochrome
 
 from engine.errors import InputError
 from engine.text import clean
-from rnn_tui.crash import crashed
+from rnn_tui.crash import EXIT_CODE, crashed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -79,7 +79,7 @@ def run(app: App[Any], *, mouse: bool = True) -> int:
         except Exception as error:  # not in the app, which handles it, but while Textual starts or ends
             guard.leave_screen()
             sys.stderr.write(crashed(error) + "\n")
-            return 1
+            return EXIT_CODE
         except BaseException:
             guard.leave_screen()
             raise
@@ -343,6 +343,7 @@ class TerminalApp(App[None]):
 
     def _fatal_error(self) -> None:
         # Textual's own traceback fills screens and shows every local variable.
+        self._return_code = EXIT_CODE
         error = sys.exception() or self._exception
         if error is not None and not self._exit_renderables:
             self._exit_renderables.append(Text(crashed(error), no_wrap=True, overflow="ignore"))

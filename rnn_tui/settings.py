@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import InputError
 from engine.files.project import read_table
 from engine.text import clean
-from rnn_tui.bindings import COMMANDS, DERIVED, Command, key_name
+from rnn_tui.bindings import COMMANDS, Command, key_name
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
 CHOICES = {"color": COLORS, "lang": ("", "en", "zh")}
@@ -81,7 +81,7 @@ def _refuse_unknown(name: str, known: Mapping[str, object], kind: str) -> None:
 
 def _check_keys(keys: dict[str, Any]) -> None:
     """Every name is a command's, every key can be pressed, and no key is left with two commands."""
-    commands = {command.name: command for command in (*COMMANDS, DERIVED)}
+    commands = {command.name: command for command in COMMANDS}
     taken: dict[str, str] = {}
     for name, value in keys.items():
         _refuse_unknown(name, commands, "command")
@@ -123,7 +123,7 @@ def settings_text(settings: Settings, path: Path) -> str:
     """The settings as a file that could stand there."""
     there = "" if path.exists() else " (not there: these are the defaults)"
     values = [f"{one.name} = {_toml(getattr(settings, one.name))}" for one in fields(Settings) if one.name != "keys"]
-    commands = {command.name: command for command in (*COMMANDS, DERIVED)}
+    commands = {command.name: command for command in COMMANDS}
     width = max(map(len, commands))
     keys = [
         f"{'' if name in settings.keys else '# '}{name:<{width}} = {_toml(settings.keys.get(name, command.keys))}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HEADLESS = "`rnn-tui trace`, `rnn-tui show`, `rnn-tui check` or, for a program of yours, `rnn-tui doctor`"
 TTY = "/dev/tty"
+SMALLEST = (60, 18)
+"""Columns and lines that the screen needs."""
 WEB = "textual.drivers.web_driver:WebDriver"
 """What textual-serve sets as TEXTUAL_DRIVER: there is a browser in the terminal's place."""
 

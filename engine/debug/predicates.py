@@ -17,6 +17,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -57,8 +58,8 @@ ELEMENTWISE: Mapping[str, Callable[[Array], Array]] = {
 }
 FUNCTIONS = tuple(sorted((*REDUCTIONS, *ELEMENTWISE)))
 
-_NORM = re.compile(r"(?:\|\|([^|]+)\|\||‖([^‖]+)‖)")
-_MAGNITUDE = re.compile(r"(\w*)\s*\|([^|]+)\|")
+_NORM = re.compile(r"(\w*)\s*(?:\|\|([^|]+)\|\||‖([^‖]+)‖)")
+_MAGNITUDE = re.compile(r"(\w*)\s*\|([^|]+)\|()")
 
 _ARITHMETIC: Mapping[type[ast.AST], str] = {OPERATORS[sign].syntax: sign for sign in ("+", "-", "*", "/", "**")}
 _COMPARISONS: Mapping[type[ast.AST], str] = {
@@ -180,11 +181,11 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
 def _written_out(source: str) -> str:
     """The functions that bars stand for."""
 
-    def magnitude(bars: re.Match[str]) -> str:
-        before, inside = bars[1], f"abs({bars[2]})"
+    def written(function: str, bars: re.Match[str]) -> str:
+        before, inside = bars[1], f"{function}({bars[2] or bars[3]})"
         return f"{before}({inside})" if before in FUNCTIONS else f"{before} {inside}".lstrip()
 
-    return _MAGNITUDE.sub(magnitude, _NORM.sub(lambda bars: f"norm({bars[1] or bars[2]})", source))
+    return _MAGNITUDE.sub(partial(written, "abs"), _NORM.sub(partial(written, "norm"), source))
 
 
 class _ConditionParser:

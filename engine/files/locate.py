@@ -9,6 +9,8 @@ from engine.errors import InputError
 from engine.text import clean
 
 BUILT_IN = "many_to_one"
+PROGRAMS = (".py", ".ipynb")
+"""The suffixes of files that hold a program of the user's own."""
 _EXAMPLES = "`rnn-tui examples` lists the built-in ones"
 _NEIGHBOURS = 10_000  # names looked at in a folder for a suggestion
 

@@ -22,7 +22,6 @@ def _learn(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("lesson", nargs="?", metavar="NAME", help="a lesson's name, or a TOML file of your own")
     screen(parser)
-    parser.set_defaults(data=None)
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +31,6 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=count, metavar="N", help="where to listen (a free one)")
     parser.usage = "%(prog)s [--port N] [DATA] [options]"
-    parser.set_defaults(data=None)
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +39,10 @@ def _completion(parser: argparse.ArgumentParser) -> None:
         'eval "$(rnn-tui completion bash)", the same with zsh, or rnn-tui completion fish | source.'
     )
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
-    parser.set_defaults(data=None)
 
 
 def _nothing(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(data=None)
+    """No arguments."""
 
 
 class Subcommand(NamedTuple):
@@ -115,6 +112,7 @@ def parser_of(command: str | None) -> argparse.ArgumentParser:
     described = COMMANDS[command]
     text = f"{described.help[0].upper()}{described.help[1:]}."
     parser = SentenceParser(prog=f"{PROGRAM} {command}", description=text, allow_abbrev=False)
+    parser.set_defaults(data=None)  # of a command that takes none
     described.arguments(parser)
     return parser
 

@@ -42,7 +42,6 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     parser.usage = "%(prog)s FILE [options] [-- ARGS]"
     parser.epilog = "ARGS are FILE's own. exit codes: 0 right, 1 wrong, 2 undecided or could not be run"
-    parser.set_defaults(data=None)
 
 
 def derive(parser: argparse.ArgumentParser) -> None:
@@ -82,4 +81,3 @@ def derive(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "ARGS are FILE's own. exit codes: 0 derived, 1 part of it is left open and named, 2 nothing was derived"
     )
-    parser.set_defaults(data=None)

@@ -9,6 +9,7 @@ from engine.errors import InputError
 from engine.files.options import LARGEST, OPTIONS
 from engine.size import Size
 from engine.text import clean, whole_number
+from rnn_tui.terminal import SMALLEST
 
 PROGRAM = "rnn-tui"
 DATA = "a CSV (.gz), NPZ, NPY, Parquet, text or TOML file, or an example's name"
@@ -23,9 +24,10 @@ class SentenceParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
-            message = (
-                f"there is no option {clean(unknown.split()[0], 40)}{self._close(unknown.split()[0].split('=')[0])}"
-            )
+            word = unknown.split()[0]
+            said = clean(word, 40)
+            option = f"there is no option {said}{self._close(word.split('=')[0])}"
+            message = option if word.startswith("-") else f"{said} is one argument too many"
         raise InputError(f"{message}; see {self.prog} --help")
 
     def _close(self, word: str) -> str:
@@ -108,10 +110,10 @@ def count(text: str) -> int:
 def size(text: str) -> tuple[int, int]:
     """Columns and lines of a screen."""
     width, _, height = text.lower().partition("x")
-    columns, lines = whole_number(width, 18, 1000), whole_number(height, 18, 1000)
+    columns, lines = (whole_number(text, least, 1000) for text, least in zip((width, height), SMALLEST, strict=True))
     if columns is None or lines is None:
         raise argparse.ArgumentTypeError(
-            f"{clean(text, 40)} is not possible; write columns x lines, 60x18 to 1000x1000, as 120x36"
+            f"{clean(text, 40)} is not possible; write columns x lines, {SMALLEST[0]}x{SMALLEST[1]} to 1000x1000, as 120x36"
         )
     return columns, lines
 

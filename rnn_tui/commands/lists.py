@@ -8,15 +8,11 @@ import sys
 import textwrap
 from typing import Any
 
-from engine.errors import InputError
-
 
 def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui cells`."""
     from engine.tables.cells import BY_NAME
 
-    if arguments.data or given:
-        raise InputError("cells takes no further arguments")
     indent = max(map(len, BY_NAME)) + 2
     for name, cell in BY_NAME.items():
         print(f"{name:<{indent}}{cell.source}")
@@ -47,8 +43,6 @@ def examples(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui examples`."""
     from engine.files.project import samples
 
-    if arguments.data or given:
-        raise InputError("examples takes no further arguments")
     listing = samples()
     indent = max(len(sample.name) for sample in listing) + 2
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize

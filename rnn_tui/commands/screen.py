@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.files.locate import resolve
+from engine.files.locate import PROGRAMS, resolve
 from engine.text import clean
 from rnn_tui import terminal
 from rnn_tui.arguments import model_options, parser_of
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from engine.session import Session
     from rnn_tui.settings import Settings
 
-OWN = (".py", ".ipynb")
-"""The suffixes of files that hold a user's program."""
 LONG = 20_000_000
 """From this many values on a recording is made before the screen opens, with a progress bar."""
 
@@ -70,7 +68,7 @@ def _settled(parsed: argparse.Namespace) -> Settings:
 
 def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Session, Lockstep | None] | ProgramWalk:
     """A session on data, or on the user's program beside the reference; the walk through its own run where there is no reference."""
-    if Path(parsed.data or "").suffix not in OWN:
+    if Path(parsed.data or "").suffix not in PROGRAMS:
         if parsed.function:
             raise InputError("--function names a function of a Python file; give that file")
         if parsed.arguments or parsed.python:

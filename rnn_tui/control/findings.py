@@ -32,7 +32,7 @@ class FindingsPage(Page):
         return {"findings": "1fr"}
 
     def works(self, action: str) -> bool:
-        return action in ("enter", "cell(0,-1)")
+        return action in ("enter", "cell(0,-1)") and bool(self.known())
 
     def known(self) -> tuple[Finding, ...] | None:
         """The findings of the present iteration, computed when they are asked for, or when that takes no time; None

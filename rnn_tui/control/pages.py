@@ -11,7 +11,8 @@ from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame, cell_of_part
-from rnn_tui.panes.ledger import at_weight, matrix_of, weight_cell
+from rnn_tui.panes.ledger import matrix_of, weight_cell
+from rnn_tui.panes.zoom import pictured
 from rnn_tui.render.numbers import matrix_text, shape
 from rnn_tui.targets import ToCell, ToWeight, cell_at
 
@@ -114,7 +115,7 @@ class Page(ABC):
 
     def pictured(self) -> Frame:
         """The frame whose parts the cell cursor moves in."""
-        return self.desk.frame
+        return pictured(self.desk.frame)
 
     def cursor(self, rows: int, columns: int) -> None:
         """Moves the cursor; here the cell cursor inside its picture."""
@@ -217,9 +218,6 @@ class WeightsPage(Page):
     """The parameters with their gradients."""
 
     zooms = True
-
-    def pictured(self) -> Frame:
-        return at_weight(self.desk.frame)
 
     def panes(self, height: int) -> Heights:
         return {"listing": "1fr", "weights": "1fr"}

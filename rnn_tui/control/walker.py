@@ -34,7 +34,7 @@ class Walker:
         self.running = False
         self.speed = 3
         self.derived: LinesBelow | None = None
-        """The derived backward pass, once it was asked for."""
+        """The derived backward pass, once it is there."""
         self.lesson: Callable[[], LessonCard | None] = lambda: None
         """Makes the card of the lesson that goes on."""
         self.frame = self.refresh()
@@ -83,11 +83,6 @@ class Walker:
         before = self.choice
         self.choice = replace(before, **changes)  # pyright: ignore[reportArgumentType]
         return self.choice != before
-
-    def show_derived(self, lines: LinesBelow) -> bool:
-        """The derived backward pass is there: shown below the lines that it goes back through."""
-        self.derived = lines
-        return self.choose(derived=True)
 
     # Moves
 
@@ -224,11 +219,6 @@ class Walker:
     def close(self) -> bool:
         """Closes the explanation, and lets the source follow again."""
         return self.choose(asked=(), follow=0, source=None)
-
-    def to_maker(self) -> bool:
-        """To the line that made the number that is explained."""
-        asked = self.choice.asked
-        return self.go(self.walk.made_at(asked[-1].number)) if asked else False
 
     def click(self, target: object, x: int, y: int) -> bool:
         """What a click means."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.frame import Frame
 from rnn_tui.targets import ToCell, ToSource, cell_at
 
 if TYPE_CHECKING:
@@ -113,9 +112,6 @@ class YoursPage(Page):
         self.desk.choose(source=max(1, min(now + step, len(lockstep.source.lines))))
 
     # Cursor and questions
-
-    def pictured(self) -> Frame:
-        return self.desk.frame.beside or self.desk.frame
 
     def copied(self) -> tuple[str, str] | None:
         """The corrected line, where there is one; else the number at the cursor."""

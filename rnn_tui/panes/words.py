@@ -10,7 +10,6 @@ from rnn_tui.render.numbers import number
 
 NORM = "gnorm"
 FLOWS = {
-    OUT: "through this step's own lines",
     NEXT: "through the next step",
     FULL: "all that flows back",
     CUT: "cut off by truncation",

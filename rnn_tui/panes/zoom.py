@@ -46,7 +46,13 @@ class _Span(NamedTuple):
 
 def pictured(frame: Frame) -> Frame:
     """The frame whose parts the cell cursor moves in: on the page of weights a gradient's, on that of the user's program its values'."""
-    return at_weight(frame) if frame.selection.page == "weights" else frame.beside or frame
+    match frame.selection.page:
+        case "weights":
+            return at_weight(frame)
+        case "yours":
+            return frame.beside or frame
+        case _:
+            return frame
 
 
 def draw_zoom(frame: Frame, width: int, height: int) -> Canvas:
@@ -140,13 +146,15 @@ def _axes(frame: Frame, canvas: Canvas, cell: tuple[int, CellHeight], rows: _Spa
 def _map(
     frame: Frame, canvas: Canvas, part: Part, labels: int, room: tuple[int, int], cell: tuple[int, CellHeight]
 ) -> tuple[int, int]:
-    """The whole picture, small, its edges thick along what is seen; the room that is left beside or above it."""
+    """The whole picture, small where there is room for it, its edges thick along what is seen; what is left beside or above it."""
     look = frame.look
     assert part.values is not None and frame.inspected is not None
     beside = room[0] >= WIDE
     most = (room[0] // 3, room[1] * 2 // 3) if beside else (room[0], room[1] // 3)
     per_row = _per_row(frame, NEAR)
     size = min(part.values.shape[0], int((most[1] - 2) / per_row)), min(part.values.shape[1], most[0] - 2)
+    if min(size) < 1:
+        return room
     lines = -int(-size[0] * per_row // 1)
     left = (room[0] - size[1] - 3, room[1]) if beside else (room[0], room[1] - lines - 2)
     x = canvas.width - size[1] - 3 if beside else 1 + labels

@@ -204,6 +204,7 @@ UNSIGNED = Palette(
     one_sided=True,
     **_DARK,
 )
+"""Of what has no sign: masks, gates, probabilities."""
 UNSIGNED_LIGHT = Palette(
     "unsigned-light",
     _one_sided("ece5e0 d9d5d1 c0bdba a5a3a0 8a8886"),
@@ -212,7 +213,6 @@ UNSIGNED_LIGHT = Palette(
     one_sided=True,
     **_LIGHT,
 )
-"""Of what has no sign: masks, gates, probabilities."""
 BACKWARD_LIGHT = Palette(
     "backward-light",
     _one_sided("f3ece8 f7cfb9 ee9467 bb4c1c 5f1c04"),

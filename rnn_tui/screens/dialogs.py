@@ -23,7 +23,8 @@ from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
 from rnn_tui.bindings import COMMANDS, Command
-from rnn_tui.panes.words import FLOWS
+from rnn_tui.frame import Frame
+from rnn_tui.panes.words import flow_words
 from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
 
 CONCEPTS = """\
@@ -179,26 +180,26 @@ MEANINGS = {
 class FindScreen(ChooseScreen[str | Destination]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase; for a row or a number, its place."""
 
-    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
+    def __init__(self, debugger: Debugger, frame: Frame) -> None:
         example = "name of a quantity, or a number: da@3[2,4]"
         super().__init__("show the flow of", example, self._fitting, self._chosen)
         self._debugger = debugger
-        self._spelling = spelling
+        self._spelling = frame.writer.spelling
         self._names = [("", "the state going forward, its gradient going back")]
         flows = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
         in_time = [name for name, quantity in debugger.program.quantities.items() if quantity.rows]
         for name in dict.fromkeys((*in_time, *flows)):
-            self._names.append((name, f"{self._meaning(debugger, name)}, {self._shape(debugger, name)} at each t"))
+            self._names.append(
+                (name, f"{self._meaning(debugger, frame, name)}, {self._shape(debugger, name)} at each t")
+            )
 
     _place: Destination | None = None
     """The place of the row or the number that is typed."""
 
-    def _meaning(self, debugger: Debugger, name: str) -> str:
-        base = whole(name)
-        if base != name and base in debugger.program.quantities:
-            return f"dL/d{self._spelling.name(base.removeprefix('d'))} {FLOWS[name.removeprefix(base)]}"
+    def _meaning(self, debugger: Debugger, frame: Frame, name: str) -> str:
         known = {**MEANINGS, **debugger.network.meanings}
-        return known.get(name) or f"dL/d{self._spelling.name(name.removeprefix('d'))}"
+        slope = f"dL/d{self._spelling.name(whole(name).removeprefix('d'))}"
+        return known.get(name) or f"{slope} {flow_words(frame, name)}".rstrip()
 
     @staticmethod
     def _shape(debugger: Debugger, name: str) -> str:

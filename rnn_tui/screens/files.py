@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
-from engine.files.locate import resolve, seen
+from engine.files.locate import PROGRAMS, resolve, seen
 from engine.files.project import samples
 from engine.session import Session, open_session
 from engine.text import clean
@@ -24,8 +24,6 @@ from rnn_tui.screens.walk import WalkScreen
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
-
-OWN_PROGRAMS = (".py", ".ipynb")
 
 
 class SaveScreen(AskScreen[Path]):
@@ -112,7 +110,7 @@ class FileActions(LessonActions):
         self._open(OpenScreen(), self._open_other)
 
     def _open_other(self, name: str) -> None:
-        if Path(name).suffix in OWN_PROGRAMS:
+        if Path(name).suffix in PROGRAMS:
             self._examine(resolve(name))
             return
         self._say(f"opening {clean(name)} …")
@@ -140,6 +138,16 @@ class FileActions(LessonActions):
             self._open(ExamineScreen(), self._examine)
         else:
             self._examine(self.controller.session.data.path)
+
+    def action_derived(self) -> None:
+        """Where the missing backward pass is: it has lines below the user's own only where there is no reference."""
+        if self.controller.lockstep is None:
+            self._say("This is about a program of your own: r opens it.")
+        else:
+            name = clean(self.controller.session.data.path.name)
+            self._say(
+                f"rnn-tui derive {name} writes the backward pass that belongs to it; the reference's is in view 1."
+            )
 
     def _examine(self, path: Path) -> None:
         self.controller.running = False

@@ -19,9 +19,9 @@ from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.panes.zoom import draw_zoom
+from rnn_tui.terminal import SMALLEST
 from rnn_tui.widgets.pane import Draw
 
-SMALLEST = (60, 18)
 ABOVE: dict[str, Draw] = {"header": draw_header, "strip": draw_strip}
 LEFT: dict[str, Draw] = {"listing": draw_listing, "source": draw_source, "notes": draw_notes}
 RIGHT: dict[str, Draw] = {

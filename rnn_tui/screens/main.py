@@ -295,7 +295,7 @@ class MainScreen(FileActions):
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
-        self._open(FindScreen(self.debugger, self.controller.writer.spelling), self._found)
+        self._open(FindScreen(self.debugger, self.controller.frame), self._found)
 
     def _found(self, wanted: str | Destination) -> bool | None:
         if isinstance(wanted, Destination):

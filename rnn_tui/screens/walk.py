@@ -220,25 +220,29 @@ class WalkScreen(LessonKeys):
     def action_derived(self) -> None:
         """The backward pass that belongs to the forward lines, shown below them, or hidden."""
         walker = self.walker
+        self.show(walker.choose(derived=not walker.choice.derived))
         if walker.derived is not None:
-            self.show(walker.choose(derived=not walker.choice.derived))
             return
-        self._say("deriving the backward pass …")
-        self.run_worker(partial(self._derived, walker), thread=True, exclusive=True, group="derive")
+        self._say("deriving the backward pass …" if walker.choice.derived else "The backward pass will not be shown.")
+        if not any(worker.group == "derive" for worker in self.workers if not worker.is_finished):
+            self.run_worker(partial(self._derive, walker), thread=True, group="derive")
 
-    def _derived(self, walker: Walker) -> None:
+    def _derive(self, walker: Walker) -> None:
         from engine.doctor.derive.beside import below_lines, derived_of
 
         try:
             lines = below_lines(derived_of(walker.walk))
         except InputError as error:
-            self.app.call_from_thread(self._say, str(error))
+            self.app.call_from_thread(self._derived, walker, None, str(error))
         else:
-            self.app.call_from_thread(self._show_derived, walker, lines)
+            self.app.call_from_thread(self._derived, walker, lines)
 
-    def _show_derived(self, walker: Walker, lines: LinesBelow) -> None:
+    def _derived(self, walker: Walker, lines: LinesBelow | None, said: str = "") -> None:
         if walker is self.walker:
-            self.show(walker.show_derived(lines))
+            walker.derived = lines
+            self.show(walker.choose(derived=walker.choice.derived and lines is not None))
+            if said:
+                self._say(said)
 
     # The program, dialogs, the end
 

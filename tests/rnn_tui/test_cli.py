@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_version(rnn_tui: Callable[..., Done]) -> None:
 EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("--hiden", "3"), ("there is no option --hiden (did you mean --hidden?)", "rnn-tui --help")),
     (("check", "--sead=3"), ("there is no option --sead=3 (did you mean --seed?)", "rnn-tui check --help")),
+    (("cells", "foo"), ("foo is one argument too many", "rnn-tui cells --help")),
     (("--zzzzzz",), ("there is no option --zzzzzz;",)),
     (("code", "--hid", "3"), ("there is no option --hid",)),
     (("--bad\x1b[2J",), ("there is no option --bad␛[2J",)),
@@ -439,6 +441,10 @@ def test_check_fails_on_a_wrong_gradient(rnn_tui: Callable[..., Done], monkeypat
     assert table.code == 1
     assert "the gradients are WRONG" in table.out
     assert rnn_tui("check", "--tolerance", "0.01").code == 0
+    monkeypatch.setattr("engine.explain.gradcheck.check", lambda *a, **k: replace(check(*a, **k), ok=False))
+    untested = rnn_tui("check")
+    assert untested.code == 1
+    assert "WRONG" not in untested.out and "neither right nor wrong" in untested.out
 
 
 def test_check_with_nan_in_the_data_is_still_json(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:

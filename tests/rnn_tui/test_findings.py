@@ -50,6 +50,8 @@ async def test_by_mouse_alone() -> None:
 async def test_the_palette_has_it_by_its_plain_name() -> None:
     async with running() as driven:
         assert "Findings: what is wrong (view 5)" in [choice.name for choice in driven.app.choices()]
+        await driven.do("page('findings')")
+        assert not driven.main.frame.findings and "go there" not in driven.footer()  # there is nothing to go to
 
 
 async def test_each_iteration_has_its_own() -> None:

@@ -11,7 +11,7 @@ from engine.debug.places import parse_place
 from engine.errors import InputError
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp
-from rnn_tui.bindings import COMMANDS, DERIVED
+from rnn_tui.bindings import COMMANDS
 from rnn_tui.cli import main
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import memory, recall
@@ -37,7 +37,7 @@ def test_without_a_file_there_are_the_defaults_and_they_read_back(
     settings_path().write_text(printed.replace("# save ", "save ").replace('"x"', '"f5"'))
     assert read_settings() == Settings(keys={"save": "f5"})
     assert "\nsave " in settings_text(read_settings(), settings_path())
-    names = [command.name for command in (*COMMANDS, DERIVED)]
+    names = [command.name for command in COMMANDS]
     assert len(set(names)) == len(names)
 
 

@@ -13,6 +13,10 @@ BROKE = {
     "a name too long to be saved": ("built-in", f"key x; type {'x' * 300}.svg"),
     "a folder of nobody's": ("built-in", "key x; type ~nobody-of-that-name/a.svg"),
     "other data below a zoomed picture": ("model-0", "key n; key z; key O; key enter"),
+    "a zoomed picture in a window without room for its map": (
+        "long",
+        "size 60 18; key right; key tab; key tab; key z; key z",
+    ),
     "a lesson's gain where nothing is a number any more": (
         "lesson-vanishing",
         "key e; type Wa[0,0] = nan; key f; key 3",

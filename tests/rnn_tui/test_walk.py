@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.doctor import opening
+from engine.doctor.derive import beside
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.walk import ProgramWalk
@@ -190,12 +192,27 @@ def test_the_derived_backward_pass_is_shown_below_its_forward_lines_and_hidden(f
     walker = Walker(forward, look(ColorMode.TRUECOLOR), lambda _: None)
     line = next(n for n, text in enumerate(forward.source.lines, 1) if "tanh" in text)
     text = forward.source.line(line)
-    assert walker.show_derived({forward.main: {line: ("dz = dh * (1 - h ** 2)   (3, 4)",)}})
+    walker.derived = {forward.main: {line: ("dz = dh * (1 - h ** 2)   (3, 4)",)}}
+    assert walker.choose(derived=True)
     rows = draw_walk_source(walker.refresh(), 90, 60).plain().splitlines()
     at = next(y for y, row in enumerate(rows) if text in row)
     assert "∂ dz = dh * (1 - h ** 2)   (3, 4)" in rows[at + 1]
     assert walker.choose(derived=False)
     assert "∂" not in draw_walk_source(walker.refresh(), 90, 60).plain()
+
+
+async def test_m_pressed_again_while_it_is_derived_hides_it(
+    forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = Event()
+    monkeypatch.setattr(beside, "derived_of", lambda _: go_on.wait())
+    monkeypatch.setattr(beside, "below_lines", lambda _: {})
+    async with walking(forward) as driven:
+        await driven.do("derived", "derived")
+        go_on.set()
+        await driven.app.workers.wait_for_complete()
+        await driven.pilot.pause()
+        assert driven.walker.derived == {} and not driven.walker.choice.derived
 
 
 async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ours(

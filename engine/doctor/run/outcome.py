@@ -93,11 +93,6 @@ class Outcome:
         """Whether the program went as far as it was wanted, or as far as it goes."""
         return self.ending.kind in ("stopped", "end") or (self.ending.kind == "exit" and self.ending.code == 0)
 
-    @property
-    def is_condition(self) -> bool:
-        """Whether it ended for want of something that is no mistake in the program: a file, a module, an answer, time, memory."""
-        return not self.is_whole and self.ending.kind not in ("exception", "signal", "code", "exit")
-
     def sentence(self) -> str:
         """How it ended, in a sentence without its full stop."""
         ending, at = self.ending, f"{self.where} ({self.text})" if self.text else self.where

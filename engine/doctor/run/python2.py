@@ -14,7 +14,6 @@ import warnings
 from functools import cache
 from typing import Any
 
-NOTE = "it is Python 2 and was converted by fissix; / between whole numbers keeps its remainder now"
 _MOVING = {"reduce", "intern", "reload", "operator", "buffer", "idioms", "set_literal", "ws_comma"}
 """Conversions that add a line, or change what needs no change."""
 

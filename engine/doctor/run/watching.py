@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from engine.doctor.recording.progress import LAYOUT
 from engine.doctor.run import processes
 from engine.doctor.run.limits import Limits
 from engine.text import clean
@@ -29,8 +30,6 @@ ROOM = 256 << 20
 """Bytes that are left free on the disk."""
 _IDLE = 0.01
 """The share of its time below which a program is waiting and not computing."""
-PROGRESS = struct.Struct("<dqqqqq")
-"""As `recording/progress.py` lays it out: seconds, numbers, processes, line, asked to stop, over."""
 
 
 class Output:
@@ -96,7 +95,7 @@ class RunWatch:
         """Asks the program to stop in its own words: where it waits, or where its first thread waits for another that computes."""
         if self.asked == "waiting":
             with contextlib.suppress(OSError), self.progress.open("r+b") as file:
-                file.seek(PROGRESS.size - 16)
+                file.seek(LAYOUT.size - 16)
                 file.write(struct.pack("<q", 1))
         process.send_signal(signal.SIGPROF)
         self._asked_at = now
@@ -129,7 +128,7 @@ class RunWatch:
     def told(self) -> tuple[float, int, int, bool]:
         """Seconds computed, numbers recorded, the line, and whether it is over, as the program's process tells them."""
         try:
-            computed, numbers, _, line, _, over = PROGRESS.unpack_from(self.progress.read_bytes())
+            computed, numbers, _, line, _, over = LAYOUT.unpack_from(self.progress.read_bytes())
         except (OSError, struct.error):
             return 0.0, 0, 0, False
         return float(computed), int(numbers), int(line), bool(over)

@@ -143,6 +143,7 @@ CONDITIONS = [
     ("max(2 * -da@t) > 0", True),
     ("max|dz| < 1e-3 and |loss| > 0 or 2 * |Wa[0,1]| > 1", True),
     ("||da@t|| / ‖da@(t+1)‖ > 2 and not max|dz| > 1", True),
+    ("max||dz|| > 0 and ‖da‖ > 0", True),
     ("max|dz < 1", "not belong"),
     ("any||isnan(z)", "not an expression"),
     ("norm(Wa@2) > 0 or norm(Wa[:]) > 0", True),

@@ -105,18 +105,18 @@ def test_ctrl_c_is_a_key_and_does_not_quit(tmux):
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_a_crash_exits_1_and_says_in_one_line_where_the_report_is(tmux, tmp_path, writable):
+def test_a_crash_exits_2_and_says_in_one_line_where_the_report_is(tmux, tmp_path, writable):
     terminal, home = tmux(), tmp_path if writable else Path("/proc/nowhere")
     started(terminal, width=300, height=50, environ={"XDG_STATE_HOME": str(home)})
     terminal.keys("x")
-    assert terminal.wait_for_exit() == 1
+    assert terminal.wait_for_exit() == 2
     assert_usable(terminal)
     screen = terminal.screen()
     told = home / "rnn-tui" / "crash.txt"
     report = told.read_text() if writable else screen
     assert re.search(r"rnn-tui: an error of its own ended it \(RuntimeError, victim.py, line \d+\)", screen)
     assert (f"without your data, is in {told}" in screen) == writable
-    assert screen.splitlines().index("[exit 1]") <= 3 or not writable  # an empty line, and what the victim says
+    assert screen.splitlines().index("[exit 2]") <= 3 or not writable  # an empty line, and what the victim says
     assert "victim.py" in report and "in action_crash" in report and "numpy" in report
     assert not re.search(
         "on purpose|crashed on|local variable", screen + report

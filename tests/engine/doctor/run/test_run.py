@@ -101,7 +101,6 @@ def test_a_program_has_what_its_user_gives_it_and_changes_nothing(
         ("network", "example.com"),
     ]
     assert not outcome.is_whole
-    assert not outcome.is_condition
     assert json.dumps(outcome.to_json())
     assert list((tmp_path / "temporary").iterdir()) == []
 
@@ -153,7 +152,6 @@ def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
     assert outcome.ending.kind == "file"
     assert outcome.ending.name == "nowhere.txt"
     assert outcome.ending.line == 12
-    assert outcome.is_condition
     assert outcome.sentence().startswith('line 12 (open("nowhere.txt")) reads a file that is not there: nowhere.txt')
 
 
