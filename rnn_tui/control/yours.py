@@ -69,9 +69,10 @@ class YoursPage(Page):
         position, value = lockstep.position(to), lockstep.value(to)
         if position is not None and self.desk.debugger.position != position:
             self.desk.debugger.go(position)
-        sample = value.entry.sample if value is not None and value.entry is not None else None
+        own = value.entry.sample if value is not None and value.entry is not None else None
+        sample = lockstep.samples[to] if own is None else own
         self.desk.moved(True, keep_operand=True)
-        self.desk.choose(execution=to, source=None, sample=sample)
+        self.desk.choose(execution=to, source=None, sample=self.desk.selection.sample if sample is None else sample)
         return True
 
     def step(self, lines: int) -> bool:

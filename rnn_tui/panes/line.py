@@ -310,10 +310,10 @@ def _welcome(frame: Frame, canvas: Canvas) -> None:
     told: StyledText = [(text, look.bold) for text in _fold(frame.title or frame.name, room)]
     told += [("", look.dim), *((text, look.text) for text in _fold(STORY, room))]
     seek = f"Look for: {frame.look_for}" if frame.look_for else "; ".join(frame.said)
-    sought: StyledText = [(text, look.text) for text in _fold(seek, room)] if seek else []
+    sought: StyledText = [(text, look.text) for text in _fold(seek, room)] if seek and frame.lesson is None else []
     most = canvas.height - 2
-    while len(told) + 2 + len(sought) > most and len(told) > 1:
-        told = told[1:]
+    if len(told) + 2 + len(sought) > most:
+        told = [(text, look.text) for text in _fold(STORY, room)]
     gap = 1 if len(told) + 3 + len(sought) <= most else 0
     y = max(1, (canvas.height - len(told) - len(sought) - 1 - 2 * gap) // 2)
     for text, style in told:

@@ -27,7 +27,8 @@ from rnn_tui.render.palette import ENDED, LEVELS, NOT_YET, ZERO, one_sided_codes
 from rnn_tui.render.pooling import block_range
 from rnn_tui.targets import ToPosition
 
-LABELS = 15
+LABELS, NAME, NAMED = 17, 10, 6
+"""Where the bars begin; where the name of the quantity stands before them, and how long it may be."""
 CUT, SOME_CUT = "│", "┆"
 GAP_FROM = 3
 """A cell this wide leaves its last column free."""
@@ -86,7 +87,8 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) 
     look, view, steps = frame.look, frame.view, frame.view.program.steps
     style = look.backward if row.log else look.forward
     canvas.text(1, row.line, row.label, style)
-    canvas.text(10, row.line, f"‖{frame.writer.spelling.name(row.name)}‖"[:5], style)
+    name = frame.writer.spelling.name(row.name)
+    canvas.text(NAME, row.line, name[:NAMED] if len(name) > NAMED - 2 else f"‖{name}‖", style)
     first = 1 - view.program.steps_of(row.name).start
     own = slice(first, first + steps)
     norms, known = view.tape.norms(row.name, frame.sample)[own], view.computed(row.name)[own]
@@ -206,6 +208,7 @@ def _numbers(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
             continue
         label = str(row if column == current else t)
         x = LABELS + column * pitch + max(0, (pitch - 1 - len(label)) // 2)
+        x = min(x, LABELS + columns * pitch - len(label))  # before the L
         canvas.text(x, 0, label, look.accent if column == current else look.dim)
 
 

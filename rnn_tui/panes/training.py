@@ -199,4 +199,6 @@ def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
     if known.accuracy is not None:
         parts.append(f"accuracy {known.accuracy:.0%}")
     parts.append(f"‖gradient‖ {number(known.gradient_norm, 8, trim=True)}")
+    while len(" · ".join(parts)) > width - 4 and len(parts) > 1:
+        parts.pop()
     canvas.text(2, y, shortened(" · ".join(parts), width - 4), look.text)

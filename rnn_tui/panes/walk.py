@@ -173,12 +173,14 @@ def _followed(frame: WalkFrame) -> list[StyledText]:
     look, walk = frame.look, frame.walk
     asked = frame.numbers[frame.followed]
     value = number(float(walk.record.pool[asked.number]), 12, 6, trim=True)
-    back = number(float(walk.adjoint[asked.number]), 12, 6, trim=True)
     name = walk.places.described(asked.number).text
     said: StyledText = [(f"{clean(name, 80)} = ", look.accent), (value, look.bold)]
     made = walk.places.line_of(asked.number)
     text = line_words(frame, *made) if made is not None else ""
-    return [[*said, ("   dL/d(it) ", look.dim), (back, look.bold)], [(text, look.dim)]]
+    if walk.forward[asked.number]:  # the loss depends on it
+        back = number(float(walk.adjoint[asked.number]), 12, 6, trim=True)
+        said += [("   dL/d(it) ", look.dim), (back, look.bold)]
+    return [said, [(text, look.dim)]]
 
 
 def _meant(frame: WalkFrame) -> list[StyledText]:

@@ -127,7 +127,11 @@ async def test_a_number_is_followed_and_come_back_from(wrong: ProgramWalk) -> No
         assert sum(t.value for t in terms) == pytest.approx(wrong.value(driven.walker.frame.event)[1])
         names = [wrong.places.described(f.number).name for f in driven.walker.frame.numbers]
         assert sorted(set(names)) == ["W", "dz"]
+        await driven.do(*["cell(0,1)"] * names.index("dz"))
+        assert "dz" in driven.text() and "dL/d(it)" not in driven.text()  # of a number of the way back there is none
+        await driven.do(*["cell(0,-1)"] * names.index("dz"))
         await driven.do(*["cell(0,1)"] * names.index("W"))
+        assert "dL/d(it)" in driven.text()  # the loss depends on W
         text = await driven.do("enter")
         assert "why · W[" in text and " › " in text
         assert await driven.do("back", "back") == before

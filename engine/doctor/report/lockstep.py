@@ -342,6 +342,18 @@ class Lockstep:
                 return match.entry.sample
         return None
 
+    @cached_property
+    def samples(self) -> list[int | None]:
+        """The sample that the program works on, or has worked on last, by execution; None before the first, and if it has all at once."""
+        seen, now, samples = self.compared.timeline.seen, None, list[int | None]()
+        for execution in self.executions:
+            here = [seen[self._seen[e.number]] for e in execution.events if e.number in self._seen]
+            matches = [self._right_match(value) for value in here if value.right]
+            own = (match.entry.sample for match in matches if match is not None)
+            now = next((sample for sample in (execution.sample, *own) if sample is not None), now)
+            samples.append(now)
+        return samples
+
     # The reference at the same place
 
     def position(self, i: int) -> int | None:

@@ -13,6 +13,7 @@ from engine.model.blocks import Point
 from engine.session import Session, open_session
 from rnn_tui.frame import Frame
 from rnn_tui.panes import flow, strip
+from rnn_tui.panes.strip import LABELS
 from rnn_tui.panes.words import clipping_words, flow_meaning, flow_words, padding_words, truncation_words
 from rnn_tui.render import numbered
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, ZERO
@@ -199,20 +200,20 @@ def test_what_was_cut_off_in_words(tmp_path: Path, cell: str, way: str, predict:
 def test_the_strip_marks_the_steps_between_which_the_flow_is_cut(tmp_path: Path, width: int, pitch: int) -> None:
     session = opened(tmp_path, lengths=False, truncate=2, truncate_by="chunk")
     rows = PANES["strip"](at(session, "dz", 6), width, 3).plain().splitlines()
-    places = [i for i, character in enumerate(rows[0][: 15 + 6 * pitch]) if character == "│"]
-    assert places == [15 + 2 * pitch - 1, 15 + 4 * pitch - 1]
+    places = [i for i, character in enumerate(rows[0][: LABELS + 6 * pitch]) if character == "│"]
+    assert places == [LABELS + 2 * pitch - 1, LABELS + 4 * pitch - 1]
     assert places == [i for i, character in enumerate(rows[2]) if character == "│"]
     window = PANES["strip"](at(opened(tmp_path, predict="last", truncate=2), "dz", 6), width, 3).plain()
     assert "┆" in window  # the samples end at steps of their own
     own = PANES["strip"](at(opened(tmp_path, predict="last", truncate=2), "dz", 6, sample=2), width, 3).plain()
     assert "┆" not in own
-    assert own.splitlines()[2].index("│") == 15 + 2 * pitch - 1
+    assert own.splitlines()[2].index("│") == LABELS + 2 * pitch - 1
 
 
 def test_a_window_for_each_loss_is_marked_from_where_losses_no_longer_reach(tmp_path: Path) -> None:
     session = opened(tmp_path, lengths=False, truncate=2)
     rows = PANES["strip"](at(session, "dz", 3), 120, 3).plain().splitlines()
-    assert rows[2].index("│") == 15 + 4 * 8 - 1  # between 4 and 5: those of 3 and 4 flow on into a_2
+    assert rows[2].index("│") == LABELS + 4 * 8 - 1  # between 4 and 5: those of 3 and 4 flow on into a_2
     frame = at(session, "da_cut", 3)
     assert "it is what the loss of t = 5 alone sends back; it has come 2 steps" in text(frame, "inspector")
 

@@ -42,10 +42,13 @@ def test_of_correct_code_nothing_is_called_wrong_and_every_cell_is_the_reference
     tape, compared = lockstep.problem.tape, 0
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
     assert set(lockstep.states.values()) <= {"right", "own"}
+    worked_on = [sample for sample in lockstep.samples if sample is not None]
+    assert lockstep.samples == [None] * (len(lockstep) - len(worked_on)) + worked_on
     for i in range(len(lockstep)):
         value = lockstep.value(i)
         if value is None or value.ours is None or value.entry is None:
             continue
+        assert value.entry.sample in (None, lockstep.samples[i])
         np.testing.assert_allclose(value.theirs, value.ours, rtol=1e-7, atol=1e-12)
         assert not value.pictures[-1].any()
         if value.cells is not None and value.entry.kind == "value":
