@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from engine.errors import InputError
 from engine.files.locate import resolve, sample_names, seen
+from engine.recording.threads import one_matrix_thread
 from engine.text import clean
 from rnn_tui.arguments import COMMANDS, model_options, parser_of
 from rnn_tui.arguments.parts import PROGRAM
@@ -60,6 +61,7 @@ def _refuse_misspelt(arguments: Sequence[str]) -> None:
 
 def entry() -> NoReturn:
     """The console script: messages to standard error, exit codes as promised."""
+    one_matrix_thread()
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - closed: what is said has no reader
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -47,10 +47,11 @@ from engine.model.network import Network, choose
 from engine.model.program import Program, carried_over
 from engine.notation import Writer
 from engine.recording.checks import check_batch
+from engine.recording.threads import asked
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.given import MASK
 from engine.tables.heads import HEADS
-from engine.text import clean, whole_number
+from engine.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -61,7 +62,6 @@ FORMAT = 1
 META = "meta"
 BEFORE = "_before"
 META_LIMIT = 16 << 20  # bytes of the text
-_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -153,9 +153,7 @@ def _matrix_library() -> dict[str, object]:
     show: Any = np.show_config
     blas: dict[str, Any] = show(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     known = {name: str(blas[name]) for name in ("name", "version") if name in blas}
-    asked = {name: whole_number(os.environ.get(name, ""), 0, 10**6) for name in _THREADS}
-    threads = {name: number for name, number in asked.items() if number is not None}
-    return {**known, "processors": os.cpu_count(), "threads": threads}
+    return {**known, "processors": os.cpu_count(), "threads": dict(asked())}
 
 
 # Reading

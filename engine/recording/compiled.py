@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from engine.language.derive import FULL, gradient
-from engine.language.functions import Axes
+from engine.language.equation import Equation
+from engine.language.functions import Array, Axes
 from engine.model.blocks import Block, Loop
 from engine.model.network import Network
 from engine.model.program import Program
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, carried, closure, step_by_step, take_apart
 from engine.tables.heads import LOGITS
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledBlock:
+    """A block's parts as functions (`schedule.Parts`), each with scratch arrays of its own, so that they may run beside each other."""
+
+    before: Runner
+    inside: Runner
+    after: Runner
+
+    def run(self, values: dict[str, Array], low: int, high: int) -> None:
+        """All of it on rows [low, high)."""
+        self.before(values, low, high)
+        self.inside(values, low, high)
+        self.after(values, low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +46,7 @@ class CompiledProgram:
     block_steps: int
 
     @cached_property
-    def blocks(self) -> list[Runner]:
+    def blocks(self) -> list[CompiledBlock]:
         """Each block of forward, loss and backward."""
         return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
 
@@ -38,7 +54,7 @@ class CompiledProgram:
     def accumulators(self) -> dict[str, Runner]:
         """By a gradient that adds up over the steps, its line alone."""
         summed = (line for line in self.program.lines if line.equation.accumulate)
-        return {line.name: self._assemble(Parts(after=[line.equation])) for line in summed}
+        return {line.name: self._over_rows([line.equation]) for line in summed}
 
     @cached_property
     def carriers(self) -> tuple[Runner, Runner]:
@@ -54,22 +70,28 @@ class CompiledProgram:
             and not line.equation.accumulate
             and (not line.equation.step or line.name.endswith(FULL))
         ]
-        return self._assemble(Parts(after=lines)), self._assemble(
-            Parts(after=[e for e in lines if e.target != gradient(LOGITS)])
-        )
+        return self._over_rows(lines), self._over_rows([e for e in lines if e.target != gradient(LOGITS)])
 
-    def _compile(self, block: Block) -> Runner:
+    def _compile(self, block: Block) -> CompiledBlock:
         if block.in_time:
-            return self._assemble(take_apart(block), reverse=block.loop is Loop.DOWN)
-        if block.phase == "loss" and self.network.predict == "every":
-            return self._assemble(Parts(after=[step_by_step(line.equation) for line in block.lines]))
-        return self._assemble(Parts(inside=[(line.equation, "") for line in block.lines]))
+            parts = take_apart(block)
+        elif block.phase == "loss" and self.network.predict == "every":
+            parts = Parts(after=[step_by_step(line.equation) for line in block.lines])
+        else:
+            parts = Parts(inside=[(line.equation, "") for line in block.lines])
+        loop = self._emitter()
+        loop.loop(parts.inside, reverse=block.loop is Loop.DOWN)
+        return CompiledBlock(self._over_rows(parts.before), self._finished(loop), self._over_rows(parts.after))
 
-    def _assemble(self, parts: Parts, *, reverse: bool = False) -> Runner:
-        emitter = Emitter(self.program.quantities, self.axes, self.sizes)
-        for equation in parts.before:
+    def _over_rows(self, equations: Sequence[Equation]) -> Runner:
+        """Lines over all rows that they are given at once, one line after the other."""
+        emitter = self._emitter()
+        for equation in equations:
             emitter.block_line(equation)
-        emitter.loop(parts.inside, reverse=reverse)
-        for equation in parts.after:
-            emitter.block_line(equation)
+        return self._finished(emitter)
+
+    def _emitter(self) -> Emitter:
+        return Emitter(self.program.quantities, self.axes, self.sizes)
+
+    def _finished(self, emitter: Emitter) -> Runner:
         return emitter.compile(self.network.dtype, self.block_steps)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,9 +25,10 @@ from engine.model.blocks import Block, Line, Loop, Phase, Quantity
 from engine.model.build import build
 from engine.model.network import Network
 from engine.model.program import Program, carries_losses
-from engine.recording.compiled import CompiledProgram
+from engine.recording.compiled import CompiledBlock, CompiledProgram
 from engine.recording.memory import RowPlace, allocated
 from engine.recording.schedule import adjoints, carried
+from engine.recording.threads import through
 from engine.tables.heads import LOGITS
 from engine.tables.optimizers import UPDATE_NUMBER
 
@@ -169,17 +170,15 @@ class Plan:
                         arrays[line.name][...] = 0
                 if carries_losses(self.network) and block is backward[0]:
                     self.carry_losses(values)
-                for low, high in self.spans(block):
-                    self.run_block(block, values, low, high)
-                    report(2)
+                through(self._stages(block), values, self.spans(block), partial(report, 2))
                 for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
                     row = self.initial_row(flow)  # it belongs to no step, so there is no other flow
                     arrays[flow.removesuffix(NEXT)][row] = arrays[flow][row]
             elif block.in_time:
-                for low, high in self.spans(block):
-                    if high >= forward_from:
-                        self.run_block(block, values, low, high)
-                    report(1)
+                spans = [span for span in self.spans(block) if span[1] >= forward_from]
+                if skipped := len(self.bounds) - len(spans):
+                    report(skipped)
+                through(self._stages(block), values, spans, partial(report, 1))
             elif block.phase == "loss" and self.network.predict == "every":
                 arrays["loss"][...] = 0
                 for low, high in self.bounds:
@@ -269,7 +268,10 @@ class Plan:
 
     def run_block(self, block: Block, values: dict[str, Array], low: int, high: int) -> None:
         """Runs a block of lines on rows [low, high) of `values`, recorded arrays and parameters by name."""
-        self._compiled.blocks[self.program.blocks.index(block)](values, low, high)
+        self._stages(block).run(values, low, high)
+
+    def _stages(self, block: Block) -> CompiledBlock:
+        return self._compiled.blocks[self.program.blocks.index(block)]
 
     @cached_property
     def _compiled(self) -> CompiledProgram:

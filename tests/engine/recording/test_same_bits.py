@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.recording.plan
+import engine.recording.threads
 from engine import Debugger, Tape, View, record
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, Negative, Number, Sum, Transpose
 from engine.model.blocks import Loop
+from engine.recording.compiled import CompiledBlock
 from engine.recording.plan import plan
 from engine.recording.record import record_with
 from tests.engine.strategies import ACTIVATION_NAMES, Case, case, cases
@@ -108,6 +110,49 @@ def test_a_plan_may_be_used_again_and_leaves_no_trace_in_the_next_recording(bloc
     again = record_with(prepared, one.X, one.y, initial=one.initial)
     for name, array in kept.items():
         assert array.tobytes() == first[name].tobytes() == again[name].tobytes(), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "lstm", "predict": "every"},
+        {"cell": "gru", "hidden": (5, 4), "ragged": True},
+        {"bidirectional": True, "dtype": "float32"},
+    ],
+    ids=" ".join,
+)
+def test_a_thread_beside_the_loop_changes_no_bit(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
+    monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", 20)
+    one = case(batch=4, steps=60, **{"hidden": 5, **options})
+    tapes: list[Tape] = []
+    for beside in (False, True):
+        monkeypatch.setattr(engine.recording.threads, "beside", lambda beside=beside: beside)
+        tapes.append(record(one.network, one.X, one.y, initial=one.initial, lengths=one.lengths))
+    assert len(tapes[0].plan.bounds) > 50
+    assert_same_bytes(*tapes)
+
+
+def test_what_fails_beside_the_loop_fails_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(values: dict[str, Array], low: int, high: int) -> None: ...
+
+    def full(values: dict[str, Array], low: int, high: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
+    with pytest.raises(MemoryError):
+        engine.recording.threads.through(CompiledBlock(nothing, nothing, full), {}, [(0, 1), (1, 2)], lambda: None)
+
+
+def test_one_matrix_thread_unless_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = engine.recording.threads
+    for name in threads.SETTINGS:
+        monkeypatch.setenv(name, "")  # to be put back at the end
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    threads.one_matrix_thread()
+    assert threads.asked() == {"OMP_NUM_THREADS": 3} and not threads.beside()
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    threads.one_matrix_thread()
+    assert set(threads.asked().values()) == {1} and len(threads.asked()) == len(threads.SETTINGS)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
