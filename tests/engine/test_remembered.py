@@ -7,7 +7,7 @@ from weakref import ref
 
 from engine.explain.line_outline import outline
 from engine.explain.line_parts import writer_for
-from engine.remembered import remembered
+from engine.remembered import last_remembered, remembered
 from engine.session import open_session
 
 
@@ -32,6 +32,21 @@ def test_a_result_is_made_once_for_its_arguments_and_goes_with_the_first() -> No
     del one
     gc.collect()
     assert gone() is None
+
+
+def test_of_large_results_those_that_were_asked_for_last_are_kept() -> None:
+    made: list[int] = []
+
+    @last_remembered(2)
+    def list_of(source: Source, number: int) -> list[int]:
+        del source
+        made.append(number)
+        return [number]
+
+    one = Source()
+    for number in (1, 2, 1, 3, 1, 2):
+        assert list_of(one, number) == [number]
+    assert made == [1, 2, 3, 2]
 
 
 def test_what_depends_on_the_program_and_the_notation_alone_is_made_once() -> None:

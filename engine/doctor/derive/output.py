@@ -15,8 +15,7 @@ from engine.doctor.derive.rules import logistic
 from engine.doctor.derive.statements import step_of, targets
 from engine.doctor.derive.steps import split
 from engine.doctor.derive.syntax_of import base, names, parsed, path, reads
-from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, adjoint_of
 from engine.doctor.lineage.reading import Record, RecordedEvent
 
 
@@ -24,7 +23,7 @@ def output_lines(
     forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
 ) -> list[OutputLines]:
     """The output's short form, where it has one."""
-    adjoint = carried_back(record, loss.seeds)
+    adjoint = adjoint_of(record, loss)
     statements = [s for s in _simple(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
     by_line: dict[int, list[ast.Assign]] = {}
     for one in statements:

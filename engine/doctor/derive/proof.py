@@ -18,7 +18,7 @@ from engine.doctor.derive.reverse import Reversed
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.syntax_of import names, path
 from engine.doctor.derive.values import ForwardValues
-from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.loss import adjoint_of
 from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.lineage.updates import ArrayNames, levels_of
@@ -239,7 +239,7 @@ def _agreement(
     loss = likeliest_loss(kept, program.name or program.loss.name) or (None if program.name else likeliest_loss(kept))
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
         return failed, ()
-    adjoint = carried_back(record, loss.seeds)
+    adjoint = adjoint_of(record, loss)
     errors: dict[str, float] = {}
     for k, name in enumerate(pairs):
         one, other = events.get(f"proof_{k}"), events.get(f"proof_d{k}")

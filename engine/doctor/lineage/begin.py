@@ -6,8 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record
 
@@ -18,7 +17,7 @@ BEGIN, LAST = 16, 16
 def at_the_begin(record: Record, loss: ChosenLoss) -> list[float]:
     """By what the first values of the way back are dL/d(a forward value): not 1 where each gradient is divided by the number of samples
     only at its own line, say."""
-    forward, adjoint = reached(record, [reference for reference, _ in loss.seeds]), carried_back(record, loss.seeds)
+    forward, adjoint = forward_of(record, loss), adjoint_of(record, loss)
     known: dict[int, list[Floats]] = defaultdict(list)
     factors: list[float] = []
     tried = 0

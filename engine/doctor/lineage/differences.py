@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, adjoint_of
 from engine.doctor.lineage.other_weights import MOST, Shift, came_from
 from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.running import Runs
@@ -36,7 +35,7 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
     record, loss = first.record, first.loss
     if record is None or loss is None or len(record.pool) > MOST or _is_single(record.pool[loss.ids]):
         return ""
-    adjoint = carried_back(record, loss.seeds)
+    adjoint = adjoint_of(record, loss)
     shifts = list(_shifts(record, first, adjoint))
     seen = _beside(runs, record, adjoint, shifts, loss) if shifts else None
     if isinstance(seen, str):

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.begin import at_the_begin
-from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import unlimited
-from engine.doctor.lineage.loss import NAMED, ChosenLoss
+from engine.doctor.lineage.loss import NAMED, ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.matching import DOUBLE, compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
@@ -47,7 +46,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
         return verdict
     if verdict.reason == ONLY_ONE:  # a part may have but one
         verdict = replace(verdict, verdict="right", reason="", not_compared=())
-    adjoint = carried_back(record, loss.seeds) if back or kept else record.pool[:0]
+    adjoint = adjoint_of(record, loss) if back or kept else record.pool[:0]
     left = _unexplained(record, verdict, back, adjoint)
     rows = list(_by_what_is_returned(record, verdict, back, left))
     others = {**left, **_unexplained(record, verdict, kept, adjoint)}
@@ -200,7 +199,7 @@ def unless_scaled(verdict: RunVerdict) -> RunVerdict:
 
 def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:
     """What single numbers are divided by on the way to the loss, and of how many, along each axis, the means are."""
-    forward = reached(record, [reference for reference, _ in loss.seeds])
+    forward = forward_of(record, loss)
     for operation in record.operations:
         if operation.size == 1 and forward[operation.start]:
             if operation.name == "divide" and operation.operands[-1].size == 1:
@@ -215,7 +214,7 @@ def _of_the_others(
     """What came back and is the gradient of nothing, as that of the one array of its size that the loss was made from and that has none."""
     if not left:
         return
-    forward, names = reached(record, [reference for reference, _ in loss.seeds]), ArrayNames(record)
+    forward, names = forward_of(record, loss), ArrayNames(record)
     seen = {int(row.own[0]) for row in rows if row.status != "not compared"}
     moving = [i for i in inputs(record) if int(i[0]) not in seen and forward[i].any() and adjoint[i].any()]
     for first, ids in list(left.items()):

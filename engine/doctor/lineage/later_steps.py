@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Record, RecordedOperation
 
@@ -84,6 +83,6 @@ def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient])
     first = {int(row.gradient[0]) for row in rows if row.update is None and row.status == "wrong" and row.gradient.size}
     made = [e for e in record.events if e.site.kind in ("assign", "increment") and e.value.size > 1]
     places = {id(e.site) for e in made if e.value.first in first}
-    forward = reached(record, [reference for reference, _ in loss.seeds])
+    forward = forward_of(record, loss)
     line = next((e.site.line for e in made if id(e.site) in places and forward[e.value.ids()].any()), 0)
     return NOT_SEEN.format(line) if line else ""

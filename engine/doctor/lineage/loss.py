@@ -21,6 +21,7 @@ from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.updates import Step
 from engine.doctor.recording.driven import LOSS
+from engine.remembered import last_remembered
 
 NAMED = re.compile(
     r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
@@ -65,6 +66,22 @@ class ChosenLoss:
         return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
 
 
+@last_remembered(2)
+def adjoint_of(record: Record, loss: ChosenLoss) -> Floats:
+    """dL/d(every number of a record), to be read only."""
+    made = carried_back(record, loss.seeds)
+    made.setflags(write=False)
+    return made
+
+
+@last_remembered(2)
+def forward_of(record: Record, loss: ChosenLoss) -> NDArray[np.bool_]:
+    """Which numbers of a record a loss was made from, to be read only."""
+    made = reached(record, [reference for reference, _ in loss.seeds])
+    made.setflags(write=False)
+    return made
+
+
 def sources(steps: Sequence[Sequence[Step]]) -> list[NDArray[np.int32]]:
     """The arrays that were stepped: what a loss was made from. Where some are known to be, not what may be: a target is,
     in `y - p`."""
@@ -87,11 +104,15 @@ APART = 4
 """So many values of one place may each be the loss of other data."""
 
 
-def candidates(record: Record, made_from: Sequence[NDArray[np.int32]]) -> list[ChosenLoss]:
-    """What may be the loss, made from any of these arrays, the likeliest first."""
+def candidates(
+    record: Record, made_from: Sequence[NDArray[np.int32]], same_as: ChosenLoss | None = None
+) -> list[ChosenLoss]:
+    """What may be the loss, made from any of these arrays, the likeliest first; of one that is known, what its line gave."""
     depends = depending(record, made_from)
     by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
     for event in record.events:
+        if same_as is not None and event.site.line != same_as.line:
+            continue
         if event.site.kind == "increment" and re.search(r"[^-]-=", event.site.text):
             continue  # `loss -= log(p)`: what is taken off is the loss with the other sign
         if event.value.size == 1 and depends[event.value.first] and _is_computed(record, depends, event.value.first):
@@ -169,7 +190,7 @@ def assumed(
 
 def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
     """Whether a computed loss gives the outputs the gradients that the one which is taken for it gives them, up to a factor."""
-    adjoint = carried_back(record, computed.seeds)
+    adjoint = adjoint_of(record, computed)
     given = np.concatenate([adjoint[reference.ids()].ravel() for reference, _ in taken.seeds])
     match = compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
     return match is not None and match.right
@@ -178,7 +199,7 @@ def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
 def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
     """Whether a loss that is taken for one has all outputs of its forward pass that a computed loss has: a backward pass that leaves
     steps out is no other loss."""
-    marked = reached(record, [reference for reference, _ in computed.seeds])
+    marked = forward_of(record, computed)
     own = {int(k) for reference, _ in taken.seeds for k in record.makers(reference.ids().ravel()) if k >= 0}
     kinds = {(o.line, o.name, o.shape) for o in (record.operations[k] for k in own)}
     left = [
@@ -186,7 +207,7 @@ def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
         for k, o in enumerate(record.operations)
         if k not in own and (o.line, o.name, o.shape) in kinds and marked[o.start : o.stop].any()
     ]
-    known = reached(record, [reference for reference, _ in taken.seeds])
+    known = forward_of(record, taken)
     return not any(_shares(record, known, operation) for operation in left[-2:])
 
 

@@ -15,9 +15,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.carry_back import carried_back
 from engine.doctor.lineage.forward_names import ForwardNames
 from engine.doctor.lineage.looked_up import SMALL, Equality, Lookup
+from engine.doctor.lineage.loss import forward_of
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, same, tolerance
 from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.returned import last_of, meant
@@ -98,7 +99,7 @@ class Meanings:
         if len(record.operations) > MOST_OPERATIONS:
             self.left = f"what its lines make was not looked up: {len(record.operations):,} operations are too many"
             return
-        self._sort(reached(record, [reference for reference, _ in loss.seeds]))
+        self._sort(forward_of(record, loss))
         self._look_up()
 
     def of(self, event: RecordedEvent) -> tuple[Meaning, ...]:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage import returned
-from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.reading import Ids, Record
 from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.stepped import always
@@ -32,7 +31,7 @@ def never_stepped(
     for row in compared:
         for ids in (row.own, *(row.update.levels if row.update is not None else ())):
             stepped[ids] = True
-    forward = reached(record, [reference for reference, _ in chosen.seeds])
+    forward = forward_of(record, chosen)
     again = returned.read_again(record, forward)
     weights = [ids for ids in returned.inputs(record) if (int(ids[0]), len(ids)) in again and not stepped[ids].any()]
     met = _met(record, forward)
@@ -40,7 +39,7 @@ def never_stepped(
     weights = [ids for ids in weights if (len(met[int(ids[0])]) > 1 if later is None else _is_read(later, ids))]
     if not weights:
         return [], []
-    names, adjoint = ArrayNames(record), carried_back(record, chosen.seeds)
+    names, adjoint = ArrayNames(record), adjoint_of(record, chosen)
     rows = {int(row.own[0]): row for row in returned.rows(record, names)(chosen, lambda: adjoint, forward, always)}
     moving = [ids for ids in weights if adjoint[ids].any()]
     made = [row for ids in moving if (row := rows.get(int(ids[0]))) is not None and row.status != "not compared"]

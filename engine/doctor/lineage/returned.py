@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Set
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,7 @@ def rows(
         moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
         if not moving or not later:
             return []
-        rights = RightValues(record, chosen, forward).table()
-        known, exactly = looked_up(rights, [1.0, -1.0], 1e-5), looked_up(rights, [1.0], 1e-5)
+        known = _Rights(record, chosen, forward)
         sizes: dict[int, list[RecordedEvent]] = defaultdict(list)
         for event in later:
             sizes[event.value.size].append(event)
@@ -99,7 +99,7 @@ def rows(
             for ids in moving
             if (r := _of_input(record, ids, adjoint[ids], sizes[len(ids)], names, known)) is not None
         ]
-        made = _without_others(record, rows, names, exactly)
+        made = _without_others(record, rows, names, known)
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         sure = made or trusted or (called and not chosen.assumed and NAMED.search(chosen.name))
@@ -114,8 +114,27 @@ def rows(
     return compare
 
 
+class _Rights:
+    """The right arrays for a loss, looked for only where an array is not what its name says."""
+
+    def __init__(self, record: Record, chosen: ChosenLoss, forward: NDArray[np.bool_]) -> None:
+        self._asked = record, chosen, forward
+
+    @cached_property
+    def _table(self) -> Floats:
+        return RightValues(*self._asked).table()
+
+    @cached_property
+    def exactly(self) -> KnownValues:
+        return looked_up(self._table, [1.0], 1e-5)
+
+    @cached_property
+    def up_to_sign(self) -> KnownValues:
+        return looked_up(self._table, [1.0, -1.0], 1e-5)
+
+
 def _without_others(
-    record: Record, rows: list[ComparedGradient], names: ArrayNames, exactly: KnownValues
+    record: Record, rows: list[ComparedGradient], names: ArrayNames, known: _Rights
 ) -> list[ComparedGradient]:
     """The same without arrays that are dL/d(something else), as it is or with the factor that all have: `p - y` is dL/d(p), and -1 times
     dL/d(y)."""
@@ -126,7 +145,7 @@ def _without_others(
             return False
         named = {what for name in names.all_of(row.gradient) for what in meant(name)}
         return not named & _own_names(row.own, names) and any(
-            exactly.has(record.pool[row.gradient] / f) is True for f in factors if f
+            known.exactly.has(record.pool[row.gradient] / f) is True for f in factors if f
         )
 
     return [row for row in rows if not is_others(row)]
@@ -232,7 +251,7 @@ def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bo
 
 
 def _of_input(
-    record: Record, ids: Ids, right: Floats, fitting: list[RecordedEvent], names: ArrayNames, known: KnownValues
+    record: Record, ids: Ids, right: Floats, fitting: list[RecordedEvent], names: ArrayNames, known: _Rights
 ) -> ComparedGradient | None:
     """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any of its size
     (`fitting`) may, of which some have its name if they are kept beyond their function."""
@@ -246,7 +265,7 @@ def _of_input(
     final = [e for e in once if not e.site.function or e.site.kind == "return"]
     for event in reversed(final or once):
         row = _row(record, ids, right, event, names)
-        of_another = row.status == "wrong" and known.has(record.pool[event.value.ids()]) is not False
+        of_another = row.status == "wrong" and known.up_to_sign.has(record.pool[event.value.ids()]) is not False
         if final or not of_another:
             return row
     largest, next_ = (int(place) for place in np.argsort(-np.abs(right), kind="stable")[:2]) if fitting else (0, 0)
@@ -274,7 +293,7 @@ def _called(event: RecordedEvent) -> tuple[str, str]:
 
 def _left(
     record: Record,
-    known: KnownValues,
+    known: _Rights,
     inputs_left: list[Ids],
     made: list[ComparedGradient],
     later: list[RecordedEvent],
@@ -298,7 +317,7 @@ def _left(
             numbers = event.value.ids().ravel()
             right = adjoint[ids]
             match = compared(record.pool[numbers], right)
-            if match is None or known.has(record.pool[event.value.ids()]) is not False:
+            if match is None or known.up_to_sign.has(record.pool[event.value.ids()]) is not False:
                 continue
             reason = "it is returned, and is the gradient of nothing else"
             found.append(

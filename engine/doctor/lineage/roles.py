@@ -10,8 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.loss import ChosenLoss, depending
+from engine.doctor.lineage.loss import ChosenLoss, depending, forward_of
 from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
 
 PRODUCTS = ("matmul", "dot", "einsum")
@@ -39,7 +38,7 @@ class Roles:
 
     def __init__(self, record: Record, loss: ChosenLoss, parameters: Sequence[Ids]) -> None:
         self.record = record
-        self.forward: NDArray[np.bool_] = reached(record, [reference for reference, _ in loss.seeds])
+        self.forward: NDArray[np.bool_] = forward_of(record, loss)
         parameters = self._without_inputs(parameters)
         self.depends = depending(record, parameters)
         self.weights = [w for ids in parameters if (w := self._weight(ids)) is not None]

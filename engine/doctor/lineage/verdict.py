@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage import gradients, loss, returned
-from engine.doctor.lineage.carry_back import carried_back, reached, reached_by_each
+from engine.doctor.lineage.carry_back import reached, reached_by_each
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.later_steps import dropped, not_seen, reused
 from engine.doctor.lineage.loss import NAMED, ChosenLoss
@@ -157,10 +157,7 @@ def of_round(
     names = ArrayNames(record, known)
     steps = found(record, names)
     made_from = loss.sources(steps)
-    tried = _losses(record, made_from, taken)
-    if same_as is not None:  # the loss of a later round is the first one's
-        known_by = (same_as.name, same_as.line, same_as.assumed)
-        tried = ([c for c in some if (c.name, c.line, c.assumed) == known_by] for some in tried)
+    tried = _losses(record, made_from, taken, same_as)
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for group in steps for s in group if s.sure])
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
     compare: GradientRows = SteppedRows(record, steps, names)
@@ -169,10 +166,8 @@ def of_round(
     is_given = same_as is not None and same_as.is_given
     if best is None or ((not later or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
-        others = [c for some in _losses(record, inputs, taken) for c in some if c.assumed or NAMED.search(c.name)]
-        others = [c for c in others if c.assumed or not used[c.ids].all()]
-        if same_as is not None:
-            others = [c for c in others if (c.name, c.line) == (same_as.name, same_as.line)]
+        others = [c for some in _losses(record, inputs, taken, same_as) for c in some]
+        others = [c for c in others if c.assumed or (NAMED.search(c.name) and not used[c.ids].all())]
         rows = returned.rows(record, names, trusted=is_given)
         other = _best(record, [others], rows, trusted)
         # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
@@ -183,9 +178,15 @@ def of_round(
     return best or RunVerdict("undecided", None, reason=_why(record))
 
 
-def _losses(record: Record, made_from: Sequence[NDArray[np.int32]], taken: str) -> Iterator[list[ChosenLoss]]:
-    """What may be the loss, the likeliest first; only the one that it is to be taken for, if it is. Those that the program
-    does not compute are looked for only where they are needed."""
+def _losses(
+    record: Record, made_from: Sequence[NDArray[np.int32]], taken: str, same_as: ChosenLoss | None
+) -> Iterator[list[ChosenLoss]]:
+    """What may be the loss, the likeliest first; only the one that it is to be taken for, or that it was before (`same_as`), if it is.
+    Those that the program does not compute are looked for only where they are needed."""
+    if same_as is not None:
+        known = loss.assumed(record, made_from) if same_as.assumed else loss.candidates(record, made_from, same_as)
+        yield [c for c in known if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
+        return
     computed = loss.candidates(record, made_from) if not taken else []
     yield computed
     named = next((c for c in computed if NAMED.search(c.name)), None)
@@ -247,7 +248,7 @@ def _with(
     def may_win(right: int, bad: int, most: int) -> bool:
         return least is None or (right, not _is_doubtful(chosen), -bad, most) > least
 
-    rows = compare(chosen, lambda: carried_back(record, chosen.seeds), forward, may_win)
+    rows = compare(chosen, lambda: loss.adjoint_of(record, chosen), forward, may_win)
     return _told(chosen, rows, trusted) if rows else None
 
 
@@ -278,7 +279,7 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     chosen = verdict.loss
     if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
         return verdict
-    forward = reached(record, [reference for reference, _ in chosen.seeds])
+    forward = loss.forward_of(record, chosen)
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     for steps, shorter in shortened(record, chosen.seeds, [r.own for r in verdict.compared if len(r.own) > 2], forward):
         if not any(

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from itertools import permutations
 
-from engine.doctor.lineage.carry_back import carried_back
+from engine.doctor.lineage.loss import adjoint_of
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
@@ -29,7 +29,7 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
     if record is None or loss is None:
         return
     roles = Roles(record, loss, [row.own for row in verdict.compared])
-    adjoint = carried_back(record, loss.seeds)
+    adjoint = adjoint_of(record, loss)
     for weight in [w for w in roles.weights if w.recurrent]:
         right = adjoint[weight.last.start : weight.last.stop]
         made = [e for e in record.events if e.value.size == len(right) and e.site.kind == "assign"]

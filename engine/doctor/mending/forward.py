@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import reached
+from engine.doctor.lineage.loss import forward_of
 from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
 from engine.doctor.mending.atoms import is_atom, text_of
 from engine.doctor.mending.trying import Blamed, Trial
@@ -130,7 +130,7 @@ def _output_lines(trial: Trial) -> Iterator[tuple[str, int]]:
     record, loss = trial.verdict.record, trial.verdict.loss
     if record is None or loss is None:
         return
-    forward = reached(record, [reference for reference, _ in loss.seeds])
+    forward = forward_of(record, loss)
     inside = np.zeros(len(record.pool), bool)
     for operation in reversed(record.operations):
         if not forward[operation.start : operation.stop].any():

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from engine.doctor.lineage import gradients
-from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.given_back import NEGATED
+from engine.doctor.lineage.loss import adjoint_of, forward_of
 from engine.doctor.lineage.matching import compared, same
 from engine.doctor.lineage.reading import Floats, RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import PRODUCTS, Roles
@@ -319,7 +320,7 @@ def _is_gradient_of_output(c: Correction) -> bool:
     )
     if record is None or loss is None or c.roles is None:
         return False
-    adjoint, forward = carried_back(record, loss.seeds), c.roles.forward
+    adjoint, forward = adjoint_of(record, loss), c.roles.forward
     read = {r.first for o in c.before for r in o.operands}
     made = [record.pool[o.start : o.stop] for o in c.before if o.size > 1 and o.start not in read]
     rights = [adjoint[o.start : o.stop] for o in record.operations if forward[o.start] and o.size > 1]
@@ -400,7 +401,7 @@ def _stepped_early(verdict: RunVerdict) -> int:
     wrong = [row for row in verdict.compared if row.status == "wrong" and row.gradient.size]
     if record is None or loss is None or not wrong:
         return 0
-    forward = reached(record, [reference for reference, _ in loss.seeds])
+    forward = forward_of(record, loss)
     made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
     for row in verdict.compared:
         steps = [record.operations[k] for k in row.update.made] if row.update is not None else []
@@ -417,7 +418,7 @@ def _delta_line(verdict: RunVerdict) -> int:
     if record is None or loss is None:
         return 0
     roles = Roles(record, loss, [row.own for row in verdict.compared])
-    adjoint = carried_back(record, loss.seeds)
+    adjoint = adjoint_of(record, loss)
     rights = [adjoint[o.start : o.stop] for o in record.operations if roles.forward[o.start]]
     for event in record.events:
         ids = event.value.ids().ravel() if event.value.size else np.zeros(0, np.int32)

@@ -9,7 +9,8 @@ from typing import cast
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached, touched
+from engine.doctor.lineage.carry_back import touched
+from engine.doctor.lineage.loss import adjoint_of, forward_of
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Record, RecordedOperation, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
@@ -86,8 +87,8 @@ def _mistaken(verdict: RunVerdict) -> set[UserLine]:
 def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
     """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
     assert verdict.loss is not None
-    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
-    adjoint = carried_back(record, verdict.loss.seeds)
+    forward = forward_of(record, verdict.loss)
+    adjoint = adjoint_of(record, verdict.loss)
     back = np.zeros(len(record.pool), bool)
     lines: dict[int, bool] = {}
     for operation in record.operations:
@@ -114,7 +115,7 @@ def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], li
     """The lines that made the wrong gradients, from the update back to forward values, and those that only handed
     values on."""
     assert verdict.loss is not None
-    forward = reached(record, [reference for reference, _ in verdict.loss.seeds])
+    forward = forward_of(record, verdict.loss)
     marked = np.zeros(len(record.pool), bool)
     lines: dict[int, None] = {}
     for row in verdict.compared:

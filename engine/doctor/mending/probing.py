@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from engine.doctor.lineage.begin import at_the_begin
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
 from engine.doctor.lineage.reading import Floats, Record
 from engine.doctor.lineage.right_values import KnownValues, RightValues, known
@@ -68,7 +67,7 @@ class Prober:
     def _table(self) -> Floats:
         part, loss = self.verdict.record, self.verdict.loss
         assert part is not None and loss is not None
-        forward = reached(part, [reference for reference, _ in loss.seeds])
+        forward = forward_of(part, loss)
         return RightValues(part, loss, forward, parts=True).table()
 
     @cached_property
@@ -161,7 +160,7 @@ def _factors(verdict: RunVerdict) -> list[float]:
 
 def _divided_by(record: Record, loss: ChosenLoss) -> Iterator[float]:
     """The numbers that values of the way back are divided by: before such a line they are so many times what they should be."""
-    forward = reached(record, [reference for reference, _ in loss.seeds])
+    forward = forward_of(record, loss)
     after = int(loss.ids.max())
     for operation in record.operations:
         if operation.start > after and operation.name == "divide" and not forward[operation.start]:

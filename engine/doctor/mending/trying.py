@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.given_back import is_by_scale
+from engine.doctor.lineage.loss import adjoint_of, forward_of
 from engine.doctor.lineage.matching import same
 from engine.doctor.lineage.reading import Record, UserLine
 from engine.doctor.lineage.running import Runs, Trials
@@ -165,10 +165,9 @@ class KnownRight:
         assert record is not None and loss is not None
         self.verdict, self.loss, self.record = verdict, loss, record
         self.usable = not verdict.round and all(row.update is not None for row in verdict.compared)
-        seeds = [reference for reference, _ in loss.seeds]
-        self.size = 1 + max(int(r.ids().max(initial=0)) for r in seeds)
-        self.forward = reached(record, seeds)[: self.size]
-        self.adjoint = carried_back(record, loss.seeds)[: self.size]
+        self.size = 1 + max(int(r.ids().max(initial=0)) for r, _ in loss.seeds)
+        self.forward = forward_of(record, loss)[: self.size]
+        self.adjoint = adjoint_of(record, loss)[: self.size]
 
     def rejects(self, record: Record) -> bool:
         """Whether an update of this run is surely wrong: it is cheaper than to judge the run."""

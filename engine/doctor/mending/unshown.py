@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached
+from engine.doctor.lineage.loss import adjoint_of, forward_of
 from engine.doctor.lineage.matching import compared
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
@@ -93,7 +93,7 @@ def _of_probabilities(verdict: RunVerdict) -> list[tuple[RecordedEvent, str]]:
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return []
-    forward, adjoint = reached(record, [reference for reference, _ in loss.seeds]), carried_back(record, loss.seeds)
+    forward, adjoint = forward_of(record, loss), adjoint_of(record, loss)
     shares: dict[str, list[Floats]] = {}
     found: dict[tuple[str, str, int], tuple[RecordedEvent, str]] = {}
     for event in record.events:

@@ -24,6 +24,7 @@ from typing import Any
 from engine.doctor.read.kinds import is_dict
 from engine.doctor.read.source import SourceFile
 from engine.doctor.run import clock, wire
+from engine.doctor.run.limits import ONE_THREAD
 from engine.text import clean
 
 MEMORY = 2 << 30
@@ -58,9 +59,7 @@ class Process:
         self.back, from_child = os.pipe()
         environment = {
             **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
+            **ONE_THREAD,
             "MPLBACKEND": "Agg",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONSAFEPATH": "1",

@@ -10,10 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import carried_back, reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
-from engine.doctor.lineage.loss import ChosenLoss
+from engine.doctor.lineage.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.matching import tolerance
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
@@ -62,8 +61,8 @@ class ProgramWalk:
         shown = [line for line in ran if line.file != self.main or line.line <= len(source.lines)]
         self.lines = tuple(shown)
         """What calls functions from below the file's last line is not the user's."""
-        self.adjoint = carried_back(record, loss.seeds)
-        self.forward = reached(record, [reference for reference, _ in loss.seeds])
+        self.adjoint = adjoint_of(record, loss)
+        self.forward = forward_of(record, loss)
         self._compared = {(int(row.gradient.flat[0]), row.gradient.size): row for row in compared if row.gradient.size}
         rights = [f.factor for r in compared if r.status == "right" and (f := r.bare or r.match) is not None]
         self.factor = common(rights) or 1.0

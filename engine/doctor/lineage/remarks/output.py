@@ -146,7 +146,7 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
     if verdict.verdict != "wrong" or verdict.round or 2 * right > len(seen.compared):
         return
     for name in KNOWN:
-        other = of_round(seen.record, taken=name)
+        other = of_round(seen.record, taken=name, cut=False)
         if other.verdict == "right" and len(other.compared) > right:
             yield Remark(ANOTHER_LOSS, place, _says(name))
             return

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.loss import ChosenLoss, depending
+from engine.doctor.lineage.loss import ChosenLoss, depending, forward_of
 from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.verdict import RunVerdict
 
@@ -39,7 +38,7 @@ class RemarkedRun:
         self.whole, self.verdict, self.loss, self.trees = whole, verdict, loss, trees
         self.record = first.record
         self.compared = first.compared
-        self.forward: NDArray[np.bool_] = reached(self.record, [reference for reference, _ in loss.seeds])
+        self.forward: NDArray[np.bool_] = forward_of(self.record, loss)
         weights = [ids for row in verdict.compared for ids in (row.own, *(row.update.levels if row.update else ()))]
         self.weights = np.zeros(len(whole.pool), bool)
         for ids in weights:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.doctor.lineage.carry_back import reached, touched
-from engine.doctor.lineage.loss import NAMED, ChosenLoss, candidates
+from engine.doctor.lineage.loss import NAMED, ChosenLoss, candidates, forward_of
 from engine.doctor.lineage.reading import Ids, RecordedOperation, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.updates import ArrayNames
@@ -20,7 +20,7 @@ def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
     later = seen.verdict.rounds[1]
     if later.record is None or later.loss is None:
         return
-    forward = reached(later.record, [reference for reference, _ in later.loss.seeds])
+    forward = forward_of(later.record, later.loss)
     kept = seen.forward & seen.depends & ~seen.weights
     kept[: seen.record.starts[0] if len(seen.record.starts) else 0] = False
     for operation in later.record.operations:
