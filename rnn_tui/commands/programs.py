@@ -101,10 +101,8 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         report = diagnose(path, wishes=wishes)
         sys.stdout.write(hint(derived, source.text, arguments.hint, report))
     elif arguments.output and derived.repairs:
-        first = derived.repairs[0]
-        raise InputError(
-            f"{derived.file}: it does not run yet; line {first.line} is to be {first.text}; derive without -o says all"
-        )
+        lines = ", ".join(str(one.line) for one in derived.repairs)
+        raise InputError(f"{derived.file}: it does not run yet; derive without -o says what to write in line {lines}")
     elif arguments.output and not derived.program:
         raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
     elif arguments.output:

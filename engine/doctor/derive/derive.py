@@ -16,6 +16,7 @@ from engine.doctor.derive.reverse import Reversed
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.steps import Steps
 from engine.doctor.derive.syntax_of import base, names, path, reads
+from engine.doctor.derive.taken_loss import UnknownNames
 from engine.doctor.derive.values import ForwardValues
 from engine.doctor.lineage.loss import ChosenLoss
 from engine.doctor.lineage.reading import Record
@@ -53,8 +54,11 @@ def _of_functions(runs: Runs, source: SourceFile, loss: str, function: str, refu
             if isinstance(program, InputError):
                 raise program
             made.append(replace(_derived(program, source), made_up=True))
+        except UnknownNames as error:
+            refused = refused or error
         except InputError as error:
-            refused = refused or InputError(f"{error}; {MADE_UP}")
+            is_first = refused is None or isinstance(refused, UnknownNames)
+            refused = InputError(f"{error}; {MADE_UP}") if is_first else refused
         is_given = not isinstance(program, InputError) and bool(program.given)
         if made and not made[-1].gaps and (is_given or any(line.kind == "head" for line in made[-1].lines)):
             break

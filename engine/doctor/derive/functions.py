@@ -70,11 +70,12 @@ def _forward(found: UserProgram, tree: ast.Module) -> list[UserFunction]:
 
 def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -> ReadyProgram:
     """The program with that call, and the loss: what the function computes, what is asked for, or of given gradients of what it returns."""
-    file, name = clean(source.path.name), function.node.name
+    file, name = clean(source.path.name), function.name
+    node = _in(source.tree(), function.node)
     wishes = replace(runs.wishes, arguments=())
     runs = replace(runs, program=replace(runs.program, text=source.text), wishes=wishes, progress=None)
     if asked:
-        return with_loss(runs, source, loss_of(source, asked, name))
+        return with_loss(runs, source, loss_of(source, asked, node))
     outcome, record, first, loss = run_of(runs)
     if isinstance(record, str) or first is None:
         raise InputError(f"{file}: {name}(): {clean(outcome.sentence())}")
@@ -85,8 +86,14 @@ def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -
     if seen is None:
         raise InputError(f"{file}: what the expressions of {name}() are was not seen")
     try:
-        return with_loss(runs, source, given_back(source, name, SeenShapes(seen)))
+        return with_loss(runs, source, given_back(source, node, SeenShapes(seen)))
     except NoLossFound:
         raise
     except InputError as error:
         raise InputError(f"{file}: {clean(str(error))}") from None
+
+
+def _in(tree: ast.Module, function: ast.FunctionDef) -> ast.FunctionDef:
+    """A function in the tree of the same text with more behind it."""
+    every = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+    return next(n for n in every if (n.name, n.lineno) == (function.name, function.lineno))

@@ -15,11 +15,10 @@ from engine.errors import InputError
 _DRAWN = "np.random.RandomState(0).standard_normal"
 
 
-def given_back(source: SourceFile, function: str, shapes: SeenShapes) -> TakenLoss:
+def given_back(source: SourceFile, found: ast.FunctionDef, shapes: SeenShapes) -> TakenLoss:
     """The loss sum(output * dL/d(output)) of what a function returns: its arrays of floats, else a list of them. An expression that it
     returns gets a name. Raises InputError where it returns neither."""
-    tree = source.tree()
-    found = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == function)
+    tree, function = source.tree(), found.name
     end = found.body[-1]
     if not isinstance(end, ast.Return) or end.value is None:
         raise InputError(

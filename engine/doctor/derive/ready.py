@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -73,9 +74,8 @@ def with_loss(runs: Runs, source: SourceFile, taken: TakenLoss, repairs: tuple[R
     outcome, record, first, _ = run_of(runs)
     made = None if isinstance(record, str) or first is None else likeliest_loss(first, taken.name)
     if isinstance(record, str) or first is None or made is None:
-        raise NoLossFound(
-            f"{file}: {taken.name} = {clean(taken.said)} could not be computed: {clean(outcome.sentence())}"
-        )
+        why = "no weights go into it" if outcome.is_whole else f"it could not be computed: {clean(outcome.sentence())}"
+        raise NoLossFound(f"{file}: {taken.name} = {clean(taken.said)}: {why}")
     return ReadyProgram(
         runs, source, record, first, made, taken.said, repairs, taken.keeps, taken.name, taken.given, taken.header
     )
@@ -93,15 +93,15 @@ def _taken(source: SourceFile, record: Record, asked: str, file: str) -> TakenLo
     return taken
 
 
-def loss_of(source: SourceFile, expression: str, function: str = "") -> TakenLoss:
-    """The loss that an expression is, in a function, if one is named. Raises InputError where it is none, or has no place."""
+def loss_of(source: SourceFile, expression: str, function: ast.FunctionDef | None = None) -> TakenLoss:
+    """The loss that an expression is, in a function, if one is given. Raises InputError where it is none, or has no place."""
     said = f"--loss {clean(expression, 80)}"
     try:
         return asked_loss(source, expression, function)
     except SyntaxError:
         raise InputError(f"{said}: this is no expression, nor one of {', '.join(FORMS)}") from None
     except InputError as error:
-        raise InputError(f"{clean(source.path.name)}: {said}: {clean(str(error))}") from None
+        raise type(error)(f"{clean(source.path.name)}: {said}: {clean(str(error), 400)}") from None
 
 
 def run_of(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss | None]:

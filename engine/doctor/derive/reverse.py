@@ -52,7 +52,8 @@ class Reversed(FunctionRules):
         self.live: set[str] = set()
         self.owned: set[str] = set()
         self.symbols: dict[str, ast.expr] = {}
-        self.zeros: dict[str, str] = {}
+        self.zeros: dict[str, tuple[str, ast.For]] = {}
+        """Zeros for what every round adds to, and the loop before which they stand."""
         self.deferred: list[tuple[str, Gradient]] | None = None
         self.deferred_for = ""
         self.depth = 0
@@ -253,7 +254,7 @@ class Reversed(FunctionRules):
                 self.live.add(name)
                 self.owned.add(name)
         outer, self.lines = self.lines, []
-        zeros_before, live_before = set(self.zeros), set(self.live)
+        live_before = set(self.live)
         self.depth += 1
         self._block(loop.body)
         self._unpacked(loop)
@@ -266,12 +267,11 @@ class Reversed(FunctionRules):
             self.emit(
                 f"{name} = {value}", "nothing comes back from after the last step", makes=name, shape=shape, kind="init"
             )
-        if self.depth == 0 or not self.forward.loops[id(loop)]:
-            for name, made in self.zeros.items():
-                if name not in zeros_before or name not in self.live:
-                    self.emit(f"{name} = {made}", "", makes=name, kind="init")
-            self.live |= set(self.zeros)
         self.statement = loop
+        for name in [name for name, (_, before) in self.zeros.items() if before is loop]:
+            self.emit(f"{name} = {self.zeros.pop(name)[0]}", "", makes=name, kind="init")
+            self.live.add(name)
+            self.owned.add(name)
         self.emit(self.values.counters.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
@@ -317,7 +317,10 @@ class Reversed(FunctionRules):
                 self._whole(name, gradient)
                 return
             put, next_ = self.steps.put_away(name, self.statement), self._handed_on(name)
-            self._accumulate(f"d{singular(put)}" if put else self.values.gradient_name(next_), gradient, shape)
+            key = f"d{singular(put)}" if put else self.values.gradient_name(next_)
+            if not put and not self._has(key) and key not in self.zeros and (loop := self._adding(next_)) is not None:
+                self.zeros[key] = f"np.zeros_like({next_})" if shape else "0.0", loop
+            self._accumulate(key, gradient, shape)
             return
         container = base(node)
         relation = self.steps.relation(node, self.statement)
@@ -410,14 +413,13 @@ class Reversed(FunctionRules):
 
     def _start(self, name: str, container: str, root: ast.expr, *, is_whole: bool) -> None:
         """Zeros for what entries are added to: before the loops where all rounds add to one whole."""
-        loops = self.forward.loops[id(self.statement)]
         is_filled = self.steps.get(container) is not None and is_whole
         if is_filled and not self.values.is_array(container):
             made = self.steps.zeros(container)
         else:
             made = f"np.zeros_like({ast.unparse(self.values.text(root, self.statement))})"
-        if loops and (container in self.forward.parameters or is_filled):
-            self.zeros[name] = made
+        if is_whole and (loop := self._adding(container)) is not None:
+            self.zeros[name] = made, loop
             return
         self.emit(f"{name} = {made}", "", makes=name, kind="init")
         self.live.add(name)
@@ -425,14 +427,18 @@ class Reversed(FunctionRules):
 
     def _parameter(self, key: str, name: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
         gradient = fitted(gradient, shape or ())
-        loops = self.forward.loops[id(self.statement)]
-        if key in self.live or key in self.zeros:
-            self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
-        elif loops:
-            self.zeros[key] = f"np.zeros_like({name})" if shape else "0.0"
-            self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
-        else:
-            self._set(key, gradient, shape, name)
+        if key not in self.live and key not in self.zeros:
+            if (loop := self._adding(name)) is None:
+                self._set(key, gradient, shape, name)
+                return
+            self.zeros[key] = f"np.zeros_like({name})" if shape else "0.0", loop
+        self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
+
+    def _adding(self, name: str) -> ast.For | None:
+        """The outermost loop around this statement whose rounds all read the same value of a name, so that what comes back adds up."""
+        around = self.forward.loops[id(self.statement)]
+        made = [d for d in self.forward.definitions.get(name, []) if _rebinds(d, name)]
+        return next((loop for loop in around if not any(loop in d.loops for d in made)), None)
 
     def _accumulate(self, key: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
         if self.deferred is not None and key == self.deferred_for:
@@ -442,6 +448,8 @@ class Reversed(FunctionRules):
         text = ast.unparse(gradient.node)
         if key in self.symbols:
             self.symbols[key] = ast.BinOp(self.symbols[key], ast.Add(), gradient.node)
+        elif key in self.zeros:
+            self.emit(f"{key} += {text}", self.why, makes=key, shape=shape)
         elif key in self.live:
             self.emit(
                 f"{key} += {text}" if key in self.owned else f"{key} = {key} + {text}", self.why, makes=key, shape=shape

@@ -71,13 +71,19 @@ def _differences(record: Record) -> Iterator[ChosenLoss]:
         yield from losses.assumed(record, [ids for ids in sources if ids is not targets_])[:1]
 
 
-def asked_loss(source: SourceFile, expression: str, function: str = "") -> TakenLoss:
+class UnknownNames(InputError):
+    """An expression of names that are not known where it would stand."""
+
+
+def asked_loss(source: SourceFile, expression: str, function: ast.FunctionDef | None = None) -> TakenLoss:
     """The loss that an expression is, in the innermost block where all of it is known, after the last statement that makes something it
-    reads. With the name of a `function` it is in that one. Raises InputError where there is no such place, SyntaxError of no expression."""
+    reads. With a `function` of the source it is in that one. Raises InputError where there is no such place, SyntaxError of no
+    expression."""
     tree = source.tree()
     read = _read(ast.parse(expression, mode="eval"))
     module = {n for s in tree.body for n in _given(s)} | set(dir(builtins))
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and function in ("", n.name)]
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in functions if function is None or n.lineno == function.lineno]
     inner = [(f.body, {a.arg for a in (*f.args.args, *f.args.kwonlyargs)} | module) for f in functions]
     scopes = inner if function else [(tree.body, module), *inner]
     every = [(body, known | {n for s in all_statements(body) for n in _given(s)}) for body, known in scopes]
@@ -88,9 +94,12 @@ def asked_loss(source: SourceFile, expression: str, function: str = "") -> Taken
                 _added(source, tree, statement, expression, "the loss that is asked for"), header="To compute it:"
             )
     unknown = read.difference(*(known for _, known in every))
-    where = f"{function}()" if function else "the program"
+    where = f"{function.name}()" if function else "the program"
     if unknown:
-        raise InputError(f"{where} has no {' and no '.join(sorted(unknown))}")
+        has = f"; its names are {', '.join(sorted(every[0][1] - module - {'self'}))}" if function else ""
+        raise UnknownNames(f"{where} has no {' and no '.join(sorted(unknown))}{has}")
+    if function is not None:
+        raise UnknownNames(f"{where} computes nothing that it reads")
     raise InputError("there is no place where all its names are known; write loss = ... there")
 
 

@@ -393,11 +393,13 @@ class ForwardValues:
     # Names
 
     def gradient_name(self, name: str) -> str:
-        """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`."""
+        """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
         if "[" in name:
             head, _, rest = name.partition("[")
             return f"d{head.rpartition('.')[2]}[{rest}"
-        return f"d{name.rpartition('.')[2]}"
+        holder, _, word = name.rpartition(".")
+        is_one_of_many = any(one != name and one.rpartition(".")[2] == word for one in self._forward.parameters)
+        return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
 
     def free_name(self, hint: str, statement: ast.stmt) -> str:
         """A name for a gradient in the middle of a statement: `dz`, or `dz_f` where f is made; another one each time."""

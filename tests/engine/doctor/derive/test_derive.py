@@ -426,6 +426,40 @@ def test_an_object_begins_its_states_anew_and_another_has_a_method_of_the_same_n
     assert "dW += dz @ all_states[t][i].T" in lines
 
 
+GATES = """import numpy as np
+
+class Gate:
+    def __init__(self, n_in, n):
+        self.W = np.random.randn(n, n_in) * 0.3
+        self.U = np.random.randn(n, n) * 0.3
+        self.b = np.zeros((n, 1))
+
+    def forward(self, x, h):
+        return 1 / (1 + np.exp(-(self.W @ x + self.U @ h + self.b)))
+
+class Cell:
+    def __init__(self, n_in, n):
+        self.keep, self.new = Gate(n_in, n), Gate(n_in, n)
+        self.p = {"V": np.random.randn(n, n)}
+
+    def forward(self, xs, h):
+        V, outs = self.p["V"], []
+        for x in xs:
+            h = self.keep.forward(x, h) * h + self.new.forward(x, h)
+            outs.append(V @ h)
+        return outs
+"""
+
+
+def test_objects_of_one_class_have_gradients_of_their_own_and_a_name_for_a_weight_adds_up(tmp_path: Path) -> None:
+    made = made_of(tmp_path, GATES, function="Cell.forward")
+    names = {f"self.{gate}.{name}" for gate in ("keep", "new") for name in "WUb"} | {"self.p['V']"}
+    assert (made.gaps, set(made.agreement)) == ((), names)
+    assert {"dW_keep", "dW_new", "dV"} <= {line.makes for line in made.lines if line.kind == "init"}
+    with pytest.raises(InputError, match=r"forward\(\) has no y; its names are V, h, outs, x, xs$"):
+        made_of(tmp_path, GATES, loss="np.sum(y)", function="Cell.forward")
+
+
 FIRST_ROUND = """import numpy as np
 
 rng = np.random.RandomState(0)
