@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _UNITS = "KMGT"
-_WRITTEN = re.compile(rf"(\d+(?:\.\d+)?)\s*(?:([{_UNITS}])(?:i?B)?)?", re.IGNORECASE)
+_WRITTEN = rf"(\d+(?:\.\d+)?)\s*(?:([{_UNITS}])(?:i?B)?)?"
 
 
 class Size(int):
@@ -14,7 +14,7 @@ class Size(int):
     @classmethod
     def parse(cls, text: str) -> Size:
         """The size that is written; ValueError when it is none."""
-        match = _WRITTEN.fullmatch(text.strip())
+        match = re.fullmatch(_WRITTEN, text.strip(), re.IGNORECASE)
         if match is None:
             raise ValueError(text)
         number, unit = match.groups()

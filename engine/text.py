@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,4 +44,8 @@ def _visible(character: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
+    if code < 0x7F:
+        return character
+    import unicodedata  # seldom needed
+
     return "\ufffd" if unicodedata.category(character) in _INVISIBLE else character

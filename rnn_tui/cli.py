@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import NoReturn
 
 from engine.errors import InputError
-from engine.files.locate import resolve, sample_names, seen
 from engine.recording.threads import one_matrix_thread
 from engine.text import clean
 from rnn_tui.arguments import COMMANDS, model_options, parser_of
 from rnn_tui.arguments.parts import PROGRAM
+
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2
+"""128 + the signal's number."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     parsed.arguments, parsed.rest = tuple(program), rest
     given = model_options(parsed)
+    from engine.files.locate import resolve
+
     resolve(parsed.data)
     module = "screen" if command is None else COMMANDS[command].module
     function = getattr(import_module(f"rnn_tui.commands.{module}"), command or "debugger")
@@ -51,7 +56,13 @@ def main(arguments: Sequence[str]) -> int:
 def _refuse_misspelt(arguments: Sequence[str]) -> None:
     """A first word that is no file and nearly a command is meant as one."""
     word = next(iter(arguments), "-")
-    if word.startswith("-") or seen(Path(word).exists) or word in sample_names():
+    if word.startswith("-"):
+        return
+    from pathlib import Path
+
+    from engine.files.locate import sample_names, seen
+
+    if seen(Path(word).exists) or word in sample_names():
         return
     import difflib  # not before there is something to suggest
 
@@ -62,7 +73,7 @@ def _refuse_misspelt(arguments: Sequence[str]) -> None:
 def entry() -> NoReturn:
     """The console script: messages to standard error, exit codes as promised."""
     one_matrix_thread()
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - closed: what is said has no reader
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - closed: what is said has no reader
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an encoding without √ or − is no reason to fail
@@ -81,12 +92,12 @@ def entry() -> NoReturn:
         code = _refuse("this needs more memory than there is; take a smaller --hidden or less data")
     except BrokenPipeError:  # `rnn-tui code | head`: nobody is reading any more
         _leave_output()
-        code = 128 + signal.SIGPIPE
+        code = BROKEN_PIPE
     except OSError as error:  # a disk that is full or failing
         _leave_output()
         code = _refuse(f"{clean(str(error.filename or 'standard output'))}: {error.strerror}")
     except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
+        code = INTERRUPTED
     except Exception as error:  # no fault of the user's
         from rnn_tui.crash import EXIT_CODE, crashed
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from textual.app import App
 

@@ -6,38 +6,51 @@ The names to choose from are in `engine.registry`; the first one is the default,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
 
 from engine import registry
 from engine.errors import InputError
-from engine.files.locate import existing
 from engine.size import Size
 from engine.text import clean
+
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import Any
 
 LARGEST = 2**31 - 1
 LAYERS = 64
 """No more layers than this."""
 
 
-class Option(NamedTuple):
+class File(str):
+    """The kind of an option that names a file; its value is the file's absolute path."""
+
+
+class Option:
     """One option: a choice, a flag, a number with bounds (`above`: larger than; None: any finite number; `below`), a size, or a file.
 
     A text without choices may be any but an empty one. On the command line, a choice with a `suffix` may also be a user's file with that
     suffix; a project cannot name one. `several` allows a number for each layer, `64,32`, in a project `[64, 32]`, or several texts.
     """
 
-    kind: type[str | bool | int | float | Size | Path]
-    help: str
-    default: str | bool | int | float | tuple[str, ...] | None = None
-    choices: tuple[str, ...] = ()
-    above: float | None = None
-    suffix: str = ""
-    several: bool = False
-    most: float = LARGEST
-    below: float = math.inf
+    def __init__(
+        self,
+        kind: type[str | bool | int | float | Size | File],
+        help: str,
+        default: str | bool | int | float | tuple[str, ...] | None = None,
+        choices: tuple[str, ...] = (),
+        *,
+        above: float | None = None,
+        suffix: str = "",
+        several: bool = False,
+        most: float = LARGEST,
+        below: float = math.inf,
+    ) -> None:
+        self.kind, self.help, self.default, self.choices = kind, help, default, choices
+        self.above, self.below, self.most = above, below, most
+        self.suffix, self.several = suffix, several
 
     def expected(self) -> str:
         """What is allowed, in words."""
@@ -45,7 +58,7 @@ class Option(NamedTuple):
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
             return "true or false"
-        if self.kind is Path:
+        if self.kind is File:
             return "the name of a file"
         if self.kind is str:
             return "a list of names" if self.several else "a name"
@@ -66,13 +79,14 @@ class Option(NamedTuple):
     def accepts(self, value: object) -> bool:
         """Whether a value from a project is one of these."""
         if self.several and isinstance(value, list | tuple):
-            return 0 < len(numbers := cast("Sequence[object]", value)) <= LAYERS and all(map(self._accepts, numbers))
+            numbers = list[object](value)  # pyright: ignore[reportUnknownArgumentType]
+            return 0 < len(numbers) <= LAYERS and all(map(self._accepts, numbers))
         return self._accepts(value)
 
     def _accepts(self, value: object) -> bool:
         if self.choices:
             return isinstance(value, str) and value in self.choices
-        if self.kind in (Path, str):
+        if self.kind in (File, str):
             return isinstance(value, str) and bool(value.strip())
         if self.kind is Size:
             return isinstance(value, str) and _size(value) is not None
@@ -85,7 +99,9 @@ class Option(NamedTuple):
 
     def parse(self, name: str, text: str) -> str | int | float | Size | Path | tuple[int, ...] | tuple[str, ...]:
         """The value of `--name text`, for a file its absolute path; InputError says what is allowed."""
-        if self.kind is Path or (self.suffix and text.lower().endswith(self.suffix)):
+        if self.kind is File or (self.suffix and text.lower().endswith(self.suffix)):
+            from engine.files.locate import existing
+
             return existing(text, name)
         value = self._read(text)
         if value is None or not (self.kind is Size or self.accepts(value)):
@@ -173,7 +189,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "dtype": _choice("precision", registry.DTYPES),
         "seed": Option(int, "seed of the initial weights", 0, above=-1),
         "init-scale": Option(float, "S; initial weights are uniform between ±S/√H", 1.0, above=0),
-        "weights": Option(Path, "start from these weights (NPZ, safetensors, .pt), which say the cell, H and C"),
+        "weights": Option(File, "start from these weights (NPZ, safetensors, .pt), which say the cell, H and C"),
         "iteration": Option(int, "start at this iteration, the ones before having been trained", 0, above=-1),
         "optimizer": _choice("the update rule", registry.OPTIMIZERS),
         "lr": Option(float, "learning rate", 0.1, above=0),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from engine.errors import InputError
 from engine.files.locate import sample_folder, sample_names
-from engine.files.options import OPTIONS
+from engine.files.options import OPTIONS, File
 from engine.files.raw import read_text, shown
 from engine.size import Size
 from engine.text import clean
@@ -133,7 +133,7 @@ def _option(path: Path, name: str, value: object) -> object:
     if not wanted.accepts(value):
         given = clean(repr(value), 60)
         raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
-    if wanted.kind is Path:
+    if wanted.kind is File:
         return file_inside(path, f"option {name}", value)
     if wanted.kind is Size:
         return Size.parse(cast("str", value))

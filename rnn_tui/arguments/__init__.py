@@ -5,12 +5,25 @@ refused is refused before NumPy or Textual is loaded.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from engine.files.options import OPTIONS
 from rnn_tui.arguments import of_data, of_programs
-from rnn_tui.arguments.parts import DATA, FUNCTION, PROGRAM, SentenceParser, count, data_and_model, screen
+from rnn_tui.arguments.parts import (
+    DATA,
+    FUNCTION,
+    PROGRAM,
+    Help,
+    RawHelp,
+    SentenceParser,
+    count,
+    data_and_model,
+    screen,
+)
+
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -45,15 +58,14 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
     """No arguments."""
 
 
-class Subcommand(NamedTuple):
+class Subcommand:
     """A command: its line of help, what adds its arguments to a parser, and the module of `rnn_tui.commands` in which its function is.
 
     The function has the command's name.
     """
 
-    help: str
-    arguments: Callable[[argparse.ArgumentParser], None]
-    module: str
+    def __init__(self, help: str, arguments: Callable[[argparse.ArgumentParser], None], module: str) -> None:
+        self.help, self.arguments, self.module = help, arguments, module
 
 
 COMMANDS: dict[str, Subcommand] = {
@@ -88,7 +100,7 @@ def _open_parser() -> SentenceParser:
         prog=PROGRAM,
         description="A visual debugger for backpropagation through time. Without DATA it opens the built-in example.",
         epilog=f"commands; only learn needs a terminal (rnn-tui COMMAND --help):\n{commands}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawHelp,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
@@ -111,7 +123,7 @@ def parser_of(command: str | None) -> argparse.ArgumentParser:
         return _open_parser()
     described = COMMANDS[command]
     text = f"{described.help[0].upper()}{described.help[1:]}."
-    parser = SentenceParser(prog=f"{PROGRAM} {command}", description=text, allow_abbrev=False)
+    parser = SentenceParser(prog=f"{PROGRAM} {command}", description=text, formatter_class=Help, allow_abbrev=False)
     parser.set_defaults(data=None)  # of a command that takes none
     described.arguments(parser)
     return parser

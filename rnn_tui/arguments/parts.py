@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import os
 
 from engine.errors import InputError
 from engine.files.options import LARGEST, OPTIONS
@@ -11,11 +11,37 @@ from engine.size import Size
 from engine.text import clean, whole_number
 from rnn_tui.terminal import SMALLEST
 
+TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 PROGRAM = "rnn-tui"
 DATA = "a CSV (.gz), NPZ, NPY, Parquet, text or TOML file, or an example's name"
 FUNCTION = "the function to examine (found by its name and arguments)"
 COLORS = ("auto", "truecolor", "256", "16", "none")
 SMALLEST_TOLERANCE = 1e-10
+WIDTH = 80
+"""Columns of help that goes to no terminal."""
+
+
+class Help(argparse.HelpFormatter):
+    """argparse's help, which knows the width of the terminal without `shutil` and all its archives: a parser asks at every argument."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+class RawHelp(Help, argparse.RawDescriptionHelpFormatter):
+    """The same, its description as it stands."""
+
+
+def _columns() -> int:
+    if written := whole_number(os.environ.get("COLUMNS", ""), 1, 10_000):
+        return written
+    try:
+        return os.get_terminal_size().columns or WIDTH
+    except OSError:
+        return WIDTH
 
 
 class SentenceParser(argparse.ArgumentParser):

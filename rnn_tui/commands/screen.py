@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.files.locate import PROGRAMS, resolve
@@ -19,7 +16,10 @@ from engine.text import clean
 from rnn_tui import terminal
 from rnn_tui.arguments import model_options, parser_of
 
+TYPE_CHECKING = False  # typing would take a tenth of the time to refuse
 if TYPE_CHECKING:
+    from typing import Any
+
     from engine.doctor.report.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.session import Session
@@ -142,6 +142,8 @@ def serve(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
         from rnn_tui.serve import GuardedServer, free_port
     except ModuleNotFoundError:
         raise InputError("serve needs textual-serve: pip install 'rnn-tui[web]'") from None
+    import shlex
+
     command = shlex.join([sys.executable, "-m", "rnn_tui", *parsed.rest])
     GuardedServer(command, free_port(parsed.port)).serve()
     return 0
@@ -150,6 +152,7 @@ def serve(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
 def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui shot PLACE [DATA] -o FILE`."""
     import asyncio
+    from dataclasses import replace
 
     from engine.debug.places import parse_place
     from engine.session import open_session

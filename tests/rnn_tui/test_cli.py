@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -198,6 +199,8 @@ def test_help_and_version_are_quick(arguments: tuple[str, ...]) -> None:
     assert "argparse" in done.stderr
     assert "numpy" not in done.stderr
     assert "textual" not in done.stderr
+    loaded = set(re.findall(r"\| +(\S+)$", done.stderr, re.MULTILINE))
+    assert arguments == ("--version",) or not loaded & {"typing", "shutil", "dataclasses"}
 
 
 # Refusals of what is in the files
