@@ -20,21 +20,23 @@ from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Line
 from engine.model.program import carries_losses
+from engine.recording.plan import Plan
 from engine.recording.segments import row_norms
 from engine.recording.tape import Tape
+from engine.remembered import remembered
 from engine.tables.heads import LOGITS
 
 LIMIT = 100_000_000
 """T·T·B·H up to which all losses are carried back: about a second of work."""
 
-_KNOWN: WeakKeyDictionary[Tape, dict[tuple[str, int, int | None], Array]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Tape, dict[tuple[str, int | None], Array]] = WeakKeyDictionary()
 
 LossRows = Mapping[str, Array]
 """Gradients by name, (S, B, ...): one row for every loss that is still on its way."""
 
 
-def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int | None = None) -> Array:
-    """‖∂L_s/∂state_t‖ for the losses s = first..T (rows) and the rows of the state (columns: t = 0..T), over the batch or for one sample.
+def reach(tape: Tape, state: str | None = None, *, sample: int | None = None) -> Array:
+    """‖∂L_s/∂state_t‖ for the losses s = 1..T (rows) and the rows of the state (columns: t = 0..T), over the batch or for one sample.
 
     L_s is what step s adds to the loss, as it is averaged; `state` is the cell's output when it is None. Where nothing flows from step s to
     step t it is 0. Raises InputError when there is one loss only, or too much to carry (`LIMIT`).
@@ -45,16 +47,16 @@ def reach(tape: Tape, state: str | None = None, *, first: int = 1, sample: int |
         raise InputError(
             "there is one loss only, at the last step; ‖da_t‖ itself says where it reaches (a loss a step: --predict every)"
         )
-    if first == 1 and not fits(tape):
+    if not fits(tape):
         raise InputError(
             f"T·T·B·H is more than {LIMIT:,}: too much to carry each step's loss back alone; take fewer samples, steps or units"
         )
     known = _KNOWN.setdefault(tape, {})
-    if (name, first, sample) not in known:
+    if (name, sample) not in known:
         norms_of = _norms_of_runs if plan.network.bidirectional else _norms
-        for state_gradient, norms in norms_of(tape, first, sample).items():
-            known[state_gradient, first, sample] = norms
-    return known[name, first, sample]
+        for state_gradient, norms in norms_of(tape, sample).items():
+            known[state_gradient, sample] = norms
+    return known[name, sample]
 
 
 def fits(tape: Tape) -> bool:
@@ -63,57 +65,105 @@ def fits(tape: Tape) -> bool:
     return plan.steps**2 * plan.batch * sum(plan.network.units) <= LIMIT
 
 
-def _norms(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
+def _norms(tape: Tape, sample: int | None) -> dict[str, Array]:
     """The norms for every state, by its gradient's name."""
     steps, states = tape.plan.steps, [gradient(state) for state in tape.plan.network.table.states]
-    result = {name: np.zeros((steps - first + 1, steps + 1)) for name in states}
+    result = {name: np.zeros((steps, steps + 1)) for name in states}
     with np.errstate(all="ignore"):
-        for distance, rows in enumerate(_carried(tape, first)):
-            # The losses s = first..T have come to t = s − distance; those that have passed t = 0 are gone.
-            losses = np.arange(max(first, distance), steps + 1)
+        for distance, rows in enumerate(_carried(tape)):
+            # The losses s = 1..T have come to t = s − distance; those that have passed t = 0 are gone.
+            losses = np.arange(max(1, distance), steps + 1)
             for name, norms in result.items():
                 chosen = rows[name] if sample is None else rows[name][:, sample : sample + 1]
-                norms[losses - first, losses - distance] = np.linalg.norm(chosen.reshape(len(chosen), -1), axis=1)
+                norms[losses - 1, losses - distance] = np.linalg.norm(chosen.reshape(len(chosen), -1), axis=1)
     for norms in result.values():
         norms.flags.writeable = False
     return result
 
 
-def _norms_of_runs(tape: Tape, first: int, sample: int | None) -> dict[str, Array]:
+def _norms_of_runs(tape: Tape, sample: int | None) -> dict[str, Array]:
     """`_norms` where a loss flows both ways through time: one run of the backward pass for each loss."""
-    plan, program, wanted = tape.plan, tape.plan.program, _lines(tape)
+    rows = [one_loss(tape, s, sample) for s in range(1, tape.plan.steps + 1)]
+    result = {name: np.stack([norms[name] for norms in rows]) for name in rows[0]}
+    for norms in result.values():
+        norms.flags.writeable = False
+    return result
+
+
+@remembered
+def one_loss(tape: Tape, loss: int, sample: int | None = None) -> dict[str, Array]:
+    """‖∂L_s/∂state_t‖ for the loss of one step s, t = 0..T, by the gradient's name: one run of the backward pass."""
+    plan = tape.plan
+    alone = _without_losses(tape)
+    result = {gradient(state): np.zeros(plan.steps + 1) for state in plan.network.table.states}
+    handed_on: dict[str, Array] = {}
+    for low, high in [(0, plan.steps)] if plan.network.bidirectional else plan.bounds[::-1]:
+        values = _of_window(tape, alone, low, high)
+        for name, row in handed_on.items():
+            values[name][-1] = row
+        if low < loss <= high:
+            values[gradient(LOGITS)][loss - 1 - low] = tape.at(gradient(LOGITS), loss)
+        with np.errstate(all="ignore"):
+            _run_back(alone, values, high - low)
+        handed_on = {name: values[name][0] for name in plan.carried("backward")}
+        for name, norms in result.items():
+            norms[low : high + 1] = row_norms(values[name] if sample is None else values[name][:, sample : sample + 1])
+    if carries_losses(plan.network) and plan.network.truncate is not None:
+        for norms in result.values():
+            norms[: max(0, loss - plan.network.truncate)] = 0
+    return result
+
+
+def _without_losses(tape: Tape) -> Plan:
+    """The plan of the backward loops alone, from the logits' gradient, which is given, to the step before."""
+    lines, program = _lines(tape), tape.plan.program
     blocks = tuple(
-        replace(block, lines=tuple(line for line in block.lines if line in wanted and line.name != gradient(LOGITS)))
+        replace(block, lines=tuple(line for line in block.lines if line in lines and line.name != gradient(LOGITS)))
         for block in program.looped("backward")
     )
-    alone = replace(plan, program=replace(program, blocks=blocks))
-    written = {gradient(LOGITS), *(line.name for block in blocks for line in block.lines)}
-    arrays = {**tape.arrays, **{name: np.zeros_like(tape[name]) for name in written}}
-    states = [gradient(state) for state in plan.network.table.states]
-    result = {name: np.zeros((plan.steps - first + 1, plan.steps + 1)) for name in states}
-    for s in range(first, plan.steps + 1):
-        arrays[gradient(LOGITS)][...] = 0
-        arrays[gradient(LOGITS)][s - 1] = tape.at(gradient(LOGITS), s)
-        alone.run(arrays, tape.parameters)
-        for name, norms in result.items():
-            norms[s - first] = row_norms(arrays[name] if sample is None else arrays[name][:, sample : sample + 1])
-    for norms in result.values():
-        norms.flags.writeable = False
-    return result
+    return replace(tape.plan, program=replace(program, blocks=blocks))
 
 
-def _carried(tape: Tape, first: int) -> Iterator[LossRows]:
+def _of_window(tape: Tape, alone: Plan, low: int, high: int) -> dict[str, Array]:
+    """What these lines read in rows [low, high), and zeros where they write and for what is cut off, which is counted elsewhere."""
+    lines = [line for block in alone.program.blocks for line in block.lines]
+    written, read = {line.name for line in lines}, {name.name for line in lines for name in line.equation.reads}
+    values = dict(tape.parameters)
+    for name in written | read - {*values} | {gradient(LOGITS)}:
+        quantity = alone.program.quantities.get(name)
+        if quantity is None:  # a size of the network
+            continue
+        beyond = quantity.rows == "T+1"
+        if name in written or name == gradient(LOGITS) or name.endswith(CUT):
+            values[name] = np.zeros((high - low + beyond, *alone.shape(quantity)[1:]), alone.network.dtype)
+        else:
+            values[name] = np.asarray(tape[name][low : high + beyond] if quantity.rows else tape[name])
+    return values
+
+
+def _run_back(alone: Plan, values: dict[str, Array], steps: int) -> None:
+    """All steps of two directions, or of one a block of steps."""
+    if alone.network.bidirectional:
+        alone.run(values, {})
+        return
+    for block in alone.program.blocks:
+        alone.run_block(block, values, 0, steps)
+    for name in [line.name for block in alone.program.blocks for line in block.lines if line.name.endswith(NEXT)]:
+        values[name.removesuffix(NEXT)][0] = values[name][0]  # of the step before, which is not run here, until it is
+
+
+def _carried(tape: Tape) -> Iterator[LossRows]:
     """For each distance 0, 1, ... T the gradients of every loss, that many steps back."""
     plan = tape.plan
     lines = _lines(tape)
     flows = [line.name for line in lines if line.equation.step]
-    losses = plan.steps - first + 1
     arrived: LossRows = {
-        name: np.zeros((losses, *plan.shape(plan.program.quantities[name])[1:]), plan.network.dtype) for name in flows
+        name: np.zeros((plan.steps, *plan.shape(plan.program.quantities[name])[1:]), plan.network.dtype)
+        for name in flows
     }
     reaches = plan.network.truncate if carries_losses(plan.network) else None
     for distance in range(plan.steps + 1):
-        low = max(first, distance) - distance  # the step that the earliest of these losses has reached
+        low = max(1, distance) - distance  # the step that the earliest of these losses has reached
         at = range(low, plan.steps - distance + 1)
         if low == 0:  # before the first step no line runs: what has arrived is the gradient
             initial = {name: rows[:1] for name, rows in arrived.items()}

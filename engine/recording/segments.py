@@ -63,11 +63,12 @@ class LazyArray:
 
 @dataclass
 class _Figures:
-    """Figures of one quantity: the norm of every row, that of every sample's row (rows, B), the largest magnitude, and
-    that of the smallest row."""
+    """Figures of one quantity: the norm of every row, that of every sample's row (rows, B), whether a row is finite, the largest
+    magnitude, and that of the smallest row."""
 
     norms: Array
     by_sample: Array
+    finite: Array
     largest: float = 0.0
     smallest: float = np.inf
 
@@ -76,7 +77,8 @@ class _Figures:
         self.by_sample[low:high] = by_sample
         self.norms[low:high] = by_sample[:, 0] if by_sample.shape[1] == 1 else row_norms(rows)
         largest = np.abs(rows).reshape(len(rows), -1).max(axis=1, initial=0.0)
-        if not np.isfinite(largest).all():
+        self.finite[low:high] = np.isfinite(largest)
+        if not self.finite[low:high].all():
             magnitude = np.abs(rows[np.isfinite(rows)])
             self.largest = max(self.largest, float(magnitude.max(initial=0.0)))
             largest = largest[np.isfinite(largest)]
@@ -133,6 +135,10 @@ class Segments(Mapping[str, Array]):
         """`Tape.scale`, likewise."""
         return None if name not in self._figures else self._figures[name].largest or 1.0
 
+    def finite(self, name: str) -> Array | None:
+        """`Tape.finite`, likewise."""
+        return None if name not in self._figures else self._figures[name].finite
+
     def depth(self, name: str) -> float | None:
         """`Tape.depth`, likewise."""
         figures = self._figures.get(name)
@@ -158,8 +164,8 @@ class Segments(Mapping[str, Array]):
             self.kept[name][...] = 0
             self.sums[name] = np.zeros((segments + 1, *self.kept[name].shape), plan.network.dtype)
         self._figures = {
-            name: _Figures(np.zeros(plan.shape(q)[0]), np.zeros((plan.shape(q)[0], plan.batch)))
-            for name, q in self._lazy.items()
+            name: _Figures(np.zeros(rows), np.zeros((rows, plan.batch)), np.ones(rows, bool))
+            for name, rows in ((name, plan.shape(q)[0]) for name, q in self._lazy.items())
         }
         values = self._forward(progress)
         for number in reversed(range(segments)):

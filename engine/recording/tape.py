@@ -145,6 +145,15 @@ class Tape:
         rows = np.asarray(self[name])
         return row_norms(rows.reshape(-1, *rows.shape[2:])).reshape(rows.shape[:2])
 
+    def finite(self, name: str) -> Array:
+        """Whether each row of a quantity in time holds finite numbers alone, (T,) or (T+1,); of another quantity whether all of it does."""
+        if isinstance(self.arrays, Segments) and (finite := self.arrays.finite(name)) is not None:
+            return finite
+        finite = np.isfinite(self[name])
+        if not self.plan.program.quantities[name].rows:
+            return np.asarray(finite.all())
+        return np.asarray(finite.reshape(len(finite), -1).all(axis=1))
+
     @remembered
     def scale(self, name: str) -> float:
         """The largest finite magnitude of a quantity over all its rows, for one colour scale over time; 1.0 when there is none."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from engine.debug.debugger import Debugger
 from engine.explain.term_reader import Index
+from engine.language.equation import infer
 from engine.language.evaluate import evaluate
 from engine.language.expression import Expression, Name
 from engine.language.functions import Array
@@ -93,15 +93,22 @@ class Scene:
         sizes = self.tape.plan.sizes
         return self.tape[MASK] > 0 if MASK in self.tape.arrays else np.ones((sizes["T"], sizes["B"]), bool)
 
-    def over_time(self, expression: Expression) -> Array:
-        """The value of an expression of a forward line at every step, (T, ...)."""
-        tape, steps = self.tape, range(1, self.program.steps + 1)
-        if isinstance(expression, Name) and expression.name in self.program.quantities:
-            quantity = self.program.quantities[expression.name]
-            first = quantity.row(1 + expression.step)
-            return tape[expression.name][first : first + len(steps)]
-        with np.errstate(all="ignore"):
-            return np.stack([evaluate(expression, partial(tape.lookup, t=t), tape.plan.axes) for t in steps])
+    def over_time(self, expression: Expression, low: int, high: int) -> Array:
+        """The value of an expression of a forward line in rows [low, high) of the steps, (high − low, B, ...): one larger batch."""
+        tape, quantities, axes = self.tape, self.program.quantities, self.tape.plan.axes
+
+        def lookup(name: Name) -> Any:
+            quantity = quantities.get(name.name)
+            if quantity is None or not quantity.rows:
+                return tape.lookup(name, None)
+            first = quantity.row(1 + name.step)
+            rows = np.asarray(tape[name.name][low + first : high + first])
+            return rows.reshape(-1, *rows.shape[2:])
+
+        value, steps, batch = np.asarray(evaluate(expression, lookup, axes)), high - low, tape.plan.batch
+        if infer(expression, axes)[:1] != ("B",):  # of parameters alone
+            return np.broadcast_to(value, (steps, batch, *value.shape))
+        return value.reshape(steps, batch, *value.shape[1:])
 
 
 def short(value: float) -> str:

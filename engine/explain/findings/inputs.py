@@ -31,7 +31,7 @@ def input_scale(scene: Scene) -> Iterator[Finding]:
     for use in applied(scene, off=False):
         if ends_of(use.function) is None or not _reads_input(scene, use.line.name):
             continue
-        share = share_of_range(use.function, scene.over_time(use.argument)[:1])
+        share = share_of_range(use.function, scene.over_time(use.argument, 0, 1))
         at_end = float(((share < END) | (share > 1 - END)).mean())
         if at_end >= MANY:
             values = np.asarray(scene.tape["x"], dtype=float)[scene.counted()]

@@ -57,10 +57,8 @@ def _first(scene: Scene) -> CellAddress | None:
     tape, program = scene.tape, scene.program
     best: tuple[int, str, int] | None = None
     for name, quantity in program.quantities.items():
-        array = tape[name]
-        if quantity.given or np.isfinite(array).all():
+        if quantity.given or (rows := ~np.atleast_1d(tape.finite(name))).sum() == 0:
             continue
-        rows = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if quantity.rows else np.array([True])
         offsets = np.atleast_1d(when_written(program, name)).copy()
         if any(line.equation.accumulate for line in program.writers(name)):
             (line,) = program.writers(name)

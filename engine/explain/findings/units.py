@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +34,11 @@ class AppliedFunction:
 
 def dead(scene: Scene) -> Iterator[Finding]:
     """Units of a function that is off below 0 (ReLU) whose argument is never above 0: nothing flows back through them."""
-    counted = scene.counted()
-    for use in applied(scene, off=True):
-        argument = scene.over_time(use.argument)
-        off = np.asarray(((argument <= 0) | ~counted[..., None]).all(axis=(0, 1)))
-        units = np.flatnonzero(off).tolist()
+    uses = list(applied(scene, off=True))
+    for use, often in zip(uses, _often(scene, uses, _lets_through), strict=True):
+        units = np.flatnonzero(often == 0).tolist()
         if units:
-            name, total = scene.spell(use.line.name), off.size
+            name, total = scene.spell(use.line.name), len(often)
             text = (
                 f"{len(units)} of {total} units of {name} are off ({_shown(scene, use)} ≤ 0) at every t for every sample: "
                 f"{listed(units)}; no gradient passes through them"
@@ -53,13 +52,8 @@ def saturated(scene: Scene) -> Iterator[Finding]:
     It is serious only where the state itself is this function's value: what flows back has no way round it. A gate at its end is
     open or closed, which may be just what it has learnt.
     """
-    counted = scene.counted()
-    for use in applied(scene, off=False):
-        if ends_of(use.function) is None:
-            continue
-        share = share_of_range(use.function, scene.over_time(use.argument))
-        at_end = (share < END) | (share > 1 - END)
-        often = _share(at_end, counted)
+    uses = [use for use in applied(scene, off=False) if ends_of(use.function) is not None]
+    for use, often in zip(uses, _often(scene, uses, _at_an_end), strict=True):
         units = np.flatnonzero(often >= MOST).tolist()
         if units:
             name, total = scene.spell(use.line.name), len(often)
@@ -117,6 +111,21 @@ def share_of_range(function: str, argument: Array) -> Array:
         return np.asarray((FUNCTIONS[function].compute(argument) - low) / (high - low))
 
 
-def _share(holds: Array, counted: Array) -> Array:
-    """(H,) of the steps that count, the share at which it holds for each unit."""
-    return np.asarray((holds & counted[..., None]).sum(axis=(0, 1)) / max(1, int(counted.sum())))
+def _at_an_end(use: AppliedFunction, argument: Array) -> Array:
+    share = share_of_range(use.function, argument)
+    return (share < END) | (share > 1 - END)
+
+
+def _lets_through(_: AppliedFunction, argument: Array) -> Array:
+    return ~(argument <= 0)
+
+
+def _often(scene: Scene, uses: list[AppliedFunction], holds: Callable[[AppliedFunction, Array], Array]) -> list[Array]:
+    """(H,) for each use: of the steps that count, the share at which it holds for each unit. With checkpoints one pass serves all."""
+    counted = scene.counted()
+    often: list[Any] = [0.0] * len(uses)
+    for low, high in scene.tape.plan.bounds:
+        for number, use in enumerate(uses):
+            there = holds(use, scene.over_time(use.argument, low, high)) & counted[low:high, :, None]
+            often[number] = often[number] + there.sum(axis=(0, 1)) / max(1, int(counted.sum()))
+    return often

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.explain.findings.base import Scene, short
 from engine.explain.flow import cuts, split
-from engine.explain.reach import reach
+from engine.explain.reach import one_loss
 from engine.language.derive import gradient
 from engine.language.expression import Call, Expression, Name, addends, factors, walk
 from engine.language.functions import Array
@@ -75,8 +75,8 @@ def _from_the_end(scene: Scene, layer: Layer, names: tuple[str, ...]) -> tuple[A
     tape, network, last = scene.tape, scene.tape.plan.network, scene.program.steps
     reverse = layer.reverse
     if network.predict == "every":
-        norms = [reach(tape, name, first=1 if reverse else last)[0] for name in names]
-        total = np.hypot.reduce(np.array(norms), axis=0)[:: -1 if reverse else 1]
+        norms = one_loss(tape, 1 if reverse else last)
+        total = np.hypot.reduce(np.array([norms[gradient(name)] for name in names]), axis=0)[:: -1 if reverse else 1]
         cut_at = [cut.t for cut in cuts(tape, reverse=reverse)]
         bottom = max((last + 1 - t if reverse else t for t in cut_at), default=1)
         if carries_losses(network) and network.truncate is not None:
@@ -130,7 +130,7 @@ def _by_gates(scene: Scene, layer: Layer, k: int) -> str:
     """Of a cell with gates: the gain of the state that a gate lets through, how much it lets through, and the bias that opens it."""
     said: list[str] = []
     for state, gate, bias in kept_by_gates(scene, layer):
-        through = float(scene.over_time(Name(gate))[scene.counted()].mean())
+        through = float(np.asarray(scene.tape[gate])[scene.counted()].mean())
         said.append(f"the gate {scene.spell(gate)} lets {short(through)} of {scene.spell(state)} through")
         if scene.tape.plan.network.predict != "every" and len(layer.table.states) > 1:
             alone = _mean(_share(*_from_the_end(scene, layer, (state,))), k)
