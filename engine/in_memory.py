@@ -16,7 +16,16 @@ from engine.files.options import DEFAULTS
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
-from engine.model.torch_parts import TorchParts, at_every_step, embedded, is_recurrent, output_of, parts_of, unpacked
+from engine.model.torch_parts import (
+    TorchParts,
+    at_every_step,
+    dropped_by,
+    embedded,
+    is_recurrent,
+    output_of,
+    parts_of,
+    unpacked,
+)
 from engine.session import Session
 from engine.text import clean
 
@@ -68,13 +77,19 @@ def session_of(
         classes=tuple(clean(str(label)) for label in classes),
         table=None,
         lengths=debugger.lengths,
-        said=() if parts is None else (_said(parts, output, debugger),),
+        said=tuple(text for text in (_said(parts, output, debugger), _dropped(model, rnn)) if text),
     )
     return Session(data, {**DEFAULTS, "seed": made.seed, "init-scale": made.init_scale}, debugger)
 
 
-def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
+def _dropped(model: Any, rnn: Any) -> str:
+    return dropped_by(model.named_modules() if model is not None else [("the recurrent layer", rnn)])
+
+
+def _said(parts: TorchParts | None, output: Array | None, debugger: Debugger) -> str:
     """What was found in the model, and whether it computes what these parts compute."""
+    if parts is None:
+        return ""
     tape = debugger.tape(0)
     if output is None or not debugger.batches.whole:
         return f"{parts.names} were taken out of the model; its own output was not compared"

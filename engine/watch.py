@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -31,6 +31,8 @@ from engine.session import Session
 
 LEARNT = 1e-3
 """A loss is better than the best one when it is lower by this share of it."""
+LIKE = 1e-4
+"""Losses that differ by less of themselves are the same one: torch computes in float32."""
 CRITERIA = {"CrossEntropyLoss": "cross-entropy", "BCEWithLogitsLoss": "binary", "MSELoss": "squared"}
 
 
@@ -204,13 +206,21 @@ class Watch:
             for each in (_per_step(y, *_axes(chosen.inputs)) if options["predict"] == "every" else [y])
         )
         # Which of the targets' axes is which does not always show in their shape; the loss that was told does.
-        return min(sessions, key=lambda made: abs(made.debugger.tape(0).loss - chosen.loss))
+        closest = min(sessions, key=lambda made: abs(made.debugger.tape(0).loss - chosen.loss))
+        return replace(closest, data=replace(closest.data, said=(*closest.data.said, *_another_loss(chosen, closest))))
 
     def save(self, kept: Watched | int = -1) -> Session:
         """Writes a kept iteration to `path` as a trace, and returns it as a session."""
         session = self.session(kept)
         write_trace(self.path, session.debugger.tape(0), meta={"data": session.data.name, "stopped": self.reason})
         return session
+
+
+def _another_loss(kept: Watched, session: Session) -> Iterator[str]:
+    """That the loss which was told is not the recording's, where it is not: something between the modules is not seen here."""
+    told, recorded = kept.loss, session.debugger.tape(0).loss
+    if abs(told - recorded) > LIKE * max(abs(told), abs(recorded)):
+        yield f"the loss of iteration {kept.number} was {told:.6g}, that of this recording is {recorded:.6g}"
 
 
 def _of_criterion(criterion: Any) -> dict[str, Any]:

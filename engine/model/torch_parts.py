@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +58,23 @@ def parts_of(model: Any) -> TorchParts:
     names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen)
     (_, recurrent), (_, linear), *rest = chosen
     return TorchParts(recurrent, linear, rest[0][1] if rest else None, names)
+
+
+def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:
+    """What dropout of modules (with their names) would have made another result while they train; "" where there is none.
+
+    The masks that torch draws inside a layer cannot be seen from outside, so that nothing is dropped here.
+    """
+    shares: list[str] = []
+    for name, module in modules:
+        inside = is_recurrent(module) and module.num_layers > 1
+        share = getattr(module, "dropout" if inside else "p", 0)
+        is_dropout = inside or type(module).__name__.startswith("Dropout")
+        if is_dropout and isinstance(share, float) and share > 0 and getattr(module, "training", True):
+            shares.append(f"{clean(name, 40)} drops {share:g}{' between its layers' if inside else ''}")
+    if not shares:
+        return ""
+    return f"{' and '.join(shares)} while it trains; here nothing is dropped, as after eval()"
 
 
 def embedded(embedding: Any, X: Array) -> Array:

@@ -60,6 +60,24 @@ def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     assert said.endswith("the model's own output was not compared; it has 4 numbers, logits has 4×2")
 
 
+def test_what_is_dropped_while_they_train_is_said() -> None:
+    two = {"input_size": 2, "hidden_size": 3, "num_layers": 2, "dropout": 0.3}
+    said = "drops 0.3 between its layers while it trains; here nothing is dropped, as after eval()"
+    for training, told in ((True, (f"the recurrent layer {said}",)), (False, ())):
+        assert session_of(pytorch.modules("lstm", training=training, **two), X, Y).data.said == told
+    model = pytorch.network()
+    model.parts["rnn"].__dict__ |= two
+    model.parts["drop"] = type("Dropout", (Trained,), {})({}, None, p=0.5)
+    model.named_modules = lambda: [("", model), *model.parts.items()]
+    said = (
+        "rnn drops 0.3 between its layers and drop drops 0.5 while it trains; here nothing is dropped, as after eval()"
+    )
+    assert session_of(model, X, Y).data.said[1] == said
+    for part in model.parts.values():
+        part.training = False
+    assert len(session_of(model, X, Y).data.said) == 1
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_each_module_stays_in_its_mode(fails: bool) -> None:
     model = pytorch.network()
@@ -185,6 +203,7 @@ def test_the_last_iterations_are_kept_with_the_weights_they_met(tmp_path: Path, 
     assert [kept.number for kept in watch.iterations] == [2, 3, 4] and not seen
     for kept, loss in zip(watch.iterations, losses[2:], strict=True):
         assert watch.session(kept).debugger.tape(0).loss == pytest.approx(loss, rel=1e-12)
+        assert not watch.session(kept).data.said
     assert not any(part.hooks["before"] + part.hooks["after"] for part in (*model.parts.values(), criterion))
 
 
@@ -299,6 +318,7 @@ def test_without_a_criterion_the_loop_tells(tmp_path: Path) -> None:
             watch.session()
         watch.step(Leaf(np.float64(0.5)), Leaf(Y))
     assert watch.session().data.y.tolist() == Y.tolist()
+    assert watch.session().data.said == ("the loss of iteration 0 was 0.5, that of this recording is 0.761068",)
 
 
 @pytest.mark.parametrize(
