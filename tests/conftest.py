@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +27,10 @@ GOLDEN = Path(__file__).parent / "golden"
 def pytest_configure() -> None:
     """What is started by a test can be interrupted, also where a shell started the tests in its background, which ignores Ctrl+C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A run of the doctor links what lies in the four folders above its program: let these be the tests' own, not all that is temporary.
+    own = Path(tempfile.gettempdir(), f"rnn-tui-tests-{os.getuid()}", "of", "these")
+    own.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(own))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

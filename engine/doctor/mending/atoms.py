@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import cast
 
 _MODULES = {
@@ -29,6 +30,12 @@ _MODULES = {
 def text_of(node: ast.AST) -> str:
     """The text of an expression or statement."""
     return ast.unparse(node)
+
+
+@lru_cache(4096)
+def parsed(text: str) -> ast.expr:
+    """The expression of a text: the same tree each time, which nobody changes."""
+    return ast.parse(text, mode="eval").body
 
 
 def is_atom(node: ast.AST) -> bool:

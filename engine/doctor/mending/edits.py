@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, text_of
 from engine.doctor.mending.wholes import LIKELY, of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
@@ -99,7 +99,7 @@ class StatementEdit:
             return _turned(self.slot.statement)
         if self.kind == "repeated":
             return self.value
-        return text_of(replaced_in(self.slot.statement, self.slot.path, ast.parse(self.value, mode="eval").body))
+        return text_of(replaced_in(self.slot.statement, self.slot.path, parsed(self.value)))
 
 
 def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = False) -> Iterator[StatementEdit]:
@@ -211,17 +211,13 @@ def _with(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> 
     return cast("ast.expr", replaced_in(expression, path, made))
 
 
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
 def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
     if isinstance(node, (ast.BinOp, ast.IfExp)):
         inner = text_of(node)
         for other in around[:LIKELY]:
-            yield "variable", _parsed(other), (inner, other)
+            yield "variable", parsed(other), (inner, other)
     if isinstance(node, ast.Call):
         yield from _of_call(node)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -239,11 +235,11 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
 
 def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(node)
-    yield "transpose", _parsed(f"{text}.T"), None
-    yield "complement", _parsed(f"(1 - {text})"), None
+    yield "transpose", parsed(f"{text}.T"), None
+    yield "complement", parsed(f"(1 - {text})"), None
     for other in around:
         if other != text:
-            yield "index" if _is_entry_beside(text, other) else "variable", _parsed(other), (text, other)
+            yield "index" if _is_entry_beside(text, other) else "variable", parsed(other), (text, other)
 
 
 def _is_entry_beside(one: str, other: str) -> bool:
@@ -271,8 +267,8 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield "factor-dropped", left, None
             if isinstance(node.op, ast.Mult):
                 yield "factor-dropped", right, None
-                yield "mask", ast.BinOp(left, node.op, _parsed(f"({text_of(right)} > 0)")), None
-                yield "mask", ast.BinOp(_parsed(f"({text_of(left)} > 0)"), node.op, right), None
+                yield "mask", ast.BinOp(left, node.op, parsed(f"({text_of(right)} > 0)")), None
+                yield "mask", ast.BinOp(parsed(f"({text_of(left)} > 0)"), node.op, right), None
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
                 yield "parentheses", ast.BinOp(ast.BinOp(left.left, node.op, right), left.op, left.right), None
@@ -297,7 +293,7 @@ def _derivatives(node: ast.BinOp) -> Iterator[Made]:
     inside = list(dict.fromkeys(text_of(n) for _, n in _walk(node.right) if is_atom(n)))
     for a in inside:
         for form in ("(1 - {a} ** 2)", "({a} * (1 - {a}))", "({a} > 0)", "(1 - np.tanh({a}) ** 2)", "(1 - {a})", "1.0"):
-            yield "derivative", _parsed(form.format(a=a)), None
+            yield "derivative", parsed(form.format(a=a)), None
 
 
 def _of_call(node: ast.Call) -> Iterator[Made]:
@@ -336,9 +332,9 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
     match node.slice:
         case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
             for other in around:  # below 0 an index takes entries from the end
-                yield "wraps", _parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
+                yield "wraps", parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
         case ast.Constant(value=int()):
-            yield "sum-missing", _parsed(f"{text_of(node.value)}.sum(axis=0)"), None
+            yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
         case _:
             pass
     parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -349,15 +345,15 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
         for made in dict.fromkeys([*beside(part, text), *(i for i in _indices(around) if i != text)]):
             changed = copy.deepcopy(node)
             if isinstance(changed.slice, ast.Tuple):
-                changed.slice.elts[k] = _parsed(made)
+                changed.slice.elts[k] = parsed(made)
             else:
-                changed.slice = _parsed(made)
+                changed.slice = parsed(made)
             yield "index", changed, None
 
 
 def _indices(around: Sequence[str], most: int = 8) -> list[str]:
     """The variables that entries nearby are read at."""
-    inside = [n.slice for a in around for n in ast.walk(_parsed(a)) if isinstance(n, ast.Subscript)]
+    inside = [n.slice for a in around for n in ast.walk(parsed(a)) if isinstance(n, ast.Subscript)]
     return list(dict.fromkeys(text_of(n) for n in inside if isinstance(n, ast.Name)))[:most]
 
 
@@ -375,9 +371,9 @@ def beside(part: ast.expr, text: str) -> list[str]:
 def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """A factor or a term that is missing from the whole, or from the inside of a quotient or product."""
     text = text_of(expression)
-    yield "sign", _parsed(f"-({text})"), None
+    yield "sign", parsed(f"-({text})"), None
     if not is_atom(expression):
-        yield from (("variable", _parsed(other), (text, other)) for other in around[:LIKELY])
+        yield from (("variable", parsed(other), (text, other)) for other in around[:LIKELY])
     yield from _everywhere(expression, around)
     yield from of_whole(expression, around)
     inner = expression
@@ -386,7 +382,7 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         yield "factor-dropped", inner, None
     for a in around:
         for form in FACTORS:
-            yield "factor-missing", _parsed(form.format(e=f"({text})", a=a)), (text, a)
+            yield "factor-missing", parsed(form.format(e=f"({text})", a=a)), (text, a)
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -405,7 +401,7 @@ class _AtomSwap(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         if is_atom(node) and text_of(node) == self.old:
-            return _parsed(self.new)
+            return parsed(self.new)
         return self.generic_visit(node)
 
 
@@ -414,14 +410,14 @@ def _missing(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     whole = text_of(expression)
     for a in around:
         for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
-            yield "factor-missing", _parsed(form.format(e=whole, a=a)), None
+            yield "factor-missing", parsed(form.format(e=whole, a=a)), None
     for path, node in _walk(expression):
         if path and is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
             text = text_of(node)
             for a in [a for a in around if a != text and ("[" not in a or "['" in a)]:  # weights are whole arrays
                 for form in ("({a}.T @ {e})", "({e} @ {a}.T)", "({a} @ {e})", "({e} @ {a})"):
                     made = form.format(e=text, a=a)
-                    yield "factor-missing", _with(expression, path, _parsed(made)), (text, made)
+                    yield "factor-missing", _with(expression, path, parsed(made)), (text, made)
 
 
 def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
@@ -433,7 +429,7 @@ def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
             sum_ = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
             if not path or sum_ or alone or path in (("left",), ("right",)):
                 inner = text_of(node)
-                marked = text_of(_with(expression, path, _parsed("__term__"))).replace("%", "%%")
+                marked = text_of(_with(expression, path, parsed("__term__"))).replace("%", "%%")
                 text = marked.replace("__term__", f"({inner.replace('%', '%%')}%s)")
                 yield slot, text, inner, alone and len(path) > 1
 

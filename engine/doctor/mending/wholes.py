@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, replaced, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, replaced, text_of
 
 Made = tuple[str, ast.expr, "tuple[str, str] | None"]
 
@@ -39,10 +39,10 @@ def _slopes(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
             rest = [f for k, f in enumerate(factors) if k not in left_out]
             text = " * ".join(f"({text_of(f)})" for f in rest)
             gone = " * ".join(f"({text_of(factors[k])})" for k in left_out)
-            yield "factor-dropped", _put(expression, product, _parsed(text)), None
+            yield "factor-dropped", _put(expression, product, parsed(text)), None
             for a in around[:LIKELY]:
                 for form in SLOPES:
-                    yield "derivative", _put(expression, product, _parsed(f"{text} * {form.format(a=a)}")), (gone, a)
+                    yield "derivative", _put(expression, product, parsed(f"{text} * {form.format(a=a)}")), (gone, a)
 
 
 def _products(expression: ast.expr) -> Iterator[ast.BinOp]:
@@ -84,7 +84,7 @@ def _deltas(expression: ast.expr) -> Iterator[Made]:
     if len(atoms) == 2:
         for one, two in (atoms, atoms[::-1]):
             for over in overs:
-                yield "delta", _parsed(f"({one} - {two}){over}"), (one, two)
+                yield "delta", parsed(f"({one} - {two}){over}"), (one, two)
 
 
 SOFTMAX_JACOBIANS = (
@@ -100,7 +100,7 @@ def _jacobians(expression: ast.expr) -> Iterator[Made]:
     if len(atoms) == 2:
         for d, p in (atoms, atoms[::-1]):
             for form in SOFTMAX_JACOBIANS:
-                yield "delta", _parsed(form.format(d=d, p=p)), (d, p)
+                yield "delta", parsed(form.format(d=d, p=p)), (d, p)
 
 
 def _sums(expression: ast.expr) -> Iterator[Made]:
@@ -108,12 +108,12 @@ def _sums(expression: ast.expr) -> Iterator[Made]:
     inside = list(dict.fromkeys(text_of(of) for n in ast.walk(expression) if (of := _reduced(n)) is not None))
     for text in inside:
         for form in SUMS:
-            yield "sum-missing", _parsed(form.format(a=f"({text})")), None
+            yield "sum-missing", parsed(form.format(a=f"({text})")), None
     if len(inside) == 2:
         yield "means", replaced(expression, _reduced), None
         for one, two in (inside, inside[::-1]):
-            yield "means", _parsed(f"({one}).T @ ({two})"), None
-            yield "means", _parsed(f"({one}) @ ({two}).T"), None
+            yield "means", parsed(f"({one}).T @ ({two})"), None
+            yield "means", parsed(f"({one}) @ ({two}).T"), None
 
 
 def _reduced(node: ast.AST) -> ast.expr | None:
@@ -134,7 +134,7 @@ def _entries(expression: ast.expr) -> Iterator[Made]:
                     index = ", ".join(":" if m == k else text_of(p) for m, p in enumerate(parts))
                     axis = sum(isinstance(p, ast.Slice) for p in parts[:k])
                     summed = f"{text_of(node.value)}[{index}].sum(axis={axis})"
-                    yield "sum-missing", _put(expression, node, _parsed(summed)), None
+                    yield "sum-missing", _put(expression, node, parsed(summed)), None
             case _:
                 pass
 
@@ -176,7 +176,3 @@ def _put(expression: ast.expr, node: ast.AST, made: ast.expr) -> ast.expr:
 def _put_everywhere(expression: ast.expr, text: str, made: ast.expr) -> ast.expr:
     """The same in the places of all that is written so."""
     return replaced(expression, lambda n: made if text_of(n) == text else None)
-
-
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body

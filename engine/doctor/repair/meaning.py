@@ -119,7 +119,7 @@ def updates(seen: SeenRun) -> Iterator[tuple[ast.stmt, str, ast.expr, int]]:
 
 def _is_number(seen: SeenRun, node: ast.expr) -> bool:
     """Whether it is one and the same number wherever it is read: what a loop computes is no rate."""
-    same = [n for n in seen.nodes if isinstance(n, ast.expr) and ast.unparse(n) == ast.unparse(node)]
+    same = seen.spelt.get(ast.unparse(node), [])
     values = {v for n in same for v in seen.values(n)}
     counted = [n for n in same if isinstance(n, ast.Name) and isinstance(seen.parents[n], ast.For | ast.comprehension)]
     return len(values) == 1 and not counted and all(v.type in ("int", "float") for v in values)

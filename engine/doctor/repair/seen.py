@@ -109,6 +109,15 @@ class SeenRun:
         found = [n for n in ast.walk(self.tree) if hasattr(n, "lineno")]
         return tuple(sorted(found, key=lambda n: (n.lineno, n.col_offset)))  # type: ignore[attr-defined]
 
+    @cached_property
+    def spelt(self) -> dict[str, list[ast.expr]]:
+        """The expressions of each text, in the order of the whole text."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.expr):
+                found.setdefault(ast.unparse(node), []).append(node)
+        return found
+
     def node(self, place: Position) -> ast.expr | None:
         """The expression at a position."""
         return next((n for n in self.nodes if isinstance(n, ast.expr) and position(n) == place), None)

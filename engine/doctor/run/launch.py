@@ -150,15 +150,7 @@ def _waited_for(
 ) -> tuple[str, int]:
     """Why a run was ended (nothing when it ended by itself), and the code with which it ended; nothing of it runs any more."""
     name, mark = job["mark"]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=job["folder"],
-        env=_environment(workplace, mark),
-        start_new_session=True,
-    )
+    process = _started(command, job["folder"], _environment(workplace, mark))
 
     def abandon() -> None:
         """When the program ends, it does not wait for the thread that waits here."""
@@ -176,6 +168,18 @@ def _waited_for(
             process.wait()
             watch.close(process)
     return seen, process.returncode
+
+
+def _started(command: Sequence[Path], folder: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def _job(

@@ -1,4 +1,4 @@
-"""Workers of one module's tests are copies of one warm process."""
+"""What runs in processes of its own are copies of one warm process."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.doctor.run import process
+from engine.doctor.run import launch, process
+from tests.engine.doctor.warm_runs import WarmRuns
 from tests.engine.doctor.warm_worker import WarmWorker
 
-STARTED_ANEW = ("test_hostile", "test_endings")
-"""Modules whose programs attack or count processes: they run as at a user's."""
+STARTED_ANEW = ("test_hostile", "test_endings", "test_run", "test_surroundings")
+"""Modules whose programs attack or count processes, or look at how they are started: they run as at a user's."""
+
+
+@pytest.fixture(scope="session")
+def all_warm_runs() -> Iterator[WarmRuns]:
+    runs = WarmRuns()
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(autouse=True)
+def warm_runs(request: pytest.FixtureRequest, all_warm_runs: WarmRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process for the runs of all tests."""
+    if request.module.__name__.rpartition(".")[2] not in STARTED_ANEW:
+        monkeypatch.setattr(launch, "_started", all_warm_runs.started)
 
 
 @pytest.fixture(scope="module", autouse=True)
