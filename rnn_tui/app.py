@@ -9,7 +9,6 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from engine.lessons.lesson import Lesson
 from engine.notation import NOTATIONS
 from engine.session import Session
 from rnn_tui.bindings import OTHER, WHAT_IF, WITHOUT_KEY, Command
@@ -19,13 +18,13 @@ from rnn_tui.look import look
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.palette import PaletteEntry, PaletteScreen
 from rnn_tui.screens.paned import PanedScreen
-from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.show import MODES
 from rnn_tui.themes import THEMES, colors_of, theme_named
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
+    from engine.lessons.lesson import Lesson
 
 INTERRUPTED = 130
 NOTATION, THEME = "Notation", "Theme"
@@ -74,7 +73,7 @@ class ThemedApp(TerminalApp):
 
     def choices(self) -> Iterator[PaletteEntry]:
         """What the palette offers on the uppermost screen: all that has a key."""
-        if isinstance(self.screen, WalkScreen):
+        if isinstance(self.screen, PanedScreen):
             yield from map(choice_of, self.screen.commands)
             yield THEME_CHOICE
 
@@ -162,6 +161,8 @@ class WalkApp(ThemedApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The walk's screen."""
+        from rnn_tui.screens.walk import WalkScreen  # with the doctor, which the debugger does not wait for
+
         return WalkScreen(self.walk, self._look, keys=self.keys)
 
 

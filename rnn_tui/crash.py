@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import traceback
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engine.errors import InputError
@@ -39,6 +38,8 @@ def report(error: BaseException) -> str:
 
 
 def _versions() -> Iterator[str]:
+    from importlib.metadata import PackageNotFoundError, version  # nothing else waits for it
+
     yield f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     for package in PACKAGES:
         try:

@@ -315,6 +315,8 @@ class TerminalApp(App[None]):
 
     guard: SignalGuard | None = None
     """Set by `run`."""
+    framed: Callable[[], None] | None = None
+    """What is to be done once the first frame is there."""
 
     @property
     def suspended(self) -> bool:
@@ -340,6 +342,8 @@ class TerminalApp(App[None]):
 
     def _on_mount(self, event: Any) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        if self.framed is not None:
+            self.call_after_refresh(self.framed)
 
     def _fatal_error(self) -> None:
         # Textual's own traceback fills screens and shows every local variable.

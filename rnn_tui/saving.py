@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -173,6 +172,8 @@ def _markdown(shown: Shown) -> str:
 
 
 def _html(shown: Shown) -> str:
+    import html  # with all its entities
+
     title = html.escape(_title(shown))
     parts = [f"<h2>{heading}</h2>\n<pre>{html.escape(body)}</pre>" for heading, body in _sections(shown) if body]
     style = "body{font-family:sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}"

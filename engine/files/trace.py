@@ -23,7 +23,6 @@ import os
 import platform
 import zipfile
 from dataclasses import dataclass, fields
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, cast
@@ -141,6 +140,8 @@ def _equations(tape: Tape) -> list[dict[str, object]]:
 
 
 def _version() -> str:
+    from importlib import metadata  # nothing else waits for it
+
     try:
         return metadata.version("rnn-tui")
     except metadata.PackageNotFoundError:

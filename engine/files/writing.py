@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,8 @@ def replaced(path: Path) -> Generator[IO[bytes]]:
     A link is followed. Raises InputError when the folder is missing, the system refuses, or `path` is something else than a file.
     """
     target = place_of(path)
+    import secrets  # not before something is written
+
     beside = target.parent / f".rnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         try:

@@ -6,6 +6,7 @@ Textual is loaded when all that can be refused is refused.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from engine.session import Session
     from rnn_tui.settings import Settings
 
+SELDOM = 200_000
+"""New objects between two looks for garbage before the first frame: nearly all of them stay, and each look goes through all there are."""
 LONG = 20_000_000
 """From this many values on a recording is made before the screen opens, with a progress bar."""
 
@@ -33,6 +36,8 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui [DATA]`: the debugger, or the walk through the user's own program."""
     settings = _settled(parsed)
     mode = terminal.ready(parsed.color)
+    usual = gc.get_threshold()
+    gc.set_threshold(SELDOM)
     opened = opened_of(parsed, given)
     if isinstance(opened, tuple):
         _record_first(opened[0])
@@ -47,6 +52,12 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
     kept = session_file(opened[0].data.path, given) if comes_back else None
     left = remembered(kept) if kept and not parsed.fresh else None
     app = DebuggerApp(*opened, **look, lang=language(parsed.lang, os.environ), remembered=left)
+
+    def framed() -> None:
+        gc.freeze()
+        gc.set_threshold(*usual)
+
+    app.framed = framed
     code = terminal.run(app, mouse=not parsed.no_mouse)
     if kept and (left := app.left()):
         remember(kept, left)

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from engine.lessons.lesson import Lesson, Words, in_language
-from rnn_tui.control.walker import Walker
 from rnn_tui.lessons.guide import Guide, Progress
 
 if TYPE_CHECKING:
     from engine.doctor.walk.walk import ProgramWalk
     from engine.lessons.exercise import Exercise
+    from rnn_tui.control.walker import Walker
 
 
 class Examiner(Guide):

@@ -63,6 +63,10 @@ class Guide(ABC):
         """To the next step, where no guess is wanted first."""
         return not self.asking and self._go(self.progress.number + 1)
 
+    def guess(self, choice: int) -> bool:
+        """Takes a guess, where one is wanted."""
+        return False
+
     def back(self) -> bool:
         """To the step before."""
         return self._go(self.progress.number - 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rnn_tui.lessons.guide import Guide
-from rnn_tui.lessons.opening import PRESSED
+from typing import TYPE_CHECKING
+
 from rnn_tui.screens.paned import PanedScreen
+
+if TYPE_CHECKING:
+    from rnn_tui.lessons.guide import Guide
 
 
 class LessonKeys(PanedScreen):
@@ -34,6 +37,8 @@ class LessonKeys(PanedScreen):
 
     async def _press(self) -> None:
         """Presses what the step presses."""
+        from rnn_tui.lessons.opening import PRESSED
+
         for key in self.guide.step.press if self.guide is not None else ():
             await self.run_action(PRESSED[key].action)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 from rich.style import Style
 
@@ -10,7 +12,9 @@ from rnn_tui.panes.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number, signed
 from rnn_tui.targets import Press
-from rnn_tui.walk_frame import WalkFrame
+
+if TYPE_CHECKING:
+    from rnn_tui.walk_frame import WalkFrame
 
 ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -12,7 +12,9 @@ from rnn_tui.lessons.card import Choice, LessonCard
 from rnn_tui.look import Look
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.targets import Press
-from rnn_tui.walk_frame import WalkFrame
+
+if TYPE_CHECKING:
+    from rnn_tui.walk_frame import WalkFrame
 
 NOT_FIRST = "，。、；：？！）》”’"
 """What does not begin a line in Chinese."""

@@ -20,7 +20,6 @@ from rnn_tui.lessons.actions import LessonActions
 from rnn_tui.saving import KINDS, Shown, program, save, where_to
 from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ReadScreen
 from rnn_tui.screens.examine import ExamineScreen
-from rnn_tui.screens.walk import WalkScreen
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
@@ -159,6 +158,7 @@ class FileActions(LessonActions):
     def _examined(self, path: Path, function: str | None) -> None:
         """Runs in a thread: it takes some seconds."""
         from engine.doctor.opening import open_program  # nobody else needs to wait for it
+        from rnn_tui.screens.walk import WalkScreen
 
         try:
             opened = open_program(path, function)

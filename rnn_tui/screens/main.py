@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.debug.view import View
-from engine.lessons.lesson import Lesson
 from engine.session import Session
 from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
@@ -31,6 +30,7 @@ from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from engine.doctor.report.lockstep import Lockstep
+    from engine.lessons.lesson import Lesson
 
 
 PICTURES_OF_TRAINING = 20
@@ -88,7 +88,7 @@ class MainScreen(FileActions):
             self.debugger.go(iteration * self.debugger.program.length)
         if self._remembered:
             recall(self.controller, self._remembered)
-        if isinstance(self._learn, Lesson):
+        if not isinstance(self._learn, bool):
             self.begin_lesson(self._learn, self.controller.session)
         self.show()
         if self._learn is True:
