@@ -13,9 +13,10 @@ PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 FUZZ_OPTIONS ?=
 SOAK_OPTIONS ?=
+MUTANTS_OPTIONS ?=
 DATA ?=
 
-.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz soak pictures mistakes derive reference site samples clean
+.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz soak mutants pictures mistakes derive reference site samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -52,6 +53,11 @@ fuzz: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.soak $(SOAK_OPTIONS)
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.equation_mutants $(MUTANTS_OPTIONS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	$(BIN)/mutmut run --max-children 2
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)

@@ -102,16 +102,18 @@ def test_loss_and_gradients_are_those_of_the_paper(cell: str) -> None:
     moved = {name: value + 0.3 * rng.normal(size=value.shape) for name, value in network.weights.items()}
     tape = record(network, X, y, parameters=moved)
 
-    def loss(weights: W) -> Any:
+    def loss(weights: W, inputs: Any = X) -> Any:
         states: tuple[Any, ...] = tuple(np.zeros((4, 4)) for _ in FURTHER[cell].states)
         for t in range(5):
-            states = PAPERS[cell](X[:, t], states, weights)
+            states = PAPERS[cell](inputs[:, t], states, weights)
         logits = states[0] @ weights["Wy"] + weights["by"]
         return anp.mean(anp.log(anp.sum(anp.exp(logits), axis=1)) - logits[np.arange(4), y])
 
     assert tape.loss == pytest.approx(float(loss(moved)), rel=1e-13)
     for name, expected in autograd.grad(loss)(moved).items():
         np.testing.assert_allclose(tape.gradients[name], expected, rtol=1e-10, atol=1e-14, err_msg=name)
+    of_inputs = np.moveaxis(autograd.grad(loss, 1)(moved, X), 0, 1)
+    np.testing.assert_allclose(tape["dx"], of_inputs, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("cell", list(FURTHER))
