@@ -22,7 +22,7 @@ from rnn_tui.show import MODES
 from rnn_tui.themes import THEMES, colors_of, theme_named
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.lessons.lesson import Lesson
 

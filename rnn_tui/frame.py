@@ -30,7 +30,7 @@ from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Execution, LineValue, Lockstep
+    from engine.doctor.walk.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
     from engine.explain.ledger import Ledger
 
@@ -208,7 +208,7 @@ class Frame:
     @property
     def meant(self) -> str:
         """The quantity of the reference that this value is or should be; "" where there is none."""
-        from engine.doctor.report.lockstep import described
+        from engine.doctor.walk.lockstep import described
 
         entry = self.made.entry if self.made is not None else None
         return "" if entry is None else described(entry, self.writer.spelling.name)
@@ -219,7 +219,8 @@ class Frame:
         if self.made is None:
             return None
         pictures = self.made.pictures
-        labels = (f"yours: {self.made.target}", f"reference: {self.meant}", "difference")
+        beside = f"reference: {self.meant}" if self.meant else "it should be"
+        labels = (f"yours: {self.made.target}", beside, "difference")
         roles = ("result", "original", "difference")
         parts: list[Part] = []
         for values, text, role in zip(pictures, labels, roles, strict=False):

@@ -27,7 +27,7 @@ from rnn_tui.render.numbers import MINUS, exact, number, shape
 from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    pass
 
 MODES = {
     "truecolor": ColorMode.TRUECOLOR,
@@ -89,31 +89,6 @@ def reach_text(tape: Tape, mode: str) -> str:
     output = tape.plan.program.output
     heading = f"‖∂L_s/∂{output}_t‖: rows are the losses of the steps s, columns the steps t"
     return _text(reach(tape)[:, 1:], heading, "s", "t", 1, mode, from_one=True)
-
-
-def beside_text(lockstep: Lockstep, mode: str) -> str:
-    """Of the place where a program goes wrong: what its line reads, what it makes, what the reference has in its place, the difference."""
-    from engine.doctor.report.lockstep import described
-
-    at = lockstep.first
-    value, reads = lockstep.value(at), list[str]()
-    for operand in lockstep.operands(at):
-        entry = operand.entry
-        what = "" if entry is None else f" = {entry if isinstance(entry, str) else described(entry)}"
-        made = "" if operand.line is None else f", made in line {operand.line}"
-        judged = {"right": ": right", "wrong": ": wrong already", "own": ""}[operand.state]
-        reads.append(f"  reads {operand.name}{what if what != f' = {operand.name}' else ''}{judged}{made}")
-    text = "".join(f"{line}\n" for line in reads)
-    if value is None:
-        return text
-    meant = "" if value.entry is None else f": {described(value.entry)}"
-    headings = (f"yours: {value.target}", f"the reference{meant}", "yours − the reference")
-    for heading, matrix in zip(headings, value.pictures, strict=False):
-        rows = value.theirs.shape[:-1]
-        text += (
-            f"\n{_text(matrix, f'{heading}  {shape(value.theirs.shape)}', 'row' if rows else '', 'column', 0, mode)}"
-        )
-    return text
 
 
 def _text(

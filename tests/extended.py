@@ -18,7 +18,6 @@ import autograd.numpy as anp
 import numpy as np
 
 from engine.codegen import program_text
-from engine.doctor.by_reference import examine
 from engine.doctor.report.report import Report
 from engine.explain.gradcheck import check
 from engine.explain.line_parts import writer_for
@@ -28,6 +27,7 @@ from engine.recording.measures import accuracy
 from engine.recording.tape import Tape
 from engine.session import Session, open_session
 from rnn_tui import cli
+from tests.engine.doctor.reports import examine
 
 Array = np.ndarray[Any, Any]
 
@@ -127,26 +127,16 @@ def cell_that_comes_along() -> None:
         session = open_session(None, {"cell": "my_mgu", "notation": notation})
         assert ran(session)["loss"].size == 1
         weights_come_back(session, notation)
-    assert examined(program_text(whole(cell="my_mgu"))).conventions["cell"] == "my_mgu"
+    assert examined(program_text(whole(cell="my_mgu"))).verdict == "correct"
 
 
 def activation() -> None:
     offered("activation", "arctan")
     session = whole(activation="arctan")
     assert {"a_t = arctan(z_t)", "dz_t = da_t ⊙ 1 / (1 + z_t²)"} <= set(listing(session)), listing(session)
-    from engine.doctor.mistakes.variants.catalogue import variations
-    from engine.doctor.mistakes.variants.edited_backward import Executor
-    from engine.doctor.mistakes.variants.tree_edits import CURVED, Setting
-    from engine.doctor.reference.problem import make_problem
-
     right = program_text(session)
     assert examined(right).verdict == "correct"
-    wrong = examined(right.replace(" * 1 / (1 + z[t]**2)", ""))
-    assert [mistake.id for mistake in wrong.diagnoses] == ["activation-derivative-missing"]
-    assert "arctan" in CURVED, "no other activation's derivative is taken for it"
-    problem = make_problem(activation="arctan")
-    for variation in variations(Setting.of(problem)):
-        Executor(problem).gradients(variation.edits)
+    assert examined(right.replace(" * 1 / (1 + z[t]**2)", "")).verdict == "wrong"
 
 
 def examined(program: str) -> Report:

@@ -195,7 +195,7 @@ def _calling(source: SourceFile, calls: Sequence[GivenCall]) -> tuple[list[tuple
 
 def _arguments(source: SourceFile, call: ast.Call) -> list[tuple[str, str]]:
     """The names of what a call takes, as its function calls them or as they are called themselves, with what is given."""
-    function = program(source, source.tree()).find(called_name(call))
+    function = program(source.tree()).find(called_name(call))
     names = [name for name, _ in function.parameters] if function is not None else []
     given = [(names[k] if k < len(names) else "", value) for k, value in enumerate(call.args)]
     given += [(keyword.arg or "", keyword.value) for keyword in call.keywords]

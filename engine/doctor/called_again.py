@@ -23,25 +23,33 @@ NOT_RESET = CATALOGUE["gradients-not-reset"]
 def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> OwnRun:
     """The same, or wrong where a second call gives back twice what the first one gave: gradients of the first are left in it.
 
-    An object that keeps its gradients adds them up on purpose: it is not asked.
+    An object that keeps its gradients may add them up on purpose: then it does so with all of them.
     """
-    calls = again(text)
-    if own.report.verdict != "correct" or KEPT in calls:
+    if own.report.verdict != "correct":
         return own
-    file = ProgramFile(source.path, f"{text}{calls}\n", source.cells)
+    file = ProgramFile(source.path, f"{text}{again(text)}\n", source.cells)
     outcome, record = Runs(file, replace(wishes, arguments=())).followed()
     if isinstance(record, str) or not outcome.is_whole:
         return own
-    lines = sorted({e.site.line for e in record.events if e.name.startswith(BACK) and e.site.file == file.file.name})
-    if len(lines) != 2:
-        return own
-    first, second = ([e for e in record.events if e.name.startswith(BACK) and e.site.line == n] for n in lines)
-    if len(first) != len(second):
-        return own
     rights = [row.right for row in own.verdict.compared] if own.verdict is not None else []
-    pairs = [(early, late) for early, late in zip(first, second, strict=True) if _is_twice(record, early, late)]
-    doubled = [late for early, late in pairs if any(_agrees(_values(record, early), right) for right in rights)]
-    return _not_reset(source, record, own, doubled) if doubled else own
+    for name in (BACK, KEPT):
+        pairs = [
+            pair for pair in _pairs(record, file, name) if any(_agrees(_values(record, pair[0]), r) for r in rights)
+        ]
+        doubled = [late for early, late in pairs if _is_twice(record, early, late)]
+        if doubled and (name == BACK or len(doubled) < len(pairs)):
+            return _not_reset(source, record, own, doubled)
+    return own
+
+
+def _pairs(record: Record, file: ProgramFile, name: str) -> list[tuple[RecordedEvent, RecordedEvent]]:
+    """The arrays of that name that came back from the first call and from the second."""
+    shown = [e for e in record.events if e.name.startswith(name) and e.site.file == file.file.name]
+    lines = sorted({e.site.line for e in shown})
+    if len(lines) != 2:
+        return []
+    first, second = ([e for e in shown if e.site.line == n] for n in lines)
+    return list(zip(first, second, strict=True)) if len(first) == len(second) else []
 
 
 def _is_twice(record: Record, early: RecordedEvent, late: RecordedEvent) -> bool:

@@ -23,7 +23,8 @@ def assert_backward_correct(function: Callable[..., Any] | type) -> None:
     The function (or method, or class with one; it may be defined inside a test) is found in the file it was defined in, which is run in a
     process of its own. Raises TypeError for a function without a file, and for a lambda or a partial, which have no name in it.
     """
-    from engine.doctor.by_reference import examine_source
+    from engine.doctor.diagnose import of_functions
+    from engine.doctor.run.launch import Wishes
 
     shown = getattr(function, "__name__", function)
     if isinstance(function, functools.partial) or shown == "<lambda>":
@@ -37,7 +38,7 @@ def assert_backward_correct(function: Callable[..., Any] | type) -> None:
     source, name = read_source(Path(path)), str(getattr(function, "__qualname__", ""))
     if _LOCALS in name:
         source, name = _lifted(source, name, _plain_values(function)), name.rpartition(_LOCALS)[2]
-    report = examine_source(source, None if isinstance(function, type) else name)
+    report = of_functions(source, name, Wishes())
     if report.verdict != "correct":
         raise AssertionError("\n" + text(report))
 

@@ -21,31 +21,27 @@ MADE_UP = "its functions were called with arguments that were made up"
 
 
 def examine_functions(source: SourceFile, function: str | None, wishes: Wishes) -> list[Report]:
-    """A report on each backward pass of a file that only defines, imports and assigns, or on the one that is named.
+    """A report on each backward pass of a file that only defines, imports and assigns, or on the one that is named, or on those of the
+    class that is.
 
-    A pass is wrong or right by its own lineage. That no arguments were found that fit is no mistake: then it could not be called."""
-    found = program(source, source.tree())
-    named = found.find(function) if function is not None else None
-    if function is not None and named is None:
-        return []
-    examined = passes(found, named)
-    return [_followed(source, each, wishes).report for each in _calls(source, found, examined, wishes)]
-
-
-def beyond(source: SourceFile, function: str, reports: Sequence[Report]) -> list[Report]:
-    """The reports on passes that the function is not, and does not call."""
-    seen = _called(program(source, source.tree()), function)
-    return [report for report in reports if report.function not in seen]
+    A pass is wrong or right by its own lineage. That no arguments were found that fit is no mistake: then it could not be called. Raises
+    InputError where there is no function of that name."""
+    return [_followed(source, each, wishes).report for each in _asked(source, function, wishes)]
 
 
 def follow_function(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun | None:
     """The call of the backward pass that is named, else of the first that could be called; None where there is none."""
-    found = program(source, source.tree())
-    named = found.find(function) if function is not None else None
-    if function is not None and named is None:
-        return None
-    runs = (_followed(source, each, wishes) for each in _calls(source, found, passes(found, named), wishes))
+    runs = (_followed(source, each, wishes) for each in _asked(source, function, wishes))
     return next((own for own in runs if own.record is not None), None)
+
+
+def _asked(source: SourceFile, function: str | None, wishes: Wishes) -> list[FoundCall]:
+    """How each pass that is asked for is called."""
+    found = program(source.tree())
+    every = [] if function is None else passes(found)
+    of_class = [one for one in every if one.backward.owner is not None and one.backward.owner.name == function]
+    named = found.named(function, clean(source.path.name)) if function is not None and not of_class else None
+    return _calls(source, found, of_class or passes(found, named), wishes)
 
 
 def _calls(source: SourceFile, found: UserProgram, examined: Sequence[Pass], wishes: Wishes) -> list[FoundCall]:
@@ -58,17 +54,6 @@ def _calls(source: SourceFile, found: UserProgram, examined: Sequence[Pass], wis
     for k, each in zip(instead, calls(file, list(instead.values()), wishes) if instead else (), strict=True):
         told[k] = replace(each, examined=told[k].examined, reason=told[k].reason)
     return told
-
-
-def _called(found: UserProgram, name: str) -> set[str]:
-    """A function's name with those of all functions that it calls, at whatever depth."""
-    seen, left = set[str](), [f for f in found.functions if f.name == name]
-    while left:
-        function = left.pop()
-        if function.name not in seen:
-            seen.add(function.name)
-            left += [f for f in found.functions if f.node.name in function.called]
-    return seen
 
 
 def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:

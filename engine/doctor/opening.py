@@ -1,26 +1,27 @@
-"""Opens the user's program: where it is one of ours the debugger beside it, which runs the reference on the problem (data and weights) on
-which the program was examined; else the walk through its own run."""
+"""Opens the user's program: the walk through its own run, and beside it, where it computes a network of ours, the debugger on that network
+with the program's own weights and data."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from engine.debug.debugger import Debugger
-from engine.doctor.by_reference import examine
 from engine.doctor.lineage.running import Runs
 from engine.doctor.made_up import follow_function
-from engine.doctor.read.source import Unreadable, read_source
+from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
-from engine.doctor.report.lockstep import Lockstep
-from engine.doctor.report.own_run_report import examine_own_run
-from engine.doctor.report.report import Report
+from engine.doctor.recognise.network import recognised
+from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
+from engine.doctor.walk.lockstep import Lockstep
 from engine.doctor.walk.opening import walked
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
@@ -28,43 +29,25 @@ from engine.files.data import Data
 from engine.files.options import DEFAULTS
 from engine.notation import NOTATIONS, Spelling
 from engine.session import Session
+from engine.tables.cells import Cell
 from engine.text import clean
 
 
-class ProgramStops(InputError):
-    """A program that stops by an exception before there is a loss to step back from."""
-
-
-def open_yours(path: Path, function: str | None = None, notation: str | None = None) -> tuple[Session, Lockstep]:
-    """Examines the program (it is run, see `examine`) and opens the reference beside it, in `notation` or the one whose names it uses.
-
-    Raises InputError when the program could not be examined, with the reason.
-    """
-    return open_beside(examine(path, function), path, function, notation)
-
-
 def open_program(
-    path: Path, function: str | None = None, notation: str | None = None, wishes: Wishes | None = None
+    path: Path,
+    function: str | None = None,
+    notation: str | None = None,
+    wishes: Wishes | None = None,
+    cells: Sequence[Cell] = (),
 ) -> tuple[Session, Lockstep] | ProgramWalk:
-    """The reference beside the program where it is one of ours and runs to its end; else the walk through the program's own run, at once
-    where there are `wishes` how that is to be made.
+    """Runs the program, with its user's rights, and opens the walk through what it did; where it computes a network of ours, or of one of
+    the `cells`, that network's session beside it, in `notation` or the one whose names the program uses.
 
-    Raises InputError where neither is to be had, with both reasons.
+    InputError where it cannot be run or called, or computes no loss.
     """
-    if wishes is not None:
-        return open_walk(path, wishes, function)
-    report = examine(path, function)
-    if report.compared is not None and report.verdict in ("correct", "wrong"):
-        return open_beside(report, path, function, notation)
-    try:
-        return open_walk(path, function=function)
-    except InputError as error:
-        if report.compared is not None:
-            return open_beside(report, path, function, notation)
-        if isinstance(error, ProgramStops):
-            raise
-        told, own = f"{report.file}: {report.reason}", str(error).partition(": ")[2] or str(error)
-        raise InputError(told if own in told else f"{told}; its own run: {own}") from None
+    walk = open_walk(path, wishes, function)
+    lockstep = beside(walk, cells)
+    return walk if lockstep is None else (_session(lockstep, path, notation), lockstep)
 
 
 def open_walk(
@@ -86,33 +69,45 @@ def open_walk(
         runs_something = function is None and statically_runs(source.tree())
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
+    own = None
     if runs_something:
         own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source, mend=mend)
-    else:
-        own = follow_function(without_its_run(source), function, wishes)
-        if own is None:
-            raise InputError(f"{clean(path.name)}: it runs nothing, and has no backward pass that could be called")
     try:
-        walk = walked(source, own)
+        walk = walked(source, own if own is not None else _of_functions(source, function, wishes))
     except InputError as error:
-        if mend and runs_something and own.report.run and own.report.run["ended"] == "exception":
-            further = "repairs it in memory and names what else is wrong"
-            raise ProgramStops(f"{error}; `rnn-tui doctor {clean(path.name)}` {further}") from None
-        raise
+        called = follow_function(without_its_run(source), None, wishes) if own is not None else None
+        if called is None or called.verdict is None or called.verdict.loss is None:
+            raise _stopped(error, own, path) from None
+        walk = walked(source, replace(called, report=replace(called.report, notes=(str(error), *called.report.notes))))
     walk.wishes, walk.function = wishes, function
     return walk
 
 
-def open_beside(
-    report: Report, path: Path, function: str | None = None, notation: str | None = None
-) -> tuple[Session, Lockstep]:
-    """The same for a program that has been examined already."""
-    if report.compared is None:
-        raise InputError(f"{report.file}: {report.reason}")
-    lockstep = Lockstep(report, report.compared)
+def _of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun:
+    own = follow_function(without_its_run(source), function, wishes)
+    if own is None:
+        raise InputError(f"{clean(source.path.name)}: it runs nothing, and has no backward pass that could be called")
+    return own
+
+
+def _stopped(error: InputError, own: OwnRun | None, path: Path) -> InputError:
+    """What to say of a program that shows no loss: where it stops by an exception, what names more of what is wrong."""
+    if own is None or not own.report.run or own.report.run["ended"] != "exception":
+        return error
+    further = "repairs it in memory and names what else is wrong"
+    return InputError(f"{error}; `rnn-tui doctor {clean(path.name)}` {further}")
+
+
+def beside(walk: ProgramWalk, cells: Sequence[Cell] = ()) -> Lockstep | None:
+    """The walk with the network of ours beside it that it computes; None where it computes none."""
+    found = recognised(walk.record, walk.loss, walk.weights, cells, walk.factor)
+    return None if found is None else Lockstep(walk, found)
+
+
+def _session(lockstep: Lockstep, path: Path, notation: str | None) -> Session:
     problem = lockstep.problem
     data = Data(
-        name=report.file,
+        name=lockstep.report.file,
         path=path.absolute(),
         X=np.asarray(problem.X, dtype=np.float64),
         y=problem.y,
@@ -121,29 +116,31 @@ def open_beside(
         lengths=problem.lengths,
     )
     debugger = Debugger(problem.network, problem.X, problem.y, initial=problem.initial, lengths=problem.lengths)
-    options: dict[str, Any] = {**DEFAULTS, "notation": notation or likeliest_notation(lockstep), "function": function}
-    return Session(data, options, debugger), lockstep
+    options: dict[str, Any] = {
+        **DEFAULTS,
+        "notation": notation or likeliest_notation(lockstep),
+        "function": lockstep.walk.function,
+    }
+    return Session(data, options, debugger)
 
 
 def likeliest_notation(lockstep: Lockstep) -> str:
     """The notation whose names for the matrices the program uses most, at least two; of several, the one with the same layout."""
     network = lockstep.problem.network
-    program = lockstep.compared.reference.problem.tape.plan.program
+    program = lockstep.problem.tape.plan.program
     tree = ast.parse(lockstep.source.text)
     words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     words |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     words |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     words = {re.sub(r"\W|_", "", word) for word in words}
-    turned = bool(lockstep.compared.scales.turned)
-
     matrices = [name for name, axes in network.parameter_axes.items() if len(axes) == 2]
 
     def score(name: str) -> tuple[int, bool]:
         notation = NOTATIONS[name]
         spelling = Spelling(notation, network.table, program)
         known = len({re.sub(r"\W|_", "", spelling.name(weight)) for weight in matrices} & words)
-        return (known if known > 1 else 0), notation.layout.turned_weights == turned
+        return (known if known > 1 else 0), notation.layout.turned_weights == lockstep.recognised.turned
 
     best = max(NOTATIONS, key=score)
     return best if score(best)[0] else "ng"

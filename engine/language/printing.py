@@ -1,10 +1,9 @@
 """Writes an expression as text: one function that knows where parentheses are needed, and a `Syntax` that says how
 leaves and operators look.
 
-There are three syntaxes: symbols of a textbook (`engine.notation.Symbols`), a NumPy program that people read
-(`engine.codegen.source`), and Python for one line of a backward pass that a mistake has altered
-(`engine.doctor.mistakes.variants`). The last two share `NumpySyntax`. The compiled plan writes calls into arrays and no
-expressions (`engine.recording.emit`); of this file it needs only NumPy's words.
+There are two syntaxes: symbols of a textbook (`engine.notation.Symbols`) and a NumPy program that people read (`engine.codegen.source`,
+with `NumpySyntax`). The compiled plan writes calls into arrays and no expressions (`engine.recording.emit`); of this file it needs only
+NumPy's words.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rnn_tui.arguments.parts import COLORS, FUNCTION, how_it_is_run
+from rnn_tui.arguments.parts import FUNCTION, how_it_is_run
 
 
 def doctor(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +31,11 @@ def doctor(parser: argparse.ArgumentParser) -> None:
         metavar="EXAMPLE",
         help="with --call: more names for it, from a .npz, .json or .py file",
     )
-    parser.add_argument(
-        "--cell", metavar="CELL.py", help="the file of a cell of your own that the code is of; it is run"
-    )
     how_it_is_run(parser)
     parser.add_argument(
         "--loss", choices=("cross-entropy", "binary", "squared"), help="what the loss is where FILE does not compute it"
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
-    parser.add_argument("--color", choices=COLORS, default="auto", help="depth of colour (auto; none when piped)")
     parser.usage = "%(prog)s FILE [options] [-- ARGS]"
     parser.epilog = "ARGS are FILE's own. exit codes: 0 right, 1 wrong, 2 undecided or could not be run"
 

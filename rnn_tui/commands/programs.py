@@ -23,9 +23,7 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.by_call import ExampleCalls
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
-    from engine.files.cell import read_cell
 
-    cells = (read_cell(given["cell"]),) if isinstance(given.get("cell"), Path) else ()
     wishes = _wishes(arguments)
     if arguments.call and arguments.function:
         raise InputError("--call says what is called; it goes without --function")
@@ -36,20 +34,14 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         if arguments.call
         else None
     )
-    report = diagnose(Path(arguments.file), arguments.function, cells, wishes, sys.stderr, example)
+    report = diagnose(Path(arguments.file), arguments.function, wishes, sys.stderr, example)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
         return report.exit_code
     sys.stdout.write(text(report))
-    if report.verdict == "wrong" and report.compared is not None:
-        if not report.diagnoses and not report.reason:
-            from engine.doctor.report.lockstep import Lockstep
-            from rnn_tui.commands.shared import color_mode_of
-            from rnn_tui.show import beside_text
-
-            sys.stdout.write(f"\n{beside_text(Lockstep(report, report.compared), color_mode_of(arguments))}")
+    if report.verdict == "wrong":
         function = f" --function {arguments.function}" if arguments.function else ""
-        print(f"\nstep through it beside the reference: rnn-tui {clean(arguments.file)}{clean(function)}")
+        print(f"\nstep through it: rnn-tui {clean(arguments.file)}{clean(function)}")
     return report.exit_code
 
 

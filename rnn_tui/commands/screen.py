@@ -21,7 +21,7 @@ TYPE_CHECKING = False  # typing would take a tenth of the time to refuse
 if TYPE_CHECKING:
     from typing import Any
 
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.session import Session
     from rnn_tui.settings import Settings
@@ -87,20 +87,23 @@ def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Sessio
         from engine.session import open_session
 
         return open_session(parsed.data, given), None
-    further = [name for name in given if name != "notation"]
+    own_cell = isinstance(given.get("cell"), Path)
+    further = [name for name in given if name != "notation" and not (name == "cell" and own_cell)]
     if further:
         raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
     from rich.console import Console
 
     from engine.doctor.opening import open_program
+    from engine.files.cell import read_cell
 
+    cells = (read_cell(given["cell"]),) if own_cell else ()
     wishes = None
     if parsed.arguments or parsed.python:
         from engine.doctor.run.launch import Wishes
 
         wishes = Wishes(arguments=parsed.arguments, python=parsed.python)
     with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
-        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes)
+        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes, cells)
 
 
 def _record_first(session: Session) -> None:

@@ -27,7 +27,7 @@ from rnn_tui.look import Look
 from rnn_tui.targets import ToLine, ToPosition
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 """Time steps (or lines) a second."""

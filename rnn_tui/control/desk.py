@@ -17,7 +17,7 @@ from rnn_tui.bindings import COMMANDS, Command
 from rnn_tui.frame import Frame, Selection
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
 
 LOG_LINES = 200
 LOGGED_OVER = 1_000_000

@@ -10,7 +10,7 @@ from rnn_tui.control.stops import Stops
 from rnn_tui.targets import ToCell, ToSource, cell_at
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
 
 
 class YoursPage(Page):

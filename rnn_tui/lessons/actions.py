@@ -11,7 +11,7 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.lessons.keys import LessonKeys
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
     from engine.lessons.lesson import Lesson
     from engine.session import Session
     from rnn_tui.lessons.examiner import Examiner

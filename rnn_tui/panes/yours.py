@@ -3,13 +3,11 @@ what is wrong with it."""
 
 from __future__ import annotations
 
-import math
 import textwrap
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from engine.language.derive import gradient
 from rnn_tui.frame import Frame
 from rnn_tui.panes.line import draw_parts
 from rnn_tui.panes.listing import DONE
@@ -21,7 +19,7 @@ from rnn_tui.render.numbers import number, shape
 from rnn_tui.targets import ToCell
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import LineValue, Operand
+    from engine.doctor.walk.lockstep import LineValue, Operand
 
 GAP, LEAST, MOST, LABEL = 3, 8, 11, 24
 """Columns between two arrays, the width of a number's cell, that of a label."""
@@ -75,14 +73,10 @@ def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
         if not _with_numbers(frame.beside, canvas):
             draw_parts(frame.beside, canvas)
         return canvas
-    for y, event in enumerate(execution.events[: height - 2], 1):
-        value = event.value if isinstance(event.value, int | float) else math.nan
-        canvas.text(
-            3,
-            y,
-            shortened(f"{event.target or 'result'} = {number(float(value), 12, 6, trim=True)}", width - 6),
-            look.text,
-        )
+    for y, event in enumerate(execution.ran.made[: height - 2], 1):
+        value = float(frame.lockstep.walk.value(event))
+        made_here = f"{event.name or 'result'} = {number(value, 12, 6, trim=True)}"
+        canvas.text(3, y, shortened(made_here, width - 6), look.text)
     return canvas
 
 
@@ -115,9 +109,8 @@ def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
 
 
 def _when(frame: Frame) -> str:
-    made, execution = frame.made, frame.execution
-    t = None if made is None or made.entry is None else made.entry.t
-    sample = None if execution is None else execution.sample
+    entry = frame.made.entry if frame.made is not None else None
+    t, sample = (None, None) if entry is None else (entry.t, entry.sample)
     return " · ".join([*([f"t = {t}"] if t is not None else []), *([f"sample {sample}"] if sample is not None else [])])
 
 
@@ -159,15 +152,14 @@ def _number(frame: Frame) -> StyledText:
     yours, *others = (float(picture[row, column]) for picture in made.pictures)
     line: StyledText = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
     if not others:
-        other = f"it should be {frame.meant}, of another shape" if made.entry else "the reference has no such array"
-        return [*line, (f"   {other}", look.dim)]
+        return [*line, ("   the reference has no such array", look.dim)]
     cell = lockstep.asked(frame.selection.execution, row, column)
     name = name_of(frame, cell) if cell is not None else frame.meant
     style = look.error if others[1] else look.forward
     same = f"   differs by {number(others[1], 9, 4, trim=True)}" if others[1] else "   the same"
     return [
         *line,
-        (f"   reference {name} = ", look.dim),
+        (f"   {'reference ' + name if name else 'it should be'} = ", look.dim),
         (number(others[0], 12, 6, trim=True), look.bold),
         (same, style),
     ]
@@ -197,7 +189,7 @@ def _operands(frame: Frame) -> StyledText:
 
 
 def _meaning(frame: Frame, operand: Operand) -> str:
-    from engine.doctor.report.lockstep import described
+    from engine.doctor.walk.lockstep import described
 
     if operand.entry is None:
         return ""
@@ -211,30 +203,24 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     look, lockstep = frame.look, frame.lockstep
     assert lockstep is not None
     report = lockstep.report
-    conventions = " · ".join(f"{name}: {text}" for name, text in report.conventions.items())
+    conventions = " · ".join(f"{name}: {text}" for name, text in lockstep.remarks.items())
     remarks: list[StyledText] = [[(part, look.dim)] for part in textwrap.wrap(conventions, max(20, width))]
     if report.verdict == "correct":
-        right = "every gradient is the reference's."
+        right = "every gradient is dL/d(its weight), the loss carried back over this run."
         return [[("The backward pass is right: ", look.forward), (right, look.text)], *remarks]
     lines: list[StyledText] = []
     for finding in report.diagnoses:
         place = f"line {finding.place.line}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
-    if not report.diagnoses and not report.reason:
-        divergence = report.first_divergence
-        place = f" from line {divergence.line} on" if divergence else ""
-        lines.append([(f"{WRONG} wrong{place}", look.error), (": no mistake of the catalogue explains it", look.dim)])
-    texts = [report.reason] if report.reason else []
-    texts += (
-        [report.first_divergence.why] if report.first_divergence and report.first_divergence.why not in texts else []
-    )
-    for text in texts:
-        lines += [[(part, look.text)] for part in textwrap.wrap(text, max(20, width))]
-    spelt = {name: frame.writer.spelling.name(gradient(name)) for name in report.parameters}
-    wrong = [spelt[name] for name, comparison in report.parameters.items() if not comparison.ok]
-    right = [spelt[name] for name, comparison in report.parameters.items() if comparison.ok]
+    if report.verdict == "wrong" and not report.diagnoses:
+        lines.append([(f"{WRONG} wrong", look.error), (": no correction was found", look.dim)])
+    if report.verdict != "wrong":
+        lines += [[(part, look.text)] for part in textwrap.wrap(f"undecided: {report.reason}", max(20, width))]
+    wrong = [name for name, comparison in report.parameters.items() if not comparison.ok]
+    right = [name for name, comparison in report.parameters.items() if comparison.ok]
     if wrong or right:
-        lines.append([(f"wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}", look.dim)])
+        told = f"gradients wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}"
+        lines.append([(told, look.dim)])
     return [*lines, *remarks]
 
 

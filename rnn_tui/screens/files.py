@@ -22,7 +22,7 @@ from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ReadScreen
 from rnn_tui.screens.examine import ExamineScreen
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
 
 
 class SaveScreen(AskScreen[Path]):

@@ -29,7 +29,7 @@ from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from engine.doctor.report.lockstep import Lockstep
+    from engine.doctor.walk.lockstep import Lockstep
     from engine.lessons.lesson import Lesson
 
 

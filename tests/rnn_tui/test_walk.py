@@ -13,7 +13,6 @@ from textual.widgets import Input
 
 from engine.doctor import opening
 from engine.doctor.derive import beside
-from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
@@ -250,14 +249,13 @@ def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
 
 
 def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown = Report("cannot-run", "mine.py", reason="nothing of ours")
-    monkeypatch.setattr(opening, "examine", lambda *_: unknown)
-    monkeypatch.setattr(opening, "open_walk", lambda path, function: forward)
+    monkeypatch.setattr(opening, "open_walk", lambda *_: forward)
     assert opening.open_program(Path("mine.py")) is forward
+    monkeypatch.setattr(opening, "recognised", lambda *_: pytest.fail("asked for another program"))
 
-    def nothing(path: Path, function: str | None) -> None:
+    def nothing(*_: object) -> None:
         raise InputError("mine.py: it computes no loss")
 
     monkeypatch.setattr(opening, "open_walk", nothing)
-    with pytest.raises(InputError, match=r"mine.py: nothing of ours; its own run: .*no loss"):
+    with pytest.raises(InputError, match=r"mine.py: it computes no loss"):
         opening.open_program(Path("mine.py"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.report.lockstep import Lockstep
+from engine.doctor.walk.lockstep import Lockstep
 from engine.errors import InputError
 from engine.session import Session
 from rnn_tui.app import DebuggerApp

@@ -14,9 +14,8 @@ import numpy as np
 
 from engine.doctor.compare import states
 from engine.doctor.compare.conventions import conventions, gradients_by_name, initial_states, network_of, own_weights
-from engine.doctor.recognise.cell_search import readings_of
-from engine.doctor.recognise.script_arrays import ways
-from engine.doctor.recognise.script_problem import Known, ScriptProblem, with_targets
+from engine.doctor.compare.targets import with_targets
+from engine.doctor.compare.ways import Known, readings_of, ways
 from engine.doctor.reference.layouts import ArrayLayout
 from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import OWN, SECOND, axes_of, held, is_matrix, is_role
@@ -192,7 +191,7 @@ def _by_convention(
             problems = _given_problem(start, given)
         else:
             known = {"y": [(0, mine["y"], "y")]}
-            problems = _own(start, {}, ArrayLayout(), meaning, known, options)
+            problems = _own(start, known, options)
         for whole in problems:
             ends = None if way.without_lengths else short
             tape = prepared.record(whole, ends)
@@ -293,7 +292,7 @@ def _with_weights(
             **{r: arrays for r, arrays in known.items() if r not in _DATA},
             "X": [(0, _arrays(given)[0], "X")],
         }
-    for problem, arrays, layout in ways(dict(known), (), meaning):
+    for problem, arrays, layout in ways(known, meaning):
         if given is not None and layout.x != "BTD":
             continue
         for reading in readings_of(problem, frozenset(arrays), meaning.cells, layout.order):
@@ -303,9 +302,7 @@ def _with_weights(
             with_weights = replace(problem, network=network)
             used = frozenset(name for entries in known.values() for _, _, name in entries)
             for whole in (
-                _given_problem(with_weights, given)
-                if given is not None
-                else _own(with_weights, arrays, layout, meaning, known, options)
+                _given_problem(with_weights, given) if given is not None else _own(with_weights, known, options)
             ):
                 tape = record(whole.network, whole.X, whole.y, initial=whole.initial, lengths=whole.lengths)
                 yield FileReading(
@@ -329,16 +326,9 @@ def _given_problem(problem: Problem, given: Tape) -> Iterator[Problem]:
     yield replace(problem, network=network, X=X, y=y, lengths=given.lengths)
 
 
-def _own(
-    problem: Problem,
-    arrays: Mapping[str, str],
-    layout: ArrayLayout,
-    meaning: Names,
-    known: Known,
-    options: Mapping[str, Any],
-) -> Iterator[Problem]:
-    problem_found = ScriptProblem(problem, (), arrays, layout, meaning, 1.0)
-    for whole, _ in with_targets(problem_found, known):
+def _own(problem: Problem, known: Known, options: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problem with the file's own targets, as the options have it."""
+    for whole in with_targets(problem, known):
         for reduction in ("mean", "sum"):
             network = replace(whole.network, reduction=reduction)
             wanted = {name: options[name] for name in _CHOSEN if name in options}

@@ -30,12 +30,9 @@ def called_functions(runs: Runs, source: SourceFile, function: str, asked: str) 
     """The program with a call of the function that is named, else of those that look like forward passes, in every way that fits; errors
     where there is none. Raises InputError where no function has that name."""
     bare = without_its_run(source)
-    found = program(bare, bare.tree())
-    named = found.find(function) if function else None
+    found = program(bare.tree())
     file = clean(source.path.name)
-    if function and named is None:
-        every = clean(", ".join(f.name for f in found.functions), 200)
-        raise InputError(f"{file} has no function {clean(function, 60)}; it has {every}")
+    named = found.named(function, file) if function else None
     for one in [named] if named is not None else _forward(found, bare.tree())[:MOST]:
         call = calls(replace(runs.program, text=bare.text), [Pass(one)], runs.wishes, is_forward=True)[0]
         if not call.texts:

@@ -57,7 +57,7 @@ def _wrong(derived: Derived, text: str, report: Report | None) -> HintedLine | N
     if report is None or report.verdict != "wrong":
         return None
     found = next((d for d in report.diagnoses if d.place is not None), None)
-    place = found.place if found is not None else next(iter(report.candidates), report.first_divergence)
+    place = found.place if found is not None else report.first_wrong
     if place is None:
         return None
     source = text.split("\n")[place.line - 1].strip()

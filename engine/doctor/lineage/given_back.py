@@ -131,12 +131,9 @@ def _without_the_carry(record: Record, rows: list[ComparedGradient], back: Mappi
     def comes_back(row: ComparedGradient) -> bool:
         return any(_is_right(record, ids, row.right) for ids in back.values())
 
-    def is_a_multiple(row: ComparedGradient) -> bool:
-        return row.status == "wrong" and row.match is not None and row.match.right
-
     if not any(comes_back(row) for row in rows):
         return rows
-    return [row for row in rows if not is_a_multiple(row) or comes_back(row)]
+    return [row for row in rows if not _is_a_multiple(row) or comes_back(row)]
 
 
 def _with_one_factor(
@@ -144,9 +141,15 @@ def _with_one_factor(
 ) -> list[ComparedGradient]:
     """The same, where those that came back have one factor: what was only right on the way may have another."""
     came = [row for row in rows if any(_is_right(record, ids, row.right) for ids in back.values())]
-    made, _ = one_factor(came, loss)
+    multiples = [replace(row, status="right", reason="") if _is_a_multiple(row) else row for row in came]
+    made, _ = one_factor(multiples, loss)
     judged = {id(row): one for row, one in zip(came, made, strict=True)}
     return [judged.get(id(row), row) for row in rows]
+
+
+def _is_a_multiple(row: ComparedGradient) -> bool:
+    """Whether nothing but a factor is wrong."""
+    return row.status == "wrong" and row.match is not None and row.match.right
 
 
 def _is_of_numbers(record: Record, factor: float) -> bool:

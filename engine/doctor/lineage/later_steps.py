@@ -81,7 +81,10 @@ def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient])
     """A sentence where the loss was made from what the places made before that make the gradients which are not right; "" where none was:
     then the weights were stepped in between, and the loss is not that of the round."""
     first = {int(row.gradient[0]) for row in rows if row.update is None and row.status == "wrong" and row.gradient.size}
-    made = [e for e in record.events if e.site.kind in ("assign", "increment") and e.value.size > 1]
+    own = [
+        e for e in record.events if not e.name.startswith("_driver")
+    ]  # what calls functions holds all that comes back at once
+    made = [e for e in own if e.site.kind in ("assign", "increment") and e.value.size > 1]
     places = {id(e.site) for e in made if e.value.first in first}
     forward = forward_of(record, loss)
     line = next((e.site.line for e in made if id(e.site) in places and forward[e.value.ids()].any()), 0)

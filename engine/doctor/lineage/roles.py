@@ -47,7 +47,7 @@ class Roles:
         """Those that are no data and no first states: these are multiplied by others that are used whole, more often or with fewer axes."""
         own = [frozenset(int(n) for n in ids.ravel()) for ids in parameters]
         uses = [0] * len(own)
-        pairs: set[tuple[int, int, bool]] = set()
+        pairs: set[tuple[int, int, bool, bool]] = set()
         for operation in self.record.operations:
             if operation.name not in PRODUCTS or not self.forward[operation.start]:
                 continue
@@ -56,8 +56,12 @@ class Roles:
                 uses[k] += 1
             if len(which) == 2 and min(which) >= 0 and which[0] != which[1]:
                 for (one, other), r, q in ((which, *operation.operands[:2]), (which[::-1], *operation.operands[1::-1])):
-                    pairs.add((one, other, r.size < len(own[one]) or len(r.shape) > len(q.shape)))
-        inputs = {one for one, other, less in pairs if less or uses[one] < uses[other]}
+                    pairs.add((one, other, r.size < len(own[one]), len(r.shape) > len(q.shape)))
+        inputs = {
+            one
+            for one, other, in_parts, more_axes in pairs
+            if in_parts or uses[one] < uses[other] or (more_axes and uses[one] == uses[other])
+        }
         return [ids for k, ids in enumerate(parameters) if k not in inputs]
 
     def _weight(self, ids: Ids) -> Weight | None:

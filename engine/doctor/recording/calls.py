@@ -127,7 +127,7 @@ class CallSearch:
 
     def _in_parts(self, chosen, parts):
         sizes = Sizes(parts)
-        axes = [self._axes(kind, sizes, s.is_state) for s, kind in zip(self.wanted.slots, chosen)]
+        axes = [self._axes(kind, sizes, s) for s, kind in zip(self.wanted.slots, chosen)]
         if not self._runs(chosen, axes, sizes) or any(_is_one_number(sizes, each) for each in axes):
             return None
         free = sizes.freedom()
@@ -139,15 +139,17 @@ class CallSearch:
         return None
 
     @staticmethod
-    def _axes(choice, sizes, is_state):
+    def _axes(choice, sizes, slot):
         how, kind = choice
         if how != "made":
             return ()
         if kind == "size":
             return (sizes.axis(),)
-        whole = kind in _WHOLE
+        compared = kind in _WHOLE or bool(
+            guesses.TARGET.search(slot.name)
+        )  # with what is computed: it makes nothing more general
         axes = enumerate(guesses.ARRAYS.get(kind, ()))
-        return tuple(1 if a == 1 else (sizes.axis(k, is_state, whole),) for k, a in axes)
+        return tuple(1 if a == 1 else (sizes.axis(k, slot.is_state, compared),) for k, a in axes)
 
     def _runs(self, chosen, axes, sizes):
         for _ in range(ROUNDS):

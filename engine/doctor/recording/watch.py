@@ -98,7 +98,17 @@ class ValueWatch:
             self.several(number, value)
         elif kind is dict and len(value) <= 256:
             self.entries(number, value)
+        elif kind is types.SimpleNamespace or hasattr(kind, "__dataclass_fields__"):
+            self.attributes(number, value)
         return value
+
+    def attributes(self, number, value):
+        """The arrays that an object is made of which is nothing but its attributes."""
+        site = self.sites[number]
+        target = site.target if site.kind == "assign" else ""
+        for key, item in list(getattr(value, "__dict__", {}).items())[:256]:
+            if type(item) is Traced or isinstance(item, scalars.Lineage):
+                self.keep(number, self.store.named(f"{target}.{key:.40}"), item)
 
     def entries(self, number, value):
         site = self.sites[number]

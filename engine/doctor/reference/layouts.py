@@ -6,7 +6,7 @@ which a single sample is taken, or of which there is only one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,7 @@ from engine.doctor.vocabulary.packing import (
     Order,
     axes_of,
     is_matrix,
-    is_role,
     pack,
-    parameters_in,
     shape_of,
     unpack,
 )
@@ -28,10 +26,6 @@ from engine.language.functions import Array
 from engine.tables.cells import Cell
 
 BATCHES = ("BTD", "DBT", "TBD", "BDT", "TDB", "DTB")
-SINGLES = ("TD", "DT", "TD1", "T1D")
-FLAT = ("BT", "TB", "T")
-TOKENS = ("t", "bt", "tb")
-"""Inputs as whole numbers, made one-hot inside."""
 
 
 @dataclass(frozen=True)
@@ -104,27 +98,6 @@ def targets(problem: Problem, layout: ArrayLayout, sample: int | None) -> Any:
     return value.tolist() if layout.single and layout.y == "T" else value
 
 
-def target_layouts(problem: Problem, single: bool) -> tuple[str, ...]:
-    """The layouts in which targets may be wanted."""
-    every, a_class = problem.network.predict == "every", problem.network.head.output_a_class
-    one = problem.network.outputs == 1
-    if single:
-        if every:
-            return (
-                ("T", "TC", "TC1", "T1", "CT") if a_class else ("T", "TC", "TC1", "CT") if one else ("TC", "TC1", "CT")
-            )
-        if a_class:
-            return ("", "C", "C1", "1C", "1")
-        return ("", "C", "C1") if one else ("C", "C1", "1C")
-    if every:
-        if a_class:
-            return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT", "BT1")
-        return ("BT", "TB", "BTC", "CBT", "TBC", "TCB", "BCT") if one else ("BTC", "CBT", "TBC", "TCB", "BCT")
-    if a_class:
-        return ("B", "BC", "CB", "B1", "1B")
-    return ("BC", "CB", "B") if one else ("BC", "CB")
-
-
 def weight(role: str, problem: Problem, layout: ArrayLayout) -> Array:
     """The array of a role, made of the problem's parameters, as the layout wants it."""
     cell = problem.network.table
@@ -153,11 +126,6 @@ def shape_in(role: str, cell: Cell, sizes: Mapping[str, int], layout: ArrayLayou
     return shape[::-1] if is_turned(role, cell, layout) else shape
 
 
-def parameters_held(roles: Iterable[str], cell: Cell, layout: ArrayLayout) -> frozenset[str]:
-    """The parameters that lie in arrays of these roles."""
-    return frozenset(n for role in roles if is_role(role, cell) for n in parameters_in(role, cell, layout.order))
-
-
 def weight_back(role: str, value: Array, problem: Problem, layout: ArrayLayout) -> dict[str, Array]:
     """The gradients of parameters in an array of a role, in our layout; as it is where its shape is not what it should be."""
     network = problem.network
@@ -180,11 +148,6 @@ def state(problem: Problem, layout: ArrayLayout, sample: int | None, name: str =
     B, H = len(problem.X), problem.network.units[0]
     value = np.asarray(problem.initial.get(name or problem.network.table.output, np.zeros((B, H))))
     return to_layout(value if sample is None else value[sample : sample + 1], "BH", layout.state)
-
-
-def state_layouts(single: bool) -> tuple[str, ...]:
-    """The layouts in which an initial state may be wanted."""
-    return ("H", "H1", "1H") if single else ("BH", "HB")
 
 
 def upstream(problem: Problem, layout: ArrayLayout, sample: int | None, *, of_outputs: bool = False) -> Array:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from engine.doctor.reference.problem import Problem
 from engine.doctor.reference.results import GradientComparison
 from engine.language.functions import Array
 
 RIGHT = 1e-6
-RIGHT_SINGLE = 1e-3
 NOTHING = 1e-14
 
 
@@ -29,22 +25,3 @@ def compare(theirs: Array, ours: Array, *, tolerance: float = RIGHT) -> Gradient
     cosine = float(np.vdot(theirs / norms[0], ours / norms[1])) if both else None
     ratio = norms[0] / norms[1] if norms[1] > 0 else None
     return GradientComparison(relative <= tolerance, relative, cosine, ratio)
-
-
-def compare_all(
-    problem: Problem, gradients: Mapping[str, Array], missing: frozenset[str], *, tolerance: float = RIGHT
-) -> dict[str, GradientComparison]:
-    """Every parameter of the problem that the program has, and the initial state where its gradient is returned."""
-    wanted = {**problem.tape.gradients}
-    cell = problem.network.table
-    for state in cell.states:
-        role, flow = ("a0", f"d{state}") if state == cell.output else (f"{state}0", f"d{state}_next")
-        if role in gradients and flow in problem.tape:
-            wanted[role] = np.asarray(problem.tape[flow])[0]
-    result: dict[str, GradientComparison] = {}
-    for name, ours in wanted.items():
-        if name in gradients:
-            result[name] = compare(np.asarray(gradients[name]), np.asarray(ours), tolerance=tolerance)
-        elif name not in missing:
-            result[name] = GradientComparison(False, note="no gradient is returned")
-    return result

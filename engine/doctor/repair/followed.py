@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.doctor.lineage.running import Runs
-from engine.doctor.repair import meaning, mistyped, names, products, shapes
+from engine.doctor.repair import loops, meaning, mistyped, names, products, shapes
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.repair.slip import Slip, SlipKind, changed
 
@@ -29,6 +29,7 @@ TRIED: tuple[SlipKind, ...] = (
     mistyped.math_of_array,
     mistyped.no_array,
     mistyped.whole_numbers,
+    loops.wrong_axis,
     shapes.initial_rows,
     products.misfit_sum,
     products.misfit,

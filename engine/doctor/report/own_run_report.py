@@ -28,7 +28,6 @@ from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.top_level import adds_gradients, leaves_something_out
-from engine.doctor.recognise.loaded_program import own_failure
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 from engine.doctor.report.meanings import beside, rows
 from engine.doctor.report.report import Report, Verdict
@@ -96,7 +95,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
-        return OwnRun(base, own_failure(error), record=record)
+        return OwnRun(base, _own_failure(error), record=record)
     base = replace(base, remarks=tuple((each.id, _sentence(source, each)) for each in seen))
     if verdict.verdict == "wrong" and not any(each.id for each in found):
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
@@ -294,3 +293,10 @@ def _conventions(verdict: RunVerdict) -> dict[str, str]:
     if bare and all(same(f, bare[0]) for f in bare) and not same(bare[0], 1.0):
         made["gradients"] = f"all are {bare[0]:.6g} times dL/d(parameter)"
     return made
+
+
+def _own_failure(error: Exception) -> str:
+    """What to say of an error in the doctor itself."""
+    return (
+        f"the doctor itself failed ({type(error).__name__}: {clean(str(error), 80)}); please report this with the file"
+    )

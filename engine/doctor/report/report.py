@@ -5,13 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from engine.doctor.judge.ablation import words
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
-
-if TYPE_CHECKING:
-    from engine.doctor.judge.timeline import Compared
 
 Verdict = Literal["correct", "wrong", "undecided", "cannot-run"]
 WIDTH = 80
@@ -30,15 +26,11 @@ class Report:
     """What was seen of the forward pass and the updates and is no verdict: its name in the catalogue, and a sentence with the line."""
     loss_matches: bool = False
     parameters: Mapping[str, GradientComparison] = field(default_factory=dict[str, GradientComparison])
-    first_divergence: Place | None = None
     diagnoses: tuple[NamedMistake, ...] = ()
-    alternatives: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
     """Of what could not run, or of an exception in the backward pass: one sentence."""
     reason_line: int | None = None
-    pattern: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    """Whether the gradients are right at T = 1, B = 1, H = 1, a0 = 0 and with a linear activation, see `parts`."""
     candidates: tuple[Place, ...] = ()
     """Lines of which one is wrong, the likeliest first, where it is not known which."""
     not_compared: tuple[tuple[str, str], ...] = ()
@@ -55,18 +47,20 @@ class Report:
     """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
     followed_on: bool = False
     """Whether it stopped at its first slip and was followed on with repairs in memory (see `engine.doctor.repair`)."""
-    driver: str = ""
-    """What calls the function that was examined, see `engine.doctor.recognise.driver`."""
-    compared: Compared | None = None
-    """The run and the reference, to step through both; None when nothing was comparable."""
 
     @property
     def exit_code(self) -> int:
         """0 right, 1 wrong, 2 undecided or could not run."""
         return EXIT_CODES[self.verdict]
 
+    @property
+    def first_wrong(self) -> Place | None:
+        """The first line to look at: the first that is named, else the likeliest of those of which one is wrong."""
+        named = (finding.place for finding in self.diagnoses if finding.place is not None)
+        return next(iter((*named, *self.candidates)), None)
+
     def to_json(self) -> dict[str, Any]:
-        """The contract's object; every number is finite."""
+        """The contract's object; every number is finite. A correction is told when a run has shown it: there are no alternatives."""
         notes = [self.reason, *self.notes] if self.reason else list(self.notes)
         notes += [self.meanings_left] if self.meanings_left else []
         if self.candidates:
@@ -82,9 +76,9 @@ class Report:
             "parameters": {name: each.to_json() for name, each in self.parameters.items()},
             "not_compared": [{"name": name, "reason": reason} for name, reason in self.not_compared],
             "meanings": [dict(each) for each in self.meanings],
-            "first_divergence": self.first_divergence.to_json() if self.first_divergence else None,
+            "first_divergence": self.first_wrong.to_json() if self.first_wrong else None,
             "diagnoses": [finding.to_json() for finding in self.diagnoses],
-            "alternatives": [list(ids) for ids in self.alternatives],
+            "alternatives": [],
             "notes": notes,
         }
 
@@ -126,16 +120,8 @@ def text(report: Report) -> str:
     if report.candidates:
         lines += ["", "  no correction was found; look first at"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
-    if report.alternatives:
-        others = "; ".join(" + ".join(ids) for ids in report.alternatives)
-        lines += ["", f"  it may as well be: {others}"]
-    if report.first_divergence and not report.reason:
-        lines += ["", *_divergence(report.first_divergence)]
     if report.parameters:
-        own = any(each.line is not None for each in report.parameters.values())
-        lines += ["", *(_own_table if own else _table)(report.parameters)]
-    if report.pattern:
-        lines += ["", *(f"  {each}" for each in words(report.pattern))]
+        lines += ["", *_table(report.parameters)]
     if report.conventions:
         width = max(map(len, report.conventions))
         lines += [
@@ -185,7 +171,7 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
-def _own_table(parameters: Mapping[str, GradientComparison]) -> list[str]:
+def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
     """The comparison under the user's names; the line is the one that made the gradient."""
     width = min(max(9, *map(len, parameters)), 30)
     lines = [f"  {'gradient of':<{max(width, 11)}}          line   relative error    cosine      factor"]
@@ -224,29 +210,4 @@ def _placed(finding: NamedMistake) -> list[str]:
     lines = [f"    {finding.place.shown}:  {finding.place.source}"]
     if finding.fix:
         lines.append(f"    should be:  {finding.fix}")
-    return lines
-
-
-def _divergence(place: Place) -> list[str]:
-    when = "" if place.t is None else f" at t = {place.t}"
-    which = "" if place.sample is None else f", sample {place.sample}"
-    lines = [f"  the first value that is not the reference's: {place.quantity or 'a value'}{when}{which}"]
-    lines.append(f"    {place.shown}:  {place.source}")
-    if place.why:
-        lines.append(f"    {place.why}")
-    return lines
-
-
-def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
-    lines = ["  gradient      relative error   cosine   norm ratio"]
-    for name, each in parameters.items():
-        mark = "ok   " if each.ok else "WRONG"
-        if each.max_relative_error is None:
-            lines.append(f"  d{name:<4} {mark}  {each.note or 'not compared'}")
-        else:
-            cosine = "-" if each.cosine is None else f"{each.cosine:.4f}"
-            ratio = "-" if each.norm_ratio is None else f"{each.norm_ratio:.4g}"
-            lines.append(
-                f"  d{name:<4} {mark}   {each.max_relative_error:>13.2e}   {cosine:>6}   {ratio:>10}  {each.note}".rstrip()
-            )
     return lines

@@ -85,11 +85,6 @@ def is_matrix(role: str, cell: Cell) -> bool:
     return len(axes_of(cell)[role]) == 2 if role in axes_of(cell) else role.startswith("W")
 
 
-def is_bias(role: str, cell: Cell) -> bool:
-    """Whether an array of this role is one of the cell's biases."""
-    return role not in READ_OUT and is_role(role, cell) and not is_matrix(role, cell)
-
-
 def pack(role: str, parameters: Mapping[str, Array], cell: Cell, order: Order) -> Array:
     """The array (inputs first, biases as vectors) made of parameters in our layout; a parameter that is not there is zero."""
     grid = held(role, cell, order)

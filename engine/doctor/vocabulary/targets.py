@@ -6,8 +6,6 @@ import ast
 import re
 from functools import lru_cache
 
-from engine.doctor.vocabulary.readings import SIMPLE, Names
-
 _KEY = re.compile(r"\[['\"]([\w.\- ]+)['\"]\]$")
 
 
@@ -28,20 +26,3 @@ def read_names(source: str) -> frozenset[str]:
 def base_name(target: str) -> str:
     """The variable of a target: `grads` of `grads["Wx"]`, `dWx` of `self.dWx`."""
     return target.partition("[")[0].removeprefix("self.").rpartition(".")[2]
-
-
-def final_name(target: str) -> str:
-    """The name that says what a target is: `Wx` of `params["Wx"]` and of `self.Wx`, `grads` of `grads[t]`."""
-    if match := _KEY.search(target):
-        return match[1]
-    return base_name(target)
-
-
-@lru_cache(maxsize=4096)
-def grad_param(target: str, names: Names = SIMPLE) -> str | None:
-    """The array of parameters whose gradient a target is called: `dWx`, `grads["Wx"]`."""
-    name = final_name(target)
-    meant = names.gradient(name)
-    if meant is None and _KEY.search(target) and re.search(r"^d$|^g$|gr?a?d|delta|^d_?", base_name(target), re.I):
-        meant = names.parameter(name)
-    return meant if meant not in ("X", "ba2" if names.simple else "X") else None

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.doctor.lineage.carry_back import reached
 from engine.doctor.lineage.comparison import ComparedGradient
 from engine.doctor.lineage.gradients import common
 from engine.doctor.lineage.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.matching import tolerance
 from engine.doctor.lineage.meanings import Meanings
-from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
+from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.verdict import RunVerdict
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.report import Report
@@ -80,6 +82,11 @@ class ProgramWalk:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    @property
+    def weights(self) -> list[Ids]:
+        """The arrays of which a gradient was compared, as they were first."""
+        return [row.own for row in self._compared.values()]
 
     # What a line made
 
@@ -168,15 +175,24 @@ class ProgramWalk:
         return self._phases[at]
 
     @cached_property
+    def _way_back(self) -> NDArray[np.bool_]:
+        """The numbers that gradients were made from, and the loss was not."""
+        gradients = [RecordedArray(r.gradient.shape, kept=r.gradient) for r in self._compared.values()]
+        return reached(self.record, gradients) & ~self.forward
+
+    @cached_property
     def _phases(self) -> tuple[WalkPhase, ...]:
         first, losses = min(self._losses), np.array(sorted(self._losses))
         return tuple(self._phase(line, first, losses) for line in self.lines)
 
     def _phase(self, line: ExecutedLine, first: int, losses: np.ndarray) -> WalkPhase:
-        """What is only read again after the loss belongs to the way back, also where the loss was made from it."""
+        """What is only read again after the loss belongs to the way back, also where the loss was made from it; what a gradient was made
+        from and the loss was not does, too, before the loss of all samples."""
         arrays = [event.value for event in line.made]
         if any(a.size <= len(losses) and np.isin(a.ids(), losses).any() for a in arrays):
             return "loss"
+        if any(a.of(self._way_back).any() for a in arrays):
+            return "update" if line.place in self._updates else "backward"
         if line.made[-1].time <= first + 1 or any(
             self.forward[ids[ids > first]].any() for ids in (a.ids() for a in arrays)
         ):
@@ -262,11 +278,6 @@ class ProgramWalk:
         place = (file or self.main, line)
         found = self.next_where(at, 1, lambda k: self.lines[k].place == place)
         return self.next_where(-1, 1, lambda k: self.lines[k].place == place) if found is None else found
-
-    def made_at(self, number: int) -> int | None:
-        """The line that made a number, by its place in the run."""
-        place = self.places.named(number)
-        return place.at if place is not None and place.at >= 0 else None
 
 
 def _ends_of(source: SourceFile) -> dict[int, int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.doctor.reference.problem import Measurement, Problem, make_problem
+from engine.doctor.reference.problem import Problem
+from tests.engine.doctor.problems import Measurement, make_problem
 from tests.engine.doctor.styles import STYLES
 from tests.engine.doctor.styles.style import Planted, Style, plant, plant_both, run
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.doctor.by_reference import examine
-from engine.doctor.opening import open_beside
-from engine.doctor.report.lockstep import Lockstep
+from engine.doctor.diagnose import diagnose
+from engine.doctor.opening import open_program
 from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
+from engine.doctor.walk.lockstep import Lockstep
 from engine.session import Session
 
 _REPORTS: dict[tuple[str, str], Report] = {}
+_OPENED: dict[str, tuple[Session, Lockstep]] = {}
+
+
+def examine(path: Path, function: str | None = None) -> Report:
+    """What the doctor says of a file."""
+    return diagnose(path, function, Wishes(stand=path.parent))
 
 
 def report_on(path: Path) -> Report:
-    """What the doctor says of a file, for programs that read no other file."""
+    """The same, for programs that read no other file."""
     key = path.name, path.read_text()
     if key not in _REPORTS:
         _REPORTS[key] = examine(path)
@@ -22,5 +29,10 @@ def report_on(path: Path) -> Report:
 
 
 def opened(path: Path) -> tuple[Session, Lockstep]:
-    """As `open_yours`: a session and the two programs in step, both new."""
-    return open_beside(report_on(path), path)
+    """A program with the reference beside it: a session, and the two in step. The session is shared: where it is, another test left it."""
+    text = path.read_text()
+    if text not in _OPENED:
+        found = open_program(path, wishes=Wishes(stand=path.parent))
+        assert isinstance(found, tuple)
+        _OPENED[text] = found
+    return _OPENED[text]

@@ -1,7 +1,7 @@
 """How the doctor does on planted mistakes: `python -m tests.engine.doctor.score [--pairs N] [--style WORDS] [--misses]`.
 
 Found: called wrong (or, where it cannot run, said so with the line). Named: the planted mistakes are the first diagnosis. Line: the
-diagnosis, or with none the first divergence, is at a right line. False alarm: a correct program that is not called correct.
+diagnosis, or with none the first line that is told, is a right one. False alarm: a correct program that is not called correct.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.doctor.by_reference import examine
 from engine.doctor.report.report import Report
 from tests.engine.doctor.planted import STYLES, differs, pairs, singles
+from tests.engine.doctor.reports import examine
 from tests.engine.doctor.styles.style import Planted
 
 
@@ -40,8 +40,8 @@ class Outcome:
 
     @property
     def placed(self) -> bool:
-        """Every diagnosis, or with none the first divergence, at a right line."""
-        places = [finding.place for finding in self.report.diagnoses] or [self.report.first_divergence]
+        """Every diagnosis, or with none the first line that is told, at a right line."""
+        places = [finding.place for finding in self.report.diagnoses] or [self.report.first_wrong]
         return all(place is not None and place.line in self.planted.lines for place in places)
 
 
@@ -117,7 +117,7 @@ def miss(outcome: Outcome) -> str:
     """One line on a program that was not found, named or placed."""
     report = outcome.report
     said = [(finding.id, finding.place.line if finding.place else None) for finding in report.diagnoses]
-    first = report.first_divergence.line if report.first_divergence else None
+    first = report.first_wrong.line if report.first_wrong else None
     lacks = " ".join(what for what in ("found", "named", "placed") if not getattr(outcome, what))
     return (
         f"not {lacks}: {outcome.planted.style} {outcome.planted.ids} lines {sorted(outcome.planted.lines)}; "

@@ -10,8 +10,8 @@ import pytest
 
 import engine.doctor
 from engine.doctor import assert_backward_correct
-from engine.doctor.by_reference import examine
 from engine.doctor.report.report import text
+from tests.engine.doctor.reports import examine
 from tests.engine.doctor.styles import characters
 
 CLIP = "    np.clip(dparam, -5, 5, out=dparam) # clip to mitigate exploding gradients"

@@ -1,17 +1,15 @@
-"""Programs with as much data as people really have: they are examined on part of it, and nothing that is right is called wrong."""
+"""Programs with as much data as people really have."""
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.doctor.by_reference import examine
-from engine.doctor.reference.problem import make_problem
 from engine.doctor.reference.values import SUMS, Reference
-from engine.doctor.run.subsample import Shortener, Subsample, fewer_samples, fewer_steps
+from tests.engine.doctor.problems import make_problem
+from tests.engine.doctor.reports import examine
 
 EACH = """
 import numpy as np
@@ -38,9 +36,8 @@ for x, label in zip(X, y):
         dWa += a[t - 1].T @ dz
         da = dz @ Wa.T
 """
-ARRAYS = "X, y = rng.normal(size=(1000, 40)).reshape(1000, 20, 2), rng.integers(0, 3, 1000)"
 LISTS = """X, y = [], []
-for i in range(1000):
+for i in range(300):
     X.append(rng.normal(size=(3 + i % 4, 2)))
     y.append(i % 3)"""
 WHOLE = """
@@ -92,22 +89,8 @@ def whole(samples: int, steps: int, *, kind: str = "", mean: str = "1 / N", call
 
 @pytest.mark.parametrize(
     "text",
-    [
-        EACH.format(data=ARRAYS),
-        EACH.format(data=LISTS),
-        whole(1000, 100),
-        whole(16, 300),
-        whole(1000, 30, mean="0.001"),
-        whole(500, 40, kind=".astype(np.float32)"),
-    ],
-    ids=[
-        "sample by sample",
-        "lists of several lengths",
-        "called",
-        "long",
-        "mean as a number",
-        "single precision",
-    ],
+    [EACH.format(data=LISTS), whole(500, 40), whole(100, 40, kind=".astype(np.float32)")],
+    ids=["lists of several lengths", "called", "single precision"],
 )
 def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
     report = examine(written(tmp_path, text))
@@ -118,12 +101,10 @@ def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "old", "new", "id"),
     [
-        (EACH.format(data=ARRAYS), "da = dz @ Wa.T", "da = dz @ Wa", "wa-not-transposed"),
-        (whole(1000, 100), "dWhh += h[t].T", "dWhh += h[t + 1].T", "dwa-uses-current-state"),
+        (whole(200, 40), "dWhh += h[t].T", "dWhh += h[t + 1].T", "dwa-uses-current-state"),
         (whole(9, 6, kind=".astype(np.float32)"), "dh = dz @ Whh.T", "dh = dh @ Whh.T", "recurrence-skips-derivative"),
-        (whole(16, 100), "range(T - 1, -1, -1)", "range(T - 1, T - 31, -1)", "truncated-early"),
     ],
-    ids=["sample by sample", "samples and steps", "single precision", "steps of which few are left"],
+    ids=["samples and steps", "single precision"],
 )
 def test_what_is_wrong_is_named_and_placed(tmp_path: Path, text: str, old: str, new: str, id: str) -> None:
     assert old in text
@@ -132,51 +113,6 @@ def test_what_is_wrong_is_named_and_placed(tmp_path: Path, text: str, old: str, 
     assert (report.verdict, finding.id) == ("wrong", id)
     assert finding.place is not None
     assert finding.place.line == text[: text.index(old)].count("\n") + 1
-
-
-def test_where_text_and_data_cannot_be_cut_alike_a_sentence_says_that_it_is_too_much(tmp_path: Path) -> None:
-    np.save(tmp_path / "order.npy", np.arange(4000))
-    call = "X, y = make_data()\norder = np.load('order.npy')\ntrain(X[order], y[order])"
-    report = examine(written(tmp_path, whole(4000, 60, call=call)))
-    assert report.verdict == "cannot-run"
-    assert "more than can be recorded" in report.reason
-
-
-def test_lengths_are_cut_to_sizes_that_nothing_else_has() -> None:
-    shapes = {
-        "data": [(1000, 500)],
-        "X": [(1000, 100, 7)],
-        "X_train": [(800, 100, 7)],
-        "y_train": [(800,)],
-        "y": [(1000,)],
-    }
-    samples = fewer_samples(shapes, None)
-    assert samples is not None
-    assert samples.samples == {800: 3, 1000: 5}
-    both = fewer_steps(shapes, samples)
-    assert both is not None
-    assert both.samples == samples.samples
-    assert both.steps == {100: 11, 500: 55}  # flat data are still as many steps, each of five numbers
-    assert fewer_samples({"X": [(10, 5, 2)], "y": [(10,)]}, None) is None
-
-
-def test_data_and_numbers_of_the_text_are_cut_alike() -> None:
-    shortener = Shortener(frozenset({"X", "y"}), {1000: 8}, 8, double=True)
-    x, y = shortener.taken("", ("X", "y"), (np.arange(2000.0).reshape(1000, 2), list(range(1000))))
-    assert x[:, 0].tolist() == [2.0 * k for k in y]
-    assert (len(y), y[0], y[-1]) == (8, 0, 999)
-    assert shortener.taken("n", (), 1000) == 8
-    assert shortener.taken("Wx", (), np.zeros((1000, 3))).shape == (1000, 3)
-    assert shortener.shapes == {"X": [(1000, 2)], "y": [(1000,)]}
-    text = "m = 1000.0\nbatch_size, n_hidden = 32, 32\nf(x[:1000], dtype=np.float32, batch_size=64)"
-    assert ast.unparse(shortener.rewritten(ast.parse(text))) == (
-        "m = 8.0\nbatch_size, n_hidden = (8, 32)\nf(x[:8], dtype=np.float64, batch_size=8)"
-    )
-
-
-def test_a_cut_says_what_was_examined() -> None:
-    assert "7 of its 1000 samples" in Subsample(frozenset(), {1000: 7}).words
-    assert "double precision" in Subsample(frozenset()).words
 
 
 def test_partial_sums_of_long_recordings_stay_small() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.doctor.by_call import ExampleCalls
 from engine.doctor.diagnose import diagnose
-from engine.doctor.made_up import beyond, examine_functions, joined
+from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
 from engine.doctor.read.top_level import without_its_run
@@ -151,11 +151,6 @@ def test_a_wrong_pass_decides_then_one_that_is_open(reports: dict[str, Report]) 
     assert left.reason.startswith("cell_backward is right; other_backward: ")
 
 
-def test_what_was_examined_with_another_one_is_not_told_again(mine: Path, reports: dict[str, Report]) -> None:
-    left = beyond(read_source(mine), "cell_backward", list(reports.values()))
-    assert [r.function for r in left] == [name for name in reports if name != "cell_backward"]
-
-
 LEFT_FROM_BEFORE = """import numpy as np
 
 sums = {}
@@ -203,7 +198,7 @@ def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path
     )
     path.write_text("class Net:\n" + "".join(f"    {each}\n" for each in methods), encoding="utf-8")
     source = read_source(path)
-    found = program(source, source.tree())
+    found = program(source.tree())
     (alone,) = passes(found)
     whole = caller(found, alone)
     assert (alone.backward.name, alone.forward and alone.forward.name) == ("Net.backward", "Net.forward")
@@ -252,3 +247,37 @@ def test_an_example_goes_with_a_call(mine: Path) -> None:
         main(["doctor", str(mine), "--data", "example.npz"])
     with pytest.raises(InputError, match="it goes without --function"):
         main(["doctor", str(mine), "--call", "f()", "--function", "cell_backward"])
+
+
+FROM_A_STATE = """
+import numpy as np
+
+
+def loss_and_grads(X, y, h0, Wx, Wh, Wy):
+    T, B, D = X.shape
+    h = {-1: h0}
+    for t in range(T):
+        h[t] = np.tanh(X[t] @ Wx + h[t - 1] @ Wh)
+    out = h[T - 1] @ Wy
+    loss = 0.5 * np.sum((out - y) ** 2) / B
+    d = (out - y) / B
+    dWy = h[T - 1].T @ d
+    dh = d @ Wy.T
+    dWx, dWh = np.zeros_like(Wx), np.zeros_like(Wh)
+    for t in reversed(range(T)):
+        dz = dh * (1 - h[t] ** 2)
+        dWx += X[t].T @ dz
+        dWh += h[t - 1].T @ dz
+        dh = dz @ Wh.T
+    return loss, (dWx, dWh, dWy)
+"""
+
+
+def test_a_first_state_s_gradient_that_does_not_come_back_is_remarked(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(FROM_A_STATE)
+    (report,) = examine_functions(read_source(path), None, Wishes())
+    assert (report.verdict, [id for id, _ in report.remarks]) == ("correct", ["initial-state-gradient-missing"])
+    path.write_text(FROM_A_STATE.replace("dWh, dWy)", "dWh, dWy, dh)"))
+    (report,) = examine_functions(read_source(path), None, Wishes())
+    assert (report.verdict, report.remarks) == ("correct", ())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.doctor import Report
-from engine.doctor.by_reference import examine
 from rnn_tui.cli import main
+from tests.engine.doctor.reports import examine
 
 DATA = {
     "cross-entropy": "x1,x2,x3,y\n0.3,-0.8,0.5,a\n-0.6,0.2,0.9,b\n0.7,0.4,-0.1,c\n-0.2,-0.5,0.6,a\n",
@@ -67,15 +67,6 @@ def test_a_cell_s_program_is_right(tmp_path: Path, cell: str, loss: str, notatio
     data.write_text(DATA[loss])
     found = report(tmp_path, str(data), "--cell", cell, "--loss", loss, "--hidden", "3", "--notation", notation)
     assert (found.verdict, found.reason) == ("correct", "")
-
-
-@pytest.mark.parametrize("how", ["window", "chunk"])
-def test_truncation_of_a_cell_with_gates_is_told_for_what_it_is(tmp_path: Path, how: str) -> None:
-    data = tmp_path / "data.csv"
-    data.write_text(DATA["squared"])
-    found = report(tmp_path, str(data), "--cell", "lstm", "--hidden", "3", "--truncate", "1", "--truncate-by", how)
-    assert [finding.id for finding in found.diagnoses] == ["truncated-early"]
-    assert any("K = 1" in note for note in found.notes)
 
 
 def test_a_program_in_single_precision_is_compared_as_such(tmp_path: Path) -> None:

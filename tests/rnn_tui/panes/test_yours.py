@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.doctor.report.lockstep import Lockstep
+from engine.doctor.walk.lockstep import Lockstep
 from rnn_tui.frame import Frame
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.render.inks import ColorMode

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.remarks import arguments, cell, output, rounds
+from engine.doctor.lineage.remarks import arguments, cell, output, rounds, way_back
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.verdict import RunVerdict
 
@@ -21,6 +21,8 @@ KINDS = (
     rounds.never_stepped,
     rounds.penalty_without_gradient,
     arguments.unread,
+    way_back.mask_at_zero,
+    way_back.first_state,
 )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.problem import Problem
+from tests.engine.doctor.problems import Measurement
 from tests.engine.doctor.styles.style import Style
 
 SOURCE = '''\

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.problem import Problem
+from tests.engine.doctor.problems import Measurement
 from tests.engine.doctor.styles.style import Style
 
 SOURCE = '''\

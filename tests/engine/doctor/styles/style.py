@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.reference.problem import Measurement, Problem
+from engine.doctor.reference.problem import Problem
+from tests.engine.doctor.problems import Measurement
 
 Edit = tuple[str, str]
 """A line as it stands (without its indentation), and what stands there instead: any number of lines, "" for none; after an `@` they

@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.codegen import program_text
-from engine.doctor.judge.ablation import LINEAR
-from engine.doctor.opening import open_yours
-from engine.doctor.report.lockstep import Lockstep
-from engine.doctor.report.report import text
+from engine.doctor.opening import open_walk
+from engine.doctor.walk.lockstep import Lockstep
 from engine.errors import InputError
 from engine.explain.why import why
-from engine.session import open_session
 from tests.engine.doctor.planted import STYLES
-from tests.engine.doctor.reports import opened, report_on
+from tests.engine.doctor.reports import opened
 from tests.engine.doctor.styles.style import Style, plant
 
 SPECIMENS = Path(__file__).parents[1] / "specimens"
@@ -25,9 +21,7 @@ SPECIMENS = Path(__file__).parents[1] / "specimens"
 def in_step(source: str, folder: Path) -> Lockstep:
     path = folder / "mine.py"
     path.write_text(source)
-    report = report_on(path)
-    assert report.compared is not None
-    return Lockstep(report, report.compared)
+    return opened(path)[1]
 
 
 def planted(style: Style, id: str, folder: Path) -> Lockstep:
@@ -65,8 +59,9 @@ def test_it_begins_where_it_goes_wrong_with_the_reference_beside_it(style: Style
     (finding,) = lockstep.report.diagnoses
     assert finding.place is not None and execution.line == finding.place.line
     assert execution.line in lockstep.blamed and lockstep.states[execution.line] == "wrong"
-    assert value is not None and value.state == "wrong" and value.entry is not None and value.ours is not None
-    assert value.entry.name in ("da", "da_next")
+    assert value is not None and value.state == "wrong" and value.ours is not None
+    # What flows back from one step's loss alone is none of the reference's quantities.
+    assert value.entry.name in ("da", "da_next") if value.entry is not None else "on its own" in style.name
     assert value.theirs.shape == value.ours.shape and not np.allclose(value.theirs, value.ours)
     assert all(operand.state != "wrong" for operand in lockstep.operands(lockstep.first))
     later = lockstep.next_wrong(lockstep.first, 1)
@@ -102,9 +97,9 @@ def test_the_same_line_and_the_passes(untransposed: Lockstep) -> None:
     again = lockstep.same_line(at, 1)
     assert again is not None and lockstep.executions[again].line == lockstep.executions[at].line
     assert lockstep.same_line(again, -1) == at
-    start = lockstep.phase(at, -1)
-    assert start <= at <= lockstep.phase(at, 1) == len(lockstep) - 1
-    assert lockstep.phase(0, 1) == start - 1 and lockstep.phase(start - 1, -1) == 0
+    start, end = lockstep.phase(at, -1), lockstep.phase(at, 1)
+    assert start <= at <= end
+    assert lockstep.phase(start, -1) < start and end < lockstep.phase(end, 1)  # the passes before and after it
 
 
 def test_why_is_asked_of_the_very_number_beside_the_user_s(tmp_path: Path) -> None:
@@ -133,44 +128,6 @@ def test_why_is_asked_of_the_very_number_beside_the_user_s(tmp_path: Path) -> No
     assert {"a", "dz", "da", "dWa"} <= checked
 
 
-def test_an_unnamed_mistake_is_placed_at_the_quantity_that_it_should_be(tmp_path: Path) -> None:
-    style = next(style for style in STYLES if style.name == "dict of parameters")
-    line = "delta = back * d_sigmoid(states[t])"
-    source = style.source.replace(line, f"{line} * 0.9 + 0.01")
-    lockstep = in_step(source, tmp_path)
-    divergence = lockstep.report.first_divergence
-    assert lockstep.report.verdict == "wrong" and divergence is not None
-    assert source.splitlines()[divergence.line - 1].strip() == f"{line} * 0.9 + 0.01"
-    assert (divergence.quantity, divergence.t) == ("dz", lockstep.problem.X.shape[1])
-    assert not any(lockstep.report.pattern.values())
-
-
-def test_the_part_in_which_a_mistake_without_a_name_lies(tmp_path: Path) -> None:
-    source = (SPECIMENS / "every_batch.py").read_text()
-    report = in_step(source.replace("(1 - hs[t] ** 2) * dh", "(1 - 0.7 * hs[t] ** 2) * dh"), tmp_path).report
-    assert report.verdict == "wrong" and not report.diagnoses
-    assert [name for name, ok in report.pattern.items() if ok] == [LINEAR]
-    assert f"right at {LINEAR}: look at the activation's derivative" in text(report)
-
-
-def test_where_it_fails_it_begins_at_the_last_line_that_ran(tmp_path: Path) -> None:
-    style = next(style for style in STYLES if style.name == "dict of parameters")
-    lockstep = in_step(style.source.replace("back = delta.dot(W.T)", "back = delta.dot(V.T)"), tmp_path)
-    assert lockstep.report.reason and lockstep.first == len(lockstep) - 1
-    assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
-
-
-def test_what_is_right_as_something_else_stands_beside_what_it_should_be(tmp_path: Path) -> None:
-    source = program_text(open_session(None, {"cell": "lstm"}))
-    line = next(line for line in source.splitlines() if line.strip().startswith("dc_next[t - 1] = "))
-    wrong = line.partition("=")[0] + "= dc[t]"
-    lockstep = in_step(source.replace(line, wrong), tmp_path)
-    value = lockstep.value(lockstep.first)
-    assert lockstep.source.line(lockstep.executions[lockstep.first].line) == wrong.strip()
-    assert value is not None and value.state == "wrong" and value.entry is not None
-    assert (value.entry.name, value.entry.t) == ("dc_next", lockstep.problem.X.shape[1] - 1)
-
-
 @pytest.mark.parametrize("name", ["penalty", "squared_sigmoid", "script_adagrad", "lstm_caches"])
 def test_what_is_right_in_its_own_way_can_be_stepped_too(name: str) -> None:
     lockstep = opened(SPECIMENS / f"{name}.py")[1]
@@ -182,11 +139,10 @@ def test_the_session_speaks_the_program_s_own_names(tmp_path: Path) -> None:
     session, lockstep = opened(SPECIMENS / "characters.py")
     assert session.options["notation"] == "karpathy"
     assert session.debugger.network is lockstep.problem.network
-    assert open_yours(SPECIMENS / "characters.py", notation="wildml")[0].options["notation"] == "wildml"
 
 
 def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text("import nothing_of_this_name\n")
     with pytest.raises(InputError, match=r"mine\.py: "):
-        open_yours(path)
+        open_walk(path)

@@ -1,1 +1,0 @@
-"""Which values are right, and which line is wrong."""
