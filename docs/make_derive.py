@@ -36,9 +36,12 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
   `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`. It takes the place of a loss that
   the program has. An expression stands in the innermost block where all its names are known, so in each epoch; where it reads what a round
   of a loop goes over, as `Y[t]`, it is added up over the rounds.
-* Of a file that only defines functions, or with `--function NAME`, a function is called with arguments that are made up, and the backward
-  pass stands in it. Where it computes no loss, dL/d of what it returns is given, as the backward pass of a part takes it; what it returns
-  without a name is to get one.
+* Where your forward pass is in functions, its backward pass is: `rnn_backward` beside `rnn_forward`, a method `backward` for a method
+  `forward`, given dL/d of what the function returns and what it must know of the forward pass. Calls of one or two lines are carried back
+  where they stand, and a script stays a script.
+* Of a file that only defines functions, or with `--function NAME`, a function is called with arguments that are made up. Where it computes
+  no loss, its backward function is given dL/d of what it returns; what it returns without a name is to get one, and what its backward
+  function must know is returned too, or kept on the object.
 * Gradients that the program has already and that are right are used as they are; those that are not are named, and written anew.
 * As a lesson: `--outline` gives the order of steps with shapes and no code. `--hint 1` says which quantity is the first that is wrong or
   missing, `--hint 2` what feeds it, `--hint 3` asks for its rule, `--hint 4` gives its line. In the app `m` shows below each forward line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 LineKind = Literal["init", "back", "loop", "update", "head"]
@@ -23,6 +23,29 @@ class DerivedLine:
     makes: str = ""
     shape: tuple[int, ...] | None = None
     kind: LineKind = "back"
+    calls: tuple[int, ...] = ()
+    """The calls of the program's own functions that it goes back through, the outermost first, by their place in the forward pass."""
+
+
+@dataclass(frozen=True)
+class BackwardFunction:
+    """A function of the backward pass, which belongs after a line of the program: beside the function `of`, that it goes back through."""
+
+    name: str
+    of: str
+    after: int
+    indent: str
+    parameters: tuple[str, ...]
+    lines: tuple[DerivedLine, ...]
+
+    def head(self) -> str:
+        """Its first line."""
+        return f"def {self.name}({', '.join(self.parameters)}):"
+
+    def text(self) -> str:
+        """The function, as it stands in its place."""
+        inner = "\n".join(f"{self.indent}    {line.text}" for line in self.lines)
+        return f"{self.indent}{self.head()}\n{inner}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +124,10 @@ class Derived:
     """The line after which it stands."""
     header: str = ""
     """What is said above the statements that are added."""
+    functions: tuple[BackwardFunction, ...] = ()
+    """The functions that it is written in, where the forward pass is in functions."""
+    body: tuple[DerivedLine, ...] = ()
+    """What stands in its place then: calls of these functions, and what is around them. `lines` are all in one block."""
     made_up: bool = False
     """Whether a function was called with arguments that were made up."""
 
@@ -114,7 +141,7 @@ class Derived:
         said += [f"#   line {repair.line}:  {repair.text}" for repair in self.repairs]
         said += [f"# The backward pass of {self.file}, from {self.loss}."]
         said += ["# Nothing runs it: it was called with arguments that were made up."] if self.made_up else []
-        said += [f"# It stands after line {self.after}."] if self.after else []
+        said += [f"# It stands after line {self.after}."] if self.after and (self.body or not self.functions) else []
         said += [f"# {self.header}"] if self.added else []
         said += map(_kept, self.added)
         said += [f"# {one.said()}" for one in self.own]
@@ -124,7 +151,14 @@ class Derived:
             said += ["# The forward pass has to keep for it:"]
             said += map(_kept, self.keeps)
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
-        return "\n".join([*said, "", *map(_commented, self.lines)]) + "\n"
+        shown = [line for one in self.functions for line in _function(one)]
+        return "\n".join([*said, "", *shown, *map(_commented, self.body if self.functions else self.lines)]) + "\n"
+
+
+def _function(one: BackwardFunction) -> list[str]:
+    """A function with its comments."""
+    lines = [_commented(replace(line, text=f"    {line.text}")) for line in one.lines]
+    return [f"# beside {one.of}(), after line {one.after}:", one.head(), *lines, ""]
 
 
 def _kept(keep: Keep) -> str:

@@ -26,6 +26,8 @@ class Called:
     renamed: dict[str, str]
     receiver: str
     inside: Called | None = None
+    given: dict[str, str] = field(default_factory=dict[str, str])
+    """What its arguments are where it is called, by their names in the function."""
 
 
 @dataclass(eq=False)
@@ -39,8 +41,8 @@ class FlatPass:
     within: dict[int, ast.FunctionDef | None] = field(default_factory=dict[int, ast.FunctionDef | None])
     """In whose text a loop stands, by its identity; None of the block itself."""
 
-    called_at: dict[int, list[ast.stmt]] = field(default_factory=dict[int, list[ast.stmt]])
-    """For each statement of a function that was put in, by its identity, the statements that call it, the innermost first."""
+    called_at: dict[int, list[Called]] = field(default_factory=dict[int, list[Called]])
+    """For each statement of a function that was put in, by its identity, the calls of it, the innermost first."""
 
     given_back: dict[str, str] = field(default_factory=dict[str, str])
     """What a function calls that which its caller gives a name to when it is returned, by the caller's name."""
@@ -353,11 +355,13 @@ class _Flattening:
         value = replaced(value, lambda n: _other(n, every))
         self._flat.calls.append(called)
         self._inside.append(called)
-        lines = list(self._block([*before, *body]))
+        called.given = {name: ast.unparse(argument) for name, argument in given.items()}
+        first = list(self._block(before))
+        lines = list(self._block(body))
         self._inside.pop()
         for one in (n for line in lines for n in ast.walk(line) if isinstance(n, ast.stmt)):
-            self._flat.called_at.setdefault(id(one), []).append(statement)
-        return lines, value, called
+            self._flat.called_at.setdefault(id(one), []).append(called)
+        return [*first, *lines], value, called
 
     def _is_entry(self, node: ast.expr) -> bool:
         """Whether an argument is a part of something: written as it is where it is read."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
+from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep
+from engine.doctor.derive.folded import folded, whole
 from engine.doctor.derive.forward import ForwardPass
 from engine.doctor.derive.own import own_gradients
 from engine.doctor.derive.reach import reached
@@ -41,7 +42,11 @@ def _rate(forward: ForwardPass, tree: ast.Module) -> str:
     assigned = [path(t) for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if path(t)]
     around = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _is_in(forward.last, n)]
     arguments = [a.arg for function in around for a in function.args.args]
-    return next((name for name in (*arguments, *assigned) if role(name.rpartition(".")[2]) == "lr"), RATE)
+    found = next((name for name in (*arguments, *assigned) if role(name.rpartition(".")[2]) == "lr"), RATE)
+    if not found.startswith("self.") or "self" in arguments:
+        return found
+    receiver = next((one.receiver for one in forward.flat.calls if one.receiver), "")
+    return found.replace("self", receiver, 1) if receiver else RATE
 
 
 def _is_in(statement: ast.stmt, function: ast.FunctionDef) -> bool:
@@ -66,18 +71,31 @@ def _rest(program: ReadyProgram, forward: ForwardPass) -> str:
     return line.encode()[last.end_col_offset or 0 :].decode().lstrip("; ")
 
 
-def _in_memory(program: ReadyProgram, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str]) -> str:
+def _in_memory(
+    program: ReadyProgram,
+    forward: ForwardPass,
+    keeps: Sequence[Keep],
+    lines: Sequence[str],
+    functions: Sequence[BackwardFunction],
+) -> str:
     """The text that is run: what stands behind an added loss comes after the lines."""
     end, rest = forward.last.end_lineno or forward.last.lineno, _rest(program, forward)
     if not rest:
-        return _placed(program.source, forward, keeps, lines, end)
+        return _placed(program.source, forward, keeps, lines, end, functions)
     text = program.source.lines
     text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
-    return _placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end)
+    return _placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end, functions)
 
 
-def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lines: Sequence[str], end: int) -> str:
-    """The program's text with what is to be kept, and lines after the line where the forward pass ends."""
+def _placed(
+    source: SourceFile,
+    forward: ForwardPass,
+    keeps: Sequence[Keep],
+    lines: Sequence[str],
+    end: int,
+    functions: Sequence[BackwardFunction],
+) -> str:
+    """The program's text with what is to be kept, lines after the line where the forward pass ends, and functions beside its own."""
     text = source.text.split("\n")
     added: dict[int, list[str]] = {}
     for keep in keeps:
@@ -85,7 +103,9 @@ def _placed(source: SourceFile, forward: ForwardPass, keeps: Sequence[Keep], lin
             added.setdefault(keep.after, []).append(keep.text)
     instead = {keep.after: keep.text for keep in keeps if keep.replaces}
     indent = forward.indent(forward.last)
-    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)])
+    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)] if lines else [])
+    for one in functions:
+        added.setdefault(one.after, []).extend([*([] if one.indent else [""]), "", one.text()])
     result = list(added.get(0, []))
     for number, line in enumerate(text, 1):
         result += [instead.get(number, line), *added.get(number, [])]
@@ -109,14 +129,35 @@ def proved(
     right = {one.name for one in own if one.is_used}
     if len(right) < len(proven):
         proven = {name: pairs[name] for name in proven if name not in right}
-    if gaps or len(proven) < len(pairs):
+    is_all = not gaps and len(proven) == len(pairs)
+    if not is_all:
         body = _needed(body, set(proven.values()))
         keeps = _of_use(keeps, body)
         agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
         if not all(error <= CLOSE for error in agreement.values()):
             raise _nothing(file, gaps)
     bare = Derived(file, program.said, tuple(keeps), tuple(body), tuple(gaps), agreement, data=data, own=own)
+    if is_all:
+        bare = _in_functions(bare, program, forward, proven)
     return _with_updates(bare, program, shown, forward, proven)
+
+
+def _in_functions(bare: Derived, program: ReadyProgram, forward: ForwardPass, pairs: Mapping[str, str]) -> Derived:
+    """The derived pass in functions, where the forward pass is in functions, and theirs agree as well."""
+    tree, gradients, handed = program.source.tree(), pairs.values(), list[Keep]()
+    if program.given:
+        body, functions, handed = whole(forward, tree, bare.lines, gradients, program.given)
+    else:
+        body, functions = folded(forward, tree, bare.lines, gradients)
+    if not functions:
+        return bare
+    keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
+    agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], pairs, functions)
+    if not all(error <= CLOSE for error in agreement.values()):
+        return bare
+    keeps = (*bare.keeps, *(replace(keep, file=bare.file) for keep in handed))
+    body = () if program.given else tuple(body)
+    return replace(bare, agreement=agreement, functions=tuple(functions), body=body, keeps=keeps)
 
 
 def _with_values_known(
@@ -159,14 +200,17 @@ def _with_updates(
     stepped = {*proven} if program.given else {one.name for one in bare.own}
     updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
     known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
-    added = [replace(keep, file=bare.file) for keep in program.added]
+    again = {keep.after for keep in bare.keeps if keep.replaces}
+    added = [replace(keep, file=bare.file) for keep in program.added if not (keep.replaces and keep.after in again)]
     after = (forward.last.end_lineno or forward.last.lineno) - bool(_rest(program, forward))
-    every = [*(line.text for line in bare.lines), *known, *(u.text for u in updates)]
-    text = _placed(shown, forward, [*added, *bare.keeps], every, after)
+    shown_lines = bare.body if bare.functions else bare.lines
+    every = [*(line.text for line in shown_lines), *known, *(u.text for u in updates)]
+    text = _placed(shown, forward, [*added, *bare.keeps], every, after, bare.functions)
     return replace(
         bare,
         lines=(*bare.lines, *updates),
-        program="" if program.given or program.repairs else text,
+        body=(*bare.body, *updates) if bare.functions else (),
+        program="" if (program.given and not bare.functions) or program.repairs else text,
         repairs=program.repairs,
         added=tuple(added),
         after=after,
@@ -221,13 +265,15 @@ def _agreement(
     keeps: Sequence[Keep],
     lines: Sequence[str],
     pairs: Mapping[str, str],
+    functions: Sequence[BackwardFunction] = (),
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """For each parameter how far its derived gradient is from the loss carried back; and what else the loss changes with."""
     shown = [
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
     ]
     runs = program.runs
-    text = _in_memory(program, forward, keeps, [*lines, *(line for two in shown for line in two), "raise SystemExit"])
+    every = [*lines, *(line for two in shown for line in two), "raise SystemExit"]
+    text = _in_memory(program, forward, keeps, every, functions)
     outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))

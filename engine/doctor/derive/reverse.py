@@ -263,11 +263,11 @@ class Reversed(FunctionRules):
         if not body:
             self.live = live_before
             return
+        self.statement = loop
         for name, value, shape in inits:
             self.emit(
                 f"{name} = {value}", "nothing comes back from after the last step", makes=name, shape=shape, kind="init"
             )
-        self.statement = loop
         for name in [name for name, (_, before) in self.zeros.items() if before is loop]:
             self.emit(f"{name} = {self.zeros.pop(name)[0]}", "", makes=name, kind="init")
             self.live.add(name)
@@ -523,7 +523,9 @@ class Reversed(FunctionRules):
             return
         self.why = ""
         at = of if of is not None else self.statement.lineno if kind in ("back", "head") else None
-        self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind))
+        flat = self.forward.flat
+        calls = tuple(flat.calls.index(one) for one in reversed(flat.called_at.get(id(self.statement), [])))
+        self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind, calls))
 
 
 def _loaded(node: ast.expr) -> ast.expr:

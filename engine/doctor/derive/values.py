@@ -324,7 +324,7 @@ class ForwardValues:
 
     def _in_text(self, loop: ast.For, statement: ast.stmt) -> ast.stmt:
         """The statement of the loop's own text that a statement is run by: itself, or the call of its function."""
-        calls = self._forward.flat.called_at.get(id(statement), [])
+        calls = [one.statement for one in self._forward.flat.called_at.get(id(statement), [])]
         inside = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
         return next((s for s in (statement, *calls) if s.lineno in inside), statement)
 

@@ -97,6 +97,23 @@ def test_the_backward_pass_reads_as_one_writes_it() -> None:
     ]
 
 
+def test_what_the_forward_pass_calls_has_a_backward_pass_of_its_own_beside_it() -> None:
+    made = derived("column_caches")
+    assert [(one.of, one.after, one.head()) for one in made.functions] == [
+        (
+            "rnn_cell_forward",
+            18,
+            "def rnn_cell_backward(dyt_pred, da_next, dparameters, parameters, yt_pred, a_next, a_prev, xt):",
+        ),
+        ("rnn_forward", 34, "def rnn_backward(dy_pred, caches, a, parameters, y_pred):"),
+    ]
+    assert "dparameters = rnn_backward(dy_pred, caches, a, parameters, y_pred)" in [one.text for one in made.body]
+    assert "        da_next = da_prev" in made.functions[1].text().split("\n")
+    (_, method) = derived("class_regressor").functions
+    assert (method.of, method.indent, method.head()) == ("RNN.forward", "    ", "def backward(self, do, x):")
+    assert derived("many_to_one").functions == ()
+
+
 def test_a_sample_at_a_time_its_states_under_keys_its_loss_added_up_later() -> None:
     made = derived("nested_functions")
     assert [(keep.after, keep.text.strip()) for keep in made.keeps] == [
@@ -435,7 +452,8 @@ class Gate:
         self.b = np.zeros((n, 1))
 
     def forward(self, x, h):
-        return 1 / (1 + np.exp(-(self.W @ x + self.U @ h + self.b)))
+        z = self.W @ x + self.U @ h + self.b
+        return 1 / (1 + np.exp(-z))
 
 class Cell:
     def __init__(self, n_in, n):
@@ -456,6 +474,8 @@ def test_objects_of_one_class_have_gradients_of_their_own_and_a_name_for_a_weigh
     names = {f"self.{gate}.{name}" for gate in ("keep", "new") for name in "WUb"} | {"self.p['V']"}
     assert (made.gaps, set(made.agreement)) == ((), names)
     assert {"dW_keep", "dW_new", "dV"} <= {line.makes for line in made.lines if line.kind == "init"}
+    assert [one.head() for one in made.functions] == ["def backward(self, dz, x, h):", "def backward(self, douts):"]
+    assert "def backward(self, douts):" in made.program
     with pytest.raises(InputError, match=r"forward\(\) has no y; its names are V, h, outs, x, xs$"):
         made_of(tmp_path, GATES, loss="np.sum(y)", function="Cell.forward")
 
