@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from rich.segment import Segment
 from rich.style import Style
 
 from engine.explain.flow import Cut, cuts
@@ -96,16 +98,10 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) 
     highest, there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(known, starts)
     scale = scale_of(norms)
     codes = one_sided_codes(highest, scale, row.log, FAINT)
-    codes[~there] = NOT_YET
-    codes[np.logical_and.reduceat(_ended(frame), starts)] = ENDED
-    heights = bar_heights(highest, scale, log=row.log) * row.tall
-    palette = look.palettes.backward if row.log else look.palettes.forward
-    wide = pitch - (1 if pitch >= GAP_FROM else 0)
-    bottom = row.line + row.tall - 1
-    canvas.rows(LABELS, bottom, heatmap(codes[None, :], palette, look.mode, wide, 1, gap=pitch - wide))
-    if frame.view.position == 0:  # the iteration as it will be
-        codes = one_sided_codes(highest, scale, row.log, FAINT)
-    _draw_bars(frame, canvas, row, codes, heights, pitch, wide)
+    if view.position:  # at the start the iteration stands there as it will be
+        codes[~there] = NOT_YET
+        codes[np.logical_and.reduceat(_ended(frame), starts)] = ENDED
+    _cells(frame, canvas, row, codes, bar_heights(highest, scale, log=row.log) * row.tall, pitch)
     written = view.written(row.name)
     for column in range(columns):
         offset = int(written[first + block_range(column, steps, columns).start])
@@ -122,21 +118,47 @@ def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
     return np.where(norms > 0, np.clip(np.nan_to_num(share), 1e-9, 1), 0)
 
 
-def _draw_bars(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Array, pitch: int, wide: int) -> None:
-    """Bars over the cells that hold a number; what is exactly zero is a dot. What is no level stays as the heatmap draws it."""
-    look = frame.look
+def _cells(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Array, pitch: int) -> None:
+    """Side by side what stands in the columns: a bar for a number; what is no number as a heatmap draws it, in the lowest line."""
+    palette = frame.look.palettes.backward if row.log else frame.look.palettes.forward
+    wide = pitch - (1 if pitch >= GAP_FROM else 0)
+    levels = (codes >= ZERO) & (codes < LEVELS)
+    ends = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(codes)]
+    for start, end in pairwise(ends):
+        x = LABELS + start * pitch
+        if levels[start]:
+            bars = _bars_of(
+                frame, canvas.style, row, codes[start:end].tolist(), heights[start:end].tolist(), pitch, wide
+            )
+            canvas.rows(x, row.line, bars)
+        else:
+            cells = heatmap(codes[None, start:end], palette, frame.look.mode, wide, 1, gap=pitch - wide)
+            canvas.rows(x, row.line + row.tall - 1, cells)
+
+
+def _bars_of(
+    frame: Frame, under: Style, row: _BarRow, codes: list[int], heights: list[float], pitch: int, wide: int
+) -> list[list[Segment]]:
+    """Bars of so many eighths of a line, the uppermost line first; what is exactly zero is a dot."""
+    look, ghost = frame.look, frame.view.position == 0
     palette = look.palettes.backward if row.log else look.palettes.forward
-    fill = None if look.mode is ColorMode.NONE else inks(palette, look.mode).fill
-    for column in np.flatnonzero((codes >= ZERO) & (codes < LEVELS)).tolist():
-        code, height, x = int(codes[column]), float(heights[column]), LABELS + column * pitch
-        style = look.text if fill is None else Style(color=fill[max(code, ZERO + FAINTEST)])
-        style = look.border if frame.view.position == 0 else style
-        for above in range(row.tall):
+    fill = None if look.mode is ColorMode.NONE or ghost else inks(palette, look.mode).fill
+    plain = under + (look.border if ghost else look.text)
+    styles = {
+        code: plain if fill is None else under + Style(color=fill[max(code, ZERO + FAINTEST)]) for code in set(codes)
+    }
+    gap = [Segment(" " * (pitch - wide), under)] if pitch > wide else []
+    lines: list[list[Segment]] = []
+    for above in range(row.tall - 1, -1, -1):
+        line: list[Segment] = []
+        for code, height in zip(codes, heights, strict=True):
             eighths = min(len(BARS), math.ceil((height - above) * len(BARS)))
-            text = BARS[eighths - 1] * wide if eighths > 0 else " " * wide
-            canvas.text(x, row.line + row.tall - 1 - above, text, style)
-        if code == ZERO:
-            canvas.text(x, row.line + row.tall - 1, "·".center(wide), look.dim)
+            if code == ZERO and not above:
+                line += [Segment("·".center(wide), under + look.dim), *gap]
+            else:
+                line += [Segment((BARS[eighths - 1] if eighths > 0 else " ") * wide, styles[code]), *gap]
+        lines.append(line[: len(line) - len(gap)])
+    return lines
 
 
 def _ends(frame: Frame, canvas: Canvas, row: _BarRow, scale: float, x: int) -> None:
