@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui doctor FILE -- ARGS`: exit code 0 right, 1 wrong, 2 undecided or could not run."""
-    _take_one_thread()
     from engine.doctor.by_call import ExampleCalls
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
@@ -45,14 +43,6 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return report.exit_code
 
 
-def _take_one_thread() -> None:
-    """Before NumPy is loaded: a program's arrays are small, and of many threads most of the time would go into waiting for each other."""
-    from engine.doctor.run.limits import ONE_THREAD
-
-    for name, count in ONE_THREAD.items():
-        os.environ.setdefault(name, count)
-
-
 def _wishes(arguments: argparse.Namespace) -> Wishes:
     """How a program of the user's own is to be run."""
     from engine.doctor.run.launch import Wishes
@@ -70,7 +60,6 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
 def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
     _refuse_to_replace(arguments)
-    _take_one_thread()
     from engine.doctor.derive.derive import derive
     from engine.doctor.derive.hints import hint
     from engine.doctor.derive.outline import outline

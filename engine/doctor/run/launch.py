@@ -29,7 +29,7 @@ from typing import Any, NoReturn, TextIO
 from engine.doctor.run import interpreter as interpreters
 from engine.doctor.run import processes, result
 from engine.doctor.run.interpreter import Interpreter
-from engine.doctor.run.limits import ONE_THREAD, Limits
+from engine.doctor.run.limits import Limits
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import Belonging, ProgramFile, belonging, is_too_high
 from engine.doctor.run.watching import RunWatch
@@ -44,7 +44,9 @@ _SETTINGS = {
     "MPLBACKEND": "Agg",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONBREAKPOINT": "0",
-    **ONE_THREAD,
+    "OMP_NUM_THREADS": "1",  # sums in the same order every time, and memory for one thread
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
 }
 _UNLESS_SET = {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
 """So that a second run does the same: `set("abc")` has one order."""

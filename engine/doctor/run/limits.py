@@ -12,8 +12,6 @@ _UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
 _SIZES = {"MB": 1 << 20, "GB": 1 << 30}
 _LEAST, _MOST = 16 << 20, 1 << 44
 """Bytes of memory that can be meant."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""What NumPy is told in the environment, before it is loaded: sums in the same order every time, and memory for one thread."""
 
 
 @dataclass(frozen=True)
