@@ -73,12 +73,18 @@ def _given_back(
     record: Record, loss: ChosenLoss, name: str, last_line: int
 ) -> tuple[dict[int, Ids] | None, dict[int, Ids]]:
     """The arrays of several numbers that the last line made, after the loss, by their first numbers, and those that an object keeps among
-    its gradients; None for the first where no function was called."""
+    its gradients, which a loss that is computed on the way back comes after; None for the first where no function was called."""
     below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
     made = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
     after = [e for e in made if int(e.value.ids().min()) > int(loss.ids.max())]
     last = [e.value for e in after if e.site.line == made[-1].site.line and not e.name.startswith(KEPT)]
-    kept = {e.value.first: e.value.ids().ravel() for e in after if e.name.startswith(KEPT)}
+    forward = forward_of(record, loss)
+
+    def is_made(ids: Ids) -> bool:
+        return bool((record.makers(ids) >= 0).all()) and not forward[ids].any()
+
+    named = [(e, e.value.ids().ravel()) for e in made if e.name.startswith(KEPT)]
+    kept = {int(ids[0]): ids for event, ids in named if event in after or is_made(ids)}
     return {v.first: v.ids().ravel() for v in last} if made else None, kept
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from engine.doctor.lineage.carry_back import reached, touched
 from engine.doctor.lineage.reading import Ids, Record, RecordedArray
 from engine.doctor.lineage.returned import last_of, meant
-
-_BACKWARD = re.compile(r"backward|backprop|bprop|bptt", re.I)
-
+from engine.doctor.recording.guesses import BACKWARD
 
 NOTHING_CAME = "no gradient that was compared came from it"
 """What is said of such a function."""
@@ -23,7 +20,7 @@ def unseen(record: Record, gradients: Sequence[Ids]) -> list[str]:
     outside = {last_of(e.name) for e in record.events if e.value.size > 2 and record.maker(e.value.first) < 0}
     made, used = dict[str, None](), set[str]()
     for event in record.events:
-        if not event.value.size or not _BACKWARD.search(event.site.function.rsplit(".", 1)[-1]):
+        if not event.value.size or not BACKWARD.search(event.site.function.rsplit(".", 1)[-1]):
             continue
         if touched(marked, event.value):
             used.add(event.site.function)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 
 from engine.doctor.read.source import SourceFile
-from engine.doctor.recording.guesses import RATE
+from engine.doctor.recording.guesses import BACKWARD, RATE
 
 
 def statically_runs(tree: ast.Module) -> bool:
@@ -29,13 +29,29 @@ def _does_something(statement: ast.stmt) -> bool:
 
 
 def without_its_run(source: SourceFile) -> SourceFile:
-    """The file without what its top level does besides defining, importing and assigning; lines keep their numbers."""
-    lines = list(source.lines)
+    """The file without what its top level does besides defining, importing and assigning, and without what a backward pass, or what trains,
+    gives back there; lines keep their numbers."""
+    lines, back = list(source.lines), _going_back(source.tree())
     for statement in source.tree().body:
-        if _does_something(statement) and not isinstance(statement, ast.Assign | ast.AnnAssign):
+        assigns = isinstance(statement, ast.Assign | ast.AnnAssign) and not _called(statement) & back
+        if _does_something(statement) and not assigns:
             last = statement.end_lineno or statement.lineno
             lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
     return replace(source, text="\n".join(lines))
+
+
+def _going_back(tree: ast.Module) -> set[str]:
+    """The names of functions that call, at whatever depth, what is called as backward passes are."""
+    called = {n.name: _called(n) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    found = {name for names in (called, *called.values(), _called(tree)) for name in names if BACKWARD.search(name)}
+    while more := {name for name, inside in called.items() if inside & found} - found:
+        found |= more
+    return found
+
+
+def _called(node: ast.AST) -> set[str]:
+    functions = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    return {getattr(f, "id", getattr(f, "attr", "")) for f in functions}
 
 
 def leaves_something_out(source: SourceFile) -> bool:

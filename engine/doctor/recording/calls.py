@@ -30,7 +30,7 @@ def run(job):
     answers = []
     for asked in job["options"]["passes"]:
         try:
-            answers.append(CallSearch(tree, module.__dict__, asked).answer())
+            answers.append(_answer(tree, module.__dict__, asked))
         except Exception as error:  # of one pass; the others are looked at
             answers.append({"texts": [], "reason": "%s: %s" % (type(error).__name__, error)})
     progress.over()
@@ -57,14 +57,23 @@ def loaded(text, file, space):
     return replaced, tree
 
 
+def _answer(tree, space, asked):
+    """How a pass is called; where None is no value for what is None by default, with something in its place."""
+    answer = CallSearch(tree, space, asked).answer()
+    if not answer["texts"] and "NoneType" in answer["reason"]:
+        instead = CallSearch(tree, space, asked, instead_of_none=True).answer()
+        return instead if instead["texts"] else answer
+    return answer
+
+
 class CallSearch:
     """The search for one pass."""
 
-    def __init__(self, tree, space, asked):
+    def __init__(self, tree, space, asked, instead_of_none=False):
         self.space, self.asked = space, asked
         exec(driven.HELPERS, space)
         space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
-        self.wanted = WantedArguments(tree, asked)
+        self.wanted = WantedArguments(tree, asked, instead_of_none)
         self.text = driven.CallText(self.wanted)
         self.attempts = 0
         self.reason = ""

@@ -43,6 +43,8 @@ TARGET = re.compile(r"^y\w*$|^t$|target|label|truth|expected|correct", re.I)
 GRADIENT = re.compile(
     r"^(?:d|d_?[A-Za-z]\w*|grads?_?\w*|delta\w*|deltas|up\w*|top\w*|err\w*|\w*_grad|\w*_?delta|nabla\w*)$"
 )
+BACKWARD = re.compile(r"backward|backprop|bprop|bptt", re.I)
+"""What backward passes are called."""
 NO_GRADIENT = {
     "data",
     "dim",
@@ -146,6 +148,9 @@ def _loop(function, node, name, functions, depth, found):
 
 
 def _name_of(node):
+    """A variable's name, or that of an attribute of an object's own, with `self`."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return "self." + node.attr
     return node.id if isinstance(node, ast.Name) else ""
 
 
@@ -187,8 +192,14 @@ def _call(node, name, functions, depth, found):
             uses(inner, keyword.arg, functions, depth + 1, found)
 
 
+def kept_as(maker, name):
+    """Under which attributes an object keeps an argument of the function that makes it, as it is."""
+    pairs = [(n.targets[0], n.value) for n in ast.walk(maker) if isinstance(n, ast.Assign) and len(n.targets) == 1]
+    return [_name_of(target) for target, value in pairs if _is(value, name) and isinstance(target, ast.Attribute)]
+
+
 def _is(node, name):
-    return isinstance(node, ast.Name) and node.id == name
+    return _name_of(node) == name
 
 
 def _base(node):
@@ -209,7 +220,8 @@ def kinds(name, used, text="", maker=False):
         return ["object"]
     if RATE.match(name):
         return ["rate"]
-    if used.range or (maker and not used.subscripts and not used.rank and not used.array):
+    is_array = used.subscripts or used.rank or used.array or used.factor or used.addend
+    if used.range or (maker and not is_array):
         return ["size"]
     told = documented(name, text)
     if used.index and used.alone and TARGET.search(name) and not used.rank and not used.subscripts:

@@ -8,6 +8,8 @@ import re
 
 from . import guesses
 
+_OF_LISTS = ("stack", "vstack", "hstack", "array", "asarray", "concatenate")
+
 
 class MadeArgument:
     """One argument: what it is called, in which expression it stands, and what it may be."""
@@ -21,10 +23,11 @@ class MadeArgument:
 
 
 class WantedArguments:
-    """The arguments of the functions of one pass. `asked` names them, `functions` are the file's, `methods` those of its class."""
+    """The arguments of the functions of one pass. `asked` names them, `functions` are the file's, `methods` those of its class. With
+    `instead_of_none` those of a class's own call are asked for, too, whose default is None and is not asked about there."""
 
-    def __init__(self, tree, asked):
-        self.asked = asked
+    def __init__(self, tree, asked, instead_of_none=False):
+        self.asked, self.instead_of_none = asked, instead_of_none
         self.functions = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
@@ -48,7 +51,8 @@ class WantedArguments:
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
         first = 1 if self.asked["owner"] and not static else 0
         keyword = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults) if d is None]
-        return [n for n in names[first:] if names.index(n) < count] + keyword
+        nothing = _nothing(node) if self.instead_of_none and node is self.methods.get("__init__") else ()
+        return [n for n in names[first:] if names.index(n) < count or n in nothing] + keyword
 
     def _gather(self):
         seen = set()
@@ -71,6 +75,9 @@ class WantedArguments:
 
     def _slot(self, key, name, node, maker=False):
         used = guesses.uses(node, name, {**self.functions, **self.methods})
+        for kept in guesses.kept_as(node, name) if maker else ():
+            for method in self.methods.values():
+                guesses.uses(method, kept, self.functions, found=used)
         text = ast.get_docstring(node) or ""
         choices = [("made", k) for k in guesses.kinds(name, used, text, maker)]
         if not choices and used.called:
@@ -137,6 +144,16 @@ class WantedArguments:
         return list(dict.fromkeys([*found, *kinds]))
 
 
+def _nothing(node):
+    """The arguments whose default is None, and of which a function does not ask whether they are."""
+    names = [a.arg for a in node.args.posonlyargs + node.args.args]
+    defaults = zip(names[len(names) - len(node.args.defaults) :], node.args.defaults)
+    empty = {name for name, value in defaults if isinstance(value, ast.Constant) and value.value is None}
+    tests = [n.test for n in ast.walk(node) if isinstance(n, (ast.If, ast.IfExp))]
+    tests += [n for n in ast.walk(node) if isinstance(n, (ast.Compare, ast.BoolOp))]
+    return empty - {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
+
+
 def _given_later(tree, owner, functions):
     """The functions that a class is given below it: `Network.backward = backward`."""
     pairs = [(n.targets[0], n.value) for n in tree.body if isinstance(n, ast.Assign) and owner]
@@ -177,6 +194,9 @@ def _factors(node):
 
 
 def _name(node):
+    """What a value is called, a list also where it is made an array of: `np.stack(states)`."""
+    if isinstance(node, ast.Call) and node.args and getattr(node.func, "attr", "") in _OF_LISTS:
+        return _name(node.args[0])
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 

@@ -50,6 +50,7 @@ _CONVENTIONS = {
 }
 
 
+NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 NOT_FURTHER = "the correction was not looked for further"
 
 
@@ -75,6 +76,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     base = Report("undecided", clean(source.path.name), run=outcome.to_json())
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
+    if whole and not any(e.site.line > len(source.lines) and e.site.file == runs.name for e in record.events):
+        return OwnRun(base, NOT_REACHED)
     try:
         of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
         verdict = judged(record, of_call, taken)

@@ -189,6 +189,64 @@ def test_the_other_sign_is_right_only_where_it_is_seen_to_be_added(tmp_path: Pat
         assert report.verdict == verdict
 
 
+RECURRENT = """import numpy as np
+
+class Layer:
+    def __init__(self, w_in, w_rec, b):
+        self.w_in = w_in
+        self.w_rec = w_rec
+        self.b = b
+
+    def forward(self, x):
+        h = np.zeros((len(x), self.b.size))
+        states = []
+        for t in range(x.shape[1]):
+            h = np.tanh(x[:, t, :] @ self.w_in + h @ self.w_rec + self.b)
+            states.append(h)
+        return np.stack(states, axis=1)
+
+    def backward(self, x, states, dh_last):
+        dh = dh_last
+        self.dEdw_in, self.dEdw_rec, self.dEdb = (np.zeros_like(w) for w in (self.w_in, self.w_rec, self.b))
+        for t in reversed(range(x.shape[1])):
+            before = states[:, t - 1, :] if t else np.zeros_like(dh)
+            da = (1 - states[:, t, :] ** 2) * dh
+            self.dEdw_in += x[:, t, :].T @ da
+            self.dEdw_rec += before.T @ da
+            self.dEdb += da.sum(axis=0)
+            dh = da @ self.w_rec.T
+
+
+class Line:
+    def __init__(self, inputs=None, path=None):
+        self.w = np.load(path) if path else np.random.randn(inputs)
+
+    def backward(self, x, y):
+        p = x @ self.w
+        loss = 0.5 * np.sum((p - y) ** 2)
+        self.dEdw = x.T @ (p - y)
+        return loss
+
+    def train(self, x, y):
+        for _ in range(3):
+            self.backward(x, y)
+            self.w -= 0.1 * self.dEdw
+        return self.w
+
+
+trained = Line(2).train(np.random.randn(3, 2), np.random.randn(3))
+"""
+
+
+def test_what_a_class_is_made_with_is_told_by_what_it_does_with_what_it_keeps(tmp_path: Path) -> None:
+    """Nor does what the file trains itself say anything of its functions, or stand for what they give back."""
+    path = tmp_path / "layers.py"
+    path.write_text(RECURRENT)
+    (made,) = examine_functions(without_its_run(read_source(path)), "Layer.backward", Wishes())
+    assert made.verdict == "correct"
+    assert {"self.w_in", "self.w_rec", "self.b"} <= set(made.parameters)
+
+
 def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     methods = (
