@@ -125,9 +125,12 @@ def _if_it_is_followed(runs: Runs, verdict: RunVerdict) -> RunVerdict:
 
 def _if_something_agrees(verdict: RunVerdict) -> RunVerdict:
     """Functions that were called are wrong only where something that they give back, or compute on the way, is right for a loss that is
-    known, or where a correction makes it right: else what they take may be another thing than what they were given."""
+    known, where several gradients are right for one that is assumed, or where a correction makes it right: else what they take may be
+    another thing than what they were given."""
     record, loss = verdict.record, verdict.loss
     if verdict.verdict != "wrong" or record is None or loss is None:
+        return verdict
+    if sum(row.status == "right" and len(row.own) > FEW for row in verdict.compared) >= SEVERAL:
         return verdict
     if not loss.assumed and any(
         row.status == "right" or _is_in_part(record.pool[row.gradient], row.right) for row in verdict.compared
@@ -152,6 +155,8 @@ def _without_guesses(verdict: RunVerdict) -> RunVerdict:
 
 
 NOT_OF_THE_GUESS = "it is not that of the loss which was guessed"
+FEW, SEVERAL = 3, 3
+"""By so many right gradients, of more numbers than that, a loss that is assumed is known to be meant."""
 NOTHING_AGREES = "nothing that came back agrees with what was handed over, and no correction was found"
 
 

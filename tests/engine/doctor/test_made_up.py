@@ -9,14 +9,17 @@ import pytest
 
 from engine.doctor.by_call import ExampleCalls
 from engine.doctor.diagnose import diagnose
+from engine.doctor.lineage.running import Runs
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
 from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.guesses import Uses, kinds
+from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
 from engine.errors import InputError
 from rnn_tui.cli import main
 
@@ -245,6 +248,42 @@ def test_what_a_class_is_made_with_is_told_by_what_it_does_with_what_it_keeps(tm
     (made,) = examine_functions(without_its_run(read_source(path)), "Layer.backward", Wishes())
     assert made.verdict == "correct"
     assert {"self.w_in", "self.w_rec", "self.b"} <= set(made.parameters)
+
+
+CLASSIFIER = """import numpy as np
+
+
+def gradients(X, y, A, B, C, W):
+    a = np.tanh(X @ A)
+    b = np.tanh(a @ B)
+    c = np.tanh(b @ C)
+    p = np.exp(c @ W) / np.exp(c @ W).sum(axis=1, keepdims=True)
+    d = (p - np.eye(3)[y]) / len(X)
+    dc = (d @ W.T) * (1 - c**2)
+    db = (dc @ C.T) * (1 - b**2)
+    da = np.sin(np.cumsum(db, axis=1)) @ B.T
+    return X.T @ da, a.T @ db, b.T @ dc, c.T @ d
+"""
+CALLED = """
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(5, 2)), np.array([0, 2, 1, 1, 0])
+A, B, C, W = rng.normal(size=(2, 4)), rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), rng.normal(size=(4, 3))
+back = gradients(X, y, A, B, C, W)
+"""
+
+
+def test_several_right_gradients_say_which_loss_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(CLASSIFIER)
+    source = read_source(path)
+    for left_out, verdict in (("", "wrong"), (", c.T @ d", "undecided")):
+        text = CLASSIFIER.replace(left_out, "") + CALLED
+        runs = Runs(ProgramFile(path, text), Wishes(stand=tmp_path))
+        report = examine_own_run(runs, source, whole=True, mend=False).report
+        assert report.loss is not None and report.loss["assumed"].startswith("the cross-entropy")
+        assert report.verdict == verdict
+        told = {name: row.ok for name, row in report.parameters.items()}
+        assert told == ({"A": False, "B": True, "C": True, "W": True} if verdict == "wrong" else {})
 
 
 def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:
