@@ -171,14 +171,15 @@ def _beside(places: list[EditPlace], failed: list[EditPlace]) -> list[EditPlace]
 
 
 def _sources_first(some: Sequence[Survivor], failed: Sequence[EditPlace]) -> list[Survivor]:
-    """First the edits of lines that made what the first line that fails reads: what they hand on is right, and not what it should be."""
+    """First the edits of lines that made what the first line that fails reads: what they hand on is right, and not what it should be. Of
+    these and of the others first those that made no right gradient."""
     reads = {text_of(a) for a in atoms_in(failed[0].statement)} if failed else set[str]()
 
-    def rank(survivor: Survivor) -> tuple[bool, tuple[int, ...]]:
+    def rank(survivor: Survivor) -> tuple[bool, bool, tuple[int, ...]]:
         order, place, _ = survivor
         targets = place.statement.targets if isinstance(place.statement, ast.Assign) else []
         beside = place.body is failed[0].body if failed else False
-        return not (beside and any(text_of(t) in reads for t in targets)), order
+        return not (beside and any(text_of(t) in reads for t in targets)), not place.apart, order
 
     return sorted(some, key=rank)
 

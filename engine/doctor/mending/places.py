@@ -32,6 +32,8 @@ class EditPlace:
     moves: bool = False
     repeats: bool = False
     """Whether its block is a loop's."""
+    apart: bool = False
+    """Whether no right gradient was made by it."""
 
     @property
     def line(self) -> UserLine:
@@ -44,6 +46,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     assert part is not None
     made, moved = slice_lines(part, verdict)
     own, moving = {*made, *moved}, set(moved)
+    right = {line for lines in slice_lines(part, verdict, ("right",)) for line in lines}
     given, mistaken = _given_lines(part, verdict), _mistaken(verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():
@@ -53,7 +56,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
             if any(first <= n <= last for n in numbers):
                 _count(record, part, place)
                 place.given, place.moves = place.line in given, place.line in moving
-                place.mistaken = place.line in mistaken
+                place.mistaken, place.apart = place.line in mistaken, place.line not in right
                 places.append(place)
     return [p for p in places if p.total > p.before]
 
@@ -111,15 +114,17 @@ def _is_difference(operation: RecordedOperation) -> bool:
     return operation.name == "subtract" and (operation.operands[0].size > 1 or operation.result.size == 1)
 
 
-def slice_lines(record: Record, verdict: RunVerdict) -> tuple[list[UserLine], list[UserLine]]:
-    """The lines that made the wrong gradients, from the update back to forward values, and those that only handed
-    values on."""
+def slice_lines(
+    record: Record, verdict: RunVerdict, of: Sequence[str] = ("wrong", "zero")
+) -> tuple[list[UserLine], list[UserLine]]:
+    """The lines that made the wrong gradients, or those `of` another status, from the update back to forward values, and those that only
+    handed values on."""
     assert verdict.loss is not None
     forward = forward_of(record, verdict.loss)
     marked = np.zeros(len(record.pool), bool)
     lines: dict[int, None] = {}
     for row in verdict.compared:
-        if row.status in ("wrong", "zero"):
+        if row.status in of:
             marked[row.gradient] = True
             if row.update is not None:
                 lines.update({record.operations[k].line: None for k in row.update.made})

@@ -139,8 +139,8 @@ class Probes:
                 continue
             found = self.has(line, value) if edit.checked else True
             original, right = originals[edit.place], rights[edit.place]
-            if found is None and right:
-                continue  # nothing, where something is right
+            if found is None and right and not edit.count:
+                continue  # nothing, where something is right; what was right before may be nothing at the first step
             edit.count += found is True
             if found is True and not edit.differs and not (_alike if right else _same)(value, original):
                 edit.differs = True
