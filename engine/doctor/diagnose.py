@@ -27,6 +27,9 @@ from engine.doctor.run.program import ProgramFile
 from engine.text import clean
 
 NO_PASS = "it has no backward pass that could be called (--function names one)"
+FROM_PYTHON_2 = (
+    "it was converted from Python 2: lines are told as converted, and / between whole numbers keeps its remainder now"
+)
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -50,12 +53,19 @@ def diagnose(
     except Unreadable as error:
         return Report("cannot-run", clean(path.name), reason=str(error), reason_line=error.line)
     if example is not None:
-        return examine_calls(source, example, wishes or Wishes())
-    if function is not None:
-        return of_functions(source, function, wishes or Wishes())
+        report = examine_calls(source, example, wishes or Wishes())
+    elif function is not None:
+        report = of_functions(source, function, wishes or Wishes())
+    else:
+        report = _of_the_file(source, wishes or Wishes(), progress, runs_something=runs_something)
+    return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
+
+
+def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *, runs_something: bool) -> Report:
+    """The report on the program's own run, and on its functions where that leaves it open."""
     own, repaired = None, None
     if runs_something:
-        runs = Runs(ProgramFile(path, source.text, source.cells), wishes or Wishes(), progress)
+        runs = Runs(ProgramFile(source.path, source.text, source.cells), wishes, progress)
         own = examine_own_run(runs, source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
@@ -64,7 +74,7 @@ def diagnose(
             return _with_a_way_on(repaired)
     if own is not None and own.report.verdict == "wrong":
         return own.report
-    functions = of_functions(source, None, wishes or Wishes())
+    functions = of_functions(source, None, wishes)
     if own is None:
         return replace(functions, notes=(NOTHING_RUNS, *functions.notes))
     report = _joined(own, functions)

@@ -100,7 +100,10 @@ def _stopped(error: InputError, own: OwnRun | None, path: Path) -> InputError:
 
 def beside(walk: ProgramWalk, cells: Sequence[Cell] = ()) -> Lockstep | None:
     """The walk with the network of ours beside it that it computes; None where it computes none."""
-    found = recognised(walk.record, walk.loss, walk.weights, cells, walk.factor)
+    try:
+        found = recognised(walk.record, walk.loss, walk.weights, cells, walk.factor)
+    except Exception:  # whatever a program's arrays are: the walk needs no network of ours
+        return None
     return None if found is None else Lockstep(walk, found)
 
 

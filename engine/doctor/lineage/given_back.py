@@ -12,6 +12,7 @@ from engine.doctor.lineage.loss import NAMED, ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.matching import DOUBLE, compared, same
 from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
+from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.stepped import ONE
 from engine.doctor.lineage.updates import ArrayNames
 from engine.doctor.lineage.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict, one_factor
@@ -20,6 +21,7 @@ from engine.doctor.recording.driven import KEPT
 RETURNED = "it is right on the way, but not what is returned"
 NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
 NOTHING = "it is returned, and is the gradient of nothing that was handed over"
+NONE_CAME = "it moves the loss, and no gradient of it comes back"
 
 
 OTHER_SIGN = (
@@ -57,6 +59,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
+    said += tuple(_without_gradients(record, loss, rows, back | kept, adjoint)) if back or kept else ()
     word = verdict.verdict
     if word == "wrong" and rows and all(row.status == "right" for row in rows):
         word = "right"
@@ -67,6 +70,24 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     elif word == "right" and not is_added and _is_negative(rows):
         return replace(verdict, verdict="undecided", compared=tuple(rows), reason=OTHER_SIGN)
     return replace(verdict, verdict=word, compared=tuple(rows), not_compared=(*verdict.not_compared, *said))
+
+
+def _without_gradients(
+    record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient], back: Mapping[int, Ids], adjoint: Floats
+) -> Iterator[str]:
+    """Weights that move the loss, and of which no gradient came back, while those of others did: what is multiplied by these is data."""
+    known = {int(number) for row in rows if row.status != "not compared" for number in row.own}
+    handed = {int(ids[0]): ids for ids in inputs(record)}
+    names = ArrayNames(record)
+    for weight in Roles(record, loss, list(handed.values())).weights:
+        ids = next((ids for first, ids in handed.items() if first in weight.own), None)
+        if ids is None or int(ids[0]) in known or not adjoint[ids].any():
+            continue
+        others = [r.first for use in weight.uses for r in use.operands if r.first not in weight.own]
+        if all(first in known for first in others):
+            continue
+        if not any(_is_right(record, own, adjoint[ids]) for own in back.values()):
+            yield f"{names.of(ids)}: {NONE_CAME}"
 
 
 def _given_back(

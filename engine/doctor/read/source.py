@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
+from engine.doctor.read.python2 import converted
 from engine.errors import InputError
 from engine.files.raw import opened, shown, unreadable
 from engine.text import clean
@@ -100,6 +101,8 @@ class SourceFile:
     path: Path
     text: str
     cells: tuple[int, ...] = ()
+    from_python_2: bool = False
+    """Whether the text is a conversion of the file's, line by line."""
 
     @property
     def lines(self) -> list[str]:
@@ -181,7 +184,9 @@ def read_source(path: Path) -> SourceFile:
         ) from None
     if not text.strip("\ufeff \t\r\n"):
         raise Unreadable("it is empty")
-    return SourceFile(path, text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    new = converted(text)
+    return SourceFile(path, text) if new is None else SourceFile(path, new, from_python_2=True)
 
 
 def _encoding(raw: bytes) -> str:

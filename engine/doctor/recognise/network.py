@@ -20,7 +20,7 @@ from engine.doctor.lineage.reading import Floats, Ids, Record
 from engine.doctor.lineage.returned import inputs
 from engine.doctor.recognise.gates import Gate, order_of, pre_activations, pre_activations_of, weights_of
 from engine.doctor.recognise.products import ForwardProducts
-from engine.doctor.recognise.samples import Outputs, RunSamples, outputs_of, samples_of
+from engine.doctor.recognise.samples import Outputs, RunSamples, are_alike, outputs_of, samples_of
 from engine.doctor.reference.forward import forward
 from engine.doctor.reference.packed_values import Arrays
 from engine.doctor.reference.problem import Problem
@@ -37,10 +37,9 @@ FEW_SAMPLES, FEW_STEPS = 4, 6
 
 @dataclass(frozen=True, eq=False)
 class Recognised:
-    """A problem of ours that a round of a run computes: its loss is `factor` times ours; with `made_targets` these are
-    none of the program's, whose loss is another. `turned` says that its weights have their
-    outputs first, `arrays` how the program holds the parameters,
-    `held` which numbers of the record each parameter is, (inputs, outputs)."""
+    """A problem of ours that a round of a run computes: its loss is `factor` times ours; with `made_targets` the targets are none of the
+    program's, whose loss is another. `turned` says that its weights have their outputs first, `arrays` how it holds the parameters, `held`
+    which numbers of the record each parameter is, (inputs, outputs)."""
 
     problem: Problem
     factor: float
@@ -107,7 +106,7 @@ def _fits(made: Sequence[Gate], samples: RunSamples, cells: Sequence[Cell]) -> I
             for activation in ACTIVATIONS if cell.has_activation else (next(iter(ACTIVATIONS)),):
                 fit = _Fit(cell, activation, order, weights, held)
                 states = _states(fit, samples, rows, steps)
-                if steps == 1 or _alike(samples.before[:rows, 1:steps], states[:, : steps - 1]):
+                if steps == 1 or are_alike(samples.before[:rows, 1:steps], states[:, : steps - 1]):
                     yield fit
 
 
@@ -119,11 +118,6 @@ def _states(fit: _Fit, samples: RunSamples, rows: int, steps: int) -> Array:
     with np.errstate(all="ignore"):
         passes = forward(fit.cell, fit.activation, fit.weights, X, start)
         return np.stack([look_up(Name(fit.cell.output)) for look_up in passes], axis=1)
-
-
-def _alike(given: Array, ours: Array) -> bool:
-    agreement = compared(given.ravel(), ours.ravel())
-    return agreement is not None and agreement.right and same(agreement.factor, 1.0)
 
 
 def _that_agree(
@@ -163,13 +157,10 @@ def _that_agree(
             yield min(agreed, key=lambda found: abs(log(abs(found[1] * unit))))
 
 
-def _is_count(factor: float, sizes: Sequence[int]) -> bool:
+def _is_count(factor: float, sizes: tuple[int, int]) -> bool:
     """Whether a loss is a sum or a mean over samples or steps of what ours is, perhaps halved: one sample's gradient has any factor."""
-    counts = [
-        a * b * c
-        for a, b, c in itertools.product((1, sizes[0], 1 / sizes[0]), (1, sizes[1], 1 / sizes[1]), (0.5, 1, 2))
-    ]
-    return any(same(factor, count) for count in counts)
+    of_sizes = ((1, size, 1 / size) for size in sizes)
+    return any(same(factor, a * b * c) for a, b, c in itertools.product(*of_sizes, (0.5, 1, 2)))
 
 
 def _factor(problem: Problem, adjoint: Floats, held: Mapping[str, Ids]) -> float | None:

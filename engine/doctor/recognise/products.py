@@ -231,14 +231,15 @@ class ForwardProducts:
         given = [ids for ids in found if len(ids) == size and (self.record.makers(ids) < 0).all()]
         return [ids for ids in given if self._matrix_of(ids) is None]
 
-    def weighted(self, size: int) -> Iterator[tuple[Floats, Floats]]:
-        """What was computed, arrays of so many numbers or a multiple, and multiplied by what comes from outside: both, the last first."""
+    def weighted(self, size: int) -> Iterator[tuple[RecordedOperation, Floats, Floats]]:
+        """What was computed, arrays of so many numbers or a multiple, and multiplied by what comes from outside: the operation, both; the
+        last first."""
         for operation in reversed(self.record.operations):
             if operation.name == "multiply" and self._is_forward(operation) and operation.size % size == 0:
                 computed = [self._roles.depends[o.ids()].any() for o in operation.operands]
                 if sorted(computed) == [False, True] and all(o.shape == operation.shape for o in operation.operands):
                     values, factors = (o.of(self.record.pool) for o in operation.operands)
-                    yield (values, factors) if computed[0] else (factors, values)
+                    yield operation, *((values, factors) if computed[0] else (factors, values))
 
     @property
     def states(self) -> list[UsedWeight]:

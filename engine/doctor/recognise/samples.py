@@ -88,7 +88,7 @@ def _rows(uses: Sequence[ProductUse]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class RunTargets:
-    """RunTargets y, and the loss, by its name, of which dL/d(logits) is the gradient up to a factor; `made` says that they are not the
+    """Targets y, and the loss, by its name, of which dL/d(logits) is the gradient up to a factor; `made` says that they are not the
     program's, but made so that it is."""
 
     loss: str
@@ -171,27 +171,26 @@ def _sum(vectors: Sequence[Floats], size: int) -> Floats:
 def _states_alone(products: ForwardProducts, samples: RunSamples, states: Array, adjoint: Floats) -> Outputs | None:
     """The outputs of a program whose loss is a sum of states times what was handed over: the states, read out by the identity."""
     units = states.shape[2]
-    for values, factors in products.weighted(units * samples.at_once):
-        for rows, G in _as_rows(values, factors, units):
+    for operation, values, factors in products.weighted(units * samples.at_once):
+        gradient = factors * operation.result.of(adjoint)
+        for rows, G in _as_rows(values, gradient, units):
             places = _places(rows, samples.readings(len(rows)), states)
             if places is not None:
                 return Outputs(np.eye(units), _sum([], units), {}, rows, G, places, None, samples)
     return None
 
 
-def _as_rows(values: Array, factors: Array, units: int) -> Iterator[tuple[Array, Array]]:
-    """Values and what they are multiplied by as rows of so many units, which may be any axis."""
-    if values.shape[-1] == units:
-        yield values.reshape(-1, units), factors.reshape(-1, units)
-    for axis in range(values.ndim - 1):
+def _as_rows(values: Array, gradient: Array, units: int) -> Iterator[tuple[Array, Array]]:
+    """Values and dL/d(them) as rows of so many units, which may be any axis, the last first."""
+    for axis in reversed(range(values.ndim)):
         if values.shape[axis] == units:
-            values, factors = np.moveaxis(values, axis, -1), np.moveaxis(factors, axis, -1)
-            yield values.reshape(-1, units), factors.reshape(-1, units)
+            one, other = (np.moveaxis(array, axis, -1).reshape(-1, units) for array in (values, gradient))
+            yield one, other
 
 
 def _places(rows: Array, candidates: Iterable[RowPlaces], states: Array) -> RowPlaces | None:
     """Which samples and steps rows of states are."""
-    return next((p for p in candidates if _alike(rows, np.array([states[b, t] for b, t in p]))), None)
+    return next((p for p in candidates if are_alike(rows, np.array([states[b, t] for b, t in p]))), None)
 
 
 def _other(products: ForwardProducts, end: int, use: ProductUse, outputs: int) -> Array | None:
@@ -205,7 +204,8 @@ def _other(products: ForwardProducts, end: int, use: ProductUse, outputs: int) -
     return values.reshape(outputs, -1).T if use.turned else values.reshape(-1, outputs)
 
 
-def _alike(given: Array, ours: Array) -> bool:
+def are_alike(given: Array, ours: Array) -> bool:
+    """Whether two arrays are one, up to rounding."""
     agreement = compared(given.ravel(), ours.ravel())
     return agreement is not None and agreement.right and same(agreement.factor, 1.0)
 

@@ -42,7 +42,6 @@ def written(tmp_path: Path, text: str, name: str = "program.py") -> Path:
 @pytest.mark.parametrize(
     ("first", "says"),
     [
-        ("print 'hello'", "Python 2"),
         ("if True:\nx = 1", "wrongly indented"),
         ("x = (1", "is not Python"),
     ],

@@ -378,3 +378,15 @@ def test_a_first_state_s_gradient_that_does_not_come_back_is_remarked(tmp_path: 
     path.write_text(FROM_A_STATE.replace("dWh, dWy)", "dWh, dWy, dh)"))
     (report,) = examine_functions(read_source(path), None, Wishes())
     assert (report.verdict, report.remarks) == ("correct", ())
+
+
+def test_a_weight_of_which_no_gradient_comes_back_leaves_it_undecided(tmp_path: Path) -> None:
+    path, example = tmp_path / "mine.py", tmp_path / "example.py"
+    path.write_text(FROM_A_STATE.replace("(dWx, dWh, dWy)", "(dWx, dWh, dh)").replace("    dWy = h[T - 1].T @ d\n", ""))
+    example.write_text(
+        "import numpy as np\nrng = np.random.default_rng(0)\nX, y, h0 = (rng.normal(size=s) for s in ((5, 3, 4), (3, 2), (3, 6)))\n"
+        "Wx, Wh, Wy = rng.normal(size=(4, 6)), rng.normal(size=(6, 6)) * 0.4, rng.normal(size=(6, 2))\n"
+    )
+    calls = ExampleCalls(("loss_and_grads(X, y, h0, Wx, Wh, Wy)",), example)
+    report = diagnose(path, wishes=Wishes(stand=tmp_path), example=calls)
+    assert (report.verdict, report.reason) == ("undecided", "Wy: it moves the loss, and no gradient of it comes back")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.opening import open_walk
-from engine.doctor.walk.lockstep import Lockstep
+from engine.doctor.opening import beside, open_walk
+from engine.doctor.run.launch import Wishes
+from engine.doctor.walk.lockstep import OTHER_LOSS, Lockstep
 from engine.errors import InputError
 from engine.explain.why import why
 from tests.engine.doctor.planted import STYLES
@@ -146,3 +147,25 @@ def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path.write_text("import nothing_of_this_name\n")
     with pytest.raises(InputError, match=r"mine\.py: "):
         open_walk(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_own_loss"),
+    [
+        ("token_rows", ("rnn", "tanh", "last", "cross-entropy"), True),
+        ("word_class", ("rnn", "tanh", "every", "cross-entropy"), True),
+        ("class_of_dicts", ("rnn", "tanh", "every", "squared"), True),
+        ("one_output", ("rnn", "tanh", "last", "binary"), True),
+        ("updates_itself", ("rnn", "tanh", "last", "squared"), False),
+        ("lstm_side_by_side", ("lstm", "tanh", "every", "squared"), False),
+    ],
+)
+def test_the_network_that_a_program_computes(name: str, kind: tuple[str, ...], is_own_loss: bool) -> None:
+    """Rows looked up, one sample at a time, weights in dicts, joined gates; where the loss is another the targets are made."""
+    path = SPECIMENS / f"{name}.py"
+    found = beside(open_walk(path, Wishes(stand=path.parent), mend=False))
+    assert found is not None
+    network = found.problem.network
+    assert (network.table.name, network.activation, network.predict, network.loss) == kind
+    assert found.recognised.made_targets is not is_own_loss
+    assert (OTHER_LOSS in found.remarks.values()) is not is_own_loss

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from engine.doctor.run import python2
+from engine.doctor.diagnose import FROM_PYTHON_2
+from engine.doctor.read import python2
+from tests.engine.doctor.reports import examine
+from tests.engine.doctor.test_hostile import BACKWARD
 
 OLD = """
 import cPickle as pickle
@@ -38,3 +43,18 @@ def test_python_2_becomes_python_3_line_by_line(capsys: pytest.CaptureFixture[st
 def test_what_would_move_lines_is_not_converted() -> None:
     pytest.importorskip("fissix")
     assert python2.converted("from urllib import urlopen, quote\nprint 'x'\n") is None
+
+
+def test_a_program_of_python_2_is_examined_as_converted_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.py"
+    path.write_text(f"print 'hello'\n{BACKWARD}")
+    monkeypatch.setattr(python2, "is_convertible", lambda: False)
+    report = examine(path)
+    assert (report.verdict, report.reason_line) == ("cannot-run", 1)
+    assert "is Python 2" in report.reason
+    monkeypatch.undo()
+    pytest.importorskip("fissix")
+    report = examine(path)
+    assert (report.verdict, report.notes[-1]) == ("correct", FROM_PYTHON_2)
