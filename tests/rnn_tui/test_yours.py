@@ -141,8 +141,7 @@ async def test_a_corrected_file_is_examined_again(file: Path, opened: Opened) ->
             await until(driven.pilot, lambda: driven.controller is not first)
         finally:
             file.write_text(WRONG)
-        await driven.pilot.pause()
-        assert "The backward pass is right" in driven.text()
+        await until(driven.pilot, lambda: "The backward pass is right" in driven.text())
         file.write_text("def backward(X, y:\n")
         try:
             second = driven.controller

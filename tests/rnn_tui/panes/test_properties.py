@@ -166,16 +166,24 @@ def test_not_yet_exactly_where_nothing_is_computed(codes: list[np.ndarray], name
         assert not list(pictures)
 
 
-def test_more_steps_than_columns(codes: list[np.ndarray]) -> None:
+def test_more_steps_than_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    real = strip._cells
+
+    def recorded(*given: Any) -> None:
+        seen.append(given[3].copy())
+        real(*given)
+
+    monkeypatch.setattr(strip, "_cells", recorded)
     session = session_of("vanishing")
-    for position in range(0, session.debugger.program.length, 7):
+    for position in range(7, session.debugger.program.length, 7):
         frame = scene(session, position)
-        codes.clear()
+        seen.clear()
         PANES["strip"](frame, 40, 4)
-        forward, backward = codes
-        columns = forward.shape[1]
+        forward, backward = seen
+        columns = len(forward)
         assert columns < 40
-        for row, name in ((forward[0], "a"), (backward[0], "da")):
+        for row, name in ((forward, "a"), (backward, "da")):
             there = frame.view.computed(name)[1:]
             groups = [there[i * 40 // columns : (i + 1) * 40 // columns].any() for i in range(columns)]
             assert (row != NOT_YET).tolist() == groups
