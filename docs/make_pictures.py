@@ -10,7 +10,7 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIM
 os.environ.pop("NO_COLOR", None)
 
 from engine.debug.places import parse_place
-from engine.doctor.opening import open_walk, open_yours
+from engine.doctor.opening import open_program, open_walk
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
 from rnn_tui.saving import svg
@@ -51,4 +51,4 @@ if __name__ == "__main__":
     for each in PICTURES:
         asyncio.run(picture(*each))
     asyncio.run(draw("walk", WalkApp(open_walk(FOLDER / "no_backward.py")), ("step(-8)", "operand(1)", "cell(0,2)")))
-    asyncio.run(draw("yours", DebuggerApp(*open_yours(FOLDER / "mine.py")), ("cell(1,2)",)))
+    asyncio.run(draw("yours", DebuggerApp(*open_program(FOLDER / "mine.py")), ("cell(1,2)",)))
