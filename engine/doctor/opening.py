@@ -50,6 +50,12 @@ def open_program(
     return walk if lockstep is None else (_session(lockstep, path, notation), lockstep)
 
 
+def open_again(path: Path, before: Lockstep) -> tuple[Session, Lockstep] | ProgramWalk:
+    """The same program run as it was before, of which the file may have changed. Raises InputError as `open_program`."""
+    walk = before.walk
+    return open_program(path, walk.function, wishes=walk.wishes, cells=before.cells)
+
+
 def open_walk(
     path: Path,
     wishes: Wishes | None = None,
@@ -104,7 +110,7 @@ def beside(walk: ProgramWalk, cells: Sequence[Cell] = ()) -> Lockstep | None:
         found = recognised(walk.record, walk.loss, walk.weights, cells, walk.factor)
     except Exception:  # whatever a program's arrays are: the walk needs no network of ours
         return None
-    return None if found is None else Lockstep(walk, found)
+    return None if found is None else Lockstep(walk, found, cells)
 
 
 def _session(lockstep: Lockstep, path: Path, notation: str | None) -> Session:

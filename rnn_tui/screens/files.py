@@ -136,7 +136,7 @@ class FileActions(LessonActions):
         if self.controller.lockstep is None:
             self._open(ExamineScreen(), self._examine)
         else:
-            self._examine(self.controller.session.data.path)
+            self._examine(self.controller.session.data.path, self.controller.lockstep)
 
     def action_derived(self) -> None:
         """Where the missing backward pass is: it has lines below the user's own only where there is no reference."""
@@ -148,20 +148,18 @@ class FileActions(LessonActions):
                 f"rnn-tui derive {name} writes the backward pass that belongs to it; the reference's is in view 1."
             )
 
-    def _examine(self, path: Path) -> None:
+    def _examine(self, path: Path, before: Lockstep | None = None) -> None:
         self.controller.running = False
         self.controller.say(f"examining {clean(path.name)} …")
-        options = self.controller.session.options
-        function = options.get("function") if self.controller.lockstep is not None else None
-        self.run_worker(partial(self._examined, path, function), thread=True, exclusive=True, group="examine")
+        self.run_worker(partial(self._examined, path, before), thread=True, exclusive=True, group="examine")
 
-    def _examined(self, path: Path, function: str | None) -> None:
-        """Runs in a thread: it takes some seconds."""
-        from engine.doctor.opening import open_program  # nobody else needs to wait for it
+    def _examined(self, path: Path, before: Lockstep | None) -> None:
+        """Runs in a thread: it takes some seconds. What is open already is run as it was `before`."""
+        from engine.doctor.opening import open_again, open_program  # nobody else needs to wait for it
         from rnn_tui.screens.walk import WalkScreen
 
         try:
-            opened = open_program(path, function)
+            opened = open_program(path) if before is None else open_again(path, before)
         except InputError as error:
             self.app.call_from_thread(self.controller.say, str(error))
             return

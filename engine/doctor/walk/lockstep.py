@@ -27,6 +27,7 @@ from engine.doctor.walk.walk import ProgramWalk
 from engine.explain.why import CellAddress
 from engine.language.derive import gradient
 from engine.language.functions import Array
+from engine.tables.cells import Cell
 
 State = Literal["right", "wrong", "own"]
 """Of a value: equal to the reference's and not found wrong, different from what it should be, or one that the reference does not have."""
@@ -109,8 +110,9 @@ class Execution:
 class Lockstep:
     """All lines of the program's own file that ran, in order; details of a line are computed when they are asked for."""
 
-    def __init__(self, walk: ProgramWalk, recognised: Recognised) -> None:
-        self.walk, self.recognised = walk, recognised
+    def __init__(self, walk: ProgramWalk, recognised: Recognised, cells: Sequence[Cell] = ()) -> None:
+        """`cells` are further cells that the program was held against, to do so again."""
+        self.walk, self.recognised, self.cells = walk, recognised, cells
         self.report, self.source, self.problem = walk.report, walk.source, recognised.problem
         self._tape = self.problem.tape
         self._reference = Reference(self.problem, recognised.arrays)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.opening import beside, open_walk
+from engine.doctor.opening import beside, open_again, open_program, open_walk
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.lockstep import OTHER_LOSS, Lockstep
 from engine.errors import InputError
@@ -169,3 +169,15 @@ def test_the_network_that_a_program_computes(name: str, kind: tuple[str, ...], i
     assert (network.table.name, network.activation, network.predict, network.loss) == kind
     assert found.recognised.made_targets is not is_own_loss
     assert (OTHER_LOSS in found.remarks.values()) is not is_own_loss
+
+
+def test_a_program_is_opened_again_as_it_was_before(tmp_path: Path) -> None:
+    text = (SPECIMENS / "script_columns.py").read_text()
+    path = tmp_path / "mine.py"
+    path.write_text(f"import sys\nrounds = int(sys.argv[1])\n{text}")
+    first = open_program(path, wishes=Wishes(arguments=("3",), stand=tmp_path))
+    assert isinstance(first, tuple)
+    again = open_again(path, first[1])
+    assert isinstance(again, tuple)
+    assert again[1].report.verdict == first[1].report.verdict == "correct"
+    assert again[1].walk.wishes is first[1].walk.wishes
