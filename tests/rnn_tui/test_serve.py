@@ -75,8 +75,7 @@ async def test_who_has_the_token_steps_through_the_program(monkeypatch: pytest.M
         base = f"http://{HOST}:{server.port}"
         cookie = {"Cookie": f"{COOKIE}={server.token}", "Origin": base}
         async with plain.ws_connect(f"{base}/ws?width=100&height=30", headers=cookie) as socket:
-            seen = await until(socket, "vanishing")
-            assert "start" in seen
+            await until(socket, "vanishing", "start")
             await socket.send_json(["stdin", "n"])
             await until(socket, "t = 1")
             await socket.send_json(["stdin", "q"])
@@ -87,14 +86,13 @@ async def test_who_has_the_token_steps_through_the_program(monkeypatch: pytest.M
         assert server._open == 0
 
 
-async def until(socket: object, wanted: str) -> str:
-    """What was painted up to a text."""
+async def until(socket: object, *wanted: str) -> None:
+    """Receive what is painted until every text was seen: a screen may come in several messages."""
     seen = ""
-    while wanted not in seen:
+    while not all(text in seen for text in wanted):
         message = await asyncio.wait_for(socket.receive(), 30)  # pyright: ignore[reportAttributeAccessIssue]
         assert message.type.name in ("BINARY", "TEXT"), message
         seen += message.data.decode(errors="replace") if isinstance(message.data, bytes) else message.data
-    return seen
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
