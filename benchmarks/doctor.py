@@ -144,7 +144,7 @@ told(begun)
 """
 _RECORDED = """
 import sys, time
-from engine.doctor.recording import runner
+from engine.doctor.recording.tracing import runner
 text, begun = open(sys.argv[1]).read(), time.process_time()
 options = {"stops": sys.argv[3] == "stops"}
 runner.run({"file": sys.argv[1], "text": text, "record": sys.argv[2], "options": options, "memory": 1 << 40, "user": []})
@@ -154,8 +154,8 @@ _JUDGED = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from engine.doctor.lineage.reading import read
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.record.reading import read
+from engine.doctor.lineage.verdict.verdict import judged
 import resource
 before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 record = read(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.reading import Floats, RecordedEvent
+from engine.doctor.lineage.record.reading import Floats, RecordedEvent
 from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine, called
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber

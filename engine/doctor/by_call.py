@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import called_name, program
 from engine.doctor.read.top_level import without_its_run
-from engine.doctor.recording.driven import HELPERS, LOSS, back
-from engine.doctor.recording.guesses import is_gradient
+from engine.doctor.recording.calls.driven import HELPERS, LOSS, back
+from engine.doctor.recording.calls.guesses import is_gradient
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
-from engine.doctor.recording.driven import BACK, KEPT, again
+from engine.doctor.recording.calls.driven import BACK, KEPT, again
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.run.launch import Wishes

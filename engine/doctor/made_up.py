@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.doctor.called_again import called_again
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import UserProgram, program
 from engine.doctor.recognise.calls import FoundCall, calls

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from engine.debug.debugger import Debugger
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.made_up import follow_function
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run

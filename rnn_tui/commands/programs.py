@@ -64,7 +64,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.derive.hints import hint
     from engine.doctor.derive.outline import outline
     from engine.doctor.diagnose import diagnose
-    from engine.doctor.lineage.running import Runs
+    from engine.doctor.lineage.record.running import Runs
     from engine.doctor.read.source import Unreadable, read_source
     from engine.doctor.run.program import ProgramFile
 

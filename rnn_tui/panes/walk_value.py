@@ -6,7 +6,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
-from engine.doctor.lineage.reading import Floats
+from engine.doctor.lineage.record.reading import Floats
 from engine.doctor.walk.executed import called
 from engine.text import clean
 from rnn_tui.panes.listing import DONE, HERE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived, shape_text
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.run.program import ProgramFile
 from engine.doctor.walk.walk import ProgramWalk
 

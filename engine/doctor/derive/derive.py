@@ -18,10 +18,10 @@ from engine.doctor.derive.steps import Steps
 from engine.doctor.derive.syntax_of import base, names, path, reads
 from engine.doctor.derive.taken_loss import UnknownNames
 from engine.doctor.derive.values import ForwardValues
-from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.top_level import statically_runs
 from engine.doctor.vocabulary.roles import parameter

@@ -11,8 +11,8 @@ from engine.doctor.derive.given import given_back
 from engine.doctor.derive.helpers import known_helpers
 from engine.doctor.derive.ready import NoLossFound, ReadyProgram, loss_of, run_of, with_loss
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.lineage.loss import NAMED
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.the_loss.loss import NAMED
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import UserFunction, UserProgram, program
 from engine.doctor.read.top_level import without_its_run

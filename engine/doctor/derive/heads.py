@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from engine.doctor.derive.syntax_of import called
-from engine.doctor.lineage.reading import Floats
+from engine.doctor.lineage.record.reading import Floats
 
 CLOSE = 1e-9
 ONE = {1.0: "1"}

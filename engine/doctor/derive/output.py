@@ -15,8 +15,8 @@ from engine.doctor.derive.rules import logistic
 from engine.doctor.derive.statements import step_of, targets
 from engine.doctor.derive.steps import split
 from engine.doctor.derive.syntax_of import base, names, parsed, path, reads
-from engine.doctor.lineage.loss import ChosenLoss, adjoint_of
-from engine.doctor.lineage.reading import Record, RecordedEvent
+from engine.doctor.lineage.record.reading import Record, RecordedEvent
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
 
 
 def output_lines(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from engine.doctor.derive.derived import OwnGradient
 from engine.doctor.derive.ready import ReadyProgram
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.verdict.verdict import judged
 
 
 def own_gradients(program: ReadyProgram, parameters: Collection[str]) -> tuple[OwnGradient, ...]:

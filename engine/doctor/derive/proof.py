@@ -19,11 +19,11 @@ from engine.doctor.derive.reverse import Reversed
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.syntax_of import names, path
 from engine.doctor.derive.values import ForwardValues
-from engine.doctor.lineage.loss import adjoint_of
-from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.updates import ArrayNames, levels_of
-from engine.doctor.lineage.windows import window
+from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
+from engine.doctor.lineage.record.updates import ArrayNames, levels_of
+from engine.doctor.lineage.record.windows import window
+from engine.doctor.lineage.the_loss.loss import adjoint_of
 from engine.doctor.read.source import SourceFile
 from engine.doctor.vocabulary.roles import role
 from engine.doctor.walk.opening import likeliest_loss

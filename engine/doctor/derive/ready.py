@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from engine.doctor.derive.derived import Keep, Repair
 from engine.doctor.derive.taken_loss import FORMS, TakenLoss, asked_loss, taken_loss
-from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.windows import ends, window
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.record.windows import ends, window
+from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.read.source import SourceFile
 from engine.doctor.repair.followed import followed_on
 from engine.doctor.run.outcome import Outcome

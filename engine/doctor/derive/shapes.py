@@ -1,4 +1,4 @@
-"""What each expression of the program was when it ran: its shape, whether it is a float, see `engine.doctor.recording.seen`."""
+"""What each expression of the program was when it ran: its shape, whether it is a float, see `engine.doctor.recording.trials.seen`."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ import numpy as np
 from engine.doctor.derive.derived import Keep
 from engine.doctor.derive.statements import all_statements, blocks, enclosing, targets
 from engine.doctor.derive.syntax_of import names
-from engine.doctor.lineage import loss as losses
-from engine.doctor.lineage.loss import ChosenLoss
-from engine.doctor.lineage.reading import Floats, Record
-from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.updates import ArrayNames
+from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.record.reading import Floats, Record
+from engine.doctor.lineage.record.updates import ArrayNames
+from engine.doctor.lineage.the_loss import loss as losses
+from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.read.source import SourceFile
 from engine.doctor.repair.slip import TextChange, after, before, changed
 from engine.doctor.vocabulary.roles import role

@@ -15,14 +15,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.forward_names import ForwardNames
-from engine.doctor.lineage.looked_up import SMALL, Equality, Lookup
-from engine.doctor.lineage.loss import forward_of
-from engine.doctor.lineage.matching import DOUBLE, SINGLE, same, tolerance
-from engine.doctor.lineage.reading import Floats, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.returned import last_of, meant
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.record.carry_back import carried_back
+from engine.doctor.lineage.record.forward_names import ForwardNames
+from engine.doctor.lineage.record.looked_up import SMALL, Equality, Lookup
+from engine.doctor.lineage.record.matching import DOUBLE, SINGLE, same, tolerance
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent
+from engine.doctor.lineage.the_loss.loss import forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 MOST_OPERATIONS = 100_000
 """The values of a round of more operations have no meanings: it takes too long."""

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.loss import ChosenLoss, depending, forward_of
-from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, depending, forward_of
 
 PRODUCTS = ("matmul", "dot", "einsum")
 ACTIVATIONS = ("tanh", "expit", "maximum", "softplus", "arctan", "where")

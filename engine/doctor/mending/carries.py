@@ -10,11 +10,11 @@ import ast
 from collections.abc import Callable, Iterator
 from itertools import permutations
 
-from engine.doctor.lineage.loss import adjoint_of
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record, RecordedEvent
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.the_loss.loss import adjoint_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 PARTS = 4
 """Of so few operations' results a value is cut out."""

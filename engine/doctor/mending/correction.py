@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.reading import Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.roles import Roles, Weight
-from engine.doctor.lineage.verdict import RunVerdict
-from engine.doctor.lineage.windows import ends, window
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.lineage.loss import forward_of
 from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
+from engine.doctor.lineage.the_loss.loss import forward_of
 from engine.doctor.mending.atoms import is_atom, text_of
 from engine.doctor.mending.trying import Blamed, Trial
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.running import Runs, Trials
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.record.running import Runs, Trials
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import atoms_in, text_of, transposed
 from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional

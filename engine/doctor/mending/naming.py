@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from engine.doctor.lineage import gradients
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.given_back import NEGATED
-from engine.doctor.lineage.loss import adjoint_of, forward_of
-from engine.doctor.lineage.matching import compared, same
-from engine.doctor.lineage.reading import Floats, RecordedArray, RecordedOperation
+from engine.doctor.lineage.gradients import gradients
+from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.reading import Floats, RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import PRODUCTS, Roles
-from engine.doctor.lineage.verdict import ADDED, ComparedGradient, RunVerdict
+from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.verdict.given_back import NEGATED
+from engine.doctor.lineage.verdict.verdict import ADDED, ComparedGradient, RunVerdict
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction, read_by
 from engine.doctor.mending.scales import of_factor, scale_name

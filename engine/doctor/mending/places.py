@@ -9,11 +9,11 @@ from typing import cast
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import touched
-from engine.doctor.lineage.loss import adjoint_of, forward_of
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Record, RecordedOperation, UserLine
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Record, RecordedOperation, UserLine
+from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.atoms import atoms_in, text_of
 
 

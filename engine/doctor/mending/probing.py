@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from engine.doctor.lineage.begin import at_the_begin
-from engine.doctor.lineage.loss import ChosenLoss, forward_of
-from engine.doctor.lineage.matching import DOUBLE, SINGLE, tolerance
-from engine.doctor.lineage.reading import Floats, Record
-from engine.doctor.lineage.right_values import KnownValues, RightValues, known
-from engine.doctor.lineage.running import Trials
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.matching import DOUBLE, SINGLE, tolerance
+from engine.doctor.lineage.record.reading import Floats, Record
+from engine.doctor.lineage.record.running import Trials
+from engine.doctor.lineage.the_loss.begin import at_the_begin
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
+from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending import edits
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.edits import KINDS, Slot, StatementEdit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from engine.doctor.recording.expressions import SAFE
+from engine.doctor.recording.trials.expressions import SAFE
 
 
 def pure_functions(texts: Mapping[str, str]) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import touched
-from engine.doctor.lineage.matching import same
-from engine.doctor.lineage.reading import Record, RecordedOperation
+from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.matching import same
+from engine.doctor.lineage.record.reading import Record, RecordedOperation
 from engine.doctor.mending.correction import Correction
 
 

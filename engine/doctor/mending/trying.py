@@ -9,16 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.given_back import is_by_scale
-from engine.doctor.lineage.loss import adjoint_of, forward_of
-from engine.doctor.lineage.matching import same
-from engine.doctor.lineage.reading import Record, UserLine
-from engine.doctor.lineage.running import Runs, Trials
-from engine.doctor.lineage.stepped import SteppedRows
-from engine.doctor.lineage.updates import ArrayNames, found
-from engine.doctor.lineage.verdict import RunVerdict, judged
-from engine.doctor.lineage.windows import ends, window
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.stepped import SteppedRows
+from engine.doctor.lineage.record.matching import same
+from engine.doctor.lineage.record.reading import Record, UserLine
+from engine.doctor.lineage.record.running import Runs, Trials
+from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.windows import ends, window
+from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.verdict.given_back import is_by_scale
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending import naming
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction

@@ -8,10 +8,10 @@ from itertools import islice
 
 import numpy as np
 
-from engine.doctor.lineage.loss import adjoint_of, forward_of
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Record, RecordedEvent, UserLine
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
+from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending import edits, multiples, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.carries import handed_nowhere, never_updated

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 
 from engine.doctor.read.source import SourceFile
-from engine.doctor.recording.guesses import BACKWARD, RATE
+from engine.doctor.recording.calls.guesses import BACKWARD, RATE
 
 
 def statically_runs(tree: ast.Module) -> bool:

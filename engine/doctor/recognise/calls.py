@@ -1,4 +1,4 @@
-"""How the backward passes of a file can be called: found by trying, in the user's own interpreter (see `recording/calls.py`)."""
+"""How the backward passes of a file can be called: found by trying, in the user's own interpreter (see `recording/calls/calls.py`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.doctor.recognise.passes import Pass
-from engine.doctor.recording.driven import HELPERS
+from engine.doctor.recording.calls.driven import HELPERS
 from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.program import ProgramFile
 from engine.text import clean
@@ -32,7 +32,7 @@ def calls(
     pass nothing comes back that has the shapes of weights."""
     options = {"passes": [each.request() | {"is_forward": is_forward} for each in examined]}
     with tempfile.TemporaryDirectory(prefix="rnn-tui-calls-") as folder:
-        outcome = run(program, replace(wishes, arguments=(), runner="calls", options=options), Path(folder))
+        outcome = run(program, replace(wishes, arguments=(), runner="calls.calls", options=options), Path(folder))
         try:
             told = cast("dict[str, Any]", json.loads((Path(folder) / "calls.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.doctor.lineage.reading import Floats, Ids
+from engine.doctor.lineage.record.reading import Floats, Ids
 from engine.doctor.recognise.products import ForwardProducts, UsedWeight
 from engine.doctor.reference.forward import equations_of
 from engine.doctor.reference.packed_values import Arrays

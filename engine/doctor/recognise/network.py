@@ -14,10 +14,10 @@ from math import log
 
 import numpy as np
 
-from engine.doctor.lineage.loss import ChosenLoss, adjoint_of
-from engine.doctor.lineage.matching import compared, same
-from engine.doctor.lineage.reading import Floats, Ids, Record
-from engine.doctor.lineage.returned import inputs
+from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.reading import Floats, Ids, Record
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
 from engine.doctor.recognise.gates import Gate, order_of, pre_activations, pre_activations_of, weights_of
 from engine.doctor.recognise.products import ForwardProducts
 from engine.doctor.recognise.samples import Outputs, RunSamples, are_alike, outputs_of, samples_of

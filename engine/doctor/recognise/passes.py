@@ -39,7 +39,7 @@ class Pass:
     loss: UserFunction | None = None
 
     def request(self) -> dict[str, Any]:
-        """What `recording/calls.py` is told."""
+        """What `recording/calls/calls.py` is told."""
         owner = self.backward.owner
         return {
             "owner": owner.name if owner else "",

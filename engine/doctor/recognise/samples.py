@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.matching import compared, same
-from engine.doctor.lineage.reading import Floats, Ids
+from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.reading import Floats, Ids
 from engine.doctor.recognise.products import ForwardProducts, ProductUse
 from engine.language.functions import Array
 

@@ -12,7 +12,7 @@ JOB is a file of JSON:
     mark           name and value of the environment variable that every process it starts must have
     network        whether it may use the network
     seconds        of computing; memory: bytes
-    runner         the module beside this one whose `run(job)` runs the program
+    runner         the module of this package whose `run(job)` runs the program
     options        what the runner is told
     record         a folder for what the runner records
     result, progress, fault   files: how it ended (written here), how far it is (see `progress`), where it crashed
@@ -51,21 +51,23 @@ def main(path: str) -> None:
     with open(path, encoding="utf-8") as file:
         job: dict[str, Any] = json.load(file)
     package = _load()
-    part = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in ("confinement", "ending", "progress")}
-    runner = importlib.import_module(f"{PACKAGE}.{job['runner']}")
+    progress, ending, limits, runner = (
+        importlib.import_module(f"{PACKAGE}.{name}")
+        for name in ("progress", "confined.ending", "confined.confinement", job["runner"])
+    )
     assert package is not None
     own = os.getpid()
-    part["progress"].begin(job["progress"])
+    progress.begin(job["progress"])
     faulthandler.enable(open(job["fault"], "w"), all_threads=False)  # noqa: SIM115 - it stays open to the end
-    confinement = part["confinement"].Confinement(job)
+    confinement = limits.Confinement(job)
     _take_place(job)
     confinement.begin()
     result: dict[str, Any] = {"ended": {"kind": "end"}}
     try:
-        result["recorded"] = _run(runner, job, result, part["ending"], confinement)
+        result["recorded"] = _run(runner, job, result, ending, confinement)
     except BaseException as error:  # whatever it is, also SystemExit and KeyboardInterrupt, ended the program
-        part["progress"].over()
-        result["ended"] = _described(part["ending"], error, job, confinement)
+        progress.over()
+        result["ended"] = _described(ending, error, job, confinement)
     if os.getpid() != own:
         confinement.finish(0)  # a copy that the program made of this process
     confinement.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.repair import loops, meaning, mistyped, names, products, shapes
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.repair.slip import Slip, SlipKind, changed

@@ -1,4 +1,4 @@
-"""What was seen of a run of the program: for each expression what it was, as `recording/seen.py` tells it; nothing of it is trusted."""
+"""What was seen of a run of the program: for each expression what it was, as `trials/seen.py` tells it; nothing of it is trusted."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine.doctor.lineage.meanings import Key, Meaning, Meanings, Meant, key_of
-from engine.doctor.lineage.reading import RecordedEvent
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.reading import RecordedEvent
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.text import clean
 
 MOST_ROWS = 500

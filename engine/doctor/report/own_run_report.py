@@ -9,21 +9,21 @@ from functools import partial
 
 import numpy as np
 
-from engine.doctor.lineage.called_names import as_written
-from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.differences import disagreement
-from engine.doctor.lineage.given_back import as_returned, unless_scaled
-from engine.doctor.lineage.loss import given
-from engine.doctor.lineage.matching import Agreement, same
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.meanings import Meanings
-from engine.doctor.lineage.other_weights import settled
-from engine.doctor.lineage.reading import Floats, Record, RecordedArray
+from engine.doctor.lineage.record.called_names import as_written
+from engine.doctor.lineage.record.matching import Agreement, same
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.updates import ArrayNames
-from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.the_loss.loss import given
+from engine.doctor.lineage.verdict.differences import disagreement
+from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
+from engine.doctor.lineage.verdict.other_weights import settled
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile

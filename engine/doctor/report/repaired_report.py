@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.repair.followed import Followed, followed_on

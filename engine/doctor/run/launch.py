@@ -62,7 +62,7 @@ class Wishes:
     network: bool = False
     limits: Limits = field(default_factory=Limits)
     stand: Path = field(default_factory=Path.cwd)
-    runner: str = "runner"
+    runner: str = "tracing.runner"
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     loss: str = ""
     """What its loss is taken to be where it computes none: cross-entropy, binary or squared; "" for what its updates agree with."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.reading import RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import RecordedArray, RecordedOperation
 
 NumberGrid = NDArray[np.int64]
 CUMULATED = ("cumsum", "cumprod")

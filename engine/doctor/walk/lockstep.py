@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.matching import SINGLE, tolerance
-from engine.doctor.lineage.reading import RecordedEvent
-from engine.doctor.lineage.returned import last_of, meant
+from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.record.matching import SINGLE, tolerance
+from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.recognise.network import Recognised
 from engine.doctor.reference.layout_of_value import laid_out
 from engine.doctor.reference.values import SINGLE as NEAR_SINGLE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.doctor.lineage import loss as losses
-from engine.doctor.lineage.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.returned import inputs
-from engine.doctor.lineage.windows import ends, window
+from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.record.windows import ends, window
+from engine.doctor.lineage.the_loss import loss as losses
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.read.source import SourceFile
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.walk.walk import ProgramWalk

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.doctor.lineage.called_names import as_written
-from engine.doctor.lineage.reading import Record, RecordedArray
+from engine.doctor.lineage.record.called_names import as_written
+from engine.doctor.lineage.record.reading import Record, RecordedArray
 from engine.doctor.walk.executed import ExecutedLine, called, is_name
 
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@", "dot": "@"}

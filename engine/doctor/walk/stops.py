@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.debug.predicate_values import Value, truth
 from engine.debug.predicates import Predicate, parse
-from engine.doctor.lineage.reading import RecordedEvent
+from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.walk.executed import is_name
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError

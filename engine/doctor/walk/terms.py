@@ -12,8 +12,8 @@ from math import prod
 
 import numpy as np
 
-from engine.doctor.lineage.derivatives import share
-from engine.doctor.lineage.reading import Floats, Record, RecordedOperation
+from engine.doctor.lineage.record.derivatives import share
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedOperation
 from engine.doctor.walk.indices import OF_PRODUCTS, read_for, went_into
 from engine.doctor.walk.places import Places
 

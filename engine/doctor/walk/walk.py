@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.comparison import ComparedGradient
-from engine.doctor.lineage.gradients import common
-from engine.doctor.lineage.loss import ChosenLoss, adjoint_of, forward_of
-from engine.doctor.lineage.matching import tolerance
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.gradients import common
 from engine.doctor.lineage.meanings import Meanings
-from engine.doctor.lineage.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.matching import tolerance
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes

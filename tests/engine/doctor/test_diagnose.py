@@ -9,8 +9,8 @@ import pytest
 
 from engine.codegen import program_text
 from engine.doctor.diagnose import NOTHING_RUNS, _joined, diagnose
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.unseen import NOTHING_CAME
+from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import read_source
 from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
 from engine.doctor.report.report import Report, text

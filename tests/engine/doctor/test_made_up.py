@@ -9,13 +9,13 @@ import pytest
 
 from engine.doctor.by_call import ExampleCalls
 from engine.doctor.diagnose import diagnose
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import read_source
 from engine.doctor.read.syntax import program
 from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
-from engine.doctor.recording.guesses import Uses, kinds
+from engine.doctor.recording.calls.guesses import Uses, kinds
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor import assert_backward_correct
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.made_up import examine_functions
 from engine.doctor.read.source import read_source
 from engine.doctor.report.own_run_report import examine_own_run

@@ -24,9 +24,10 @@ from typing import Any  # noqa: E402
 import numpy as np  # noqa: E402
 
 start._load()
-for file in sorted(Path(sys.argv[2]).parent.glob("*.py")):
+folder = Path(sys.argv[2]).parent
+for file in sorted(folder.rglob("*.py")):
     if file.name not in ("__init__.py", "start.py"):
-        importlib.import_module(f"{start.PACKAGE}.{file.stem}")
+        importlib.import_module(".".join((start.PACKAGE, *file.relative_to(folder).with_suffix("").parts)))
 
 LONGEST = 1 << 20
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from engine.doctor.lineage.carry_back import touched
-from engine.doctor.lineage.reading import UserLine
+from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.reading import UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import reached
-from engine.doctor.lineage.reading import Ids, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation
 from engine.doctor.lineage.remarks.output import is_output
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.roles import PRODUCTS

@@ -7,13 +7,13 @@ from math import prod
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import touched
-from engine.doctor.lineage.loss import KNOWN, agrees
-from engine.doctor.lineage.reading import Ids, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.verdict import of_round
+from engine.doctor.lineage.the_loss.loss import KNOWN, agrees
+from engine.doctor.lineage.verdict.verdict import of_round
 
 ANOTHER_LOSS = "gradient-of-another-loss"
 _DEEPEST = 8

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.loss import ChosenLoss, depending, forward_of
-from engine.doctor.lineage.reading import Ids, Record, RecordedArray, RecordedOperation, UserLine
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, depending, forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 PASSED_ON = ("gather",)
 """Operations after which an array is what it was."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.lineage.carry_back import reached, touched
-from engine.doctor.lineage.loss import NAMED, ChosenLoss, candidates, forward_of
-from engine.doctor.lineage.reading import Ids, RecordedOperation, UserLine
+from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLine
+from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.updates import ArrayNames
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of
 
 
 def state_kept(seen: RemarkedRun) -> Iterator[Remark]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from engine.doctor.lineage.reading import Record
+from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.remarks import arguments, cell, output, rounds, way_back
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 KINDS = (
     output.softmax_axis,

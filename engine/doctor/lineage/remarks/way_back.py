@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from engine.doctor.lineage.called_names import as_written
-from engine.doctor.lineage.loss import adjoint_of
-from engine.doctor.lineage.matching import compared
-from engine.doctor.lineage.reading import Floats, Ids, UserLine
+from engine.doctor.lineage.record.called_names import as_written
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Floats, Ids, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.roles import Roles
-from engine.doctor.recording.driven import BACK
+from engine.doctor.lineage.the_loss.loss import adjoint_of
+from engine.doctor.recording.calls.driven import BACK
 
 
 def mask_at_zero(seen: RemarkedRun) -> Iterator[Remark]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.doctor.lineage.derivatives import BINARY, NAMES, UNARY, share
+from engine.doctor.lineage.record.derivatives import BINARY, NAMES, UNARY, share
 
 RNG = np.random.default_rng(3)
 NUMPY: dict[str, Callable[..., Any]] = {
@@ -48,7 +48,7 @@ def agrees(name: str, function: Callable[..., Any], operands: Sequence[Any], par
 
 
 def test_the_table_has_a_row_for_every_operation_that_is_recorded() -> None:
-    from engine.doctor.recording.codes import CODES
+    from engine.doctor.recording.tracing.codes import CODES
 
     assert set(CODES) == NAMES
 

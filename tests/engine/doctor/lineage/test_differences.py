@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage import differences
-from engine.doctor.lineage.differences import disagreement
-from engine.doctor.lineage.reading import Record
-from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.verdict import differences
+from engine.doctor.lineage.verdict.differences import disagreement
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of
 
 ONE = "hs.append(np.tanh(U @ x + W @ hs[-1] + b))"

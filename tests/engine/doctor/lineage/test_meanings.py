@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.doctor.lineage.looked_up import Lookup
 from engine.doctor.lineage.meanings import SHARE, SUM, WHOLE, Meanings
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.record.looked_up import Lookup
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.report import meanings as shown
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, run
 

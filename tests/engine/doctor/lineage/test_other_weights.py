@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage import other_weights
-from engine.doctor.lineage.other_weights import SEEN, settled
-from engine.doctor.lineage.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict import other_weights
+from engine.doctor.lineage.verdict.other_weights import SEEN, settled
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of, statuses
 
 IDENTITY = ("rng.randn(H, H) * 0.5", "np.eye(H)")

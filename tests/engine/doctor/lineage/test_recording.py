@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.doctor.lineage.carry_back import carried_back
-from engine.doctor.lineage.reading import Record, RecordedEvent, read
+from engine.doctor.lineage.record.carry_back import carried_back
+from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
 from tests.engine.doctor.lineage.programs import TAGGER, run, runs_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.doctor.mending.following import following, in_next_round
 from engine.doctor.mending.places import EditPlace, statements
-from engine.doctor.recording.expressions import Consequences, Gains  # pyright: ignore[reportUnknownVariableType]
+from engine.doctor.recording.trials.expressions import Consequences, Gains  # pyright: ignore[reportUnknownVariableType]
 
 LOOP = """
 for t in steps:

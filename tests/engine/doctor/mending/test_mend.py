@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending import trying
 from engine.doctor.mending.mend import blamed
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from engine.doctor.lineage.reading import Record, UserLine
-from engine.doctor.lineage.verdict import RunVerdict
+from engine.doctor.lineage.record.reading import Record, UserLine
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.correction import Correction

@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.doctor.lineage.running import Runs
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.mistake import Example

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.doctor.lineage.running import Runs, Trials
-from engine.doctor.lineage.verdict import judged
+from engine.doctor.lineage.record.running import Runs, Trials
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.mistake import Mistake
 from engine.doctor.run.launch import Wishes

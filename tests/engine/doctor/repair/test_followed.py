@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.diagnose import diagnose
-from engine.doctor.lineage.running import Runs
+from engine.doctor.lineage.record.running import Runs
 from engine.doctor.repair.followed import CERTAIN, SEEN, Followed, followed_on
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.report.report import text

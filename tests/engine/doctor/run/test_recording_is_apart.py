@@ -38,7 +38,7 @@ def test_the_package_is_loaded_under_its_own_name_alone(tmp_path: Path) -> None:
         f"spec = importlib.util.spec_from_file_location('_apart', {str(RECORDING / '__init__.py')!r},"
         f" submodule_search_locations=[{str(RECORDING)!r}])\n"
         "module = importlib.util.module_from_spec(spec); sys.modules['_apart'] = module; spec.loader.exec_module(module)\n"
-        "import _apart.confinement, _apart.plain\n"
+        "import _apart.confined.confinement, _apart.plain\n"
         "assert not [name for name in sys.modules if name.startswith(('engine', 'rnn_tui'))]\n"
         "assert 'numpy' not in sys.modules, 'the confinement needs no NumPy'\n"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.doctor.lineage.reading import RecordedEvent
+from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.opening import open_walk
 from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine

@@ -1,0 +1,272 @@
+"""The gradient that an update used, compared with dL/d(what it stepped).
+
+The step itself may be it, up to a factor (plain gradient descent). Otherwise it is looked for in what the step was made
+of: between it and the step there may only be what optimizers do, which works place by place, on numbers, on the array
+that is stepped and on states that start equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.record.matching import Agreement, compared
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
+from engine.doctor.recording.tracing.codes import ELEMENTWISE
+
+DEEPEST = 40
+LIMITS = ("minimum", "maximum", "where")
+MOST_SEEN = 64
+MOST_OPERATIONS = 200
+"""So far back it is looked whether a factor comes from the gradient itself."""
+
+
+@dataclass(eq=False)
+class Walk:
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain
+    nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of
+    which ranges of numbers it was asked whether the loss was made from any of them, and the answers."""
+
+    found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
+    other: list[int] = field(default_factory=list[int])
+    foreign: list[int] = field(default_factory=list[int])
+    states: list[int] = field(default_factory=list[int])
+    seen: list[Ids] = field(default_factory=list[Ids])
+    visited: set[int] = field(default_factory=set[int])
+    asked: list[tuple[int, int, bool]] = field(default_factory=list[tuple[int, int, bool]])
+    penalty: bool = False
+    clipped: bool = False
+    nothing: bool = False
+    uphill: bool = False
+
+    @property
+    def right(self) -> bool:
+        return bool(self.found) and not self.other and not self.foreign
+
+    def same_for(self, forward: NDArray[np.bool_]) -> bool:
+        """Whether all answers are surely the same for another loss."""
+        return all(
+            forward[low:high].all() if answer else not forward[low:high].any() for low, high, answer in self.asked
+        )
+
+    def meets(self, forward: NDArray[np.bool_], ids: Ids) -> bool:
+        """Whether the loss was made from any of these numbers."""
+        answer = bool(forward[ids].any())
+        self.asked.append((int(ids.min()), int(ids.max()) + 1, answer))
+        return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a gradient should be: dL/d(the array), the array's own ids, and which numbers the loss was made from."""
+
+    right: Floats
+    own: tuple[Ids, ...]
+    forward: NDArray[np.bool_]
+
+
+def walked(record: Record, ids: Ids, target: Target) -> Walk:
+    """Goes back from a step (the ids of what was added) to gradients that are right."""
+    walk = Walk()
+    _visit(record, ids, np.arange(len(ids)), target, walk, 0)
+    return walk
+
+
+def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int) -> None:
+    key = hash((ids.tobytes(), places.tobytes()))
+    if key in walk.visited:
+        return
+    walk.visited.add(key)
+    right = target.right[places]
+    if len(places) == len(target.right) and len(walk.seen) < MOST_SEEN:
+        walk.seen.append(ids)
+    match = compared(record.pool[ids], right)
+    if match is not None and match.right and (len(ids) > 2 or depth == 0):
+        walk.found.append((ids, match))
+        return
+    if any(np.array_equal(ids, own[places]) for own in target.own):
+        walk.penalty = True
+        return
+    makers = record.makers(ids)
+    several = makers.size > 0 and makers.min() != makers.max()
+    for maker in np.unique(makers) if several else makers[:1]:
+        chosen = makers == maker if several else slice(None)
+        if maker < 0:
+            _outside(record, ids[chosen], target, walk)
+        else:
+            _operation(record, int(maker), ids[chosen], places[chosen], target, walk, depth)
+
+
+def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
+    """A leaf: a state that starts equal everywhere, as an optimizer's do, or that an earlier round left, says nothing; data do not belong
+    into a gradient."""
+    values = record.pool[ids]
+    met = walk.meets(target.forward, ids)
+    if record.is_earlier(int(ids[0])) and not met:
+        walk.states.append(int(ids[0]))
+    elif len(ids) > 1 and (float(values.min()) != float(values.max()) or met):
+        walk.foreign.append(int(ids[0]))
+    else:
+        walk.nothing = True
+
+
+def _operation(
+    record: Record, k: int, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int
+) -> None:
+    operation = record.operations[k]
+    if (
+        (operation.name not in ELEMENTWISE and operation.name != "gather")
+        or depth > DEEPEST
+        or walk.meets(target.forward, ids)
+    ):
+        walk.other.append(k)
+        return
+    if operation.name in LIMITS:
+        walk.clipped = True
+    first = 1 if operation.name == "where" else 0
+    for operand in operation.operands[first:]:
+        if operand.size == 1 and (operation.size > 1 or len(operation.operands) > 1):
+            continue  # a rate, a norm, a factor
+        try:
+            inside = operand.at(ids - operation.start, operand.shape if operation.name == "gather" else operation.shape)
+        except ValueError:
+            walk.other.append(k)
+            return
+        _visit(record, inside, places, target, walk, depth + 1)
+
+
+def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
+    """The first number of what an earlier round left, where a gradient is that plus dL/d(the array), up to a factor: it was never reset.
+    0 where there is none; an optimizer's states, which are scaled or are made from squares, are not that."""
+    given = record.pool[gradient]
+    for first in walk.states:
+        before = record.pool[first : first + len(given)]
+        if len(before) == len(given):
+            with np.errstate(all="ignore"):
+                match = compared(given - before, right)
+            if match is not None and match.right:
+                return first
+    return 0
+
+
+def is_clipped(record: Record, ids: Ids) -> bool:
+    """Whether a step went through a limit: a minimum, a maximum or a choice, place by place."""
+    for _ in range(DEEPEST):
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return False
+        operation = record.operations[int(makers[0])]
+        if operation.name in LIMITS:
+            return True
+        inside = [
+            r for r in operation.operands if r.shape == operation.shape and (record.makers(r.ids().ravel()) >= 0).all()
+        ]
+        if operation.name not in ELEMENTWISE or not inside:
+            return False
+        ids = inside[0].ids().ravel()[ids - operation.start]
+    return False
+
+
+def unlimited(record: Record, ids: Ids) -> Ids:
+    """An array before the limits that it went through as it is, place by place."""
+    for _ in range(DEEPEST):
+        makers = record.makers(ids)
+        operation = record.operations[int(makers[0])] if makers[0] >= 0 and makers.min() == makers.max() else None
+        inside = [r for r in operation.operands if r.shape == operation.shape] if operation is not None else []
+        if operation is None or operation.name not in LIMITS[:2] or len(inside) != 1:
+            return ids
+        ids = inside[0].ids().ravel()[ids - operation.start]
+    return ids
+
+
+def bare(record: Record, ids: Ids, line: int) -> Ids:
+    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
+    for scaled, _, before in _scalings(record, ids):
+        if scaled.line != line:
+            break
+        ids = before
+    return ids
+
+
+def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
+    """The gradient, perhaps times a number, that a step divides by an array or multiplies with one, as optimizers do with their states;
+    None where it does not. `right` is what both are up to a factor: while gradients are tiny, such an array is nearly the same everywhere.
+    """
+    crossed = False
+    for _ in range(8):
+        if crossed:
+            return ids
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return None
+        operation = record.operations[int(makers[0])]
+        inside = [r for r in operation.operands if r.shape == operation.shape]
+        crossed = len(inside) == 2
+        if operation.name not in ("multiply", "divide", "negative"):
+            return None
+        before = [r.ids().ravel()[ids - operation.start] for r in inside[: 1 if operation.name == "divide" else None]]
+        like = [b for b in before if (match := compared(record.pool[b], right)) is not None and match.right]
+        if not like:
+            return None
+        ids = like[0]
+    return None
+
+
+def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
+    """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's; 1 where there
+    is none. `forward` is which numbers the loss was made from."""
+    factor = 1.0
+    for scaled, numbers, _ in _scalings(record, ids):
+        for number in numbers:
+            if _is_of_gradients(record, number, forward):
+                value = float(record.pool[number])
+                factor = factor / value if scaled.name == "divide" else factor * value
+    return factor
+
+
+def _scalings(record: Record, ids: Ids) -> Iterator[tuple[RecordedOperation, list[int], Ids]]:
+    """The operations that multiplied an array by single numbers, from the last on: the numbers, and what the array was before."""
+    for _ in range(8):
+        makers = record.makers(ids)
+        if makers.min() != makers.max() or makers[0] < 0:
+            return
+        operation = record.operations[int(makers[0])]
+        if operation.name not in ("multiply", "divide", "negative"):
+            return
+        inside = [r for r in operation.operands if r.shape == operation.shape]
+        if len(inside) != 1 or any(r.size != 1 for r in operation.operands if r is not inside[0]):
+            return
+        ids = inside[0].ids().ravel()[ids - operation.start]
+        yield operation, [r.first for r in operation.operands if r is not inside[0]], ids
+
+
+def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) -> bool:
+    """Whether a number was made from an array that was computed on the way back, as the norm of a gradient is."""
+    seen, waiting = set[int](), [record.maker(number)]
+    while waiting and len(seen) < MOST_OPERATIONS:
+        k = waiting.pop()
+        if k < 0 or k in seen:
+            continue
+        seen.add(k)
+        for reference in record.operations[k].operands:
+            own = reference.ids().ravel()
+            makers = record.makers(own)
+            if len(own) > 1 and (makers >= 0).any() and not forward[own].any():
+                return True
+            waiting += [int(m) for m in np.unique(makers)]
+    return False
+
+
+def common(factors: Sequence[float]) -> float | None:
+    """The factor that most share, None where there is none."""
+    from engine.doctor.lineage.record.matching import same
+
+    best: tuple[int, float] | None = None
+    for factor in factors:
+        count = sum(same(factor, other) for other in factors)
+        if best is None or count > best[0]:
+            best = (count, factor)
+    return None if best is None else best[1]

@@ -1,0 +1,91 @@
+"""What the rest of a run says of steps that looked right: one whose result nobody reads is no update, and one by a gradient of an earlier
+round is not by that of its own. And of steps that were not seen: the loss was made from gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Record, RecordedOperation
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
+
+DROPPED = "what its step makes is dropped: line {} reads it again as it was"
+NOT_SEEN = "the loss was made from what line {} made before: arrays were stepped by it in a way that was not seen"
+REUSED = "line {} steps it once more by what was computed before its last update"
+IN_PLACE = (1,)
+
+ArrayKey = tuple[int, int]
+"""An array by its first number and its size."""
+
+
+def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> list[str]:
+    """A sentence on each array of a round (`record`) that is read again, on a line that read it before, as it was, while nothing ever
+    reads what it was stepped to."""
+    sums = [o for o in record.operations if o.name in ("add", "subtract") and o.size > 1 and o.parameters != IN_PLACE]
+    steps = {
+        (int(row.own[0]), len(row.own)): (row.name, step.start)
+        for row in rows
+        if (step := _step_of(record, row, sums)) is not None
+    }
+    stepped = {start: key for key, (_, start) in steps.items()}
+    lines, again = {key: set[int]() for key in steps}, dict[ArrayKey, int]()
+    for operation in whole.operations if steps else ():
+        for operand in operation.operands:
+            if operand.first in stepped:
+                steps.pop(stepped[operand.first], None)
+            key = (operand.first, operand.size)
+            if key in steps and operand.kept is None and operation.start < steps[key][1]:
+                lines[key].add(operation.line)
+            elif key in steps and operation.start > steps[key][1] and operation.line in lines[key]:
+                again.setdefault(key, operation.line)
+        if not steps:
+            break
+    return [
+        f"{name}: {DROPPED.format(whole.lines[again[key]].number)}" for key, (name, _) in steps.items() if key in again
+    ]
+
+
+def _step_of(record: Record, row: ComparedGradient, sums: Sequence[RecordedOperation]) -> RecordedOperation | None:
+    """The operation that steps an array into a new one, as a whole: its update's, or, of `sums`, the first of a line that steps it by a
+    multiple of its gradient."""
+    if row.update is not None:
+        made = [record.operations[k] for k in row.update.made]
+        return made[0] if len(made) == 1 and made[0].size == len(row.own) and made[0].parameters != IN_PLACE else None
+    steps: dict[int, RecordedOperation] = {}
+    for operation in sums:
+        own, by = operation.operands[0], operation.operands[-1]
+        if own.first == row.own[0] and own.size == by.size == operation.size == len(row.own):
+            steps.setdefault(operation.line, operation)
+            match = compared(by.of(record.pool).ravel(), row.right)
+            if match is not None and match.right:
+                return steps[operation.line]
+    return None
+
+
+def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
+    """A sentence on each array that a round steps by numbers which were all computed before. `versions` says what arrays are called, by
+    their first number as an earlier round left them."""
+    told: dict[str, str] = {}
+    for operation in record.operations:
+        if operation.name not in ("add", "subtract") or operation.parameters != IN_PLACE:
+            continue
+        own, by = operation.operands
+        known = own.first in versions and own.size == by.size > 1 and record.is_earlier(by.first)
+        if known and (record.makers(by.ids().ravel()) < 0).all():
+            told.setdefault(versions[own.first], REUSED.format(record.lines[operation.line].number))
+    return [f"{name}: {why}" for name, why in told.items()]
+
+
+def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where the loss was made from what the places made before that make the gradients which are not right; "" where none was:
+    then the weights were stepped in between, and the loss is not that of the round."""
+    first = {int(row.gradient[0]) for row in rows if row.update is None and row.status == "wrong" and row.gradient.size}
+    own = [
+        e for e in record.events if not e.name.startswith("_driver")
+    ]  # what calls functions holds all that comes back at once
+    made = [e for e in own if e.site.kind in ("assign", "increment") and e.value.size > 1]
+    places = {id(e.site) for e in made if e.value.first in first}
+    forward = forward_of(record, loss)
+    line = next((e.site.line for e in made if id(e.site) in places and forward[e.value.ids()].any()), 0)
+    return NOT_SEEN.format(line) if line else ""

@@ -1,0 +1,63 @@
+"""Weights that no update steps: the loss is made from them in every round, and they stay what they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.gradients import returned
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.stepped import always
+from engine.doctor.lineage.record.reading import Ids, Record
+from engine.doctor.lineage.record.updates import ArrayNames
+from engine.doctor.lineage.roles import PRODUCTS
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+
+NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
+
+
+def never_stepped(
+    record: Record, later: Record | None, chosen: ChosenLoss, compared: Sequence[ComparedGradient]
+) -> tuple[list[ComparedGradient], list[str]]:
+    """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one, if any.
+
+    A weight, other than data or a mask, is read several times by a line of the forward pass, and again in the next round; of a single
+    round, it meets different arrays there. What is multiplied by weights that are stepped is data.
+    """
+    stepped = np.zeros(len(record.pool), bool)
+    for row in compared:
+        for ids in (row.own, *(row.update.levels if row.update is not None else ())):
+            stepped[ids] = True
+    forward = forward_of(record, chosen)
+    again = returned.read_again(record, forward)
+    weights = [ids for ids in returned.inputs(record) if (int(ids[0]), len(ids)) in again and not stepped[ids].any()]
+    met = _met(record, forward)
+    weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])])]
+    weights = [ids for ids in weights if (len(met[int(ids[0])]) > 1 if later is None else _is_read(later, ids))]
+    if not weights:
+        return [], []
+    names, adjoint = ArrayNames(record), adjoint_of(record, chosen)
+    rows = {int(row.own[0]): row for row in returned.rows(record, names)(chosen, lambda: adjoint, forward, always)}
+    moving = [ids for ids in weights if adjoint[ids].any()]
+    made = [row for ids in moving if (row := rows.get(int(ids[0]))) is not None and row.status != "not compared"]
+    seen = {int(row.own[0]) for row in made}
+    return made, [f"{names.of(ids)}: {NO_GRADIENT}" for ids in moving if int(ids[0]) not in seen]
+
+
+def _is_read(record: Record, ids: Ids) -> bool:
+    return any(r.size == len(ids) and r.first == ids[0] for o in record.operations for r in o.operands)
+
+
+def _met(record: Record, forward: NDArray[np.bool_]) -> defaultdict[int, set[int]]:
+    """By the first numbers of arrays, those of what the forward pass multiplies them by, or adds to them."""
+    met: defaultdict[int, set[int]] = defaultdict(set)
+    for operation in record.operations:
+        is_pair = operation.name in (*PRODUCTS, "add") and len(operation.operands) == 2 and operation.size
+        if is_pair and forward[operation.start : operation.stop].any():
+            one, two = (r.first for r in operation.operands)
+            met[one].add(two)
+            met[two].add(one)
+    return met

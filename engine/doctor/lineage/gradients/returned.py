@@ -1,0 +1,333 @@
+"""Gradients of a program that steps nothing: what is returned, stored or left in a variable.
+
+An input of the loss (weights, data, first states) has a gradient where something that was made on the way back equals
+dL/d(it), or is called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `self.W_grad` of self.W.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Set
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.gradients import common
+from engine.doctor.lineage.record.called_names import UPSTREAM
+from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedEvent
+from engine.doctor.lineage.record.updates import ArrayNames, levels_of
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
+from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
+from engine.doctor.lineage.the_loss.right_values import known as looked_up
+from engine.doctor.recording.calls.driven import BACK
+
+_BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
+_AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
+_KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
+
+
+def last_of(name: str) -> str:
+    """The last part of a name: an entry's key, an attribute, a variable."""
+    key = _KEY.search(name)
+    return key.group(1) if key else name.split("[")[0].rsplit(".", 1)[-1]
+
+
+def meant(name: str) -> set[str]:
+    """What a gradient of this name may be the gradient of."""
+    last = last_of(name)
+    made = {last} if _KEY.search(name) else set[str]()
+    for pattern in (_BEFORE, _AFTER):
+        if pattern.search(last):
+            made.add(pattern.sub("", last))
+    return made
+
+
+def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
+    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen; those of several numbers, or the
+    single numbers that are `called` so. An array that holds a number twice is none: rows that were looked up in it, say."""
+    found: dict[tuple[int, int], Ids] = {}
+    upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
+    for event in record.events:
+        value = event.value
+        if value.size < 2 if called is None else value.size != 1 or last_of(event.name) not in called:
+            continue
+        if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
+            continue
+        if value.first not in upstream and not value.repeats and levels_of(record, value):
+            found[value.first, value.size] = value.ids().ravel()
+    whole = {_leaf(record, ids): len(ids) for ids in found.values()}
+    for ids in found.values():
+        whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
+    return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
+
+
+def _leaf(record: Record, ids: Ids) -> int:
+    """Parts of one array belong together: the leaf, or the operation that scaled it."""
+    maker = record.maker(int(ids[0]))
+    return -1 - maker if maker >= 0 else record.leaf(int(ids[0]))
+
+
+def rows(
+    record: Record, names: ArrayNames, *, trusted: bool = False
+) -> Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], object], list[ComparedGradient]]:
+    """What to compare for a loss: its inputs with what is returned or named as their gradients. `trusted` says that it is known to be the
+    loss, though no gradient agrees with it; one that a called function computes under its name is, too."""
+    sources = inputs(record)
+    called = any(event.name.startswith(BACK) for event in record.events)
+
+    def compare(
+        chosen: ChosenLoss, carried: Callable[[], Floats], forward: NDArray[np.bool_], may_win: object
+    ) -> list[ComparedGradient]:
+        del may_win
+        adjoint = carried()
+        later = _on_the_way_back(record, forward)
+        moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
+        if not moving or not later:
+            return []
+        known = _Rights(record, chosen, forward)
+        sizes: dict[int, list[RecordedEvent]] = defaultdict(list)
+        for event in later:
+            sizes[event.value.size].append(event)
+        rows = [
+            r
+            for ids in moving
+            if (r := _of_input(record, ids, adjoint[ids], sizes[len(ids)], names, known)) is not None
+        ]
+        made = _without_others(record, rows, names, known)
+        taken = {int(r.gradient[0]) for r in made}
+        rest = [i for i in moving if not any(r.own is i for r in made)]
+        sure = made or trusted or (called and not chosen.assumed and NAMED.search(chosen.name))
+        found = _left(record, known, rest, made, later, adjoint, names, taken) if sure else []
+        again = read_again(record, forward) if rest else set[tuple[int, int]]()
+        open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
+        left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
+        if made:
+            left += _of_numbers(record, sizes[1], forward, adjoint, names, made)
+        return _as_far_as_it_came(record, made + found + left)
+
+    return compare
+
+
+class _Rights:
+    """The right arrays for a loss, looked for only where an array is not what its name says."""
+
+    def __init__(self, record: Record, chosen: ChosenLoss, forward: NDArray[np.bool_]) -> None:
+        self._asked = record, chosen, forward
+
+    @cached_property
+    def _table(self) -> Floats:
+        return RightValues(*self._asked).table()
+
+    @cached_property
+    def exactly(self) -> KnownValues:
+        return looked_up(self._table, [1.0], 1e-5)
+
+    @cached_property
+    def up_to_sign(self) -> KnownValues:
+        return looked_up(self._table, [1.0, -1.0], 1e-5)
+
+
+def _without_others(
+    record: Record, rows: list[ComparedGradient], names: ArrayNames, known: _Rights
+) -> list[ComparedGradient]:
+    """The same without arrays that are dL/d(something else), as it is or with the factor that all have: `p - y` is dL/d(p), and -1 times
+    dL/d(y)."""
+    factors = {1.0, common([r.match.factor for r in rows if r.status == "right" and r.match])} - {None}
+
+    def is_others(row: ComparedGradient) -> bool:
+        if row.status != "right" or row.match is None or any(same(row.match.factor, f) for f in factors if f):
+            return False
+        named = {what for name in names.all_of(row.gradient) for what in meant(name)}
+        return not named & _own_names(row.own, names) and any(
+            known.exactly.has(record.pool[row.gradient] / f) is True for f in factors if f
+        )
+
+    return [row for row in rows if not is_others(row)]
+
+
+def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[ComparedGradient]:
+    """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete."""
+    if record.outcome.get("ended") not in ("error", "full"):
+        return rows
+    stopped = {"status": "not compared", "reason": "the program stopped before it was complete"}
+    return [replace(row, **stopped) if row.status in ("wrong", "zero") else row for row in rows]
+
+
+def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
+    """What an array is called, without what stands around the last part of a name."""
+    return {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+
+
+def read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
+    """The arrays (their first number and size) that a line of the forward pass reads more than once, as it does weights."""
+    counts: dict[tuple[int, int, int], int] = defaultdict(int)
+    for operation in record.operations:
+        if forward[operation.start : operation.stop].any():
+            for first, size in {(r.first, r.size) for r in operation.operands if r.size}:
+                counts[first, size, operation.line] += 1
+    return {(first, size) for (first, size, _), count in counts.items() if count > 1}
+
+
+def _not_settled(ids: Ids, fitting: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
+    """A weight of which there are gradients, by their name, and none that could be compared."""
+    own = _own_names(ids, names)
+    named = [e for e in fitting if meant(e.name) & own]
+    if not named:
+        return []
+    given = named[-1].value.ids().ravel()
+    reason = "it is not known which array is its gradient"
+    return [ComparedGradient(names.of(ids), named[-1].site.line, "not compared", None, ids, given, np.zeros(0), reason)]
+
+
+def _of_numbers(
+    record: Record,
+    fitting: list[RecordedEvent],
+    forward: NDArray[np.bool_],
+    adjoint: Floats,
+    names: ArrayNames,
+    made: list[ComparedGradient],
+) -> list[ComparedGradient]:
+    """The single numbers of which no value that is called their gradient is right, as one output's bias: not compared, and never wrong by
+    their names alone."""
+    by_name: dict[str, list[RecordedEvent]] = defaultdict(list)
+    for event in fitting:
+        if record.pool[event.value.number(0)]:  # a sum begins at 0
+            for name in meant(event.name):
+                by_name[name].append(event)
+    factor = common([r.match.factor for r in made if r.status == "right" and r.match]) or 1.0
+    left: list[ComparedGradient] = []
+    for ids in inputs(record, by_name.keys()) if by_name else []:
+        right, called = adjoint[ids], [e for name in _own_names(ids, names) for e in by_name.get(name, [])]
+        agree = [same(float(record.pool[e.value.number(0)]), factor * float(right[0])) for e in called]
+        if called and right.any() and forward[ids].any() and not any(agree):
+            given, reason = (
+                called[-1].value.ids().ravel(),
+                "it is a single number, and what is called its gradient is another",
+            )
+            line = called[-1].site.line
+            left.append(ComparedGradient(names.of(ids), line, "not compared", None, ids, given, right, reason))
+    return left
+
+
+def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
+    """The last version of each named value that was made, in part, from forward values, and is none itself."""
+    back = np.array(forward)
+    for operation in record.operations:
+        if not forward[operation.start : operation.stop].any() and any(touched(back, r) for r in operation.operands):
+            back[operation.start : operation.stop] = True
+    groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
+    filled = {
+        (e.site.function, e.name.split("[")[0]) for e in record.events if "[" in e.name and not _KEY.search(e.name)
+    }
+    for event in record.events:
+        value = event.value
+        if value.size and event.site.kind != "increment":
+            ids = value.ids()
+            nothing = record.maker(value.first) < 0 and not record.pool[ids].any()
+            if nothing and (event.site.function, event.name) in filled:
+                continue  # zeros that are filled step by step are no gradient yet
+            if not forward[ids].any() and (nothing or back[ids].any()):
+                group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])
+                if group and _follows(record, group[-1], event):
+                    group.pop()
+                group.append(event)
+    return sorted((e for group in groups.values() for e in group[-64:]), key=lambda e: e.time)
+
+
+def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bool:
+    """Whether a value is the next version of one of the same name: made from it, or the same array with something
+    written into it."""
+    before, after = earlier.value.ids().ravel(), event.value.ids().ravel()
+    if (before == after).any():
+        return True
+    maker = record.maker(int(after[-1]))
+    return maker >= 0 and any(r.size and int(before[-1]) in r.ids() for r in record.operations[maker].operands)
+
+
+def _of_input(
+    record: Record, ids: Ids, right: Floats, fitting: list[RecordedEvent], names: ArrayNames, known: _Rights
+) -> ComparedGradient | None:
+    """The gradient of one input. What is assigned once under its gradient's name, the last such, must be it; else any of its size
+    (`fitting`) may, of which some have its name if they are kept beyond their function."""
+    own = _own_names(ids, names)
+    fitting = fitting if len(ids) > 1 else []
+    named = [e for e in fitting if meant(e.name) & own]
+    single = [e for e in named if "[" not in e.name or _KEY.search(e.name)]
+    once = [
+        e for e in single if sum(_called(e) == _called(other) for other in named) == 1
+    ]  # others are made anew in each step
+    final = [e for e in once if not e.site.function or e.site.kind == "return"]
+    for event in reversed(final or once):
+        row = _row(record, ids, right, event, names)
+        of_another = row.status == "wrong" and known.up_to_sign.has(record.pool[event.value.ids()]) is not False
+        if final or not of_another:
+            return row
+    largest, next_ = (int(place) for place in np.argsort(-np.abs(right), kind="stable")[:2]) if fitting else (0, 0)
+    kept = [e for e in fitting if e.site.kind == "return" or "." in e.name or "[" in e.name] if named else fitting
+    for event in (*reversed(named), *reversed(kept)):
+        one, two = (float(record.pool[event.value.number(place)]) for place in (largest, next_))
+        if abs(two * right[largest] - one * right[next_]) > 0.01 * abs(one * right[largest]):
+            continue  # most arrays are told from it by two of their numbers
+        row = _row(record, ids, right, event, names)
+        if row.status == "right":
+            return row
+    return None
+
+
+def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: ArrayNames) -> ComparedGradient:
+    given = event.value.ids().ravel()
+    match = compared(record.pool[given], right)
+    status = "zero" if not record.pool[given].any() else "right" if match is not None and match.right else "wrong"
+    return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, right, "", None, None, match)
+
+
+def _called(event: RecordedEvent) -> tuple[str, str]:
+    return event.site.function, event.name
+
+
+def _left(
+    record: Record,
+    known: _Rights,
+    inputs_left: list[Ids],
+    made: list[ComparedGradient],
+    later: list[RecordedEvent],
+    adjoint: Floats,
+    names: ArrayNames,
+    taken: set[int],
+) -> list[ComparedGradient]:
+    """What is returned and is the gradient of nothing, where exactly one input of its size has no gradient: that one's,
+    and wrong."""
+    found: list[ComparedGradient] = []
+    given = [
+        e
+        for e in later
+        if e.site.kind == "return" and int(e.value.first) not in taken and not _is_right(record, e, made)
+    ]
+    for ids in inputs_left:
+        fitting = {int(e.value.first): e for e in given if e.value.size == len(ids)}
+        rivals = [other for other in inputs_left if len(other) == len(ids)]
+        if len(fitting) == 1 and len(rivals) == 1 and len(ids) > 1:
+            event = next(iter(fitting.values()))
+            numbers = event.value.ids().ravel()
+            right = adjoint[ids]
+            match = compared(record.pool[numbers], right)
+            if match is None or known.up_to_sign.has(record.pool[event.value.ids()]) is not False:
+                continue
+            reason = "it is returned, and is the gradient of nothing else"
+            found.append(
+                ComparedGradient(
+                    names.of(ids), event.site.line, "wrong", match, ids, numbers, right, reason, None, None, match
+                )
+            )
+    return found
+
+
+def _is_right(record: Record, event: RecordedEvent, made: list[ComparedGradient]) -> bool:
+    values = record.pool[event.value.ids()].ravel()
+    return any(len(r.gradient) == len(values) and np.array_equal(record.pool[r.gradient], values) for r in made)

@@ -1,0 +1,167 @@
+"""What the updates of a run used, beside dL/d(what they stepped)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.gradients import gradients
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.gradients import Target, Walk
+from engine.doctor.lineage.record.matching import Agreement, compared
+from engine.doctor.lineage.record.reading import Floats, Ids, Record
+from engine.doctor.lineage.record.updates import NAMELESS, ArrayNames, Step, Update, joined
+from engine.doctor.lineage.the_loss.loss import ChosenLoss
+
+ROUNDING = 1e-13
+"""A derivative that is smaller than this times the largest of the program cannot be told from rounding."""
+ONE = 1
+"""So many numbers are a factor times any others."""
+
+UPHILL = 0.5
+"""The cosine between a step and dL/d(what it stepped) beyond which an optimizer's first step surely makes the loss grow."""
+
+OPEN = "open"
+"""The status of a row whose step is not right, before what it was made of is looked through."""
+LAST = 4
+"""So many walks of an update are kept: they hold arrays of its size."""
+
+MayWin = Callable[[int, int, int], bool]
+"""Whether a loss with at most so many right gradients, at least so many that are not, and at most so many rows may still agree better
+than the ones before it."""
+
+
+def always(right: int, bad: int, most: int) -> bool:
+    """For a loss that is compared whatever comes out."""
+    del right, bad, most
+    return True
+
+
+class SteppedRows:
+    """Compares the updates of a record, for one loss after the other."""
+
+    def __init__(self, record: Record, steps: Sequence[Sequence[Step]], names: ArrayNames) -> None:
+        self.record = record
+        self.steps = steps
+        self.names = names
+        self.wrong: dict[tuple[int, ...], list[tuple[Floats, Walk]]] = {}
+        """By the operations of an update: what it should have been for losses before, and the walks that did not find it."""
+
+    def __call__(
+        self, chosen: ChosenLoss, adjoint: Callable[[], Floats], forward: NDArray[np.bool_], may_win: MayWin
+    ) -> list[ComparedGradient] | None:
+        """A row an update of the loss; None as soon as it cannot win. The loss is carried back (`adjoint`) only if it may, and what a step
+        was made of is looked through only where the step itself is not right."""
+        del chosen
+        updates = [found for group in self.steps if (found := self._of_loss(group, forward)) is not None]
+        if not updates or not may_win(len(updates), 0, len(updates)):
+            return None
+        carried = adjoint()
+        largest = max(float(carried.max()), -float(carried.min()))
+        rows = [r for u, level in updates if (r := self._at_once(u, level, carried, largest, forward)) is not None]
+        for k, row in enumerate(rows):
+            if row.status == OPEN:
+                if not may_win(*_at_best(rows)):
+                    return None
+                rows[k] = self._walked(row, forward)
+        return self._last(rows)
+
+    def _of_loss(self, steps: Sequence[Step], forward: NDArray[np.bool_]) -> tuple[Update, Ids] | None:
+        """An update of what the loss was made from, and that array; None where it is none."""
+        made = [self.record.operations[s.made] for s in steps]
+        steps = [s for s, o in zip(steps, made, strict=True) if not forward[o.start : o.stop].any()]
+        steps = [s for s in steps if s.sure] or steps  # a weight is added to in the forward pass of a sample, too
+        if not any(forward[level].any() for s in steps for level in s.levels):
+            return None
+        update = joined(self.record, steps)
+        level = next((ids for ids in update.levels if forward[ids].any()), None)
+        return None if level is None else (update, level)
+
+    def _at_once(
+        self, update: Update, level: Ids, adjoint: Floats, largest: float, forward: NDArray[np.bool_]
+    ) -> ComparedGradient | None:
+        """The step itself against dL/d(what it stepped); `OPEN` where it is not right."""
+        record, right = self.record, adjoint[level]
+        called = [n for ids in (level, *update.levels) if (n := self.names.of(ids)) and not n.startswith(NAMELESS)]
+        name = called[0] if called else self.names.of(level)
+        gradient = gradients.bare(record, update.by, update.line)
+        line = record.lines[update.line].number
+        row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
+        if not right.any():
+            return replace(row, reason="it is zero, and so is dL/d(it)")
+        step = record.pool[update.by] * update.signs
+        match = compared(step, right)
+        if match is not None and match.right and not update.sure and match.factor > 0:
+            return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
+        if match is not None and match.right:
+            divided = gradients.behind_state(record, update.by, right)
+            alone = self._unscaled(divided, right, forward) if divided is not None else None
+            if alone is None:
+                alone = compared(record.pool[gradient], right)
+                alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by, forward))
+            limited = Walk(clipped=True) if len(level) <= ONE and gradients.is_clipped(record, update.by) else None
+            return replace(row, status="right", match=match, walk=limited, bare=alone)
+        if not update.sure:
+            return None
+        if np.abs(right).max() <= ROUNDING * largest:
+            return replace(row, reason="dL/d(it) is lost in rounding")
+        if not step.any():
+            return replace(row, status="zero", reason="the gradient that is used is zero")
+        return replace(row, status=OPEN, match=match)
+
+    def _walked(self, row: ComparedGradient, forward: NDArray[np.bool_]) -> ComparedGradient:
+        """What a step was made of against dL/d(what it stepped)."""
+        update = row.update
+        assert update is not None
+        before = self.wrong.setdefault(update.made, [])
+        walk = next((w for r, w in before if w.same_for(forward) and _is_multiple(row.right, r)), None)
+        if walk is None:
+            walk = gradients.walked(self.record, update.by, Target(row.right, update.levels, forward))
+            if walk.right and not gradients.kept(self.record, walk, row.gradient, row.right):
+                ids, match = walk.found[0]
+                walk.uphill = row.match is not None and row.match.cosine > UPHILL and not (walk.states or walk.penalty)
+                alone = self._unscaled(ids, row.right, forward) or match
+                return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
+            before[:] = [*before[1 - LAST :], (row.right, walk)]
+        return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
+
+    def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
+        """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
+        maker = self.record.maker(int(ids[0]))
+        if maker < 0:
+            return None
+        bare = gradients.bare(self.record, ids, self.record.operations[maker].line)
+        alone = compared(self.record.pool[bare], right)
+        return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids, forward))
+
+    def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
+        """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""
+        last: dict[int, ComparedGradient] = {}
+        for row in rows:
+            before = last.get(int(row.own[0]))
+            if before is None or self._is_step(row) >= self._is_step(before):
+                last[int(row.own[0])] = row
+        return list(last.values())
+
+    def _is_step(self, row: ComparedGradient) -> tuple[bool, bool, int]:
+        """What speaks for an addition being the update itself: it is written in place, or sure, or the last one."""
+        assert row.update is not None
+        made = row.update.made[-1]
+        return self.record.operations[made].parameters == (1,), row.update.sure, made
+
+
+def _at_best(rows: Sequence[ComparedGradient]) -> tuple[int, int, int]:
+    """The most that can be right, the fewest that are not, the most rows, whatever comes of those that are open."""
+    several = Counter(int(row.own[0]) for row in rows)
+    right = {int(row.own[0]) for row in rows if row.status in ("right", OPEN) and len(row.own) > 2}
+    bad = sum(row.status in ("wrong", "zero") and several[int(row.own[0])] == 1 for row in rows)
+    return len(right), bad, len(several)
+
+
+def _is_multiple(one: Floats, other: Floats) -> bool:
+    match = compared(one, other, ROUNDING) if len(one) == len(other) else None
+    return match is not None and match.right

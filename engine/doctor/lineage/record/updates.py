@@ -1,0 +1,228 @@
+"""The updates of a run: which arrays were stepped, and by what.
+
+A step adds an array to another, or subtracts it. It is an update only if the result takes the other's place: written in
+place, bound to a name that it had, or read again where it was read first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.record.derivatives import UNARY
+from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
+
+_DEEPEST = 4
+NAMELESS = ("the array made in", "an array")
+"""How arrays without a name are called."""
+_NAME = re.compile(r"^[^\W\d][\w.]*(\[[^()]*\])*([.][\w.]+(\[[^()]*\])*)*$")
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """At operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
+
+    `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling
+    of its first values.
+    """
+
+    levels: tuple[Ids, ...]
+    by: Ids
+    sign: float
+    made: int
+    sure: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the places of the operations,
+    `line` of the first."""
+
+    line: int
+    levels: tuple[Ids, ...]
+    by: Ids
+    signs: NDArray[np.float64]
+    made: tuple[int, ...]
+    sure: bool
+
+
+def found(record: Record, names: ArrayNames) -> list[list[Step]]:
+    """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
+    steps: dict[tuple[int, int], list[Step]] = defaultdict(list)
+    confirmed = {int(record.maker(number)) for _, number in record.rounds}
+    lines = {record.operations[k].line for k in confirmed if k >= 0}
+    for k, operation in enumerate(record.operations):
+        if operation.name in ("add", "subtract") and len(operation.operands) == 2:
+            for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
+                steps[_owner(record, step.levels[-1]), len(step.levels)].append(step)
+    return list(steps.values())
+
+
+def _owner(record: Record, ids: Ids) -> int:
+    return record.leaf(int(ids.flat[0]))
+
+
+def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
+    for which in (0, 1) if operation.name == "add" else (0,):
+        stepped, by = operation.operands[which], operation.operands[1 - which]
+        if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
+            continue
+        if by.size == 1 and record.maker(by.first) < 0:
+            continue
+        in_place = sure or operation.parameters == (1,)
+        levels = levels_of(record, stepped) or (levels_of(record, stepped, by_vectors=True) if in_place else [])
+        if not levels or (not sure and names.renamed(levels)):
+            continue
+        added = np.broadcast_to(by.ids(), operation.shape).ravel()
+        if (record.makers(added) < 0).all():
+            continue
+        sign = 1.0 if operation.name == "add" else -1.0
+        known = sure or operation.parameters == (1,) or names.bound_again(levels, operation)
+        owners = record.leaf_starts.searchsorted(levels[-1], "right")
+        for owner in np.unique(owners):
+            own = owners == owner
+            yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
+
+
+def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) -> list[Ids]:
+    """The array, and what it was before it was scaled or gathered, down to a leaf; [] where it goes back to no leaf. `by_vectors` is
+    whether it may have been scaled by arrays, as the columns of an orthogonal matrix are by signs."""
+    if array.size == 0:
+        return []
+    if array.size == 1:
+        return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
+    ids = array.ids().ravel()
+    levels = [ids]
+    for _ in range(_DEEPEST):
+        makers = record.makers(ids)
+        if (makers < 0).all():
+            constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
+            return [] if constant.any() else levels
+        if makers.min() != makers.max():
+            return []
+        operation = record.operations[int(makers[0])]
+        kept = _scaled(operation)
+        if kept is None and by_vectors:
+            kept = _scaled_by_given(record, operation)
+        if kept is None:
+            return []
+        ids = operation.operands[kept].ids().ravel()[ids - operation.start]
+        levels.append(ids)
+    return []
+
+
+def _levels_of_one(record: Record, number: int) -> list[int]:
+    """`levels_of` for a single number: where a program computes number by number, there are very many."""
+    levels = [number]
+    for _ in range(_DEEPEST):
+        k = record.maker(number)
+        if k < 0:
+            return [] if number in record.constants else levels
+        operation = record.operations[k]
+        kept = _scaled(operation)
+        if kept is None:
+            return []
+        number = operation.operands[kept].number(number - operation.start)
+        levels.append(number)
+    return []
+
+
+def _scaled(operation: RecordedOperation) -> int | None:
+    """The operand that an operation only scales, shifts by a number or gathers."""
+    if operation.name == "gather":
+        return 0
+    if operation.name in ("multiply", "divide", "add", "subtract") and len(operation.operands) == 2:
+        one, two = operation.operands
+        if one.shape == operation.shape and two.size == 1:
+            return 0
+        if two.shape == operation.shape and one.size == 1 and operation.name != "divide":
+            return 1
+    return None
+
+
+def _scaled_by_given(record: Record, operation: RecordedOperation) -> int | None:
+    """The operand that an operation multiplies by an array in which no sum or product of others is."""
+    if operation.name not in ("multiply", "divide") or operation.operands[0].shape != operation.shape:
+        return None
+    k = record.maker(operation.operands[1].first)
+    for _ in range(_DEEPEST):
+        if k < 0:
+            return 0
+        if record.operations[k].name not in ("gather", *UNARY):
+            break
+        k = record.maker(record.operations[k].operands[0].first)
+    return None
+
+
+def joined(record: Record, steps: Sequence[Step]) -> Update:
+    """The steps of one array as one update."""
+    signs = np.concatenate([np.full(len(s.by), s.sign) for s in steps])
+    levels = tuple(np.concatenate(same) for same in zip(*(s.levels for s in steps), strict=True))
+    made = tuple(dict.fromkeys(s.made for s in steps))
+    by = np.concatenate([s.by for s in steps])
+    return Update(record.operations[steps[0].made].line, levels, by, signs, made, any(s.sure for s in steps))
+
+
+class ArrayNames:
+    """What arrays are called: the events in which they were seen."""
+
+    def __init__(self, record: Record, known: Mapping[int, str] | None = None) -> None:
+        """`known` are the names of arrays by their first number: what stepped versions are called."""
+        self.record = record
+        self.known = known or {}
+        self.leaves: dict[int, list[str]] = defaultdict(list)
+        self.results: dict[int, list[str]] = defaultdict(list)
+        for event in record.events:
+            if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
+                continue
+            first = event.value.first
+            if record.maker(first) < 0:
+                self.leaves[self.record.leaf(first)].append(event.name)
+            self.results[first].append(event.name)
+
+    def all_of(self, ids: Ids) -> list[str]:
+        """Every name that an array was seen under, in the order of the run."""
+        first = int(ids.flat[0])
+        names = self.results.get(first, [])
+        return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])
+
+    def of(self, ids: Ids) -> str:
+        """The first name of an array, else the line that it was made on."""
+        if int(ids.flat[0]) in self.known:
+            return self.known[int(ids.flat[0])]
+        names = self.all_of(ids)
+        if names:
+            return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
+        line = self.made(int(ids.flat[0]))
+        return f"the array made in line {line}" if line else "an array"
+
+    def made(self, number: int) -> int:
+        """The number of the line that made a number, 0 where it is not known."""
+        k = self.record.maker(number)
+        line = self.record.operations[k].line if k >= 0 else int(self.record.leaves[self.record.leaf(number), 2])
+        return self.record.lines[line].number if 0 < line < len(self.record.lines) else 0
+
+    def renamed(self, levels: Sequence[Ids]) -> bool:
+        """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W."""
+        own = self.all_of(levels[0])
+        origin = next((n for level in levels[:0:-1] if (n := self.all_of(level))), list[str]())
+        return bool(own) and bool(origin) and not {_last(n) for n in own} & {_last(n) for n in origin}
+
+    def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
+        """Whether a result was given a name that the array had."""
+        after = {_last(n) for n in self.results.get(operation.start, ())}
+        return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))
+
+
+def _specific(name: str) -> tuple[bool, bool]:
+    """Attributes and entries say more than the names of arguments do; of two alike the first."""
+    return ("." in name or "[" in name, not name.startswith("return"))
+
+
+def _last(name: str) -> str:
+    return name.rsplit(".", 1)[-1]

@@ -1,0 +1,37 @@
+"""Rounds of a run: each from after the last update to the end of its own. What was made before a round counts as given
+in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.doctor.lineage.record.reading import Record
+
+
+def window(record: Record, begin: int, end: int) -> Record:
+    """The part of a record in which the numbers from `begin` to before `end` were made; the pool is shared."""
+    if begin <= 1 and end >= len(record.pool):
+        return record
+    first, last = np.searchsorted(record.starts, (begin, end))
+    operations = record.operations[first:last]
+    events = tuple(e for e in record.events if begin < e.time <= end)
+    leaves, before = record.leaves, record.earlier
+    if first:
+        before = record.made[:first][record.made[:first, 1] > 0].astype(np.int32)
+        leaves = np.concatenate((leaves, before))
+        leaves = leaves[np.argsort(leaves[:, 0], kind="stable")]
+    rounds = tuple(r for r in record.rounds if begin < r[0] <= end)
+    starts = record.starts[first:last]
+    return replace(
+        record, operations=operations, events=events, leaves=leaves, starts=starts, rounds=rounds, earlier=before
+    )
+
+
+def ends(record: Record) -> list[int]:
+    """Where the rounds of a run end, at the latest."""
+    times = [time for time, _ in record.rounds]
+    if record.outcome.get("ended") != "update":
+        times.append(len(record.pool))
+    return times or [len(record.pool)]

@@ -1,0 +1,303 @@
+"""Which scalar is the loss: the decisions, in one place, in the order in which they are tried.
+
+1. Only a single number that was computed from what is stepped, and from none of the stepped versions, can be it. 2. Of
+the values that one line gave, the last one counts (a loss is added up), or all of them together (gradients gathered
+over several sequences). 3. Of several, the one with which most updates agree; then the one that is called as losses
+are; then the one computed last. 4. Where none was computed, or none agrees: outputs and targets are compared as squared
+error, cross-entropy or binary cross-entropy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.record.carry_back import carried_back, reached, reached_by_each, touched
+from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
+from engine.doctor.lineage.record.updates import Step
+from engine.doctor.recording.calls.driven import LOSS
+from engine.remembered import last_remembered
+
+NAMED = re.compile(
+    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
+    re.I,
+)
+MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
+"""Names of losses that may as well be measures of how well the outputs fit, beside a loss that is not computed."""
+SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
+MOST = 16
+
+Of = Callable[[Floats, Floats], Floats]
+KNOWN: dict[str, tuple[Of, Of]] = {
+    "half the squared error": (lambda p, y: p - y, lambda p, y: 0.5 * (p - y) ** 2),
+    "the cross-entropy": (lambda p, y: -y / p, lambda p, y: -y * np.log(p)),
+    "the binary cross-entropy": (
+        lambda p, y: (p - y) / (p * (1 - p)),
+        lambda p, y: -y * np.log(p) - (1 - y) * np.log(1 - p),
+    ),
+}
+"""The losses that are taken for one that is not computed: dL/d(output) and L, of outputs p and targets y."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenLoss:
+    """A loss: the numbers that it is the sum of, with dL/d(each); `name`, `line` and `file` for people; `assumed`
+    where the program computes none."""
+
+    name: str
+    line: int
+    seeds: tuple[tuple[RecordedArray, Floats], ...]
+    value: float
+    assumed: str = ""
+    file: str = ""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it was made of what functions returned by the text that calls them."""
+        return self.name == LOSS
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        return np.concatenate([r.ids().ravel() for r, _ in self.seeds])
+
+
+@last_remembered(2)
+def adjoint_of(record: Record, loss: ChosenLoss) -> Floats:
+    """dL/d(every number of a record), to be read only."""
+    made = carried_back(record, loss.seeds)
+    made.setflags(write=False)
+    return made
+
+
+@last_remembered(2)
+def forward_of(record: Record, loss: ChosenLoss) -> NDArray[np.bool_]:
+    """Which numbers of a record a loss was made from, to be read only."""
+    made = reached(record, [reference for reference, _ in loss.seeds])
+    made.setflags(write=False)
+    return made
+
+
+def sources(steps: Sequence[Sequence[Step]]) -> list[NDArray[np.int32]]:
+    """The arrays that were stepped: what a loss was made from. Where some are known to be, not what may be: a target is,
+    in `y - p`."""
+    sure = [group for group in steps if any(step.sure for step in group)]
+    return [level for group in sure or steps for step in group for level in step.levels]
+
+
+def given(record: Record, file: str, last_line: int) -> ChosenLoss | None:
+    """The loss that is made below a file's last line, where what calls its functions stands; None where there is no such text."""
+    below = [
+        e
+        for e in record.events
+        if e.site.line > last_line and e.site.file == file and e.name == LOSS and e.value.size == 1
+    ]
+    seen = [e for e in record.events if e.value.size == 1 and e.value.first == below[-1].value.first] if below else []
+    return max((_chosen(record, [e]) for e in seen), key=_rank, default=None)  # by the name that `candidates` gives it
+
+
+APART = 4
+"""So many values of one place may each be the loss of other data."""
+
+
+def candidates(
+    record: Record, made_from: Sequence[NDArray[np.int32]], same_as: ChosenLoss | None = None
+) -> list[ChosenLoss]:
+    """What may be the loss, made from any of these arrays, the likeliest first; of one that is known, what its line gave."""
+    depends = depending(record, made_from)
+    by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
+    for event in record.events:
+        if same_as is not None and event.site.line != same_as.line:
+            continue
+        if event.site.kind == "increment" and re.search(r"[^-]-=", event.site.text):
+            continue  # `loss -= log(p)`: what is taken off is the loss with the other sign
+        if event.value.size == 1 and depends[event.value.first] and _is_computed(record, depends, event.value.first):
+            by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
+    made: dict[tuple[int, ...], ChosenLoss] = {}
+    for events in by_site.values():
+        distinct = list({e.value.first: e for e in events}.values())
+        if not distinct:
+            continue
+        sums = [distinct] if 1 < len(distinct) <= 512 else []
+        for chosen in (distinct[-1:], *sums, *_alone(record, distinct, depends, made_from)):
+            key = tuple(e.value.first for e in chosen)
+            loss = _chosen(record, chosen)
+            if key not in made or _rank(loss) > _rank(made[key]):
+                made[key] = loss
+    return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _alone(
+    record: Record, events: Sequence[RecordedEvent], depends: NDArray[np.bool_], weights: Sequence[NDArray[np.int32]]
+) -> list[list[RecordedEvent]]:
+    """Of a few values of one place those before the last, where each was computed by itself: the loss of the training data, say, before
+    that of the test data. Such values have nothing in common but the weights."""
+    if not 1 < len(events) <= APART:
+        return []
+    made_from = reached_by_each(record, [[e.value] for e in events])
+    made_from[np.concatenate([ids.ravel() for ids in weights])] = 0
+    several = (made_from & (made_from - (made_from > 0))) != 0
+    return [] if (several & depends).any() else [[e] for e in events[:-1]]
+
+
+def _chosen(record: Record, events: Sequence[RecordedEvent]) -> ChosenLoss:
+    return ChosenLoss(
+        _name(events[-1]),
+        events[-1].site.line,
+        tuple((e.value, np.ones(e.value.shape)) for e in events),
+        float(sum(record.pool[e.value.first] for e in events)),
+        file=events[-1].site.file,
+    )
+
+
+def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> bool:
+    """Whether a number is the result of an operation, other than of `y - p`: a residual is no loss."""
+    k = record.maker(number)
+    if k < 0 or record.operations[k].name != "subtract":
+        return k >= 0
+    operands = record.operations[k].operands
+    moving = [touched(depends, r) for r in operands]
+    if moving[0] == moving[1]:
+        return True
+    target = operands[1] if moving[0] else operands[0]
+    return record.makers(target.ids()).max() >= 0 or (target.shape == () and record.pool[target.first] == 0.0)
+
+
+def assumed(
+    record: Record, made_from: Sequence[NDArray[np.int32]], stated: ChosenLoss | None = None
+) -> list[ChosenLoss]:
+    """The losses whose gradients begin with a difference of outputs and targets, where the program computes none. Where the loss that is
+    `stated` is one of them, perhaps with a penalty, it is taken for no other."""
+    depends = depending(record, made_from)
+    pairs = _differences(record, depends, {int(ids.flat[0]) for ids in made_from if ids.size})
+    if not pairs:
+        return []
+    line = record.lines[record.operations[pairs[0][2]].line].number
+    made: list[ChosenLoss] = []
+    with np.errstate(all="ignore"):
+        for name, (seed, value) in KNOWN.items():
+            seeds = tuple((ids, seed(record.pool[ids.ids()], target)) for ids, target, _ in pairs)
+            if all(bool(np.isfinite(one).all()) for _, one in seeds):
+                total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
+                made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
+    agreeing = [c for c in made if agrees(record, c, stated)] if stated is not None and made else []
+    return agreeing or made
+
+
+def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
+    """Whether a computed loss gives the outputs the gradients that the one which is taken for it gives them, up to a factor."""
+    adjoint = adjoint_of(record, computed)
+    given = np.concatenate([adjoint[reference.ids()].ravel() for reference, _ in taken.seeds])
+    match = compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
+    return match is not None and match.right
+
+
+def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
+    """Whether a loss that is taken for one has all outputs of its forward pass that a computed loss has: a backward pass that leaves
+    steps out is no other loss."""
+    marked = forward_of(record, computed)
+    own = {int(k) for reference, _ in taken.seeds for k in record.makers(reference.ids().ravel()) if k >= 0}
+    kinds = {(o.line, o.name, o.shape) for o in (record.operations[k] for k in own)}
+    left = [
+        o
+        for k, o in enumerate(record.operations)
+        if k not in own and (o.line, o.name, o.shape) in kinds and marked[o.start : o.stop].any()
+    ]
+    known = forward_of(record, taken)
+    return not any(_shares(record, known, operation) for operation in left[-2:])
+
+
+def _shares(record: Record, known: NDArray[np.bool_], operation: RecordedOperation) -> bool:
+    """Whether an operation belongs to the same forward pass: what it was made from holds computed values that are `known`."""
+    both = np.flatnonzero(reached(record, [operation.result]) & known)
+    return bool((record.makers(both.astype(np.int32)) >= 0).any())
+
+
+def _differences(
+    record: Record, depends: NDArray[np.bool_], stepped: set[int]
+) -> list[tuple[RecordedArray, Floats, int]]:
+    """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1
+    taken off one entry. What is `stepped` (first numbers) is no output: `2 * random(...) - 1` is a weight."""
+    pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
+    for k, operation in enumerate(record.operations):
+        if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
+            continue
+        moving = [touched(depends, r) for r in operation.operands]
+        if moving[0] == moving[1]:
+            continue
+        out, target = operation.operands if moving[0] else operation.operands[::-1]
+        if operation.start in stepped or out.first in stepped:
+            continue
+        if moving[1] and target.size == 1 and _is_written(record, target.first):
+            continue  # 1 - p, of a derivative
+        values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
+        if target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]:
+            _one_taken_off(record, k, out, pairs)
+        elif operation.name == "subtract" and out.shape == operation.shape and (target.size > 1 or out.size == 1):
+            given = _settled(record, out)
+            if given is not None:
+                pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
+    return list(pairs.values())
+
+
+def _is_written(record: Record, number: int) -> bool:
+    """Whether a number stands in the program's text."""
+    leaf = record.leaf(number)
+    return record.maker(number) < 0 and leaf >= 0 and int(record.leaves[leaf, 2]) < 0
+
+
+def _one_taken_off(
+    record: Record, k: int, out: RecordedArray, pairs: dict[int, tuple[RecordedArray, Floats, int]]
+) -> None:
+    """`p[target] -= 1`: p is the whole result that the entry belongs to, and its target is 1 there."""
+    given = _settled(record, out)
+    if given is None:
+        return
+    makers = record.makers(given.ids().ravel())
+    for maker in np.unique(makers[makers >= 0]):
+        operation = record.operations[int(maker)]
+        if operation.size <= 1:
+            continue
+        _, target, _ = pairs.setdefault(operation.start, (operation.result, np.zeros(operation.shape), k))
+        places = given.ids().ravel()[makers == maker] - operation.start
+        target.reshape(-1)[places] = 1.0
+
+
+def _settled(record: Record, reference: RecordedArray) -> RecordedArray | None:
+    """The array itself where it was gathered or copied from."""
+    ids = reference.ids()
+    for _ in range(3):
+        makers = record.makers(ids.ravel())
+        if makers.min() == makers.max() >= 0 and record.operations[int(makers[0])].name == "gather":
+            operation = record.operations[int(makers[0])]
+            ids = operation.operands[0].ids().ravel()[ids - operation.start]
+        else:
+            break
+    return RecordedArray(ids.shape, kept=np.ascontiguousarray(ids)) if ids.size else None
+
+
+def _name(event: RecordedEvent) -> str:
+    if event.site.kind == "return" and not NAMED.search(event.name) and "[" not in event.name:
+        return event.site.function.rsplit(".", 1)[-1] + "()"
+    return event.name
+
+
+def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, int]:
+    last = loss.name.rsplit(".", 1)[-1]
+    named = bool(NAMED.search(last))
+    return (named and not SMOOTHED.search(last), named, len(loss.seeds) == 1, int(loss.ids.max()))
+
+
+def depending(record: Record, sources: Iterable[NDArray[np.int32]]) -> NDArray[np.bool_]:
+    """Which numbers were made from any of these (themselves among them)."""
+    marked = np.zeros(len(record.pool), bool)
+    for ids in sources:
+        marked[ids] = True
+    for operation in record.operations:
+        if any(touched(marked, r) for r in operation.operands):
+            marked[operation.start : operation.stop] = True
+    return marked

@@ -1,0 +1,87 @@
+"""Backpropagation through time that is cut on purpose: each output's error goes back a given number of steps and no further.
+
+A step back in time is a way through a recurrent weight, one whose products reach later products of it. The errors are carried back one such
+step at a time: adjoints of ways with no step, one step, two steps, ... whose sums are what gradients cut there should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.record.carry_back import carried_back, share_of
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
+from engine.doctor.lineage.the_loss.loss import depending
+
+FEWEST = 2
+"""Fewer steps than these are no choice: nothing carried, or only what came last."""
+MOST_STEPS = 40
+VANISHED = 1e-12
+"""What is handed on no longer counts beside what was handed on first."""
+MOST_NUMBERS = 400_000_000
+_PRODUCTS = ("matmul", "dot", "einsum")
+
+
+def shortened(
+    record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], weights: Sequence[Ids], forward: NDArray[np.bool_]
+) -> Iterator[tuple[int, Floats]]:
+    """(steps, dL/d(every number) over ways of at most so many steps through `weights`), from `FEWEST` on, while there are longer ones.
+
+    Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice."""
+    uses = _recurrent(record, weights, forward)
+    if not uses:
+        return
+    total, largest = np.zeros(len(record.pool)), 0.0
+    left, begun = set(uses), 0
+    for steps in range(min(MOST_STEPS, max(1, MOST_NUMBERS // len(record.pool)))):
+        adjoint = carried_back(record, seeds, stops=uses)
+        total += adjoint
+        handed = {k: _handed(record, adjoint, k, which) for k, which in uses.items()}
+        seeds = [(reference, part) for reference, part in handed.values() if part.any()]
+        left -= {k for k, (_, part) in handed.items() if part.any()}
+        begun = begun or len(seeds)
+        del adjoint  # one at a time
+        size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
+        largest = max(largest, size)
+        if size <= VANISHED * largest:
+            return
+        if steps >= FEWEST and not 0 < len(left) <= begun:
+            yield steps, total
+
+
+def _handed(record: Record, adjoint: Floats, k: int, which: int) -> tuple[RecordedArray, Floats]:
+    """What a product hands on to the operand that is not the weight."""
+    operation = record.operations[k]
+    if not adjoint[operation.start : operation.stop].any():
+        return operation.operands[which], np.zeros(1)
+    return operation.operands[which], share_of(record, adjoint, k, which)
+
+
+def _recurrent(record: Record, weights: Sequence[Ids], forward: NDArray[np.bool_]) -> dict[int, int]:
+    """The forward pass's products with recurrent weights: which operand of each is not the weight."""
+    made: dict[int, int] = {}
+    for ids in weights:
+        marked = np.zeros(len(record.pool), bool)
+        marked[ids] = True
+        uses: dict[int, int] = {}
+        for k, operation in enumerate(record.operations):
+            if (
+                operation.name in _PRODUCTS
+                and len(operation.operands) == 2
+                and forward[operation.start : operation.stop].any()
+            ):
+                inside = [bool(r.size) and bool(marked[r.first]) for r in operation.operands]
+                if inside[0] != inside[1]:
+                    uses[k] = 0 if inside[1] else 1
+        if len(uses) > FEWEST and _reaches(record, uses):
+            made.update(uses)
+    return made
+
+
+def _reaches(record: Record, uses: dict[int, int]) -> bool:
+    first = min(uses)
+    operation = record.operations[first]
+    after = depending(record, [np.arange(operation.start, operation.stop, dtype=np.int32)])
+    return any(bool(after[record.operations[k].operands[which].ids()].any()) for k, which in uses.items() if k != first)

@@ -1,0 +1,1 @@
+"""right, wrong or undecided, and what makes a right verdict doubted."""

@@ -1,0 +1,91 @@
+"""A right verdict asked again from other first weights: where those of the program make different things look alike.
+
+With W = 1 the product with W.T is that with W; with b = 0 a term with b in it is not seen; where all weights are tiny a derivative of
+tanh is 1. Only another start shows what the gradients are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isqrt
+
+import numpy as np
+
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.record.updates import levels_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+
+TINY = 1e-3
+"""Weights that are all smaller make a network look linear."""
+SHIFT = 0.3
+"""How far entries are shifted, for a weight of one entry; the more entries it has, the less, so that sums over them stay as large."""
+MOST = 2_000_000
+"""A run of more numbers is not run again."""
+SEEN = "seen from other first weights: with the program's own, different gradients look alike"
+
+Shift = tuple[int, int, float]
+"""The first number of an array that comes from outside, its size, and how far its entries are shifted."""
+
+
+def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
+    """The verdict, or where it is right with weights that hide what is wrong, the one from other first weights if that is wrong."""
+    record, loss = verdict.record, verdict.loss
+    if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST:
+        return verdict
+    shifts = list(_shifts(record, verdict))
+    if not shifts:
+        return verdict
+    options = {**runs.wishes.options, "shifts": shifts, "rounds": 1}
+    _, again = replace(runs, wishes=replace(runs.wishes, options=options), progress=None).followed()
+    if isinstance(again, str) or not np.isfinite(again.pool).all():
+        return verdict
+    other = judged(again, loss, taken)
+    if other.verdict != "wrong":
+        return verdict
+    return replace(other, shifted=True, conventions=(*other.conventions, SEEN))
+
+
+def _shifts(record: Record, verdict: RunVerdict) -> Iterator[Shift]:
+    last = {row.name: row for row in verdict.rounds[-1].compared} if verdict.rounds else {}
+    for row in verdict.compared:
+        now = record.pool[last.get(row.name, row).own]
+        leaf = came_from(record, row) if row.status == "right" and len(row.own) > 1 and _hides(now) else None
+        if leaf is None:
+            continue
+        start, size = leaf
+        first = float(np.abs(record.pool[start : start + size]).max())
+        scale = float(np.abs(record.pool[row.own]).max()) / first if first else 1.0
+        if not scale:
+            continue
+        by = SHIFT / size**0.25 / scale
+        yield (
+            start,
+            size,
+            min(by, 0.1 * first) if first and _is_constant(now) else by,
+        )  # what is all ones may have to stay positive
+
+
+def came_from(record: Record, row: ComparedGradient) -> tuple[int, int] | None:
+    """The first number and the size of the array from outside that a weight is, perhaps scaled, and that a run may start from otherwise;
+    None where it is computed from several, or was added to before."""
+    update, own = row.update, RecordedArray(row.own.shape, kept=row.own)
+    levels = update.levels if update is not None else levels_of(record, own)
+    if not levels or record.maker(int(levels[-1][0])) >= 0:
+        return None
+    start, size, line = (int(n) for n in record.leaves[record.leaf(int(levels[-1][0]))])
+    return (start, size) if line >= 0 else None
+
+
+def _hides(values: Floats) -> bool:
+    """Whether weights are such that different gradients look alike: all one number, tiny, or a matrix that is its own transpose."""
+    side = isqrt(len(values))
+    square = values.reshape(side, side) if side * side == len(values) else None
+    symmetric = square is not None and np.abs(square - square.T).max() <= 1e-6 * np.abs(square).max()
+    return bool(symmetric) or _is_constant(values) or float(np.abs(values).max()) < TINY
+
+
+def _is_constant(values: Floats) -> bool:
+    return float(np.ptp(values)) <= 1e-9 * float(np.abs(values).max())

@@ -1,0 +1,368 @@
+"""right, wrong or undecided: what was compared with what, and what could not be compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.doctor.lineage.gradients import gradients, returned
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.later_steps import dropped, not_seen, reused
+from engine.doctor.lineage.gradients.never_stepped import never_stepped
+from engine.doctor.lineage.gradients.stepped import ONE, MayWin, SteppedRows, always
+from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
+from engine.doctor.lineage.record.carry_back import reached, reached_by_each
+from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
+from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.windows import ends, window
+from engine.doctor.lineage.the_loss import loss
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
+from engine.doctor.lineage.the_loss.truncation import shortened
+
+Score = tuple[int, bool, int, int]
+GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], MayWin], list[ComparedGradient] | None]
+"""What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
+
+
+NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
+ONLY_ONE = "only one gradient was found"
+
+
+@dataclass(frozen=True, eq=False)
+class RunVerdict:
+    """`verdict` is right, wrong or undecided, for the loss that was chosen."""
+
+    verdict: str
+    loss: ChosenLoss | None
+    compared: tuple[ComparedGradient, ...] = ()
+    conventions: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
+    reason: str = ""
+    loss_doubtful: bool = False
+    record: Record | None = None
+    round: int = 0
+    rounds: tuple[RunVerdict, ...] = ()
+    """The verdicts on the rounds one by one, where this is the one on a run."""
+    shifted: bool = False
+    """Whether the program was run from other first weights, see `lineage.other_weights`."""
+
+
+def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:
+    """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
+    name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
+    no further."""
+    begin, made, known, left = 0, list[RunVerdict](), dict[int, str](), list[str]()
+    for end in ends(record):
+        part = window(record, begin, end)
+        agreed = made and any(row.status == "right" for row in made[0].compared)
+        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
+        steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
+        if not steps:  # a round that shows nothing ends with its updates, too
+            steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
+        left = left or reused(part, known)
+        known.update(_versions(part, verdict))
+        if steps:
+            begin = max(part.operations[k].stop for k in steps)
+        if verdict.loss is not None:
+            made.append(replace(verdict, record=part, round=len(made)))
+        if verdict.verdict == "wrong":
+            break
+    if not made:
+        return RunVerdict("undecided", None, reason=_why(record))
+    whole = replace(_merged(made), rounds=tuple(made))
+    if (
+        whole.verdict == "wrong"
+        and whole.loss is not None
+        and (why := not_seen(whole.record or record, whole.loss, whole.compared))
+    ):
+        return replace(whole, verdict="undecided", compared=(), reason=why)
+    if whole.verdict == "right" and made[0].record is not None:
+        left += dropped(record, made[0].record, made[0].compared)
+    if whole.verdict == "right" and left:
+        whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
+    if whole.verdict == "right":
+        whole = _with_all_weights(whole, made)
+    return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
+
+
+def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
+    """A right verdict with the weights that are not stepped: right only if their gradients are, too."""
+    first, later = rounds[0], rounds[1].record if len(rounds) > 1 else None
+    if first.record is None or first.loss is None or not any(r.update for r in first.compared):
+        return verdict
+    made, left = never_stepped(first.record, later, first.loss, first.compared)
+    told = _told(first.loss, [*verdict.compared, *made], True) if made else verdict
+    told = replace(verdict, verdict=told.verdict, compared=told.compared)
+    if told.verdict == "right" and left:
+        return replace(told, verdict="undecided", not_compared=(*told.not_compared, *left))
+    return told
+
+
+def _whole(record: Record, verdict: RunVerdict, compared_: Sequence[Ids]) -> RunVerdict:
+    """A right verdict only where no other backward pass of the program ran that nothing compared came from."""
+    others = unseen(record, compared_) if verdict.verdict == "right" else []
+    if not others:
+        return verdict
+    told = tuple(f"{function}: {NOTHING_CAME}" for function in others)
+    return replace(verdict, verdict="undecided", not_compared=(*verdict.not_compared, *told))
+
+
+def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
+    """Of several rounds the wrong one; of right ones the first, with what was zero there compared in another."""
+    last = rounds[-1]
+    if last.verdict == "wrong" or len(rounds) == 1:
+        return last
+    first = rounds[0]
+    if any(row.status in ("wrong", "zero") for row in first.compared):
+        return first  # undecided, for its loss is doubtful
+    rows = list(first.compared)
+    for row in [r for r in rows if r.status == "not compared"]:
+        found = [
+            r
+            for v in rounds[1:]
+            for r in v.compared
+            if r.line == row.line and r.status == "right" and len(r.own) == len(row.own)
+        ]
+        if found:
+            rows[rows.index(row)] = replace(found[0], name=row.name)
+    left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
+    verdict = "undecided" if left or not rows else "right"
+    return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left)
+
+
+def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
+    """What the results of a round's updates are called: as what they step."""
+    made: dict[int, str] = {}
+    for row in verdict.compared:
+        if row.update is not None:
+            made.update({record.operations[k].start: row.name for k in row.update.made})
+    return made
+
+
+def of_round(
+    record: Record,
+    known: Mapping[int, str] | None = None,
+    same_as: ChosenLoss | None = None,
+    taken: str = "",
+    cut: bool = True,
+    *,
+    later: bool = False,
+) -> RunVerdict:
+    """The verdict on one round: with the loss with which most of its updates agree. In a `later` one than the first they are all that is
+    compared, if they were in the first."""
+    names = ArrayNames(record, known)
+    steps = found(record, names)
+    made_from = loss.sources(steps)
+    tried = _losses(record, made_from, taken, same_as)
+    used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for group in steps for s in group if s.sure])
+    tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
+    compare: GradientRows = SteppedRows(record, steps, names)
+    trusted = same_as is not None or bool(taken)
+    best = _best(record, tried, compare, trusted)
+    is_given = same_as is not None and same_as.is_given
+    if best is None or ((not later or is_given) and not _score(best)[0]):
+        inputs = returned.inputs(record)
+        others = [c for some in _losses(record, inputs, taken, same_as) for c in some]
+        others = [c for c in others if c.assumed or (NAMED.search(c.name) and not used[c.ids].all())]
+        rows = returned.rows(record, names, trusted=is_given)
+        other = _best(record, [others], rows, trusted)
+        # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
+        if other is not None and (best is None or (_score(other), is_given) > (_score(best), False)):
+            best, compare = _more_than_one(other), rows
+    if best is not None and best.verdict == "wrong" and cut:
+        best = _cut(record, best, compare, trusted)
+    return best or RunVerdict("undecided", None, reason=_why(record))
+
+
+def _losses(
+    record: Record, made_from: Sequence[NDArray[np.int32]], taken: str, same_as: ChosenLoss | None
+) -> Iterator[list[ChosenLoss]]:
+    """What may be the loss, the likeliest first; only the one that it is to be taken for, or that it was before (`same_as`), if it is.
+    Those that the program does not compute are looked for only where they are needed."""
+    if same_as is not None:
+        known = loss.assumed(record, made_from) if same_as.assumed else loss.candidates(record, made_from, same_as)
+        yield [c for c in known if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
+        return
+    computed = loss.candidates(record, made_from) if not taken else []
+    yield computed
+    named = next((c for c in computed if NAMED.search(c.name)), None)
+    stated = None if named is None or loss.MEASURED.search(named.name) else named
+    others = [c for c in loss.assumed(record, made_from, stated) if taken in ("", c.name)]
+    yield [c for c in others if named is None or loss.covers(record, c, named)]
+
+
+def _more_than_one(verdict: RunVerdict) -> RunVerdict:
+    """Of a network that steps nothing, one gradient is not all of them: it has weights before and after its units."""
+    if verdict.verdict != "right" or sum(len(r.own) > 2 for r in verdict.compared) > 1:
+        return verdict
+    return replace(verdict, verdict="undecided", reason=ONLY_ONE, not_compared=(f"the other weights: {ONLY_ONE}",))
+
+
+def _best(
+    record: Record, tried: Iterable[Sequence[ChosenLoss]], compare: GradientRows, trusted: bool
+) -> RunVerdict | None:
+    """The verdict with the loss that agrees best; a loss is left as soon as it cannot agree better than one before."""
+    best: RunVerdict | None = None
+    for some in tried:
+        made_from = reached_by_each(record, [[reference for reference, _ in c.seeds] for c in some])
+        for c, chosen in enumerate(some):
+            least = None if best is None else _score(best)
+            verdict = _with(record, chosen, (made_from & np.uint32(1 << c)) != 0, compare, least, trusted)
+            if verdict is not None and (best is None or _score(verdict) > _score(best)):
+                best = verdict
+            if best is not None and best.verdict == "right" and not best.loss_doubtful:
+                return best
+    return best
+
+
+def _why(record: Record) -> str:
+    if record.outcome.get("ended") == "error":
+        return "the program stopped before anything could be compared"
+    if record.outcome.get("ended") == "full":
+        return (
+            f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
+        )
+    return NO_STEPS
+
+
+def _score(v: RunVerdict) -> Score:
+    """How well a loss agrees: the gradients that are right (any number is a factor times any other), its name, then
+    those that are not right."""
+    right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
+    bad = sum(c.status in ("wrong", "zero") for c in v.compared)
+    return right, not v.loss_doubtful, -bad, len(v.compared)
+
+
+def _with(
+    record: Record,
+    chosen: ChosenLoss,
+    forward: NDArray[np.bool_],
+    compare: GradientRows,
+    least: Score | None,
+    trusted: bool,
+) -> RunVerdict | None:
+    def may_win(right: int, bad: int, most: int) -> bool:
+        return least is None or (right, not _is_doubtful(chosen), -bad, most) > least
+
+    rows = compare(chosen, lambda: loss.adjoint_of(record, chosen), forward, may_win)
+    return _told(chosen, rows, trusted) if rows else None
+
+
+def _is_doubtful(chosen: ChosenLoss) -> bool:
+    return not chosen.assumed and not NAMED.search(chosen.name)
+
+
+def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -> RunVerdict:
+    rows, conventions = one_factor(rows, chosen)
+    if chosen.assumed:
+        conventions.append(f"the loss was taken to be {chosen.assumed}")
+    left = [f"{r.name}: {r.reason}" for r in rows if r.status == "not compared"]
+    bad, good = any(r.status in ("wrong", "zero") for r in rows), any(r.status == "right" for r in rows)
+    verdict = "wrong" if bad else "right" if good and not left else "undecided"
+    if verdict == "right" and all(len(r.own) <= 2 for r in rows):
+        verdict, left = "undecided", [f"{r.name}: any number is a factor times any other" for r in rows]
+    if bad and not good and not trusted and (chosen.assumed or _is_doubtful(chosen)):
+        verdict = "undecided"
+    if verdict == "right" and any(r.reason == ADDED for r in rows):
+        verdict = "wrong"
+    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), loss_doubtful=_is_doubtful(chosen))
+
+
+def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool) -> RunVerdict:
+    """The verdict, if some gradients are right and the others are what they should be where errors go back some steps
+    and no further."""
+    wrong = [r for r in verdict.compared if r.status in ("wrong", "zero")]
+    chosen = verdict.loss
+    if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
+        return verdict
+    forward = loss.forward_of(record, chosen)
+    one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
+    for steps, shorter in shortened(record, chosen.seeds, [r.own for r in verdict.compared if len(r.own) > 2], forward):
+        if not any(
+            (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
+        ):
+            continue
+        made = compare(chosen, lambda adjoint=shorter: adjoint, forward, always)
+        if made is None:
+            continue
+        told = _told(chosen, made, trusted)
+        if told.verdict != "wrong" and len(made) == len(verdict.compared):
+            return replace(
+                told, conventions=(*told.conventions, f"errors are carried back {steps} steps and no further")
+            )
+    return verdict
+
+
+def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
+    """One common factor over all gradients is a convention, a factor on some is a mistake."""
+    conventions: list[str] = []
+    direct = [r for r in rows if r.status == "right" and r.match is not None]
+    made = list(rows)
+    factor = gradients.common([r.match.factor for r in direct if r.match])
+    odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
+    if odd:
+        alone = _reference([r.bare.factor for r in direct if r.bare])
+        odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
+        if not odd:
+            conventions.append("each update has a rate or a clip of its own")
+    for row in [r for r in direct if len(r.own) <= ONE]:
+        limited = row in odd and row.walk is not None and row.walk.clipped
+        if limited or (not any(len(r.own) > ONE for r in direct) and not _is_one(row)):
+            made[made.index(row)] = replace(
+                row, status="not compared", reason="of a single number only the factor could be compared"
+            )
+            odd = [r for r in odd if r is not row]
+    odd += _odd_inside(rows, direct)
+    for row in odd:
+        factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
+        made[made.index(row)] = replace(
+            row, status="wrong", reason=f"it is {factor_:.4g} times dL/d(it), others are not"
+        )
+    if any(r.walk is not None and r.walk.penalty for r in rows):
+        conventions.append("a penalty on the weights is added to the gradient")
+    if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
+        conventions.append("gradients are clipped")
+    steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
+    uphill = any(r.match.factor > 0 for r in steps if r.match)
+    inside = _inside(rows)
+    if not steps and inside and all(r.walk is not None and r.walk.uphill for r in inside):
+        steps, uphill = inside, True
+    if not odd and uphill:
+        conventions.append(ADDED)
+        if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
+            made = [replace(r, reason=ADDED) if r in steps else r for r in made]
+    return made, conventions
+
+
+def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
+    """Gradients that were found inside an optimizer's step."""
+    return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None and len(r.own) > ONE]
+
+
+def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradient]) -> list[ComparedGradient]:
+    """Of gradients inside an optimizer's steps, which hide a factor, those that have another one than the rest."""
+    inside = [r for r in _inside(rows) if r.bare is not None]
+    factors = [r.bare.factor for r in (*inside, *direct) if r.bare is not None and len(r.own) > ONE]
+    most = _reference(factors)
+    if most is None or sum(same(f, most) for f in factors) < 2:
+        return []
+    return [r for r in inside if r.bare is not None and not same(r.bare.factor, most)]
+
+
+def _is_one(row: ComparedGradient) -> bool:
+    return row.bare is not None and same(abs(row.bare.factor), 1.0)
+
+
+ADDED = "the update adds the gradient: the loss grows"
+LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
+
+
+def _reference(factors: Sequence[float]) -> float | None:
+    """What a gradient's factor should be: 1 where some have it (the loss as it is), else the factor that most share."""
+    ones = [f for f in factors if same(abs(f), 1.0)]
+    return gradients.common(ones or factors)

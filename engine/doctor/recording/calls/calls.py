@@ -1,0 +1,229 @@
+# ruff: noqa: UP031, RUF005  (Python 3.8)
+# pyright: basic, reportArgumentType=false
+"""Finds a way to call the backward passes of a file: arguments that are made up, until they fit.
+
+The job's options name the passes. The answer, `calls.json`, has for each the text that calls it, below the file's own, or why there is
+none; and the statements that failed when the file was loaded. Where a backward pass takes dL/d(outputs), the loss is
+L = sum(upstream * outputs). Shapes come from how arguments are used and from NumPy's exceptions (see `sizes`): each attempt is run.
+"""
+
+import ast
+import heapq
+import itertools
+import json
+import os
+import types
+
+import numpy as np
+
+from .. import plain, progress
+from . import driven, guesses, steady
+from .sizes import Sizes
+from .wanted import WantedArguments
+
+ATTEMPTS, ROUNDS, BEST, MORE = 300, 50, 3, 20
+_WHOLE = ("i0", "i1", "i2")
+
+
+def run(job):
+    module = plain.main_module(job)
+    replaced, tree = loaded(str(job["text"]), str(job["file"]), module.__dict__)
+    answers = []
+    for asked in job["options"]["passes"]:
+        try:
+            answers.append(_answer(tree, module.__dict__, asked))
+        except Exception as error:  # of one pass; the others are looked at
+            answers.append({"texts": [], "reason": "%s: %s" % (type(error).__name__, error)})
+    progress.over()
+    with open(os.path.join(job["record"], "calls.json"), "w", encoding="utf-8") as file:
+        json.dump({"calls": answers, "replaced": replaced}, file)
+    return {}
+
+
+def loaded(text, file, space):
+    """Loads the statements one by one: lines of those that failed, and what stands there instead."""
+    tree = ast.parse(text, file)
+    replaced = []
+    for statement in tree.body:
+        code = ast.Module([statement], [])
+        try:
+            exec(compile(code, file, "exec"), space)
+        except Exception:
+            instead = "pass"
+            reads = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(statement))
+            if reads and isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                instead = "%s = %r" % (statement.targets[0].id, "the sea was calm and the sky was blue\n" * 4)
+                exec(instead, space)
+            replaced.append([statement.lineno, statement.end_lineno, instead])
+    return replaced, tree
+
+
+def _answer(tree, space, asked):
+    """How a pass is called; where None is no value for what is None by default, with something in its place."""
+    answer = CallSearch(tree, space, asked).answer()
+    if not answer["texts"] and "NoneType" in answer["reason"]:
+        instead = CallSearch(tree, space, asked, instead_of_none=True).answer()
+        return instead if instead["texts"] else answer
+    return answer
+
+
+class CallSearch:
+    """The search for one pass."""
+
+    def __init__(self, tree, space, asked, instead_of_none=False):
+        self.space, self.asked = space, asked
+        exec(driven.HELPERS, space)
+        space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
+        self.wanted = WantedArguments(tree, asked, instead_of_none)
+        self.text = driven.CallText(self.wanted)
+        self.attempts = 0
+        self.reason = ""
+
+    def answer(self):
+        best = []
+        while True:
+            try:
+                for (good, free), order, text in self._tried():
+                    best.append((-good, -free, order, text))
+                    best = sorted(best)[:BEST]
+                break
+            except driven.LookedUp as found:
+                if len(self.wanted.items) > 80 or not isinstance(found.args[1], (str, int)):
+                    break
+                self.wanted.entry(*found.args)
+        if not best:
+            return {"texts": [], "reason": self.reason or "no arguments were found that fit"}
+        return {"texts": [b[3] for b in best if b[:2] == best[0][:2]], "score": -best[0][0], "reason": ""}
+
+    def _tried(self):
+        """Choices of what the arguments are that run, with how well what comes back fits the arguments."""
+        empty = [s.name for s in self.wanted.slots if not s.choices]
+        if empty:
+            self.reason = "%s: it is not known what it is" % empty[0]
+            return
+        groups = list(dict.fromkeys(s.group for s in self.wanted.slots))
+        counts = [next(len(s.choices) for s in self.wanted.slots if s.group == g) for g in groups]
+        heap, seen = [(0, (0,) * len(counts))], {(0,) * len(counts)}
+        order = itertools.count()
+        enough, best = ATTEMPTS, (0.0, -1)
+        while heap and self.attempts < enough:
+            cost, chosen = heapq.heappop(heap)
+            self.attempts += 1
+            taken = [s.choices[chosen[groups.index(s.group)]] for s in self.wanted.slots]
+            made = self._fitted(taken)
+            if made is not None and (made[0][1] > 1 or not self._has_weights(taken)):
+                yield (made[0], next(order), made[1])
+                if made[0] > best:
+                    best, enough = made[0], min(ATTEMPTS, self.attempts + MORE * (1 if made[0][0] >= 1.0 else 3))
+            for k, count in enumerate(counts):
+                if chosen[k] + 1 < count:
+                    another = chosen[:k] + (chosen[k] + 1,) + chosen[k + 1 :]
+                    if another not in seen:
+                        seen.add(another)
+                        heapq.heappush(heap, (cost + 1, another))
+
+    def _has_weights(self, chosen):
+        """Whether several weights are made up: where all of their axes had to be one, they fit by being alike, not by what they are."""
+        made = [s for s, (how, kind) in zip(self.wanted.slots, chosen) if how == "made" and kind in guesses.ARRAYS]
+        return sum(bool(guesses.WEIGHT.search(str(s.owner[1]) if s.owner else s.name)) for s in made) > 1
+
+    def _fitted(self, chosen):
+        """The score and text of one choice: its sizes found by running it, then made small."""
+        for parts in self.wanted.parts:
+            made = self._in_parts(chosen, parts)
+            if made is not None:
+                return made
+        return None
+
+    def _in_parts(self, chosen, parts):
+        sizes = Sizes(parts)
+        axes = [self._axes(kind, sizes, s) for s, kind in zip(self.wanted.slots, chosen)]
+        if not self._runs(chosen, axes, sizes) or any(_is_one_number(sizes, each) for each in axes):
+            return None
+        free = sizes.freedom()
+        for factor in (parts, 1) if parts > 1 and not sizes.multiple else (1,):
+            sizes.shrink(factor)
+            done = self._runs(chosen, axes, sizes)
+            if done:
+                return (done[0], free), done[1]
+        return None
+
+    @staticmethod
+    def _axes(choice, sizes, slot):
+        how, kind = choice
+        if how != "made":
+            return ()
+        if kind == "size":
+            return (sizes.axis(),)
+        compared = kind in _WHOLE or bool(
+            guesses.TARGET.search(slot.name)
+        )  # with what is computed: it makes nothing more general
+        axes = enumerate(guesses.ARRAYS.get(kind, ()))
+        return tuple(1 if a == 1 else (sizes.axis(k, slot.is_state, compared),) for k, a in axes)
+
+    def _runs(self, chosen, axes, sizes):
+        for _ in range(ROUNDS):
+            try:
+                text, space = self.text.text(chosen, axes, sizes), self.space
+                space["_driver"], space["_driver_upstream"] = types.SimpleNamespace(), types.SimpleNamespace()
+                with np.errstate(all="ignore"):
+                    exec(text, space)
+            except driven.LookedUp:
+                raise
+            except Exception as error:
+                self.reason = "%s: %s" % (type(error).__name__, error)
+                if not sizes.mend(str(error)):
+                    return None
+                continue
+            return self._scored(chosen, space, text)
+        return None
+
+    def _scored(self, chosen, space, text):
+        """How many of the arrays that were made up have one of their shape among what came back, of all; whole numbers have none."""
+        listed = space["_driver_listed"]
+        back = listed(space.get("_driver_1")) + listed(getattr(space.get("_driver_self"), "__dict__", {}))
+        if not back or not all(np.isfinite(a).all() for a in back):
+            return None
+        shapes = {np.shape(a) for a in back} | {()}
+        if self.asked["is_forward"]:
+            return self._forward_score(chosen, space, text), text
+        made = [
+            (s, kind in _WHOLE)
+            for s, (how, kind) in zip(self.wanted.slots, chosen)
+            if how == "made" and kind[0] in "acrsi" and kind in guesses.ARRAYS
+        ]
+        shown = [(s, whole, _looked_up(space, s)) for s, whole in made if not guesses.TARGET.search(s.name)]
+        asked = [(s.name, None if whole else np.shape(value)) for s, whole, value in shown if value is not None]
+        weights = [shape for name, shape in asked if not guesses.STATE.search(name)]
+        good = sum(shape in shapes for shape in weights)
+        return (good / len(weights) if weights else 1.0, text)
+
+    def _forward_score(self, chosen, space, text):
+        """1 where weights have two axes, biases those of weights, states at most two, and what is computed keeps its shapes, less where
+        they do not: what comes back of a forward pass has not its weights' shapes."""
+        made = [s for s, (how, kind) in zip(self.wanted.slots, chosen) if how == "made" and kind in guesses.ARRAYS]
+        shapes = [(s, getattr(_looked_up(space, s), "shape", ())) for s in made]
+        weights = [shape for s, shape in shapes if not s.is_state and guesses.WEIGHT.search(s.name)]
+        axes = {1}.union(*weights)
+        odd = sum(len(shape) != 2 for shape in weights)
+        odd += sum(s.is_state and len(shape) > 2 for s, shape in shapes)
+        odd += sum(bool(guesses.BIAS.search(s.name)) and not axes.issuperset(shape) for s, shape in shapes)
+        with np.errstate(all="ignore"):
+            return 1.0 - odd / len(chosen) - (not steady.is_steady(text, space))
+
+
+def _is_one_number(sizes, axes):
+    """Whether all of several axes that were open had to be one: what is computed with such an array does not show what it is."""
+    made = [a[0] for a in axes if isinstance(a, tuple)]
+    return len(made) > 1 and all(sizes.size(a) == 1 for a in made)
+
+
+def _looked_up(space, slot):
+    driver = space["_driver"]
+    try:
+        if slot.owner is None:
+            return getattr(driver, slot.name, None)
+        held = getattr(driver, slot.owner[0])
+        return held[slot.owner[1]] if isinstance(held, dict) else getattr(held, slot.owner[1], None)
+    except (AttributeError, KeyError, TypeError):
+        return None

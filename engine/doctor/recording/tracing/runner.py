@@ -1,0 +1,215 @@
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalMemberAccess=false
+"""Runs the program of a job (see `start`) as its user does, and records it."""
+
+import builtins
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import random
+import sys
+import time
+import types
+
+import numpy as np
+
+from .. import plain, progress
+from . import functions, instrument, record, traced, watch
+from .store import Full, Stop, Store
+from .updates import ROUNDS, UpdateWatch
+
+SEED = 20
+BYTES, EVENTS = 32, 2000000
+"""What a number may cost of the memory that the run is allowed, when it is judged; how many events are recorded at most."""
+UPDATED = "its first updates were complete"
+MOST_IDS = (1 << 31) - 1
+ENOUGH = "as many numbers were recorded as its memory limit leaves room for"
+
+
+_ELSEWHERE = {}
+"""What is kept of a code object that is not in a rewritten file."""
+
+
+class LineNumbers:
+    """The number of the user's line that runs now; `files` the rewritten files."""
+
+    def __init__(self):
+        self.numbers = {}
+        self.rows = [("", 0)]
+        self.files = set()
+        self.places = {}  # by a code object's id: its lines' numbers by instruction, since to find a line takes longer
+        self.seen = []  # keeps the code objects, so that no id comes twice
+
+    def __call__(self, depth=2):
+        frame = sys._getframe(depth)
+        while frame is not None:
+            place = self.places.get(id(frame.f_code))
+            if place is None:
+                place = self.place(frame.f_code)
+            if place is not _ELSEWHERE:
+                number = place.get(frame.f_lasti)
+                return self.number(frame, place) if number is None else number
+            frame = frame.f_back
+        return 0
+
+    def place(self, code):
+        """Where the numbers of a code object's lines are kept."""
+        self.seen.append(code)
+        found = self.places[id(code)] = {} if code.co_filename in self.files else _ELSEWHERE
+        return found
+
+    def number(self, frame, place):
+        """The number of the line that a frame is at."""
+        key = (frame.f_code.co_filename, frame.f_lineno)
+        number = self.numbers.get(key)
+        if number is None:
+            number = self.numbers[key] = len(self.rows)
+            self.rows.append(key)
+        place[frame.f_lasti] = number
+        return number
+
+    def last(self, file):
+        """The line of a file on which the exception was raised that is handled now, None where it came from elsewhere."""
+        trace = sys.exc_info()[2]
+        line = None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == file:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return line
+
+
+class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Modules of the user's own are rewritten as they are imported: what lies below his folders, also through a link, and is not
+    installed. `texts` of the job stand in the place of theirs."""
+
+    def __init__(self, job, sites, lines):
+        self.job = job
+        self.roots = [os.path.realpath(r) for r in job["user"]]
+        self.sites = sites
+        self.lines = lines
+
+    def find_spec(self, name, path=None, target=None):
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        origin = getattr(spec, "origin", None)
+        if not origin or not origin.endswith(".py"):
+            return None
+        real = os.path.realpath(origin)
+        if "site-packages" in real or real.startswith(os.path.realpath(sys.prefix) + os.sep):
+            return None
+        if not any(path.startswith(r + os.sep) for path in (os.path.abspath(origin), real) for r in self.roots):
+            return None
+        spec.loader = self
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def has(self, name):
+        """Whether a loaded module, or the package that it belongs to, is one of the user's own."""
+        specs = [getattr(sys.modules.get(n), "__spec__", None) for n in (name, name.split(".")[0])]
+        return any(getattr(spec, "loader", None) is self for spec in specs)
+
+    def exec_module(self, module):
+        file = module.__spec__.origin
+        text = self.job.get("texts", {}).get(shown_name(self.job, file))
+        if text is None:
+            with open(file, "rb") as opened:
+                text = importlib.util.decode_source(opened.read())
+        run_text(text, file, module.__dict__, self.sites, self.lines)
+
+
+def run_text(text, file, space, sites, lines):
+    lines.files.add(file)
+    tree = instrument.rewritten(text, file, sites)
+    exec(compile(tree, file, "exec"), space)
+
+
+def seeded():
+    """Random numbers are the same in every run of a program that does not seed them itself."""
+    random.seed(SEED)
+    np.random.seed(SEED)
+    made = np.random.default_rng
+    count = [SEED]
+
+    def default_rng(seed=None):
+        if seed is None:
+            count[0] += 1
+            seed = count[0]
+        return made(seed)
+
+    np.random.default_rng = default_rng
+    state = np.random.RandomState
+
+    seed_function = np.random.seed
+
+    def seed(*values):
+        return seed_function(*(values if values and values[0] is not None else (SEED,)))
+
+    np.random.seed = seed
+    return state
+
+
+def run(job):
+    """Runs the program of a job and writes its record into the job's folder; what `start` is told of how it ended."""
+    options = job["options"]
+    sites, lines = [], LineNumbers()
+    record.begin(job["record"])
+    with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
+        store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
+        traced.STORE[0] = store
+        functions.install()
+        watched = watch.ValueWatch(store, sites, options.get("events", EVENTS), options.get("shifts", ()))
+        store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
+        for name, function in (
+            (instrument.EVENT, watched.event),
+            (instrument.LEAF, watched.leaf),
+            (instrument.AFTER, watched.after),
+            (instrument.CAST, functions.cast),
+            (instrument.LISTED, functions.listed),
+        ):
+            setattr(builtins, name, function)
+        told, outcome = followed(job, sites, lines, store)
+        progress.over()
+        record.save(job["record"], store, sites, lines.rows, outcome, {f: shown_name(job, f) for f in lines.files})
+    return told
+
+
+def followed(job, sites, lines, store):
+    """Runs the program: how it ended, for `start`, and for the record."""
+    main = plain.main_module(job)
+    helpers, before = Helpers(job, sites, lines), set(sys.modules)
+    sys.meta_path.insert(0, helpers)
+    seeded()
+    began = time.process_time()
+    told, outcome = {}, {"ended": "end"}
+    try:
+        run_text(job["text"], job["file"], main.__dict__, sites, lines)
+    except Stop:
+        told, outcome["ended"] = {"stopped": UPDATED, "line": lines.last(job["file"])}, "update"
+    except Full:
+        told, outcome["ended"] = {"stopped": ENOUGH, "line": lines.last(job["file"])}, "full"
+    except (
+        BaseException
+    ) as error:  # whatever ended the program, also a limit of time: what was recorded until then counts
+        told["error"], outcome["ended"] = error, "exit" if isinstance(error, SystemExit) else "error"
+    store.on = False
+    outcome["seconds"] = time.process_time() - began
+    outcome["modules"] = [name for name in sys.modules if name not in before and not helpers.has(name)]
+    return told, outcome
+
+
+def unrecorded(job, rewritten):
+    """Runs the program as `rewritten(text, name, sites, tree)` makes it of each file's text, with nothing recorded."""
+    instrument.rewritten = rewritten
+    told, _ = followed(job, [], LineNumbers(), types.SimpleNamespace(on=False))
+    progress.over()
+    return told
+
+
+def shown_name(job, file):
+    """What a file of the user's is called: by its path from the program's folder."""
+    file = os.path.abspath(file)
+    if any(file.startswith(user + os.sep) for user in job["user"]):
+        return os.path.relpath(file, os.path.dirname(job["file"]))
+    return os.path.basename(file)
