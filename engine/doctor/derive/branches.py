@@ -114,9 +114,16 @@ def chosen(statement: ast.stmt, shapes: SeenShapes) -> ast.stmt:
 
 
 def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:
-    """The statements of a block, with those of a branch in its place where the run took it the same way every time."""
+    """The statements of a block, with those of a branch in its place where the run took it the same way every time, up to its return."""
     made: list[ast.stmt] = []
     for statement in body:
         way = as_run(statement, shapes) if isinstance(statement, ast.If) else None
         made += [statement] if way is None else taken_ways(way, shapes)
+        if made and isinstance(made[-1], ast.Return):
+            break  # nothing after it ran
     return made
+
+
+def ending(function: ast.FunctionDef, shapes: SeenShapes) -> ast.stmt:
+    """The statement with which the run left a function."""
+    return taken_ways(function.body, shapes)[-1]

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 
 from engine.doctor.derive.derived import Derived
+from engine.doctor.derive.flat import aliases
 from engine.doctor.derive.forward import ForwardPass, forward_pass
 from engine.doctor.derive.functions import called_functions
 from engine.doctor.derive.helpers import known_helpers
@@ -92,6 +93,8 @@ def _reversed(
     tree = source.tree()
     taken = names(tree)
     helpers = known_helpers(tree)
+    held = aliases(tree, forward.shapes).items()
+    helpers |= {f"self.{name}": helpers[f"self.{of}"] for name, of in held if f"self.{of}" in helpers}
     receivers = {called.receiver for called in forward.flat.calls}
     own = [(name.removeprefix("self."), kind) for name, kind in helpers.items() if name.startswith("self.")]
     helpers |= {f"{receiver}.{name}": kind for receiver in receivers for name, kind in own}

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from engine.doctor.derive.branches import as_run, chosen, taken_ways, unrolled
+from engine.doctor.derive.elementwise import derivative
 from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.syntax_of import names, parsed, path
+from engine.doctor.derive.syntax_of import called, names, parsed, path, written_into
 from engine.doctor.mending.atoms import replaced
+
+BEFORE = "_before"
 
 
 @dataclass(eq=False)
@@ -49,6 +52,21 @@ class FlatPass:
 
     held: dict[str, str] = field(default_factory=dict[str, str])
     """The attributes of objects that stand under names of their own in the block."""
+
+    before: dict[str, tuple[str, ast.stmt]] = field(default_factory=dict[str, tuple[str, ast.stmt]])
+    """Names for first values of names that get another one, and the statement that gives it to them."""
+
+    def named_before(self, name: str, statement: ast.stmt) -> str:
+        """A name for the value that a name has before a statement."""
+        own = self.own_name(name)
+        before = next(n for k in range(1, 50) if (n := f"{own}{BEFORE}{k if k > 1 else ''}") not in self.before)
+        new = f"{name}{before.removeprefix(own)}"
+        self.before[new] = name, statement
+        inside = self.hidden.get(name) or next(iter(self.called_at.get(id(statement), [])), None)
+        if inside is not None:
+            self.hidden[new] = inside
+            inside.renamed[before] = new
+        return new
 
     def own_name(self, name: str) -> str:
         """What a name of the block is called in the function that it is a local of."""
@@ -97,6 +115,7 @@ class _Flattening:
             for t in s.targets
             if s.value.func.id in self._classes
         }
+        self._aliases = aliases(tree, shapes)
         globals_ = {
             n.id
             for s in tree.body
@@ -205,40 +224,46 @@ class _Flattening:
                 and len(one.targets) == 1
                 and ast.unparse(one.targets[0]) == ast.unparse(one.value)
             ):
-                yield from self._simple(one)
+                made = list(self._simple(one))
+                if getattr(statement, "value", None) in changed and not path(getattr(one, "value", one)):
+                    for line in made:  # what a function returns is a line of it
+                        self._flat.called_at.setdefault(id(line), []).append(put[-1])
+                yield from made
         del self._inside[inside:]
 
     def _summed(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
-        """`sum(... for ...)` as a loop before the statement."""
+        """`sum(... for ...)` and `np.sum(np.log([... for ...]))` as a loop before the statement."""
         for node in ast.walk(statement):
-            is_sum = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "sum"
-                and len(node.args) == 1
-            )
-            inner = node.args[0] if is_sum and isinstance(node, ast.Call) else None
-            if (
-                not isinstance(inner, ast.GeneratorExp | ast.ListComp)
-                or len(inner.generators) != 1
-                or inner.generators[0].ifs
-            ):
+            inner, through = _listed(node)
+            if inner is None or not isinstance(node, ast.Call) or len(inner.generators) != 1 or inner.generators[0].ifs:
                 continue
             name = self._local("total", {})
             (over,) = inner.generators
-            adding = _at(ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), inner.elt), statement)
+            value = inner.elt
+            for function in reversed(through):
+                value = ast.Call(function, [value], [])
+                self._shapes.know(value, ())
+            adding = _at(ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), value), statement)
             loop = _at(ast.For(over.target, over.iter, [adding], []), statement)
             first = _at(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), statement)
-            read = ast.Name(name, ast.Load())
-            self._shapes.know(read, self._shapes.shape(inner.elt) or ())
+            read: ast.expr = ast.Name(name, ast.Load())
+            shape = self._shapes.shape(inner.elt) or ()
+            self._shapes.know(read, shape)
             inside = self._inside[-1] if self._inside else None
             for hidden in [name, *(n.id for n in ast.walk(over.target) if isinstance(n, ast.Name))] if inside else []:
                 self._flat.hidden.setdefault(hidden, cast("Called", inside))
+            if called(node) == "mean":
+                count = parsed(f"len({ast.unparse(_counted(over.iter))})")
+                self._shapes.know(count, ())
+                read = ast.BinOp(read, ast.Div(), count)
+                self._shapes.know(read, shape)
             return replaced_in(statement, node, read), [first, loop]
         return statement, []
 
     def _out_of_place(self, statement: ast.stmt) -> ast.stmt:
-        """`p /= p.sum()` as the assignment that it is, so that both values of p are seen."""
+        """`p /= p.sum()` and `np.clip(p, -9, 9, out=p)` as the assignments that they are, so that both values of p are seen."""
+        if (into := written_into(statement)) is not None:
+            return _at(ast.Assign([ast.Name(into[0], ast.Store())], into[1]), statement)
         if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name):
             return statement
         name = statement.target.id
@@ -287,8 +312,9 @@ class _Flattening:
             return self._method(self._instances[path(function)], "__call__"), path(function)
         if isinstance(function, ast.Attribute) and path(function.value):
             seen = self._shapes.of(function.value)
-            own = self._method(self._classes[seen[0]], function.attr) if seen and seen[0] in self._classes else None
-            return own or self._methods.get(function.attr), path(function.value)
+            name = self._aliases.get(function.attr, function.attr)
+            own = self._method(self._classes[seen[0]], name) if seen and seen[0] in self._classes else None
+            return own or self._methods.get(name), path(function.value)
         return None, ""
 
     def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
@@ -346,22 +372,22 @@ class _Flattening:
                 if renamed[name] in outer.values():
                     self._flat.given_back[renamed[name]] = name
         body = _apart(body, renamed)
-        called = Called(function, statement, call, renamed, receiver, self._inside[-1] if self._inside else None)
+        one = Called(function, statement, call, renamed, receiver, self._inside[-1] if self._inside else None)
         for name in renamed.values():
             if name not in outer.values():
-                self._flat.hidden.setdefault(name, called)
+                self._flat.hidden.setdefault(name, one)
         every = renames | {name: ast.Name(new, ast.Load()) for name, new in renamed.items() if new != name}
         body = [_renamed(s, every) for s in body]
         value = replaced(value, lambda n: _other(n, every))
-        self._flat.calls.append(called)
-        self._inside.append(called)
-        called.given = {name: ast.unparse(argument) for name, argument in given.items()}
+        self._flat.calls.append(one)
+        self._inside.append(one)
+        one.given = {name: ast.unparse(argument) for name, argument in given.items()}
         first = list(self._block(before))
         lines = list(self._block(body))
         self._inside.pop()
-        for one in (n for line in lines for n in ast.walk(line) if isinstance(n, ast.stmt)):
-            self._flat.called_at.setdefault(id(one), []).append(called)
-        return [*first, *lines], value, called
+        for inner in (n for line in lines for n in ast.walk(line) if isinstance(n, ast.stmt)):
+            self._flat.called_at.setdefault(id(inner), []).append(one)
+        return [*first, *lines], value, one
 
     def _is_entry(self, node: ast.expr) -> bool:
         """Whether an argument is a part of something: written as it is where it is read."""
@@ -380,6 +406,34 @@ class _Flattening:
             new, k = f"{name}{k}", k + 1
         self._taken.add(new)
         return new
+
+
+def _listed(node: ast.AST) -> tuple[ast.GeneratorExp | ast.ListComp | None, list[ast.expr]]:
+    """What a sum or mean is of, where that is written out entry by entry, and the functions that each entry goes through on the way."""
+    through: list[ast.expr] = []
+    if not isinstance(node, ast.Call) or called(node) not in ("sum", "mean") or len(node.args) != 1 or node.keywords:
+        return None, through
+    inner = node.args[0]
+    while isinstance(inner, ast.Call) and len(inner.args) == 1 and derivative(called(inner)) is not None:
+        through.append(inner.func)
+        inner = inner.args[0]
+    return (inner if isinstance(inner, ast.GeneratorExp | ast.ListComp) else None), through
+
+
+def _counted(over: ast.expr) -> ast.expr:
+    """What has as many entries as a loop has rounds."""
+    return over.args[0] if isinstance(over, ast.Call) and called(over) in ("zip", "enumerate") else over
+
+
+def aliases(tree: ast.Module, shapes: SeenShapes) -> dict[str, str]:
+    """Attributes that the run gave a method, `self.activation = self.relu`, by the method; none that had several."""
+    found: dict[str, set[str]] = {}
+    assigned = [one for s in ast.walk(tree) if isinstance(s, ast.Assign) for one in _single(s)]
+    for s in (one for one in assigned if isinstance(one, ast.Assign)):
+        if isinstance(s.value, ast.Attribute) and (shapes.of(s.value) or [""])[0] == "method":
+            for target in (t for t in s.targets if isinstance(t, ast.Attribute)):
+                found.setdefault(target.attr, set()).add(s.value.attr)
+    return {name: next(iter(held)) for name, held in found.items() if len(held) == 1}
 
 
 def _given(function: ast.FunctionDef, call: ast.Call, receiver: str) -> Iterator[tuple[str, ast.expr]]:

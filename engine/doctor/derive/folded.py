@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from engine.doctor.derive.branches import ending
 from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.flat import Called
 from engine.doctor.derive.forward import ForwardPass
@@ -61,7 +62,7 @@ def whole(
 
 def _handed(forward: ForwardPass, function: ast.FunctionDef, needed: Mapping[str, str]) -> Iterator[Keep]:
     """How a function hands on what its backward pass needs: on its object, or returned with the rest."""
-    end = function.body[-1]
+    end = ending(function, forward.shapes)
     indent, why = forward.indent(end), "for the backward pass"
     held = {n: attribute for n, attribute in needed.items() if attribute != n}
     yield from (Keep(end.lineno - 1, "", f"{indent}{attribute} = {n}", why) for n, attribute in held.items())
@@ -257,7 +258,8 @@ class _Folding:
 
     def _free(self, function: ast.FunctionDef) -> set[str]:
         """The names that a function beside this one can read: what is imported or defined, and what this one reads from outside."""
-        known = {*dir(builtins), *(one.name for one in self.functions.values())}
+        stored = {n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        known = {*(set(dir(builtins)) - stored), *(one.name for one in self.functions.values())}
         for s in self._tree.body:
             if isinstance(s, ast.Import | ast.ImportFrom):
                 known |= {(a.asname or a.name).partition(".")[0] for a in s.names}
@@ -292,7 +294,7 @@ class _Folding:
         read = set(needed(body))
         local = [n for n in used if n not in outputs and n not in read and n not in likely]
         for name in local:
-            stem = re.match(r"dz(?=\d+$|_)|d[a-z]+(?=\d+$)", name)
+            stem = re.match(r"d[A-Za-z_]+(?=\d+$)", name)
             likely |= {name: stem.group()} if stem else {}
         own: dict[str, str] = {}
         for name in used:

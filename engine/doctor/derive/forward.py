@@ -7,8 +7,9 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.doctor.derive.flat import FlatPass, flattened
+from engine.doctor.derive.flat import FlatPass, aliases, flattened
 from engine.doctor.derive.fused import fused
+from engine.doctor.derive.rebound import with_own_names
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.statements import all_statements, appended, blocks, enclosing, targets
 from engine.doctor.derive.sunk import sunk
@@ -35,6 +36,8 @@ DATA = (
     "far",
     "once",
 )
+TARGETS = {"target", "targets", "label", "labels", "truth"}
+"""Words in the names of what outputs are compared with: `target_norm`, `train_labels`."""
 Loops = tuple[ast.For, ...]
 
 
@@ -88,7 +91,7 @@ def forward_pass(
         if found is not None and found.parameters:
             return found
         place = place or _place(chain)
-        chain, called_ = _caller(tree, chain, loss)
+        chain, called_ = _caller(tree, chain, loss, shapes)
         loss = loss if place is not None else called_
     return None
 
@@ -148,9 +151,11 @@ def _passed(
         _scan(found, found.body, ())
         found.parameters = [name for name in _parameters(found) if name not in computed]
         _spread(found)
-        if (together := fused(flat.body, found.parameters, shapes)) is None:
+        changed = with_own_names(flat, found.active - set(found.parameters), shapes)
+        changed = changed or fused(flat.body, found.parameters, shapes)
+        if changed is None:
             return found
-        flat.body = together
+        flat.body = changed
 
 
 def _named(name: str, value: ast.expr, statement: ast.stmt) -> ast.stmt:
@@ -165,16 +170,19 @@ def _indents(block: list[ast.stmt]) -> Iterator[tuple[tuple[int, int], int]]:
             yield from _indents(inner)
 
 
-def _caller(tree: ast.Module, chain: Chain, loss: str) -> tuple[Chain | None, str]:
+def _caller(tree: ast.Module, chain: Chain, loss: str, shapes: SeenShapes) -> tuple[Chain | None, str]:
     """The statement that calls the function in which a loss is computed, and what the loss is called there."""
     functions = [s for s, _ in chain if isinstance(s, ast.FunctionDef)]
     if not functions:
         return None, loss
     name = functions[-1].name
+    held = aliases(tree, shapes)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        is_called = called(node) == name or (name == "__call__" and isinstance(node.func, ast.Name))
+        is_called = name in (called(node), held.get(called(node))) or (
+            name == "__call__" and isinstance(node.func, ast.Name)
+        )
         if is_called and not functions[-1].lineno <= node.lineno <= (functions[-1].end_lineno or 0):
             return enclosing(tree, node.lineno), f"{called(node)}()"
     return None, loss
@@ -239,8 +247,28 @@ def _parameters(found: ForwardPass) -> list[str]:
                 seen[name] = (
                     seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
                 )
-    wanted = [name for name, fits in seen.items() if fits and _is_weight(name)]
+    needed = _reaching(found)
+    wanted = [name for name, fits in seen.items() if fits and _is_weight(name) and needed & set(_wholes(name))]
     return [name for name in wanted if not _is_computed(found, name, set(wanted))]
+
+
+def _reaching(found: ForwardPass) -> set[str]:
+    """What the loss is computed from, by names: a forward pass that was only tried before it has no part in it."""
+    needed, before = {found.loss}, 0
+    while before != len(needed):
+        before = len(needed)
+        for statement in all_statements(found.body):
+            if any({path(t), base(t)} & needed for t in targets(statement)):
+                needed |= {one for v in _values(statement) for n in ast.walk(v) for one in (path(n),) if one}
+    return needed
+
+
+def _wholes(name: str) -> Iterator[str]:
+    """A name, and what it is a part of: `cell.p['W']`, `cell.p`, `cell`."""
+    yield name
+    for k in range(len(name) - 1, 0, -1):
+        if name[k] in ".[":
+            yield name[:k]
 
 
 def _direct(index: ast.expr) -> set[str]:
@@ -265,6 +293,8 @@ def _is_weight(name: str) -> bool:
     container = last.partition("[")[0]
     if container != last and role(container) == "params":
         return True
+    if set(word.lower().split("_")) & TARGETS:
+        return False
     return role(word.lower()) not in DATA or (role(word.lower()) in ("H", "C", "D") and word[0].isupper())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.doctor.derive.elementwise import derivative
-from engine.doctor.derive.rules import Gradient, NamedResult, Refused, Rules, Shape
+from engine.doctor.derive.rules import Gradient, NamedResult, Refused, Rules, Shape, joined
 from engine.doctor.derive.syntax_of import call, called, is_number, method, over, parsed, path, plus, times, transposed
 
 OPERATIONS: dict[str, type[ast.operator]] = {
@@ -90,6 +90,16 @@ class FunctionRules(Rules):
             raise Refused(f"no rule for {ast.unparse(one.node)[:60]}")
         self.elementwise("relu", active, one.d, lambda: self.result_of(one.result, active))
 
+    def clipped(self, one: CarriedCall) -> None:
+        """`np.clip(x, low, high)`."""
+        if len(one.rest) != 2 or any(self.is_active(limit) for limit in one.rest):
+            raise Refused(f"no rule for {ast.unparse(one.node)[:60]}")
+        value, (low, high) = self.value(one.argument), map(self.value, one.rest)
+        above, below = ast.Compare(value, [ast.Gt()], [low]), ast.Compare(value, [ast.Lt()], [high])
+        self.why = "only what is between the limits passes"
+        shape = joined(one.d.shape, self.shape(one.argument))
+        self.push(one.argument, Gradient(times(one.d.node, ast.BinOp(above, ast.BitAnd(), below)), shape), None)
+
     def chosen(self, one: CarriedCall) -> None:
         """`np.where(condition, x, y)`."""
         if len(one.node.args) != 3:
@@ -145,9 +155,10 @@ class FunctionRules(Rules):
     def reshaped(self, one: CarriedCall) -> None:
         """Other shapes of the same numbers."""
         full, shape = self.full(one.d, self.shape(one.node), one.node), self.shape(one.argument)
-        inner = full.node
-        if shape != full.shape:
-            inner = method(inner, "reshape", parsed(f"{ast.unparse(self.value(one.argument))}.shape"))
+        if shape == full.shape:
+            self.push(one.argument, full, one.result)
+            return
+        inner = method(full.node, "reshape", parsed(f"{ast.unparse(self.value(one.argument))}.shape"))
         self.push(one.argument, Gradient(inner, shape), None)
 
     def transposed(self, one: CarriedCall) -> None:
@@ -226,6 +237,7 @@ _RULES: dict[str, Callable[[FunctionRules, CarriedCall], None]] = {
     **dict.fromkeys(("sum", "mean"), FunctionRules.summed),
     "maximum": FunctionRules.maximum,
     "where": FunctionRules.chosen,
+    "clip": FunctionRules.clipped,
     "outer": FunctionRules.outer,
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.derive.syntax_of import called, path
+from engine.doctor.derive.syntax_of import called, path, written_into
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -96,6 +96,11 @@ def _run(body: Sequence[ast.stmt], values: dict[str, Any]) -> Any:
             return _value(statement.value, values)
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             values[statement.targets[0].id] = _value(statement.value, values)
+        elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+            read = ast.Name(statement.target.id, ast.Load())
+            values[statement.target.id] = _value(ast.BinOp(read, statement.op, statement.value), values)
+        elif (into := written_into(statement)) is not None:
+            values[into[0]] = _value(into[1], values)
         elif isinstance(statement, ast.If):
             inner = _run(statement.body if _value(statement.test, values) else statement.orelse, values)
             if inner is not None:

@@ -47,8 +47,10 @@ def entries_named(
 
 
 def _one_of(name: str) -> str:
-    """What one of several is called: `memory` of `memories`, `h` of `hs` and of `h_kept`."""
+    """What one of several is called: `memory` of `memories`, `h` of `hs` and `h_kept`, `s` of `all_s`."""
     word = name.rpartition(".")[2].removesuffix("_kept")
+    if word.startswith("all_"):
+        return word.removeprefix("all_")
     if word.endswith("ies"):
         return f"{word[:-3]}y"
     return (word[:-2] if word.endswith(("sses", "xes", "ches")) else singular(word)) or "part"

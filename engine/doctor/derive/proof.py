@@ -165,8 +165,9 @@ def _with_values_known(
 ) -> tuple[list[DerivedLine], list[Keep]]:
     """The lines, and what is kept for them, with every value known where they stand."""
     back, values = made
+    keeps = [*values.keeps, *values.kept_before([line.text for line in back.lines])]
     try:
-        lines, kept = reached(forward, back.lines, values.keeps)
+        lines, kept = reached(forward, back.lines, keeps)
     except Refused as refused:
         raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
     dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from engine.doctor.derive.branches import ending
 from engine.doctor.derive.derived import DerivedLine, Keep
 from engine.doctor.derive.flat import Called
 from engine.doctor.derive.forward import ForwardPass
@@ -21,14 +22,13 @@ def reached(
 ) -> tuple[list[DerivedLine], list[Keep]]:
     """The lines, with what they read of called functions made known before them, and what is to be kept for that."""
     reach = _Reach(forward, keeps)
-    body = [replace(line, text=reach.renamed(line.text)) for line in lines]
+    body = reach.all_renamed(lines)
     first: list[DerivedLine] = []
     while missing := [n for n in reads_of([*first, *body]) if n in reach.hidden and n not in reach.known]:
         made = reach.make_known(missing[0])
         if made:
             first.insert(0, made)
-    again = [replace(line, text=reach.renamed(line.text)) for line in [*first, *body]]
-    return again, [*keeps, *reach.keeps]
+    return reach.all_renamed([*first, *body]), [*keeps, *reach.keeps]
 
 
 class _Reach:
@@ -56,13 +56,22 @@ class _Reach:
                 if name in self.hidden and other and other not in self.hidden and not forward.loops[id(statement)]:
                     self._named.setdefault(name, other)
 
-    def renamed(self, text: str) -> str:
-        """A line with the names by which the place of the backward pass knows the values."""
-        if not self._named or not names_in(text) & set(self._named):
+    def all_renamed(self, lines: Sequence[DerivedLine]) -> list[DerivedLine]:
+        """The lines with the names by which the place of the backward pass knows the values; not those that a line before gave another."""
+        made: list[DerivedLine] = []
+        written: set[str] = set()
+        for line in lines:
+            made.append(replace(line, text=self._renamed(line.text, written)))
+            written |= stored_names(line.text)
+        return made
+
+    def _renamed(self, text: str, written: set[str]) -> str:
+        named = {name: other for name, other in self._named.items() if name not in written}
+        if not names_in(text) & set(named):
             return text
         indent = text[: len(text) - len(text.lstrip())]
         statement = parsed_statement(text)
-        changed = _Renaming(self._named).visit(statement)
+        changed = _Renaming(named).visit(statement)
         shown = ast.unparse(ast.fix_missing_locations(changed))
         return indent + (shown.split("\n")[0] if text.strip().endswith(":") else shown)
 
@@ -88,7 +97,7 @@ class _Reach:
 
     def _keep(self, name: str, called: Called) -> None:
         function = called.function
-        end = function.body[-1]
+        end = ending(function, self._forward.shapes)
         own = self._forward.flat.own_name(name)
         indent = self._forward.indent(end)
         returns = any(isinstance(n, ast.Return) for n in ast.walk(end))
@@ -102,7 +111,7 @@ class _Reach:
     def _return(self, name: str, own: str, called: Called) -> None:
         """The function returns it too, and its caller gives it its name."""
         function, statement = called.function, called.statement
-        end = function.body[-1]
+        end = ending(function, self._forward.shapes)
         self.returned.setdefault(id(function), []).append(own)
         self.received.setdefault(id(statement), []).append(name)
         value = end.value if isinstance(end, ast.Return) else None
@@ -178,6 +187,12 @@ def parsed_statement(text: str) -> ast.stmt:
 def names_in(text: str) -> set[str]:
     """The names in a line."""
     return names(parsed_statement(text))
+
+
+def stored_names(text: str) -> set[str]:
+    """The names that a line writes."""
+    found = (n for n in ast.walk(parsed_statement(text)) if isinstance(n, ast.Name))
+    return {n.id for n in found if isinstance(n.ctx, ast.Store)}
 
 
 def reads_of(lines: Sequence[DerivedLine]) -> Iterator[str]:

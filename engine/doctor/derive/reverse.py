@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engine.doctor.derive.derived import DerivedLine, LineKind
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.function_rules import FunctionRules
+from engine.doctor.derive.pieces import pieces_of
 from engine.doctor.derive.rules import Gradient, NamedResult, Refused, fitted
 from engine.doctor.derive.statements import appended, targets
 from engine.doctor.derive.steps import Steps, singular
@@ -58,6 +59,8 @@ class Reversed(FunctionRules):
         self.deferred_for = ""
         self.depth = 0
         self.statement: ast.stmt = forward.last
+        self.pieces: dict[str, dict[str, ast.expr]] = {}
+        """Gradients of which the pieces are known, by their names: that of each index."""
         self.made: dict[str, str] = {}
         """The gradient's name of each parameter."""
 
@@ -214,8 +217,28 @@ class Reversed(FunctionRules):
             return parsed(entry)
         elif name not in self.live:
             return None
+        if name in self.pieces:
+            self._together(name, target)
+        elif is_entry and self.steps.get(base(target)) is None and not self.steps.relation(target, self.statement):
+            return self._part(name, target)
         self.live.discard(name)
         return parsed(name)
+
+    def _part(self, name: str, target: ast.expr) -> ast.expr:
+        """dL/d(a part that is written), of dL/d(the whole): what the whole had there before has no share in the loss."""
+        assert isinstance(target, ast.Subscript)
+        index = self.values.text(target.slice, self.statement)
+        earlier = [d for d in self.forward.definitions[base(target)] if d.statement is not self.statement]
+        order = self.forward.order[id(self.statement)]
+        values = [getattr(d.statement, "value", None) for d in earlier if d.order < order]
+        part = ast.Subscript(parsed(name), index, ast.Load())
+        if not any(isinstance(v, ast.expr) and self.forward.is_active(v) for v in values):
+            return part
+        taken = self.named(
+            Gradient(ast.Call(ast.Attribute(part, "copy"), [], []), self._shape_of(target) or ()), "part"
+        )
+        self.emit(f"{ast.unparse(part)} = 0", "written over", makes=name)
+        return taken.node
 
     def _forget(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -250,7 +273,7 @@ class Reversed(FunctionRules):
         inits: list[tuple[str, str, tuple[int, ...] | None]] = []
         for name, value, shape in carried:
             if name not in self.live:
-                inits.append((name, f"np.zeros_like({value})" if shape != () else "0.0", shape))
+                inits.append((name, value if shape != () else "", shape))
                 self.live.add(name)
                 self.owned.add(name)
         outer, self.lines = self.lines, []
@@ -265,6 +288,7 @@ class Reversed(FunctionRules):
             return
         self.statement = loop
         for name, value, shape in inits:
+            value = f"np.zeros_like({self._read_here(value, loop)})" if value else "0.0"
             self.emit(
                 f"{name} = {value}", "nothing comes back from after the last step", makes=name, shape=shape, kind="init"
             )
@@ -279,6 +303,15 @@ class Reversed(FunctionRules):
             self.emit(text, "as in the forward pass", kind="init")
         self.depth -= 1
         self.lines += body
+
+    def _read_here(self, value: str, loop: ast.For) -> str:
+        """What a loop left, where a round of another one is gone back through: out of what is kept of that round."""
+        if not self.forward.loops[id(loop)]:
+            return value
+        try:
+            return ast.unparse(self.values.text(parsed(value), loop, after=True))
+        except Refused:
+            return value  # its shape alone is read
 
     def _unpacked(self, loop: ast.For) -> None:
         """What iterating over a list that depends on the weights carries back to its entries."""
@@ -397,19 +430,42 @@ class Reversed(FunctionRules):
             name = f"d{singular(container)}" if read else self._key(root)
         else:
             name = self.steps.use_container(container)
+        if self._piece(name, node, root, gradient):
+            return
         index = _index_of(node, root, lambda one: self.values.text(one, self.statement))
         if name not in self.live and name not in self.zeros:
             self._start(name, container, root, is_whole=not read)
-        parts = [n for k in _slices(node, root) for n in ast.walk(k) if isinstance(n, ast.expr)]
+        parts = [n for k in _slices(node, root) for n in (k.elts if isinstance(k, ast.Tuple) else [k])]
         if any(self.shapes.is_index(n) for n in parts) and container in self.forward.parameters:
             inside = index[1:-1]
+            inside = f"np.s_[{inside}]" if any(isinstance(n, ast.Slice) for n in parts) else inside
             self.emit(
-                f"np.add.at({name}, {inside if ',' not in inside else f'({inside})'}, {ast.unparse(gradient.node)})",
+                f"np.add.at({name}, {f'({inside})' if len(parts) > 1 and '_[' not in inside else inside}, {ast.unparse(gradient.node)})",
                 "rows that are read more than once add up",
                 makes=name,
             )
             return
         self.emit(f"{name}{index} += {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
+
+    def _piece(self, name: str, node: ast.expr, root: ast.expr, gradient: Gradient) -> bool:
+        """Whether a part is one of those that together are a whole: its gradient is kept till all are there."""
+        pieces = pieces_of(path(root), self.forward.body)
+        if not pieces or not isinstance(node, ast.Subscript) or node.value is not root:
+            return False
+        self.pieces.setdefault(name, {})[ast.unparse(node.slice)] = self.named(gradient, "z").node
+        self.live.add(name)
+        return True
+
+    def _together(self, name: str, target: ast.expr) -> None:
+        """The pieces of a gradient side by side."""
+        pieces, known = pieces_of(path(target), self.forward.body), self.pieces.pop(name)
+        if set(pieces) != set(known):
+            raise Refused(f"a part of {path(target)} has no share in the loss")
+        axis = {f"axis={axis}" for axis in pieces.values() if axis}
+        parts = f"({', '.join(ast.unparse(known[one]) for one in pieces)})"
+        self.owned.add(name)
+        made = f"{name} = np.concatenate({', '.join([parts, *axis])})"
+        self.emit(made, "side by side", makes=name, shape=self._shape_of(target))
 
     def _start(self, name: str, container: str, root: ast.expr, *, is_whole: bool) -> None:
         """Zeros for what entries are added to: before the loops where all rounds add to one whole."""
@@ -417,13 +473,21 @@ class Reversed(FunctionRules):
         if is_filled and not self.values.is_array(container):
             made = self.steps.zeros(container)
         else:
-            made = f"np.zeros_like({ast.unparse(self.values.text(root, self.statement))})"
+            made = f"np.zeros_like({ast.unparse(self._like(root))})"
         if is_whole and (loop := self._adding(container)) is not None:
             self.zeros[name] = made, loop
             return
         self.emit(f"{name} = {made}", "", makes=name, kind="init")
         self.live.add(name)
         self.owned.add(name)
+
+    def _like(self, root: ast.expr) -> ast.expr:
+        """A value of the same shape: of one that a round makes, a part of a weight that it is made from, which need not be kept."""
+        loops, shape = self.forward.loops[id(self.statement)], self.shapes.shape(root)
+        made = [d.statement for d in self.forward.definitions.get(path(root), []) if loops and loops[-1] in d.loops]
+        parts = [n for s in made[:1] for n in reads(s) if isinstance(s, ast.Assign) and isinstance(n, ast.Subscript)]
+        like = next((n for n in parts if base(n) in self.forward.parameters and self.shapes.shape(n) == shape), root)
+        return self.values.text(like, self.statement)
 
     def _parameter(self, key: str, name: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
         gradient = fitted(gradient, shape or ())
@@ -500,6 +564,9 @@ class Reversed(FunctionRules):
         self.emit(f"{name} = {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
         self.why = ""
         return Gradient(parsed(name), gradient.shape)
+
+    def own_name(self, name: str) -> str:
+        return self.forward.flat.own_name(name)
 
     def value(self, node: ast.expr) -> ast.expr:
         return self.values.text(node, self.statement)

@@ -154,7 +154,7 @@ class Rules(ABC):
         both = self.is_active(left) and self.is_active(right)
         if isinstance(op, ast.MatMult) and self.shape(left) and self.shape(right):
             self._product(
-                left, right, self.named(self.full(d, self.shape(node), node), _hint(node)) if both else d, node
+                left, right, self.named(self.full(d, self.shape(node), node), self._hint(node)) if both else d, node
             )
             return
         if isinstance(op, ast.Sub) and called(_core(right)) in ("max", "amax"):
@@ -162,7 +162,7 @@ class Rules(ABC):
             self.push(left, d, None)  # what is taken off for the sake of large numbers changes no softmax
             return
         if both and isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div) and not _is_simple(d.node):
-            d = self.named(d, _hint(node))
+            d = self.named(d, self._hint(node))
         if isinstance(op, ast.Add | ast.Sub):
             self.push(left, d, None)
             self.push(right, Gradient(minus(d.node), d.shape) if isinstance(op, ast.Sub) else d, None)
@@ -235,23 +235,32 @@ class Rules(ABC):
             has_name = isinstance(written, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(
                 known.tree, ast.Call
             )
-            word = parsed(singular(base(written)) if has_name else name)
+            word = parsed((has_name and singular(self.own_name(base(written)))) or name)
             shown = ast.unparse(known.of(lambda: parsed("u"), lambda: word))
             self.why = ONLY_ABOVE if name == "relu" else f"{name}' = {shown}"
         inner = Gradient(times(d.node, factor), joined(d.shape, self.shape(argument)))
-        if not (isinstance(argument, ast.Name) or path(argument)):
+        if not isinstance(argument, ast.Name | ast.Subscript) and not path(argument):
             inner = self.named(inner, "z")
         self.push(argument, inner, None)
+
+    def own_name(self, name: str) -> str:
+        """What a name of the forward pass is called where it stands in the text."""
+        return name
+
+    def _hint(self, node: ast.expr) -> str:
+        """What dL/d(node) is called after the d: `rh` of r * h, z of longer ones."""
+        words = [
+            self.own_name(n.id)
+            for n in ast.walk(node)
+            if isinstance(n, ast.Name) and n.id not in ("np", "numpy", "self")
+        ]
+        return (
+            "".join(words) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and len(words) == 2 else "z"
+        )
 
     @abstractmethod
     def called(self, node: ast.Call, d: Gradient, result: NamedResult) -> None:
         """Carries dL/d(a call's value) on."""
-
-
-def _hint(node: ast.expr) -> str:
-    """What dL/d(node) is called after the d: `rh` of r * h, z of longer ones."""
-    words = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id not in ("np", "numpy", "self")]
-    return "".join(words) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and len(words) == 2 else "z"
 
 
 def _is_simple(node: ast.expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from engine.doctor.derive.flat import BEFORE
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.statements import appended, step_of, stop_of, targets
 from engine.doctor.derive.syntax_of import base, parsed, path
@@ -30,7 +31,7 @@ SPELT = "STEP_"
 
 def singular(name: str) -> str:
     """`h` of `hs`, `state` of `states`."""
-    word = name.rpartition(".")[2].partition("[")[0]
+    word = name.rpartition(".")[2].partition("[")[0].removesuffix(BEFORE)
     return word[:-1] if len(word) > 1 and word.endswith("s") and not word.endswith("ss") else word
 
 
@@ -49,6 +50,7 @@ class Steps:
 
     def _found(self, name: str) -> Filled | None:
         inside = [d for d in self._forward.definitions.get(name, []) if d.loops and _fills(d, name)]
+        inside = [d for d in inside if len(d.loops) == max(len(one.loops) for one in inside)]
         if len(inside) != 1:
             return None
         (made,) = inside

@@ -43,6 +43,16 @@ def called(node: ast.expr) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
+def written_into(statement: ast.stmt) -> tuple[str, ast.expr] | None:
+    """The name and the value of `np.clip(x, -9, 9, out=x)`."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    into = next((k.value for k in value.keywords if k.arg == "out"), None) if isinstance(value, ast.Call) else None
+    if not isinstance(value, ast.Call) or not isinstance(into, ast.Name):
+        return None
+    rest = [k for k in value.keywords if k.arg != "out"]
+    return into.id, ast.copy_location(ast.Call(value.func, value.args, rest), value)
+
+
 def reads(node: ast.AST) -> Iterator[ast.expr]:
     """The paths and entries that an expression reads the numbers of, outermost first."""
     if isinstance(node, ast.Attribute) and node.attr in STRUCTURE:
@@ -130,7 +140,18 @@ def method(node: ast.expr, name: str, *arguments: ast.expr, **keywords: KeywordV
 
 
 def transposed(node: ast.expr) -> ast.expr:
-    """`x.T`; of `x.T` x."""
+    """`x.T`; of `x.T` x, of a product `x.T @ y` `y.T @ x`."""
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return ast.BinOp(transposed(node.right), node.op, transposed(node.left))
+    if isinstance(node, ast.Call) and path(node.func) in ("np.dot", "numpy.dot", "np.matmul") and len(node.args) == 2:
+        return ast.Call(node.func, [transposed(one) for one in reversed(node.args)], [])
+    if (
+        isinstance(node, ast.Call)
+        and called(node) == "dot"
+        and len(node.args) == 1
+        and isinstance(node.func, ast.Attribute)
+    ):
+        return method(transposed(node.args[0]), "dot", transposed(node.func.value))
     return ast.Attribute(node, "T", ast.Load())

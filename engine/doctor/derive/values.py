@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from keyword import iskeyword
 
 from engine.doctor.derive.counters import Counters
 from engine.doctor.derive.derived import Keep
+from engine.doctor.derive.flat import BEFORE
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.rules import Refused
 from engine.doctor.derive.shapes import Shape
@@ -51,6 +53,17 @@ class ForwardValues:
             return self._refilled(path(part), statement) if isinstance(part, ast.Attribute) else None
 
         return replaced(node, change)
+
+    def kept_before(self, texts: Collection[str]) -> Iterator[Keep]:
+        """The lines that keep first values which these lines read, before their names are taken."""
+        flat = self._forward.flat
+        words = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+        for new in words & set(flat.before):
+            name, statement = flat.before[new]
+            own, indent = flat.own_name(name), self._forward.indent(statement)
+            yield Keep(
+                statement.lineno - 1, "", f"{indent}{own}{BEFORE} = {own}", f"{own} has another value afterwards"
+            )
 
     def result(self, target: ast.expr, statement: ast.stmt, is_append: bool) -> ast.expr | None:
         """The value that a statement wrote."""
@@ -167,11 +180,17 @@ class ForwardValues:
         stored = self._stored(name, loop, one, is_new)
         if not stored and self._unpacked(name, loop, one, is_new):
             return None
-        flat = self._forward.flat
-        if not stored and is_new and name not in flat.held and flat.function_of(name) is not flat.within.get(id(loop)):
+        if not stored and is_new and self._is_local(name, loop):
             self._remake(name, loop, one)
             return None
         return self.text(parsed(stored), statement) if stored else parsed(self._kept(name, loop, one, is_new))
+
+    def _is_local(self, name: str, loop: ast.For) -> bool:
+        """Whether it is a local of a function that a round calls, of this loop or of one around in another function."""
+        flat, around = self._forward.flat, self._forward.loops.get(id(loop), ())
+        own = flat.within.get(id(loop))
+        is_far = any(flat.within.get(id(outer)) is not own for outer in around[-1:])
+        return name not in flat.held and (flat.function_of(name) is not own or is_far)
 
     def _left(self, name: str, made: Definition, statement: ast.stmt) -> ast.expr:
         """The value that a loop inside a round left: the last entry of what keeps it."""
@@ -187,6 +206,13 @@ class ForwardValues:
         if name not in remade and isinstance(made.statement, ast.Assign):
             value = self.text(made.statement.value, made.statement)
             remade[name] = (made.order, f"{name} = {ast.unparse(value)}")
+            for d in self._forward.definitions[name]:  # what is written into it part by part
+                part = d.statement
+                target = part.targets[0] if isinstance(part, ast.Assign) else None
+                if isinstance(part, ast.Assign) and isinstance(target, ast.Subscript) and d.body is made.body:
+                    index, value = self.text(target.slice, part), self.text(part.value, part)
+                    written = ast.unparse(ast.Subscript(ast.Name(name), index, ast.Store()))
+                    remade[f"{name} {d.order}"] = (d.order, f"{written} = {ast.unparse(value)}")
 
     def _unpacked(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> bool:
         """Whether a tuple that each round puts away has the value; it is unpacked where the round begins."""
@@ -260,11 +286,11 @@ class ForwardValues:
             self.needs_old.add(key)
         keeps_first = key in self._old
         if key not in self._lists:
-            self._lists[key] = self._plural(name)
-            plural, why = self._lists[key], f"{name} of every round"
             flat = self._forward.flat
             is_called = name in {**flat.hidden, **flat.held} or flat.within.get(id(loop)) is not None
             own = flat.own_name(name) if is_called else name
+            self._lists[key] = self._plural(own)
+            plural, why = self._lists[key], f"{own} of every round"
             first = f"[{own}]" if keeps_first else "[]"
             self.keeps.append(Keep(loop.lineno - 1, "", self._forward.indent(loop) + f"{plural} = {first}", why))
             last = (
@@ -284,7 +310,12 @@ class ForwardValues:
 
     def _keep_all(self, kept: str, loop: ast.For) -> None:
         """A list that each round of a loop around begins anew is kept in another one, and taken out of it where the round begins."""
+        within = self._forward.flat.within
         for outer in self._forward.loops.get(id(loop), ())[-1:]:
+            if within.get(id(outer)) is not within.get(id(loop)):
+                raise Refused(
+                    f"{kept} of each call of {getattr(within.get(id(loop)), 'name', '')} is needed: return it"
+                )
             key, why = (kept, outer.lineno), f"{kept} of every round"
             if key not in self._lists:
                 self._lists[key] = self._plural(kept)
@@ -366,9 +397,10 @@ class ForwardValues:
         )
         parts = parts[1:] if name == "enumerate" else parts
         for part, iterated in zip(parts, arguments, strict=False):
-            text = ast.unparse(self.text(iterated, loop))
+            across = iterated.value if isinstance(iterated, ast.Attribute) and iterated.attr == "T" else None
+            text = ast.unparse(self.text(iterated if across is None else across, loop))
             if isinstance(part, ast.Name):
-                yield part.id, f"{text}[{step}]"
+                yield part.id, f"{text}[{step}]" if across is None else f"{text}[:, {step}]"
             elif isinstance(part, ast.Tuple):
                 for k, inner in enumerate(part.elts):
                     yield ast.unparse(inner), f"{text}[{step}][{k}]"
@@ -394,6 +426,7 @@ class ForwardValues:
 
     def gradient_name(self, name: str) -> str:
         """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
+        name = name.partition(BEFORE)[0]
         if "[" in name:
             head, _, rest = name.partition("[")
             return f"d{head.rpartition('.')[2]}[{rest}"

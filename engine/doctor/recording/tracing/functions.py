@@ -8,7 +8,7 @@ import numpy as np
 
 from . import operations, scalars, traced
 from .codes import CODES
-from .operations import _deep, chosen, cumulative, dot, einsum, into, lost_function, matmul, reduce, result, store
+from .operations import chosen, cumulative, dot, einsum, into, lost_function, matmul, reduce, result, store
 from .traced import PLAIN, Traced, as_traced, has_lineage, plain, reference, shadow_of, shadows, stripped, wrap
 
 _MOVING = [
@@ -116,7 +116,7 @@ def function(called, inputs, options):
     handler = TABLE.get(called)
     if handler is None or not store().on:
         if not store().on:
-            return called(*[_deep(x) for x in inputs], **{k: _deep(v) for k, v in options.items()})
+            return called(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
         return lost_function(called, inputs, options)
     return handler(*inputs, **options)
 
@@ -138,10 +138,14 @@ def _shadowed(value, shadow, gather):
 
 def _first(called, x, rest, options, gather):
     """A movement of its first argument, an array or a list of arrays."""
-    value = called(stripped(x), *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k != "out"})
+    value = called(
+        stripped(x), *[stripped(r) for r in rest], **{k: stripped(v) for k, v in options.items() if k != "out"}
+    )
     shadow = shadows(x) if type(x) in (list, tuple) else shadow_of(x)[0]
     moved = called(
-        shadow, *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k not in ("out", "dtype")}
+        shadow,
+        *[stripped(r) for r in rest],
+        **{k: stripped(v) for k, v in options.items() if k not in ("out", "dtype")},
     )
     if isinstance(moved, np.ndarray) and not moved.all():  # the zeros that diag, triu and tril fill in
         moved = np.where(moved, moved, np.int32(store().constant(0.0)))
@@ -162,7 +166,7 @@ for _called in _public(_MOVING):
 for _called in _public(_GATHERING):
     _register_moving(_called, True)
 for _called in _public(_WITHOUT):
-    TABLE[_called] = (lambda f: lambda *a, **k: f(*[_deep(x) for x in a], **{i: _deep(j) for i, j in k.items()}))(
+    TABLE[_called] = (lambda f: lambda *a, **k: f(*[stripped(x) for x in a], **{i: stripped(j) for i, j in k.items()}))(
         _called
     )
 
@@ -272,7 +276,7 @@ def where(condition, *choices):
     if not choices:
         return np.where(plain(condition))
     x, y = [_number_or_array(c) for c in choices]
-    value = np.where(plain(condition), _deep(x), _deep(y))
+    value = np.where(plain(condition), stripped(x), stripped(y))
     if value.dtype.kind != "f":
         return value
     mask = np.asarray(plain(condition), bool).astype(float)
@@ -349,7 +353,7 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 
 
 def _round(a, decimals=0, out=None):
-    value = np.round(_deep(a), decimals)
+    value = np.round(stripped(a), decimals)
     return into(result(CODES["constant_of"], value, [reference(a)]), out) if isinstance(value, np.ndarray) else value
 
 
@@ -367,9 +371,9 @@ def _pad(array, pad_width, mode="constant", **options):
 
 @row("insert")
 def _insert(arr, obj, values, axis=None):
-    value = np.insert(plain(arr), _deep(obj), _deep(values), axis)
+    value = np.insert(plain(arr), stripped(obj), stripped(values), axis)
     given = shadow_of(_number_or_array(values))[0]
-    return wrap(value, np.insert(shadow_of(arr)[0], _deep(obj), given, axis), None)
+    return wrap(value, np.insert(shadow_of(arr)[0], stripped(obj), given, axis), None)
 
 
 @row("append")
@@ -415,7 +419,9 @@ def _like(name):
     real = getattr(np, name)
 
     def handler(a, *rest, **options):
-        value = real(plain(a), *[_deep(r) for r in rest], **{k: _deep(v) for k, v in options.items() if k != "subok"})
+        value = real(
+            plain(a), *[stripped(r) for r in rest], **{k: stripped(v) for k, v in options.items() if k != "subok"}
+        )
         if value.dtype.kind != "f" or type(value) is not PLAIN:
             return value
         return wrap(value, *store().leaf(value))

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import scalars, traced
 from .codes import CODES
-from .traced import PLAIN, Traced, adopt, plain, reference, shadow_of, wrap, written
+from .traced import PLAIN, Traced, adopt, plain, reference, shadow_of, stripped, wrap, written
 
 UFUNCS = {name: code for name, code in CODES.items() if 2 <= code < CODES["sum"]}
 UFUNCS.update(
@@ -346,18 +346,10 @@ def explicit(spec, operands):
 
 def lost_function(function, inputs, options):
     """A function of NumPy's on plain arrays, whose numbers start anew."""
-    value = function(*[_deep(x) for x in inputs], **{k: _deep(v) for k, v in options.items()})
+    value = function(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
     if isinstance(value, (PLAIN, np.generic)) and value.dtype.kind == _float:
         store().lose(function.__name__)
     return value
-
-
-def _deep(x):
-    if isinstance(x, scalars.Lineage):
-        return x._plain()
-    if type(x) in (list, tuple):
-        return type(x)([_deep(i) for i in x])
-    return plain(x)
 
 
 def _reduce_with_axis(function):

@@ -143,8 +143,8 @@ def seeded():
 
     seed_function = np.random.seed
 
-    def seed(*values):
-        return seed_function(*(values if values and values[0] is not None else (SEED,)))
+    def seed(seed=None):
+        return seed_function(SEED if seed is None else seed)
 
     np.random.seed = seed
     return state

@@ -322,10 +322,12 @@ def has_lineage(x, depth=0):
 
 
 def stripped(x):
-    """A structure of lists and tuples with plain arrays in it."""
+    """A structure of lists and tuples with plain arrays and numbers in it."""
     kind = type(x)
     if kind is Traced:
         return _view(x, PLAIN)
+    if isinstance(x, scalars.Lineage):
+        return x._plain()
     if kind is list or kind is tuple:
         return kind([stripped(i) for i in x])
     return x

@@ -25,16 +25,19 @@ WHOLE = {
     "column_caches": tuple(f"parameters['{name}']" for name in ("Wax", "Waa", "Wya", "ba", "by")),
     "embedding": ("emb", "W_in", "W_rec", "b_h", "W_out", "b_o"),
     "gru_rows": ("Wz", "Uz", "bz", "Wr", "Ur", "br", "Wn", "Un", "bn", "Wo", "bo"),
+    "held_methods": ("net.cell.Wz", "net.cell.Wr", "net.cell.Wh", "net.Wo", "net.bo"),
     "karpathy_style": ("Wxh", "Whh", "bh", "Why", "by"),
     "layer_norm": ("W", "R", "gamma", "beta", "v"),
     "learned_start": tuple(f"weights['{name}']" for name in ("Wx", "Wh", "bh", "h0", "Wy", "by")),
     "many_to_one": ("Wax", "Waa", "Wya"),
     "nested_functions": ("into", "again", "shift", "out"),
+    "packed_gates": ("self.W", "self.V"),
     "peephole_lstm": tuple(
         f"p['{n}']" for n in ["Wi", "pi", "bi", "Wf", "pf", "bf", "Wg", "bg", "Wo", "po", "bo", "Wy", "by"]
     ),
     "per_sample": ("Wx", "Wh", "b", "w_out", "b_out"),
     "scalar_loops": ("wx", "wh", "wo"),
+    "stacked_states": ("Wx", "Wh", "b", "Wo", "bo"),
     "states_in_a_list": ("U", "W", "b", "V"),
     "two_directions": tuple(f"params['{name}']" for name in ("Wf", "Uf", "bf", "Wb", "Ub", "bb", "V", "c")),
     "two_layers": ("W1", "R1", "b1", "W2", "R2", "b2", "W3", "b3"),
@@ -480,6 +483,19 @@ def test_objects_of_one_class_have_gradients_of_their_own_and_a_name_for_a_weigh
         made_of(tmp_path, GATES, loss="np.sum(y)", function="Cell.forward")
 
 
+def test_gates_cut_out_of_one_product_get_their_gradients_side_by_side() -> None:
+    (backward,) = derived("packed_gates").functions
+    assert "dz = np.concatenate((dz_i, dz_f, dz_o, dz_g))" in backward.text()
+    assert "both[self.words:] = s[t - 1]" in backward.text()  # what is filled part by part is made again part by part
+    assert backward.parameters == ("self", "dp", "x", "s", "c", "p", "o", "g", "i", "f")
+
+
+def test_a_function_s_backward_pass_begins_with_what_it_returns() -> None:
+    step, forward = derived("held_methods").functions
+    assert (step.name, step.parameters) == ("step_backward", ("self", "dh", "h", "x"))
+    assert forward.parameters[:2] == ("self", "dy")
+
+
 FIRST_ROUND = """import numpy as np
 
 rng = np.random.RandomState(0)
@@ -498,9 +514,10 @@ loss = np.sum((q - Y) ** 2)
 
 def test_a_choice_in_the_first_round_and_a_name_that_is_given_twice(tmp_path: Path) -> None:
     made = made_of(tmp_path, FIRST_ROUND)
-    assert (made.gaps, made.keeps, set(made.agreement)) == ((), (), {"Wx", "Wh", "Wy"})
+    assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "Wy"})
+    assert [(keep.after, keep.text) for keep in made.keeps] == [(11, "q_before = q")]
     assert loop_of(made)[1] == "h_prev = np.zeros((4, 5)) if t == 0 else hs[t - 1]"
-    assert any("(1 + np.sum(np.exp(h @ Wy), axis=1, keepdims=True))" in line.text for line in made.lines)
+    assert any("(1 + np.sum(q_before, axis=1, keepdims=True))" in line.text for line in made.lines)
 
 
 SEVERAL_ON_A_LINE = """import numpy as np

@@ -46,6 +46,7 @@ LOSSES = [
     "np.hstack((W, W.T)).reshape(-1)[::2].sum() * W.trace()",
     "np.mean([W[0] * 2, W[1]], axis=0) @ np.square([W[1, 0], W[2, 1], W[0, 0]])",
     "np.sum([row * k for k, row in enumerate(W)]) * np.linalg.norm([W[0], W[2]])",
+    "(np.hstack((W[0], W[1, 2])) ** 2).sum() + np.append(W[2], W[0, 0]).sum()",
     "np.swapaxes(W[:, :, None], 0, 1)[1].sum() + np.expand_dims(W, 0).squeeze(0)[0, 2]",
 ]
 BODY = """
