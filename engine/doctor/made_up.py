@@ -87,9 +87,9 @@ def _named(own: OwnRun, call: FoundCall) -> OwnRun:
     return replace(own, report=report)
 
 
-def _rank(own: OwnRun) -> tuple[bool, int, int]:
+def _rank(own: OwnRun) -> tuple[bool, int, int, int]:
     right = sum(each.ok for each in own.report.parameters.values())
-    return own.report.verdict == "correct", right, len(own.report.diagnoses)
+    return own.report.verdict == "correct", right, len(own.report.diagnoses), len(own.report.candidates)
 
 
 def joined(reports: Sequence[Report]) -> Report:

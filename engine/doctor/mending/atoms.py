@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 _MODULES = {
     "np",
@@ -103,3 +103,17 @@ def transposed(expression: ast.expr) -> ast.expr:
             return ast.Call(expression.func, [right, left], [])
         case _:
             return ast.Attribute(expression, "T", ast.Load())
+
+
+def replaced_in(tree: Any, path: Sequence[str | int], made: ast.expr) -> Any:
+    """A copy of a tree (or of a list of trees) with what lies at the end of `path` replaced; what lies beside it is
+    shared."""
+    if not path:
+        return made
+    step, rest = path[0], path[1:]
+    changed = copy.copy(tree)
+    if isinstance(step, int):
+        changed[step] = replaced_in(tree[step], rest, made)
+    else:
+        setattr(changed, step, replaced_in(getattr(tree, step), rest, made))
+    return changed

@@ -113,6 +113,8 @@ class Correction:
 
 
 _Keyed = tuple[RecordedArray, tuple[str, int, int]]
+SMALL = 6
+"""So many operations at most are those of a small function."""
 _SUMS = ("add", "subtract", "sum", "mean", "clip", "multiply", "divide")
 _PRODUCTS = ("matmul", "dot", "outer", "einsum", "tensordot")
 
@@ -135,7 +137,19 @@ def _summed_on(record: Record, row: ComparedGradient) -> set[UserLine]:
 
 
 def _on(record: Record, line: UserLine) -> list[RecordedOperation]:
-    return [o for o in record.operations if record.lines[o.line] == line]
+    """The operations of a line; where it leaves its work to a small function, that one's."""
+    own = [o for o in record.operations if record.lines[o.line] == line]
+    if any(o.name not in _SUMS[:2] for o in own):
+        return own
+    made: list[RecordedOperation] = []
+    before: dict[str, int] = {}
+    for event in record.events:
+        site = event.site
+        if (site.file, site.line) == (line.file, line.number) and event.time > before.get(site.function, event.time):
+            first, last = (int(record.starts.searchsorted(n)) for n in (before[site.function], event.time))
+            made += record.operations[first:last] if last - first <= SMALL else ()
+        before[site.function] = event.time
+    return made or own
 
 
 def read_by(operations: Sequence[RecordedOperation]) -> Iterator[RecordedArray]:

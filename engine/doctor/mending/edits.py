@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
+from engine.doctor.mending.entries import at_another_index
 from engine.doctor.mending.wholes import LIKELY, of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
@@ -60,20 +61,6 @@ class Slot:
         for step in self.path:
             node = node[step] if isinstance(step, int) else getattr(node, step)
         return cast("ast.expr", node)
-
-
-def replaced_in(tree: Any, path: Sequence[str | int], made: ast.expr) -> Any:
-    """A copy of a tree (or of a list of trees) with what lies at the end of `path` replaced; what lies beside it is
-    shared."""
-    if not path:
-        return made
-    step, rest = path[0], path[1:]
-    changed = copy.copy(tree)
-    if isinstance(step, int):
-        changed[step] = replaced_in(tree[step], rest, made)
-    else:
-        setattr(changed, step, replaced_in(getattr(tree, step), rest, made))
-    return changed
 
 
 @dataclass(frozen=True)
@@ -126,10 +113,22 @@ def slots(statement: ast.stmt) -> list[Slot]:
             return [Slot(statement, ("value", "elts", k)) for k in range(len(value.elts))]
         if isinstance(value, ast.Dict):
             return [Slot(statement, ("value", "values", k)) for k in range(len(value.values))]
-        return [Slot(statement, ("value",))]
+        handed = range(len(value.args)) if calls_own(statement) else ()
+        return [Slot(statement, ("value",)), *(Slot(statement, ("value", "args", k)) for k in handed)]
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
         return [Slot(statement, ("value", "args", k)) for k in range(len(value.args))]
     return []
+
+
+def calls_own(statement: ast.stmt) -> bool:
+    """Whether it calls a function or method of the program: what that gives back may be no array, and what is handed to it one."""
+    match getattr(statement, "value", None):
+        case ast.Call(func=ast.Name()):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"))):
+            return True
+        case _:
+            return False
 
 
 def _scatters(statement: ast.stmt) -> bool:
@@ -170,6 +169,16 @@ def accumulation(statement: ast.stmt) -> Iterator[StatementEdit]:
             yield StatementEdit(statement.lineno, "repeated", at, text, None, Slot(statement, ("value",)))
 
 
+def stored_elsewhere(statement: ast.stmt, around: Sequence[str]) -> Iterator[StatementEdit]:
+    """What a statement puts somewhere, put at other indices."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    target = targets[0]
+    if len(targets) == 1 and isinstance(target, ast.Subscript):
+        slot = Slot(statement, ("targets", 0) if isinstance(statement, ast.Assign) else ("target",))
+        for made in at_another_index(target, around):
+            yield StatementEdit(statement.lineno, "index", text_of(made), text_of(target), None, slot)
+
+
 def _turned(statement: ast.stmt) -> str:
     if isinstance(statement, ast.AugAssign):
         return f"{text_of(statement.target)} = {text_of(statement.value)}"
@@ -196,6 +205,9 @@ def _walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.exp
             yield path, node
         if isinstance(node, ast.Subscript):  # indices have edits of their own
             stack.append(((*path, "value"), node.value))
+            continue
+        if isinstance(node, ast.IfExp):  # a condition is taken or left as a whole
+            stack += [((*path, "body"), node.body), ((*path, "orelse"), node.orelse)]
             continue
         if isinstance(node, (ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)):
             continue
@@ -337,35 +349,7 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
             yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
         case _:
             pass
-    parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
-    for k, part in enumerate(parts):
-        if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
-            continue
-        text = text_of(part)
-        for made in dict.fromkeys([*beside(part, text), *(i for i in _indices(around) if i != text)]):
-            changed = copy.deepcopy(node)
-            if isinstance(changed.slice, ast.Tuple):
-                changed.slice.elts[k] = parsed(made)
-            else:
-                changed.slice = parsed(made)
-            yield "index", changed, None
-
-
-def _indices(around: Sequence[str], most: int = 8) -> list[str]:
-    """The variables that entries nearby are read at."""
-    inside = [n.slice for a in around for n in ast.walk(parsed(a)) if isinstance(n, ast.Subscript)]
-    return list(dict.fromkeys(text_of(n) for n in inside if isinstance(n, ast.Name)))[:most]
-
-
-def beside(part: ast.expr, text: str) -> list[str]:
-    """An index (its text) one further, one nearer, or without what is added to it."""
-    if isinstance(part, ast.Constant) and isinstance(part.value, int):
-        return [str(part.value + 1), str(part.value - 1)]
-    made = [f"{text} + 1", f"{text} - 1"]
-    if isinstance(part, ast.BinOp) and isinstance(part.right, ast.Constant) and isinstance(part.op, (ast.Add, ast.Sub)):
-        left, step = text_of(part.left), part.right.value
-        made = [left, f"{left} {'-' if isinstance(part.op, ast.Add) else '+'} {step}", *made]
-    return made
+    yield from (("index", changed, None) for changed in at_another_index(node, around))
 
 
 def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -432,19 +416,3 @@ def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
                 marked = text_of(_with(expression, path, parsed("__term__"))).replace("%", "%%")
                 text = marked.replace("__term__", f"({inner.replace('%', '%%')}%s)")
                 yield slot, text, inner, alone and len(path) > 1
-
-
-def around(atoms: Sequence[str], statement: ast.stmt, most: int = 60) -> list[str]:
-    """The atoms that may be meant: those of the statement's own neighbourhood first."""
-    own = [text_of(a) for a in atoms_in(statement)]
-    return list(dict.fromkeys([*own, *atoms, *_other_entries(own, atoms)]))[:most]
-
-
-def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
-    """The other lists and arrays that are read by one index, at the indices of the statement."""
-    read = [
-        (a.partition("[")[0], a.partition("[")[2][:-1]) for a in (*own, *atoms) if a.endswith("]") and a.count("[") == 1
-    ]
-    bases = dict.fromkeys(base for base, index in read if "," not in index)
-    for index in dict.fromkeys(index for _, index in read[: len(own)] if "," not in index and "'" not in index):
-        yield from (f"{base}[{index}]" for base in bases)

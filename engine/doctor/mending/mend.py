@@ -14,7 +14,7 @@ from dataclasses import replace
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import naming
+from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of, transposed
 from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
 from engine.doctor.mending.edits import StatementEdit
@@ -29,18 +29,22 @@ from engine.doctor.mending.unshown import (
     inserted,
     looped,
     scaled,
+    stored_elsewhere,
     through_softmax,
     unstored,
+    without_targets,
 )
 
 __all__ = ["Blamed", "blamed"]
 
 OTHERS = 40
 """So many edits of lines that do not fail are kept, of those that are likeliest."""
+CALLERS = 4
+"""So many calls of the program's own functions are looked at where a line of one fails."""
 UNLIKELY_ONES = 64
 """So many edits are tried at last, of those that nothing speaks for."""
-SEVERAL = 4
-"""So many wrong lines are corrected one after the other."""
+SEVERAL, RIVALS = 4, 6
+"""So many wrong lines are corrected one after the other; so many corrections of each are compared."""
 
 
 def blamed(
@@ -109,13 +113,15 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
 
 
 def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> Blamed | None:
-    """What no single value shows: `+=` for `=`, carries, loops, with what they begin, and conditions."""
+    """What no single value shows: `+=` for `=`, where it is put, carries, loops, with what they begin, and conditions."""
     return (
         _settled(trial, accumulations(every))
+        or _settled(trial, stored_elsewhere(every))
         or carried(trial, prober.is_right)
         or looped(trial, every)
         or begun(trial, every)
         or unconditional(trial, every)
+        or without_targets(trial, every)
     )
 
 
@@ -130,18 +136,15 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
     they never are."""
     texts = trial.texts
     made: list[tuple[EditPlace, str, str, str]] = []
+    answers = prober.probed(texts, places, missing=False)
     try:
         for _ in range(SEVERAL):
-            answers = prober.probed(trial.texts, places, missing=False)
-            chosen = _first_survivor(answers) if answers is not None else None
-            if chosen is None or trial.is_over:
+            step = _furthest(trial, prober, places, answers) if answers is not None and not trial.is_over else None
+            if step is None:
                 return []
-            place, edit = chosen
-            old, new = text_of(place.statement), edit.statement
-            changed = replaced(trial.texts[place.file], place.statement, new)
-            trial.texts = {**trial.texts, place.file: changed}
+            place, edit, trial.texts, answers = step
             done = bool(made) and trial.makes_right(trial.texts)  # the first one alone was tried before
-            made.append((place, edit.kind, old, new))
+            made.append((place, edit.kind, text_of(place.statement), edit.statement))
             if done:
                 return [trial.named(p.file, p.statement, kind, *texts) for p, kind, *texts in made]
             places = again(places, trial.texts)
@@ -150,24 +153,37 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
         trial.texts = texts
 
 
-def _first_survivor(answers: Sequence[Probed]) -> tuple[EditPlace, StatementEdit] | None:
-    """The likeliest edit of the line that fails first, among the lines that have one."""
+def _furthest(
+    trial: Trial, prober: Prober, places: Sequence[EditPlace], answers: Sequence[Probed]
+) -> tuple[EditPlace, StatementEdit, dict[str, str], list[Probed]] | None:
+    """Of the edits of the line that fails first, among the lines that have one, that by which most of what the lines make is right, with
+    the changed texts and what is said of them; of equal ones the likeliest."""
+    best: tuple[int, EditPlace, StatementEdit, dict[str, str], list[Probed]] | None = None
+    for place, edit in _first_survivors(answers):
+        changed = replaced(trial.texts[place.file], place.statement, edit.statement)
+        texts = {**trial.texts, place.file: changed}
+        answered = prober.probed(texts, again(places, texts), missing=False)
+        right = sum(each.original[0] for each in answered or ())
+        if answered is not None and (best is None or right > best[0]):
+            best = right, place, edit, texts, answered
+    return None if best is None else best[1:]
+
+
+def _first_survivors(answers: Sequence[Probed]) -> list[tuple[EditPlace, StatementEdit]]:
     suspects = [s for s in survivors(answers)[0] if s[0][0] != UNLIKELY]
-    for place in failing(answers):
-        own = [s for s in suspects if s[1] is place]
-        if own:
-            return place, own[0][2]
-    return None
+    own = ([(p, edit) for _, p, edit in suspects if p is place] for place in failing(answers))
+    return next((some[:RIVALS] for some in own if some), list[tuple[EditPlace, StatementEdit]]())
 
 
 def _beside(places: list[EditPlace], failed: list[EditPlace]) -> list[EditPlace]:
-    """What stands beside the first line that fails: a share of what it should be looks right."""
+    """What stands beside the first line that fails, and what is handed to functions: a share of what it should be looks right."""
     if not failed:
         return []
     body = failed[0].body
     at = body.index(failed[0].statement)
-    near = [p for p in places if p.body is body and p not in failed[:4] and not p.given]
-    return [p for p in near if abs(body.index(p.statement) - at) <= 4]
+    others = [p for p in places if p not in failed[:4] and not p.given]
+    near = [p for p in others if p.body is body and abs(body.index(p.statement) - at) <= 4]
+    return near + [p for p in others if p.body is not body and edits.calls_own(p.statement)][:CALLERS]
 
 
 def _sources_first(some: Sequence[Survivor], failed: Sequence[EditPlace]) -> list[Survivor]:

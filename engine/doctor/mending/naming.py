@@ -22,6 +22,7 @@ from engine.doctor.lineage.verdict.given_back import NEGATED
 from engine.doctor.lineage.verdict.verdict import ADDED, ComparedGradient, RunVerdict
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.correction import Correction, read_by
+from engine.doctor.mending.edits import calls_own
 from engine.doctor.mending.scales import of_factor, scale_name
 from engine.doctor.mending.slopes import slope_name, slopes
 
@@ -256,6 +257,8 @@ def _is_dropped_recurrence(c: Correction) -> bool:
     roles, after, record = c.roles, c.after, c.verdict.record if c.verdict is not None else None
     if roles is None or after is None or record is None or any(record.pool[o.start : o.stop].any() for o in c.before):
         return False
+    if calls_own(ast.parse(c.old).body[0]):
+        return False  # another function computes it
     behind = [w for r in c.added if (w := roles.weight(r) or roles.of(after).weight_behind(r)) is not None]
     return any(w.recurrent for w in behind)
 
@@ -265,11 +268,10 @@ def _is_added_at_the_end(c: Correction) -> bool:
 
 
 def _comes_from_later_lines(c: Correction, array: RecordedArray) -> bool:
-    """Whether a value was made further down in the program, so in an earlier pass through the loop."""
+    """Whether a value was put into a variable further down in the program, so in an earlier pass through the loop."""
     assert c.after is not None
-    k = c.after.maker(array.first)
-    line = c.after.lines[c.after.operations[k].line]
-    return k >= 0 and line.file == c.line.file and line.number >= c.line.number
+    sites = (e.site for e in c.after.events if e.value.size == array.size and e.value.first == array.first)
+    return any(site.file == c.line.file and site.line >= c.line.number for site in sites)
 
 
 def _term_dropped(c: Correction) -> str:

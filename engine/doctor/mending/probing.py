@@ -15,7 +15,7 @@ from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits
+from engine.doctor.mending import edits, entries
 from engine.doctor.mending.atoms import text_of
 from engine.doctor.mending.edits import KINDS, Slot, StatementEdit
 from engine.doctor.mending.following import following, in_next_round
@@ -104,7 +104,7 @@ class Prober:
 def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     """The edits of a statement, or, with the atoms of the program, those that put in what is missing."""
     statement, missing = place.statement, everywhere is not None
-    around = edits.around(place.atoms, statement)
+    around = entries.around(place.atoms, statement)
     paths, _ = following(place)
     slots = [slot.path for slot in edits.slots(statement)]
     known = list(dict.fromkeys([*around, *everywhere]))[:MISSING] if everywhere is not None else around
@@ -263,7 +263,7 @@ def _grows(old: ast.expr, value: str) -> bool:
 
 
 def failing(answers: Sequence[Probed]) -> list[EditPlace]:
-    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come
-    last."""
+    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last, and before
+    them those by which a gradient was made that is right: what they make is only not known."""
     found = [a for a in answers if (a.fails or a.place.mistaken) and not a.place.given and not a.place.moves]
-    return [a.place for a in sorted(found, key=lambda a: a.first % (1 << 30))]
+    return [a.place for a in sorted(found, key=lambda a: (not a.place.apart, a.first % (1 << 30)))]

@@ -12,7 +12,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits, multiples, naming
+from engine.doctor.mending import edits, entries, multiples, naming
 from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.carries import handed_nowhere, never_updated
 from engine.doctor.mending.loops import counted, headers
@@ -88,6 +88,32 @@ def through_softmax(trial: Trial, every: Sequence[EditPlace]) -> Blamed | None:
     return None
 
 
+def without_targets(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """The target that is never taken off: `d[y] -= 1` after a line that makes d of outputs p, where the loss reads `log(p[y])`."""
+    trial.left = CARRIES
+    for file, text in trial.texts.items():
+        chosen = [_chosen_by_target(n) for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
+        for place in [p for p in places if p.file == file]:
+            for output, index in dict.fromkeys(each for some in chosen for each in some):
+                match place.statement:
+                    case ast.Assign(targets=[target], value=value) if output in {text_of(a) for a in atoms_in(value)}:
+                        made = f"{text_of(place.statement)}; {text_of(target)}[{index}] -= 1"
+                        found = trial.blames(file, place.statement, "delta-without-target", made)
+                        if found is not None:
+                            return found
+                    case _:
+                        pass
+    return None
+
+
+def _chosen_by_target(call: ast.Call) -> list[tuple[str, str]]:
+    """The entries that a logarithm is taken of, each as what it is an entry of and its index."""
+    if "log" not in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")):
+        return []
+    inside = [n for a in call.args for n in ast.walk(a) if isinstance(n, ast.Subscript)]
+    return [(text_of(n.value), text_of(n)[len(text_of(n.value)) + 1 : -1]) for n in inside]
+
+
 def _of_probabilities(verdict: RunVerdict) -> list[tuple[RecordedEvent, str]]:
     """The variables of the way back that are dL/dp for numbers p above 0 that add up to 1 along an axis, each with p's name."""
     record, loss = verdict.record, verdict.loss
@@ -135,7 +161,7 @@ def _alike(place: EditPlace) -> Iterator[tuple[ast.AugAssign, str]]:
             ):
                 for entry in [f"{text_of(base)}[{n}]" for n in (k + 1, k - 1) if n >= 0]:
                     if entry not in known:
-                        for index in edits.beside(into.slice, text_of(into.slice)):
+                        for index in entries.beside(into.slice, text_of(into.slice)):
                             target = ast.Subscript(into.value, ast.parse(index, mode="eval").body, ast.Store())
                             value = ast.parse(entry, mode="eval").body
                             yield statement, text_of(ast.AugAssign(target, statement.op, value))
@@ -193,6 +219,12 @@ def _divided_as_the_loss(trial: Trial, places: Sequence[EditPlace]) -> Iterator[
     for place in sorted(after, key=lambda p: p.statement.lineno)[:3]:
         if isinstance(place.statement, ast.Assign):
             yield from (((0,), place, multiples.divided(place.statement, n)) for n in dict.fromkeys(numbers))
+
+
+def stored_elsewhere(places: Sequence[EditPlace]) -> list[Survivor]:
+    """What is put into an array at another index: no value shows it. First where no right gradient is made."""
+    made = [((0,), p, e) for p in places if not p.given for e in edits.stored_elsewhere(p.statement, p.atoms)]
+    return sorted(made, key=lambda survivor: not survivor[1].apart)
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:

@@ -103,6 +103,8 @@ class SourceFile:
     cells: tuple[int, ...] = ()
     from_python_2: bool = False
     """Whether the text is a conversion of the file's, line by line."""
+    left_out: str = ""
+    """The file's whole text, where some of it was left out."""
 
     @property
     def lines(self) -> list[str]:

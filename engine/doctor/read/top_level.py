@@ -37,7 +37,8 @@ def without_its_run(source: SourceFile) -> SourceFile:
         if _does_something(statement) and not assigns:
             last = statement.end_lineno or statement.lineno
             lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
-    return replace(source, text="\n".join(lines))
+    text = "\n".join(lines)
+    return replace(source, text=text, left_out=source.text) if text != source.text else source
 
 
 def _going_back(tree: ast.Module) -> set[str]:
@@ -54,16 +55,38 @@ def _called(node: ast.AST) -> set[str]:
     return {getattr(f, "id", getattr(f, "attr", "")) for f in functions}
 
 
-def leaves_something_out(source: SourceFile) -> bool:
-    """Whether something was left out of a file: a `pass` at its top level stands for it."""
-    return any(isinstance(statement, ast.Pass) for statement in source.tree().body)
+def adds_gradients(source: SourceFile) -> bool | None:
+    """Whether a file adds gradients to weights, as `W += rate * dW`; None where a part of it was left out and no update is seen."""
+    seen: set[bool] = set()
+    for node in ast.walk(ast.parse(source.left_out) if source.left_out else source.tree()):
+        match node:
+            case (
+                ast.AugAssign(op=ast.Add() | ast.Sub() as op, value=change)
+                | ast.BinOp(op=ast.Add() | ast.Sub() as op, right=change)
+            ):
+                sign = _sign_of_step(change)
+                seen |= {(sign > 0) == isinstance(op, ast.Add)} if sign else set()
+            case _:
+                pass
+    return True if True in seen else False if seen or not source.left_out else None
 
 
-def adds_gradients(source: SourceFile) -> bool:
-    """Whether a file adds gradients to weights, as `W += rate * dW`."""
-    tree = source.tree()
-    added = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
-    added += [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
-    products = [n for n in added if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult)]
-    names = [getattr(side, "id", getattr(side, "attr", "")) for n in products for side in (n.left, n.right)]
-    return any(RATE.match(name) for name in names)
+def _sign_of_step(change: ast.expr) -> int:
+    """1 for `rate * dW`, -1 for `-rate * dW`, 0 for what is no product with a rate."""
+    match change:
+        case ast.UnaryOp(op=ast.USub(), operand=inside):
+            return -_sign_of_step(inside)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _sign_of_rate(left) or _sign_of_rate(right)
+        case _:
+            return 0
+
+
+def _sign_of_rate(factor: ast.expr) -> int:
+    match factor:
+        case ast.UnaryOp(op=ast.USub(), operand=inside):
+            return -_sign_of_rate(inside)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return int(RATE.match(name) is not None)
+        case _:
+            return 0

@@ -27,7 +27,7 @@ from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
-from engine.doctor.read.top_level import adds_gradients, leaves_something_out
+from engine.doctor.read.top_level import adds_gradients
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 from engine.doctor.report.meanings import beside, rows
 from engine.doctor.report.report import Report, Verdict
@@ -82,8 +82,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
         verdict = judged(record, of_call, taken)
         verdict = settled(runs, verdict, taken) if of_call is None else verdict
-        added = True if adds_gradients(source) else None if leaves_something_out(source) else False
-        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=added)
+        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=adds_gradients(source))
         verdict = returned(verdict)
         record = verdict.record if verdict.shifted and verdict.record is not None else record
         is_wrong = verdict.verdict == "wrong" and not verdict.shifted
@@ -155,7 +154,7 @@ def _without_guesses(verdict: RunVerdict) -> RunVerdict:
 
 
 NOT_OF_THE_GUESS = "it is not that of the loss which was guessed"
-FEW, SEVERAL = 3, 3
+FEW, SEVERAL = 3, 2
 """By so many right gradients, of more numbers than that, a loss that is assumed is known to be meant."""
 NOTHING_AGREES = "nothing that came back agrees with what was handed over, and no correction was found"
 

@@ -276,14 +276,15 @@ def test_several_right_gradients_say_which_loss_is_meant(tmp_path: Path) -> None
     path = tmp_path / "net.py"
     path.write_text(CLASSIFIER)
     source = read_source(path)
-    for left_out, verdict in (("", "wrong"), (", c.T @ d", "undecided")):
+    for left_out, verdict in (("", "wrong"), (", c.T @ d", "wrong"), (", b.T @ dc, c.T @ d", "undecided")):
         text = CLASSIFIER.replace(left_out, "") + CALLED
         runs = Runs(ProgramFile(path, text), Wishes(stand=tmp_path))
         report = examine_own_run(runs, source, whole=True, mend=False).report
         assert report.loss is not None and report.loss["assumed"].startswith("the cross-entropy")
         assert report.verdict == verdict
         told = {name: row.ok for name, row in report.parameters.items()}
-        assert told == ({"A": False, "B": True, "C": True, "W": True} if verdict == "wrong" else {})
+        given_back = {"A": False, "B": True, "C": True} | ({} if left_out else {"W": True})
+        assert told == (given_back if verdict == "wrong" else {})
 
 
 def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path) -> None:

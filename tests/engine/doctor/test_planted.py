@@ -14,15 +14,18 @@ from tests.engine.doctor.styles.style import Style, plant
 SAMPLE = (
     ("columns with caches", "wa-applied-twice"),
     ("row batches, every step", "softmax-wrong-axis"),
-    ("vectorised, transposed weights", "dwx-wrong-step"),
-    ("dict of parameters", "tanh-derivative-of-activation"),
-    ("globals, characters", "carry-not-reset"),
-    ("cells with caches, da supplied", "wa-not-transposed"),
+    ("vectorised, transposed weights", "dwy-wrong-state"),
+    ("dict of parameters", "dwa-uses-current-state"),
+    ("globals, characters", "output-gradient-dropped"),
+    ("globals, characters", "delta-sign"),
+    ("class, every loss back on its own", "tanh-derivative-of-activation"),
+    ("cells with caches, da supplied", "future-gradient-dropped"),
+    ("per-sample lists", "delta-without-target"),
 )
 FOUND = (
     ("per-sample lists", "last-sample-only"),
     ("class, every loss back on its own", "activation-derivative-some-steps"),
-    ("cells with caches, da supplied", "future-gradient-dropped"),
+    ("class, every loss back on its own", "dwx-wrong-step"),
 )
 """Those that are called wrong, and told by other corrections or by none."""
 

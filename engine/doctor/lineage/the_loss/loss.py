@@ -123,7 +123,10 @@ def candidates(
         if not distinct:
             continue
         sums = [distinct] if 1 < len(distinct) <= 512 else []
-        for chosen in (distinct[-1:], *sums, *_alone(record, distinct, depends, made_from)):
+        last = (
+            [] if sums and distinct[0].site.kind == "increment" else [distinct[-1:]]
+        )  # one of several terms is no loss
+        for chosen in (*last, *sums, *_alone(record, distinct, depends, made_from)):
             key = tuple(e.value.first for e in chosen)
             loss = _chosen(record, chosen)
             if key not in made or _rank(loss) > _rank(made[key]):

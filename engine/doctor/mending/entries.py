@@ -1,0 +1,76 @@
+"""Entries of lists and arrays that may be meant in the place of others: at indices beside theirs, and of other lists at the same ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from engine.doctor.mending.atoms import atoms_in, parsed, replaced_in, text_of
+
+
+def around(atoms: Sequence[str], statement: ast.stmt, most: int = 80) -> list[str]:
+    """The atoms that may be meant: those of the statement's own neighbourhood first."""
+    own = [text_of(a) for a in atoms_in(statement)]
+    return list(dict.fromkeys([*own, *atoms, *_other_entries(own, atoms)]))[:most]
+
+
+def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
+    """The other lists and arrays that entries are read from, at the indices of the statement, then at those beside them; and what is left
+    without the last entry of what is read without its first, and the other way round."""
+    entries = [node for a in (*own, *atoms) if isinstance(node := parsed(a), ast.Subscript)]
+    own_entries = [node for a in own if isinstance(node := parsed(a), ast.Subscript)]
+    at = [node.slice for node in own_entries] + [e.slice for node in own_entries for e in at_another_index(node, ())]
+    bases = {text_of(node.value): (node.value, _rank(node.slice)) for node in entries}
+    for index in [one for one in at if not _is_key(one)]:
+        yield from (text_of(ast.Subscript(base, index)) for base, rank in bases.values() if rank == _rank(index))
+    yield from (text_of(ast.Subscript(node.value, other)) for node in entries for other in _other_end(node.slice))
+
+
+def _rank(index: ast.expr) -> int:
+    return len(index.elts) if isinstance(index, ast.Tuple) else 1
+
+
+def _is_key(index: ast.expr) -> bool:
+    return isinstance(index, ast.Constant) and isinstance(index.value, str)
+
+
+def _other_end(index: ast.expr) -> Iterator[ast.expr]:
+    """`1:` of `:-1`, and the other way round."""
+    if isinstance(index, ast.Tuple):
+        for k, part in enumerate(index.elts):
+            yield from (replaced_in(index, ("elts", k), other) for other in _other_end(part))
+    elif isinstance(index, ast.Slice):
+        yield from {":-1": [_AFTER_THE_FIRST], "1:": [_BEFORE_THE_LAST]}.get(text_of(index), [])
+
+
+_AFTER_THE_FIRST, _BEFORE_THE_LAST = ast.Slice(ast.Constant(1)), ast.Slice(None, ast.Constant(-1))
+
+
+def at_another_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[ast.Subscript]:
+    """The entry at indices beside its own, or at those that entries nearby are read at; also where one is an entry itself, `x[ids[t]]`."""
+    several = isinstance(node.slice, ast.Tuple)
+    for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
+        if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
+            continue
+        text = text_of(part)
+        inside = at_another_index(part, around) if isinstance(part, ast.Subscript) else ()
+        others = [*beside(part, text), *(i for i in _indices(around) if i != text), *map(text_of, inside)]
+        for made in dict.fromkeys(others):
+            yield replaced_in(node, ("slice", "elts", k) if several else ("slice",), parsed(made))
+
+
+def _indices(around: Sequence[str], most: int = 8) -> list[str]:
+    """The variables that entries nearby are read at."""
+    inside = [n.slice for a in around for n in ast.walk(parsed(a)) if isinstance(n, ast.Subscript)]
+    return list(dict.fromkeys(text_of(n) for n in inside if isinstance(n, ast.Name)))[:most]
+
+
+def beside(part: ast.expr, text: str) -> list[str]:
+    """An index (its text) one further, one nearer, or without what is added to it."""
+    if isinstance(part, ast.Constant) and isinstance(part.value, int):
+        return [str(part.value + 1), str(part.value - 1)]
+    made = [f"{text} + 1", f"{text} - 1"]
+    if isinstance(part, ast.BinOp) and isinstance(part.right, ast.Constant) and isinstance(part.op, (ast.Add, ast.Sub)):
+        left, step = text_of(part.left), part.right.value
+        made = [left, f"{left} {'-' if isinstance(part.op, ast.Add) else '+'} {step}", *made]
+    return made
