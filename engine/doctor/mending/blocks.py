@@ -125,6 +125,22 @@ def unconditional(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
     return None
 
 
+def stepped_early(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+    """A weight that was handed over and is stepped while gradients are still made with it."""
+    trial.left = FEW
+    for place in [p for p in places if p.repeats and not p.given]:
+        match place.statement:
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AugAssign(target=ast.Name(id=name)):
+                pass
+            case _:
+                continue
+        stepped = name in _names(place.statement)[0] and name in place.arguments
+        if stepped and trial.holds(place.file, place.statement, "pass"):
+            id, old = "weights-updated-during-backward", text_of(place.statement)
+            return Blamed(place.file, place.statement.lineno, id, old, "", True, trial.corrected)
+    return None
+
+
 def reordered(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
     """A statement on the other side of one that it reads from, or that reads from it."""
     for place in places:

@@ -37,6 +37,7 @@ KINDS = (
     "complement",
     "factor-dropped",
     "mask",
+    "masked",
     "parentheses",
     "term-dropped",
     "variable",
@@ -232,6 +233,7 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
             yield "variable", parsed(other), (inner, other)
     if isinstance(node, ast.Call):
         yield from _of_call(node)
+        yield from _masked(node, around)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield "sign", node.operand, None
     if isinstance(node, ast.IfExp):
@@ -306,6 +308,17 @@ def _derivatives(node: ast.BinOp) -> Iterator[Made]:
     for a in inside:
         for form in ("(1 - {a} ** 2)", "({a} * (1 - {a}))", "({a} > 0)", "(1 - np.tanh({a}) ** 2)", "(1 - {a})", "1.0"):
             yield "derivative", parsed(form.format(a=a)), None
+
+
+def _masked(node: ast.Call, around: Sequence[str]) -> Iterator[Made]:
+    """The mask of an activation where it is applied itself: `np.maximum(d, 0)` for `d * (z > 0)`."""
+    match node.args:
+        case [inside, ast.Constant(value=0 | 0.0)] | [ast.Constant(value=0 | 0.0), inside]:
+            if getattr(node.func, "attr", "") == "maximum":
+                for a in around:
+                    yield "masked", ast.BinOp(inside, ast.Mult(), parsed(f"({a} > 0)")), (text_of(inside), a)
+        case _:
+            return
 
 
 def _of_call(node: ast.Call) -> Iterator[Made]:

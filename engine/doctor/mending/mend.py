@@ -16,7 +16,7 @@ from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending import edits, naming
 from engine.doctor.mending.atoms import atoms_in, text_of, transposed
-from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
+from engine.doctor.mending.blocks import begun, interchanged, reordered, stepped_early, unconditional
 from engine.doctor.mending.edits import StatementEdit
 from engine.doctor.mending.forward import copied, of_output
 from engine.doctor.mending.places import EditPlace, again, places_of, replaced
@@ -122,6 +122,7 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> Blamed | No
         or begun(trial, every)
         or unconditional(trial, every)
         or without_targets(trial, every)
+        or stepped_early(trial, every)
     )
 
 

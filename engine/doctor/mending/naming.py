@@ -20,11 +20,12 @@ from engine.doctor.lineage.roles import PRODUCTS, Roles
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import NEGATED
 from engine.doctor.lineage.verdict.verdict import ADDED, ComparedGradient, RunVerdict
-from engine.doctor.mending.atoms import text_of
+from engine.doctor.mending.atoms import atoms_in, text_of
 from engine.doctor.mending.correction import Correction, read_by
 from engine.doctor.mending.edits import calls_own
 from engine.doctor.mending.scales import of_factor, scale_name
 from engine.doctor.mending.slopes import slope_name, slopes
+from engine.doctor.recording.calls.guesses import RATE
 
 OTHERS = {
     "index": "wrong-step",
@@ -39,6 +40,7 @@ OTHERS = {
     "clip": "clipped-per-step",
     "means": "batch-means-multiplied",
     "mask": "relu-value-for-mask",
+    "masked": "relu-mask-from-gradient",
     "sum-missing": "bias-gradient-not-summed",
 }
 """The names of kinds whose name does not depend on what is read; a kind that is not here is its own name."""
@@ -46,6 +48,8 @@ OTHERS = {
 
 def name_of(correction: Correction) -> str:
     """The mistake's id; the kind of the edit where there is no other name."""
+    if correction.kind != "masked" and "maximum(" in correction.old and "maximum(" not in correction.mended:
+        return OTHERS["mask"]
     named = _BY_KIND.get(correction.kind)
     return (named(correction) if named is not None else "") or OTHERS.get(correction.kind, correction.kind)
 
@@ -202,11 +206,20 @@ def _scaled(c: Correction) -> str:
 
 def _number(c: Correction) -> str:
     """What a gradient is multiplied by that is right otherwise: the number of steps, of samples, or the rate of the updates."""
-    row = c.row
-    if row is None or row.bare is None or c.verdict is None:
+    if c.verdict is None:
+        return ""
+    wrong = [c.row] if c.row is not None else [r for r in c.verdict.compared if r.status == "wrong"]
+    factors = [r.bare.factor for r in wrong if r.bare is not None and r.bare.right]
+    if not factors or not all(same(f, factors[0]) for f in factors):
         return ""
     others = [r.bare.factor for r in c.verdict.compared if r.status == "right" and r.bare is not None]
-    return of_factor(c, row.bare.factor / (others[0] if others else 1.0))
+    return of_factor(c, factors[0] / (others[0] if others else 1.0)) or _rate(c)
+
+
+def _rate(c: Correction) -> str:
+    """Whether what is left out is called as rates of updates are."""
+    old, mended = ({n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (c.old, c.mended))
+    return "learning-rate-in-gradient" if any(RATE.match(name) for name in old - mended) else ""
 
 
 _COUNT = re.compile(r"/ (?:\(?len\(|T\b|n_?steps|seq|steps|time)", re.I)
@@ -231,7 +244,8 @@ def _term_missing(c: Correction) -> str:
     roles = c.roles
     if roles is None or not c.added or c.after is None:
         return "future-gradient-dropped" if _is_added_at_the_end(c) else ""
-    if " if " in c.old and c.weights and not any(w.recurrent or w.inner for w in c.weights):
+    of_output = c.weights and not any(w.recurrent or w.inner for w in c.weights)
+    if " if " in c.old and (of_output or _is_added_in_a_branch(c)):
         return "output-gradient-dropped"
     if _is_dropped_recurrence(c):
         return "recurrence-dropped"
@@ -261,6 +275,23 @@ def _is_dropped_recurrence(c: Correction) -> bool:
         return False  # another function computes it
     behind = [w for r in c.added if (w := roles.weight(r) or roles.of(after).weight_behind(r)) is not None]
     return any(w.recurrent for w in behind)
+
+
+def _is_added_in_a_branch(c: Correction) -> bool:
+    """Whether a branch of a condition lacks what the other one has, and that is nothing that an earlier pass through the loop made."""
+    branches = [
+        [{text_of(a) for a in atoms_in(branch)} for branch in (n.body, n.orelse)]
+        for text in (c.old, c.mended)
+        for n in ast.walk(ast.parse(text))
+        if isinstance(n, ast.IfExp)
+    ]
+    if len(branches) != 2:
+        return False
+    (one, other), (mended, _) = branches
+    late = (
+        {e.site.target for e in c.after.events if e.site.line >= c.line.number} if c.after is not None else set[str]()
+    )
+    return bool(mended - one) and mended - one <= other and not (mended - one) & late
 
 
 def _is_added_at_the_end(c: Correction) -> bool:

@@ -34,6 +34,8 @@ class EditPlace:
     """Whether its block is a loop's."""
     apart: bool = False
     """Whether no right gradient was made by it."""
+    arguments: tuple[str, ...] = ()
+    """Those of its function."""
 
     @property
     def line(self) -> UserLine:
@@ -153,7 +155,8 @@ def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
                 for block in blocks:
                     yield from of(block, scope, own, repeats=isinstance(statement, (ast.For, ast.While)))
             elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
-                yield EditPlace(file, statement, body, _atoms(body, function, owner), repeats=repeats)
+                atoms, arguments = _atoms(body, function, owner), _arguments(function)
+                yield EditPlace(file, statement, body, atoms, repeats=repeats, arguments=arguments)
 
     yield from of(tree.body, tree)
 
@@ -169,14 +172,19 @@ def _atoms(body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None) 
         for t in (e.elts if isinstance(e, ast.Tuple) else [e])
     ]
     far = [text_of(a) for a in atoms_in(function)] if not isinstance(function, ast.Module) else []
-    if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        far += [a.arg for a in function.args.args if a.arg != "self"]
+    far += _arguments(function)
     kept = (
         [text_of(n) for n in ast.walk(owner) if isinstance(n, ast.Attribute) and text_of(n.value) == "self"]
         if owner
         else []
     )
     return list(dict.fromkeys([*near, *targets, *far, *kept]))
+
+
+def _arguments(function: ast.AST) -> tuple[str, ...]:
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return ()
+    return tuple(a.arg for a in function.args.args if a.arg != "self")
 
 
 def _count(record: Record, part: Record, place: EditPlace) -> None:
