@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,12 +42,12 @@ class Correction:
     def before(self) -> list[RecordedOperation]:
         """The line's operations as it stands."""
         record = self.verdict.record if self.verdict is not None else None
-        return [] if record is None else _on(record, self.line)
+        return [] if record is None else _on(record, self.line, self.old)
 
     @cached_property
     def corrected(self) -> list[RecordedOperation]:
         """The operations of the corrected line."""
-        return [] if self.after is None else _on(self.after, self.line)
+        return [] if self.after is None else _on(self.after, self.line, self.mended)
 
     @cached_property
     def removed(self) -> list[RecordedArray]:
@@ -92,9 +93,11 @@ class Correction:
         record = self.verdict.record if self.verdict is not None else None
         if record is None or self.verdict is None:
             return None
+        line = self.line
+        put = {e.value.first for e in record.events if (e.site.file, e.site.line) == (line.file, line.number)}
         for row in self.verdict.compared:
             k = record.maker(int(row.gradient[-1])) if row.gradient.size else -1
-            if k >= 0 and record.lines[record.operations[k].line] == self.line:
+            if k >= 0 and (record.lines[record.operations[k].line] == line or int(row.gradient[0]) in put):
                 return row
         return next((row for row in self.verdict.compared if self.line in _summed_on(record, row)), None)
 
@@ -115,31 +118,34 @@ class Correction:
 _Keyed = tuple[RecordedArray, tuple[str, int, int]]
 SMALL = 6
 """So many operations at most are those of a small function."""
-_SUMS = ("add", "subtract", "sum", "mean", "clip", "multiply", "divide")
+_SUMS = ("add", "subtract", "sum", "mean", "minimum", "maximum", "multiply", "divide")
 _PRODUCTS = ("matmul", "dot", "outer", "einsum", "tensordot")
 
 
 def _summed_on(record: Record, row: ComparedGradient) -> set[UserLine]:
-    """The lines on which stand the products that a gradient is a sum of."""
+    """The lines on which stand the products that a gradient is a sum of, and those that add what another function multiplied."""
     found: set[UserLine] = set()
-    waiting, seen = [int(row.gradient[-1])] if row.gradient.size else [], set[int]()
+    waiting, seen = [(int(row.gradient[-1]), 0)] if row.gradient.size else [], set[int]()
     while waiting:
-        k = record.maker(waiting.pop())
+        number, sum_on = waiting.pop()
+        k = record.maker(number)
         if k < 0 or k in seen:
             continue
         seen.add(k)
         operation = record.operations[k]
         if operation.name in _PRODUCTS:
-            found.add(record.lines[operation.line])
+            found |= {record.lines[n] for n in (operation.line, sum_on) if n}
         elif operation.name in _SUMS and sum(r.size > 1 for r in operation.operands) <= 1 + (operation.name == "add"):
-            waiting += [r.first for r in operation.operands if r.size > 1]
+            on = operation.line if operation.name == "add" else sum_on
+            waiting += [(r.first, on) for r in operation.operands if r.size > 1]
     return found
 
 
-def _on(record: Record, line: UserLine) -> list[RecordedOperation]:
-    """The operations of a line; where it leaves its work to a small function, that one's."""
+def _on(record: Record, line: UserLine, text: str) -> list[RecordedOperation]:
+    """The operations of a line; where its `text` leaves its work to a small function of the program, that one's."""
     own = [o for o in record.operations if record.lines[o.line] == line]
-    if any(o.name not in _SUMS[:2] for o in own):
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    if not calls or any(o.name not in _SUMS[:2] for o in own):
         return own
     made: list[RecordedOperation] = []
     before: dict[str, int] = {}

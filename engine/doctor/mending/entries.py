@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from engine.doctor.mending.atoms import atoms_in, parsed, replaced_in, text_of
+from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, replaced, replaced_in, text_of
 
 
 def around(atoms: Sequence[str], statement: ast.stmt, most: int = 80) -> list[str]:
@@ -54,15 +54,33 @@ def at_another_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[ast
             continue
         text = text_of(part)
         inside = at_another_index(part, around) if isinstance(part, ast.Subscript) else ()
-        others = [*beside(part, text), *(i for i in _indices(around) if i != text), *map(text_of, inside)]
+        others = [*beside(part, text), *_by_other_variables(part, _indices(around)), *map(text_of, inside)]
         for made in dict.fromkeys(others):
             yield replaced_in(node, ("slice", "elts", k) if several else ("slice",), parsed(made))
 
 
+def _by_other_variables(part: ast.expr, variables: Sequence[str]) -> Iterator[str]:
+    """The index with another variable in the place of one of its own: `t - 1` for `T - 1`; and the variable alone."""
+    for other in variables:
+        for name in dict.fromkeys(n.id for n in ast.walk(part) if isinstance(n, ast.Name) and is_atom(n)):
+            if other != name and not isinstance(part, (ast.Name, ast.Subscript)):
+                yield text_of(replaced(part, lambda n, name=name, other=other: _if_called(n, name, other)))
+        if other != text_of(part):
+            yield other
+
+
+def _if_called(node: ast.expr, name: str, other: str) -> ast.expr | None:
+    return parsed(other) if isinstance(node, ast.Name) and node.id == name else None
+
+
 def _indices(around: Sequence[str], most: int = 8) -> list[str]:
-    """The variables that entries nearby are read at."""
-    inside = [n.slice for a in around for n in ast.walk(parsed(a)) if isinstance(n, ast.Subscript)]
-    return list(dict.fromkeys(text_of(n) for n in inside if isinstance(n, ast.Name)))[:most]
+    """The variables that entries nearby are read at, those alone first."""
+    at = [n.slice for a in around for n in ast.walk(parsed(a)) if isinstance(n, ast.Subscript)]
+    alone = [n.id for n in at if isinstance(n, ast.Name)]
+    parts = [e for n in at for e in (n.elts if isinstance(n, ast.Tuple) else [n]) if isinstance(e, ast.BinOp)]
+    return list(
+        dict.fromkeys([*alone, *(n.id for e in parts for n in ast.walk(e) if isinstance(n, ast.Name) and is_atom(n))])
+    )[:most]
 
 
 def beside(part: ast.expr, text: str) -> list[str]:

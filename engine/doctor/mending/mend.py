@@ -238,6 +238,9 @@ def combined(trial: Trial) -> list[Blamed]:
         texts[place.file] = replaced(texts[place.file], place.statement, edit.statement)
     if not trial.makes_right(texts):
         return []
+    for place, edit in chosen.values():
+        if (source := _at_its_source(trial, place, edit)) is not None:
+            return [source]
     return [trial.named(p.file, p.statement, e.kind, text_of(p.statement), e.statement) for p, e in chosen.values()]
 
 

@@ -157,8 +157,12 @@ def _of_flow(c: Correction) -> str:
     if k < 0 or not recurrent or operations[k].name != "multiply":
         return ""
     lines = {record.operations[m].line for r in c.removed if (m := record.maker(r.first)) >= 0}
-    makers = [m for r in operations[k].operands if (m := c.after.maker(r.first)) >= 0]
-    return "recurrence-skips-derivative" if any(operations[m].line in lines for m in makers) else ""
+    makers = [operations[m] for r in operations[k].operands if (m := c.after.maker(r.first)) >= 0]
+    sums = [r for maker in makers if maker.name == "add" for r in maker.operands]
+    lines_before = {maker.line for maker in makers} | {
+        operations[m].line for r in sums if (m := c.after.maker(r.first)) >= 0
+    }
+    return "recurrence-skips-derivative" if lines & lines_before else ""
 
 
 def _factor_missing(c: Correction) -> str:
@@ -253,7 +257,7 @@ def _term_missing(c: Correction) -> str:
     if any(_comes_from_later_lines(c, r) for r in backward) and " if " not in c.old:
         return "future-gradient-dropped"
     if not backward or all(roles.is_given(r) for r in c.added):
-        return "delta-without-target" if " - " in c.mended and all(roles.is_given(r) for r in c.added) else ""
+        return "delta-without-target" if " - " in c.mended and any(roles.is_given(r) for r in c.added) else ""
     weights = [w for r in c.added if (w := roles.weight(r)) is not None]
     after = roles.of(c.after)
     weights += [w for r in backward if (w := after.weight_behind(r)) is not None]

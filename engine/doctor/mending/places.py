@@ -48,7 +48,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     assert part is not None
     made, moved = slice_lines(part, verdict)
     own, moving = {*made, *moved}, set(moved)
-    right = {line for lines in slice_lines(part, verdict, ("right",)) for line in lines}
+    right = set(slice_lines(part, verdict, ("right",))[0])
     given, mistaken = _given_lines(part, verdict), _mistaken(verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():

@@ -12,7 +12,7 @@ from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOpe
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.the_loss.loss import KNOWN, agrees
+from engine.doctor.lineage.the_loss.loss import KNOWN, agrees, covers
 from engine.doctor.lineage.verdict.verdict import of_round
 
 ANOTHER_LOSS = "gradient-of-another-loss"
@@ -147,7 +147,8 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
         return
     for name in KNOWN:
         other = of_round(seen.record, taken=name, cut=False)
-        if other.verdict == "right" and len(other.compared) > right:
+        taken = other.loss if other.verdict == "right" and len(other.compared) > right else None
+        if taken is not None and covers(seen.record, taken, stated):
             yield Remark(ANOTHER_LOSS, place, _says(name))
             return
 
