@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.doctor.derive.syntax_of import parsed
-from engine.doctor.mending.atoms import replaced
+from engine.doctor.mending.edits.atoms import replaced
 from engine.language.expression import Call, Name
 from engine.language.functions import FUNCTIONS, Function
 from engine.language.printing import NumpySyntax, show

@@ -13,7 +13,7 @@ from engine.doctor.derive.branches import as_run, chosen, taken_ways, unrolled
 from engine.doctor.derive.elementwise import derivative
 from engine.doctor.derive.shapes import SeenShapes
 from engine.doctor.derive.syntax_of import called, names, parsed, path, written_into
-from engine.doctor.mending.atoms import replaced
+from engine.doctor.mending.edits.atoms import replaced
 
 BEFORE = "_before"
 

@@ -9,7 +9,7 @@ from engine.doctor.derive.flat import BEFORE
 from engine.doctor.derive.forward import Definition, ForwardPass
 from engine.doctor.derive.statements import appended, step_of, stop_of, targets
 from engine.doctor.derive.syntax_of import base, parsed, path
-from engine.doctor.mending.atoms import replaced
+from engine.doctor.mending.edits.atoms import replaced
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from engine.doctor.derive.shapes import Shape
 from engine.doctor.derive.statements import appended, step_of, targets
 from engine.doctor.derive.steps import Steps, plus_number, singular, split
 from engine.doctor.derive.syntax_of import base, called, names, parsed, path
-from engine.doctor.mending.atoms import replaced
+from engine.doctor.mending.edits.atoms import replaced
 
 
 class ForwardValues:

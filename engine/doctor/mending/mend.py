@@ -14,15 +14,9 @@ from dataclasses import replace
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits, naming
-from engine.doctor.mending.atoms import atoms_in, text_of, transposed
-from engine.doctor.mending.blocks import begun, interchanged, reordered, stepped_early, unconditional
-from engine.doctor.mending.edits import StatementEdit
-from engine.doctor.mending.forward import copied, of_output
-from engine.doctor.mending.places import EditPlace, again, places_of, replaced
-from engine.doctor.mending.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
-from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.unshown import (
+from engine.doctor.mending.around.blocks import begun, interchanged, reordered, stepped_early, unconditional
+from engine.doctor.mending.around.forward import copied, of_output
+from engine.doctor.mending.around.unshown import (
     accumulations,
     carried,
     handed_on,
@@ -34,6 +28,13 @@ from engine.doctor.mending.unshown import (
     unstored,
     without_targets,
 )
+from engine.doctor.mending.edits import edits
+from engine.doctor.mending.edits.atoms import atoms_in, text_of, transposed
+from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.naming import unedited
+from engine.doctor.mending.trials.places import EditPlace, again, places_of, replaced
+from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
+from engine.doctor.mending.trials.trying import TRIALS, Blamed, Trial
 
 __all__ = ["Blamed", "blamed"]
 
@@ -54,7 +55,7 @@ def blamed(
     part = verdict.record
     if part is None or verdict.loss is None:
         return []
-    known = [Blamed(part.lines[n].file, part.lines[n].number, id, "") for id, n in naming.without_edit(verdict)]
+    known = [Blamed(part.lines[n].file, part.lines[n].number, id, "") for id, n in unedited.without_edit(verdict)]
     if known:
         kept = [b for b in known if b.id == "gradients-not-reset"]
         return list(dict.fromkeys(kept or known))

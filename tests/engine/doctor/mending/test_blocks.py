@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 from typing import Any, cast
 
-from engine.doctor.mending.blocks import begun, interchanged, reordered, unconditional
-from engine.doctor.mending.places import EditPlace, replaced, statements
-from engine.doctor.mending.trying import Blamed, Trial
-from engine.doctor.mending.unshown import inserted
+from engine.doctor.mending.around.blocks import begun, interchanged, reordered, unconditional
+from engine.doctor.mending.around.unshown import inserted
+from engine.doctor.mending.trials.places import EditPlace, replaced, statements
+from engine.doctor.mending.trials.trying import Blamed, Trial
 
 
 class TrialOfText:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.doctor.mending.following import following, in_next_round
-from engine.doctor.mending.places import EditPlace, statements
+from engine.doctor.mending.trials.following import following, in_next_round
+from engine.doctor.mending.trials.places import EditPlace, statements
 from engine.doctor.recording.trials.expressions import Consequences, Gains  # pyright: ignore[reportUnknownVariableType]
 
 LOOP = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.lineage.verdict.verdict import judged
-from engine.doctor.mending import trying
 from engine.doctor.mending.mend import blamed
+from engine.doctor.mending.trials import trying
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of
 
 

@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from engine.doctor.mending.edits import of_statement
-from engine.doctor.mending.pure import pure_functions
-from engine.doctor.mending.slopes import slopes
+from engine.doctor.mending.edits.edits import of_statement
+from engine.doctor.mending.naming.slopes import slopes
+from engine.doctor.mending.trials.pure import pure_functions
 
 
 @pytest.mark.parametrize(

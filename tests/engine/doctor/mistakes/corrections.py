@@ -7,28 +7,29 @@ from collections.abc import Iterator
 
 from engine.doctor.lineage.record.reading import Record, UserLine
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits, naming
-from engine.doctor.mending.atoms import atoms_in, text_of
-from engine.doctor.mending.correction import Correction
-from engine.doctor.mending.edits import StatementEdit
-from engine.doctor.mending.loops import headers
+from engine.doctor.mending.around.loops import headers
+from engine.doctor.mending.edits import edits
+from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.naming import names, unedited
+from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mistakes.mistake import Example
 
 
 def name_of(example: Example, verdict: RunVerdict, right: Record) -> str:
     """The name that the doctor gives when it has found this correction."""
-    known = [name for name, _ in naming.without_edit(verdict)]
+    known = [name for name, _ in unedited.without_edit(verdict)]
     if known:
         return known[0]
     line = example.wrong_line
     for loop, made, order in headers(ast.parse(example.wrong_text), {line + 1}):
         if loop.lineno == line and f"for {text_of(loop.target)} in {made}:" == example.right:
-            return naming.of_loop(text_of(loop.iter), made, order=order)
+            return names.of_loop(text_of(loop.iter), made, order=order)
     old, mended = _statement(example.wrong_text, line), _statement(example.right_text, line)
     kind = next((e.kind for e in _edits(example, old) if _same(e.statement, mended)), "")
     if not kind:
         return "no edit makes it"
-    return naming.name_of(Correction(kind, text_of(old), text_of(mended), UserLine("program.py", line), verdict, right))
+    return names.name_of(Correction(kind, text_of(old), text_of(mended), UserLine("program.py", line), verdict, right))
 
 
 def _statement(text: str, line: int) -> ast.stmt:

@@ -11,7 +11,7 @@ import numpy as np
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Record, RecordedOperation
-from engine.doctor.mending.correction import Correction
+from engine.doctor.mending.naming.correction import Correction
 
 
 def scale_name(c: Correction) -> str:

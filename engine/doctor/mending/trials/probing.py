@@ -15,12 +15,12 @@ from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits, entries
-from engine.doctor.mending.atoms import text_of
-from engine.doctor.mending.edits import KINDS, Slot, StatementEdit
-from engine.doctor.mending.following import following, in_next_round
-from engine.doctor.mending.places import EditPlace
-from engine.doctor.mending.pure import pure_functions
+from engine.doctor.mending.edits import edits, entries
+from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
+from engine.doctor.mending.trials.following import following, in_next_round
+from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.pure import pure_functions
 
 EVALUATIONS = 200_000
 MISSING = 120

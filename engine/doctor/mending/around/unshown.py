@@ -12,14 +12,15 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending import edits, entries, multiples, naming
-from engine.doctor.mending.atoms import atoms_in, text_of
-from engine.doctor.mending.carries import handed_nowhere, never_updated
-from engine.doctor.mending.loops import counted, headers
-from engine.doctor.mending.places import EditPlace
-from engine.doctor.mending.probing import Survivor
-from engine.doctor.mending.trying import TRIALS, Blamed, Trial
-from engine.doctor.mending.wholes import SOFTMAX_JACOBIANS
+from engine.doctor.mending.around.carries import handed_nowhere, never_updated
+from engine.doctor.mending.around.loops import counted, headers
+from engine.doctor.mending.edits import edits, entries, multiples
+from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.wholes import SOFTMAX_JACOBIANS
+from engine.doctor.mending.naming import names
+from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.probing import Survivor
+from engine.doctor.mending.trials.trying import TRIALS, Blamed, Trial
 
 CARRIES = 6
 """So many updates of a carry are tried."""
@@ -51,7 +52,7 @@ def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
         for loop, made, order in headers(ast.parse(trial.texts[file]), lines):
             if trial.holds(file, loop.iter, made):
                 old, target = text_of(loop.iter), text_of(loop.target)
-                id = naming.of_loop(old, made, order=order)
+                id = names.of_loop(old, made, order=order)
                 head = f"for {target} in "
                 return Blamed(file, loop.lineno, id, f"{head}{old}:", f"{head}{made}:", True, trial.corrected)
         for statement, part, made, id in counted(ast.parse(trial.texts[file]), lines):

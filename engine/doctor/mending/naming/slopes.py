@@ -6,8 +6,8 @@ import ast
 import re
 from dataclasses import dataclass
 
-from engine.doctor.mending.atoms import text_of
-from engine.doctor.mending.correction import Correction
+from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.naming.correction import Correction
 
 _DERIVATIVE = re.compile(r"^d_?(?=[a-z])|deriv|prime|grad|backward", re.I)
 """What functions for derivatives are called."""

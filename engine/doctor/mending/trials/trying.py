@@ -19,11 +19,11 @@ from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
-from engine.doctor.mending import naming
-from engine.doctor.mending.atoms import text_of
-from engine.doctor.mending.correction import Correction
-from engine.doctor.mending.edits import StatementEdit
-from engine.doctor.mending.places import EditPlace, replaced
+from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.naming import names
+from engine.doctor.mending.naming.correction import Correction
+from engine.doctor.mending.trials.places import EditPlace, replaced
 
 TRIALS = 16
 WORK = 400_000_000
@@ -95,7 +95,7 @@ class Trial:
     def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
         """The line with its correction, which was run last, under the mistake's name."""
         correction = Correction(kind, old, made, UserLine(file, statement.lineno), self.verdict, self.after)
-        return Blamed(file, statement.lineno, naming.name_of(correction), old, made, True, self.corrected)
+        return Blamed(file, statement.lineno, names.name_of(correction), old, made, True, self.corrected)
 
     @property
     def is_over(self) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, replaced, text_of
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced, text_of
 
 Made = tuple[str, ast.expr, "tuple[str, str] | None"]
 

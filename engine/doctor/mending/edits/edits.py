@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
-from engine.doctor.mending.entries import at_another_index
-from engine.doctor.mending.wholes import LIKELY, of_whole
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
+from engine.doctor.mending.edits.entries import at_another_index
+from engine.doctor.mending.edits.wholes import LIKELY, of_whole
 
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 KINDS = (

@@ -7,9 +7,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.doctor.mending.atoms import text_of
-from engine.doctor.mending.places import EditPlace
-from engine.doctor.mending.trying import Blamed, Trial
+from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.trying import Blamed, Trial
 
 FEW = 8
 """So many corrections of one kind are tried."""

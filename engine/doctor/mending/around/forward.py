@@ -11,8 +11,8 @@ import numpy as np
 
 from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
 from engine.doctor.lineage.the_loss.loss import forward_of
-from engine.doctor.mending.atoms import is_atom, text_of
-from engine.doctor.mending.trying import Blamed, Trial
+from engine.doctor.mending.edits.atoms import is_atom, text_of
+from engine.doctor.mending.trials.trying import Blamed, Trial
 
 COPIES = 3
 """So many copies are tried, and so many corrections of the output."""

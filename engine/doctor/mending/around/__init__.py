@@ -1,0 +1,1 @@
+"""Corrections of what stands around the lines: loops, carries, conditions, order, the forward pass."""

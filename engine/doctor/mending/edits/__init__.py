@@ -1,0 +1,1 @@
+"""Small edits of a statement's text."""

@@ -1,0 +1,1 @@
+"""What a corrected mistake is called."""
