@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived
-from engine.doctor.derive.hints import MOST, hint
-from engine.doctor.derive.outline import outline
+from engine.doctor.derive.lesson.hints import MOST, hint
+from engine.doctor.derive.lesson.outline import outline
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import read_source
 from engine.doctor.run.launch import Wishes

@@ -61,8 +61,8 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
     _refuse_to_replace(arguments)
     from engine.doctor.derive.derive import derive
-    from engine.doctor.derive.hints import hint
-    from engine.doctor.derive.outline import outline
+    from engine.doctor.derive.lesson.hints import hint
+    from engine.doctor.derive.lesson.outline import outline
     from engine.doctor.diagnose import diagnose
     from engine.doctor.lineage.record.running import Runs
     from engine.doctor.read.source import Unreadable, read_source

@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+from engine.doctor.derive.backward.output import output_lines
+from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.derived import Derived
-from engine.doctor.derive.flat import aliases
-from engine.doctor.derive.forward import ForwardPass, forward_pass
-from engine.doctor.derive.functions import called_functions
-from engine.doctor.derive.helpers import known_helpers
-from engine.doctor.derive.output import output_lines
-from engine.doctor.derive.proof import proved
-from engine.doctor.derive.ready import NoLossFound, ReadyProgram, ready
-from engine.doctor.derive.reverse import Reversed
-from engine.doctor.derive.shapes import SeenShapes
-from engine.doctor.derive.steps import Steps
-from engine.doctor.derive.syntax_of import base, names, path, reads
-from engine.doctor.derive.taken_loss import UnknownNames
-from engine.doctor.derive.values import ForwardValues
+from engine.doctor.derive.forward.flat import aliases
+from engine.doctor.derive.forward.forward import ForwardPass, forward_pass
+from engine.doctor.derive.forward.steps import Steps
+from engine.doctor.derive.program.functions import called_functions
+from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, ready
+from engine.doctor.derive.program.taken_loss import UnknownNames
+from engine.doctor.derive.proof.proof import proved
+from engine.doctor.derive.tree.helpers import known_helpers
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.syntax_of import base, names, path, reads
+from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs

@@ -11,6 +11,10 @@ WIDTH = 48
 """Where comments begin, if the line is not longer."""
 
 
+class Refused(Exception):
+    """A line through which nothing is carried back, and why."""
+
+
 @dataclass(frozen=True)
 class DerivedLine:
     """A line of the backward pass, with its indentation relative to the block that it stands in. `why` is a few words of mathematics, `of`

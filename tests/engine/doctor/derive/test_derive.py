@@ -11,7 +11,7 @@ import pytest
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived
-from engine.doctor.derive.taken_loss import asked_loss
+from engine.doctor.derive.program.taken_loss import asked_loss
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile, read_source
 from engine.doctor.run.launch import Wishes

@@ -7,7 +7,7 @@ import ast
 import numpy as np
 import pytest
 
-from engine.doctor.derive.heads import OutputValue, short_form
+from engine.doctor.derive.backward.heads import OutputValue, short_form
 
 RNG = np.random.default_rng(1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep
-from engine.doctor.derive.hints import hint
-from engine.doctor.derive.outline import outline
+from engine.doctor.derive.lesson.hints import hint
+from engine.doctor.derive.lesson.outline import outline
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.report import Report
 

@@ -1,0 +1,1 @@
+"""The forward pass backwards: the rules of differentiation, and the short form at the output."""

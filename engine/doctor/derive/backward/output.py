@@ -1,0 +1,226 @@
+"""The output's short form in a forward pass: the values near the loss as the run made them, shown to `heads`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.doctor.derive.backward.heads import OutputValue, short_form
+from engine.doctor.derive.backward.reverse import OutputLines
+from engine.doctor.derive.backward.rules import logistic
+from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.steps import split
+from engine.doctor.derive.tree.statements import step_of, targets
+from engine.doctor.derive.tree.syntax_of import base, names, parsed, path, reads
+from engine.doctor.lineage.record.reading import Record, RecordedEvent
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
+
+
+def output_lines(
+    forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
+) -> list[OutputLines]:
+    """The output's short form, where it has one."""
+    adjoint = adjoint_of(record, loss)
+    statements = [s for s in _simple(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
+    by_line: dict[int, list[ast.Assign]] = {}
+    for one in statements:
+        if isinstance(one, ast.Assign):
+            by_line.setdefault(one.lineno, []).append(one)
+    values: dict[str, OutputValue] = {}
+    made_by: dict[str, ast.stmt] = {}
+    for event in _round(forward, record, loss):
+        statement = _written_as(event, by_line.get(event.site.line, []))
+        if (
+            event.site.kind not in ("assign", "step")
+            or statement is None
+            or (event.site.file != loss.file and loss.file)
+        ):
+            continue
+        (target, *others) = list(targets(statement))
+        if others:
+            continue
+        text = _text_of(target, statement, statements)
+        value, back = event.value.of(record.pool), event.value.of(adjoint)
+        active = forward.is_sought(target)
+        is_only = not forward.loops[id(statement)] and (
+            back.any() or not active
+        )  # of the rounds it ran in, the last one counts
+        before = OutputValue(text, ()) if is_only or text not in values else values[text]
+        values.pop(text, None)
+        values[text] = OutputValue(text, (*before.values, value), (*before.gradients, back) if active else ())
+        made_by[text] = statement
+    for statement in list(made_by.values()):
+        _add_unnamed(statement, values, made_by, helpers)
+    called = {forward.loss, loss.name.partition("[")[0]}
+    final = [s for s in statements if forward.is_active(s) and called & names(s)]
+    rows = list(_read_by_step(forward, statements, values))
+    while (
+        found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
+    ) is not None:
+        after = made_by[found.of]
+        around = forward.loops[id(after)]
+        skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
+        if skipped is not None and all(forward.loops[id(s)] in ((), around) for s in statements if id(s) in skipped):
+            through = _argument(after, helpers) if found.of.startswith(INTO) else None
+            beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == around]
+            if beside or not around:
+                return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
+        values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
+    return []
+
+
+INTO = "into "
+
+
+def _written_as(event: RecordedEvent, statements: Sequence[ast.Assign]) -> ast.Assign | None:
+    """Of the statements of a line the one that writes a value, by its name where there are several values or statements."""
+    named = [s for s in statements if any(path(t) == event.name for t in s.targets)]
+    if event.part:
+        return named[0] if named else None
+    return next(iter([*(named if len(statements) > 1 else []), *reversed(statements)]), None)
+
+
+def _round(forward: ForwardPass, record: Record, loss: ChosenLoss) -> list[RecordedEvent]:
+    """What the round of training made that computed the loss."""
+    wanted = int(loss.ids[0])
+    made = [
+        e.time for e in record.events if e.value.size and wanted in (e.value.first, e.value.first + e.value.size - 1)
+    ]
+    end = min(made, default=record.events[-1].time)
+    lines = [s.lineno for s in forward.body if isinstance(s, ast.Assign)]
+    times: dict[int, int] = {e.site.line: e.time for e in record.events if e.time < end}
+    start = min((times[line] for line in lines if line in times), default=0)
+    return [e for e in record.events if start <= e.time <= end]
+
+
+def _text_of(target: ast.expr, statement: ast.stmt, statements: Sequence[ast.stmt]) -> str:
+    """A value as the program writes it; of one that another of that name follows in its block, no text that could be read."""
+    text = ast.unparse(target)
+    last = [s for s in statements if isinstance(s, ast.Assign) and text in map(ast.unparse, s.targets)][-1]
+    return text if last is statement else f"{text} of line {statement.lineno}"
+
+
+def _argument(statement: ast.stmt, helpers: Mapping[str, str]) -> ast.expr | None:
+    """What goes into a softmax or sigmoid, where a statement writes what comes out of one."""
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
+        return logistic(value.left, value.right)
+    known = isinstance(value, ast.Call) and helpers.get(path(value.func), "").split(" ")[0] in ("softmax", "sigmoid")
+    return value.args[0] if known and isinstance(value, ast.Call) else None
+
+
+def _add_unnamed(
+    statement: ast.stmt, values: dict[str, OutputValue], made_by: dict[str, ast.stmt], helpers: Mapping[str, str]
+) -> None:
+    """What goes into an output function and has no name: it is known from what comes out."""
+    argument = _argument(statement, helpers)
+    (target,) = targets(statement)
+    out = values.get(ast.unparse(target))
+    if (
+        out is None
+        or argument is None
+        or path(argument)
+        or (isinstance(argument, ast.Subscript) and not path(argument))
+        or not out.gradients
+    ):
+        return
+    value = statement.value if isinstance(statement, ast.Assign) else argument
+    kind = helpers.get(path(value.func), "") if isinstance(value, ast.Call) else "sigmoid"
+    kind, _, axis = kind.partition(" ")
+    with np.errstate(all="ignore"):
+        if kind == "sigmoid":
+            into = [np.log(p / (1 - p)) for p in out.values]
+            back = [g * p * (1 - p) for p, g in zip(out.values, out.gradients, strict=True)]
+        else:
+            along = None if axis == "all" else int(axis)
+            into = [np.log(p) for p in out.values]
+            sums = [(g * p).sum(axis=along, keepdims=True) for p, g in zip(out.values, out.gradients, strict=True)]
+            back = [p * (g - total) for p, g, total in zip(out.values, out.gradients, sums, strict=True)]
+    text = f"{INTO}{ast.unparse(target)}"
+    made_by[text] = statement
+    values[text] = OutputValue(text, tuple(into), tuple(back))
+
+
+def _simple(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    return [n for s in body for n in ast.walk(s) if isinstance(n, ast.stmt)]
+
+
+def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, int]:
+    """Whole numbers as the program writes them: what a loss is divided by first, then names."""
+    divisors = [
+        n.right for s in statements for n in ast.walk(s) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)
+    ]
+    divisors += [s.value for s in statements if isinstance(s, ast.AugAssign) and isinstance(s.op, ast.Div)]
+    read = {
+        n.id: n for s in forward.body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+    counts = {
+        f"({ast.unparse(n)})" if isinstance(n, ast.BinOp) else ast.unparse(n): forward.shapes.whole(n) for n in divisors
+    }
+    counts |= {name: forward.shapes.whole(node) for name, node in read.items()}
+    loops = {
+        n.id
+        for s in _simple(forward.body)
+        if isinstance(s, ast.For | ast.AugAssign)
+        for n in ast.walk(s.target)
+        if isinstance(n, ast.Name)
+    }
+    return {name: number for name, number in counts.items() if number is not None and number > 1 and name not in loops}
+
+
+def _whole(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ...]]:
+    """What the loss reads that does not depend on the weights and consists of zeros and ones: labels."""
+    read = [
+        n
+        for s in statements
+        for n in ast.walk(s)
+        if isinstance(n, ast.Name | ast.Subscript) and not forward.is_active(n)
+    ]
+    shapes = {ast.unparse(n): forward.shapes.shape(n) for n in read if forward.shapes.is_binary(n)}
+    return {text: shape for text, shape in shapes.items() if shape is not None}
+
+
+def _read_by_step(
+    forward: ForwardPass, statements: Sequence[ast.stmt], values: Mapping[str, OutputValue]
+) -> Iterator[OutputValue]:
+    """Entries of data that the loss reads, a round one: `labels[i]`, `y[:, t]`."""
+    for statement in statements:
+        loops = forward.loops.get(id(statement), ())
+        step = step_of(loops[-1]) if loops else None
+        for node in ast.walk(statement):
+            parts = split(node, step) if step is not None and isinstance(node, ast.expr) else None
+            whole = values.get(base(node)) if parts is not None and isinstance(node, ast.expr) else None
+            if (
+                parts is None
+                or whole is None
+                or len(whole.values) != 1
+                or parts[1]
+                or not set(parts[0]) <= set("{}:, ")
+            ):
+                continue
+            rows = np.moveaxis(whole.values[0], parts[0].split(", ").index("{}"), 0)
+            yield OutputValue(ast.unparse(node), tuple(np.asarray(row, np.float64) for row in rows))
+
+
+def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[int] | None:
+    """The statements from there to the loss, all of which depend on the weights through it alone; None where one does not."""
+    reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[int]()
+    start = forward.order[id(after)]
+    for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(id(s), -1)):
+        value = getattr(statement, "value", None)
+        if forward.order.get(id(statement), -1) <= start or not isinstance(value, ast.expr):
+            continue
+        written = {path(t) or base(t) for t in targets(statement)}
+        read = {path(n) or base(n) for n in reads(value)} | {base(n) for n in reads(value)}
+        if read & reached and forward.is_active(value):
+            others = [n for n in reads(value) if forward.is_sought(n) and not {path(n) or base(n), base(n)} & reached]
+            if read & set(forward.parameters) or any((path(n) or base(n)) not in written for n in others):
+                return None
+            skipped.add(id(statement))
+            reached |= written
+        elif isinstance(statement, ast.AugAssign) and written & reached:
+            skipped.add(id(statement))
+    return frozenset(skipped)

@@ -1,0 +1,129 @@
+"""Branches of the forward pass, as a board would show them: what a loop does in its first or last round alone stands before or after the
+loop, and of a branch that the run took one way the way that it took."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.statements import blocks
+from engine.doctor.derive.tree.syntax_of import called, parsed
+
+Truth = Callable[[ast.expr], bool | None]
+"""Whether a test holds; None where it is not known."""
+_SIDES: dict[type[ast.cmpop], tuple[bool, bool, bool]] = {
+    ast.Lt: (True, False, False),
+    ast.LtE: (True, True, False),
+    ast.Eq: (False, True, False),
+    ast.NotEq: (True, False, True),
+    ast.GtE: (False, True, True),
+    ast.Gt: (False, False, True),
+}
+"""Whether a comparison holds below, at and above a number."""
+
+
+def unrolled(loop: ast.For) -> list[ast.stmt]:
+    """The loop with its first or last round apart, where branches of its body ask for them; else the loop."""
+    if called(loop.iter) != "range" or not isinstance(loop.iter, ast.Call) or not isinstance(loop.target, ast.Name):
+        return [loop]
+    step, stop = loop.target.id, loop.iter.args[-1]
+    if (len(loop.iter.args) > 1 and ast.unparse(loop.iter.args[0]) != "0") or len(loop.iter.args) > 2:
+        return [loop]
+    tests = [n.test for n in ast.walk(loop) if isinstance(n, ast.If)]
+    for test in tests:
+        if not isinstance(test, ast.Compare) or ast.unparse(test.left) != step or len(test.ops) > 1:
+            continue
+        if type(test.ops[0]) not in _SIDES:
+            continue
+        (end,) = test.comparators
+        if _is_last(end, stop):
+            return [_rounds(loop, [end], step, end, 0), *_round(loop, step, end, 1)]
+        if ast.unparse(end) == "0":
+            return [*_round(loop, step, end, 1), _rounds(loop, [ast.Constant(1), stop], step, end, 2)]
+    return [loop]
+
+
+def _is_last(end: ast.expr, stop: ast.expr) -> bool:
+    """Whether a number is the last that is counted before `stop`."""
+    return ast.unparse(stop) == f"{ast.unparse(end)} + 1" or ast.unparse(end) == f"{ast.unparse(stop)} - 1"
+
+
+def _rounds(loop: ast.For, between: list[ast.expr], step: str, end: ast.expr, side: int) -> ast.stmt:
+    """The other rounds of a loop."""
+    made = copy.deepcopy(loop)
+    made.iter = ast.fix_missing_locations(ast.copy_location(ast.Call(parsed("range"), list(between), []), loop.iter))
+    made.body = _taken(made.body, _compared(step, end, side))
+    return made
+
+
+def _round(loop: ast.For, step: str, end: ast.expr, side: int) -> list[ast.stmt]:
+    """The one round in which the counter is `end`."""
+
+    class _Counted(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return copy.deepcopy(end) if node.id == step else node
+
+    body = _taken(copy.deepcopy(loop.body), _compared(step, end, side))
+    return [cast("ast.stmt", _Counted().visit(statement)) for statement in body]
+
+
+def _compared(step: str, end: ast.expr, side: int) -> Truth:
+    def truth(test: ast.expr) -> bool | None:
+        is_it = isinstance(test, ast.Compare) and len(test.ops) == 1 and ast.unparse(test.left) == step
+        if not is_it or not isinstance(test, ast.Compare) or ast.unparse(test.comparators[0]) != ast.unparse(end):
+            return None
+        return _SIDES.get(type(test.ops[0]), (None, None, None))[side]
+
+    return truth
+
+
+def _taken(body: list[ast.stmt], truth: Truth) -> list[ast.stmt]:
+    """The statements, with those of a branch in its place where it is known which is taken."""
+    made: list[ast.stmt] = []
+    for statement in body:
+        holds = truth(statement.test) if isinstance(statement, ast.If) else None
+        if isinstance(statement, ast.If) and holds is not None:
+            made += _taken(statement.body if holds else statement.orelse, truth)
+        else:
+            made.append(statement)
+    return made
+
+
+def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The way that the run took at a branch every time; None where it took both, or where it is not known."""
+    truths = shapes.truths(statement.test)
+    if truths == {True}:
+        return statement.body
+    return statement.orelse if truths == {False} else None
+
+
+def chosen(statement: ast.stmt, shapes: SeenShapes) -> ast.stmt:
+    """A statement with that side of `x if test else y` which the run took every time."""
+
+    class _Sides(ast.NodeTransformer):
+        def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+            truths = shapes.truths(node.test)
+            side = node.body if truths == {True} else node.orelse if truths == {False} else node
+            return self.generic_visit(side) if side is node else self.visit(side)
+
+    has_sides = not any(True for _ in blocks(statement)) and any(isinstance(n, ast.IfExp) for n in ast.walk(statement))
+    return cast("ast.stmt", _Sides().visit(copy.deepcopy(statement))) if has_sides else statement
+
+
+def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:
+    """The statements of a block, with those of a branch in its place where the run took it the same way every time, up to its return."""
+    made: list[ast.stmt] = []
+    for statement in body:
+        way = as_run(statement, shapes) if isinstance(statement, ast.If) else None
+        made += [statement] if way is None else taken_ways(way, shapes)
+        if made and isinstance(made[-1], ast.Return):
+            break  # nothing after it ran
+    return made
+
+
+def ending(function: ast.FunctionDef, shapes: SeenShapes) -> ast.stmt:
+    """The statement with which the run left a function."""
+    return taken_ways(function.body, shapes)[-1]

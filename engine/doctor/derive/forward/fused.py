@@ -1,0 +1,139 @@
+"""A loss that a loop of its own adds up, of outputs that the loop before put away, belongs into that loop: each round's output and its
+part of the loss stand together then, as in a program that adds the loss up at once."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.statements import appended, step_of, targets
+from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
+
+COUNTERS = ("n", "i", "k", "j")
+
+
+def fused(body: Sequence[ast.stmt], weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The block with such a loop put into the one before it, which has as many rounds; None where there is none."""
+    loops = [s for s in body if isinstance(s, ast.For)]
+    heads = {name.partition("[")[0].partition(".")[0] for name in weights}
+    for first, second in zip(reversed(loops[:-1]), reversed(loops[1:]), strict=True):
+        start, end = body.index(first), body.index(second)
+        between = body[start + 1 : end]
+        written = _written(first)
+        if names(second) & heads or not _is_as_long(first, second, shapes):
+            continue
+        if any(names(s) & written or _written(s) & names(first) for s in between):
+            continue
+        if (one := _joined(first, second, written)) is not None:
+            return [*body[:start], *between, one, *body[end + 1 :]]
+    return None
+
+
+def _is_as_long(first: ast.For, second: ast.For, shapes: SeenShapes) -> bool:
+    """Whether two loops have as many rounds, by what they are said to go over or by how many the run saw."""
+    if ast.unparse(first.iter) == ast.unparse(second.iter):
+        return True
+    rounds = _rounds(first.iter, shapes)
+    return rounds is not None and rounds == _rounds(second.iter, shapes)
+
+
+def _rounds(over: ast.expr, shapes: SeenShapes) -> int | None:
+    name, arguments = called(over), over.args if isinstance(over, ast.Call) else []
+    if name == "range":
+        return shapes.whole(arguments[0]) if len(arguments) == 1 else None
+    if name in ("zip", "enumerate"):
+        lengths = [_rounds(one, shapes) for one in arguments]
+        return None if None in lengths else min(n for n in lengths if n is not None)
+    return shapes.length(over)
+
+
+def _written(statement: ast.stmt) -> set[str]:
+    inside = (s for s in ast.walk(statement) if isinstance(s, ast.stmt))
+    return {base(t).partition("[")[0].partition(".")[0] for s in inside for t in targets(s)} - {""}
+
+
+def _joined(first: ast.For, second: ast.For, written: set[str]) -> ast.For | None:
+    """Both as one loop, where the second reads of the first nothing but the entries that the same round put away."""
+    put = {path(next(targets(s))): value for s in first.body if (value := appended(s)) is not None}
+    told = _told(second)
+    if not put or told is None or second.orelse or first.orelse:
+        return None
+    counter, entries = told
+    header = _counted(first, counter or next(n for n in COUNTERS if n not in names(first) | names(second)))
+    if header is None:
+        return None
+    made, own = header
+    renamed = entries(own) | ({counter: parsed(own)} if counter else {})
+    body = [_changed(copy.deepcopy(s), renamed, put, own) for s in second.body]
+    local = _written(second) | set(renamed)
+    if any(names(s) & (written - {own} - {n for v in put.values() for n in names(v)} - local) for s in body):
+        return None
+    made.body = [*first.body, *body]
+    return made
+
+
+def _told(loop: ast.For) -> tuple[str, _Entries] | None:
+    """What counts the rounds of a loop, "" for nothing, and what its other names are in a round."""
+    name, target = called(loop.iter), loop.target
+    arguments = loop.iter.args if isinstance(loop.iter, ast.Call) else []
+    if name == "range" and len(arguments) == 1 and isinstance(target, ast.Name):
+        return target.id, _Entries([])
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    counter = ""
+    if name == "enumerate" and len(arguments) == 1 and len(parts) == 2 and isinstance(parts[0], ast.Name):
+        counter, parts = parts[0].id, parts[1:]
+    elif name != "zip" and not path(loop.iter):
+        return None
+    iterated = arguments if name in ("zip", "enumerate") else [loop.iter]
+    if len(parts) != len(iterated) or not all(isinstance(p, ast.Name) for p in parts):
+        return None
+    return counter, _Entries([(p.id, i) for p, i in zip(parts, iterated, strict=True) if isinstance(p, ast.Name)])
+
+
+class _Entries:
+    """What a loop's names are in a round that is counted by a name: entries of what it goes over."""
+
+    def __init__(self, pairs: Sequence[tuple[str, ast.expr]]) -> None:
+        self._pairs = pairs
+
+    def __call__(self, counter: str) -> dict[str, ast.expr]:
+        return {name: ast.Subscript(over, ast.Name(counter, ast.Load()), ast.Load()) for name, over in self._pairs}
+
+
+def _counted(loop: ast.For, counter: str) -> tuple[ast.For, str] | None:
+    """A copy of a loop whose rounds are counted from 0 on, and by which name."""
+    own, made = step_of(loop), copy.copy(loop)
+    if own is not None:
+        is_from_0 = (
+            isinstance(loop.iter, ast.Call) and called(loop.iter) in ("range", "enumerate") and len(loop.iter.args) == 1
+        )
+        return (made, own) if is_from_0 else None
+    if not path(loop.iter):
+        return None
+    made.target = ast.Tuple([ast.Name(counter, ast.Store()), loop.target], ast.Store())
+    made.iter = ast.copy_location(ast.Call(ast.Name("enumerate", ast.Load()), [loop.iter], []), loop.iter)
+    return ast.fix_missing_locations(made), counter
+
+
+def _changed(
+    statement: ast.stmt, renamed: Mapping[str, ast.expr], put: Mapping[str, ast.expr], counter: str
+) -> ast.stmt:
+    """A statement of the second loop as it stands in the first; an entry that the round put away is what was put there."""
+
+    class _PutAway(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            other = copy.deepcopy(renamed.get(node.id, node))
+            return self._own(ast.copy_location(other, node))
+
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            return self._own(cast("ast.expr", self.generic_visit(node)))
+
+        def _own(self, node: ast.expr) -> ast.expr:
+            is_entry = isinstance(node, ast.Subscript) and ast.unparse(node.slice) == counter
+            value = put.get(path(node.value)) if is_entry and isinstance(node, ast.Subscript) else None
+            return ast.copy_location(copy.deepcopy(value), node) if value is not None and path(value) else node
+
+    return ast.fix_missing_locations(cast("ast.stmt", _PutAway().visit(statement)))

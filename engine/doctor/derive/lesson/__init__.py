@@ -1,0 +1,1 @@
+"""The derived pass as a lesson: the order of its steps, and hints."""

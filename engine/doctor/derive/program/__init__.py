@@ -1,0 +1,1 @@
+"""The program made ready: run, repaired, its functions called, with a loss where it computes none."""

@@ -1,0 +1,123 @@
+"""What lines of a backward pass read and give values, and lines with other names in them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from engine.doctor.derive.derived import DerivedLine
+from engine.doctor.derive.forward.steps import singular
+from engine.doctor.derive.proof.reach import parsed_statement
+from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
+
+
+def entries_named(
+    body: list[DerivedLine], counters: Collection[str], known: Mapping[str, str]
+) -> tuple[list[DerivedLine], dict[str, str]]:
+    """The body with a name for each entry that the loops of the caller count out, and these entries by their names."""
+    made = set[str]().union(*map(stored, body))
+    found: dict[str, str] = {}
+
+    class _Found(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            read = names(node)
+            text = ast.unparse(node)
+            is_entry = read & set(counters) or text in known
+            if not isinstance(node.ctx, ast.Load) or not is_entry or read & made:
+                return self.generic_visit(node)
+            found.setdefault(text, "")
+            return ast.copy_location(ast.Name(found[text] or "_", ast.Load()), node)
+
+    for line in body:
+        changed(line, _Found())
+    again = {k: one.group(1, 2) for k, line in enumerate(body) if (one := re.fullmatch(r"(\w+) = (.+)", line.text))}
+    again = {k: (name, text) for k, (name, text) in again.items() if text in found and body[k].kind == "init"}
+    known = {**known, **{text: name for name, text in again.values()}}
+    body = [line for k, line in enumerate(body) if k not in again]
+    given = {(text, name) for name, text in again.values()}
+    inside = set[str]().union(*map(ordered, body))
+    for text in sorted(found, key=lambda one: "+ 1" not in one):
+        word = _one_of(base(parsed(text)))
+        options = (known.get(text, word), word, f"{word}_prev", *(f"{word}_{k}" for k in range(2, 50)))
+        free = (n for n in options if n not in inside and n not in found.values())
+        found[text] = next(free) if (text, known.get(text)) not in given else known[text]
+    return [changed(line, _Found()) for line in body], {name: text for text, name in found.items()}
+
+
+def _one_of(name: str) -> str:
+    """What one of several is called: `memory` of `memories`, `h` of `hs` and `h_kept`, `s` of `all_s`."""
+    word = name.rpartition(".")[2].removesuffix("_kept")
+    if word.startswith("all_"):
+        return word.removeprefix("all_")
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    return (word[:-2] if word.endswith(("sses", "xes", "ches")) else singular(word)) or "part"
+
+
+def rewritten(line: DerivedLine, own: Mapping[str, str], receiver: str) -> DerivedLine:
+    """A line with the function's own names, and `self` for the object that it is a method of."""
+
+    class _Own(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            name = "self" if node.id == receiver else own.get(node.id, node.id)
+            return parsed(name) if isinstance(node.ctx, ast.Load) else ast.Name(name, node.ctx)
+
+        def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+            if receiver and path(node) == receiver:
+                return ast.copy_location(ast.Name("self", node.ctx), node)
+            return self.generic_visit(node)
+
+    return changed(line, _Own())
+
+
+def changed(line: DerivedLine, by: ast.NodeTransformer) -> DerivedLine:
+    statement = parsed_statement(line.text)
+    shown = ast.unparse(ast.fix_missing_locations(by.visit(statement)))
+    indent = line.text[: width(line)]
+    return replace(line, text=indent + (shown.split("\n")[0] if line.text.endswith(":") else shown))
+
+
+def width(line: DerivedLine) -> int:
+    """How far it is indented."""
+    return len(line.text) - len(line.text.lstrip())
+
+
+def ordered(line: DerivedLine) -> list[str]:
+    """All names of a line, as they come."""
+    return [n.id for n in ast.walk(parsed_statement(line.text)) if isinstance(n, ast.Name)]
+
+
+def stored(line: DerivedLine) -> set[str]:
+    """The names that a line gives values."""
+    found = ast.walk(parsed_statement(line.text))
+    return {n.id for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def loaded(line: DerivedLine, *, is_sum: bool = True) -> set[str]:
+    """The names that a line reads; what it adds to is read too."""
+    statement = parsed_statement(line.text)
+    read = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return read | (stored(line) if is_sum and isinstance(statement, ast.AugAssign) else set())
+
+
+def needed(lines: Sequence[DerivedLine]) -> Iterator[str]:
+    """The names that lines read before they write them."""
+    written: set[str] = set()
+    for line in lines:
+        made = stored(line)
+        inside = made if "for " in line.text else set[str]()
+        yield from (n for n in ordered(line) if n in loaded(line) - written - inside)
+        written |= made
+
+
+def targets_inside(lines: Sequence[DerivedLine]) -> set[str]:
+    """What the loops among lines count with."""
+    return set[str]().union(*(stored(line) for line in lines if line.text.endswith(":")))
+
+
+def adds(line: DerivedLine) -> bool:
+    """Whether it only adds to what it makes."""
+    statement = parsed_statement(line.text)
+    return isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)

@@ -1,0 +1,1 @@
+"""Expressions and statements as trees, what was seen of them, and what small functions compute."""
