@@ -1,0 +1,344 @@
+"""Where gradients go: a name of its own for each, sums of what comes back from several places, zeros where sums over rounds begin."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.doctor.derive.backward.function_rules import FunctionRules
+from engine.doctor.derive.backward.pieces import pieces_of
+from engine.doctor.derive.backward.rules import Gradient, NamedResult, fitted
+from engine.doctor.derive.derived import DerivedLine, LineKind, Refused
+from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.steps import Steps, singular
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import base, is_number, names, parsed, path, reads, times
+from engine.doctor.derive.values.values import ForwardValues
+
+
+class GradientSums(FunctionRules):
+    """Adds up what comes back to each value, in lines. `lines` are what it made."""
+
+    def __init__(
+        self,
+        forward: ForwardPass,
+        steps: Steps,
+        values: ForwardValues,
+        helpers: Mapping[str, str],
+        taken: set[str],
+    ) -> None:
+        super().__init__(forward.shapes, helpers)
+        self.forward, self.steps, self.values, self.taken = forward, steps, values, taken
+        self.skipped: set[int] = set()
+        self.lines: list[DerivedLine] = []
+        self.gaps: list[tuple[int, str]] = []
+        self.live: set[str] = set()
+        self.owned: set[str] = set()
+        self.symbols: dict[str, ast.expr] = {}
+        self.zeros: dict[str, tuple[str, ast.For]] = {}
+        """Zeros for what every round adds to, and the loop before which they stand."""
+        self.deferred: list[tuple[str, Gradient]] | None = None
+        self.deferred_for = ""
+        self.depth = 0
+        self.statement: ast.stmt = forward.last
+        self.pieces: dict[str, dict[str, ast.expr]] = {}
+        """Gradients of which the pieces are known, by their names: that of each index."""
+        self.made: dict[str, str] = {}
+        """The gradient's name of each parameter."""
+
+    # Where gradients go
+
+    def add(self, node: ast.expr, gradient: Gradient) -> None:
+        """Adds a contribution to dL/d(a name, path or entry)."""
+        name, shape = path(node), self.shapes.shape(node)
+        if name:
+            key = self._key(node)
+            if name in self.forward.parameters:
+                self.made[name] = key
+                self._parameter(key, name, gradient, shape)
+                return
+            if self.steps.get(name) is not None:
+                self._whole(name, gradient)
+                return
+            put, next_ = self.steps.put_away(name, self.statement), self._handed_on(name)
+            key = f"d{singular(put)}" if put else self.values.gradient_name(next_)
+            if not put and not self._has(key) and key not in self.zeros and (loop := self._adding(next_)) is not None:
+                self.zeros[key] = f"np.zeros_like({next_})" if shape else "0.0", loop
+            self._accumulate(key, gradient, shape)
+            return
+        container = base(node)
+        relation = self.steps.relation(node, self.statement)
+        if relation == "last" and (left := self._left(container)) is not None:
+            self.add(left, gradient)
+        elif relation and container not in self.forward.parameters:
+            self._accumulate(f"d{singular(container)}", gradient, shape)
+        else:
+            self._entry(node, gradient)
+
+    def _handed_on(self, name: str) -> str:
+        """The state that a loop before made of a name for its next round, `h_prev = h`: behind it both are the same; else the name."""
+        order, around = self.forward.order[id(self.statement)], self.forward.loops[id(self.statement)]
+        own = [d.order for d in self.forward.definitions.get(name, []) if d.order < order]
+        for other, definitions in self.forward.definitions.items():
+            for d in (d for d in definitions if d.loops and other.isidentifier() and other in self.forward.active):
+                is_it = isinstance(d.statement, ast.Assign) and path(d.statement.value) == name
+                if is_it and d.loops[-1] not in around and max(own, default=order) < d.order < order:
+                    inside = [one for one in definitions if d.loops[-1] in one.loops]
+                    if is_read_before(self.forward, d.loops[-1], other, inside):
+                        return other
+        return name
+
+    def _left(self, container: str) -> ast.expr | None:
+        """The name whose last value is the last entry of a list: a state that the loop carries and puts away."""
+        filled = self.steps.get(container)
+        if filled is None or not isinstance(filled.value, ast.Name) or self.steps.is_carried(container):
+            return None
+        name, loop = filled.value.id, filled.loop
+        inside = [d for d in self.forward.definitions.get(name, []) if loop in d.loops and rebinds(d, name)]
+        is_last = bool(inside) and max(d.order for d in inside) < filled.made.order
+        return filled.value if is_last and is_read_before(self.forward, loop, name, inside) else None
+
+    def elementwise(self, name: str, argument: ast.expr, d: Gradient, result: Callable[[], ast.expr]) -> None:
+        """Through a function that works number by number; that of relu is known from what goes into it, too, where only that is kept."""
+        target = next(targets(self.statement), None)
+        has_result = (
+            target is None or not isinstance(target, ast.Name) or self.values.is_put_away(target, self.statement)
+        )
+        if name == "relu" and not has_result and self.values.is_put_away(argument, self.statement):
+            super().elementwise(name, argument, d, lambda: self.value(argument))
+        else:
+            super().elementwise(name, argument, d, result)
+
+    def push(self, node: ast.expr, gradient: Gradient, result: NamedResult) -> None:
+        """Carries dL/d(node) on; through `h0 if t == 0 else hs[t - 1]` to the entry: what comes back to the first is not sought."""
+        super().push(self._side(node) if isinstance(node, ast.IfExp) else node, gradient, result)
+
+    def _side(self, node: ast.IfExp) -> ast.expr:
+        sides = [side for side in (node.body, node.orelse) if self.is_active(side)]
+        if len(sides) != 1 or self.steps.relation(sides[0], self.statement) != "old":
+            raise Refused(f"no rule for {ast.unparse(node)[:60]}")
+        return sides[0]
+
+    def _whole(self, container: str, gradient: Gradient) -> None:
+        """dL/d(a list or array that the loop fills step by step), all of it."""
+        name = self.steps.use_container(container)
+        gradient = fitted(gradient, gradient.shape)
+        if name in self.live:
+            self.emit(f"{name} += {ast.unparse(gradient.node)}", "", makes=name, shape=gradient.shape)
+        else:
+            self.emit(f"{name} = {ast.unparse(gradient.node)}", "of every step", makes=name, shape=gradient.shape)
+            self.live.add(name)
+
+    def _entry(self, node: ast.expr, gradient: Gradient) -> None:
+        """dL/d(an entry or a part) is added to that part of dL/d(the whole)."""
+        container, root = base(node), node
+        while isinstance(root, ast.Subscript) and not path(root) and not self.steps.relation(root, self.statement):
+            root = root.value
+        read = self.steps.relation(root, self.statement) if isinstance(root, ast.Subscript) and not path(root) else ""
+        if container in self.forward.parameters:
+            name = self.made[container] = self._key(root)
+        elif read or self.steps.get(container) is None:
+            name = f"d{singular(container)}" if read else self._key(root)
+        else:
+            name = self.steps.use_container(container)
+        if self._piece(name, node, root, gradient):
+            return
+        index = _index_of(node, root, lambda one: self.values.text(one, self.statement))
+        if name not in self.live and name not in self.zeros:
+            self._start(name, container, root, is_whole=not read)
+        parts = [n for k in _slices(node, root) for n in (k.elts if isinstance(k, ast.Tuple) else [k])]
+        if any(self.shapes.is_index(n) for n in parts) and container in self.forward.parameters:
+            inside = index[1:-1]
+            inside = f"np.s_[{inside}]" if any(isinstance(n, ast.Slice) for n in parts) else inside
+            self.emit(
+                f"np.add.at({name}, {f'({inside})' if len(parts) > 1 and '_[' not in inside else inside}, {ast.unparse(gradient.node)})",
+                "rows that are read more than once add up",
+                makes=name,
+            )
+            return
+        self.emit(f"{name}{index} += {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
+
+    def _piece(self, name: str, node: ast.expr, root: ast.expr, gradient: Gradient) -> bool:
+        """Whether a part is one of those that together are a whole: its gradient is kept till all are there."""
+        pieces = pieces_of(path(root), self.forward.body)
+        if not pieces or not isinstance(node, ast.Subscript) or node.value is not root:
+            return False
+        self.pieces.setdefault(name, {})[ast.unparse(node.slice)] = self.named(gradient, "z").node
+        self.live.add(name)
+        return True
+
+    def _together(self, name: str, target: ast.expr) -> None:
+        """The pieces of a gradient side by side."""
+        pieces, known = pieces_of(path(target), self.forward.body), self.pieces.pop(name)
+        if set(pieces) != set(known):
+            raise Refused(f"a part of {path(target)} has no share in the loss")
+        axis = {f"axis={axis}" for axis in pieces.values() if axis}
+        parts = f"({', '.join(ast.unparse(known[one]) for one in pieces)})"
+        self.owned.add(name)
+        made = f"{name} = np.concatenate({', '.join([parts, *axis])})"
+        self.emit(made, "side by side", makes=name, shape=self._shape_of(target))
+
+    def _start(self, name: str, container: str, root: ast.expr, *, is_whole: bool) -> None:
+        """Zeros for what entries are added to: before the loops where all rounds add to one whole."""
+        is_filled = self.steps.get(container) is not None and is_whole
+        if is_filled and not self.values.is_array(container):
+            made = self.steps.zeros(container)
+        else:
+            made = f"np.zeros_like({ast.unparse(self._like(root))})"
+        if is_whole and (loop := self._adding(container)) is not None:
+            self.zeros[name] = made, loop
+            return
+        self.emit(f"{name} = {made}", "", makes=name, kind="init")
+        self.live.add(name)
+        self.owned.add(name)
+
+    def _like(self, root: ast.expr) -> ast.expr:
+        """A value of the same shape: of one that a round makes, a part of a weight that it is made from, which need not be kept."""
+        loops, shape = self.forward.loops[id(self.statement)], self.shapes.shape(root)
+        made = [d.statement for d in self.forward.definitions.get(path(root), []) if loops and loops[-1] in d.loops]
+        parts = [n for s in made[:1] for n in reads(s) if isinstance(s, ast.Assign) and isinstance(n, ast.Subscript)]
+        like = next((n for n in parts if base(n) in self.forward.parameters and self.shapes.shape(n) == shape), root)
+        return self.values.text(like, self.statement)
+
+    def _parameter(self, key: str, name: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
+        gradient = fitted(gradient, shape or ())
+        if key not in self.live and key not in self.zeros:
+            if (loop := self._adding(name)) is None:
+                self._set(key, gradient, shape, name)
+                return
+            self.zeros[key] = f"np.zeros_like({name})" if shape else "0.0", loop
+        self.emit(f"{key} += {ast.unparse(gradient.node)}", self.why, makes=key, shape=shape)
+
+    def _adding(self, name: str) -> ast.For | None:
+        """The outermost loop around this statement whose rounds all read the same value of a name, so that what comes back adds up."""
+        around = self.forward.loops[id(self.statement)]
+        made = [d for d in self.forward.definitions.get(name, []) if rebinds(d, name)]
+        return next((loop for loop in around if not any(loop in d.loops for d in made)), None)
+
+    def _accumulate(self, key: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
+        if self.deferred is not None and key == self.deferred_for:
+            self.deferred.append((key, gradient))
+            return
+        gradient = fitted(gradient, shape or ())
+        text = ast.unparse(gradient.node)
+        if key in self.symbols:
+            self.symbols[key] = ast.BinOp(self.symbols[key], ast.Add(), gradient.node)
+        elif key in self.zeros:
+            self.emit(f"{key} += {text}", self.why, makes=key, shape=shape)
+        elif key in self.live:
+            self.emit(
+                f"{key} += {text}" if key in self.owned else f"{key} = {key} + {text}", self.why, makes=key, shape=shape
+            )
+            self.owned.add(key)
+        elif shape == () and not any(n.startswith("d") for n in names(gradient.node)) and self._is_fixed(gradient.node):
+            self.symbols[key] = gradient.node
+        else:
+            self._set(key, gradient, shape, "")
+
+    def _is_fixed(self, node: ast.expr) -> bool:
+        return not any(d.loops for n in names(node) for d in self.forward.definitions.get(n, []))
+
+    def _set(self, key: str, gradient: Gradient, shape: tuple[int, ...] | None, value: str) -> None:
+        node = gradient.node
+        if shape and gradient.shape != shape:
+            node = (
+                times(node, parsed(f"np.ones({shape})")) if not value else times(node, parsed(f"np.ones_like({value})"))
+            )
+        self.emit(f"{key} = {ast.unparse(node)}", self.why, makes=key, shape=shape)
+        self.live.add(key)
+        (self.owned.discard if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) else self.owned.add)(key)
+
+    def _has(self, name: str) -> bool:
+        return name in self.live or name in self.symbols
+
+    def _key(self, node: ast.expr, *, writing: bool = False, is_append: bool = False) -> str:
+        """What dL/d(it) is called."""
+        name = path(node)
+        if name and not is_append:
+            return self.values.gradient_name(name)
+        container = base(node)
+        if is_append or (writing and self.steps.get(container) is not None):
+            return f"d{singular(container)}"
+        return f"d{container}"
+
+    def _shape_of(self, target: ast.expr) -> tuple[int, ...] | None:
+        value = getattr(self.statement, "value", None)
+        return self.shapes.shape(value) if isinstance(value, ast.expr) else None
+
+    # Lines
+
+    def named(self, gradient: Gradient, hint: str) -> Gradient:
+        """The gradient under a name of its own, where it is more than a name."""
+        if isinstance(gradient.node, ast.Name) or (is_number(gradient.node, 1)):
+            return gradient
+        name = self.values.free_name(hint, self.statement)
+        self.emit(f"{name} = {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
+        self.why = ""
+        return Gradient(parsed(name), gradient.shape)
+
+    def own_name(self, name: str) -> str:
+        return self.forward.flat.own_name(name)
+
+    def value(self, node: ast.expr) -> ast.expr:
+        return self.values.text(node, self.statement)
+
+    def is_active(self, node: ast.expr) -> bool:
+        return self.forward.is_active(node)
+
+    def emit(
+        self,
+        text: str,
+        why: str = "",
+        *,
+        makes: str = "",
+        shape: tuple[int, ...] | None = None,
+        kind: LineKind = "back",
+        of: int | None = None,
+    ) -> None:
+        """One more line, if it says anything."""
+        left, _, right = text.partition(" = ")
+        if left == right:
+            return
+        self.why = ""
+        at = of if of is not None else self.statement.lineno if kind in ("back", "head") else None
+        flat = self.forward.flat
+        calls = tuple(flat.calls.index(one) for one in reversed(flat.called_at.get(id(self.statement), [])))
+        self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind, calls))
+
+
+def _slices(node: ast.expr, root: ast.expr) -> list[ast.expr]:
+    """The indices that lead from a whole to a part of it, the outermost first."""
+    found: list[ast.expr] = []
+    while node is not root and isinstance(node, ast.Subscript):
+        found.insert(0, node.slice)
+        node = node.value
+    return found
+
+
+def _index_of(node: ast.expr, root: ast.expr, written: Callable[[ast.expr], ast.expr]) -> str:
+    """These indices as text: `[t][0]`."""
+    return "".join(
+        f"[{ast.unparse(written(one)).removeprefix('(').removesuffix(')') if isinstance(one, ast.Tuple) else ast.unparse(written(one))}]"
+        for one in _slices(node, root)
+    )
+
+
+def rebinds(one: Definition, name: str) -> bool:
+    return any(path(target) == name for target in targets(one.statement)) and not isinstance(one.statement, ast.Expr)
+
+
+def is_read_before(forward: ForwardPass, loop: ast.For, name: str, inside: Sequence[Definition]) -> bool:
+    """Whether a round reads what the round before left."""
+    first = min(d.order for d in inside)
+    for statement in ast.walk(loop):
+        if (
+            isinstance(statement, ast.stmt)
+            and not isinstance(statement, ast.For)
+            and forward.order[id(statement)] <= first
+        ):
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.expr) and any(path(n) == name or base(n) == name for n in reads(value)):
+                return True
+            if isinstance(statement, ast.AugAssign) and path(statement.target) == name:
+                return True
+    return False
