@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.doctor.derive.backward.output import output_lines
 from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.derived import Derived
-from engine.doctor.derive.forward.flat import aliases
+from engine.doctor.derive.forward.call_targets import aliases
 from engine.doctor.derive.forward.forward import ForwardPass, forward_pass
 from engine.doctor.derive.forward.steps import Steps
 from engine.doctor.derive.program.functions import called_functions
@@ -104,9 +104,9 @@ def _reversed(
         values = ForwardValues(forward, steps, set(taken), old)
         made = Reversed(forward, steps, values, helpers, set(taken), output_lines(forward, record, loss, helpers))
         made.run()
-        if values.needs_old <= old:
+        if values.keeping.needs_old <= old:
             return made, values
-        old |= values.needs_old
+        old |= values.keeping.needs_old
 
 
 def _filled_elsewhere(forward: ForwardPass, tree: ast.Module) -> str | None:

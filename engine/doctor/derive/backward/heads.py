@@ -26,6 +26,20 @@ SAID = {
 }
 
 
+@dataclass(frozen=True)
+class OutputLines:
+    """The short form at the output: after which statement of the forward pass it stands, and its lines with the gradient's name in them.
+    `at` is a statement of the same loop that comes after all that they read; where `through` is an expression, the gradient is that of
+    what goes into the output function, and `after` the statement that calls it."""
+
+    after: ast.stmt
+    at: ast.stmt
+    lines: tuple[str, ...]
+    why: str
+    skipped: frozenset[int]
+    through: ast.expr | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class OutputValue:
     """A value near the loss as the program writes it (`ps[t]`): what it was and dL/d(it), in every round of the loop in which it is made;

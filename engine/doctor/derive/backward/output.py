@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.derive.backward.heads import OutputValue, short_form
-from engine.doctor.derive.backward.reverse import OutputLines
-from engine.doctor.derive.backward.rules import logistic
+from engine.doctor.derive.backward.forms import logistic
+from engine.doctor.derive.backward.heads import OutputLines, OutputValue, short_form
 from engine.doctor.derive.forward.forward import ForwardPass
 from engine.doctor.derive.forward.steps import split
 from engine.doctor.derive.tree.statements import step_of, targets

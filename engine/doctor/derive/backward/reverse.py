@@ -5,30 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from engine.doctor.derive.backward.heads import OutputLines
 from engine.doctor.derive.backward.rules import Gradient
-from engine.doctor.derive.backward.sums import GradientSums, is_read_before, rebinds
+from engine.doctor.derive.backward.sums import GradientSums
 from engine.doctor.derive.derived import Refused
+from engine.doctor.derive.forward.carried import is_read_before, rebinds
 from engine.doctor.derive.forward.forward import ForwardPass
 from engine.doctor.derive.forward.steps import Steps, singular
 from engine.doctor.derive.tree.statements import appended, targets
 from engine.doctor.derive.tree.syntax_of import base, minus, over, parsed, path, times
 from engine.doctor.derive.values.values import ForwardValues
-
-
-@dataclass(frozen=True)
-class OutputLines:
-    """The short form at the output: after which statement of the forward pass it stands, and its lines with the gradient's name in them.
-    `at` is a statement of the same loop that comes after all that they read; where `through` is an expression, the gradient is that of
-    what goes into the output function, and `after` the statement that calls it."""
-
-    after: ast.stmt
-    at: ast.stmt
-    lines: tuple[str, ...]
-    why: str
-    skipped: frozenset[int]
-    through: ast.expr | None = None
 
 
 class Reversed(GradientSums):
@@ -70,7 +57,7 @@ class Reversed(GradientSums):
 
     def _head(self, head: OutputLines) -> None:
         (target,) = targets(head.after)
-        name = self._key(target, writing=True) if head.through is None else self.values.free_name("z", head.after)
+        name = self._key(target, writing=True) if head.through is None else self.values.names.free_name("z", head.after)
         shape = self._shape_of(target)
         for k, line in enumerate(head.lines):
             text = self._as_known(ast.parse(line.format(name)).body[0], head.at)
@@ -282,7 +269,7 @@ class Reversed(GradientSums):
         self.emit(self.values.counters.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
-        for text in self.values.top(loop, used):
+        for text in self.values.begin.top(loop, used):
             self.emit(text, "as in the forward pass", kind="init")
         self.depth -= 1
         self.lines += body
@@ -298,7 +285,7 @@ class Reversed(GradientSums):
 
     def _unpacked(self, loop: ast.For) -> None:
         """What iterating over a list that depends on the weights carries back to its entries."""
-        for name, entry in self.values.entries(loop):
+        for name, entry in self.values.begin.entries(loop):
             if f"d{name}" in self.live:
                 self.live.discard(f"d{name}")
                 self._entry(parsed(entry), Gradient(parsed(f"d{name}"), self.values.shape_of(name) or ()))

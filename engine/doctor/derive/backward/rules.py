@@ -7,6 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.doctor.derive.backward.forms import (
+    adds_axes,
+    at,
+    core,
+    is_ellipsis,
+    is_entry,
+    is_simple,
+    logistic,
+    parts,
+    product_like,
+)
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.elementwise import derivative
@@ -104,13 +115,13 @@ class Rules(ABC):
         shape = self.shape(node)
         gradient = fitted(gradient, shape)
         if isinstance(node, ast.Name | ast.Subscript) or path(node):
-            if isinstance(node, ast.Subscript) and _adds_axes(node):
+            if isinstance(node, ast.Subscript) and adds_axes(node):
                 full = self.full(gradient, shape, node)
-                index = [k if isinstance(k, ast.Slice) or is_ellipsis(k) else ast.Constant(0) for k in _parts(node)]
+                index = [k if isinstance(k, ast.Slice) or is_ellipsis(k) else ast.Constant(0) for k in parts(node)]
                 inner = ast.Subscript(full.node, ast.Tuple(index) if len(index) > 1 else index[0])
                 self.push(node.value, Gradient(inner, self.shape(node.value)), None)
                 return
-            if isinstance(node, ast.Subscript) and not (path(node) or _is_entry(node)):
+            if isinstance(node, ast.Subscript) and not (path(node) or is_entry(node)):
                 raise Refused(f"a part of {ast.unparse(node.value)[:40]}")
             if isinstance(node, ast.Subscript) and gradient.shape != shape:
                 gradient = Gradient(gradient.node, shape)
@@ -154,11 +165,11 @@ class Rules(ABC):
                 left, right, self.named(self.full(d, self.shape(node), node), self._hint(node)) if both else d, node
             )
             return
-        if isinstance(op, ast.Sub) and called(_core(right)) in ("max", "amax"):
+        if isinstance(op, ast.Sub) and called(core(right)) in ("max", "amax"):
             self.why = ""
             self.push(left, d, None)  # what is taken off for the sake of large numbers changes no softmax
             return
-        if both and isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div) and not _is_simple(d.node):
+        if both and isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div) and not is_simple(d.node):
             d = self.named(d, self._hint(node))
         if isinstance(op, ast.Add | ast.Sub):
             self.push(left, d, None)
@@ -195,7 +206,7 @@ class Rules(ABC):
 
     def _product(self, left: ast.expr, right: ast.expr, d: Gradient, node: ast.expr) -> None:
         """Matrix products; written as the program writes them."""
-        write = _product_like(node)
+        write = product_like(node)
         m, n = self.shape(left), self.shape(right)
         a, b = (
             (self.value(left) if self.is_active(right) else left),
@@ -206,7 +217,7 @@ class Rules(ABC):
         if self.is_active(left):
             if len(n) == 1:
                 shown = times(d.node, b) if len(m) == 1 else call("np.outer", d.node, b)
-            elif len(m) == 1 and len(n) == 2 and write is not _at:
+            elif len(m) == 1 and len(n) == 2 and write is not at:
                 shown = write(b, d.node)
             else:
                 shown = write(d.node, transposed(b))
@@ -258,74 +269,3 @@ class Rules(ABC):
     @abstractmethod
     def called(self, node: ast.Call, d: Gradient, result: NamedResult) -> None:
         """Carries dL/d(a call's value) on."""
-
-
-def _is_simple(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Constant) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name | ast.Constant)
-    )
-
-
-def _core(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    return node
-
-
-def _parts(node: ast.Subscript) -> list[ast.expr]:
-    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-
-
-def _adds_axes(node: ast.Subscript) -> bool:
-    """Whether an index only adds axes: `[:, None]`."""
-    parts = _parts(node)
-    added = [k for k in parts if is_number_none(k) or ast.unparse(k) in ("np.newaxis", "numpy.newaxis")]
-    whole = [k for k in parts if (isinstance(k, ast.Slice) and ast.unparse(k) == ":") or is_ellipsis(k)]
-    return bool(added) and len(added) + len(whole) == len(parts)
-
-
-def is_number_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def is_ellipsis(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is ...
-
-
-def _is_entry(node: ast.Subscript) -> bool:
-    inner = node
-    while isinstance(inner, ast.Subscript) and not path(inner):
-        inner = inner.value
-    return bool(path(inner))
-
-
-def logistic(left: ast.expr, right: ast.expr) -> ast.expr | None:
-    """u of 1 / (1 + exp(-u))."""
-    if not is_number(left, 1) or not (isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add)):
-        return None
-    for one, other in ((right.left, right.right), (right.right, right.left)):
-        if is_number(one, 1) and called(other) == "exp" and isinstance(other, ast.Call):
-            inner = other.args[0]
-            if isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.USub):
-                return inner.operand
-            if (
-                isinstance(inner, ast.BinOp)
-                and isinstance(inner.left, ast.UnaryOp)
-                and isinstance(inner.op, ast.MatMult | ast.Mult)
-            ):
-                return ast.copy_location(ast.BinOp(inner.left.operand, inner.op, inner.right), inner)
-    return None
-
-
-def _at(one: ast.expr, other: ast.expr) -> ast.expr:
-    return ast.BinOp(one, ast.MatMult(), other)
-
-
-def _product_like(node: ast.expr) -> Callable[[ast.expr, ast.expr], ast.expr]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if path(node.func.value) in ("np", "numpy"):
-            function = ast.unparse(node.func)
-            return lambda one, other: call(function, one, other)
-        name = node.func.attr
-        return lambda one, other: method(one, name, other)
-    return _at

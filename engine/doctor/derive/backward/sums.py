@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from engine.doctor.derive.backward.function_rules import FunctionRules
 from engine.doctor.derive.backward.pieces import pieces_of
 from engine.doctor.derive.backward.rules import Gradient, NamedResult, fitted
 from engine.doctor.derive.derived import DerivedLine, LineKind, Refused
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.carried import is_read_before, rebinds
+from engine.doctor.derive.forward.forward import ForwardPass
 from engine.doctor.derive.forward.steps import Steps, singular
 from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base, is_number, names, parsed, path, reads, times
@@ -61,7 +62,7 @@ class GradientSums(FunctionRules):
                 self._whole(name, gradient)
                 return
             put, next_ = self.steps.put_away(name, self.statement), self._handed_on(name)
-            key = f"d{singular(put)}" if put else self.values.gradient_name(next_)
+            key = f"d{singular(put)}" if put else self.values.names.gradient_name(next_)
             if not put and not self._has(key) and key not in self.zeros and (loop := self._adding(next_)) is not None:
                 self.zeros[key] = f"np.zeros_like({next_})" if shape else "0.0", loop
             self._accumulate(key, gradient, shape)
@@ -255,7 +256,7 @@ class GradientSums(FunctionRules):
         """What dL/d(it) is called."""
         name = path(node)
         if name and not is_append:
-            return self.values.gradient_name(name)
+            return self.values.names.gradient_name(name)
         container = base(node)
         if is_append or (writing and self.steps.get(container) is not None):
             return f"d{singular(container)}"
@@ -271,7 +272,7 @@ class GradientSums(FunctionRules):
         """The gradient under a name of its own, where it is more than a name."""
         if isinstance(gradient.node, ast.Name) or (is_number(gradient.node, 1)):
             return gradient
-        name = self.values.free_name(hint, self.statement)
+        name = self.values.names.free_name(hint, self.statement)
         self.emit(f"{name} = {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
         self.why = ""
         return Gradient(parsed(name), gradient.shape)
@@ -321,24 +322,3 @@ def _index_of(node: ast.expr, root: ast.expr, written: Callable[[ast.expr], ast.
         f"[{ast.unparse(written(one)).removeprefix('(').removesuffix(')') if isinstance(one, ast.Tuple) else ast.unparse(written(one))}]"
         for one in _slices(node, root)
     )
-
-
-def rebinds(one: Definition, name: str) -> bool:
-    return any(path(target) == name for target in targets(one.statement)) and not isinstance(one.statement, ast.Expr)
-
-
-def is_read_before(forward: ForwardPass, loop: ast.For, name: str, inside: Sequence[Definition]) -> bool:
-    """Whether a round reads what the round before left."""
-    first = min(d.order for d in inside)
-    for statement in ast.walk(loop):
-        if (
-            isinstance(statement, ast.stmt)
-            and not isinstance(statement, ast.For)
-            and forward.order[id(statement)] <= first
-        ):
-            value = getattr(statement, "value", None)
-            if isinstance(value, ast.expr) and any(path(n) == name or base(n) == name for n in reads(value)):
-                return True
-            if isinstance(statement, ast.AugAssign) and path(statement.target) == name:
-                return True
-    return False

@@ -7,7 +7,9 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.doctor.derive.forward.flat import FlatPass, aliases, flattened
+from engine.doctor.derive.forward.call_targets import aliases
+from engine.doctor.derive.forward.flat import flattened
+from engine.doctor.derive.forward.flat_pass import FlatPass
 from engine.doctor.derive.forward.fused import fused
 from engine.doctor.derive.forward.rebound import with_own_names
 from engine.doctor.derive.forward.sunk import sunk

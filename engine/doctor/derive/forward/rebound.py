@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Sequence
 from typing import cast
 
-from engine.doctor.derive.forward.flat import FlatPass
+from engine.doctor.derive.forward.flat_pass import FlatPass
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.statements import all_statements, appended, targets
 from engine.doctor.derive.tree.syntax_of import called, names, path
@@ -48,7 +48,7 @@ def _renamed(
 ) -> list[ast.stmt]:
     """The statements up to one that takes a name, with another name for the first value."""
 
-    class _Other(ast.NodeTransformer):
+    class _FirstValue(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.AST:
             if node.id != name:
                 return node
@@ -58,5 +58,5 @@ def _renamed(
             return other
 
     if isinstance(statement, ast.Assign):
-        statement.value = cast("ast.expr", _Other().visit(statement.value))
-    return [*(cast("ast.stmt", _Other().visit(s)) for s in before), statement]
+        statement.value = cast("ast.expr", _FirstValue().visit(statement.value))
+    return [*(cast("ast.stmt", _FirstValue().visit(s)) for s in before), statement]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from engine.doctor.derive.forward.flat import BEFORE
+from engine.doctor.derive.forward.flat_pass import BEFORE
 from engine.doctor.derive.forward.forward import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import appended, step_of, stop_of, targets
 from engine.doctor.derive.tree.syntax_of import base, parsed, path

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.forward.branches import ending
-from engine.doctor.derive.forward.flat import Called
+from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.forward import ForwardPass
 from engine.doctor.derive.proof.line_names import (
     adds,

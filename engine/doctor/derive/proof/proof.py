@@ -164,7 +164,7 @@ def _with_values_known(
 ) -> tuple[list[DerivedLine], list[Keep]]:
     """The lines, and what is kept for them, with every value known where they stand."""
     back, values = made
-    keeps = [*values.keeps, *values.kept_before([line.text for line in back.lines])]
+    keeps = [*values.keeping.keeps, *values.keeping.kept_before([line.text for line in back.lines])]
     try:
         lines, kept = reached(forward, back.lines, keeps)
     except Refused as refused:

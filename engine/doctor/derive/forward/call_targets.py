@@ -1,0 +1,89 @@
+"""Of which function of the program's a call is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+
+from engine.doctor.derive.forward.branches import taken_ways
+from engine.doctor.derive.forward.copies import single_statements
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.syntax_of import path
+
+
+class CallTargets:
+    """Of which function of the program's each call is, as far as numbers go through it."""
+
+    def __init__(self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str]) -> None:
+        self._shapes, self._helpers = shapes, helpers
+        self.functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+        classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+        self._classes = {c.name: c for c in classes}
+        methods = [(m.name, m) for c in classes for m in c.body if isinstance(m, ast.FunctionDef)]
+        self._methods = {name: m for name, m in methods if sum(name == other for other, _ in methods) == 1}
+        self._instances = {
+            path(t): self._classes[s.value.func.id]
+            for s in ast.walk(tree)
+            if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call) and isinstance(s.value.func, ast.Name)
+            for t in s.targets
+            if s.value.func.id in self._classes
+        }
+        self._aliases = aliases(tree, shapes)
+        self.nested: set[str] = set()
+        """Functions within functions: they read what is around them, and need no arguments for it."""
+
+    def of(self, call: ast.Call) -> tuple[ast.FunctionDef, str] | None:
+        """The function that a call is of, and what `self` is in it; None where it is left as it is."""
+        found, receiver = self._target(call)
+        if found is None:
+            return None
+        name = f"self.{found.name}" if found.args.args and found.args.args[0].arg == "self" else found.name
+        body = taken_ways(found.body, self._shapes)
+        returns = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Return)]
+        is_plain = not returns or (len(returns) == 1 and returns[0] is body[-1])
+        if name in self._helpers or not is_plain or found.args.vararg or found.args.kwarg:
+            return None
+        given = (*call.args, *(k.value for k in call.keywords))
+        carries = receiver or any(self._carries(a) for a in given)
+        from_outside = found.name in self.nested or any(self._shapes.is_index(a) for a in given)
+        carries = carries or (self._shapes.is_float(call) and from_outside)
+        return (found, receiver) if carries else None
+
+    def _target(self, call: ast.Call) -> tuple[ast.FunctionDef | None, str]:
+        function = call.func
+        if isinstance(function, ast.Name) and function.id in self.functions:
+            return self.functions[function.id], ""
+        if path(function) in self._instances:
+            return self._method(self._instances[path(function)], "__call__"), path(function)
+        if isinstance(function, ast.Attribute) and path(function.value):
+            seen = self._shapes.of(function.value)
+            name = self._aliases.get(function.attr, function.attr)
+            own = self._method(self._classes[seen[0]], name) if seen and seen[0] in self._classes else None
+            return own or self._methods.get(name), path(function.value)
+        return None, ""
+
+    def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+        """A method of a class, or of those that it is made from."""
+        own = next((m for m in of.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
+        above = (self._classes[path(b)] for b in of.bases if path(b) in self._classes and path(b) != of.name)
+        return own or next((found for one in above if (found := self._method(one, name)) is not None), None)
+
+    def _carries(self, node: ast.expr) -> bool:
+        """Whether numbers go into a call here: arrays of floats, lists and dictionaries of them."""
+        if isinstance(node, ast.Constant):
+            return False
+        of = self._shapes.of(node)
+        if of is None:
+            return False
+        return of[1] == "f" if of[0] == "array" else of[0] in ("list", "tuple", "dict", *self._classes)
+
+
+def aliases(tree: ast.Module, shapes: SeenShapes) -> dict[str, str]:
+    """Attributes that the run gave a method, `self.activation = self.relu`, by the method; none that had several."""
+    found: dict[str, set[str]] = {}
+    assigned = [one for s in ast.walk(tree) if isinstance(s, ast.Assign) for one in single_statements(s)]
+    for s in (one for one in assigned if isinstance(one, ast.Assign)):
+        if isinstance(s.value, ast.Attribute) and (shapes.of(s.value) or [""])[0] == "method":
+            for target in (t for t in s.targets if isinstance(t, ast.Attribute)):
+                found.setdefault(target.attr, set()).add(s.value.attr)
+    return {name: next(iter(held)) for name, held in found.items() if len(held) == 1}

@@ -1,0 +1,74 @@
+"""The forward pass in one block, and of which call each of its names is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+BEFORE = "_before"
+
+
+@dataclass(eq=False)
+class Called:
+    """A call that was put in its place: the function, the statement that calls it, the names of its locals there (in the block) by their
+    names in the function, and what `self` is."""
+
+    function: ast.FunctionDef
+    statement: ast.stmt
+    call: ast.Call
+    renamed: dict[str, str]
+    receiver: str
+    inside: Called | None = None
+    given: dict[str, str] = field(default_factory=dict[str, str])
+    """What its arguments are where it is called, by their names in the function."""
+
+
+@dataclass(eq=False)
+class FlatPass:
+    """The statements, and of which call each local name is."""
+
+    body: list[ast.stmt] = field(default_factory=list[ast.stmt])
+    hidden: dict[str, Called] = field(default_factory=dict[str, Called])
+    """Names of the block that the place of the backward pass does not know: locals of functions that were put in."""
+    calls: list[Called] = field(default_factory=list[Called])
+    within: dict[int, ast.FunctionDef | None] = field(default_factory=dict[int, ast.FunctionDef | None])
+    """In whose text a loop stands, by its identity; None of the block itself."""
+
+    called_at: dict[int, list[Called]] = field(default_factory=dict[int, list[Called]])
+    """For each statement of a function that was put in, by its identity, the calls of it, the innermost first."""
+
+    given_back: dict[str, str] = field(default_factory=dict[str, str])
+    """What a function calls that which its caller gives a name to when it is returned, by the caller's name."""
+
+    held: dict[str, str] = field(default_factory=dict[str, str])
+    """The attributes of objects that stand under names of their own in the block."""
+
+    before: dict[str, tuple[str, ast.stmt]] = field(default_factory=dict[str, tuple[str, ast.stmt]])
+    """Names for first values of names that get another one, and the statement that gives it to them."""
+
+    def named_before(self, name: str, statement: ast.stmt) -> str:
+        """A name for the value that a name has before a statement."""
+        own = self.own_name(name)
+        before = next(n for k in range(1, 50) if (n := f"{own}{BEFORE}{k if k > 1 else ''}") not in self.before)
+        new = f"{name}{before.removeprefix(own)}"
+        self.before[new] = name, statement
+        inside = self.hidden.get(name) or next(iter(self.called_at.get(id(statement), [])), None)
+        if inside is not None:
+            self.hidden[new] = inside
+            inside.renamed[before] = new
+        return new
+
+    def own_name(self, name: str) -> str:
+        """What a name of the block is called in the function that it is a local of."""
+        renamed = self.hidden[name].renamed if name in self.hidden else {}
+        return next((own for own, new in renamed.items() if new == name), self.given_back.get(name, name))
+
+    def opened(self, function: ast.FunctionDef, name: str) -> str:
+        """The block goes on in a function: its locals are known there. What one of them is called in the block."""
+        own = [one for one in self.calls if one.function is function]
+        self.hidden = {local: one for local, one in self.hidden.items() if one not in own}
+        return next((one.renamed[name] for one in own if name in one.renamed), name)
+
+    def function_of(self, name: str) -> ast.FunctionDef | None:
+        """The function whose local a name is."""
+        return self.hidden[name].function if name in self.hidden else None

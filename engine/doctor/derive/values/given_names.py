@@ -1,0 +1,55 @@
+"""Names that are given: those of gradients, and of lists that keep a value of every round."""
+
+from __future__ import annotations
+
+import ast
+from keyword import iskeyword
+
+from engine.doctor.derive.forward.flat_pass import BEFORE
+from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.steps import singular
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import base, called
+
+
+class GivenNames:
+    """Gives names that the program has not `taken`."""
+
+    def __init__(self, forward: ForwardPass, taken: set[str]) -> None:
+        self._forward, self._taken = forward, taken
+
+    def gradient_name(self, name: str) -> str:
+        """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
+        name = name.partition(BEFORE)[0]
+        if "[" in name:
+            head, _, rest = name.partition("[")
+            return f"d{head.rpartition('.')[2]}[{rest}"
+        holder, _, word = name.rpartition(".")
+        is_one_of_many = any(one != name and one.rpartition(".")[2] == word for one in self._forward.parameters)
+        return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
+
+    def free_name(self, hint: str, statement: ast.stmt) -> str:
+        """A name for a gradient in the middle of a statement: `dz`, or `dz_f` where f is made; another one each time."""
+        written = next(iter(targets(statement)), None)
+        target = singular(base(written)) if written is not None and base(written) else ""
+        options = [f"d{hint}", *([f"d{hint}_{target}"] if target else []), *(f"d{hint}{k}" for k in range(2, 50))]
+        if hint in self._forward.definitions or (hint == "z" and target and self._is_gate(statement)):
+            options = options[1:]
+        name = next(n for n in options if n not in self._taken)
+        self._taken.add(name)
+        return name
+
+    def _is_gate(self, statement: ast.stmt) -> bool:
+        """Whether its loop has several activations, each of which has a name of its own for what goes into it."""
+        loops = self._forward.loops.get(id(statement), ())
+        calls = [n for n in ast.walk(loops[-1]) if isinstance(n, ast.Call)] if loops else []
+        return sum(called(n) in ("tanh", "sigmoid", "sig", "relu", "maximum") for n in calls) > 1
+
+    def plural(self, name: str) -> str:
+        """A free name for the list of a value of every round."""
+        name = name.rpartition(".")[2]
+        plural = f"all_{name}" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("ry") else f"{name}s"
+        options = [plural, f"{name}_kept", *(f"{name}_kept{k}" for k in range(2, 50))]
+        found = next(one for one in options if one not in self._taken and not iskeyword(one))
+        self._taken.add(found)
+        return found

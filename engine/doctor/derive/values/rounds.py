@@ -1,0 +1,95 @@
+"""What a round on the way back begins with: what the loop goes over, what is unpacked, what is made again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from engine.doctor.derive.derived import Refused
+from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import called, names, path
+from engine.doctor.derive.values.counters import Counters
+
+Written = Callable[[ast.expr, ast.stmt], ast.expr]
+"""How an expression of a statement is written on the way back."""
+
+
+class RoundsBegin:
+    """What is needed where the rounds of loops begin; `unpackings` are the names that tuples are unpacked into, by what holds the tuple."""
+
+    def __init__(self, forward: ForwardPass, counters: Counters, written: Written) -> None:
+        self._forward, self._counters, self._written = forward, counters, written
+        self._again: dict[int, list[ast.stmt]] = {}
+        self._remade: dict[int, dict[str, tuple[int, str]]] = {}
+        self.unpackings: dict[int, dict[str, list[str]]] = {}
+
+    def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
+        """What a round begins with: what it iterates over, and what it makes again."""
+        for entry, given in self.unpackings.get(id(loop), {}).items():
+            yield f"{', '.join(name if name.isidentifier() else '_' for name in given)} = {entry}"
+        given = {name for names_ in self.unpackings.get(id(loop), {}).values() for name in names_}
+        again = [s for s in self._again.get(id(loop), []) if not self._is_given(s, given)]
+        remade = self._remade.get(id(loop), {}).values()
+        needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
+        for name, entry in self.entries(loop):
+            if name in needed:
+                yield f"{name} = {entry}"
+        made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
+        yield from (text for _, text in sorted([*made, *remade]))
+
+    def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
+        """Whether a statement makes only what was unpacked: a name that has one value in a round."""
+        made = list(targets(statement))
+        return bool(made) and all(path(one) in given and len(self._forward.definitions[path(one)]) == 1 for one in made)
+
+    def entries(self, loop: ast.For) -> Iterator[tuple[str, str]]:
+        """What a loop's names are in a round, where it iterates over arrays or lists."""
+        name = called(loop.iter)
+        if name in ("range", "arange", "reversed"):
+            return
+        step = self._counters.of(loop)
+        arguments = loop.iter.args if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else [loop.iter]
+        parts = (
+            loop.target.elts if isinstance(loop.target, ast.Tuple) and name in ("zip", "enumerate") else [loop.target]
+        )
+        parts = parts[1:] if name == "enumerate" else parts
+        for part, iterated in zip(parts, arguments, strict=False):
+            across = iterated.value if isinstance(iterated, ast.Attribute) and iterated.attr == "T" else None
+            text = ast.unparse(self._written(iterated if across is None else across, loop))
+            if isinstance(part, ast.Name):
+                yield part.id, f"{text}[{step}]" if across is None else f"{text}[:, {step}]"
+            elif isinstance(part, ast.Tuple):
+                for k, inner in enumerate(part.elts):
+                    yield ast.unparse(inner), f"{text}[{step}][{k}]"
+
+    def make_again(self, loop: ast.For, name: str) -> None:
+        again = self._again.setdefault(id(loop), [])
+        for d in self._forward.definitions[name]:
+            if isinstance(d.statement, ast.For) and d.statement is not loop and loop in d.loops:
+                raise Refused("what a loop inside a round makes is not kept")
+            if loop in d.loops and d.statement in loop.body and d.statement not in again:
+                again.append(d.statement)
+                for other in sorted(names(d.statement) - {name}):
+                    for made in self._forward.definitions.get(other, []):
+                        if (
+                            loop in made.loops
+                            and made.statement in loop.body
+                            and other not in self._forward.active
+                            and made.statement not in again
+                        ):
+                            self.make_again(loop, other)
+
+    def remake(self, name: str, loop: ast.For, made: Definition) -> None:
+        """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
+        remade = self._remade.setdefault(id(loop), {})
+        if name not in remade and isinstance(made.statement, ast.Assign):
+            value = self._written(made.statement.value, made.statement)
+            remade[name] = (made.order, f"{name} = {ast.unparse(value)}")
+            for d in self._forward.definitions[name]:  # what is written into it part by part
+                part = d.statement
+                target = part.targets[0] if isinstance(part, ast.Assign) else None
+                if isinstance(part, ast.Assign) and isinstance(target, ast.Subscript) and d.body is made.body:
+                    index, value = self._written(target.slice, part), self._written(part.value, part)
+                    written = ast.unparse(ast.Subscript(ast.Name(name), index, ast.Store()))
+                    remade[f"{name} {d.order}"] = (d.order, f"{written} = {ast.unparse(value)}")
