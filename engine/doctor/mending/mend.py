@@ -67,9 +67,14 @@ def blamed(
         trial = Trial(runs, texts, verdict, record, trials, returned)
         try:
             runs.says("wrong; looking for the line (Ctrl+C ends it)")
-            return _searched(trial, places) or _suspected(trial) or unstored(part, verdict) or _makers(part, verdict)
+            return (
+                _searched(trial, places)
+                or _suspected(trial, places)
+                or unstored(part, verdict)
+                or _makers(part, verdict)
+            )
         except KeyboardInterrupt:  # what is known so far is told
-            return [replace(each, more=True) for each in _suspected(trial) or _makers(part, verdict)]
+            return [replace(each, more=True) for each in _suspected(trial, places) or _makers(part, verdict)]
         finally:
             runs.says("")
 
@@ -127,10 +132,11 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> Blamed | No
     )
 
 
-def _suspected(trial: Trial) -> list[Blamed]:
-    """The lines that fail first."""
-    over = trial.is_over
-    return [Blamed(p.file, p.statement.lineno, "", text_of(p.statement), more=over) for p in trial.suspected]
+def _suspected(trial: Trial, every: Sequence[EditPlace]) -> list[Blamed]:
+    """The lines that fail first; where a right gradient was made by all of them, lines of which that is not so."""
+    apart = [p for p in every if p.apart and not (p.given or p.moves)]
+    told = trial.suspected if any(p.apart for p in trial.suspected) or not trial.suspected else apart or trial.suspected
+    return [Blamed(p.file, p.statement.lineno, "", text_of(p.statement), more=trial.is_over) for p in told[:3]]
 
 
 def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[Blamed]:

@@ -83,8 +83,8 @@ class CallSearch:
         best = []
         while True:
             try:
-                for (good, free), order, text in self._tried():
-                    best.append((-good, -free, order, text))
+                for score, order, text in self._tried():
+                    best.append((tuple([-part for part in score]), order, text))
                     best = sorted(best)[:BEST]
                 break
             except driven.LookedUp as found:
@@ -93,7 +93,11 @@ class CallSearch:
                 self.wanted.entry(*found.args)
         if not best:
             return {"texts": [], "reason": self.reason or "no arguments were found that fit"}
-        return {"texts": [b[3] for b in best if b[:2] == best[0][:2]], "score": -best[0][0], "reason": ""}
+        return {
+            "texts": [text for score, _, text in best if score == best[0][0]],
+            "score": -best[0][0][0],
+            "reason": "",
+        }
 
     def _tried(self):
         """Choices of what the arguments are that run, with how well what comes back fits the arguments."""
@@ -105,13 +109,13 @@ class CallSearch:
         counts = [next(len(s.choices) for s in self.wanted.slots if s.group == g) for g in groups]
         heap, seen = [(0, (0,) * len(counts))], {(0,) * len(counts)}
         order = itertools.count()
-        enough, best = ATTEMPTS, (0.0, -1)
+        enough, best = ATTEMPTS, (0.0,)
         while heap and self.attempts < enough:
             cost, chosen = heapq.heappop(heap)
             self.attempts += 1
             taken = [s.choices[chosen[groups.index(s.group)]] for s in self.wanted.slots]
             made = self._fitted(taken)
-            if made is not None and (made[0][1] > 1 or not self._has_weights(taken)):
+            if made is not None and (made[0][2] > 1 or not self._has_weights(taken)):
                 yield (made[0], next(order), made[1])
                 if made[0] > best:
                     best, enough = made[0], min(ATTEMPTS, self.attempts + MORE * (1 if made[0][0] >= 1.0 else 3))
@@ -128,7 +132,8 @@ class CallSearch:
         return sum(bool(guesses.WEIGHT.search(str(s.owner[1]) if s.owner else s.name)) for s in made) > 1
 
     def _fitted(self, chosen):
-        """The score and text of one choice: its sizes found by running it, then made small."""
+        """The score and text of one choice: its sizes found by running it, then made small. The score: see `_scored`; how many sizes could
+        be chosen; how few axes of a backward pass have one entry, since a sequence of one step shows little."""
         for parts in self.wanted.parts:
             made = self._in_parts(chosen, parts)
             if made is not None:
@@ -145,7 +150,8 @@ class CallSearch:
             sizes.shrink(factor)
             done = self._runs(chosen, axes, sizes)
             if done:
-                return (done[0], free), done[1]
+                ones = sum(a == 1 or (isinstance(a, tuple) and sizes.size(a[0]) == 1) for each in axes for a in each)
+                return (*done[0], free, 0 if self.asked["is_forward"] else -ones), done[1]
         return None
 
     @staticmethod
@@ -179,14 +185,14 @@ class CallSearch:
         return None
 
     def _scored(self, chosen, space, text):
-        """How many of the arrays that were made up have one of their shape among what came back, of all; whole numbers have none."""
+        """How many of the arrays that were made up have one of their shape among what came back, each another one, of all; whole numbers
+        have none. Then how many of those that came back have the shape of one that was made up."""
         listed = space["_driver_listed"]
         back = listed(space.get("_driver_1")) + listed(getattr(space.get("_driver_self"), "__dict__", {}))
         if not back or not all(np.isfinite(a).all() for a in back):
             return None
-        shapes = {np.shape(a) for a in back} | {()}
         if self.asked["is_forward"]:
-            return self._forward_score(chosen, space, text), text
+            return (self._forward_score(chosen, space, text), 1.0), text
         made = [
             (s, kind in _WHOLE)
             for s, (how, kind) in zip(self.wanted.slots, chosen)
@@ -195,8 +201,14 @@ class CallSearch:
         shown = [(s, whole, _looked_up(space, s)) for s, whole in made if not guesses.TARGET.search(s.name)]
         asked = [(s.name, None if whole else np.shape(value)) for s, whole, value in shown if value is not None]
         weights = [shape for name, shape in asked if not guesses.STATE.search(name)]
-        good = sum(shape in shapes for shape in weights)
-        return (good / len(weights) if weights else 1.0, text)
+        left = [np.shape(a) for a in back]
+        good = sum(shape == () or _taken(left, shape) for shape in weights)
+        known, given = (
+            {shape for _, shape in asked},
+            [np.shape(a) for a in listed(space.get("_driver_1")) if np.ndim(a)],
+        )
+        explained = sum(shape in known for shape in given)
+        return (good / len(weights) if weights else 1.0, explained / len(given) if given else 1.0), text
 
     def _forward_score(self, chosen, space, text):
         """1 where weights have two axes, biases those of weights, states at most two, and what is computed keeps its shapes, less where
@@ -210,6 +222,14 @@ class CallSearch:
         odd += sum(bool(guesses.BIAS.search(s.name)) and not axes.issuperset(shape) for s, shape in shapes)
         with np.errstate(all="ignore"):
             return 1.0 - odd / len(chosen) - (not steady.is_steady(text, space))
+
+
+def _taken(left, one):
+    """Takes one of a list, where it is in it."""
+    if one not in left:
+        return False
+    left.remove(one)
+    return True
 
 
 def _is_one_number(sizes, axes):
