@@ -45,7 +45,8 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * Gradients that the program has already and that are right are used as they are; those that are not are named, and written anew.
 * As a lesson: `--outline` gives the order of steps with shapes and no code. `--hint 1` says which quantity is the first that is wrong or
   missing, `--hint 2` what feeds it, `--hint 3` asks for its rule, `--hint 4` gives its line. In the app `m` shows below each forward line
-  what carries its gradient back, and hides it again.
+  what carries its gradient back, and runs the program with the pass in its place: one steps into it, and enter takes its numbers apart. `m`
+  again leaves it.
 
 Exit code 0 derived, 1 part of it is left open and named, 2 nothing was derived. The file is run with your rights, on a copy.
 

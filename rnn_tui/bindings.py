@@ -372,7 +372,7 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
         "group": LOOK,
         "help": "The missing backward pass: below each line what carries its gradient back",
         "footer": "missing",
-        "line": "show, hide the missing backward pass, below each line",
+        "line": "show, hide the missing backward pass, below each line and in its place",
     },
     "back": {"footer": "back"},
     "close_why": {"footer": "close"},

@@ -69,13 +69,27 @@ def open_walk(
 
     InputError where it cannot be run or called, or computes no loss.
     """
-    wishes = wishes or Wishes()
     try:
         source = read_source(path)
+    except Unreadable as error:
+        raise InputError(f"{clean(path.name)}: {error}") from None
+    return walk_of(source, wishes, function, progress, mend=mend)
+
+
+def walk_of(
+    source: SourceFile,
+    wishes: Wishes | None = None,
+    function: str | None = None,
+    progress: TextIO | None = None,
+    *,
+    mend: bool = True,
+) -> ProgramWalk:
+    """The walk through a program of which the text is known: that of its file, or one that is nowhere written yet; see `open_walk`."""
+    wishes, path, own = wishes or Wishes(), source.path, None
+    try:
         runs_something = function is None and statically_runs(source.tree())
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
-    own = None
     if runs_something:
         own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source, mend=mend)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,12 +29,15 @@ class Walker:
         self, walk: ProgramWalk, look: Look, say: Callable[[str], None], commands: tuple[Command, ...] = WALK_COMMANDS
     ) -> None:
         self.walk, self.look, self.say, self.commands = walk, look, say, commands
+        self.plain = walk
         self.stops = WalkStops(walk)
         self.choice = WalkChoice(at=walk.start)
         self.running = False
         self.speed = 3
         self.derived: LinesBelow | None = None
         """The derived backward pass, once it is there."""
+        self.completed: tuple[ProgramWalk, Mapping[int, int]] | None = None
+        """The walk through the program with that pass in its place, and where its lines are there."""
         self.lesson: Callable[[], LessonCard | None] = lambda: None
         """Makes the card of the lesson that goes on."""
         self.frame = self.refresh()
@@ -50,9 +53,16 @@ class Walker:
         frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "")
         file = self._file(frame)
         set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
-        below = self.derived.get(frame.file, {}) if self.derived and self.choice.derived else {}
-        self.frame = replace(frame, stops=set_here, below=below, lesson=self.lesson())
+        self.frame = replace(frame, stops=set_here, below=self._below(frame), lesson=self.lesson())
         return self.frame
+
+    def _below(self, frame: WalkFrame) -> Mapping[int, Sequence[str]]:
+        """The derived lines below those of the listed file."""
+        below = self.derived.get(frame.file, {}) if self.derived and self.choice.derived else {}
+        if self.completed is None or self.walk is self.plain or frame.file != self.walk.main:
+            return below
+        moved = self.completed[1]
+        return {moved[line]: texts for line, texts in below.items() if line in moved}
 
     def _file(self, frame: WalkFrame) -> str:
         """The file that is listed, as breakpoints call it."""
@@ -83,6 +93,21 @@ class Walker:
         before = self.choice
         self.choice = replace(before, **changes)  # pyright: ignore[reportArgumentType]
         return self.choice != before
+
+    def show_derived(self, *, shown: bool) -> bool:
+        """Shows the derived backward pass, and walks through the program with it in its place; or hides it."""
+        changed = self.choose(derived=shown)
+        if self.completed is not None and shown == (self.walk is self.plain):
+            walk, moved = self.completed
+            moved, to = (moved, walk) if shown else ({new: old for old, new in moved.items()}, self.plain)
+            line = self.walk.lines[self.choice.at]
+            number = moved.get(line.line, 0) if line.file == self.walk.main else line.line
+            same = (
+                k for k, one in enumerate(to.lines) if (one.place, one.before) == ((line.file, number), line.before)
+            )
+            self.walk, self.stops = to, self.stops.moved_to(to, moved)
+            self.choose(at=next(same, to.start), source=None, made=None, picture=0, asked=(), follow=0)
+        return changed
 
     # Moves
 

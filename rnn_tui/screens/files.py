@@ -139,14 +139,15 @@ class FileActions(LessonActions):
             self._examine(self.controller.session.data.path, self.controller.lockstep)
 
     def action_derived(self) -> None:
-        """Where the missing backward pass is: it has lines below the user's own only where there is no reference."""
-        if self.controller.lockstep is None:
+        """The missing backward pass, in the walk through the user's own run."""
+        from rnn_tui.screens.walk import WalkScreen
+
+        lockstep = self.controller.lockstep
+        if lockstep is None:
             self._say("This is about a program of your own: r opens it.")
         else:
-            name = clean(self.controller.session.data.path.name)
-            self._say(
-                f"rnn-tui derive {name} writes the backward pass that belongs to it; the reference's is in view 1."
-            )
+            self.controller.running = False
+            self.app.push_screen(WalkScreen(lockstep.walk, self._look, keys=self.keys, derives=True))
 
     def _examine(self, path: Path, before: Lockstep | None = None) -> None:
         self.controller.running = False

@@ -90,9 +90,13 @@ class WalkScreen(LessonKeys):
         look: Look,
         examiner: Examiner | None = None,
         keys: Mapping[str, str] | None = None,
+        *,
+        derives: bool = False,
     ) -> None:
-        """With an `examiner` it is an exercise: which line is wrong is not told."""
+        """With an `examiner` it is an exercise: which line is wrong is not told. One that `derives` shows the missing backward pass, and is
+        left by the key that hides it."""
         super().__init__(look, WALK_COMMANDS, keys)
+        self._derives = derives
         self.guide = self.examiner = examiner
         self.walker = self._walker(walk)
 
@@ -117,8 +121,10 @@ class WalkScreen(LessonKeys):
         )
 
     def on_mount(self) -> None:
-        """Draws the first frame."""
+        """Draws the first frame; begins to derive, where that is what it is opened for."""
         self.show()
+        if self._derives:
+            self.action_derived()
 
     def _arrange(self) -> None:
         width, height = self.app.size
@@ -220,7 +226,10 @@ class WalkScreen(LessonKeys):
     def action_derived(self) -> None:
         """The backward pass that belongs to the forward lines, shown below them, or hidden."""
         walker = self.walker
-        self.show(walker.choose(derived=not walker.choice.derived))
+        if self._derives and walker.choice.derived:
+            self.app.pop_screen()
+            return
+        self.show(walker.show_derived(shown=not walker.choice.derived))
         if walker.derived is not None:
             return
         self._say("deriving the backward pass …" if walker.choice.derived else "The backward pass will not be shown.")
@@ -228,19 +237,33 @@ class WalkScreen(LessonKeys):
             self.run_worker(partial(self._derive, walker), thread=True, group="derive")
 
     def _derive(self, walker: Walker) -> None:
-        from engine.doctor.derive.beside import below_lines, derived_of
+        from engine.doctor.derive.beside import below_lines, completed, derived_of, moved_lines
+        from engine.doctor.opening import walk_of
 
+        walk = walker.walk
         try:
-            lines = below_lines(derived_of(walker.walk))
+            derived = derived_of(walk)
+            below, whole = below_lines(derived), completed(derived, walk.source)
+            again = None
+            if whole is not None:
+                again = walk_of(whole, walk.wishes, mend=False), moved_lines(walk.source, whole)
         except InputError as error:
-            self.app.call_from_thread(self._derived, walker, None, str(error))
+            self.app.call_from_thread(self._derived, walker, None, None, str(error))
         else:
-            self.app.call_from_thread(self._derived, walker, lines)
+            self.app.call_from_thread(self._derived, walker, below, again)
 
-    def _derived(self, walker: Walker, lines: LinesBelow | None, said: str = "") -> None:
+    def _derived(
+        self,
+        walker: Walker,
+        lines: LinesBelow | None,
+        again: tuple[ProgramWalk, Mapping[int, int]] | None,
+        said: str = "",
+    ) -> None:
         if walker is self.walker:
-            walker.derived = lines
-            self.show(walker.choose(derived=walker.choice.derived and lines is not None))
+            walker.derived, walker.completed = lines, again
+            self.show(walker.show_derived(shown=walker.choice.derived and (lines is not None or self._derives)))
+            if again is not None and walker.choice.derived:
+                said = "The backward pass stands in its place, too: step on into it, enter explains its numbers. m leaves it."
             if said:
                 self._say(said)
 

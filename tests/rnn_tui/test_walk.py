@@ -210,12 +210,36 @@ async def test_m_pressed_again_while_it_is_derived_hides_it(
     go_on = Event()
     monkeypatch.setattr(beside, "derived_of", lambda _: go_on.wait())
     monkeypatch.setattr(beside, "below_lines", lambda _: {})
+    monkeypatch.setattr(beside, "completed", lambda *_: None)
     async with walking(forward) as driven:
         await driven.do("derived", "derived")
         go_on.set()
         await driven.app.workers.wait_for_complete()
         await driven.pilot.pause()
         assert driven.walker.derived == {} and not driven.walker.choice.derived
+
+
+async def test_the_derived_backward_pass_is_stepped_through_and_its_numbers_are_explained(forward: ProgramWalk) -> None:
+    """The program is run with the pass in its place: what was there stays under the cursor, breakpoints stay on their lines."""
+    async with walking(forward) as driven:
+        walker = driven.walker
+        line = next(n for n, text in enumerate(forward.source.lines, 1) if "tanh" in text)
+        assert walker.to_line(line)
+        walker.toggle()
+        text, before = forward.source.line(line), walker.frame.line.before
+        await driven.do("derived")
+        await driven.app.workers.wait_for_complete()
+        await driven.pilot.pause()
+        frame = walker.refresh()
+        assert (frame.source.line(frame.line.line), frame.line.before) == (text, before)
+        assert [frame.source.line(number) for number in frame.stops] == [text]
+        assert any("dz" in below for below in frame.below[frame.line.line])
+        derived = next(n for n, row in enumerate(frame.source.lines, 1) if "dz = " in row)
+        assert walker.to_line(derived) and walker.enter()
+        assert walker.refresh().numbers  # its terms, from the record
+        assert walker.close() and walker.step(1) and walker.walk.phase(walker.choice.at) == "backward"
+        await driven.do("derived")
+        assert walker.walk is forward and not walker.refresh().below
 
 
 async def test_a_file_opened_in_the_debugger_may_turn_out_to_be_no_network_of_ours(

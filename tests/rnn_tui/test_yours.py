@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.derive import beside
 from engine.doctor.walk.lockstep import Lockstep
+from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.session import Session
 from rnn_tui.app import DebuggerApp
 from rnn_tui.cli import main
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.main import MainScreen
+from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.targets import ToCell, ToSource
 from tests.engine.doctor.reports import opened as examined
 from tests.rnn_tui.test_app import Driven, running, until
@@ -55,6 +58,24 @@ async def test_it_opens_where_the_program_goes_wrong_and_the_reference_is_there_
         assert "the reference · da_4 = dz_5·Waᵀ" in text
         point = driven.main.debugger.view.point
         assert (point.phase, point.line, point.t) == ("backward", "da", 5)
+
+
+async def test_m_opens_the_walk_with_the_missing_backward_pass_and_leaves_it(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(_: ProgramWalk) -> None:
+        raise InputError("mine.py: nothing could be derived")
+
+    monkeypatch.setattr(beside, "derived_of", nothing)
+    async with yours(opened) as driven:
+        await driven.do("derived")
+        await driven.app.workers.wait_for_complete()
+        await driven.pilot.pause()
+        screen = driven.app.screen
+        assert isinstance(screen, WalkScreen) and screen.walker.walk is opened[1].walk
+        await driven.pilot.press("m")
+        await driven.pilot.pause()
+        assert not isinstance(driven.app.screen, WalkScreen)
 
 
 async def test_both_are_stepped_in_step_and_back_shows_the_same_again(opened: Opened) -> None:

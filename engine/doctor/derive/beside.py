@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
+from difflib import SequenceMatcher
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived, shape_text
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.read.source import SourceFile
 from engine.doctor.run.program import ProgramFile
 from engine.doctor.walk.walk import ProgramWalk
 
@@ -31,3 +34,18 @@ def below_lines(derived: Derived) -> LinesBelow:
     for gap in derived.gaps:
         below[gap.file][gap.line].append(f"not derived: {gap.why}")
     return {file: {line: tuple(texts) for line, texts in lines.items()} for file, lines in below.items()}
+
+
+def completed(derived: Derived, source: SourceFile) -> SourceFile | None:
+    """The program with the derived pass in its place; None where it cannot be put there, or nothing runs it."""
+    is_whole = derived.program and not derived.made_up and not source.cells and not source.from_python_2
+    return replace(source, text=derived.program) if is_whole else None
+
+
+def moved_lines(before: SourceFile, after: SourceFile) -> dict[int, int]:
+    """Where the lines of a program are in a text with further lines in it."""
+    moved: dict[int, int] = {}
+    for kind, low, high, to, end in SequenceMatcher(None, before.lines, after.lines, autojunk=False).get_opcodes():
+        if kind == "equal" or (kind == "replace" and high - low == end - to):
+            moved |= {low + k + 1: to + k + 1 for k in range(high - low)}
+    return moved

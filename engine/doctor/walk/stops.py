@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +68,16 @@ class WalkStops:
     def remove(self, number: int) -> None:
         """Takes one away."""
         self.stops = (*self.stops[:number], *self.stops[number + 1 :])
+
+    def moved_to(self, walk: ProgramWalk, lines: Mapping[int, int]) -> WalkStops:
+        """The same breakpoints on a walk through the program with further lines in it; `lines` are its lines there."""
+        made = WalkStops(walk)
+        for stop in self.stops:
+            line = stop.line if stop.line is None or stop.file else lines.get(stop.line)
+            if line is not None or stop.line is None:
+                text = stop.text if line == stop.line else stop.text.replace(str(stop.line), str(line), 1)
+                made.stops = (*made.stops, replace(stop, text=text, line=line))
+        return made
 
     def at(self, place: int) -> WalkStop | None:
         """The stop that an executed line is one for."""

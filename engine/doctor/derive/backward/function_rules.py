@@ -205,7 +205,7 @@ class FunctionRules(Rules):
 
     def _list(self, one: CarriedCall) -> None:
         axis = _keyword(one.node, "axis", one.rest)
-        inner = one.d.node
+        inner = self.full(one.d, self.shape(one.node), one.node).node
         if axis not in (None, 0):
             inner = call("np.moveaxis", inner, ast.Constant(axis), ast.Constant(0))
         if one.name == "vstack":
