@@ -132,6 +132,8 @@ class Derived:
     """The functions that it is written in, where the forward pass is in functions."""
     body: tuple[DerivedLine, ...] = ()
     """What stands in its place then: calls of these functions, and what is around them. `lines` are all in one block."""
+    steps: tuple[str, ...] = ()
+    """The lines of which some value is no dL/d(a value of the run), nor a share of one or a sum of shares: steps on the way."""
     made_up: bool = False
     """Whether a function was called with arguments that were made up."""
 

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from engine.doctor.derive.backward.reverse import Reversed
-from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep, Refused
+from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.forward import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
+from engine.doctor.derive.proof.agreement import agreement
 from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.own import own_gradients
+from engine.doctor.derive.proof.placed import placed, rest_of_line
 from engine.doctor.derive.proof.reach import reached
 from engine.doctor.derive.tree.syntax_of import names, path
 from engine.doctor.derive.values.values import ForwardValues
-from engine.doctor.lineage.gradients.returned import inputs
-from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import ArrayNames, levels_of
-from engine.doctor.lineage.record.windows import window
-from engine.doctor.lineage.the_loss.loss import adjoint_of
 from engine.doctor.read.source import SourceFile
 from engine.doctor.vocabulary.roles import role
-from engine.doctor.walk.opening import likeliest_loss
 from engine.errors import InputError
 from engine.text import clean
 
 CLOSE = 1e-9
-MOST_NAMED = 12
-"""So many arrays of data are named."""
 RATE = "learning_rate"
 _MADE = re.compile(r"([A-Za-z_]\w*)(?: = |\.append\()")
 """What a line that keeps something gives a value."""
@@ -63,54 +55,6 @@ def _updates(forward: ForwardPass, made: Mapping[str, str], rate: str) -> list[D
     return [DerivedLine(f"{name} -= {rate} * {gradient}", makes=name, kind="update") for name, gradient in pairs]
 
 
-def _rest(program: ReadyProgram, forward: ForwardPass) -> str:
-    """What stands behind an added loss on its line: the statement before which it was put."""
-    last = forward.last
-    line = program.source.lines[(last.end_lineno or last.lineno) - 1] if program.name else ""
-    return line.encode()[last.end_col_offset or 0 :].decode().lstrip("; ")
-
-
-def _in_memory(
-    program: ReadyProgram,
-    forward: ForwardPass,
-    keeps: Sequence[Keep],
-    lines: Sequence[str],
-    functions: Sequence[BackwardFunction],
-) -> str:
-    """The text that is run: what stands behind an added loss comes after the lines."""
-    end, rest = forward.last.end_lineno or forward.last.lineno, _rest(program, forward)
-    if not rest:
-        return _placed(program.source, forward, keeps, lines, end, functions)
-    text = program.source.lines
-    text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
-    return _placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end, functions)
-
-
-def _placed(
-    source: SourceFile,
-    forward: ForwardPass,
-    keeps: Sequence[Keep],
-    lines: Sequence[str],
-    end: int,
-    functions: Sequence[BackwardFunction],
-) -> str:
-    """The program's text with what is to be kept, lines after the line where the forward pass ends, and functions beside its own."""
-    text = source.text.split("\n")
-    added: dict[int, list[str]] = {}
-    for keep in keeps:
-        if not keep.replaces:
-            added.setdefault(keep.after, []).append(keep.text)
-    instead = {keep.after: keep.text for keep in keeps if keep.replaces}
-    indent = forward.indent(forward.last)
-    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)] if lines else [])
-    for one in functions:
-        added.setdefault(one.after, []).extend([*([] if one.indent else [""]), "", one.text()])
-    result = list(added.get(0, []))
-    for number, line in enumerate(text, 1):
-        result += [instead.get(number, line), *added.get(number, [])]
-    return "\n".join(result)
-
-
 def proved(
     program: ReadyProgram, shown: SourceFile, forward: ForwardPass, made: tuple[Reversed, ForwardValues]
 ) -> Derived:
@@ -119,9 +63,9 @@ def proved(
     file = shown.path.name
     body, keeps = _with_values_known(forward, made, file)
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
-    agreement, data = _agreement(program, forward, keeps, [line.text for line in body], pairs)
-    gaps = _gaps(forward, made[0], pairs, agreement, file)
-    proven = {name: pairs[name] for name, error in agreement.items() if error <= CLOSE}
+    found = agreement(program, forward, keeps, body, pairs)
+    gaps = _gaps(forward, made[0], pairs, found.errors, file)
+    proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
     if not proven:
         raise _nothing(file, gaps)
     own = own_gradients(program, proven)
@@ -132,10 +76,21 @@ def proved(
     if not is_all:
         body = _needed(body, set(proven.values()))
         keeps = _of_use(keeps, body)
-        agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], proven)
-        if not all(error <= CLOSE for error in agreement.values()):
+        data, found = found.data, agreement(program, forward, keeps, body, proven)
+        found = replace(found, data=data)
+        if not all(error <= CLOSE for error in found.errors.values()):
             raise _nothing(file, gaps)
-    bare = Derived(file, program.said, tuple(keeps), tuple(body), tuple(gaps), agreement, data=data, own=own)
+    bare = Derived(
+        file,
+        program.said,
+        tuple(keeps),
+        tuple(body),
+        tuple(gaps),
+        found.errors,
+        data=found.data,
+        own=own,
+        steps=found.steps,
+    )
     if is_all:
         bare = _in_functions(bare, program, forward, proven)
     return _with_updates(bare, program, shown, forward, proven)
@@ -151,12 +106,12 @@ def _in_functions(bare: Derived, program: ReadyProgram, forward: ForwardPass, pa
     if not functions:
         return bare
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
-    agreement, _ = _agreement(program, forward, keeps, [line.text for line in body], pairs, functions)
-    if not all(error <= CLOSE for error in agreement.values()):
+    errors = agreement(program, forward, keeps, body, pairs, functions).errors
+    if not all(error <= CLOSE for error in errors.values()):
         return bare
     keeps = (*bare.keeps, *(replace(keep, file=bare.file) for keep in handed))
     body = () if program.given else tuple(body)
-    return replace(bare, agreement=agreement, functions=tuple(functions), body=body, keeps=keeps)
+    return replace(bare, agreement=errors, functions=tuple(functions), body=body, keeps=keeps)
 
 
 def _with_values_known(
@@ -175,7 +130,7 @@ def _with_values_known(
 
 
 def _gaps(
-    forward: ForwardPass, back: Reversed, pairs: Mapping[str, str], agreement: Mapping[str, float], file: str
+    forward: ForwardPass, back: Reversed, pairs: Mapping[str, str], errors: Mapping[str, float], file: str
 ) -> list[Gap]:
     """What is left open: lines without a rule, parameters to which nothing comes back, gradients that do not agree."""
     last = forward.last.lineno
@@ -183,7 +138,7 @@ def _gaps(
     if not gaps:
         left = [name for name in forward.parameters if name not in pairs and not _is_only_put(forward, name)]
         gaps += [Gap(last, file, f"nothing comes back to {name}") for name in left]
-    wrong = [pairs[name] for name, error in agreement.items() if not error <= CLOSE]
+    wrong = [pairs[name] for name, error in errors.items() if not error <= CLOSE]
     return gaps + [Gap(last, file, f"{d} does not agree with the loss carried back, and is left out") for d in wrong]
 
 
@@ -202,10 +157,10 @@ def _with_updates(
     known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
     again = {keep.after for keep in bare.keeps if keep.replaces}
     added = [replace(keep, file=bare.file) for keep in program.added if not (keep.replaces and keep.after in again)]
-    after = (forward.last.end_lineno or forward.last.lineno) - bool(_rest(program, forward))
+    after = (forward.last.end_lineno or forward.last.lineno) - bool(rest_of_line(program, forward))
     shown_lines = bare.body if bare.functions else bare.lines
     every = [*(line.text for line in shown_lines), *known, *(u.text for u in updates)]
-    text = _placed(shown, forward, [*added, *bare.keeps], every, after, bare.functions)
+    text = placed(shown, forward, [*added, *bare.keeps], every, after, bare.functions)
     return replace(
         bare,
         lines=(*bare.lines, *updates),
@@ -241,6 +196,18 @@ def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[De
     return [one for k, one in enumerate(kept) if one.kind != "loop" or _is_deeper(kept[k + 1 : k + 2], one)]
 
 
+def _read_later(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
+    """Without the last lines that make what nothing reads."""
+    kept, read = list[DerivedLine](), {ast.unparse(ast.parse(one)).partition("[")[0] for one in wanted}
+    for k, line in enumerate(reversed(lines)):
+        if line.text.startswith(" ") or line.kind == "loop":
+            return [*lines[: len(lines) - k], *kept]
+        if not line.makes or line.makes.partition("[")[0] in read:
+            kept.insert(0, line)
+            read |= set(re.findall(r"[A-Za-z_]\w*", line.text))
+    return kept
+
+
 def _of_use(keeps: Sequence[Keep], lines: Sequence[DerivedLine]) -> list[Keep]:
     """What these lines read of what is kept, directly or not."""
     texts, found = [line.text for line in lines], list[Keep]()
@@ -257,59 +224,3 @@ def _of_use(keeps: Sequence[Keep], lines: Sequence[DerivedLine]) -> list[Keep]:
 def _is_deeper(following: Sequence[DerivedLine], line: DerivedLine) -> bool:
     """Whether a loop still has a body."""
     return any(len(one.text) - len(one.text.lstrip()) > len(line.text) - len(line.text.lstrip()) for one in following)
-
-
-def _agreement(
-    program: ReadyProgram,
-    forward: ForwardPass,
-    keeps: Sequence[Keep],
-    lines: Sequence[str],
-    pairs: Mapping[str, str],
-    functions: Sequence[BackwardFunction] = (),
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """For each parameter how far its derived gradient is from the loss carried back; and what else the loss changes with."""
-    shown = [
-        f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
-    ]
-    runs = program.runs
-    every = [*lines, *(line for two in shown for line in two), "raise SystemExit"]
-    text = _in_memory(program, forward, keeps, every, functions)
-    outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
-    del outcome
-    failed = dict.fromkeys(pairs, float("inf"))
-    if isinstance(record, str):
-        return failed, ()
-    events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
-    first = min((e.time for e in events.values()), default=0)
-    kept = window(record, 0, first) if first else record
-    loss = likeliest_loss(kept, program.name or program.loss.name) or (None if program.name else likeliest_loss(kept))
-    if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
-        return failed, ()
-    adjoint = adjoint_of(record, loss)
-    errors: dict[str, float] = {}
-    for k, name in enumerate(pairs):
-        one, other = events.get(f"proof_{k}"), events.get(f"proof_d{k}")
-        if one is None or other is None:
-            errors[name] = float("inf")
-            continue
-        right, own = one.value.of(adjoint), other.value.of(record.pool)
-        size = float(np.linalg.norm(right))
-        errors[name] = float(np.linalg.norm(own - right)) / size if size and own.shape == right.shape else float("inf")
-    parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
-    return errors, tuple(_data(kept, adjoint, np.concatenate(parameters)))
-
-
-def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
-    """The arrays from outside that move the loss and are none of the parameters, each once by its first name."""
-    arrays = ArrayNames(record)
-    is_parameter = np.zeros(len(record.pool), bool)
-    is_parameter[parameters] = True
-    named: dict[str, None] = {}
-    for ids in inputs(record):
-        if any(is_parameter[level].any() for level in levels_of(record, RecordedArray(ids.shape, kept=ids))):
-            continue  # one, or gathered from one
-        if adjoint[ids].any() and record.pool[ids].any():
-            names_ = [name.removeprefix("_driver.") for name in arrays.all_of(ids)]
-            plain = (name for name in names_ if name.isidentifier())
-            named[clean(next(plain, arrays.of(ids)), 40)] = None
-    yield from list(named)[:MOST_NAMED]

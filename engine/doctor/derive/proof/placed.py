@@ -1,0 +1,59 @@
+"""The program's text with the derived lines, what is kept for them, and functions beside its own, in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.doctor.derive.derived import BackwardFunction, Keep
+from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.program.ready import ReadyProgram
+from engine.doctor.read.source import SourceFile
+
+
+def rest_of_line(program: ReadyProgram, forward: ForwardPass) -> str:
+    """What stands behind an added loss on its line: the statement before which it was put."""
+    last = forward.last
+    line = program.source.lines[(last.end_lineno or last.lineno) - 1] if program.name else ""
+    return line.encode()[last.end_col_offset or 0 :].decode().lstrip("; ")
+
+
+def run_text(
+    program: ReadyProgram,
+    forward: ForwardPass,
+    keeps: Sequence[Keep],
+    lines: Sequence[str],
+    functions: Sequence[BackwardFunction],
+) -> str:
+    """The text that is run: what stands behind an added loss comes after the lines."""
+    end, rest = forward.last.end_lineno or forward.last.lineno, rest_of_line(program, forward)
+    if not rest:
+        return placed(program.source, forward, keeps, lines, end, functions)
+    text = program.source.lines
+    text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
+    return placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end, functions)
+
+
+def placed(
+    source: SourceFile,
+    forward: ForwardPass,
+    keeps: Sequence[Keep],
+    lines: Sequence[str],
+    end: int,
+    functions: Sequence[BackwardFunction],
+) -> str:
+    """The program's text with what is to be kept, lines after the line where the forward pass ends, and functions beside its own."""
+    text = source.text.split("\n")
+    added: dict[int, list[str]] = {}
+    for keep in keeps:
+        if not keep.replaces:
+            added.setdefault(keep.after, []).append(keep.text)
+    instead = {keep.after: keep.text for keep in keeps if keep.replaces}
+    indent = forward.indent(forward.last)
+    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)] if lines else [])
+    for one in functions:
+        added.setdefault(one.after, []).extend([*([] if one.indent else [""]), "", one.text()])
+    result = list(added.get(0, []))
+    for number, line in enumerate(text, 1):
+        result += [instead.get(number, line), *added.get(number, [])]
+    return "\n".join(result)
