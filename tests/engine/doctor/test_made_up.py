@@ -391,3 +391,63 @@ def test_a_weight_of_which_no_gradient_comes_back_leaves_it_undecided(tmp_path: 
     calls = ExampleCalls(("loss_and_grads(X, y, h0, Wx, Wh, Wy)",), example)
     report = diagnose(path, wishes=Wishes(stand=tmp_path), example=calls)
     assert (report.verdict, report.reason) == ("undecided", "Wy: it moves the loss, and no gradient of it comes back")
+
+
+JOINED = """
+import numpy as np
+
+
+def step_forward(xt, a_prev, weights):
+    W, V, b = weights["W"], weights["V"], weights["b"]
+    n_x, m = xt.shape
+    n_a = V.shape[1]
+    both = np.concatenate((a_prev, xt))
+    a_next = np.tanh(np.dot(W, both) + b)
+    return a_next, (a_next, a_prev, xt, weights)
+
+
+def steps_forward(x, a0, weights):
+    n_x, m, T = x.shape
+    n_y, n_a = weights["V"].shape
+    a, a_next, caches = np.zeros((n_a, m, T)), a0, []
+    for t in range(T):
+        a_next, cache = step_forward(x[:, :, t], a_next, weights)
+        a[:, :, t] = a_next
+        caches.append(cache)
+    return a, caches
+
+
+def step_backward(da_next, cache):
+    a_next, a_prev, xt, weights = cache
+    n_a = a_next.shape[0]
+    dz = da_next * (1 - a_next**2)
+    dboth = np.dot(weights["W"].T, dz)
+    da_prev = dboth[:n_a]
+    return {"da_prev": da_prev, "dxt": dboth[n_a:], "dW": np.dot(dz, np.vstack((a_prev, xt)).T), "db": dz.sum(1, keepdims=True)}
+
+
+def steps_backward(da, caches):
+    n_a, m, T = da.shape
+    dW, db, da_prev = 0, 0, np.zeros((n_a, m))
+    dx = np.zeros((caches[0][2].shape[0], m, T))
+    for t in reversed(range(T)):
+        made = step_backward(da[:, :, t] + da_prev, caches[t])
+        da_prev, dx[:, :, t] = made["da_prev"], made["dxt"]
+        dW, db = dW + made["dW"], db + made["db"]
+    return {"dx": dx, "da0": da_prev, "dW": dW, "db": db}
+"""
+
+
+def test_a_state_that_is_joined_with_the_input_has_the_shape_that_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "joined.py"
+    file.write_text(JOINED)
+    whole, step = diagnose(file), diagnose(file, "step_backward")
+    assert (whole.verdict, step.verdict) == ("correct", "correct")
+    assert {"_driver.a_prev", "a_prev"} & step.parameters.keys()
+
+
+def test_what_is_joined_does_not_hide_the_gradient_of_its_parts(tmp_path: Path) -> None:
+    file = tmp_path / "joined.py"
+    file.write_text(JOINED.replace('    return {"da_prev"', '    da_prev = da_prev * 2\n    return {"da_prev"'))
+    report = diagnose(file, "step_backward")
+    assert (report.verdict, [d.fix for d in report.diagnoses]) == ("wrong", ["da_prev = da_prev"])

@@ -50,7 +50,8 @@ def meant(name: str) -> set[str]:
 
 def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
     """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen; those of several numbers, or the
-    single numbers that are `called` so. An array that holds a number twice is none: rows that were looked up in it, say."""
+    single numbers that are `called` so. An array that holds a number twice, as rows that were looked up in it, is none, and none that was
+    put together of others."""
     found: dict[tuple[int, int], Ids] = {}
     upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
     for event in record.events:
@@ -59,12 +60,19 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
             continue
         if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
-        if value.first not in upstream and not value.repeats and levels_of(record, value):
+        is_one = value.first not in upstream and not value.repeats and not _is_joined(record, value.ids())
+        if is_one and levels_of(record, value):
             found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
         whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
     return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
+
+
+def _is_joined(record: Record, ids: Ids) -> bool:
+    """Whether an array was put together of others that came from outside: these are the inputs, each by itself."""
+    leaves = np.unique(record.leaf_starts.searchsorted(ids.ravel(), "right") - 1)
+    return len(leaves) > 1 and bool((record.makers(ids) < 0).all() and (record.leaves[leaves, 1] > 1).any())
 
 
 def _leaf(record: Record, ids: Ids) -> int:

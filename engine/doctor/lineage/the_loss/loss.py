@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.carry_back import carried_back, reached, reached_by_each, touched
-from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.matching import Agreement, compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
@@ -31,6 +31,8 @@ MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
 """Names of losses that may as well be measures of how well the outputs fit, beside a loss that is not computed."""
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
 MOST = 16
+NEARLY = 0.999
+"""Two losses whose gradients have such a cosine may be one: the logarithm is taken of p + 1e-5, say."""
 
 Of = Callable[[Floats, Floats], Floats]
 KNOWN: dict[str, tuple[Of, Of]] = {
@@ -174,7 +176,7 @@ def assumed(
     record: Record, made_from: Sequence[NDArray[np.int32]], stated: ChosenLoss | None = None
 ) -> list[ChosenLoss]:
     """The losses whose gradients begin with a difference of outputs and targets, where the program computes none. Where the loss that is
-    `stated` is one of them, perhaps with a penalty, it is taken for no other."""
+    `stated` is one of them, perhaps with a penalty, or another one of these outputs, it is taken for no other."""
     depends = depending(record, made_from)
     pairs = _differences(record, depends, {int(ids.flat[0]) for ids in made_from if ids.size})
     if not pairs:
@@ -187,16 +189,24 @@ def assumed(
             if all(bool(np.isfinite(one).all()) for _, one in seeds):
                 total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
                 made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
-    agreeing = [c for c in made if agrees(record, c, stated)] if stated is not None and made else []
-    return agreeing or made
+    if stated is None or not made:
+        return made
+    matches = [(c, _at_outputs(record, c, stated)) for c in made]
+    agreeing = [c for c, match in matches if match is not None and match.right]
+    return agreeing or [c for c, match in matches if match is None or match.cosine > NEARLY]
 
 
 def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
     """Whether a computed loss gives the outputs the gradients that the one which is taken for it gives them, up to a factor."""
+    match = _at_outputs(record, taken, computed)
+    return match is not None and match.right
+
+
+def _at_outputs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> Agreement | None:
+    """How the gradients of the outputs compare; None where the computed loss was not made from them."""
     adjoint = adjoint_of(record, computed)
     given = np.concatenate([adjoint[reference.ids()].ravel() for reference, _ in taken.seeds])
-    match = compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
-    return match is not None and match.right
+    return compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
 
 
 def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:

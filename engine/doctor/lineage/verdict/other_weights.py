@@ -1,7 +1,8 @@
 """A right verdict asked again from other first weights: where those of the program make different things look alike.
 
 With W = 1 the product with W.T is that with W; with b = 0 a term with b in it is not seen; where all weights are tiny a derivative of
-tanh is 1. Only another start shows what the gradients are.
+tanh is 1. Where they are small it is nearly 1: gradients that are right but for more than rounding may be wrong, and only another start
+shows what they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from math import isqrt
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.matching import SINGLE, tolerance
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import levels_of
@@ -22,6 +24,11 @@ TINY = 1e-3
 """Weights that are all smaller make a network look linear."""
 SHIFT = 0.3
 """How far entries are shifted, for a weight of one entry; the more entries it has, the less, so that sums over them stay as large."""
+ROUNDING = 1e-10
+"""A larger error of a gradient in float64 is not that of its rounding."""
+LARGE, FURTHER = 1e-3, 3.0
+"""How large the error of a mistake is from other weights that are shifted so many times as far: one of a small number in the program, as in
+log(p + 1e-6), stays small."""
 MOST = 2_000_000
 """A run of more numbers is not run again."""
 SEEN = "seen from other first weights: with the program's own, different gradients look alike"
@@ -35,7 +42,8 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     record, loss = verdict.record, verdict.loss
     if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST:
         return verdict
-    shifts = list(_shifts(record, verdict))
+    nearly = any(_error(record, row) > ROUNDING for row in verdict.compared)
+    shifts = list(_shifts(record, verdict, every=nearly))
     if not shifts:
         return verdict
     options = {**runs.wishes.options, "shifts": shifts, "rounds": 1}
@@ -43,16 +51,30 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     if isinstance(again, str) or not np.isfinite(again.pool).all():
         return verdict
     other = judged(again, loss, taken)
-    if other.verdict != "wrong":
+    if other.verdict != "wrong" or (nearly and not _is_far(again, other)):
         return verdict
     return replace(other, shifted=True, conventions=(*other.conventions, SEEN))
 
 
-def _shifts(record: Record, verdict: RunVerdict) -> Iterator[Shift]:
+def _error(record: Record, row: ComparedGradient) -> float:
+    """How far a gradient is from the right one; 0 in single precision, where rounding is as large."""
+    match = row.match or row.bare
+    is_single = match is not None and tolerance(record.pool[row.gradient]) == SINGLE
+    return 0.0 if match is None or is_single or len(row.own) <= 1 else match.error
+
+
+def _is_far(record: Record, verdict: RunVerdict) -> bool:
+    """Whether all that is wrong is far from right."""
+    return all(_error(record, row) > LARGE for row in verdict.compared if row.status in ("wrong", "zero"))
+
+
+def _shifts(record: Record, verdict: RunVerdict, *, every: bool) -> Iterator[Shift]:
+    """How weights are shifted: `every` one, or those that hide something."""
     last = {row.name: row for row in verdict.rounds[-1].compared} if verdict.rounds else {}
     for row in verdict.compared:
         now = record.pool[last.get(row.name, row).own]
-        leaf = came_from(record, row) if row.status == "right" and len(row.own) > 1 and _hides(now) else None
+        is_shifted = row.status == "right" and len(row.own) > 1 and (every or _hides(now))
+        leaf = came_from(record, row) if is_shifted else None
         if leaf is None:
             continue
         start, size = leaf
@@ -60,7 +82,7 @@ def _shifts(record: Record, verdict: RunVerdict) -> Iterator[Shift]:
         scale = float(np.abs(record.pool[row.own]).max()) / first if first else 1.0
         if not scale:
             continue
-        by = SHIFT / size**0.25 / scale
+        by = (FURTHER if every else 1.0) * SHIFT / size**0.25 / scale
         yield (
             start,
             size,

@@ -172,11 +172,17 @@ def of_round(
         rows = returned.rows(record, names, trusted=is_given)
         other = _best(record, [others], rows, trusted)
         # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
-        if other is not None and (best is None or (_score(other), is_given) > (_score(best), False)):
+        is_better = other is not None and (best is None or (_score(other), is_given) > (_score(best), False))
+        if other is not None and is_better and (is_given or _score(other)[0] or not _is_stepped(best)):
             best, compare = _more_than_one(other), rows
     if best is not None and best.verdict == "wrong" and cut:
         best = _cut(record, best, compare, trusted)
     return best or RunVerdict("undecided", None, reason=_why(record))
+
+
+def _is_stepped(verdict: RunVerdict | None) -> bool:
+    """Whether something that is compared was surely stepped: gradients that are wrong, too, are then told by their steps alone."""
+    return verdict is not None and any(row.update is not None and row.update.sure for row in verdict.compared)
 
 
 def _losses(
@@ -231,11 +237,16 @@ def _why(record: Record) -> str:
 
 
 def _score(v: RunVerdict) -> Score:
-    """How well a loss agrees: the gradients that are right (any number is a factor times any other), its name, then
-    those that are not right."""
+    """How well a loss agrees with what is compared."""
     right = sum(c.status == "right" and len(c.own) > 2 for c in v.compared)
     bad = sum(c.status in ("wrong", "zero") for c in v.compared)
-    return right, not v.loss_doubtful, -bad, len(v.compared)
+    return _scored(right, v.loss_doubtful, bad, len(v.compared))
+
+
+def _scored(right: int, doubtful: bool, bad: int, most: int) -> Score:
+    """The gradients that are right (any number is a factor times any other), the loss's name, then those that are not right. Where none is,
+    the likeliest loss is not left for one that fewer weights had a part in."""
+    return (right, not doubtful, -bad, most) if right else (0, not doubtful, 0, 0)
 
 
 def _with(
@@ -247,7 +258,7 @@ def _with(
     trusted: bool,
 ) -> RunVerdict | None:
     def may_win(right: int, bad: int, most: int) -> bool:
-        return least is None or (right, not _is_doubtful(chosen), -bad, most) > least
+        return least is None or _scored(right, _is_doubtful(chosen), bad, most) > least
 
     rows = compare(chosen, lambda: loss.adjoint_of(record, chosen), forward, may_win)
     return _told(chosen, rows, trusted) if rows else None

@@ -90,7 +90,17 @@ class Trial:
             return False
         self.left -= 1
         text = self.texts[file] if other is None else replaced(self.texts[file], *other)
-        return self.makes_right({**self.texts, file: replaced(text, part, made)})
+        texts = {**self.texts, file: replaced(text, part, made)}
+        return self.makes_right(texts) and (made == "pass" or not self._makes_a_number(file, part))
+
+    def _makes_a_number(self, file: str, part: ast.stmt | ast.expr) -> bool:
+        """Whether an assignment made arrays and makes a single number now: a gradient that is gone is not right."""
+
+        def has_arrays(record: Record | None) -> bool:
+            events = record.events if record is not None else ()
+            return any(e.value.size > 1 for e in events if (e.site.file, e.site.line) == (file, part.lineno))
+
+        return isinstance(part, ast.Assign) and has_arrays(self.record) and not has_arrays(self.after)
 
     def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
         """The line with its correction, which was run last, under the mistake's name."""

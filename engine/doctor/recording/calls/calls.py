@@ -145,6 +145,8 @@ class CallSearch:
         axes = [self._axes(kind, sizes, s) for s, kind in zip(self.wanted.slots, chosen)]
         if not self._runs(chosen, axes, sizes) or any(_is_one_number(sizes, each) for each in axes):
             return None
+        if self._kept_states(sizes) and not self._runs(chosen, axes, sizes):
+            return None
         free = sizes.freedom()
         for factor in (parts, 1) if parts > 1 and not sizes.multiple else (1,):
             sizes.shrink(factor)
@@ -153,6 +155,20 @@ class CallSearch:
                 ones = sum(a == 1 or (isinstance(a, tuple) and sizes.size(a[0]) == 1) for each in axes for a in each)
                 return (*done[0], free, 0 if self.asked["is_forward"] else -ones), done[1]
         return None
+
+    def _kept_states(self, sizes):
+        """Gives first states the shapes of what the forward pass makes of them; whether some had others. A function of one step runs with
+        any."""
+        made = [(n, getattr(eval(text, self.space), "shape", ())) for n, text in self.wanted.outputs if n]
+        changed = False
+        for slot in self.wanted.slots:
+            own = getattr(_looked_up(self.space, slot), "shape", ()) if slot.is_state else ()
+            name = guesses.state_of(slot.name)
+            after = [shape for n, shape in made if guesses.state_of(n) == name and len(shape) == len(own)]
+            if own and len(after) == 1:
+                for a, b in zip(own, after[0]):
+                    changed = (a != b and sizes.same(a, b)) or changed
+        return changed
 
     @staticmethod
     def _axes(choice, sizes, slot):

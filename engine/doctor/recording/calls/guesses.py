@@ -69,6 +69,11 @@ def is_gradient(name: str) -> bool:
     return bool(GRADIENT.match(name)) and name not in NO_GRADIENT and not TARGET.match(name)
 
 
+def state_of(name: str) -> str:
+    """What a state is called, of whatever step: `a` of `a_prev` and `a_next`."""
+    return re.sub(r"_?(?:prev|previous|next|new|old|init|last|current|curr?|t|0|1)$", "", name)
+
+
 class Uses:
     """How a function, and those that it hands the argument on to, use one argument."""
 

@@ -58,6 +58,8 @@ class Sizes:
         self.parent, self.free, self.fixed, self.multiple = [], [], {}, {}
         self.states, self.places, self.whole, self.moved = [], [], [], set()
         self.small = False
+        self.taken = set()
+        """Which axis has been given which size that follows from others."""
 
     def freedom(self):
         """How many sizes could be chosen."""
@@ -89,7 +91,7 @@ class Sizes:
     def shrink(self, factor):
         """The same axes with small sizes; what followed from others is to be found again."""
         self.small = True
-        self.moved = set()
+        self.moved, self.taken = set(), set()
         used = iter(SMALL)
         for k, axis in enumerate(self.parent):
             if axis == k and k not in self.multiple and k not in self.fixed:
@@ -111,7 +113,7 @@ class Sizes:
         reshaped = _RESHAPED.search(message)
         if reshaped:
             return self._reshaped(int(reshaped.group(1)), [int(n) for n in reshaped.group(2).split(",") if n.strip()])
-        return any([self._same(a, b) for a, b in misfits(message)])
+        return any([self.same(a, b) for a, b in misfits(message)])
 
     def _reshaped(self, size, shape):
         """An array that is to have another shape: one of its axes stands there with another size."""
@@ -121,7 +123,7 @@ class Sizes:
         for n in shape:
             own, rest = divmod(size * n, whole) if whole else (0, 1)
             if not rest and own != n and (self._with(own) is not None or self._with(n) is not None):
-                return self._same(own, n)
+                return self.same(own, n)
         return False
 
     def _longer(self, size, place):
@@ -137,7 +139,8 @@ class Sizes:
         self.fixed.pop(axis, None)
         return True
 
-    def _same(self, a, b):
+    def same(self, a, b):
+        """Makes the axes of these two sizes one; whether there was something to do."""
         one, two = self._with(a), self._with(b)
         if self.small:
             for axis, number in ((one, b), (two, a)):
@@ -163,8 +166,24 @@ class Sizes:
             return True
         if axis in self.multiple or not number:
             return False
+        if (axis, number) in self.taken and self._state_that_differs(abs(a - b)):
+            return True
+        self.taken.add((axis, number))
         self.fixed[axis] = number
         return True
+
+    def _state_that_differs(self, difference):
+        """A sum that is one number at the first step and another one after it: the first state, which is part of it, has the
+        size of another array along that axis."""
+        for axis in [k for k, p in enumerate(self.parent) if p == k and self.states[k] and k not in self.fixed]:
+            for size in (self.size(axis) + difference, self.size(axis) - difference):
+                others = {self.root(k) for k, place in enumerate(self.places) if place == self.places[axis]} - {axis}
+                other = min((k for k in others if self.size(k) == size), default=None)
+                if other is not None:
+                    self.parent[axis] = other
+                    self.taken = set()
+                    return True
+        return False
 
     def _by_difference(self, a, b):
         """Two sums that differ: an axis that is part of one of them takes the difference."""

@@ -36,9 +36,6 @@ _MOVING = [
     "flip",
     "flipud",
     "fliplr",
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
     "copy",
     "diagonal",
     "rot90",
@@ -50,14 +47,12 @@ _MOVING = [
     "diag",
     "diagflat",
     "block",
-    "compress",
-    "extract",
     "unstack",
     "matrix_transpose",
     "permute_dims",
     "concat",
 ]
-_GATHERING = ["repeat", "tile", "broadcast_to", "take", "take_along_axis", "broadcast_arrays", "choose"]
+_GATHERING = ["repeat", "tile", "broadcast_to", "take", "take_along_axis"]
 _WITHOUT = [
     "argmax",
     "argmin",
@@ -394,6 +389,38 @@ def _sort(a, axis=-1, kind=None, order=None, **options):
 def _take_along_axis(arr, indices, axis=-1):
     value = np.take_along_axis(plain(arr), plain(indices), axis)
     return wrap(value, *store().gathered(value, np.take_along_axis(shadow_of(arr)[0], plain(indices), axis)))
+
+
+@row("compress")
+def _compress(condition, a, axis=None, out=None):
+    return into(np.take(as_traced(a), np.flatnonzero(plain(condition)), axis=axis), out)
+
+
+@row("extract")
+def _extract(condition, arr):
+    return np.take(as_traced(arr), np.flatnonzero(plain(condition)))
+
+
+@row("broadcast_arrays")
+def _broadcast_arrays(*arrays, **options):
+    made = np.broadcast_arrays(*[plain(a) for a in arrays])
+    return type(made)([np.broadcast_to(as_traced(a), m.shape) for a, m in zip(arrays, made)])
+
+
+def _at_least(name):
+    called = getattr(np, name)
+
+    def handler(*arrays):
+        made = called(*[plain(a) for a in arrays])
+        if len(arrays) == 1:
+            return as_traced(arrays[0]).reshape(made.shape)
+        return type(made)([as_traced(a).reshape(m.shape) for a, m in zip(arrays, made)])
+
+    TABLE[called] = handler
+
+
+for _called in ("atleast_1d", "atleast_2d", "atleast_3d"):
+    _at_least(_called)
 
 
 @row("copyto")

@@ -9,14 +9,16 @@ as where a sample was the first to read both. (The first line alone would not do
 a sample, before they train.)
 
 A round is complete when two arrays of different shapes have come round, so that a state that is added to is not taken
-for a weight, or one that is a part of a larger array that was stepped; an array that was added to before it was ever
-read is an accumulator, and does not count.
+for a weight, or three that were read first on different lines, or one that is a part of a larger array that was stepped;
+an array that was added to before it was ever read is an accumulator, and does not count.
 """
 
 from .store import Stop
 
 ALONE = 64
 """After so many rounds of one shape alone they count too."""
+SEVERAL = 3
+"""So many arrays of one shape, read first on lines of their own, are weights: a state has a cell's beside it at most."""
 MOST_LINES = 15
 ROUNDS = 8
 ENOUGH = 400000
@@ -33,6 +35,7 @@ class UpdateWatch:
         self.rounds = rounds
         self.generation = 1
         self.shapes = {}
+        self.begun_on = set()
         self.round_on = set()
 
     def read(self, root, shape):
@@ -47,8 +50,10 @@ class UpdateWatch:
         elif line in (root.lines[:-1] or root.lines) or (line in self.round_on and line in root.lines):
             root.stepped = 0
             self.round_on.add(line)
+            self.begun_on.add(root.first)
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
-            if len(self.shapes) > 1 or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
+            several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
+            if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
 
     def complete(self, root):
@@ -56,6 +61,7 @@ class UpdateWatch:
         self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
         self.generation += 1
         self.shapes = {}
+        self.begun_on = set()
         self.round_on = set()
         if self.stops and (len(self.store.rounds) >= self.rounds or self.store.n > ENOUGH):
             raise Stop()

@@ -57,3 +57,23 @@ def test_a_right_program_stays_right_from_other_weights(tmp_path: Path, monkeypa
     assert own.loss is not None
     assert seen[0].loss is not None
     assert abs(own.loss.value - seen[0].loss.value) > 0.01
+
+
+SMALL = (TINY[0], TINY[1].replace("1e-4", "8e-3"))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (("(1 - hs[t + 1] ** 2)", "(1 - np.tanh(hs[t + 1]) ** 2)"), "wrong"),
+        (("np.log(ps[-1][label])", "np.log(ps[-1][label] + 1e-6)"), "right"),
+    ],
+    ids=["nearly the derivative", "a small number in the logarithm"],
+)
+def test_a_gradient_that_is_nearly_right_is_looked_at_from_other_weights(
+    tmp_path: Path, change: tuple[str, str], word: str
+) -> None:
+    own, told = both(tmp_path, SMALL, NO_BIAS, ONCE, change)
+    assert own.verdict == "right"
+    assert max(row.match.error for row in own.compared if row.match) > other_weights.ROUNDING
+    assert told.verdict == word

@@ -47,6 +47,9 @@ LOSSES = [
     "np.mean([W[0] * 2, W[1]], axis=0) @ np.square([W[1, 0], W[2, 1], W[0, 0]])",
     "np.sum([row * k for k, row in enumerate(W)]) * np.linalg.norm([W[0], W[2]])",
     "(np.hstack((W[0], W[1, 2])) ** 2).sum() + np.append(W[2], W[0, 0]).sum()",
+    "np.subtract(*np.broadcast_arrays(W[0] ** 2, W[1:])).max() + (np.broadcast_arrays(W[1], W * W)[0] ** 3).sum()",
+    "(np.compress([True, False, True], W, axis=0) * np.extract(W > 0, W)[:1]).sum()",
+    "sum(v.sum() * k for k, v in enumerate(np.atleast_2d(W[0], W[1] ** 2), 1)) * np.atleast_1d(W)[0, 1]",
     "np.swapaxes(W[:, :, None], 0, 1)[1].sum() + np.expand_dims(W, 0).squeeze(0)[0, 2]",
 ]
 BODY = """

@@ -119,3 +119,47 @@ def test_weights_that_are_read_number_by_number_come_round_too(tmp_path: Path) -
     assert verdict.record is not None
     assert len(verdict.compared) == 3
     assert verdict.record.outcome["ended"] == "update"
+
+
+SQUARE = """import numpy as np
+
+rng = np.random.RandomState(3)
+T, N = 3, 4
+x, y = rng.randn(T, 1, N), rng.randn(T, 1, N)
+U, W, V = (rng.randn(N, N) * 0.5 for _ in range(3))
+for epoch in range(40):
+    h, hs, loss = np.zeros((1, N)), [np.zeros((1, N))], 0.0
+    dU, dW, dV, dh = 0, 0, 0, 0
+    for t in range(T):
+        a = np.dot(x[t], U)
+        r = np.dot(hs[-1], W)
+        hs.append(np.tanh(a + r))
+        out = np.dot(hs[-1], V)
+        loss += 0.5 * ((out - y[t]) ** 2).sum()
+    for t in reversed(range(T)):
+        d = np.dot(hs[t + 1], V) - y[t]
+        dz = (np.dot(d, V.T) + dh) * (1 - hs[t + 1] ** 2)
+        dV, dU, dW = dV + np.dot(hs[t + 1].T, d), dU + np.dot(x[t].T, dz), dW + np.dot(hs[t].T, dz)
+        dh = np.dot(dz, W.T)
+    U = 1 * U - 0.1 * dU
+    W = 1 * W - 0.1 * dW
+    V = 1 * V - 0.1 * dV
+"""
+
+
+def test_three_weights_of_one_shape_come_round_with_the_first_update(tmp_path: Path) -> None:
+    record = run(tmp_path, SQUARE)
+    first = len(record.pool) // 8
+    assert [record.outcome["ended"], len(record.rounds)] == ["update", 8]
+    assert record.rounds[0][0] < 1.5 * first
+
+
+def test_a_loss_is_not_left_for_a_part_of_it_with_which_nothing_agrees_either(tmp_path: Path) -> None:
+    text = SQUARE.replace("(1 - hs[t + 1] ** 2)", "hs[t + 1]").replace(
+        "d = np.dot(hs[t + 1], V) - y[t]", "d = y[t] ** 2"
+    )
+    verdict = verdict_on(
+        tmp_path, text.replace("        loss +=", "        part = 0.5 * ((out - y[t]) ** 2).sum()\n        loss +=")
+    )
+    assert verdict.loss is not None
+    assert (verdict.verdict, verdict.loss.name) == ("wrong", "loss")
