@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-LineKind = Literal["init", "back", "loop", "update", "head"]
+LineKind = Literal["init", "back", "loop", "branch", "update", "head"]
 WIDTH = 48
 """Where comments begin, if the line is not longer."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.doctor.derive.backward.heads import OutputLines
 from engine.doctor.derive.backward.rules import Gradient
-from engine.doctor.derive.backward.sums import GradientSums
+from engine.doctor.derive.backward.ways import BothWays
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.carried import is_read_before, rebinds
 from engine.doctor.derive.forward.forward import ForwardPass
@@ -18,7 +18,7 @@ from engine.doctor.derive.tree.syntax_of import base, minus, over, parsed, path,
 from engine.doctor.derive.values.values import ForwardValues
 
 
-class Reversed(GradientSums):
+class Reversed(BothWays):
     """Makes the backward pass of a forward pass."""
 
     def __init__(
@@ -37,11 +37,12 @@ class Reversed(GradientSums):
     def run(self) -> None:
         """Goes back through the whole pass."""
         self.symbols[f"d{self.forward.loss}"] = ast.Constant(1)
-        self._block(self.forward.body)
+        self.block(self.forward.body)
 
     # Statements
 
-    def _block(self, body: Sequence[ast.stmt]) -> None:
+    def block(self, body: Sequence[ast.stmt]) -> None:
+        """Goes back through statements."""
         for statement in reversed(body):
             if id(statement) in self.skipped:
                 continue
@@ -88,7 +89,10 @@ class Reversed(GradientSums):
         elif isinstance(statement, ast.AugAssign):
             self._augmented(statement)
         elif isinstance(statement, ast.With):
-            self._block(statement.body)
+            self.block(statement.body)
+        elif isinstance(statement, ast.If) and self.forward.loops[id(statement)]:
+            if any(self.forward.is_active(n) for n in ast.walk(statement) if isinstance(n, ast.expr)):
+                self.branch(statement)
         elif isinstance(statement, ast.If | ast.While | ast.Try) and any(
             self.forward.is_active(n) for n in ast.walk(statement) if isinstance(n, ast.expr)
         ):
@@ -249,7 +253,7 @@ class Reversed(GradientSums):
         outer, self.lines = self.lines, []
         live_before = set(self.live)
         self.depth += 1
-        self._block(loop.body)
+        self.block(loop.body)
         self._unpacked(loop)
         body, self.lines = self.lines, outer
         self.depth -= 1

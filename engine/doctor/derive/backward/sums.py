@@ -40,7 +40,7 @@ class GradientSums(FunctionRules):
         """Zeros for what every round adds to, and the loop before which they stand."""
         self.deferred: list[tuple[str, Gradient]] | None = None
         self.deferred_for = ""
-        self.depth = 0
+        self.depth: int = 0
         self.statement: ast.stmt = forward.last
         self.pieces: dict[str, dict[str, ast.expr]] = {}
         """Gradients of which the pieces are known, by their names: that of each index."""

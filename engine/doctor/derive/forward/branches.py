@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from engine.doctor.derive.tree.shapes import SeenShapes
@@ -127,3 +127,22 @@ def taken_ways(body: Sequence[ast.stmt], shapes: SeenShapes) -> list[ast.stmt]:
 def ending(function: ast.FunctionDef, shapes: SeenShapes) -> ast.stmt:
     """The statement with which the run left a function."""
     return taken_ways(function.body, shapes)[-1]
+
+
+def counted(statement: ast.While, starts: Mapping[str, ast.expr]) -> ast.For | None:
+    """`while t < T: ...; t += 1` as the loop over a range that it is; None of others. `starts` are what numbers were set to before."""
+    test, last = statement.test, statement.body[-1]
+    is_below = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Lt)
+    if not is_below or not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name) or statement.orelse:
+        return None
+    name, start = test.left.id, starts.get(test.left.id)
+    inside = [n for s in statement.body for n in ast.walk(s)]
+    written = [n for n in inside if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
+    if start is None or len(written) != 1 or any(isinstance(n, ast.Break | ast.Continue) for n in inside):
+        return None
+    if not isinstance(last, ast.AugAssign) or ast.unparse(last) != f"{name} += 1":
+        return None
+    between = test.comparators if ast.unparse(start) == "0" else [start, *test.comparators]
+    over = ast.Call(parsed("range"), list(between), [])
+    made = ast.For(ast.Name(name, ast.Store()), over, statement.body[:-1], [])
+    return ast.fix_missing_locations(ast.copy_location(made, statement))

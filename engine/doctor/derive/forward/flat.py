@@ -8,7 +8,7 @@ import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
-from engine.doctor.derive.forward.branches import as_run, chosen, taken_ways, unrolled
+from engine.doctor.derive.forward.branches import as_run, chosen, counted, taken_ways, unrolled
 from engine.doctor.derive.forward.call_targets import CallTargets
 from engine.doctor.derive.forward.copies import (
     counted_over,
@@ -68,6 +68,8 @@ class _Flattening:
         self._inside: list[Called] = []
         self._around: list[set[str]] = []
         self._counters: set[str] = set()
+        self._starts: dict[str, ast.expr] = {}
+        """What names were set to that are numbers written out."""
 
     def made(self, body: list[ast.stmt]) -> FlatPass:
         self._flat.body = self._with_states(list(self._block(body)))
@@ -104,6 +106,10 @@ class _Flattening:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
             statement = chosen(statement, self._shapes)
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+                self._starts |= {path(t): statement.value for t in statement.targets}
+            if isinstance(statement, ast.While):
+                statement = counted(statement, self._starts) or statement
             one_way = as_run(statement, self._shapes) if isinstance(statement, ast.If) else None
             if one_way is not None:
                 yield from self._block(one_way)

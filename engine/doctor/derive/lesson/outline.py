@@ -49,6 +49,8 @@ def _said(kind: str, lines: Sequence[DerivedLine], source: str, of: int | None) 
         return f"zeros for {made}" if made else ""
     if kind == "loop":
         return f"backwards over the loop of line {of}, from its last round to its first" if of else "backwards"
+    if kind == "branch":
+        return f"where it went this way{where}"
     return f"{'dL/d of the output: ' if kind == 'head' else ''}{made}{where}" if made else ""
 
 

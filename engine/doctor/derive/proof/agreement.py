@@ -29,7 +29,7 @@ MOST_NAMED = 12
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ProvenGradients:
     """How far each parameter's derived gradient is from the loss carried back, relative to its norm. `data` is what else the loss changes
     with; `steps` are the lines of which a value is neither dL/d(a value), nor a share or a sum of shares of one: steps on the way."""
 
@@ -45,7 +45,7 @@ def agreement(
     lines: Sequence[DerivedLine],
     pairs: Mapping[str, str],
     functions: Sequence[BackwardFunction] = (),
-) -> Agreement:
+) -> ProvenGradients:
     """Runs the program with the lines in it, and compares what they make with the loss carried back over the record of that run."""
     shown = [
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
@@ -57,13 +57,13 @@ def agreement(
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
     if isinstance(record, str):
-        return Agreement(failed)
+        return ProvenGradients(failed)
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
     loss = likeliest_loss(kept, program.name or program.loss.name) or (None if program.name else likeliest_loss(kept))
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
-        return Agreement(failed)
+        return ProvenGradients(failed)
     lookup = _Seen(record, loss, text.split("\n"), [line.text for line in lines if line.kind in ("back", "head")])
     adjoint = carried_back(record, loss.seeds, lookup.share)
     errors: dict[str, float] = {}
@@ -76,7 +76,7 @@ def agreement(
         size = float(np.linalg.norm(right))
         errors[name] = float(np.linalg.norm(own - right)) / size if size and own.shape == right.shape else float("inf")
     parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
-    return Agreement(errors, tuple(_data(kept, adjoint, np.concatenate(parameters))), lookup.steps(adjoint))
+    return ProvenGradients(errors, tuple(_data(kept, adjoint, np.concatenate(parameters))), lookup.steps(adjoint))
 
 
 class _Seen:

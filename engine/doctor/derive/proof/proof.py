@@ -24,6 +24,8 @@ from engine.errors import InputError
 from engine.text import clean
 
 CLOSE = 1e-9
+BLOCKS = ("loop", "branch")
+"""The kinds of lines that others are indented below."""
 RATE = "learning_rate"
 _MADE = re.compile(r"([A-Za-z_]\w*)(?: = |\.append\()")
 """What a line that keeps something gives a value."""
@@ -80,6 +82,7 @@ def proved(
         found = replace(found, data=data)
         if not all(error <= CLOSE for error in found.errors.values()):
             raise _nothing(file, gaps)
+    body = _read_later(body, {*pairs.values(), *(f"d{name}" for name in program.given)})
     bare = Derived(
         file,
         program.said,
@@ -192,15 +195,15 @@ def _needed(lines: Sequence[DerivedLine], gradients: Collection[str]) -> list[De
         for line in lines:
             if line.makes.partition("[")[0] in needed:
                 needed |= set(re.findall(r"[A-Za-z_]\w*", line.text))
-    kept = [line for line in lines if line.kind == "loop" or line.makes.partition("[")[0] in needed or not line.makes]
-    return [one for k, one in enumerate(kept) if one.kind != "loop" or _is_deeper(kept[k + 1 : k + 2], one)]
+    kept = [line for line in lines if line.kind in BLOCKS or line.makes.partition("[")[0] in needed or not line.makes]
+    return [one for k, one in enumerate(kept) if one.kind not in BLOCKS or _is_deeper(kept[k + 1 : k + 2], one)]
 
 
 def _read_later(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
     """Without the last lines that make what nothing reads."""
     kept, read = list[DerivedLine](), {ast.unparse(ast.parse(one)).partition("[")[0] for one in wanted}
     for k, line in enumerate(reversed(lines)):
-        if line.text.startswith(" ") or line.kind == "loop":
+        if line.text.startswith(" ") or line.kind in BLOCKS:
             return [*lines[: len(lines) - k], *kept]
         if not line.makes or line.makes.partition("[")[0] in read:
             kept.insert(0, line)

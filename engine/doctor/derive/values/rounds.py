@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.forward import Definition, ForwardPass
@@ -68,13 +68,13 @@ class RoundsBegin:
         for d in self._forward.definitions[name]:
             if isinstance(d.statement, ast.For) and d.statement is not loop and loop in d.loops:
                 raise Refused("what a loop inside a round makes is not kept")
-            if loop in d.loops and d.statement in loop.body and d.statement not in again:
+            if loop in d.loops and d.statement in _straight(loop.body) and d.statement not in again:
                 again.append(d.statement)
                 for other in sorted(names(d.statement) - {name}):
                     for made in self._forward.definitions.get(other, []):
                         if (
                             loop in made.loops
-                            and made.statement in loop.body
+                            and made.statement in _straight(loop.body)
                             and other not in self._forward.active
                             and made.statement not in again
                         ):
@@ -93,3 +93,9 @@ class RoundsBegin:
                     index, value = self._written(target.slice, part), self._written(part.value, part)
                     written = ast.unparse(ast.Subscript(ast.Name(name), index, ast.Store()))
                     remade[f"{name} {d.order}"] = (d.order, f"{written} = {ast.unparse(value)}")
+
+
+def _straight(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a block and of the branches in it."""
+    inside = [s for one in body if isinstance(one, ast.If) for s in _straight([*one.body, *one.orelse])]
+    return [*body, *inside]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.carried import binds
@@ -153,6 +153,14 @@ class ForwardValues:
         if last is not None and last.loops[-1] is not loop and last.loops[-1] not in self._forward.loops[id(statement)]:
             return self._left(name, last, statement)
         if len(made) > 1 and not all(d.body is made[0].body for d in made):
+            here = [
+                d for d in made if statement in d.body and (d.order < order or (after and d.statement is statement))
+            ]
+            if (both := self._of_a_branch(loop, made)) is not None and not here and statement is not both:
+                is_new = order > max(d.order for d in made)
+                return parsed(self.keeping.kept(name, loop, made[-1], is_new))
+            made = here
+        if not made:
             raise Refused(f"{name} is written {len(made)} times in a round; give each value a name of its own")
         before = [d for d in made if d.order < order or (after and d.statement is statement)]
         one, is_new = (before or made)[-1], bool(before)
@@ -169,6 +177,11 @@ class ForwardValues:
             self.begin.remake(name, loop, one)
             return None
         return self.text(parsed(stored), statement) if stored else parsed(self.keeping.kept(name, loop, one, is_new))
+
+    def _of_a_branch(self, loop: ast.For, made: Sequence[Definition]) -> ast.stmt | None:
+        """The branch of a round in which all of these statements stand, on its one side or the other."""
+        around = [s for s in loop.body if any(d.statement in list(ast.walk(s)) for d in made)]
+        return around[0] if len(around) == 1 and isinstance(around[0], ast.If) else None
 
     def _is_local(self, name: str, loop: ast.For) -> bool:
         """Whether it is a local of a function that a round calls, of this loop or of one around in another function."""

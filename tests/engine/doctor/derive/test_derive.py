@@ -21,6 +21,7 @@ from engine.errors import InputError
 PROGRAMS = Path(__file__).parent / "programs"
 WHOLE = {
     "attention": ("Wx", "Wh", "b", "Wa", "va", "Wo", "bo"),
+    "both_ways": ("Wx", "Wh", "b", "Wy", "by"),
     "class_regressor": ("net.U", "net.W", "net.V", "net.b", "net.c"),
     "column_caches": tuple(f"parameters['{name}']" for name in ("Wax", "Waa", "Wya", "ba", "by")),
     "embedding": ("emb", "W_in", "W_rec", "b_h", "W_out", "b_o"),
@@ -517,6 +518,14 @@ def test_a_function_s_backward_pass_begins_with_what_it_returns() -> None:
     step, forward = derived("held_methods").functions
     assert (step.name, step.parameters) == ("step_backward", ("self", "dh", "h", "x"))
     assert forward.parameters[:2] == ("self", "dy")
+
+
+def test_a_branch_that_is_taken_both_ways_is_gone_back_through_by_the_same_test() -> None:
+    texts = [line.text.strip() for line in derived("both_ways").lines]
+    assert "for t in reversed(range(T)):" in texts  # of `while t < T: ...; t += 1`
+    tests = [text for text in texts if text.startswith("if ")]
+    assert tests == ["if t >= T - 2:", "if given[t]:", "if not given[t]:"]
+    assert texts[texts.index("if not given[t]:") + 1] == "dh = dh * 0.9"
 
 
 FIRST_ROUND = """import numpy as np
