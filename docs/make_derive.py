@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.doctor.derive.derive import derive
@@ -30,7 +31,10 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
   places adds up. What the forward pass does not keep and the backward pass needs is said: a line to add, and after which.
 * It is proved by your own run: the program is run with the derived lines in it, and every gradient compared with the loss carried back
   over the record of the run, as `rnn-tui doctor` does (see [doctor-run.md](doctor-run.md)). What does not agree to 1e-9 of an array's norm
-  is not printed. A line that cannot be differentiated is named, with the reason.
+  is not printed. Each line on the way is looked up in that record, too: in every round it makes dL/d(a value), a share of it or a sum of
+  shares, but for a few steps (a part of a gradient, the short form before it is divided). A line that cannot be differentiated is named, with
+  the reason.
+* A branch that a loop takes both ways is gone back through by the same test; `while t < T` with `t += 1` is a loop over t.
 * A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
 * Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
   `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`. It takes the place of a loss that
@@ -113,6 +117,47 @@ FRESH = (
     ("mariam-gad232/RNN-from-scratch", "268fe5584f63", "RNN.py", TORCH, TORCH),
 )
 """Repository, commit, file, and what came of it; the first ten are the first list."""
+LATER = (
+    ("Ayushhgit/char_rnn_numpy", "8905605e09ef", "rnn_scratch.py", "whole", "whole"),
+    ("leoTiez/vanilla-RNN", "8aa1df5aea99", "Assignment4-default.py", "whole", "whole"),
+    ("raphaelsenn/rnn-lstm-gru-numpy", "0b73b37a62f0", "nn_np/rnn_np.py", "an error", "whole"),
+    ("Negar7878/Bidirectional-LSTM-From-Scratch", "c5f0e94271f0", "Codes/ECG_5_TimeSteps.ipynb", "refused", "whole"),
+    ("NathanRobertPart/Numpy-LSTM", "73927dcac0f4", "lstm_layer.py, main.py", "cannot run", "cannot run"),
+    ("nabeelshan78/vanilla-rnn-from-scratch", "01204eb1d136", "notebook.ipynb", "whole", "whole"),
+    ("aratrika02/lstm-from-scratch", "ea82d21f3b8c", "LSTM_SGD_32_units.ipynb", "gaps", "whole"),
+    ("gartland98/LSTM-from-scratch", "9024c85ebfec", "LSTM_scratch.py", "gaps", "whole"),
+    ("AliNaeemCh/Digit-Recognizer-With-GRU-From-Scratch", "07d2c506edf1", "main.ipynb", "of a target", "whole"),
+    (
+        "hannaofficial/LSTM-from-scratch-with-adam-optimiser",
+        "604e1179d50b",
+        "LSTM_using_adam_optimiser.py",
+        "whole",
+        "whole",
+    ),
+    ("bionascu/char-vanilla-rnn", "9d1ee19c8de5", "rnn.py", "whole", "whole"),
+    ("hrishikeshshekhar/Vanilla-RNN", "4b87eaffd60d", "rnn.py", "an error", "whole"),
+    ("vohoaiviet/RNN-LSTM-numpy", "a06ce9428dfe", "SimpleRNN.py", "refused", "refused"),
+    (
+        "leburik12/TBPTT-Vanilla-RNN-with-Adagrad-Optimization",
+        "932854ace7dd",
+        "tbptt_vanilla_rnn….py",
+        "whole",
+        "whole",
+    ),
+    ("KhaledAlnobani/RNN-LSTM-from-scratch", "bde7cc0c6e06", "LSTM.ipynb", "refused", "whole"),
+    ("K-I-D-1412/vanilla-rnn-textgen", "4714a9d21a36", "src/rnn.py", "whole", "whole"),
+    ("nishank974/Vanilla-RNN", "11e68db58284", "rnn_q&a.py", "whole", "whole"),
+    ("rmaahin/LSTM-from-scratch", "0240954ac870", "lstm_scratch.py", "refused", "whole"),
+    (
+        "MahmoudArafa99/LSTM-From-Scratch-Implementation",
+        "92a7df5206ba",
+        "lstm_numerical_example.ipynb",
+        "of another",
+        "of another",
+    ),
+    ("MarkusHohle/LSTM-from-Scratch", "4cf2a03eae63", "3 full backpropagation/LSTM.py", "refused", "refused"),
+)
+"""The same of the third list, and of the fourth, which is the last five."""
 PUBLIC = """\
 ## What it does with programs of other people
 
@@ -123,7 +168,7 @@ where no loss was computed one was added. Whole: no line is left open, and every
 |---|---|---|---|---|
 {rows}
 
-Of sixteen programs in as many styles that the tests hold, sixteen are derived whole; of eight larger programs with data of their own,
+Of twenty programs in as many styles that the tests hold, twenty are derived whole; of eight larger programs with data of their own,
 whose backward part was cut out, seven. Left open there: weights that are views into one vector.
 
 Twenty files of strangers more, in two lists that were fixed before any of them was tried, the second after what the first showed was
@@ -135,6 +180,17 @@ mended; prepared like the ten above. What the first trial gave, and what it give
 
 Of the fourteen that are NumPy and can run, four were whole at the first trial and twelve are now. Left open: weights in a dictionary that a
 loop over layers reads, and a network of which each step has an object of its own.
+
+Two lists more, fixed and prepared in the same way: fifteen that were chosen next, and five when what these had shown was mended.
+
+| repository | commit | file | first trial | now |
+|---|---|---|---|---|
+{later}
+
+Of the fifteen one cannot run (its shapes do not fit); of the other fourteen six were whole at the first trial and thirteen are now. Of the
+last five two were whole at first and three are. An error is one of our own, of a target means that the weights were not found and a target
+was taken for one, of another that only one gate's function was derived. Left open: weights that are numbers in a list or single numbers
+on an object, and activations that are objects, one for each step.
 
 Of six further files, chosen by a rule and given as they are, none was derived: nothing runs them, and no made-up arguments fitted. Three
 of them cannot run or are no network, in one the layers are objects. The other two, with a call of arrays added, are whole, one of them only
@@ -156,11 +212,14 @@ def _others() -> str:
         f"| [{repository}](https://github.com/{repository}) | `{commit}` | `{file}` | {what} | {result} |"
         for repository, commit, file, what, result in PROGRAMS_OF_OTHERS
     ]
-    fresh = [
+    return PUBLIC.format(rows="\n".join(rows), fresh=_tried(FRESH), later=_tried(LATER))
+
+
+def _tried(some: Sequence[tuple[str, str, str, str, str]]) -> str:
+    return "\n".join(
         f"| [{repository}](https://github.com/{repository}) | `{commit}` | `{file}` | {first} | {now} |"
-        for repository, commit, file, first, now in FRESH
-    ]
-    return PUBLIC.format(rows="\n".join(rows), fresh="\n".join(fresh))
+        for repository, commit, file, first, now in some
+    )
 
 
 def _derived(path: Path) -> Derived:

@@ -43,6 +43,9 @@ class FlatPass:
     held: dict[str, str] = field(default_factory=dict[str, str])
     """The attributes of objects that stand under names of their own in the block."""
 
+    unnamed: dict[str, str] = field(default_factory=dict[str, str])
+    """What the program computes and gives no name, by the name that it has in the block: its loss, where that is only printed."""
+
     before: dict[str, tuple[str, ast.stmt]] = field(default_factory=dict[str, tuple[str, ast.stmt]])
     """Names for first values of names that get another one, and the statement that gives it to them."""
 

@@ -141,6 +141,8 @@ def _passed(
         loss = "loss"
         end = _named(loss, put, last)
     flat = flattened(tree, [*before, end], end, shapes, helpers, None if place is None else place[1])
+    if end is not last and isinstance(end, ast.Assign):
+        flat.unnamed[loss] = ast.unparse(end.value)
     if place is not None:
         function, last = place
         loss = flat.opened(function, loss)

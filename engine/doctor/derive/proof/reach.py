@@ -27,7 +27,12 @@ def reached(
         made = reach.make_known(missing[0])
         if made:
             first.insert(0, made)
+    unnamed = [DerivedLine(f"{n} = {text}", AGAIN, kind="init") for n, text in forward.flat.unnamed.items()]
+    first = [*(line for line in unnamed if line.text.partition(" = ")[0] in reads_of([*first, *body])), *first]
     return reach.all_renamed([*first, *body]), [*keeps, *reach.keeps]
+
+
+AGAIN = "as in the forward pass"
 
 
 class _Reach:
