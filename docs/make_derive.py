@@ -32,8 +32,8 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * It is proved by your own run: the program is run with the derived lines in it, and every gradient compared with the loss carried back
   over the record of the run, as `rnn-tui doctor` does (see [doctor-run.md](doctor-run.md)). What does not agree to 1e-9 of an array's norm
   is not printed. Each line on the way is looked up in that record, too: in every round it makes dL/d(a value), a share of it or a sum of
-  shares, but for a few steps (a part of a gradient, the short form before it is divided). A line that cannot be differentiated is named, with
-  the reason.
+  shares, but for a few steps (a part of a gradient, the short form before it is divided). A line that cannot be differentiated is named,
+  with the reason.
 * A branch that a loop takes both ways is gone back through by the same test; `while t < T` with `t += 1` is a loop over t.
 * A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
 * Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
