@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.record.reading import Record
@@ -34,7 +34,8 @@ from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.naming import unedited
 from engine.doctor.mending.trials.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
-from engine.doctor.mending.trials.trying import TRIALS, Blamed, Trial
+from engine.doctor.mending.trials.proposal import Blamed, Proposal, instead, of_edit
+from engine.doctor.mending.trials.trying import TRIALS, Trial
 
 __all__ = ["Blamed", "blamed"]
 
@@ -68,7 +69,7 @@ def blamed(
         try:
             runs.says("wrong; looking for the line (Ctrl+C ends it)")
             return (
-                _searched(trial, places)
+                sorted(_searched(trial, places), key=lambda each: (each.file, each.line))
                 or _suspected(trial, places)
                 or unstored(part, verdict)
                 or _makers(part, verdict)
@@ -79,15 +80,17 @@ def blamed(
             runs.says("")
 
 
-def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
-    """One edit of a line that fails or helps others, then a missing term that helps, then `+=`, carries and loops, then other terms, then
-    several lines, another order, and edits of lines that do not fail."""
-    atoms = [text_of(a) for text in trial.texts.values() for a in atoms_in(ast.parse(text))]
-    prober = Prober(trial.trials, trial.verdict, atoms)
-    later: list[Survivor] = []
+def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list[Blamed]:
+    """The correction: one change, or one that makes some gradients right and what corrects the program with it, or several edits one after
+    the other, or else unlikely changes."""
+    prober = Prober(
+        trial.trials, trial.verdict, [text_of(a) for t in trial.texts.values() for a in atoms_in(ast.parse(t))]
+    )
+    found = _found(trial, copied(trial.texts), 8) or _found(trial, scaled(trial.texts, trial.verdict, every))
+    if found:
+        return found
+    later = list[Survivor]()
     places = every
-    if (shared := copied(trial) or _settled(trial, scaled(trial, every))) is not None:
-        return [shared]
     for missing in (False, True):
         answers = prober.probed(trial.texts, places, missing=missing)
         if answers is None:
@@ -95,41 +98,69 @@ def _searched(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
         suspects, others = survivors(answers)
         failed = failing(answers)
         trial.suspected = trial.suspected or failed[:3]
-        found = _settled(trial, handed_on(every)) if missing else None
-        found = found or _settled(trial, [s for s in suspects if s[0][0] == HELPS])
-        if found is None and missing:
+        found = _found(trial, handed_on(every)) if missing else []
+        found = found or _found(trial, _edits(s for s in suspects if s[0][0] == HELPS))
+        if not found and missing:
             found = _around(trial, prober, every)
-        found = found or _settled(trial, [s for s in suspects if s[0][0] == LIKELY])
-        if found is not None:
-            return [found]
+        found = found or _found(trial, _edits(s for s in suspects if s[0][0] == LIKELY))
+        if found:
+            return found
         later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
         places = [*failed[:4], *_beside(places, failed)]
     first = trial.suspected
-    several = combined(trial) or chained(trial, prober, every) or interchanged(trial, first)
-    if several:
-        return several
-    found = (
-        through_softmax(trial, every)
-        or reordered(trial, first)
-        or inserted(trial, first)
-        or _settled(trial, _sources_first(later, first), UNLIKELY_ONES)
-    )
-    found = found or of_output(trial)
-    return [] if found is None else [found]
-
-
-def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> Blamed | None:
-    """What no single value shows: `+=` for `=`, where it is put, carries, loops, with what they begin, and conditions."""
     return (
-        _settled(trial, accumulations(every))
-        or _settled(trial, stored_elsewhere(every))
-        or carried(trial, prober.is_right)
-        or looped(trial, every)
-        or begun(trial, every)
-        or unconditional(trial, every)
-        or without_targets(trial, every)
-        or stepped_early(trial, every)
+        (_with_the_rest(trial, most - 1) if most > 1 else [])
+        or chained(trial, prober, every)
+        or _found(trial, interchanged(first), 8)
+        or _found(trial, through_softmax(trial.verdict, every), 6)
+        or _found(trial, reordered(first), 24)
+        or _found(trial, inserted(first), 48)
+        or _found(trial, _edits(_sources_first(later, first)), UNLIKELY_ONES)
+        or _found(trial, of_output(trial.texts, trial.verdict), 3)
     )
+
+
+def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed]:
+    """What no single value shows: `+=` for `=`, where it is put, carries, loops, with what they begin, and conditions."""
+    texts = trial.texts
+    return (
+        _found(trial, accumulations(every))
+        or _found(trial, stored_elsewhere(every))
+        or _found(trial, carried(texts, trial.verdict, prober.is_right))
+        or _found(trial, looped(texts, every))
+        or _found(trial, begun(texts, every), 8)
+        or _found(trial, unconditional(texts, every), 8)
+        or _found(trial, without_targets(texts, every), 6)
+        or _found(trial, stepped_early(every), 8)
+    )
+
+
+def _edits(some: Iterable[Survivor]) -> Iterator[Proposal]:
+    return (of_edit(place, edit) for _, place, edit in some)
+
+
+def _found(trial: Trial, proposals: Iterable[Proposal], most: int = TRIALS) -> list[Blamed]:
+    """The lines of the first change that makes all gradients right."""
+    proposal = trial.first(proposals, most)
+    if proposal is None:
+        return []
+    told = trial.told(proposal)
+    source = trial.first(_at_its_source(proposal))
+    return told if source is None else trial.told(source)
+
+
+def _with_the_rest(trial: Trial, most: int) -> list[Blamed]:
+    """The change that made most gradients right, and what corrects the rest in the program with it."""
+    partial = trial.partial
+    if partial is None or trial.is_over:
+        return []
+    source = trial.first(_at_its_source(partial.proposal))
+    if source is not None:
+        return trial.told(source)
+    rest = trial.on(partial)
+    more = _searched(rest, places_of(rest.texts, rest.record, rest.verdict), most)
+    trial.spent = rest.spent
+    return [*partial.told, *more] if more else []
 
 
 def _suspected(trial: Trial, every: Sequence[EditPlace]) -> list[Blamed]:
@@ -143,7 +174,7 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
     """Several wrong lines: the one that fails first is corrected, then the next, until all gradients are right; [] where
     they never are."""
     texts = trial.texts
-    made: list[tuple[EditPlace, str, str, str]] = []
+    made: list[Proposal] = []
     answers = prober.probed(texts, places, missing=False)
     try:
         for _ in range(SEVERAL):
@@ -152,9 +183,9 @@ def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[B
                 return []
             place, edit, trial.texts, answers = step
             done = bool(made) and trial.makes_right(trial.texts)  # the first one alone was tried before
-            made.append((place, edit.kind, text_of(place.statement), edit.statement))
+            made.append(of_edit(place, edit))
             if done:
-                return [trial.named(p.file, p.statement, kind, *texts) for p, kind, *texts in made]
+                return [each for proposal in made for each in trial.told(proposal)]
             places = again(places, trial.texts)
         return []
     finally:
@@ -219,43 +250,13 @@ def _makers(record: Record, verdict: RunVerdict) -> list[Blamed]:
     return list(dict.fromkeys(made))[:3]
 
 
-def _settled(trial: Trial, some: Sequence[Survivor], most: int = TRIALS) -> Blamed | None:
-    """The first edit that makes all gradients right."""
-    trial.left = most
-    for _, place, edit in some[:most]:
-        if (found := trial.blames(place.file, place.statement, edit.kind, edit.statement)) is not None:
-            return _at_its_source(trial, place, edit) or found
-        if trial.repaired:
-            trial.partly.append((trial.repaired, place, edit))
-    return None
-
-
-def combined(trial: Trial) -> list[Blamed]:
-    """Edits of several lines, each of which makes other gradients right; [] where they do not make all right together."""
-    wrong = {r.name for r in trial.verdict.compared if r.status in ("wrong", "zero")}
-    chosen: dict[tuple[str, int], tuple[EditPlace, StatementEdit]] = {}
-    for repaired, place, edit in trial.partly:
-        if repaired & wrong and (place.file, place.statement.lineno) not in chosen:
-            chosen[place.file, place.statement.lineno] = place, edit
-            wrong -= repaired
-    if wrong or len(chosen) < 2:
-        return []
-    texts = dict(trial.texts)
-    for place, edit in sorted(chosen.values(), key=lambda each: -each[0].statement.lineno):
-        texts[place.file] = replaced(texts[place.file], place.statement, edit.statement)
-    if not trial.makes_right(texts):
-        return []
-    for place, edit in chosen.values():
-        if (source := _at_its_source(trial, place, edit)) is not None:
-            return [source]
-    return [trial.named(p.file, p.statement, e.kind, text_of(p.statement), e.statement) for p, e in chosen.values()]
-
-
-def _at_its_source(trial: Trial, place: EditPlace, edit: StatementEdit) -> Blamed | None:
+def _at_its_source(proposal: Proposal) -> Iterator[Proposal]:
     """A term that is missing from a variable may as well be missing where the variable was made, and what is turned where it is handed on
     may be turned there: that line is to blame."""
-    at = place.body.index(place.statement)
-    for source in reversed(place.body[:at]):
+    place, edit = proposal.place, proposal.edit
+    if place is None or edit is None:
+        return
+    for source in reversed(place.body[: place.body.index(place.statement)]):
         match source:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 pass
@@ -263,12 +264,14 @@ def _at_its_source(trial: Trial, place: EditPlace, edit: StatementEdit) -> Blame
                 continue
         made = ""
         if edit.kind == "term-missing":
-            found = re.search(rf"\({name} ([-+]) ([^()]+)\)", edit.value)
+            found = re.search(rf"\({name} ([-+]) ([^()]+)\)", edit.value) or re.search(
+                rf"(?<![\w.]){name} ([-+]) ([\w.\[\]]+)(?=\)|$|,)", edit.value
+            )
             made = f"{text_of(value)} {found[1]} {found[2]}" if found else ""
         elif edit.kind == "transpose" and text_of(edit.slot.get()) == name:
             made = text_of(transposed(value))
         if made:
-            trial.left = max(trial.left, 1)
-            kind = "exchanged" if edit.kind == "transpose" else edit.kind
-            return trial.blames(place.file, source, kind, f"{name} = {made}")
-    return None
+            yield instead(
+                place.file, source, f"{name} = {made}", "exchanged" if edit.kind == "transpose" else edit.kind
+            )
+            return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.doctor.planted import STYLES
+from tests.engine.doctor.planted import STYLES, pairs
 from tests.engine.doctor.reports import report_on
 from tests.engine.doctor.score import Outcome
 from tests.engine.doctor.styles.style import Style, plant
@@ -46,6 +46,15 @@ def test_a_correct_program_raises_no_alarm(style: Style, tmp_path: Path) -> None
 def test_a_planted_mistake_is_found_named_and_placed(name: str, id: str, tmp_path: Path) -> None:
     style = next(style for style in STYLES if style.name == name)
     planted = plant(style, id, style.plants[id][0])
+    outcome = Outcome(planted, report_on(written(tmp_path, planted.source)), 0)
+    assert outcome.found and outcome.named and outcome.placed
+
+
+@pytest.mark.parametrize("name", ["columns with caches", "row batches, every step"])
+def test_two_planted_mistakes_are_corrected_one_after_the_other(name: str, tmp_path: Path) -> None:
+    style = next(style for style in STYLES if style.name == name)
+    (planted, *_) = pairs(style, 1)
+    assert planted.ids == ("overwritten-not-accumulated", "last-step-skipped")
     outcome = Outcome(planted, report_on(written(tmp_path, planted.source)), 0)
     assert outcome.found and outcome.named and outcome.placed
 

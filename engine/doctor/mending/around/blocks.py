@@ -4,36 +4,33 @@ which order, and what two of them exchanged. No single value shows them."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.doctor.mending.edits.atoms import text_of
 from engine.doctor.mending.trials.places import EditPlace
-from engine.doctor.mending.trials.trying import Blamed, Trial
+from engine.doctor.mending.trials.proposal import Proposal, instead
 
 FEW = 8
-"""So many corrections of one kind are tried."""
+"""So many moves of a statement are tried."""
 FURTHEST = 6
 """So far a statement is moved."""
 
 
-def begun(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def begun(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """A loop that begins with what another one left, or that does not, because it is overwritten before."""
-    trial.left = FEW
-    for file, tree, lines in _files(trial, places):
+    for file, tree, lines in _files(texts, places):
         for carry in _carries(tree, lines):
-            statement, loop = carry.start, carry.loop
-            head = f"for {text_of(loop.target)} in {text_of(loop.iter)}:"
             if carry.overwritten:
-                if trial.holds(file, statement, "pass"):
-                    id = "layer-above-not-handed-down"
-                    return Blamed(file, statement.lineno, id, text_of(statement), "", True, trial.corrected)
+                old = text_of(carry.start)
+                yield Proposal(file, carry.start, carry.start, "pass", "", old, "", "layer-above-not-handed-down")
             else:
+                head = f"for {text_of(carry.loop.target)} in {text_of(carry.loop.iter)}:"
                 first = f"{carry.name} = {text_of(carry.value)}"
-                steps = f"({carry.name} := {text_of(carry.value)}, {text_of(loop.iter)})[1]"
-                if trial.holds(file, loop.iter, steps):
-                    return Blamed(file, loop.lineno, "carry-left-over", head, f"{first}; {head}", True, trial.corrected)
-    return None
+                steps = f"({carry.name} := {text_of(carry.value)}, {text_of(carry.loop.iter)})[1]"
+                mended = f"{first}; {head}"
+                yield Proposal(file, carry.loop, carry.loop.iter, steps, "", head, mended, "carry-left-over")
 
 
 @dataclass(frozen=True)
@@ -110,50 +107,41 @@ def _stored(loop: ast.For | ast.While) -> set[str]:
     return {n.id for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def unconditional(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def unconditional(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """Statements that run under a condition, and should always."""
-    trial.left = FEW
-    for file, tree, lines in _files(trial, places):
+    for file, tree, lines in _files(texts, places):
         guards = [
             n for n in ast.walk(tree) if isinstance(n, ast.If) and any(_holds(s, k) for s in n.body for k in lines)
         ]
         for guard in sorted(guards, key=lambda n: -n.lineno):
-            if "__name__" not in text_of(guard.test) and trial.holds(file, guard.test, "True"):
+            if "__name__" not in text_of(guard.test):
                 inside = "; ".join(text_of(s) for s in guard.body)
-                named = trial.named(file, guard.body[0], "condition", f"if {text_of(guard.test)}: {inside}", inside)
-                return Blamed(file, guard.lineno, named.id, named.old, inside, True, trial.corrected)
-    return None
+                old = f"if {text_of(guard.test)}: {inside}"
+                yield Proposal(file, guard, guard.test, "True", "condition", old, inside)
 
 
-def stepped_early(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def stepped_early(places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """A weight that was handed over and is stepped while gradients are still made with it."""
-    trial.left = FEW
     for place in [p for p in places if p.repeats and not p.given]:
         match place.statement:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AugAssign(target=ast.Name(id=name)):
-                pass
+                if name in _names(place.statement)[0] and name in place.arguments:
+                    id, statement = "weights-updated-during-backward", place.statement
+                    yield Proposal(place.file, statement, statement, "pass", "", text_of(statement), "", id)
             case _:
                 continue
-        stepped = name in _names(place.statement)[0] and name in place.arguments
-        if stepped and trial.holds(place.file, place.statement, "pass"):
-            id, old = "weights-updated-during-backward", text_of(place.statement)
-            return Blamed(place.file, place.statement.lineno, id, old, "", True, trial.corrected)
-    return None
 
 
-def reordered(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def reordered(places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """A statement on the other side of one that it reads from, or that reads from it."""
     for place in places:
-        trial.left = FEW
-        for other in _movable(place):
+        for other in islice(_movable(place), FEW):
             first, second = (
                 (place.statement, other) if other.lineno > place.statement.lineno else (other, place.statement)
             )
             made = f"{text_of(second)}; {text_of(first)}"
             at, gone = (first, second) if first is place.statement else (second, first)
-            if (found := trial.blames(place.file, at, "moved", made, (gone, ""))) is not None:
-                return found
-    return None
+            yield instead(place.file, at, made, "moved", second=(gone, ""))
 
 
 def _movable(place: EditPlace) -> Iterator[ast.stmt]:
@@ -179,22 +167,14 @@ def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
     return read | (written if isinstance(statement, ast.AugAssign) else set()), written
 
 
-def interchanged(trial: Trial, places: Sequence[EditPlace]) -> list[Blamed]:
+def interchanged(places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """Two statements of which each has the other's value."""
-    trial.left = FEW
     for place in places:
         at = place.body.index(place.statement)
         for other in place.body[at + 1 : at + 3]:
             pair = _with_each_others(place.statement, other)
-            if pair is None:
-                continue
-            found = trial.blames(place.file, place.statement, "variable", pair[0], (other, pair[1]))
-            if found is not None:
-                return [
-                    found,
-                    Blamed(place.file, other.lineno, found.id, text_of(other), pair[1], True, found.corrected),
-                ]
-    return []
+            if pair is not None:
+                yield instead(place.file, place.statement, pair[0], "variable", second=(other, pair[1]), both=True)
 
 
 def _with_each_others(one: ast.stmt, other: ast.stmt) -> tuple[str, str] | None:
@@ -209,7 +189,7 @@ def _with_each_others(one: ast.stmt, other: ast.stmt) -> tuple[str, str] | None:
     return (text_of(made[0]), text_of(made[1])) if text_of(one.value) != text_of(other.value) else None
 
 
-def _files(trial: Trial, places: Sequence[EditPlace]) -> Iterator[tuple[str, ast.Module, set[int]]]:
+def _files(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[tuple[str, ast.Module, set[int]]]:
     """The files of these places, each with its tree and the places' lines."""
     for file in dict.fromkeys(p.file for p in places):
-        yield file, ast.parse(trial.texts[file]), {p.statement.lineno for p in places if p.file == file}
+        yield file, ast.parse(texts[file]), {p.statement.lineno for p in places if p.file == file}

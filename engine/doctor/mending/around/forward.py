@@ -5,35 +5,34 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 
 from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
 from engine.doctor.lineage.the_loss.loss import forward_of
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import is_atom, text_of
-from engine.doctor.mending.trials.trying import Blamed, Trial
+from engine.doctor.mending.trials.proposal import Proposal, instead
 
-COPIES = 3
+FEW = 3
 """So many copies are tried, and so many corrections of the output."""
 
 
-def copied(trial: Trial) -> Blamed | None:
+def copied(texts: Mapping[str, str]) -> Iterator[Proposal]:
     """An array that is kept under two names, and changed in place under one of them."""
-    trial.left = COPIES
-    for file, text in trial.texts.items():
-        for statement, atom, taken in _shared(ast.parse(text)):
-            if trial.holds(file, atom, f"{text_of(atom)}.copy()"):
-                id = "probabilities-overwritten" if taken else "state-aliased"
-                old = text_of(statement)
-                made = re.sub(rf"(?<![\w.]){re.escape(text_of(atom))}(?!\w)(?!.*=)", f"{text_of(atom)}.copy()", old)
-                return Blamed(file, statement.lineno, id, old, made, True, trial.corrected)
-        trial.left = COPIES
-        for statement, made in _written_over(ast.parse(text)):
-            if trial.holds(file, statement, made):
-                old = text_of(statement)
-                return Blamed(file, statement.lineno, "state-aliased", old, made, True, trial.corrected)
-    return None
+    for file, text in texts.items():
+        for statement, atom, taken in islice(_shared(ast.parse(text)), FEW):
+            id, old, copy = (
+                "probabilities-overwritten" if taken else "state-aliased",
+                text_of(statement),
+                text_of(atom) + ".copy()",
+            )
+            mended = re.sub(rf"(?<![\w.]){re.escape(text_of(atom))}(?!\w)(?!.*=)", copy, old)
+            yield Proposal(file, statement, atom, copy, "", old, mended, id)
+        for statement, made in islice(_written_over(ast.parse(text)), FEW):
+            yield instead(file, statement, made, id="state-aliased")
 
 
 def _written_over(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
@@ -87,22 +86,19 @@ def _changed_in_place(function: ast.AST) -> dict[str, bool]:
     return found
 
 
-def of_output(trial: Trial) -> Blamed | None:
+def of_output(texts: Mapping[str, str], verdict: RunVerdict) -> Iterator[Proposal]:
     """A softmax that adds up over another axis, or an activation on what is given out that the gradient knows nothing of."""
-    trial.left = COPIES
-    outputs = set(_output_lines(trial))
-    for file, text in trial.texts.items():
-        for statement in [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign)]:
+    outputs = set(_output_lines(verdict))
+    for file, text in texts.items():
+        for statement in [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign | ast.Return)]:
             found = list(_of_output(statement)) if (file, statement.lineno) in outputs else []
             for id, node, made in (*found, *_twice(statement)):
-                changed = text_of(statement).replace(text_of(node), made)
-                if trial.holds(file, node, made):
-                    return Blamed(file, statement.lineno, id, text_of(statement), changed, True, trial.corrected)
-    return None
+                old = text_of(statement)
+                yield Proposal(file, statement, node, made, "", old, old.replace(text_of(node), made), id)
 
 
-def _of_output(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
-    for node in ast.walk(statement.value):
+def _of_output(statement: ast.Assign | ast.Return) -> Iterator[tuple[str, ast.expr, str]]:
+    for node in ast.walk(statement):
         match node:
             case ast.BinOp(op=ast.Div(), right=ast.Call(func=ast.Attribute(value=e, attr="sum"))):
                 summed = text_of(node.right) if not text_of(e).startswith("np") else ""
@@ -114,9 +110,9 @@ def _of_output(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
                 pass
 
 
-def _twice(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
+def _twice(statement: ast.Assign | ast.Return) -> Iterator[tuple[str, ast.expr, str]]:
     """A function of what it made itself."""
-    for node in ast.walk(statement.value):
+    for node in ast.walk(statement):
         match node:
             case ast.Call(func=function, args=[ast.Call(args=[_], keywords=[]) as inside], keywords=[]):
                 if text_of(function) == text_of(inside.func):
@@ -125,9 +121,9 @@ def _twice(statement: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
                 pass
 
 
-def _output_lines(trial: Trial) -> Iterator[tuple[str, int]]:
+def _output_lines(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
     """The lines of the forward pass on which sums and activations stand that go into no further product."""
-    record, loss = trial.verdict.record, trial.verdict.loss
+    record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return
     forward = forward_of(record, loss)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -19,92 +19,68 @@ from engine.doctor.mending.edits.atoms import atoms_in, text_of
 from engine.doctor.mending.edits.wholes import SOFTMAX_JACOBIANS
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.trials.places import EditPlace
-from engine.doctor.mending.trials.probing import Survivor
-from engine.doctor.mending.trials.trying import TRIALS, Blamed, Trial
+from engine.doctor.mending.trials.proposal import Blamed, Proposal, instead, of_edit
 
-CARRIES = 6
-"""So many updates of a carry are tried."""
+CARRIES, TRIALS = 6, 16
+"""So many updates of a carry are tried, and so many factors that may be missing at the end of a block."""
 
 
-def carried(trial: Trial, is_right: Callable[[Floats], bool]) -> Blamed | None:
+def carried(texts: Mapping[str, str], verdict: RunVerdict, is_right: Callable[[Floats], bool]) -> Iterator[Proposal]:
     """A carry that is read at every step and never updated, though what it should be may be there."""
-    part = trial.verdict.record
+    part = verdict.record
     assert part is not None
-    for file, text in trial.texts.items():
-        trial.left = CARRIES
+    for file, text in texts.items():
         for statement, made in islice(handed_nowhere(ast.parse(text), file, part, is_right), CARRIES):
-            if trial.holds(file, statement, made):
-                id, old = "carry-never-updated", text_of(statement)
-                return Blamed(file, statement.lineno, id, old, made, True, trial.corrected)
-        trial.left = CARRIES
-        for statement, made, replaces in islice(never_updated(ast.parse(text), trial.verdict), CARRIES):
-            if trial.holds(file, statement, made):
-                id = "recurrence-dropped" if replaces else "carry-never-updated"
-                return Blamed(file, statement.lineno, id, text_of(statement), made, True, trial.corrected)
-    return None
+            yield instead(file, statement, made, id="carry-never-updated")
+        for statement, made, replaces in islice(never_updated(ast.parse(text), verdict), CARRIES):
+            yield instead(file, statement, made, id="recurrence-dropped" if replaces else "carry-never-updated")
 
 
-def looped(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def looped(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """A loop around lines that made the gradients, that runs over other steps, or in another order."""
-    trial.left = TRIALS
     for file in dict.fromkeys(p.file for p in places):
         lines = {p.statement.lineno for p in places if p.file == file}
-        for loop, made, order in headers(ast.parse(trial.texts[file]), lines):
-            if trial.holds(file, loop.iter, made):
-                old, target = text_of(loop.iter), text_of(loop.target)
-                id = names.of_loop(old, made, order=order)
-                head = f"for {target} in "
-                return Blamed(file, loop.lineno, id, f"{head}{old}:", f"{head}{made}:", True, trial.corrected)
-        for statement, part, made, id in counted(ast.parse(trial.texts[file]), lines):
-            if trial.holds(file, part, made):
-                old = text_of(statement).partition("\n")[0]
-                return Blamed(file, statement.lineno, id, old, old.replace(text_of(part), made), True, trial.corrected)
-    return None
+        for loop, made, order in headers(ast.parse(texts[file]), lines):
+            old, head = text_of(loop.iter), f"for {text_of(loop.target)} in "
+            id = names.of_loop(old, made, order=order)
+            yield Proposal(file, loop, loop.iter, made, "", f"{head}{old}:", f"{head}{made}:", id)
+        for statement, part, made, id in counted(ast.parse(texts[file]), lines):
+            old = text_of(statement).partition("\n")[0]
+            yield Proposal(file, statement, part, made, "", old, old.replace(text_of(part), made), id)
 
 
-def inserted(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def inserted(places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """A statement that is missing: one like another one with the entry next to it, or at the end of a block."""
     for place in places:
-        trial.left = CARRIES
-        for statement, other in _alike(place):
-            made = f"{text_of(statement)}; {other}"
-            if (found := trial.blames(place.file, statement, "inserted", made)) is not None:
-                return found
-    trial.left = TRIALS
-    return next((found for p in places[:2] if (found := _inserted(trial, p)) is not None), None)
+        for statement, other in islice(_alike(place), CARRIES):
+            yield instead(place.file, statement, f"{text_of(statement)}; {other}", "inserted")
+    for place in places[:2]:
+        yield from islice(_inserted(place), TRIALS)
 
 
-def through_softmax(trial: Trial, every: Sequence[EditPlace]) -> Blamed | None:
+def through_softmax(verdict: RunVerdict, every: Sequence[EditPlace]) -> Iterator[Proposal]:
     """dL/dp where dL/d(what softmax was applied to) is meant: softmax's derivative is missing after it."""
-    trial.left = CARRIES
     at = {(p.file, p.statement.lineno): p for p in every}
-    for event, p in _of_probabilities(trial.verdict):
+    for event, p in _of_probabilities(verdict):
         place = at.get((event.site.file, event.site.line))
-        if place is None:
-            continue
-        for form in SOFTMAX_JACOBIANS:
-            made = f"{text_of(place.statement)}; {event.name} = {form.format(d=event.name, p=p)}"
-            if (found := trial.blames(place.file, place.statement, "delta", made)) is not None:
-                return found
-    return None
+        if place is not None:
+            for form in SOFTMAX_JACOBIANS:
+                made = f"{text_of(place.statement)}; {event.name} = {form.format(d=event.name, p=p)}"
+                yield instead(place.file, place.statement, made, "delta")
 
 
-def without_targets(trial: Trial, places: Sequence[EditPlace]) -> Blamed | None:
+def without_targets(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """The target that is never taken off: `d[y] -= 1` after a line that makes d of outputs p, where the loss reads `log(p[y])`."""
-    trial.left = CARRIES
-    for file, text in trial.texts.items():
+    for file, text in texts.items():
         chosen = [_chosen_by_target(n) for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
         for place in [p for p in places if p.file == file]:
             for output, index in dict.fromkeys(each for some in chosen for each in some):
                 match place.statement:
                     case ast.Assign(targets=[target], value=value) if output in {text_of(a) for a in atoms_in(value)}:
                         made = f"{text_of(place.statement)}; {text_of(target)}[{index}] -= 1"
-                        found = trial.blames(file, place.statement, "delta-without-target", made)
-                        if found is not None:
-                            return found
+                        yield instead(file, place.statement, made, id="delta-without-target")
                     case _:
                         pass
-    return None
 
 
 def _chosen_by_target(call: ast.Call) -> list[tuple[str, str]]:
@@ -139,17 +115,13 @@ def _of_probabilities(verdict: RunVerdict) -> list[tuple[RecordedEvent, str]]:
     return list(found.values())
 
 
-def _inserted(trial: Trial, place: EditPlace) -> Blamed | None:
+def _inserted(place: EditPlace) -> Iterator[Proposal]:
     """A factor of what a statement makes, at the end of its block."""
     last = place.body[-1]
-    if not isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
-        return None
-    for name in [text_of(t) for t in getattr(place.statement, "targets", [])]:
-        for other in [a for a in place.atoms[:14] if a != name]:
-            made = f"{text_of(last)}; {name} = {name} * {other}"
-            if (found := trial.blames(place.file, last, "inserted", made)) is not None:
-                return found
-    return None
+    if isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):
+        for name in [text_of(t) for t in getattr(place.statement, "targets", [])]:
+            for other in [a for a in place.atoms[:14] if a != name]:
+                yield instead(place.file, last, f"{text_of(last)}; {name} = {name} * {other}", "inserted")
 
 
 def _alike(place: EditPlace) -> Iterator[tuple[ast.AugAssign, str]]:
@@ -186,53 +158,54 @@ def unstored(record: Record, verdict: RunVerdict) -> list[Blamed]:
     return []
 
 
-def accumulations(places: list[EditPlace]) -> list[Survivor]:
+def accumulations(places: Sequence[EditPlace]) -> list[Proposal]:
     """`=` for `+=` at lines that run several times: no single value shows it."""
     often = [p for p in places if p.total - p.before > 1 and not p.given]
     written = [p for p in often if isinstance(p.statement, ast.Assign)]
     into = [p for p in places if isinstance(p.statement, ast.AugAssign)]
-    made = [((0,), p, e) for p in written for e in edits.accumulation(p.statement)]
-    repeated = [((0,), p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
+    made = [of_edit(p, e) for p in written for e in edits.accumulation(p.statement)]
+    repeated = [of_edit(p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
     return [*made[:8], *repeated][:12]
 
 
-def scaled(trial: Trial, places: Sequence[EditPlace]) -> list[Survivor]:
+def scaled(texts: Mapping[str, str], verdict: RunVerdict, places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """Where gradients are a multiple of what they should be: what they were multiplied by last, left out of the whole statement (of all
     entries of a tuple, or of what a comprehension makes), and the first lines after the loss divided by what the loss is divided by."""
-    record, lines = trial.verdict.record, set[UserLine]()
-    for row in trial.verdict.compared:
+    record, lines = verdict.record, set[UserLine]()
+    for row in verdict.compared:
         if record is not None and row.status == "wrong" and row.match is not None and row.match.right:
             maker = record.maker(int(row.gradient[-1]))
             lines |= {record.lines[record.operations[maker].line]} if maker >= 0 else set()
-    if not lines:
-        return []
-    made = [((0,), p, e) for p in places if p.line in lines for e in multiples.unscaled(p.statement)]
-    return [*made, *_divided_as_the_loss(trial, places)]
+    if lines:
+        yield from (of_edit(p, e) for p in places if p.line in lines for e in multiples.unscaled(p.statement))
+        yield from _divided_as_the_loss(texts, verdict, places)
 
 
-def _divided_as_the_loss(trial: Trial, places: Sequence[EditPlace]) -> Iterator[Survivor]:
-    loss = trial.verdict.loss
-    if loss is None or loss.file not in trial.texts:
+def _divided_as_the_loss(
+    texts: Mapping[str, str], verdict: RunVerdict, places: Sequence[EditPlace]
+) -> Iterator[Proposal]:
+    loss = verdict.loss
+    if loss is None or loss.file not in texts:
         return
-    stated = [n for n in ast.walk(ast.parse(trial.texts[loss.file])) if getattr(n, "lineno", 0) == loss.line]
+    stated = [n for n in ast.walk(ast.parse(texts[loss.file])) if getattr(n, "lineno", 0) == loss.line]
     numbers = [text_of(n.right) for n in stated if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
     after = [p for p in places if p.file == loss.file and p.statement.lineno > loss.line]
     for place in sorted(after, key=lambda p: p.statement.lineno)[:3]:
         if isinstance(place.statement, ast.Assign):
-            yield from (((0,), place, multiples.divided(place.statement, n)) for n in dict.fromkeys(numbers))
+            yield from (of_edit(place, multiples.divided(place.statement, n)) for n in dict.fromkeys(numbers))
 
 
-def stored_elsewhere(places: Sequence[EditPlace]) -> list[Survivor]:
+def stored_elsewhere(places: Sequence[EditPlace]) -> list[Proposal]:
     """What is put into an array at another index: no value shows it. First where no right gradient is made."""
-    made = [((0,), p, e) for p in places if not p.given for e in edits.stored_elsewhere(p.statement, p.atoms)]
-    return sorted(made, key=lambda survivor: not survivor[1].apart)
+    first = sorted([p for p in places if not p.given], key=lambda place: not place.apart)
+    return [of_edit(p, e) for p in first for e in edits.stored_elsewhere(p.statement, p.atoms)]
 
 
-def handed_on(places: Sequence[EditPlace]) -> list[Survivor]:
+def handed_on(places: Sequence[EditPlace]) -> list[Proposal]:
     """`+=` for `=` where what is added to is handed on to the next step: the sum may as well lack the term that is there already."""
     often = [p for p in places if p.total - p.before > 1 and not p.given and isinstance(p.statement, ast.AugAssign)]
-    found = [((0,), p, e) for p in often if _is_read_beside(p) for e in edits.accumulation(p.statement)]
-    return [each for each in found if each[2].kind == "accumulation"][:4]
+    found = [(p, e) for p in often if _is_read_beside(p) for e in edits.accumulation(p.statement)]
+    return [of_edit(p, e) for p, e in found if e.kind == "accumulation"][:4]
 
 
 def _is_read_beside(place: EditPlace) -> bool:

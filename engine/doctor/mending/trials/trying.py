@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -20,10 +21,10 @@ from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.edits.atoms import text_of
-from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.naming.correction import Correction
-from engine.doctor.mending.trials.places import EditPlace, replaced
+from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.proposal import Blamed, Proposal
 
 TRIALS = 16
 WORK = 400_000_000
@@ -32,20 +33,16 @@ ATTEMPT, OPERATION, JUDGED = 1_000_000, 300, 5
 """What a trial costs at least, what an operation costs beside its numbers, and how many times as much it costs to judge them."""
 
 
-@dataclass(frozen=True)
-class Blamed:
-    """A line to blame: what it says, what it should say ("" where that is not known) and the kind of the edit."""
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A change by which some of the gradients become right, `repaired`, and none that was right becomes wrong."""
 
-    file: str
-    line: int
-    id: str
-    old: str
-    mended: str = ""
-    verified: bool = False
-    corrected: RunVerdict | None = None
-    """The verdict on the program with that correction."""
-    more: bool = False
-    """Whether corrections were left untried: there were too many, or the search was ended."""
+    repaired: frozenset[str]
+    proposal: Proposal
+    told: list[Blamed]
+    texts: dict[str, str]
+    verdict: RunVerdict
+    record: Record
 
 
 @dataclass(eq=False)
@@ -60,52 +57,63 @@ class Trial:
     trials: Trials
     returned: Callable[[RunVerdict], RunVerdict]
     """A verdict by what called functions give back."""
-    left: int = TRIALS
     after: Record | None = None
     """The record of what was run last."""
     corrected: RunVerdict | None = None
     """The verdict on it."""
     repaired: frozenset[str] = frozenset()
     """The gradients that are right by what was tried last and were not before, where it makes no other one wrong."""
-    partly: list[tuple[frozenset[str], EditPlace, StatementEdit]] = field(
-        default_factory=list[tuple[frozenset[str], EditPlace, StatementEdit]]
-    )
-    """Edits that made some gradients right, with those."""
+    partial: Partial | None = None
+    """The change that made most gradients right, of those that did not make all right."""
     suspected: list[EditPlace] = field(default_factory=list[EditPlace])
     """The lines of which one is wrong, as far as that is known."""
     spent: int = 0
     tried: int = 0
 
-    def blames(
-        self, file: str, statement: ast.stmt, kind: str, made: str, other: tuple[ast.stmt, str] | None = None
-    ) -> Blamed | None:
-        """The line, where this text in its place makes all gradients right; `other` is a statement on another line, and its text then."""
-        if not self.holds(file, statement, made, other):
-            return None
-        return self.named(file, statement, kind, text_of(statement), made)
+    def first(self, proposals: Iterable[Proposal], most: int = TRIALS) -> Proposal | None:
+        """The first of so many changes after which all gradients are right; None also when enough was recorded."""
+        for proposal in islice(proposals, most):
+            if self.is_over:
+                return None
+            texts = proposal.applied(self.texts)
+            right = self.makes_right(texts)
+            if self._makes_a_number(proposal):
+                continue
+            if right:
+                return proposal
+            best = len(self.partial.repaired) if self.partial is not None else 0
+            if len(self.repaired) > best and self.corrected is not None and self.after is not None:
+                told = self.told(proposal)
+                self.partial = Partial(self.repaired, proposal, told, texts, self.corrected, self.after)
+        return None
 
-    def holds(self, file: str, part: ast.stmt | ast.expr, made: str, other: tuple[ast.stmt, str] | None = None) -> bool:
-        """Whether all gradients are right with this text in the place of a part of a file; False when enough was tried."""
-        if self.left <= 0 or self.is_over:
-            return False
-        self.left -= 1
-        text = self.texts[file] if other is None else replaced(self.texts[file], *other)
-        texts = {**self.texts, file: replaced(text, part, made)}
-        return self.makes_right(texts) and (made == "pass" or not self._makes_a_number(file, part))
-
-    def _makes_a_number(self, file: str, part: ast.stmt | ast.expr) -> bool:
+    def _makes_a_number(self, proposal: Proposal) -> bool:
         """Whether an assignment made arrays and makes a single number now: a gradient that is gone is not right."""
+        at = proposal.file, proposal.part.lineno
 
         def has_arrays(record: Record | None) -> bool:
             events = record.events if record is not None else ()
-            return any(e.value.size > 1 for e in events if (e.site.file, e.site.line) == (file, part.lineno))
+            return any(e.value.size > 1 for e in events if (e.site.file, e.site.line) == at)
 
-        return isinstance(part, ast.Assign) and has_arrays(self.record) and not has_arrays(self.after)
+        assigns = isinstance(proposal.part, ast.Assign) and proposal.made != "pass"
+        return assigns and has_arrays(self.record) and not has_arrays(self.after)
 
-    def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
-        """The line with its correction, which was run last, under the mistake's name."""
-        correction = Correction(kind, old, made, UserLine(file, statement.lineno), self.verdict, self.after)
-        return Blamed(file, statement.lineno, names.name_of(correction), old, made, True, self.corrected)
+    def told(self, proposal: Proposal) -> list[Blamed]:
+        """The lines of a change, which was run last, under the mistake's name."""
+        each, line = proposal, UserLine(proposal.file, proposal.statement.lineno)
+        correction = Correction(each.kind, each.old, each.mended, line, self.verdict, self.after)
+        id = each.id or names.name_of(correction)
+        made = [Blamed(line.file, line.number, id, each.old, each.mended, True, self.corrected)]
+        if each.second is not None and each.both:
+            other, text = each.second
+            made.append(Blamed(line.file, other.lineno, id, text_of(other), text, True, self.corrected))
+        return made
+
+    def on(self, partial: Partial) -> Trial:
+        """The trials of the program with a change, in which the rest is looked for."""
+        return replace(
+            self, texts=partial.texts, verdict=partial.verdict, record=partial.record, partial=None, suspected=[]
+        )
 
     @property
     def is_over(self) -> bool:

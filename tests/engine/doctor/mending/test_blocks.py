@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
 
 from engine.doctor.mending.around.blocks import begun, interchanged, reordered, unconditional
 from engine.doctor.mending.around.unshown import inserted
-from engine.doctor.mending.trials.places import EditPlace, replaced, statements
-from engine.doctor.mending.trials.trying import Blamed, Trial
+from engine.doctor.mending.trials.places import EditPlace, statements
+from engine.doctor.mending.trials.proposal import Proposal
 
 
-class TrialOfText:
-    """Holds for one text alone, and keeps what it was asked."""
-
-    def __init__(self, text: str, wanted: str) -> None:
-        self.texts = {"mine.py": text}
-        self.wanted = ast.dump(ast.parse(wanted))
-        self.left = 0
-        self.asked: list[str] = []
-        self.corrected = None
-
-    def holds(self, file: str, part: Any, made: str, other: tuple[ast.stmt, str] | None = None) -> bool:
-        text = self.texts[file] if other is None else replaced(self.texts[file], *other)
-        self.asked.append(replaced(text, part, made))
-        return ast.dump(ast.parse(self.asked[-1])) == self.wanted
-
-    def blames(
-        self, file: str, statement: ast.stmt, kind: str, made: str, other: tuple[ast.stmt, str] | None = None
-    ) -> Blamed | None:
-        held = self.holds(file, statement, made, other)
-        return self.named(file, statement, kind, ast.unparse(statement), made) if held else None
-
-    def named(self, file: str, statement: ast.stmt, kind: str, old: str, made: str) -> Blamed:
-        return Blamed(file, statement.lineno, kind, old, made, True)
-
-
-def _found(text: str, wanted: str, search: Callable[[Trial, list[EditPlace]], Any], lines: set[int]) -> Any:
-    trial = TrialOfText(text, wanted)
+def _found(
+    text: str, wanted: str, proposed: Callable[[dict[str, str], list[EditPlace]], Iterable[Proposal]], lines: set[int]
+) -> Proposal:
+    """The proposal that makes the wanted text of a program."""
+    texts = {"mine.py": text}
     places = [p for p in statements("mine.py", ast.parse(text)) if p.statement.lineno in lines]
-    found = search(cast("Trial", trial), places)
-    assert found, trial.asked
-    return found
+    made = {ast.dump(ast.parse(each.applied(texts)["mine.py"])): each for each in proposed(texts, places)}
+    return made[ast.dump(ast.parse(wanted))]
 
 
 TWO_LOOPS = """
@@ -61,39 +37,39 @@ def test_a_loop_begins_with_what_another_one_left() -> None:
     steps = "for t in range(4):\n        d = down"
     wanted = TWO_LOOPS.replace(steps, "for t in (rest := np.zeros(3), range(4))[1]:\n        d = down")
     found = _found(TWO_LOOPS, wanted, begun, {8, 9})
-    assert (found.line, found.id) == (7, "carry-left-over")
+    assert (found.statement.lineno, found.id) == (7, "carry-left-over")
     assert found.mended.startswith("rest = np.zeros(3)")
     again = TWO_LOOPS.replace("        rest = U @ d\n", "        rest = U @ d\n    rest = np.zeros(3)\n")
     gone = TWO_LOOPS.replace("        rest = U @ d\n", "        rest = U @ d\n    pass\n")
     found = _found(again, gone, begun, {9, 10})
-    assert (found.line, found.id) == (7, "layer-above-not-handed-down")
+    assert (found.statement.lineno, found.id) == (7, "layer-above-not-handed-down")
 
 
 def test_a_carry_begins_before_an_outer_loop() -> None:
     text = "rest = 0\nfor n in range(9):\n    for t in range(4):\n        d = up[n][t] + rest\n        rest = U * d\n"
     wanted = text.replace("range(4)", "(rest := 0, range(4))[1]")
-    assert _found(text, wanted, begun, {4, 5}).line == 3
+    assert _found(text, wanted, begun, {4, 5}).statement.lineno == 3
 
 
 def test_a_condition_is_too_narrow() -> None:
     text = "for t in range(4):\n    if t > 0:\n        dW += d[t]\n"
     found = _found(text, text.replace("t > 0", "True"), unconditional, {3})
-    assert (found.line, found.mended) == (2, "dW += d[t]")
+    assert (found.statement.lineno, found.mended) == (2, "dW += d[t]")
 
 
 def test_a_statement_stands_behind_what_reads_it() -> None:
     text = "d = p.copy()\ndV += h * d\ndc += d\nd /= n\n"
-    found = _found(text, "d = p.copy()\nd /= n; dV += h * d\ndc += d\npass\n", reordered, {2})
-    assert (found.line, found.mended) == (2, "d /= n; dV += h * d")
+    found = _found(text, "d = p.copy()\nd /= n; dV += h * d\ndc += d\npass\n", lambda _, places: reordered(places), {2})
+    assert (found.statement.lineno, found.mended) == (2, "d /= n; dV += h * d")
 
 
 def test_two_statements_have_each_others_value() -> None:
     text = "dx[t] += z[1]\ndx[t + 1] += z[0]\n"
-    found = _found(text, "dx[t] += z[0]\ndx[t + 1] += z[1]\n", interchanged, {1})
-    assert [(b.line, b.mended) for b in found] == [(1, "dx[t] += z[0]"), (2, "dx[t + 1] += z[1]")]
+    found = _found(text, "dx[t] += z[0]\ndx[t + 1] += z[1]\n", lambda _, places: interchanged(places), {1})
+    assert (found.statement.lineno, found.mended, found.both) == (1, "dx[t] += z[0]", True)
 
 
 def test_the_entry_next_to_one_is_added_nowhere() -> None:
     text = "dx[t + 1] += z[0]\n"
-    found = _found(text, "dx[t + 1] += z[0]; dx[t] += z[1]\n", inserted, {1})
-    assert (found.line, found.id) == (1, "inserted")
+    found = _found(text, "dx[t + 1] += z[0]; dx[t] += z[1]\n", lambda _, places: inserted(places), {1})
+    assert (found.statement.lineno, found.kind) == (1, "inserted")

@@ -1,0 +1,73 @@
+"""Changes of a program that may be its correction, and the lines to blame when one is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.trials.places import EditPlace, replaced
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """A line to blame: what it says, what it should say ("" where that is not known) and the kind of the edit."""
+
+    file: str
+    line: int
+    id: str
+    old: str
+    mended: str = ""
+    verified: bool = False
+    corrected: RunVerdict | None = None
+    """The verdict on the program with that correction."""
+    more: bool = False
+    """Whether corrections were left untried: there were too many, or the search was ended."""
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A text, `made`, in the place of a `part` of a statement of a file, and perhaps another `second` statement's text with it. `old` and
+    `mended` say it to people; it is called `id`, or where that is "" by the `kind` of the edit and what it reads."""
+
+    file: str
+    statement: ast.stmt
+    part: ast.stmt | ast.expr
+    made: str
+    kind: str
+    old: str
+    mended: str
+    id: str = ""
+    second: tuple[ast.stmt, str] | None = None
+    both: bool = False
+    """Whether the second statement is wrong, too."""
+    place: EditPlace | None = None
+    edit: StatementEdit | None = None
+
+    def applied(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """The program's texts with the change; every other line stays where it is."""
+        text = texts[self.file] if self.second is None else replaced(texts[self.file], *self.second)
+        return {**texts, self.file: replaced(text, self.part, self.made)}
+
+
+def instead(
+    file: str,
+    statement: ast.stmt,
+    made: str,
+    kind: str = "",
+    *,
+    id: str = "",
+    second: tuple[ast.stmt, str] | None = None,
+    both: bool = False,
+) -> Proposal:
+    """A text in the place of a statement."""
+    return Proposal(file, statement, statement, made, kind, text_of(statement), made, id, second, both)
+
+
+def of_edit(place: EditPlace, edit: StatementEdit) -> Proposal:
+    """An edit of a statement."""
+    old, made = text_of(place.statement), edit.statement
+    return Proposal(place.file, place.statement, place.statement, made, edit.kind, old, made, place=place, edit=edit)
