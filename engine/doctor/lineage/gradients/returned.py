@@ -71,8 +71,11 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
 
 def _is_joined(record: Record, ids: Ids) -> bool:
     """Whether an array was put together of others that came from outside: these are the inputs, each by itself."""
+    first, last = int(ids.min()), int(ids.max())
+    if record.maker(first) >= 0 or record.leaf(first) == record.leaf(last):
+        return False
     leaves = np.unique(record.leaf_starts.searchsorted(ids.ravel(), "right") - 1)
-    return len(leaves) > 1 and bool((record.makers(ids) < 0).all() and (record.leaves[leaves, 1] > 1).any())
+    return bool((record.leaves[leaves, 1] > 1).any() and (record.makers(ids) < 0).all())
 
 
 def _leaf(record: Record, ids: Ids) -> int:

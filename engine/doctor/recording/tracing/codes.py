@@ -57,4 +57,5 @@ NAMES = (
     "logit",
 )
 CODES = {name: number for number, name in enumerate(NAMES) if name}
+ADD, SUBTRACT = CODES["add"], CODES["subtract"]
 ELEMENTWISE = frozenset(NAMES[2:40]) | {"where", "constant_of", "softplus", "logit"}

@@ -9,7 +9,7 @@ recorded.
 import numpy as np
 
 from . import scalars, traced
-from .codes import CODES
+from .codes import ADD, CODES, SUBTRACT
 from .traced import PLAIN, Traced, adopt, plain, reference, shadow_of, stripped, wrap, written
 
 UFUNCS = {name: code for name, code in CODES.items() if 2 <= code < CODES["sum"]}
@@ -26,7 +26,6 @@ UFUNCS.update(
     }
 )
 PIECEWISE = {"sign", "floor", "ceil", "rint", "trunc", "floor_divide", "heaviside", "spacing", "copysign", "nextafter"}
-ADD, SUBTRACT = CODES["add"], CODES["subtract"]
 SAME = {"positive", "conjugate"}
 _float = "f"
 

@@ -19,7 +19,7 @@ from array import array
 import numpy as np
 
 from .. import progress
-from .codes import GATHER
+from .codes import ADD, GATHER, SUBTRACT
 
 VIEW, KEPT = 0, 1
 FLUSH = 1 << 18
@@ -197,6 +197,11 @@ class Store:
         if len(self.ops) > STREAM:
             self.overflow("ops")
         return start
+
+    def has_added(self, before, number):
+        """Whether a number was made last, as another one with something added to it or subtracted from it."""
+        code, _, start, _, _, _, one, _, _, two, _, _ = self.ops[-12:] if len(self.ops) >= 12 else (0,) * 12
+        return start == number and code in (ADD, SUBTRACT) and before in (one, two)
 
     def made(self, code, value, operands, parameters=()):
         """A new result and its operation: (shadow, root)."""

@@ -61,9 +61,12 @@ class Traced(np.ndarray):
             adopt(self)
         kind = type(value)
         if kind in scalars.TRACED and type(self._s[key]) is _ID:
+            before, root = self._s.item(key), self._root
             _set(self, key, value)
             self._s[key] = value._i
             written(self)
+            if root is not None and root.first > 0 and STORE[0].on and STORE[0].has_added(before, value._i):
+                STORE[0].updates.step(root, root)  # a loop steps an array number by number
             return
         if isinstance(value, (list, tuple)):
             value = as_traced(value)

@@ -121,6 +121,16 @@ def test_weights_that_are_read_number_by_number_come_round_too(tmp_path: Path) -
     assert verdict.record.outcome["ended"] == "update"
 
 
+def test_weights_that_are_stepped_number_by_number_come_round_too(tmp_path: Path) -> None:
+    each = "    for i in np.ndindex({w}.shape):\n        {w}[i] = {w}[i] - 0.1 * d{w}[i]\n"
+    text = LOOPS
+    for w in ("Wx", "Wh", "Wy"):
+        text = text.replace(f"    {w} -= 0.1 * d{w}\n", each.format(w=w))
+    record = run(tmp_path, text)
+    assert [record.outcome["ended"], len(record.rounds)] == ["update", 8]
+    assert verdict_on(tmp_path, text).verdict == "right"
+
+
 SQUARE = """import numpy as np
 
 rng = np.random.RandomState(3)
