@@ -68,8 +68,8 @@ def _of(steps: ast.expr, sizes: Sequence[Sequence[str]]) -> Iterator[tuple[str, 
             yield text_of(_Replaced(place, other).of(changed)), False
 
 
-def _beside(node: ast.AST) -> Iterator[ast.expr]:
-    """The bounds of a `range` one further, and other axes of a shape."""
+def _beside(node: ast.AST) -> Iterator[ast.expr | ast.Slice]:
+    """The bounds of a `range` one further or at the first step, no bounds of a slice, and other axes of a shape."""
     match node:
         case ast.Call(func=ast.Name(id="range"), args=[low, high]):
             yield ast.Call(node.func, [high], [])
@@ -77,9 +77,13 @@ def _beside(node: ast.AST) -> Iterator[ast.expr]:
             yield _call(node, 0, -1) if text_of(low) != "0" else node
         case ast.Call(func=ast.Name(id="range"), args=[_]):
             yield _call(node, 0, 1)
-        case ast.Call(func=ast.Name(id="range"), args=[_, _, _]):
+        case ast.Call(func=ast.Name(id="range"), args=[high, low, step]):
             yield _call(node, 1, -1)
+            if text_of(step) == "-1" != text_of(low):
+                yield ast.Call(node.func, [high, step, step], [])  # down to the first step
             yield _call(node, 0, 1)
+        case ast.Slice(lower=low, upper=high, step=step) if step is not None and (low is not None or high is not None):
+            yield ast.Slice(None, None, step)
         case ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.Constant(value=int(axis))):
             for other in (0, 1, 2):
                 if other != axis:

@@ -90,7 +90,7 @@ def of_loop(old: str, new: str, *, order: bool) -> str:
     if order:
         return "time-order-forward"
     counted = [{n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (old, new)]
-    if "shape" in old or counted[0] != counted[1]:
+    if "shape" in old or counted[1] - counted[0]:
         return "loop-over-wrong-axis"
     return "first-step-skipped" if _first_differs(old, new) else "last-step-skipped"
 
