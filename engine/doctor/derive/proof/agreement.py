@@ -74,7 +74,8 @@ def agreement(
             continue
         right, own = one.value.of(adjoint), other.value.of(record.pool)
         size = float(np.linalg.norm(right))
-        errors[name] = float(np.linalg.norm(own - right)) / size if size and own.shape == right.shape else float("inf")
+        off = float(np.linalg.norm(own - right)) if own.shape == right.shape else float("inf")
+        errors[name] = off / size if size else 0.0 if not off else float("inf")
     parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
     return ProvenGradients(errors, tuple(_data(kept, adjoint, np.concatenate(parameters))), lookup.steps(adjoint))
 

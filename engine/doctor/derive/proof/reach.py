@@ -143,11 +143,15 @@ class _Reach:
             self.known.discard(name)
 
     def _made_again(self, name: str) -> ast.stmt | None:
-        """The one statement that gives a name its value, where that depends on no weights and on no round of a loop."""
+        """The one statement that gives a name its value, where that depends on no weights and on no round of a loop, or is a weight that
+        something else holds."""
         made = self._forward.definitions.get(name, [])
-        if len(made) != 1 or made[0].loops or name in self._forward.active:
+        if len(made) != 1 or made[0].loops:
             return None
         statement = made[0].statement
+        is_held = name in self._forward.parameters and bool(path(getattr(statement, "value", statement)))
+        if name in self._forward.active and not is_held:
+            return None
         if not isinstance(statement, ast.Assign) or appended(statement) is not None:
             return None
         drawn = any(isinstance(n, ast.Attribute) and n.attr in DRAWN for n in ast.walk(statement.value))

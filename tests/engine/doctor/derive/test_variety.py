@@ -13,7 +13,8 @@ from tests.engine.doctor.derive.test_derive import PROGRAMS, derived, made_of
 from tests.engine.doctor.derive.variety import programs
 
 EVERY = dict(programs())
-DRAWN = random.Random(4).sample(sorted(EVERY), 14)
+DRAWN = [*random.Random(5).sample(sorted(EVERY), 11), "relu-dictionary-vector-squared-last-function"]
+"""The last one has no unit that is on at the last step: most of its gradients are zero."""
 
 
 @pytest.mark.parametrize("name", DRAWN)
