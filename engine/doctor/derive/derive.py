@@ -9,7 +9,8 @@ from engine.doctor.derive.backward.output import output_lines
 from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.derived import Derived
 from engine.doctor.derive.forward.call_targets import aliases
-from engine.doctor.derive.forward.forward import ForwardPass, forward_pass
+from engine.doctor.derive.forward.forward import forward_pass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps
 from engine.doctor.derive.program.functions import called_functions
 from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, ready

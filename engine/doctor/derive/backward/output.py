@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.doctor.derive.backward.forms import logistic
 from engine.doctor.derive.backward.heads import OutputLines, OutputValue, short_form
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import split
 from engine.doctor.derive.tree.statements import step_of, targets
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path, reads

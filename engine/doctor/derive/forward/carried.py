@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base, path, reads
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from engine.doctor.derive.tree.elementwise import derivative
-from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.syntax_of import called, names, parsed, path, written_into
 from engine.doctor.mending.edits.atoms import replaced
 
 
@@ -187,3 +188,29 @@ def put_at(made: ast.stmt, statement: ast.stmt) -> ast.stmt:
     """A statement that was made, in the place of one of the text."""
     ast.copy_location(made, statement)
     return ast.fix_missing_locations(made)
+
+
+def out_of_place(statement: ast.stmt, shapes: SeenShapes) -> ast.stmt:
+    """`p /= p.sum()` and `np.clip(p, -9, 9, out=p)` as the assignments that they are, so that both values of p are seen."""
+    if (into := written_into(statement)) is not None:
+        return put_at(ast.Assign([ast.Name(into[0], ast.Store())], into[1]), statement)
+    if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name):
+        return statement
+    name = statement.target.id
+    if name not in names(statement.value):
+        return statement
+    read = ast.copy_location(ast.Name(name, ast.Load()), statement.target)
+    value = ast.copy_location(ast.BinOp(read, statement.op, statement.value), statement)
+    made = put_at(ast.Assign([ast.Name(name, ast.Store())], value), statement)
+    shape = next(
+        (
+            s
+            for n in ast.walk(statement.value)
+            if isinstance(n, ast.Name) and n.id == name and (s := shapes.shape(n)) is not None
+        ),
+        None,
+    )
+    if shape is not None:
+        shapes.know(read, shape)
+        shapes.know(value, shape)
+    return made

@@ -17,6 +17,7 @@ from engine.doctor.derive.forward.copies import (
     names_of_returned,
     only_counts,
     other_name,
+    out_of_place,
     packed_apart,
     put_at,
     renamed_in,
@@ -29,7 +30,7 @@ from engine.doctor.derive.forward.copies import (
 )
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
 from engine.doctor.derive.tree.shapes import SeenShapes
-from engine.doctor.derive.tree.syntax_of import called, names, parsed, path, written_into
+from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
 from engine.doctor.mending.edits.atoms import replaced
 
 
@@ -144,7 +145,7 @@ class _Flattening:
             yield from self._block(before)
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and self._function(n) is not None]
         if not calls:
-            yield from map(self._out_of_place, single_statements(statement))
+            yield from (out_of_place(one, self._shapes) for one in single_statements(statement))
             return
         changed: dict[ast.Call, ast.expr] = {}
         inside = len(self._inside)
@@ -200,31 +201,6 @@ class _Flattening:
                 self._shapes.know(read, shape)
             return replaced_in(statement, node, read), [first, loop]
         return statement, []
-
-    def _out_of_place(self, statement: ast.stmt) -> ast.stmt:
-        """`p /= p.sum()` and `np.clip(p, -9, 9, out=p)` as the assignments that they are, so that both values of p are seen."""
-        if (into := written_into(statement)) is not None:
-            return put_at(ast.Assign([ast.Name(into[0], ast.Store())], into[1]), statement)
-        if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name):
-            return statement
-        name = statement.target.id
-        if name not in names(statement.value):
-            return statement
-        read = ast.copy_location(ast.Name(name, ast.Load()), statement.target)
-        value = ast.copy_location(ast.BinOp(read, statement.op, statement.value), statement)
-        made = put_at(ast.Assign([ast.Name(name, ast.Store())], value), statement)
-        shape = next(
-            (
-                s
-                for n in ast.walk(statement.value)
-                if isinstance(n, ast.Name) and n.id == name and (s := self._shapes.shape(n)) is not None
-            ),
-            None,
-        )
-        if shape is not None:
-            self._shapes.know(read, shape)
-            self._shapes.know(value, shape)
-        return made
 
     # One call
 

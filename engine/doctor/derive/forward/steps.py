@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from engine.doctor.derive.forward.flat_pass import BEFORE
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import appended, step_of, stop_of, targets
 from engine.doctor.derive.tree.syntax_of import base, parsed, path
 from engine.doctor.mending.edits.atoms import replaced

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.placed import run_text
 from engine.doctor.lineage.gradients.returned import inputs

@@ -11,9 +11,10 @@ from dataclasses import replace
 from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.proof.line_names import (
     adds,
+    backward_name,
     entries_named,
     loaded,
     needed,
@@ -29,7 +30,6 @@ from engine.doctor.derive.tree.syntax_of import names
 
 FEWEST = 3
 """A call of fewer lines than this is carried back in the place of the call."""
-SHOWN = (("forward", "backward"), ("Forward", "Backward"), ("fprop", "bprop"), ("fwd", "bwd"))
 
 
 def folded(
@@ -306,11 +306,3 @@ class _Folding:
 
 
 AGAIN = ("as in the forward pass", "what the forward pass kept")
-
-
-def backward_name(name: str, taken: Collection[str]) -> str:
-    """`rnn_backward` of `rnn_forward`, `step_backward` of `step`."""
-    if name == "__call__":
-        name = "forward"
-    shown = next((name.replace(one, other) for one, other in SHOWN if one in name), f"{name}_backward")
-    return next(n for n in (shown, *(f"{shown}{k}" for k in range(2, 50))) if n not in taken)

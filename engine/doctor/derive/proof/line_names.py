@@ -73,6 +73,7 @@ def rewritten(line: DerivedLine, own: Mapping[str, str], receiver: str) -> Deriv
 
 
 def changed(line: DerivedLine, by: ast.NodeTransformer) -> DerivedLine:
+    """The line with its statement changed."""
     statement = parsed_statement(line.text)
     shown = ast.unparse(ast.fix_missing_locations(by.visit(statement)))
     indent = line.text[: width(line)]
@@ -121,3 +122,14 @@ def adds(line: DerivedLine) -> bool:
     """Whether it only adds to what it makes."""
     statement = parsed_statement(line.text)
     return isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+
+
+SHOWN = (("forward", "backward"), ("Forward", "Backward"), ("fprop", "bprop"), ("fwd", "bwd"))
+
+
+def backward_name(name: str, taken: Collection[str]) -> str:
+    """`rnn_backward` of `rnn_forward`, `step_backward` of `step`."""
+    if name == "__call__":
+        name = "forward"
+    shown = next((name.replace(one, other) for one, other in SHOWN if one in name), f"{name}_backward")
+    return next(n for n in (shown, *(f"{shown}{k}" for k in range(2, 50))) if n not in taken)

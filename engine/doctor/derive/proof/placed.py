@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.derived import BackwardFunction, Keep
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.read.source import SourceFile
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep, Refused
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.agreement import agreement
 from engine.doctor.derive.proof.folded import folded, whole

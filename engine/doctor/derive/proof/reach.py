@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.doctor.derive.derived import DerivedLine, Keep, Refused
 from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import all_statements, appended
 from engine.doctor.derive.tree.syntax_of import called as called_name
 from engine.doctor.derive.tree.syntax_of import names, parsed, path

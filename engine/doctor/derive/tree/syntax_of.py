@@ -84,10 +84,12 @@ def parsed(text: str) -> ast.expr:
 
 
 def plus(one: ast.expr, other: ast.expr) -> ast.expr:
+    """`one + other`."""
     return ast.BinOp(one, ast.Add(), other)
 
 
 def minus(one: ast.expr) -> ast.expr:
+    """The opposite, without two signs."""
     if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.USub):
         return one.operand
     if isinstance(one, ast.Constant) and isinstance(one.value, int | float) and one.value > 0:
@@ -98,6 +100,7 @@ def minus(one: ast.expr) -> ast.expr:
 
 
 def is_number(node: ast.expr, number: float) -> bool:
+    """Whether it is this number."""
     return isinstance(node, ast.Constant) and node.value == number
 
 
@@ -123,6 +126,7 @@ def times(one: ast.expr, other: ast.expr) -> ast.expr:
 
 
 def over(one: ast.expr, other: ast.expr) -> ast.expr:
+    """A quotient; by 1 what it is."""
     if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) and is_number(one.left, 2) and is_number(other, 2):
         return one.right
     return one if is_number(other, 1) else ast.BinOp(one, ast.Div(), other)
@@ -135,6 +139,7 @@ def call(function: str, *arguments: ast.expr, **keywords: KeywordValue) -> ast.e
 
 
 def method(node: ast.expr, name: str, *arguments: ast.expr, **keywords: KeywordValue) -> ast.expr:
+    """`node.name(arguments, keyword=value)`."""
     named = [ast.keyword(key, parsed(repr(value))) for key, value in keywords.items()]
     return ast.Call(ast.Attribute(node, name, ast.Load()), list(arguments), named)
 

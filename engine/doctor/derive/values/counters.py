@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import step_of
 from engine.doctor.derive.tree.syntax_of import called, names
 

@@ -6,7 +6,7 @@ import ast
 from keyword import iskeyword
 
 from engine.doctor.derive.forward.flat_pass import BEFORE
-from engine.doctor.derive.forward.forward import ForwardPass
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base, called

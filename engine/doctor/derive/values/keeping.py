@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from engine.doctor.derive.derived import Keep, Refused
 from engine.doctor.derive.forward.carried import binds
 from engine.doctor.derive.forward.flat_pass import BEFORE
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.forward.steps import plus_number
 from engine.doctor.derive.values.counters import Counters
 from engine.doctor.derive.values.given_names import GivenNames

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.derive.derived import Refused
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import called, names, path
 from engine.doctor.derive.values.counters import Counters

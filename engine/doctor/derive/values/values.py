@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.carried import binds
-from engine.doctor.derive.forward.forward import Definition, ForwardPass
+from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.forward.steps import Steps, plus_number, split
 from engine.doctor.derive.tree.shapes import Shape
 from engine.doctor.derive.tree.statements import appended, step_of, targets
-from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
+from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
 from engine.doctor.derive.values.counters import Counters
 from engine.doctor.derive.values.given_names import GivenNames
 from engine.doctor.derive.values.keeping import Keeping
+from engine.doctor.derive.values.put_away import copied, tuples_in
 from engine.doctor.derive.values.rounds import RoundsBegin
 from engine.doctor.mending.edits.atoms import replaced
 
@@ -211,7 +212,7 @@ class ForwardValues:
             if put is None or not (isinstance(put, ast.Tuple) or path(put) in packed):
                 continue
             outer = packed.get(path(put), statement)
-            for source, tuples in _tuples(outer, put, packed):
+            for source, tuples in tuples_in(outer, put, packed):
                 if name in tuples[-1][1] and is_new == (made.order < self._forward.order[id(source)] < until):
                     for where, given in [(entry, tuples[0][1]), *tuples[1:]]:
                         self.begin.unpackings.setdefault(id(loop), {})[where] = given
@@ -250,7 +251,7 @@ class ForwardValues:
             if not made.order < self._forward.order.get(id(statement), -1) < until:
                 continue
             put = appended(statement)
-            if put is not None and name in (path(put), _copied(put)):
+            if put is not None and name in (path(put), copied(put)):
                 (container,) = targets(statement)
                 filled = self._steps.get(base(container))
                 if filled is not None and (is_new or filled.offset):
@@ -283,27 +284,6 @@ class ForwardValues:
 
     def is_array(self, name: str) -> bool:
         return name in self._forward.parameters or self.shape_of(name) not in (None, ())
-
-
-def _tuples(
-    made: ast.stmt, put: ast.expr, packed: dict[str, ast.Assign]
-) -> Iterator[tuple[ast.stmt, list[tuple[str, list[str]]]]]:
-    """A tuple and those in it: the statement that makes the last one, and what is unpacked to come to it, names of entries by place."""
-    value = made.value if isinstance(made, ast.Assign) and path(put) in packed else put
-    if isinstance(value, ast.Tuple):
-        given = [path(e) for e in value.elts]
-        yield made, [("", given)]
-        for name in given:
-            if name in packed:
-                for source, tuples in _tuples(packed[name], parsed(name), packed):
-                    yield source, [("", given), (name, tuples[0][1]), *tuples[1:]]
-
-
-def _copied(node: ast.expr) -> str:
-    """What an expression is a copy of: `states` of `dict(states)` and `states.copy()`."""
-    if not isinstance(node, ast.Call) or called(node) not in ("dict", "list", "copy", "deepcopy", "array"):
-        return ""
-    return path(node.args[0]) if node.args else path(node.func.value) if isinstance(node.func, ast.Attribute) else ""
 
 
 def _read(target: ast.expr) -> ast.expr:

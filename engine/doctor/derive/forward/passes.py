@@ -1,0 +1,53 @@
+"""The forward pass as its statements: what each writes, and in which loops it stands."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.doctor.derive.forward.flat_pass import FlatPass
+from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.syntax_of import base, path, reads
+
+Loops = tuple[ast.For, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A statement that writes a name, path or container, and the loops of the block that it stands in."""
+
+    statement: ast.stmt
+    loops: Loops
+    body: Sequence[ast.stmt]
+    order: int
+
+
+@dataclass(eq=False)
+class ForwardPass:
+    """`body` are the statements up to the loss, `last` is the one after which the backward pass stands, in `function`, if in one."""
+
+    body: list[ast.stmt]
+    last: ast.stmt
+    loss: str
+    function: ast.FunctionDef | None
+    shapes: SeenShapes
+    definitions: dict[str, list[Definition]] = field(default_factory=dict[str, list[Definition]])
+    order: dict[int, int] = field(default_factory=dict[int, int])
+    loops: dict[int, Loops] = field(default_factory=dict[int, Loops])
+    parameters: list[str] = field(default_factory=list[str])
+    active: set[str] = field(default_factory=set[str])
+    flat: FlatPass = field(default_factory=FlatPass)
+    indents: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    """How far the block is indented in which a statement stands, by the statement's line and column: several may stand on one line."""
+
+    def indent(self, statement: ast.stmt) -> str:
+        """The white space before a line beside a statement."""
+        return " " * self.indents.get((statement.lineno, statement.col_offset), statement.col_offset)
+
+    def is_active(self, node: ast.AST) -> bool:
+        """Whether an expression depends on the sought parameters."""
+        return any(self.is_sought(one) for one in reads(node))
+
+    def is_sought(self, node: ast.expr) -> bool:
+        return path(node) in self.active or base(node) in self.active
