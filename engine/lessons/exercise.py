@@ -16,6 +16,7 @@ from engine.doctor.opening import open_walk
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.files.raw import read_text, shown, unreadable
+from engine.lessons.chinese import MISTAKES
 from engine.lessons.lesson import ANY, RIGHT, Lesson
 from engine.text import clean
 
@@ -36,15 +37,17 @@ class Exercise:
     mistake: Mistake
     example: Example
 
-    @property
-    def values(self) -> dict[str, str]:
-        """What texts may say of it in braces."""
+    def values(self, language: str) -> dict[str, str]:
+        """What texts in a language may say of it in braces."""
         line = self.example.wrong_line + 1  # below the head
+        title, advice = self.mistake.title, self.mistake.advice
+        if language == "zh":
+            title, advice = MISTAKES[self.mistake.id]
         return {
             "file": shown(self.path),
             "line": str(line),
-            "title": self.mistake.title,
-            "advice": self.mistake.advice,
+            "title": title,
+            "advice": advice,
             "wrong": (self.example.line or self.example.wrong).strip().splitlines()[0].strip(),
         }
 

@@ -34,5 +34,5 @@ class Examiner(Guide):
         return self._walk is not None and self._walk.report.verdict == "correct"
 
     def _said(self, words: Words) -> str:
-        values = self.exercise.values
+        values = self.exercise.values(self._language)
         return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), in_language(words, self._language))

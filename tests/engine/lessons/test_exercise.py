@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.errors import InputError
+from engine.lessons.chinese import MISTAKES
 from engine.lessons.exercise import catalogue, check_exercise, prepared
 from engine.lessons.lesson import ANY, lesson_names, read_lesson
 
@@ -23,10 +25,16 @@ def test_any_mistake_can_be_planted_and_its_line_is_the_one_that_is_told(tmp_pat
         folder.mkdir()
         exercise = prepared(replace(FIX, program=mistake.id), folder)
         text = exercise.path.read_text(encoding="utf-8")
-        line = text.splitlines()[int(exercise.values["line"]) - 1]
-        assert line.strip() == exercise.values["wrong"], mistake.id
+        line = text.splitlines()[int(exercise.values("en")["line"]) - 1]
+        assert line.strip() == exercise.values("en")["wrong"], mistake.id
         assert text.partition("\n")[2] == exercise.example.wrong_text
         assert mistake.id not in text, "the name would give it away"
+        english, chinese = exercise.values("en"), exercise.values("zh")
+        assert (english["title"], english["advice"]) == (mistake.title, mistake.advice)
+        for told in (chinese["title"], chinese["advice"]):
+            assert re.search("[一-鿿]{2}", told), (mistake.id, told)
+        assert {**english, "title": "", "advice": ""} == {**chinese, "title": "", "advice": ""}
+    assert set(MISTAKES) == planted, "no more than can be asked"
 
 
 def test_an_exercise_is_gone_on_with_and_no_other_file_is_replaced(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from engine.lessons.lesson import LANGUAGES, lesson_names, read_lesson
+from engine.lessons.lesson import lesson_names, read_lesson
+from engine.registry import LANGUAGES
 from engine.session import open_session
 from rnn_tui.lessons.examiner import Examiner
 from rnn_tui.lessons.language import WORDS, language
@@ -118,7 +119,7 @@ async def test_the_learner_mends_the_program_and_the_lesson_sees_it(
         screen = driven.app.screen
         assert isinstance(screen, WalkScreen)
         assert screen.examiner is not None
-        path, values = tmp_path / "fix.py", screen.examiner.exercise.values
+        path, values = tmp_path / "fix.py", screen.examiner.exercise.values("zh")
         assert "wrong: b, Wx, Wh   right: c, Wy" in driven.text(), "which gradients, but not which line"
         assert not screen.walker.walk.report.diagnoses
         await driven.pilot.press(">", "H", "H", "H", "H")
@@ -131,6 +132,7 @@ async def test_the_learner_mends_the_program_and_the_lesson_sees_it(
         await until(driven.pilot, lambda: screen.walker is not before, seconds=60)
         assert screen.examiner.progress.done
         assert "完成" in driven.text()
+        assert values["title"] in driven.text() and "往回走时循环权重没有转置" in values["title"]
         english = Examiner(lesson, "en", screen.examiner.exercise)
         english.take(screen.walker)
         english.next()
