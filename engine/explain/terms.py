@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.explain.term_reader import Index, Term, TermReader
@@ -68,9 +69,17 @@ class Explanation:
 
     def largest(self, count: int) -> tuple[tuple[Term, ...], float, int]:
         """The `count` terms of largest magnitude (NaN first), the sum of the rest, and how many those are."""
-        order = np.argsort(-np.where(np.isnan(self.values), np.inf, np.abs(self.values)), kind="stable")
-        rest = self.values[order[count:]]
-        return tuple(self._term(int(i)) for i in order[:count]), exact_sum(rest.tolist()), len(rest)
+        return tuple(self._term(int(i)) for i in self._order[:count]), *self.rest(count)
+
+    def rest(self, count: int) -> tuple[float, int]:
+        """The sum of all but the `count` terms of largest magnitude, and how many those are."""
+        rest = self.values[self._order[count:]]
+        return exact_sum(rest.tolist()), len(rest)
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        """The numbers of the terms, the largest first."""
+        return np.argsort(-np.where(np.isnan(self.values), np.inf, np.abs(self.values)), kind="stable")
 
     @cached_property
     def total(self) -> float:

@@ -184,7 +184,7 @@ class Network:
         """The optimizer's table of equations."""
         return OPTIMIZERS[self.optimizer]
 
-    @property
+    @cached_property
     def hyperparameters(self) -> dict[str, float]:
         """The scalars that the update's equations read, by name; `count`, the number of the update, is not among them."""
         given = {name: getattr(self, name) for name in ("lr", "clip_norm", "clip_value")}

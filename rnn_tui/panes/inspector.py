@@ -259,7 +259,7 @@ def _arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) 
     wide = max(cell_len(cell) for cell in cells) + 3
     per_line = max(1, room // wide)
     shown = cells[: per_line * max(1, height - 1)]
-    _, rest, others = explanation.largest(len(shown))
+    rest, others = explanation.rest(len(shown))
     total = f"sum of {count} terms"
     if others:
         total += f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}"

@@ -105,7 +105,7 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room)
         y += heights[shown]
         shown += 1
-    _, rest, others = explanation.largest(shown)
+    rest, others = explanation.rest(shown)
     if first or others:
         hidden = exact_sum([*(term.value for term in terms[:first]), rest])
         canvas.text(2, y, f"{number(hidden, VALUE - 1, 5):>{VALUE}}", look.text)

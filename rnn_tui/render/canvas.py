@@ -6,7 +6,6 @@ read as markup, and no control or direction-changing character gets through.
 
 from __future__ import annotations
 
-from bisect import insort
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
 Fragment = tuple[int, int, int, list[Segment]]
-"""Column, order in which it was drawn, width, content."""
+"""Column, how many were drawn on its line before it, width, content."""
 
 StyledText = list[tuple[str, Style]]
 """Pieces of text, one after the other on a line, each with its style."""
@@ -39,7 +38,7 @@ class Canvas:
         self.height = height
         self.style = style or Style()
         self._lines: list[list[Fragment]] = [[] for _ in range(height)]
-        self._count = 0
+        self._made: list[Strip] = []
         self._regions: list[tuple[int, int, int, int, object]] = []
 
     def text(self, x: int, y: int, text: str, style: Style | None = None, target: object = None) -> int:
@@ -81,9 +80,10 @@ class Canvas:
             return
         left_top, across, right_top, down, left_bottom, right_bottom = box
         self.text(x, y, left_top + across * (width - 2) + right_top, style)
+        edge = [Segment(down, self.style + style if style else self.style)]
         for line in range(y + 1, y + height - 1):
-            self.text(x, line, down, style)
-            self.text(x + width - 1, line, down, style)
+            self._place(x, line, 1, edge)
+            self._place(x + width - 1, line, 1, edge)
         self.text(x, y + height - 1, left_bottom + across * (width - 2) + right_bottom, style)
         shown = shortened(title, width - 6)
         if shown:
@@ -102,30 +102,37 @@ class Canvas:
                 return target, x - left, y - top
         return None
 
-    def strips(self) -> list[Strip]:
-        """One strip a line, each exactly `width` cells."""
+    def strips(self, before: Canvas | None = None) -> list[Strip]:
+        """One strip a line, each exactly `width` cells. Lines on which the same was drawn as on `before` are its strips: most are."""
+        known: list[tuple[list[Fragment], Strip]] = []
+        if before is not None and (before.width, before.style) == (self.width, self.style):
+            known = list(zip(before._lines, before._made, strict=False))
         blank = CompactStrip([Segment(" " * self.width, self.style)], self.width)
-        return [self._strip(line) if line else blank for line in self._lines]
+        self._made = [
+            known[y][1] if y < len(known) and known[y][0] == line else self._strip(line) if line else blank
+            for y, line in enumerate(self._lines)
+        ]
+        return self._made
 
     def plain(self) -> str:
         """The text alone, without trailing blanks."""
         return "\n".join(strip.text.rstrip() for strip in self.strips())
 
     def _place(self, x: int, y: int, width: int, segments: list[Segment]) -> None:
-        """Add a piece, cropped to the canvas, sorted by column and then by age."""
+        """Add a piece, cropped to the canvas."""
         if not 0 <= y < self.height or x >= self.width or x + width <= 0 or width <= 0:
             return
         if x < 0 or x + width > self.width:
             start, end = max(-x, 0), min(width, self.width - x)
             segments = _crop(segments, width, start, end)
             x, width = x + start, end - start
-        self._count += 1
-        insort(self._lines[y], (x, self._count, width, segments), key=_order)
+        line = self._lines[y]
+        line.append((x, len(line), width, segments))
 
     def _strip(self, pieces: list[Fragment]) -> Strip:
         result: list[Segment] = []
         end = 0
-        for x, _, width, segments in _uncovered(pieces):
+        for x, _, width, segments in _uncovered(sorted(pieces, key=_order)):
             if x > end:
                 result.append(Segment(" " * (x - end), self.style))
             result += segments

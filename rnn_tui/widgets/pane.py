@@ -90,11 +90,14 @@ class Pane(Widget):
         super().__init__(id=id)
         self._draw = draw
         self._canvas: Canvas | None = None
+        self._before: Canvas | None = None
+        """The drawing before this one."""
         self._strips: list[Strip] = []
 
     def watch_frame(self) -> None:
         """Draws anew, and sends what differs: a step changes a tenth of the screen."""
-        before, self._canvas = self._strips, None
+        before = self._strips
+        self._before, self._canvas = self._canvas or self._before, None
         if not self.display or self.canvas() is None or len(before) != len(self._strips):
             self.refresh()
             return
@@ -113,7 +116,8 @@ class Pane(Widget):
         if self._canvas is None or (self._canvas.width, self._canvas.height) != self.size:
             shown = self.frame.lesson.show if self.frame.lesson is not None else ()
             self._canvas = self._draw(self._outlined(shown), self.size.width, self.size.height)
-            self._strips = self._canvas.strips()
+            self._strips = self._canvas.strips(self._before)
+            self._before = None
             if shown and self.id not in (*shown, *ALWAYS):
                 self._strips = dimmed(self._strips, self.frame.look.canvas)
         return self._canvas

@@ -121,3 +121,19 @@ def test_overlaps_are_what_a_painter_would_do(width: int, pieces: list[tuple[int
 @given(wide_texts, st.integers(0, 12))
 def test_shortened_fits(text: str, width: int) -> None:
     assert cell_len(shortened(text, width)) <= width
+
+
+def test_lines_on_which_nothing_changed_are_the_strips_of_the_drawing_before():
+    def drawn(number: str, width: int = 20) -> Canvas:
+        canvas = Canvas(width, 4)
+        canvas.frame(0, 0, width, 4, "box")
+        canvas.text(2, 1, number)
+        canvas.text(2, 2, "the same")
+        return canvas
+
+    first, second = drawn("12"), drawn("3")
+    before = first.strips()
+    after = second.strips(first)
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True, True]
+    assert after == drawn("3").strips()
+    assert drawn("3", 21).strips(second) == drawn("3", 21).strips()
