@@ -19,3 +19,5 @@ PREDICT = ("last", "every")
 REDUCTIONS = ("mean", "sum")
 DTYPES = ("float64", "float32")
 TRUNCATIONS = ("window", "chunk")
+LANGUAGES = ("en", "zh")
+"""Of lessons; the first one stands in where a text is missing."""

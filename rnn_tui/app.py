@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import OTHER, WHAT_IF, WITHOUT_KEY, Command
+from rnn_tui.bindings import WHAT_IF, WITHOUT_KEY
 from rnn_tui.control.memory import memory
 from rnn_tui.lifecycle import TerminalApp
 from rnn_tui.look import look
+from rnn_tui.render.inks import MODES
 from rnn_tui.screens.main import MainScreen
-from rnn_tui.screens.palette import PaletteEntry, PaletteScreen
 from rnn_tui.screens.paned import PanedScreen
-from rnn_tui.show import MODES
 from rnn_tui.themes import THEMES, colors_of, theme_named
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.lessons.lesson import Lesson
+    from rnn_tui.screens.palette import PaletteEntry
 
 INTERRUPTED = 130
 NOTATION, THEME = "Notation", "Theme"
-THEME_CHOICE = PaletteEntry("Choose a theme", OTHER, "", "app.themes", "colours dark light contrast")
 
 
 class ThemedApp(TerminalApp):
@@ -54,7 +54,9 @@ class ThemedApp(TerminalApp):
         self._look = look(self._mode, colors_of(theme_named(theme)))
         for known in THEMES.values():
             self.register_theme(known)
-        self.theme = theme
+        # Not a change: nothing is drawn yet, and the style sheet would be read twice.
+        self.set_reactive(App.theme, theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def watch_theme(self, name: str) -> None:
         """Draws everything in the colours of another theme."""
@@ -65,6 +67,8 @@ class ThemedApp(TerminalApp):
 
     def action_themes(self) -> None:
         """Asks for a theme."""
+        from rnn_tui.screens.palette import PaletteEntry
+
         self._choose([PaletteEntry(name, THEME, "", f"app.set_theme({name!r})") for name in THEMES], "theme")
 
     def action_set_theme(self, name: str) -> None:
@@ -73,6 +77,8 @@ class ThemedApp(TerminalApp):
 
     def choices(self) -> Iterator[PaletteEntry]:
         """What the palette offers on the uppermost screen: all that has a key."""
+        from rnn_tui.screens.palette import THEME_CHOICE, choice_of
+
         if isinstance(self.screen, PanedScreen):
             yield from map(choice_of, self.screen.commands)
             yield THEME_CHOICE
@@ -83,6 +89,8 @@ class ThemedApp(TerminalApp):
             self._choose(choice for choice in self.choices() if choice.action != "app.palette")
 
     def _choose(self, choices: Iterable[PaletteEntry], title: str = "commands") -> None:
+        from rnn_tui.screens.palette import PaletteScreen  # loaded when it is asked for, like every dialog
+
         screen = self.screen
 
         async def chosen(action: str | None) -> None:
@@ -139,6 +147,8 @@ class DebuggerApp(ThemedApp):
         if not isinstance(self.screen, MainScreen):
             yield from super().choices()
             return
+        from rnn_tui.screens.palette import THEME_CHOICE, PaletteEntry, choice_of
+
         commands = list(map(choice_of, self.screen.commands))
         usual = [PaletteEntry(name, WHAT_IF, "", action, meaning) for action, name, meaning in WITHOUT_KEY]
         others = [
@@ -164,8 +174,3 @@ class WalkApp(ThemedApp):
         from rnn_tui.screens.walk import WalkScreen  # with the doctor, which the debugger does not wait for
 
         return WalkScreen(self.walk, self._look, keys=self.keys)
-
-
-def choice_of(command: Command) -> PaletteEntry:
-    """A command in the palette."""
-    return PaletteEntry(command.help, command.group, command.shown, command.action, command.line)

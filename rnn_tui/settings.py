@@ -11,11 +11,12 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.files.project import read_table
+from engine.registry import LANGUAGES
 from engine.text import clean
 from rnn_tui.bindings import COMMANDS, Command, key_name
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
-CHOICES = {"color": COLORS, "lang": ("", "en", "zh")}
+CHOICES = {"color": COLORS, "lang": ("", *LANGUAGES)}
 _NAMED = (
     "enter|escape|tab|space|backspace|delete|insert|home|end|pageup|pagedown|up|down|left|right|plus|minus|slash|full_stop|comma|"
     "question_mark|left_square_bracket|right_square_bracket|semicolon|colon|less_than_sign|greater_than_sign|equals_sign"

@@ -21,7 +21,7 @@ from engine.language.functions import Array, axis_kind
 from engine.notation import Spelling
 from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
-from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.inks import MODES, ColorMode
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import MINUS, exact, number, shape
 from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
@@ -29,12 +29,6 @@ from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
 if TYPE_CHECKING:
     pass
 
-MODES = {
-    "truecolor": ColorMode.TRUECOLOR,
-    "256": ColorMode.COLORS_256,
-    "16": ColorMode.COLORS_16,
-    "none": ColorMode.NONE,
-}
 _SYSTEMS = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": None}
 CELL = 10
 

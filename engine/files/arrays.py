@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-import zipfile
 from typing import IO, TYPE_CHECKING, Any
 
 from numpy.lib import format as npy
@@ -19,6 +18,7 @@ from engine.files.raw import opened, shown, size, unreadable
 from engine.text import clean
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Collection
     from pathlib import Path
 
@@ -75,6 +75,8 @@ def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
 
 def member_names(path: Path) -> list[str]:
     """The names that an archive's directory lists, with their endings; none of what is no archive, damaged, or cannot be read."""
+    import zipfile
+
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:
             return archive.namelist()
@@ -88,6 +90,8 @@ def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
         raise InputError(f"{shown(path)} is empty; write it with np.savez")
     if start == npy.MAGIC_PREFIX:
         raise InputError(f"{shown(path)} is a single .npy array, not an NPZ archive; write it with np.savez")
+    import zipfile
+
     try:
         return zipfile.ZipFile(file)
     except Exception as error:  # damaged bytes fail in many ways inside zipfile

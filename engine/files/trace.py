@@ -21,7 +21,6 @@ import json
 import math
 import os
 import platform
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType, NoneType
@@ -53,6 +52,7 @@ from engine.tables.heads import HEADS
 from engine.text import clean
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Generator, Mapping
 
     from engine.recording.tape import Tape
@@ -177,6 +177,8 @@ def read_trace(path: Path, *, limit: int = MEMORY_LIMIT) -> Trace:
 
 def _read_meta(path: Path) -> tuple[str, list[str]]:
     """The text of `meta`, and the names of all other arrays."""
+    import zipfile
+
     with zipfile.ZipFile(path) as archive:
         members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
         if META not in members:

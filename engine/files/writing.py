@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zipfile
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -76,6 +75,8 @@ def place_of(path: Path, *read: Path) -> Path:
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
     """An uncompressed NPZ archive, like np.savez, which cannot write arrays called `file` or `allow_pickle`; see `replaced`."""
+    import zipfile
+
     with replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:

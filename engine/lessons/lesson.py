@@ -16,10 +16,9 @@ from engine.errors import InputError
 from engine.files.locate import existing, sample_folder, sample_names, seen
 from engine.files.project import file_inside, options_of, read_table, suggestion
 from engine.files.raw import shown
+from engine.registry import LANGUAGES
 from engine.text import clean
 
-LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
-"""The languages that texts can be in; the first one stands in where a text is missing."""
 RIGHT, ANY = "right", "any"
 """In a lesson with a program: what `until` says, done when its gradients are right; and the program with a mistake that is drawn."""
 MOST_CHOICES = 5
@@ -182,9 +181,9 @@ class _Reader:
     def words(self, value: object, key: str) -> Words:
         """A text, or one for each language."""
         if not isinstance(value, dict):
-            return {next(iter(LANGUAGES)): self.text(value, key)}
+            return {LANGUAGES[0]: self.text(value, key)}
         table = cast("dict[str, object]", value)
-        self.known(table, tuple(LANGUAGES), f" ({key} is a text, or one for each language)")
+        self.known(table, LANGUAGES, f" ({key} is a text, or one for each language)")
         if not table:
             raise self.error(f"{key} has no text")
         return {language: self.text(table[language], key) for language in LANGUAGES if language in table}
@@ -201,7 +200,7 @@ class _Reader:
                 language: [self.text(text, key) for text in self._items(one)]
                 for language, one in cast("dict[str, object]", value).items()
             }
-            self.known(lists, tuple(LANGUAGES), f" ({key} is texts, or such for each language)")
+            self.known(lists, LANGUAGES, f" ({key} is texts, or such for each language)")
             if len({len(texts) for texts in lists.values()}) != 1:
                 raise self.error(f"{key} must have equally many texts in every language")
             return tuple(dict(zip(lists, texts, strict=True)) for texts in zip(*lists.values(), strict=True))

@@ -7,6 +7,7 @@ import os
 
 from engine.errors import InputError
 from engine.files.options import LARGEST, OPTIONS
+from engine.registry import LANGUAGES
 from engine.size import Size
 from engine.text import clean, whole_number
 from rnn_tui.terminal import SMALLEST
@@ -99,7 +100,7 @@ def screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--color", choices=COLORS, help="depth of colour (auto, or as `rnn-tui config` says)")
     parser.add_argument("--theme", metavar="NAME", help="dark, light, contrast or one of Textual's (dark, or as set)")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    parser.add_argument("--lang", choices=("en", "zh"), help="language of the lessons (default: the locale's)")
+    parser.add_argument("--lang", choices=LANGUAGES, help="language of the lessons (default: the locale's)")
 
 
 def how_it_is_run(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.lessons.lesson import LANGUAGES
+from engine.registry import LANGUAGES
 
 
 def language(wanted: str | None, environ: Mapping[str, str]) -> str:
@@ -13,7 +13,7 @@ def language(wanted: str | None, environ: Mapping[str, str]) -> str:
         return wanted
     locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
     known = locale[:2].lower()
-    return known if known in LANGUAGES else next(iter(LANGUAGES))
+    return known if known in LANGUAGES else LANGUAGES[0]
 
 
 WORDS: dict[str, dict[str, str]] = {

@@ -40,6 +40,14 @@ class ColorMode(Enum):
     NONE = "none"
 
 
+MODES = {
+    "truecolor": ColorMode.TRUECOLOR,
+    "256": ColorMode.COLORS_256,
+    "16": ColorMode.COLORS_16,
+    "none": ColorMode.NONE,
+}
+
+
 BLACK: RGB = (0, 0, 0)
 WHITE: RGB = (255, 255, 255)
 # Saturated as no level of any palette is: (rgb, its number among 16 colours).

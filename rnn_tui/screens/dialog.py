@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -24,6 +25,7 @@ PLAIN = r"[ -~]*"
 class Dialog(ModalScreen[Result]):
     """A screen that closes once: a second Enter or click that comes before it is gone finds nothing to close."""
 
+    CSS_PATH = Path(__file__).with_name("dialog.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
     _answered = False
 

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.widgets.option_list import Option
+from typing import TYPE_CHECKING
 
 from engine.errors import InputError
-from engine.files.locate import PROGRAMS, resolve, seen
-from engine.files.project import samples
+from engine.files.locate import PROGRAMS, resolve
 from engine.session import Session, open_session
 from engine.text import clean
 from rnn_tui.lessons.actions import LessonActions
-from rnn_tui.saving import KINDS, Shown, program, save, where_to
-from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ReadScreen
-from rnn_tui.screens.examine import ExamineScreen
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
-
-
-class SaveScreen(AskScreen[Path]):
-    """Asks for a file's name, whose ending says what is saved."""
-
-    def __init__(self) -> None:
-        kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
-        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to)
-
-
-class ProgramScreen(ReadScreen):
-    """The model as a NumPy program, to be read."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("P", "close", "Close")]
-
-    def __init__(self, text: str) -> None:
-        more = "; x and a name.py saves it, N changes the names"
-        super().__init__("this model as a NumPy program", text, wide=True, more=more)
-
-
-def _examples(text: str) -> Iterator[Option]:
-    for sample in samples():
-        if sample.name.startswith(text):
-            yield Option(Content(f"{sample.name:<15} {sample.title}"), id=sample.name)
-
-
-def _file_or_example(typed: str, example: Option | None) -> str:
-    name = typed if example is None or seen(Path(typed).is_file) else example.id or typed
-    resolve(name)
-    return name
-
-
-class OpenScreen(ChooseScreen[str]):
-    """Asks for data, an example or a program of the user's own."""
-
-    def __init__(self) -> None:
-        example = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
-        super().__init__("open", example, _examples, _file_or_example, "enter opens, esc closes")
+    from rnn_tui.saving import Shown
 
 
 class FileActions(LessonActions):
@@ -69,13 +23,19 @@ class FileActions(LessonActions):
     @property
     def shown(self) -> Shown:
         """What is on this screen, whatever stands over it."""
+        from rnn_tui.saving import Shown
+
         return Shown(self._compositor.render_strips(), self.controller.frame, self.controller.session)
 
     def action_save(self) -> None:
         """Asks for a name and saves what its ending says."""
+        from rnn_tui.screens.file_dialogs import SaveScreen
+
         self._open(SaveScreen(), self._save)
 
     def _save(self, path: Path) -> None:
+        from rnn_tui.saving import save
+
         try:
             self._say(save(path, self.shown))
         except InputError as error:
@@ -99,6 +59,9 @@ class FileActions(LessonActions):
 
     def action_program(self) -> None:
         """Shows the model as a program."""
+        from rnn_tui.saving import program
+        from rnn_tui.screens.file_dialogs import ProgramScreen
+
         try:
             self._open(ProgramScreen(program(self.shown)))
         except InputError as error:
@@ -106,6 +69,8 @@ class FileActions(LessonActions):
 
     def action_open_other(self) -> None:
         """Asks for other data and opens it."""
+        from rnn_tui.screens.file_dialogs import OpenScreen
+
         self._open(OpenScreen(), self._open_other)
 
     def _open_other(self, name: str) -> None:
@@ -134,6 +99,8 @@ class FileActions(LessonActions):
     def action_examine(self) -> None:
         """Examines the user's program again, or asks for its file."""
         if self.controller.lockstep is None:
+            from rnn_tui.screens.examine import ExamineScreen
+
             self._open(ExamineScreen(), self._examine)
         else:
             self._examine(self.controller.session.data.path, self.controller.lockstep)

@@ -1,4 +1,7 @@
-"""The debugger's screen: panes bound to the frame; keys and clicks become calls on the controller, which owns the debugger."""
+"""The debugger's screen: panes bound to the frame; keys and clicks become calls on the controller, which owns the debugger.
+
+A dialog is loaded when it is asked for: the first picture waits for what it shows, and for nothing else.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,10 @@ from rnn_tui.control.search import Search
 from rnn_tui.frame import PAGES, PageName
 from rnn_tui.look import Look
 from rnn_tui.panes.lesson import lesson_lines
-from rnn_tui.screens.dialogs import BreakpointsScreen, FindScreen, GotoScreen, HelpScreen, LogScreen, WatchScreen
 from rnn_tui.screens.files import FileActions
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.ticker import Ticker
-from rnn_tui.screens.what_if import EditScreen
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ class MainScreen(FileActions):
 
     def action_goto(self) -> None:
         """Asks where to go."""
+        from rnn_tui.screens.dialogs import GotoScreen
+
         self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.visit)
 
     # Training
@@ -244,14 +247,20 @@ class MainScreen(FileActions):
 
     def action_breakpoints(self) -> None:
         """Lists, adds and removes breakpoints."""
+        from rnn_tui.screens.dialogs import BreakpointsScreen
+
         self._open(BreakpointsScreen(self.debugger))
 
     def action_logged(self) -> None:
         """What logpoints have printed."""
+        from rnn_tui.screens.dialogs import LogScreen
+
         self._open(LogScreen(self.controller.logged))
 
     def action_watch(self) -> None:
         """Lists, adds and removes watched expressions."""
+        from rnn_tui.screens.dialogs import WatchScreen
+
         self._open(WatchScreen(self.debugger))
 
     # What is looked at
@@ -295,6 +304,8 @@ class MainScreen(FileActions):
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
+        from rnn_tui.screens.dialogs import FindScreen
+
         self._open(FindScreen(self.debugger, self.controller.frame), self._found)
 
     def _found(self, wanted: str | Destination) -> bool | None:
@@ -342,6 +353,8 @@ class MainScreen(FileActions):
 
     def _edit(self, text: str | None) -> None:
         """Has a text typed to its end; None: nothing is left to be typed."""
+        from rnn_tui.screens.what_if import EditScreen
+
         if text is None:
             self.show()
         else:
@@ -357,4 +370,6 @@ class MainScreen(FileActions):
 
     def action_help(self) -> None:
         """The help screen."""
+        from rnn_tui.screens.dialogs import HelpScreen
+
         self._open(HelpScreen(self.commands))

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
+from rnn_tui.bindings import OTHER, Command
 from rnn_tui.screens.dialog import ChooseScreen
 
 WIDTH = 66
@@ -29,6 +30,14 @@ class PaletteEntry:
     key: str
     action: str
     words: str = ""
+
+
+THEME_CHOICE = PaletteEntry("Choose a theme", OTHER, "", "app.themes", "colours dark light contrast")
+
+
+def choice_of(command: Command) -> PaletteEntry:
+    """A command in the palette."""
+    return PaletteEntry(command.help, command.group, command.shown, command.action, command.line)
 
 
 def found(choices: Iterable[PaletteEntry], text: str) -> list[PaletteEntry]:

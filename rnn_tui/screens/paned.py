@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -16,12 +16,14 @@ from textual.widgets import Static
 
 from rnn_tui.bindings import Command
 from rnn_tui.look import Look
-from rnn_tui.screens.dialog import Dialog, Result
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
 from rnn_tui.settings import remapped
 from rnn_tui.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
+
+if TYPE_CHECKING:
+    from rnn_tui.screens.dialog import Dialog, Result
 
 Panes = Mapping[str, Draw]
 """What draws each pane, by the pane's name."""

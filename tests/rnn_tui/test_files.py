@@ -21,7 +21,7 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.look import look
 from rnn_tui.render.numbers import number
 from rnn_tui.saving import KINDS, Shown, _sections, save, where_to
-from rnn_tui.screens.files import OpenScreen, SaveScreen
+from rnn_tui.screens.file_dialogs import OpenScreen, SaveScreen
 from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

@@ -8,7 +8,8 @@ import pytest
 
 from engine.errors import InputError
 from engine.lessons.course import done, filled, open_lesson, right_choice
-from engine.lessons.lesson import LANGUAGES, Lesson, find_lesson, in_language, lesson_names, read_lesson
+from engine.lessons.lesson import Lesson, find_lesson, in_language, lesson_names, read_lesson
+from engine.registry import LANGUAGES
 from engine.session import open_session
 
 OF_A_TEACHER = """\
