@@ -22,7 +22,8 @@ class GradientSums(BackwardLines):
         """Adds a contribution to dL/d(a name, path or entry)."""
         name, shape = path(node), self.shapes.shape(node)
         if name:
-            key = self._key(node)
+            name = self._held(name)
+            key = self.values.names.gradient_name(name)
             if name in self.forward.parameters:
                 self.made[name] = key
                 self._parameter(key, name, gradient, shape)
@@ -44,6 +45,15 @@ class GradientSums(BackwardLines):
             self._accumulate(f"d{singular(container)}", gradient, shape)
         else:
             self._entry(node, gradient)
+
+    def _held(self, name: str) -> str:
+        """The entry that a name is another name for, where that is a weight: `parameters['W']` of W."""
+        values = [getattr(d.statement, "value", None) for d in self.forward.definitions.get(name, [])]
+        held = {path(value) if isinstance(value, ast.expr) else "" for value in values}
+        one = next(iter(held), "")
+        return (
+            one if len(held) == 1 and one in self.forward.parameters and name not in self.forward.parameters else name
+        )
 
     def _handed_on(self, name: str) -> str:
         """The state that a loop before made of a name for its next round, `h_prev = h`: behind it both are the same; else the name."""

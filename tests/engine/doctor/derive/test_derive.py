@@ -130,10 +130,13 @@ def test_what_the_forward_pass_calls_has_a_backward_pass_of_its_own_beside_it() 
         (
             "rnn_cell_forward",
             18,
-            "def rnn_cell_backward(dyt_pred, da_next, dparameters, parameters, yt_pred, a_next, a_prev, xt):",
+            "def rnn_cell_backward(dyt_pred, dparameters, da_next, parameters, yt_pred, a_next, a_prev, xt):",
         ),
         ("rnn_forward", 34, "def rnn_backward(dy_pred, caches, a, parameters, y_pred):"),
     ]
+    assert (
+        "    dparameters['Wya'] += np.dot(dz, a_next.T)" in made.functions[0].text()
+    )  # not by a name of its own first
     assert "dparameters = rnn_backward(dy_pred, caches, a, parameters, y_pred)" in [one.text for one in made.body]
     assert "        da_next = da_prev" in made.functions[1].text().split("\n")
     (_, method) = derived("class_regressor").functions
@@ -500,7 +503,7 @@ def test_objects_of_one_class_have_gradients_of_their_own_and_a_name_for_a_weigh
     made = made_of(tmp_path, GATES, function="Cell.forward")
     names = {f"self.{gate}.{name}" for gate in ("keep", "new") for name in "WUb"} | {"self.p['V']"}
     assert (made.gaps, set(made.agreement)) == ((), names)
-    assert {"dW_keep", "dW_new", "dV"} <= {line.makes for line in made.lines if line.kind == "init"}
+    assert {"dW_keep", "dW_new", "dp['V']"} <= {line.makes for line in made.lines if line.kind == "init"}
     assert [one.head() for one in made.functions] == ["def backward(self, dz, x, h):", "def backward(self, douts):"]
     assert "def backward(self, douts):" in made.program
     with pytest.raises(InputError, match=r"forward\(\) has no y; its names are V, h, outs, x, xs$"):
