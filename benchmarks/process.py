@@ -55,6 +55,8 @@ class Terminal:
     def __init__(self, command: Sequence[str], size: tuple[int, int]) -> None:
         width, height = size
         environ = environment()
+        self.processor = 0.0
+        """Milliseconds of processor time, once it has ended."""
         self.started = time.perf_counter()
         self._pid, self._descriptor = pty.fork()
         if self._pid == 0:
@@ -70,7 +72,8 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+        used = os.wait4(self._pid, 0)[2]
+        self.processor = (used.ru_utime + used.ru_stime) * 1000
         os.close(self._descriptor)
 
     def wait_for(self, *texts: str) -> float:

@@ -22,7 +22,7 @@ BOUND = 20.0
 ROUNDS = 3
 STARTS, STEPS = 12, 5
 """From so many points of the iteration so many steps."""
-RIGHT, PRESSES = "\x1b[C", 10
+RIGHT, PRESSES, KEYS = "\x1b[C", 10, 72
 EMPTY = [sys.executable, str(ROOT / "benchmarks" / "empty_app.py")]
 
 
@@ -44,6 +44,11 @@ def measure() -> Iterator[Row]:
         yield Row(f"  of this processor time, {shown}", "ms", [processor for _, processor in inside[size]])
         yield Row(f"step, key to last byte, {shown}", "ms", outside[size], BOUND)
     yield Row("empty app, key to last byte", "ms", floor)
+    used = alternate(
+        {"rnn-tui": lambda: _processor(program(), "quit"), "empty": lambda: _processor(EMPTY, SHOWN)}, ROUNDS
+    )
+    yield Row("step, whole process, processor time, 200×50", "ms", used["rnn-tui"], 12.0)
+    yield Row("empty app, the same", "ms", used["empty"])
 
 
 def _keys(path: Path, size: tuple[int, int]) -> list[float]:
@@ -65,6 +70,19 @@ def _floor() -> list[float]:
         terminal.wait_for(SHOWN)
         terminal.wait_for_quiet()
         return alternate({"key": lambda: terminal.press(RIGHT)}, PRESSES)["key"]
+
+
+def _processor(command: list[str], shown: str) -> float:
+    """Processor time of one key on the built-in example: what many keys add to a process that is started and ended."""
+    used: list[float] = []
+    for presses in (KEYS // 6, KEYS):
+        with Terminal(command, SIZES[1]) as terminal:
+            terminal.wait_for(shown)
+            terminal.wait_for_quiet()
+            for _ in range(presses):
+                terminal.press(RIGHT)
+        used.append(terminal.processor)
+    return (used[1] - used[0]) / (KEYS - KEYS // 6)
 
 
 async def _steps(path: Path, size: tuple[int, int]) -> list[tuple[float, float]]:
