@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from rich.cells import cell_len
 
 from engine.language.derive import OUT, gradient
 from engine.language.functions import Array
@@ -61,13 +62,9 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
         names = fewer
     else:  # flows that belong together come first
         curved = 0
-    title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     scale = ", log" if len(names) == 1 and not compared and frame.tone(view.tape[name], name).log else ""
-    if frame.sample is None:
-        title += f": units × time, largest of {frame.samples} samples"
-    else:  # first what must not be shortened
-        title += f" · sample {frame.number_of(frame.sample)}: units × time"
-    canvas.frame(0, 0, width, height, title + scale, look.border, look.bold)
+    title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
+    canvas.frame(0, 0, width, height, _titled(frame, title + scale, width - 6), look.border, look.bold)
     gains = GAINS if width >= 70 and gradient(frame.output) in names else 0
     room = max(1, width - LEFT - 3 - gains)
     steps = len(view.program.span)
@@ -90,6 +87,13 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     if _ended(frame, grid).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas
+
+
+def _titled(frame: Frame, title: str, room: int) -> str:
+    """The title with what is shown of the samples; what the axes are, where that fits, too."""
+    which = f"largest of {frame.samples}" if frame.sample is None else f"sample {frame.number_of(frame.sample)}"
+    whole = f"{title} · {which}{' samples' if frame.sample is None else ''}: units × time"
+    return whole if cell_len(whole) <= room else f"{title} · {which}"
 
 
 def _several(
