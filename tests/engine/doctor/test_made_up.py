@@ -451,3 +451,44 @@ def test_what_is_joined_does_not_hide_the_gradient_of_its_parts(tmp_path: Path) 
     file.write_text(JOINED.replace('    return {"da_prev"', '    da_prev = da_prev * 2\n    return {"da_prev"'))
     report = diagnose(file, "step_backward")
     assert (report.verdict, [d.fix for d in report.diagnoses]) == ("wrong", ["da_prev = da_prev"])
+
+
+HELD = """import numpy as np
+
+
+class Network:
+    def __init__(self, n_in, n_units, n_out):
+        self.U, self.W = 0.4 * np.random.randn(n_units, n_in), 0.4 * np.random.randn(n_units, n_units)
+        self.V = 0.4 * np.random.randn(n_out, n_units)
+        self.b, self.c = np.zeros((n_units, 1)), np.zeros((n_out, 1))
+
+    def forward(self, inputs):
+        self.h = [np.zeros((len(self.b), 1))]
+        self.output = np.zeros((len(inputs), len(self.c)))
+        for t, row in enumerate(inputs):
+            self.h.append(np.tanh(self.U @ row.reshape(-1, 1) + self.W @ self.h[-1] + self.b))
+            self.output[t] = (self.V @ self.h[-1] + self.c).ravel()
+        return self.output
+
+    def backward(self, dvalues, inputs):
+        dU, dW, dV, db, dc = (np.zeros_like(w) for w in (self.U, self.W, self.V, self.b, self.c))
+        later = np.zeros_like(self.b)
+        for t in range(len(inputs) - 1, -1, -1):
+            dy = dvalues[t].reshape(-1, 1)
+            dV += dy @ self.h[t + 1].T
+            dc += dy
+            dz = (self.V.T @ dy + later) * (1 - self.h[t + 1] ** 2)
+            dU += dz @ inputs[t].reshape(1, -1)
+            dW += dz @ self.h[t].T
+            db += dz
+            later = self.W.T @ dz
+        return dU, dW, dV, db, dc
+"""
+
+
+def test_what_comes_back_may_be_the_gradient_of_what_an_object_holds(tmp_path: Path) -> None:
+    file = tmp_path / "held.py"
+    file.write_text(HELD)
+    report = diagnose(file)
+    assert report.verdict == "correct"
+    assert len(report.parameters) >= 5

@@ -219,10 +219,12 @@ class CallSearch:
         weights = [shape for name, shape in asked if not guesses.STATE.search(name)]
         left = [np.shape(a) for a in back]
         good = sum(shape == () or _taken(left, shape) for shape in weights)
-        known, given = (
-            {shape for _, shape in asked},
-            [np.shape(a) for a in listed(space.get("_driver_1")) if np.ndim(a)],
-        )
+        handed = [
+            getattr(space["_driver"], s.name, None) for s, (how, _) in zip(self.wanted.slots, chosen) if how == "made"
+        ]
+        handed.append(getattr(space.get("_driver_self"), "__dict__", {}))  # gradients are of what an object holds, too
+        known = {np.shape(a) for a in listed(handed)}
+        given = [np.shape(a) for a in listed(space.get("_driver_1")) if np.ndim(a)]
         explained = sum(shape in known for shape in given)
         return (good / len(weights) if weights else 1.0, explained / len(given) if given else 1.0), text
 
