@@ -141,7 +141,7 @@ def reordered(places: Sequence[EditPlace]) -> Iterator[Proposal]:
             )
             made = f"{text_of(second)}; {text_of(first)}"
             at, gone = (first, second) if first is place.statement else (second, first)
-            yield instead(place.file, at, made, "moved", second=(gone, ""))
+            yield instead(place.file, at, made, "moved", others=((gone, ""),))
 
 
 def _movable(place: EditPlace) -> Iterator[ast.stmt]:
@@ -174,7 +174,9 @@ def interchanged(places: Sequence[EditPlace]) -> Iterator[Proposal]:
         for other in place.body[at + 1 : at + 3]:
             pair = _with_each_others(place.statement, other)
             if pair is not None:
-                yield instead(place.file, place.statement, pair[0], "variable", second=(other, pair[1]), both=True)
+                yield instead(
+                    place.file, place.statement, pair[0], "variable", others=((other, pair[1]),), all_wrong=True
+                )
 
 
 def _with_each_others(one: ast.stmt, other: ast.stmt) -> tuple[str, str] | None:

@@ -7,14 +7,18 @@ end of a step follows from the forward pass: the product with recurrent weights,
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import permutations
 
+from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.the_loss.loss import adjoint_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.mending.edits.atoms import text_of
 
 PARTS = 4
 """Of so few operations' results a value is cut out."""
@@ -52,6 +56,46 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
                         yield last, f"{ast.unparse(last)}; {product}", False
                     else:
                         yield statement, product, True
+
+
+@dataclass(frozen=True)
+class MissingCarry:
+    """What a loop's last statement must hand on to its next round as `name`, and the statement that must add it."""
+
+    loop: ast.For
+    adds: ast.Assign
+    name: str
+    product: str
+
+
+def never_there(tree: ast.Module, verdict: RunVerdict) -> Iterator[MissingCarry]:
+    """Loops that make dL/d(the product with recurrent weights) and hand nothing of it on to the round after, and what they must hand on."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return
+    taken = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    adjoint = adjoint_of(record, loss)
+    for weight in [w for w in Roles(record, loss, [row.own for row in verdict.compared]).weights if w.recurrent]:
+        right = adjoint[weight.last.start : weight.last.stop]
+        called = as_written(next(row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own))
+        written = dict.fromkeys([called, *re.findall(r"\['(\w+)'\]$", called)])
+        for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For)]:
+            made = [s for s in loop.body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)]
+            for flow in [s for s in made if _makes(record, s, right)]:
+                read = {n.id for n in ast.walk(flow.value) if isinstance(n, ast.Name)}
+                for adds in [s for s in made if s.lineno < flow.lineno and text_of(s.targets[0]) in read]:
+                    name = f"{text_of(adds.targets[0])}_next"
+                    if name not in taken:
+                        products = (_product(weight, each, text_of(flow.targets[0])) for each in written)
+                        yield from (MissingCarry(loop, adds, name, product) for product in products)
+
+
+def _makes(record: Record, statement: ast.Assign, right: Floats) -> bool:
+    """Whether a statement made these values, up to a factor."""
+    name = text_of(statement.targets[0])
+    own = [e for e in record.events if (e.site.line, e.name) == (statement.lineno, name) and e.value.size == len(right)]
+    matches = (compared(record.pool[e.value.ids()].ravel(), right) for e in own[:1])
+    return any(match is not None and match.right for match in matches)
 
 
 def handed_nowhere(

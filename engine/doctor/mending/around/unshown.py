@@ -12,7 +12,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.around.carries import handed_nowhere, never_updated
+from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated
 from engine.doctor.mending.around.loops import counted, headers
 from engine.doctor.mending.edits import edits, entries, multiples
 from engine.doctor.mending.edits.atoms import atoms_in, text_of
@@ -34,6 +34,17 @@ def carried(texts: Mapping[str, str], verdict: RunVerdict, is_right: Callable[[F
             yield instead(file, statement, made, id="carry-never-updated")
         for statement, made, replaces in islice(never_updated(ast.parse(text), verdict), CARRIES):
             yield instead(file, statement, made, id="recurrence-dropped" if replaces else "carry-never-updated")
+        for missing in islice(never_there(ast.parse(text), verdict), CARRIES):
+            yield _handed_to_the_next_round(file, missing)
+
+
+def _handed_to_the_next_round(file: str, missing: MissingCarry) -> Proposal:
+    adds, loop, name = missing.adds, missing.loop, missing.name
+    made = text_of(ast.Assign(adds.targets, ast.BinOp(adds.value, ast.Add(), ast.Name(name)), lineno=0))
+    last = loop.body[-1], f"{text_of(loop.body[-1])}; {name} = {missing.product}"
+    begin = loop.iter, f"({name} := 0, {text_of(loop.iter)})[1]"
+    mended = f"{made}  # {name} = {missing.product} of the round before, 0 at first"
+    return Proposal(file, adds, adds, made, "", text_of(adds), mended, "future-gradient-dropped", (last, begin))
 
 
 def looped(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:

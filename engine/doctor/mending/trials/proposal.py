@@ -11,6 +11,9 @@ from engine.doctor.mending.edits.atoms import text_of
 from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.trials.places import EditPlace, replaced
 
+Change = tuple[ast.stmt | ast.expr, str]
+"""A part of a file, and the text in its place."""
+
 
 @dataclass(frozen=True)
 class Blamed:
@@ -30,7 +33,7 @@ class Blamed:
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A text, `made`, in the place of a `part` of a statement of a file, and perhaps another `second` statement's text with it. `old` and
+    """A text, `made`, in the place of a `part` of a statement of a file, and perhaps texts in the place of `others` with it. `old` and
     `mended` say it to people; it is called `id`, or where that is "" by the `kind` of the edit and what it reads."""
 
     file: str
@@ -41,16 +44,19 @@ class Proposal:
     old: str
     mended: str
     id: str = ""
-    second: tuple[ast.stmt, str] | None = None
-    both: bool = False
-    """Whether the second statement is wrong, too."""
+    others: tuple[Change, ...] = ()
+    all_wrong: bool = False
+    """Whether the other statements are wrong, too."""
     place: EditPlace | None = None
     edit: StatementEdit | None = None
 
     def applied(self, texts: Mapping[str, str]) -> dict[str, str]:
         """The program's texts with the change; every other line stays where it is."""
-        text = texts[self.file] if self.second is None else replaced(texts[self.file], *self.second)
-        return {**texts, self.file: replaced(text, self.part, self.made)}
+        text = texts[self.file]
+        changes = [(self.part, self.made), *self.others]
+        for part, made in sorted(changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True):
+            text = replaced(text, part, made)  # from the end on: what stands before stays where it is
+        return {**texts, self.file: text}
 
 
 def instead(
@@ -60,11 +66,11 @@ def instead(
     kind: str = "",
     *,
     id: str = "",
-    second: tuple[ast.stmt, str] | None = None,
-    both: bool = False,
+    others: tuple[Change, ...] = (),
+    all_wrong: bool = False,
 ) -> Proposal:
     """A text in the place of a statement."""
-    return Proposal(file, statement, statement, made, kind, text_of(statement), made, id, second, both)
+    return Proposal(file, statement, statement, made, kind, text_of(statement), made, id, others, all_wrong)
 
 
 def of_edit(place: EditPlace, edit: StatementEdit) -> Proposal:

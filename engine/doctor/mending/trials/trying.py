@@ -104,8 +104,7 @@ class Trial:
         correction = Correction(each.kind, each.old, each.mended, line, self.verdict, self.after)
         id = each.id or names.name_of(correction)
         made = [Blamed(line.file, line.number, id, each.old, each.mended, True, self.corrected)]
-        if each.second is not None and each.both:
-            other, text = each.second
+        for other, text in each.others if each.all_wrong else ():
             made.append(Blamed(line.file, other.lineno, id, text_of(other), text, True, self.corrected))
         return made
 

@@ -66,7 +66,7 @@ def test_a_statement_stands_behind_what_reads_it() -> None:
 def test_two_statements_have_each_others_value() -> None:
     text = "dx[t] += z[1]\ndx[t + 1] += z[0]\n"
     found = _found(text, "dx[t] += z[0]\ndx[t + 1] += z[1]\n", lambda _, places: interchanged(places), {1})
-    assert (found.statement.lineno, found.mended, found.both) == (1, "dx[t] += z[0]", True)
+    assert (found.statement.lineno, found.mended, found.all_wrong) == (1, "dx[t] += z[0]", True)
 
 
 def test_the_entry_next_to_one_is_added_nowhere() -> None:

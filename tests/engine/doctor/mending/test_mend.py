@@ -103,3 +103,18 @@ def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(trying.Trial, "makes_right", ended)
     assert [(each.line, each.more) for each in blamed(runs, record, verdict)] == [(b.line, True) for b in bounded]
+
+
+def test_a_carry_that_was_never_there(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("    later = np.zeros(H)\n", ""),
+        ("dh = V.T @ dy + later", "dh = V.T @ dy"),
+        ("        later = W.T @ dz\n", ""),
+    )
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    (found,) = blamed(runs, record, judged(record))
+    assert (found.line, found.id, found.verified) == (line_of(text, "dh ="), "future-gradient-dropped", True)
+    assert found.mended == "dh = V.T @ dy + dh_next  # dh_next = W.T @ dz of the round before, 0 at first"
