@@ -426,11 +426,11 @@ async def test_pages() -> None:
 async def test_the_scale_of_the_colours() -> None:
     async with running(open_session("vanishing", {})) as driven:
         await driven.do("finish", "finish", "finish")
-        assert ", log ─" in driven.text()
+        assert "flow · da, log ·" in driven.text()
         await driven.do("log", "log")
-        assert ", log ─" not in driven.text()
+        assert "flow · da, log ·" not in driven.text()
         await driven.do("log")
-        assert ", log ─" in driven.text()
+        assert "flow · da, log ·" in driven.text()
 
 
 # Dialogs
