@@ -223,8 +223,11 @@ class CallSearch:
             getattr(space["_driver"], s.name, None) for s, (how, _) in zip(self.wanted.slots, chosen) if how == "made"
         ]
         given = [np.shape(a) for a in listed(space.get("_driver_1")) if np.ndim(a)]
-        if len(given) > 1:  # several are gradients of what an object holds; one alone may be that of a state
-            handed.append(getattr(space.get("_driver_self"), "__dict__", {}))
+        if self.asked[
+            "owner"
+        ]:  # several are gradients of what an object holds; one alone may be that of a state, which is not asked for
+            handed.append(space["_driver_self"].__dict__)
+            given = given if len(given) > 1 else []
         known = {np.shape(a) for a in listed(handed)}
         explained = sum(shape in known for shape in given)
         return (good / len(weights) if weights else 1.0, explained / len(given) if given else 1.0), text
