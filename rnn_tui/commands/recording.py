@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 import signal
 import sys
 from dataclasses import replace
@@ -57,7 +58,9 @@ def gradients(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 
 def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
-    """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong."""
+    """`rnn-tui check [DATA]`: exit code 1 when a gradient is wrong, or cannot be compared because numbers are not finite."""
+    from engine.explain.findings.base import Scene
+    from engine.explain.findings.non_finite import non_finite
     from engine.explain.gradcheck import check as check_gradients
 
     session = opened(arguments, given)
@@ -74,10 +77,14 @@ def check(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         tolerance=arguments.tolerance,
         everything=arguments.all,
     )
+    spelling = spelling_of(session)
+    if math.isinf(report.max_relative_error):
+        scene = Scene(debugger, iteration, spelling.name)
+        report = replace(report, notes=tuple(finding.text for finding in non_finite(scene)) or report.notes)
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
     else:
-        print(_table(report, spelling_of(session)))
+        print(_table(report, spelling))
     return 0 if report.ok else 1
 
 
@@ -256,7 +263,11 @@ def _figures(figures: Measured) -> str:
 
 
 def _table(report: GradientCheck, spelling: Spelling) -> str:
-    """The check's result for people: one line per parameter, with its worst entry."""
+    """The check's result for people: one line per parameter, with its worst entry; where numbers are not finite, where that begins."""
+    if math.isinf(report.max_relative_error):
+        return "\n".join(
+            [*report.notes, "the gradients are neither right nor wrong: numbers that are not finite cannot be compared"]
+        )
     lines = [
         f"{'parameter':<10}{'checked':>8}{'kinks':>7}  {'max rel. error':>14}  {'worst entry':<14}{'analytic':>15}{'numeric':>15}"
     ]

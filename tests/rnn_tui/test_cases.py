@@ -80,4 +80,6 @@ def test_where_the_nan_of_a_layer_normalised_cell_comes_from(rnn_tui: Callable[.
     assert "the gradients are right" in rnn_tui("check", "--cell", "ln.py").out
     Path("ln2.py").write_text(LAYER_NORM.format(mean="u @ A", variance="d ** 2 @ A", more=', "A": ("H", "H")'))
     out = rnn_tui("run", "--cell", "ln2.py", "--findings").out
-    assert out.startswith("! non-finite: z@1[0,0] is NaN: division by v@1[0,0] = −0.172, in the forward line z")
+    assert out.startswith(
+        "! non-finite: z@1[0,0] is NaN: what it divides by, made of v@1[0,0] = −0.172, is NaN, in the forward line z"
+    )

@@ -430,6 +430,21 @@ def test_check_passes(rnn_tui: Callable[..., Done], arguments: tuple[str, ...]) 
     assert checked == {"Wx": 8, "Wa": 64 if "--all" in arguments else 50, "ba": 8, "Wy": 16, "by": 2}
 
 
+def test_check_says_where_numbers_stop_being_finite(rnn_tui: Callable[..., Done], tmp_path: Path) -> None:
+    cell = tmp_path / "cell.py"
+    cell.write_text(
+        "from engine.cells import Cell\n"
+        "NORM = Cell(name='norm', equations=('u = x @ Wx + h_prev @ Wh', 'v = sqrt(u - u ** 2)', 'h = tanh(v)'),\n"
+        "    parameters={'Wx': ('D', 'H'), 'Wh': ('H', 'H')}, states=('h',), output='h')\n"
+    )
+    done = rnn_tui("check", "--cell", str(cell))
+    assert (done.code, done.err) == (1, "")
+    assert "WRONG" not in done.out and "inf" not in done.out
+    first, last = done.out.splitlines()
+    assert first.startswith("v@1[") and "is NaN" in first
+    assert last == "the gradients are neither right nor wrong: numbers that are not finite cannot be compared"
+
+
 def test_check_fails_on_a_wrong_gradient(rnn_tui: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = dict(open_session(None, {}).debugger.tape(0).gradients)
     gradients["Wa"] = gradients["Wa"] * np.float64(1.001)

@@ -134,7 +134,8 @@ def _term_reason(scene: Scene, term: Term) -> str:
         if not isfinite(factor.value) and factor.of:
             inside = ", ".join(_factor(scene, argument) for argument in factor.of[:SHOWN])
             if factor.name.startswith("1/"):
-                return f"division by {inside}"
+                spoiled = isnan(factor.value)  # a function of what is told, as a square root of it
+                return f"what it divides by, made of {inside}, is NaN" if spoiled else f"division by {inside}"
             return f"{factor.name} of {inside} {'is NaN' if isnan(factor.value) else 'overflowed'}"
     return f"{_product(scene, term)} overflowed"
 
