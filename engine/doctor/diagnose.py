@@ -20,7 +20,7 @@ from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
-from engine.doctor.report.repaired_report import examine_repaired
+from engine.doctor.report.repaired_report import examine_overwritten, examine_repaired
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -72,6 +72,8 @@ def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *,
         repaired = examine_repaired(runs, source, own)
         if repaired is not None and repaired.followed_on:
             return _with_a_way_on(repaired)
+        if own.reason and (overwritten := examine_overwritten(runs, source, own)) is not None:
+            return overwritten
     if own is not None and own.report.verdict == "wrong":
         return own.report
     functions = of_functions(source, None, wishes)

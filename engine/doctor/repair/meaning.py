@@ -207,10 +207,27 @@ def _kept(
     base, key = ast.unparse(target.value), ast.unparse(target.slice)
     yield after(written, f"; {base}.setdefault(('all', {key}), []).append({base}[{key}])", "")
     for node in late:
-        key = ast.unparse(node.slice)
-        yield instead(
-            node, f"np.vstack({base}['all', {key}])", f"np.vstack([each[{key}] for each in all_{_last(base)}])"
-        )
+        key, sample = ast.unparse(node.slice), _sample_of(seen, node)
+        if sample:
+            one = f"({base}['all', {key}][{sample}] if ('all', {key}) in {base} else {base}[{key}])"
+            yield instead(node, one, f"all_{_last(base)}[{sample}][{key}]")
+        else:
+            rows = f"np.vstack([each[{key}] for each in all_{_last(base)}])"
+            yield instead(node, f"np.vstack({base}['all', {key}])", rows)
+
+
+def _sample_of(seen: SeenRun, node: ast.AST) -> str:
+    """The number of the sample that the outermost loop around a place counts; "" where none does."""
+    found = ""
+    parent = seen.parents.get(node)
+    while parent is not None:
+        match parent:
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"))):
+                found = name
+            case _:
+                pass
+        parent = seen.parents.get(parent)
+    return found
 
 
 def _last(name: str) -> str:

@@ -8,11 +8,14 @@ from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.repair.followed import Followed, followed_on
-from engine.doctor.repair.slip import Slip
+from engine.doctor.repair.meaning import overwritten
+from engine.doctor.repair.seen import SeenRun
+from engine.doctor.repair.slip import Slip, changed
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.text import clean
 
+KEPT = "with each sample's kept, its gradients are right"
 RIGHT = "with these repairs its gradients are those of its own loss; the file itself is not right"
 
 
@@ -36,6 +39,28 @@ def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | No
     report = replace(report, verdict="cannot-run" if followed.first.stops else "wrong", followed_on=True)
     report = _with_its_gradients(report, runs, source, followed)
     return replace(report, diagnoses=tuple(sorted(report.diagnoses, key=lambda d: d.place.line if d.place else 0)))
+
+
+def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
+    """The report on a program whose `own` run leaves it open, in which every sample overwrites what is read when all are done: wrong where
+    its gradients are right once each sample's is kept; None else."""
+    outcome, told = runs.seen(source.text)
+    if told is None or not outcome.is_whole:
+        return None
+    try:
+        seen = SeenRun(source.text, outcome, told)
+        slips = list(overwritten(seen))
+        text = changed(source.text, [change for slip in slips for change in slip.changes])
+    except (RecursionError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
+        return None  # a text that is stranger than any slip
+    kept = replace(runs, program=replace(runs.program, text=text), progress=None)
+    again = examine_own_run(kept, replace(source, text=text)) if slips else None
+    if again is None or again.report.verdict != "correct":
+        return None
+    named = tuple(_named(source, slip) for slip in slips)
+    return replace(
+        again.report, verdict="wrong", diagnoses=named, run=own.report.run, notes=(*again.report.notes, KEPT)
+    )
 
 
 def _named(source: SourceFile, slip: Slip) -> NamedMistake:

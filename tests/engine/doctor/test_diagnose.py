@@ -205,3 +205,38 @@ def test_a_file_is_right_only_if_every_backward_pass_in_it_is(tmp_path: Path) ->
     assert report.verdict == "undecided"
     assert report.reason.startswith("rnn_backward is right; other_backward: it could not be called: ")
     assert [name for name, _ in report.not_compared] == ["other_backward"]
+
+
+EACH_OVERWRITES = """import numpy as np
+
+rng = np.random.default_rng(2)
+X, y, T = rng.normal(size=(6, 4, 2)), np.array([0, 1, 1, 0, 1, 0]), 4
+Wx, Wa, Wy = rng.normal(size=(2, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+states, outputs = {0: np.zeros((1, 3))}, []
+for sample in X:
+    for t in range(T):
+        states[t + 1] = np.tanh(states[t] @ Wa + sample[t : t + 1] @ Wx)
+    scores = states[T] @ Wy
+    outputs.append((np.exp(scores) / np.exp(scores).sum())[0])
+delta = np.array(outputs) - np.eye(2)[y]
+dWx, dWa, dWy = np.zeros_like(Wx), np.zeros_like(Wa), np.zeros_like(Wy)
+for n in range(len(X)):
+    dWy += states[T].T @ delta[n : n + 1]
+    da = delta[n : n + 1] @ Wy.T
+    for t in range(T, 0, -1):
+        dz = da * (1 - states[t] ** 2)
+        dWa += states[t - 1].T @ dz
+        dWx += X[n, t - 1].reshape(2, 1) @ dz
+        da = dz @ Wa.T
+"""
+
+
+def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(EACH_OVERWRITES)
+    report = diagnose(path)
+    assert (report.verdict, [(d.id, d.place and d.place.line) for d in report.diagnoses]) == (
+        "wrong",
+        [("last-sample-only", 9)],
+    )
+    assert "with each sample's kept, its gradients are right" in report.notes

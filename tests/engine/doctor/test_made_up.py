@@ -492,3 +492,27 @@ def test_what_comes_back_may_be_the_gradient_of_what_an_object_holds(tmp_path: P
     report = diagnose(file)
     assert report.verdict == "correct"
     assert len(report.parameters) >= 5
+
+
+ONE_HOT = """import numpy as np
+
+
+def backward(X, Y, A, B, W):
+    a = np.tanh(X @ A)
+    b = np.tanh(a @ B)
+    p = np.exp(b @ W) / np.exp(b @ W).sum(axis=1, keepdims=True)
+    d = (p - Y) / len(X)
+    db = (d @ W.T) * (1 - b**2)
+    da = (db @ B.T) * (1 - a**2)
+    return X.T @ da, a.T @ db, b.T @ d
+"""
+
+
+def test_targets_that_are_handed_over_are_no_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    for wrong, verdict in (("", "correct"), (" * 2", "wrong")):
+        path.write_text(ONE_HOT.replace("(1 - b**2)", f"(1 - b**2{wrong})"))
+        report = diagnose(path)
+        assert report.verdict == verdict
+        assert report.conventions["loss"].startswith("the loss was taken to be the cross-entropy")
+        assert set(report.parameters) == {"A", "B", "W"}

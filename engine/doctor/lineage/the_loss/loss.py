@@ -178,7 +178,10 @@ def assumed(
     """The losses whose gradients begin with a difference of outputs and targets, where the program computes none. Where the loss that is
     `stated` is one of them, perhaps with a penalty, or another one of these outputs, it is taken for no other."""
     depends = depending(record, made_from)
-    pairs = _differences(record, depends, {int(ids.flat[0]) for ids in made_from if ids.size})
+    first = {int(ids.flat[0]) for ids in made_from if ids.size}
+    pairs = _differences(record, depends, first)
+    if not pairs and (others := [ids for ids in made_from if not _is_only_subtracted(record, ids)]):
+        pairs = _differences(record, depending(record, others), first)
     if not pairs:
         return []
     line = record.lines[record.operations[pairs[0][2]].line].number
@@ -255,6 +258,14 @@ def _differences(
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
     return list(pairs.values())
+
+
+def _is_only_subtracted(record: Record, ids: NDArray[np.int32]) -> bool:
+    """Whether all that is done with an array that was handed over is to subtract it, as with targets."""
+    own = np.zeros(len(record.pool), bool)
+    own[ids] = True
+    uses = [o.name for o in record.operations if any(touched(own, r) for r in o.operands)]
+    return bool(uses) and set(uses) == {"subtract"}
 
 
 def _is_written(record: Record, number: int) -> bool:
