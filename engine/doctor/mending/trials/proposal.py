@@ -11,7 +11,7 @@ from engine.doctor.mending.edits.atoms import text_of
 from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.trials.places import EditPlace, replaced
 
-Change = tuple[ast.stmt | ast.expr, str]
+PartText = tuple[ast.stmt | ast.expr, str]
 """A part of a file, and the text in its place."""
 
 
@@ -44,7 +44,7 @@ class Proposal:
     old: str
     mended: str
     id: str = ""
-    others: tuple[Change, ...] = ()
+    others: tuple[PartText, ...] = ()
     all_wrong: bool = False
     """Whether the other statements are wrong, too."""
     place: EditPlace | None = None
@@ -66,7 +66,7 @@ def instead(
     kind: str = "",
     *,
     id: str = "",
-    others: tuple[Change, ...] = (),
+    others: tuple[PartText, ...] = (),
     all_wrong: bool = False,
 ) -> Proposal:
     """A text in the place of a statement."""
