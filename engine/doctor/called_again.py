@@ -39,6 +39,27 @@ def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> 
         doubled = [late for early, late in pairs if _is_twice(record, early, late)]
         if doubled and (name == BACK or len(doubled) < len(pairs)):
             return _not_reset(source, record, own, doubled)
+    return _with_what_was_kept(source, record, file, own)
+
+
+def _with_what_was_kept(source: SourceFile, record: Record, file: ProgramFile, own: OwnRun) -> OwnRun:
+    """With a remark where the second call gives back other gradients, since it begins with what the first one computed."""
+    pairs = _pairs(record, file, BACK)
+    if not pairs or all(np.array_equal(_values(record, a), _values(record, b)) for a, b in pairs):
+        return own
+    first, end = min(early.time for early, _ in pairs), min(late.time for _, late in pairs)
+    handed = [e.time for e in record.events if e.site.line > len(source.lines) and e.time < first]
+    begin = max(handed, default=0)
+    for event in record.events:
+        maker = record.maker(event.value.first) if event.value.size > 1 else -1
+        made = record.operations[maker] if maker >= 0 else None
+        own_line = event.site.file == file.file.name and 0 < event.site.line <= len(source.lines)
+        if made is not None and own_line and first < event.time <= end and begin <= made.start < first:
+            says = (
+                f"line {event.site.line}: it begins with what line {record.lines[made.line].number} left in the call before, and no error "
+                "is carried back there: right where calls go on in one sequence, else the state is to be begun anew"
+            )
+            return replace(own, report=replace(own.report, remarks=(*own.report.remarks, ("state-kept", says))))
     return own
 
 

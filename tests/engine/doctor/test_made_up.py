@@ -516,3 +516,49 @@ def test_targets_that_are_handed_over_are_no_weights(tmp_path: Path) -> None:
         assert report.verdict == verdict
         assert report.conventions["loss"].startswith("the loss was taken to be the cross-entropy")
         assert set(report.parameters) == {"A", "B", "W"}
+
+
+KEEPS_ITS_STATE = """import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_hidden):
+        r = np.random.default_rng(0)
+        self.Wx, self.Wh = r.normal(size=(n_in, n_hidden)) * 0.4, r.normal(size=(n_hidden, n_hidden)) * 0.4
+        self.Wy = r.normal(size=(n_hidden, 3))
+        self.last = None
+
+    def backward(self, X, y):
+        B, T, _ = X.shape
+        h = np.zeros((B, T + 1, len(self.Wh)))
+        if self.last is not None:
+            h[:, 0] = self.last
+        for t in range(T):
+            h[:, t + 1] = np.tanh(X[:, t] @ self.Wx + h[:, t] @ self.Wh)
+        self.last = h[:, -1].copy()
+        e = np.exp(h[:, -1] @ self.Wy)
+        d = e / e.sum(axis=1, keepdims=True)
+        d[np.arange(B), y] -= 1
+        dWx, dWh, dWy, dh = np.zeros_like(self.Wx), np.zeros_like(self.Wh), h[:, -1].T @ d, d @ self.Wy.T
+        for t in reversed(range(T)):
+            dz = dh * (1 - h[:, t + 1] ** 2)
+            dWx += X[:, t].T @ dz
+            dWh += h[:, t].T @ dz
+            dh = dz @ self.Wh.T
+        return dWx, dWh, dWy
+"""
+
+
+def test_a_state_that_survives_a_call_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    for text, told in (
+        (KEEPS_ITS_STATE, ["state-kept"]),
+        (KEEPS_ITS_STATE.replace("self.last = h[:, -1].copy()", "pass"), []),
+    ):
+        path.write_text(text)
+        report = diagnose(path)
+        assert (report.verdict, [id for id, _ in report.remarks]) == ("correct", told)
+        assert all(
+            says.startswith("line 15: it begins with what line 17 left in the call before")
+            for _, says in report.remarks
+        )
