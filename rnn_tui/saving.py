@@ -16,6 +16,7 @@ from rich.segment import Segment, Segments
 from engine.debug.view import place_text
 from engine.debug.whatif import Branch
 from engine.errors import InputError
+from engine.explain.length import length
 from engine.files.writing import place_of, replaced
 from engine.language.derive import gradient
 from engine.language.functions import Array
@@ -143,7 +144,7 @@ def _sections(shown: Shown) -> list[tuple[str, str]]:
     frame, session = shown.frame, shown.session
     spell, tape = frame.writer.spelling.name, frame.view.tape
     norms = "\n".join(
-        f"‖{spell(gradient(name))}‖ = {number(float(np.linalg.norm(tape.gradients[name])), trim=True)}"
+        f"‖{spell(gradient(name))}‖ = {number(length(tape.gradients[name]), trim=True)}"
         for name in frame.view.program.parameters
     )
     state = gradient(frame.output)

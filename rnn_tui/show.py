@@ -13,6 +13,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.whatif import difference, differences
 from engine.errors import InputError
 from engine.explain.ledger import ledger
+from engine.explain.length import length
 from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
@@ -189,7 +190,7 @@ def _cell(array: Array, index: tuple[int, ...], name: str, t: int | None) -> str
 def _statistics(matrix: Array) -> str:
     finite = matrix[np.isfinite(matrix)]
     zeros = f"zeros {np.mean(matrix == 0):.0%}"
-    norm = f"‖·‖ {number(float(np.linalg.norm(matrix)), trim=True)}"
+    norm = f"‖·‖ {number(length(matrix), trim=True)}"
     if not finite.size:
         return f"{norm}  no finite value"
     return (

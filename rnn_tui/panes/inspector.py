@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from engine.debug.whatif import edit_of
+from engine.explain.length import length
 from engine.explain.line_parts import Part
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, explain, explain_update
@@ -117,7 +118,7 @@ def _norms(frame: Frame, room: int, height: int) -> list[StyledText]:
     """The norms of all gradients, which make the one that is clipped; the last ones are left out where there is no room."""
     tape, look = frame.view.tape, frame.look
     cells = [
-        f"‖{frame.writer.spelling.name(gradient(name))}‖ {number(float(np.linalg.norm(slope)), 9, 4, trim=True)}"
+        f"‖{frame.writer.spelling.name(gradient(name))}‖ {number(length(slope), 9, 4, trim=True)}"
         for name, slope in tape.gradients.items()
     ]
     lines = _table(cells, room, look.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.style import Style
 
+from engine.explain.length import length
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.model.blocks import Loop
@@ -108,10 +109,10 @@ def _band(
         columns.append((label, term, look.backward, slope))
     for index, (text, array, style, tone) in enumerate(columns):
         x = 2 + index * column
-        norm = "" if array is None else f"‖·‖ {number(_norm(array), 7, 2, trim=True)}"
+        norm = "" if array is None else f"‖·‖ {number(length(array), 7, 2, trim=True)}"
         share = ""
-        if text == label and term is not None and total is not None and _norm(total):
-            share = f"{norm} = {number(_norm(term) / _norm(total), 7, 1, trim=True)} of {shown(slope)}"
+        if text == label and term is not None and total is not None and length(total):
+            share = f"{norm} = {number(length(term) / length(total), 7, 1, trim=True)} of {shown(slope)}"
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
         end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
         room = x + column - 1 - end
@@ -136,10 +137,6 @@ def _band(
 def _lying(frame: Frame, name: str, array: Array) -> Array:
     """A parameter, its gradient or a term of that, as it lies in the notation."""
     return frame.writer.spelling.layout.array(array, frame.writer.axes[name])
-
-
-def _norm(array: Array) -> float:
-    return float((array.astype(float) ** 2).sum() ** 0.5)
 
 
 def _summed(frame: Frame, slope: str) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from engine.explain.findings.base import Finding, Scene, short
 from engine.explain.ledger import by_sample
+from engine.explain.length import length
 from engine.language.derive import gradient
-from engine.language.functions import Array
 
 LEAST, MOST = 1e-4, 1e-1
 """‖ΔW‖/‖W‖ of an update in its usual range: about 1e-3, a power of ten or two to either side."""
@@ -58,7 +58,7 @@ def update_sizes(scene: Scene) -> Iterator[Finding]:
     tape = scene.tape
     ratios: dict[str, float] = {}
     for name, before in tape.parameters.items():
-        norm, change = _length(before), _length(tape.updates[name] - before)
+        norm, change = length(before), length(tape.updates[name] - before)
         if norm and change == change and tape.gradients[name].any():  # neither NaN nor a parameter that begins at 0
             ratios[name] = change / norm
     large = sorted((n for n in ratios if ratios[n] > MOST), key=lambda n: -ratios[n])
@@ -107,9 +107,3 @@ def _and_others(scene: Scene, names: list[str], many: str, one: str) -> str:
         return f"{first} {one}"
     shown = others if len(others) < 5 else [*others[:3], f"{len(others) - 3} others"]
     return f"{', '.join([first, *shown[:-1]])} and {shown[-1]} {many}"
-
-
-def _length(array: Array) -> float:
-    """The norm; its squares do not overflow."""
-    largest = float(np.abs(array).max(initial=0.0))
-    return largest * float(np.linalg.norm(array.astype(np.float64) / largest)) if 0 < largest < np.inf else largest
