@@ -216,9 +216,10 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
             hidden = network.sizes[layer.units]
             if rows.shape[1] != hidden:
                 name = layer.table.states[place]
+                remedy = "give all layers one size, with" if len(set(network.units)) > 1 else "use"
                 raise InputError(
                     f"{shown(data.path)}: the initial {name} is for {rows.shape[1]} hidden units, the network has {hidden}; "
-                    f"use --hidden {rows.shape[1]}"
+                    f"{remedy} --hidden {rows.shape[1]}"
                 )
             states[layer.table.states[place]] = rows
     return states

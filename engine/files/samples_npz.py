@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import InputError
-from engine.files.arrays import read_npz
+from engine.files.arrays import member_names, read_npz
 from engine.files.raw import shown
 from engine.files.samples import Array, Samples, Wanted, time_steps, within
 from engine.files.series import series_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAMES = ("X", "y", "lengths", "a0", "h0", "c0")
+_OF_ONE_LAYER = re.compile("[ahc]0([0-9]+r?|r)")
 
 
 def read_arrays(path: Path, wanted: Wanted) -> Samples:
@@ -38,6 +41,11 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
         for name, array in {**arrays, "X": X.reshape(arrays["X"].shape)}.items():
             _check_finite(file, name, array)
     targets = _targets(file, arrays["y"], valid, every, wanted.head)
+    if alone := sorted(filter(_OF_ONE_LAYER.fullmatch, (PurePath(name).stem for name in member_names(path)))):
+        raise InputError(
+            f"{file}: {alone[0]} is the initial state of one layer; "
+            f"save those of all layers and directions as one array {alone[0][:2]} (layers · directions, {N}, H)"
+        )
     if "a0" in arrays and "h0" in arrays:
         raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
     state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))

@@ -258,6 +258,11 @@ def test_lengths_and_initial_states(path: Path) -> None:
         ({"a0": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both a0 and h0"),
         ({"h0": np.ones((4, 5)), "c0": np.ones((4, 6))}, "h0 has shape (4, 5) and c0 (4, 6)"),
         ({"c0": np.full((4, 5), np.nan)}, "c0[0, 0] is nan"),
+        (
+            {"h02": np.ones((4, 5))},
+            "h02 is the initial state of one layer; save those of all layers and directions as one array h0",
+        ),
+        ({"c0r": np.ones((4, 5))}, "c0r is the initial state of one layer"),
     ],
 )
 def test_what_does_not_fit_is_refused(path: Path, change: dict[str, Any], words: str) -> None:

@@ -252,7 +252,9 @@ def test_a_file_gives_the_initial_states_of_all_layers(tmp_path: Path) -> None:
         ),
     ):
         session(tmp_path, {"a0": np.ones((2, 3))}, hidden=3, layers=2)
-    with pytest.raises(InputError, match="the initial a2 is for 3 hidden units, the network has 4"):
+    with pytest.raises(
+        InputError, match="the initial a2 is for 3 hidden units, the network has 4; give all layers one size"
+    ):
         session(tmp_path, {"a0": np.ones((2, 2, 3))}, hidden=(3, 4))
 
 
