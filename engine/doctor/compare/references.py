@@ -93,7 +93,7 @@ def readings_in(
                 misfit or f"its weights are those of the cell {meaning.cell.name}, and --cell says {options['cell']}"
             )
             continue
-        given = None if own_data else _given(data, options)
+        given = None if own_data else _given(data, {"cell": meaning.cell.name, **options})
         before = some
         for reading in _with_weights(known, meaning, given, options):
             some = True
@@ -164,8 +164,7 @@ def _by_convention(
         "bidirectional": recipe.bidirectional,
     }
     kind |= {"embedding": recipe.sizes["E"]} if recipe.embedded else {}
-    told = len(recipe.layers) > 1 or recipe.embedded
-    given = _given(data, {**options, **kind} if told else options) if data is not None else None
+    given = _given(data, {**options, **kind}) if data is not None else None
     in_trace = not recipe.words and given is None and "X" not in mine  # under our own names time comes first
     own_x = x.swapaxes(0, 1) if in_trace and x is not None and x.ndim == 3 else x
     if recipe.embedded and own_x is not None and own_x.ndim == 2:

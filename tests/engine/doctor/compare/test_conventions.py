@@ -115,6 +115,17 @@ def test_several_layers_and_directions(tmp_path: Path, cell: str, bidirectional:
         compared(tmp_path, **saved)
 
 
+@pytest.mark.parametrize("own_names", [False, True])
+def test_the_weights_say_of_which_cell_the_data_are(tmp_path: Path, own_names: bool) -> None:
+    tape = tape_of("gru")
+    names = {f"d{name}": array for name, array in tape.gradients.items()} | tape.parameters
+    framework = torch_names(tape, "rzn") | torch_names(tape, "rzn", gradients=True)
+    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    np.savez(tmp_path / "mine.npz", **(names if own_names else framework))
+    report = compare_arrays(tmp_path / "mine.npz", str(tmp_path / "data.npz"), {})
+    assert report.ok and {"dWy" if own_names else "fc.weight.grad"} <= {row.name for row in report.rows}
+
+
 def test_several_layers_with_a_convention(tmp_path: Path) -> None:
     tape, saved = of_layers("gru", True, "zrn")
     report = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
