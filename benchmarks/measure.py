@@ -62,8 +62,8 @@ def one_thread() -> bool:
 
 
 def milliseconds(action: Callable[[], object], repeat: int = 1) -> float:
-    """How long one call takes, in milliseconds (of this thread's processor time with `one_thread`), averaged over `repeat` calls."""
-    clock = time.thread_time if one_thread() else time.perf_counter
+    """How long one call takes, in milliseconds (of the processor time of all threads with `one_thread`), averaged over `repeat` calls."""
+    clock = time.process_time if one_thread() else time.perf_counter
     start = clock()
     for _ in range(repeat):
         action()
