@@ -9,6 +9,7 @@ import numpy as np
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.remarks.rounds import STATE_KEPT, begins_with
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.recording.calls.driven import BACK, KEPT, again
@@ -55,11 +56,8 @@ def _with_what_was_kept(source: SourceFile, record: Record, file: ProgramFile, o
         made = record.operations[maker] if maker >= 0 else None
         own_line = event.site.file == file.file.name and 0 < event.site.line <= len(source.lines)
         if made is not None and own_line and first < event.time <= end and begin <= made.start < first:
-            says = (
-                f"line {event.site.line}: it begins with what line {record.lines[made.line].number} left in the call before, and no error "
-                "is carried back there: right where calls go on in one sequence, else the state is to be begun anew"
-            )
-            return replace(own, report=replace(own.report, remarks=(*own.report.remarks, ("state-kept", says))))
+            says = f"line {event.site.line}: {begins_with(record.lines[made.line].number, 'call')}"
+            return replace(own, report=replace(own.report, remarks=(*own.report.remarks, (STATE_KEPT, says))))
     return own
 
 

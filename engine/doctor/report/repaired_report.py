@@ -42,8 +42,10 @@ def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | No
 
 
 def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
-    """The report on a program whose `own` run leaves it open, in which every sample overwrites what is read when all are done: wrong where
-    its gradients are right once each sample's is kept; None else."""
+    """The report on a program whose whole `own` run leaves it open, in which every sample overwrites what is read when all are done: wrong
+    where its gradients are right once each sample's is kept; None else."""
+    if own.report.run is None or own.report.run["ended"] != "end":
+        return None
     outcome, told = runs.seen(source.text)
     if told is None or not outcome.is_whole:
         return None

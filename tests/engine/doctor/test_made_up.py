@@ -559,6 +559,6 @@ def test_a_state_that_survives_a_call_is_told(tmp_path: Path) -> None:
         report = diagnose(path)
         assert (report.verdict, [id for id, _ in report.remarks]) == ("correct", told)
         assert all(
-            says.startswith("line 15: it begins with what line 17 left in the call before")
+            says.startswith("line 15: it begins with the state that line 17 left in the call before")
             for _, says in report.remarks
         )

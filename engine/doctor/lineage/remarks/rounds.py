@@ -12,6 +12,16 @@ from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of
 
+STATE_KEPT = "state-kept"
+
+
+def begins_with(line: int, past: str) -> str:
+    """What is said of a state that `line` left in the round, or the call, before."""
+    return (
+        f"it begins with the state that line {line} left in the {past} before, and no error is carried back there: "
+        f"right where this {past} continues the sequences of the last one"
+    )
+
 
 def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
     """What the forward pass made of weights in one round, and the forward pass of the next one begins with."""
@@ -33,11 +43,7 @@ def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
             if made < 0:
                 continue
             line = seen.place(seen.record.operations[made]).number
-            says = (
-                f"it begins with the state that line {line} left in the round before, and no error is carried back there: right where the"
-                " samples of this round continue those of the last one"
-            )
-            yield Remark("state-kept", later.record.lines[operation.line], says)
+            yield Remark(STATE_KEPT, later.record.lines[operation.line], begins_with(line, "round"))
             return
 
 
