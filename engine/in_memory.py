@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from engine.files.options import DEFAULTS
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
+from engine.model.torch_embedding import OneHotInputs, looked_up
 from engine.model.torch_parts import (
     TorchParts,
     at_every_step,
     dropped_by,
-    embedded,
     is_recurrent,
     output_of,
     parts_of,
@@ -43,26 +43,30 @@ def session_of(
     Raises InputError for what does not fit together.
     """
     of_debugger = {key: options.pop(key) for key in _OF_DEBUGGER if key in options}
-    rnn, model = network, None
-    parts = None
-    if isinstance(network, tuple):
-        rnn, linear = cast("tuple[Any, Any]", network)
+    model = None
+    if isinstance(network, TorchParts):
+        parts = network
+    elif isinstance(network, tuple):
+        parts = parts_of(network)
     elif linear is None and hasattr(network, "named_modules") and not is_recurrent(network):
         model, parts = network, parts_of(network)
-        rnn, linear = parts.recurrent, parts.linear
+    else:
+        parts = TorchParts(network, linear)
+    rnn, lookup = parts.recurrent, None
     packed = unpacked(X)
     inputs, targets = packed[0] if packed else as_array(X), as_array(y)
     if packed is not None:
         of_debugger.setdefault("lengths", packed[1])
-    if parts is not None and parts.embedding is not None:
-        inputs = embedded(parts.embedding, inputs)
+    if parts.embedding is not None:
+        lookup = looked_up(parts.embedding, inputs, parts.embedding_name)
+        inputs = lookup.inputs
     time_first = packed is None and not getattr(rnn, "batch_first", True)
     inputs = _batch_first(inputs) if time_first else inputs
     output = None if model is None else output_of(model, X)
-    if parts is not None and output is not None and inputs.ndim > 1 and "predict" not in options:
+    if output is not None and inputs.ndim > 1 and "predict" not in options:
         every = at_every_step(output.shape, inputs.shape[0], inputs.shape[1], parts.linear.out_features)
         options["predict"] = "every" if every else "last"
-    made = _network(rnn, linear, options)
+    made = _network(parts, lookup, options)
     targets = _batch_first(targets) if time_first and made.predict == "every" else targets
     if inputs.ndim == 2 and made.inputs == 1:
         inputs = inputs[..., None]  # (N, T): one value a step
@@ -77,7 +81,15 @@ def session_of(
         classes=tuple(clean(str(label)) for label in classes),
         table=None,
         lengths=debugger.lengths,
-        said=tuple(text for text in (_said(parts, output, debugger), _dropped(model, rnn)) if text),
+        said=tuple(
+            text
+            for text in (
+                "" if model is None else _said(parts, output, debugger),
+                *(lookup.said if lookup else ()),
+                _dropped(model, rnn),
+            )
+            if text
+        ),
     )
     return Session(data, {**DEFAULTS, "seed": made.seed, "init-scale": made.init_scale}, debugger)
 
@@ -86,10 +98,8 @@ def _dropped(model: Any, rnn: Any) -> str:
     return dropped_by(model.named_modules() if model is not None else [("the recurrent layer", rnn)])
 
 
-def _said(parts: TorchParts | None, output: Array | None, debugger: Debugger) -> str:
+def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
     """What was found in the model, and whether it computes what these parts compute."""
-    if parts is None:
-        return ""
     tape = debugger.tape(0)
     if output is None or not debugger.batches.whole:
         return f"{parts.names} were taken out of the model; its own output was not compared"
@@ -118,7 +128,8 @@ def _difference(output: Array, value: Array) -> float:
     return min((each for each in differences if each == each), default=float("inf"))
 
 
-def _network(rnn: Any, linear: Any, options: dict[str, Any]) -> Network:
+def _network(parts: TorchParts, lookup: OneHotInputs | None, options: dict[str, Any]) -> Network:
+    rnn, linear = parts.recurrent, parts.linear
     if isinstance(rnn, Network):
         extra = next(iter(options), None) if linear is None else "linear"
         if extra is not None:
@@ -126,7 +137,7 @@ def _network(rnn: Any, linear: Any, options: dict[str, Any]) -> Network:
         return rnn
     if linear is None:
         raise InputError("the read-out is missing; give the torch.nn.Linear too: debug((rnn, linear), X, y)")
-    return Network.from_torch(rnn, linear, **options)
+    return Network.from_torch(rnn, linear, lookup, **options)
 
 
 def _batch_first(array: Array) -> Array:

@@ -128,13 +128,14 @@ class Network:
         object.__setattr__(self, "weights", self._initial())
 
     @classmethod
-    def from_torch(cls, rnn: Any, linear: Any, **options: Any) -> Network:
-        """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out; torch itself is not needed.
+    def from_torch(cls, rnn: Any, linear: Any, embedding: Any = None, **options: Any) -> Network:
+        """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out, perhaps with the torch.nn.Embedding before
+        it (whose inputs are one-hot here); torch itself is not needed.
 
         Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
         InputError for projections. The modules are copied: training here does not train them.
         """
-        arguments = options_of(rnn, linear)
+        arguments = options_of(rnn, linear, embedding)
         twice = next((name for name in options if name in arguments and name != "dtype"), None)
         if twice is not None:
             raise InputError(f"{twice} is the modules'; leave it away")

@@ -24,12 +24,14 @@ def as_array(value: Any) -> Array:
         raise InputError(f"NumPy cannot hold {kind} ({clean(str(error), 80)}); convert it to float32 first") from error
 
 
-def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
-    """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU and its Linear stand for: sizes, cell, activation, dtype, weights.
+def options_of(rnn: Any, linear: Any, embedding: Any = None) -> dict[str, Any]:
+    """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU, its Linear and perhaps an Embedding before it stand for: sizes,
+    cell, activation, dtype, weights.
 
     Raises InputError for any other object, and for projections.
     """
-    arrays = {**_arrays("rnn", rnn), **_arrays("linear", linear)}
+    before = {} if embedding is None else _arrays("embedding", embedding)
+    arrays = {**before, **_arrays("rnn", rnn), **_arrays("linear", linear)}
     weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
     if "C" not in weights.sizes:
         raise InputError("the linear layer is missing; give the torch.nn.Linear that reads the states")
@@ -42,6 +44,8 @@ def options_of(rnn: Any, linear: Any) -> dict[str, Any]:
         "dtype": str(np.result_type(*arrays.values())),
         "weights": weights.parameters(arrays),
     }
+    if weights.embedded:
+        options["embedding"] = weights.sizes["E"]
     if weights.cell.has_activation:
         options["activation"] = getattr(rnn, "nonlinearity", "tanh")
     return options

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,6 +28,12 @@ class TorchParts:
     linear: Any
     embedding: Any = None
     names: str = ""
+    embedding_name: str = "the embedding"
+
+    @property
+    def modules(self) -> tuple[Any, ...]:
+        """What there is, as data go through it."""
+        return tuple(module for module in (self.embedding, self.recurrent, self.linear) if module is not None)
 
 
 def is_recurrent(module: Any) -> bool:
@@ -36,7 +42,15 @@ def is_recurrent(module: Any) -> bool:
 
 
 def parts_of(model: Any) -> TorchParts:
-    """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one."""
+    """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one.
+
+    A tuple is the parts themselves: (recurrent, linear) or (embedding, recurrent, linear).
+    """
+    if isinstance(model, tuple):
+        parts = cast("tuple[Any, ...]", model)
+        if len(parts) not in (2, 3):
+            raise InputError(f"give (rnn, linear) or (embedding, rnn, linear), not {len(parts)} modules")
+        return TorchParts(*parts[-2:], *parts[:-2])
     named = [(str(name), module) for name, module in model.named_modules() if name]
     found = {
         kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
@@ -54,10 +68,13 @@ def parts_of(model: Any) -> TorchParts:
         raise InputError(
             f"{whole} holds several embeddings ({listed}); give debug((rnn, linear), X, y) what they make of the inputs"
         )
-    chosen = [modules[0] for modules in found.values() if modules]
+    chosen = [found[kind][0] for kind in ("embedding", "recurrent", "linear") if found[kind]]
     names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen)
-    (_, recurrent), (_, linear), *rest = chosen
-    return TorchParts(recurrent, linear, rest[0][1] if rest else None, names)
+    *before, (_, recurrent), (_, linear) = chosen
+    if not before:
+        return TorchParts(recurrent, linear, names=names)
+    ((name, embedding),) = before
+    return TorchParts(recurrent, linear, embedding, names, clean(name, 40))
 
 
 def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:
@@ -75,16 +92,6 @@ def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:
     if not shares:
         return ""
     return f"{' and '.join(shares)} while it trains; here nothing is dropped, as after eval()"
-
-
-def embedded(embedding: Any, X: Array) -> Array:
-    """What torch.nn.Embedding makes of X (N, T): (N, T, D), and where X lies in another order the same."""
-    weight = as_array(embedding.weight)
-    if X.dtype.kind not in "iu":
-        raise InputError(f"X holds {X.dtype}, the embedding needs whole numbers from 0 to {len(weight) - 1}")
-    if X.size and not 0 <= X.min() <= X.max() < len(weight):
-        raise InputError(f"X goes from {X.min()} to {X.max()}, the embedding has numbers from 0 to {len(weight) - 1}")
-    return weight[X]
 
 
 def unpacked(X: Any) -> tuple[Array, Array] | None:

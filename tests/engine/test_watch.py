@@ -12,6 +12,7 @@ import pytest
 from engine import InputError, Network, record
 from engine.files.trace import is_trace
 from engine.in_memory import session_of
+from engine.model import torch_embedding
 from engine.session import Session, open_session
 from engine.watch import Watch
 from tests.engine import pytorch
@@ -115,16 +116,64 @@ def test_an_output_of_every_step_is_known_in_any_order_of_its_axes(outputs: int,
     assert ": logits is what the model computes" in session.data.said[0]
 
 
-def test_an_embedding_before_the_layer() -> None:
-    vectors = np.random.default_rng(3).normal(size=(9, 2))
-    words = np.random.default_rng(4).integers(0, 9, (4, 6))
-    session = session_of(pytorch.network(embedding=vectors), words, Y)
-    np.testing.assert_array_equal(session.data.X, vectors[words])
-    assert "logits is what the model computes" in session.data.said[0]
+VECTORS = np.random.default_rng(3).normal(size=(9, 2))
+WORDS = np.random.default_rng(4).integers(0, 9, (4, 6))
+
+
+def added_up(words: Array, dx: Array) -> Array:
+    """The gradient of the vectors of words (B, T): of each the sum over the steps that have it; dx (T, B, E)."""
+    total = np.zeros((9, dx.shape[2]))
+    np.add.at(total, words.T, dx)
+    return total
+
+
+def test_an_embedding_before_the_layer_is_part_of_the_network() -> None:
+    model = pytorch.network(embedding=VECTORS)
+    session = session_of(model, WORDS, Y)
+    assert session.data.said == (
+        "emb (Trained), rnn (Trained), fc (Trained): logits is what the model computes (largest difference 1e-16)",
+    )
+    tape = session.debugger.tape(0)
+    np.testing.assert_array_equal(tape["e"], VECTORS[WORDS.T])
+    alone = session_of((model.parts["rnn"], model.parts["fc"]), VECTORS[WORDS], Y).debugger.tape(0)
+    np.testing.assert_allclose(tape.gradients["We"], added_up(WORDS, alone["dx"]), rtol=1e-12, atol=1e-15)
+    parts = session_of((model.parts["emb"], model.parts["rnn"], model.parts["fc"]), WORDS, Y)
+    np.testing.assert_array_equal(parts.debugger.tape(0).gradients["We"], tape.gradients["We"])
     with pytest.raises(InputError, match="X goes from 9 to 14, the embedding has numbers from 0 to 8"):
-        session_of(pytorch.network(embedding=vectors), words % 6 + 9, Y)
+        session_of(model, WORDS % 6 + 9, Y)
     with pytest.raises(InputError, match="X holds float64, the embedding needs whole numbers from 0 to 8"):
-        session_of(pytorch.network(embedding=vectors), words + 0.5, Y)
+        session_of(model, WORDS + 0.5, Y)
+    with pytest.raises(InputError, match=r"give \(rnn, linear\) or \(embedding, rnn, linear\), not 1 modules"):
+        session_of((model.parts["rnn"],), WORDS, Y)
+
+
+@pytest.mark.parametrize("row", [0.0, 0.5])
+def test_the_row_of_padding_has_no_gradient_as_in_torch(row: float) -> None:
+    vectors = VECTORS.copy()
+    vectors[3] = row
+    model = pytorch.network(embedding=vectors)
+    plain = session_of(model, WORDS, Y).debugger.tape(0).gradients["We"]
+    model.parts["emb"].padding_idx = 3
+    session = session_of(model, WORDS, Y)
+    assert "logits is what the model computes" in session.data.said[0]
+    given = session.debugger.tape(0).gradients["We"]
+    others = np.arange(9) != 3
+    np.testing.assert_allclose(given[others], plain[others], rtol=1e-12)
+    assert plain[3].any() and given[3].any() == bool(row)
+    assert session.data.said[1] == "PyTorch gives row 3 of emb (padding_idx) no gradient" + (
+        "; that row is not zero, and dWe[3] is what it would be" if row else ": x is zero there, and so is dWe[3]"
+    )
+
+
+def test_of_a_large_embedding_the_rows_that_occur_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, words = pytorch.network(embedding=VECTORS), WORDS % 3 * 2 + 1
+    plain = session_of(model, words, Y).debugger.tape(0).gradients["We"]
+    monkeypatch.setattr(torch_embedding, "ONE_HOT_LIMIT", 9 * 8 * words.size - 1)
+    session = session_of(model, words, Y)
+    np.testing.assert_allclose(session.debugger.tape(0).gradients["We"], plain[[1, 3, 5]], rtol=1e-12)
+    assert session.data.said[1] == (
+        "of the 9 rows of emb We has the 3 that the inputs name, in their order; the others have no gradient"
+    )
 
 
 def test_modules_that_hold_no_pair_or_several() -> None:
@@ -248,6 +297,45 @@ def test_what_is_kept_stays_as_it_was_when_the_layer_was_called(tmp_path: Path) 
     first, second = watch.iterations
     assert [state.max() for state in first.initial] == [1, 1] and first.inputs.tolist() == X.tolist()
     assert second.inputs.data.max() == 1 and second.initial is None
+
+
+@pytest.mark.parametrize("packed", ["", "padded", "rows"])
+def test_an_embedding_is_watched_with_the_numbers_that_it_was_given(tmp_path: Path, packed: str) -> None:
+    model = pytorch.network(embedding=VECTORS.copy())
+    emb, rnn, fc = (model.parts[name] for name in ("emb", "rnn", "fc"))
+    lengths = np.array([2, 6, 3, 5])
+    order = np.argsort(-lengths)
+    sizes = np.array([(lengths > t).sum() for t in range(6)])
+    rows = np.concatenate([WORDS[order[:size], t] for t, size in enumerate(sizes)])
+    watch, _, criterion = watched(model, tmp_path)
+    if packed:
+        rnn.call = lambda self, input: Leaf(np.zeros((4, 3)))
+
+    def forward(words: Array) -> Any:
+        vectors = emb(Leaf(rows) if packed == "rows" else Leaf(words))
+        if not packed:
+            return fc(rnn(Leaf(vectors))[:, -1])
+        return fc(rnn(PackedSequence(Leaf(VECTORS[rows]), sizes, order, np.argsort(order))))
+
+    with watch:
+        criterion(forward(np.pad(WORDS, ((0, 0), (0, 2)) if packed else 0)), Leaf(Y))
+        emb.leaves["weight"] += 7  # what is kept are copies
+    session = watch.session()
+    alone = session_of((rnn, fc), VECTORS[WORDS], Y, **({"lengths": lengths} if packed else {})).debugger.tape(0)
+    tape = session.debugger.tape(0)
+    assert tape.loss == pytest.approx(alone.loss, rel=1e-12)
+    np.testing.assert_allclose(tape.gradients["We"], added_up(WORDS, alone["dx"]), rtol=1e-12, atol=1e-15)
+
+
+def test_what_comes_between_an_embedding_and_the_layer_is_said(tmp_path: Path) -> None:
+    model = pytorch.network(embedding=VECTORS)
+    watch, _, criterion = watched(model, tmp_path)
+    with watch:
+        dropped = np.asarray(model.parts["emb"](Leaf(WORDS))) * (np.arange(6)[:, None] % 2)
+        criterion(model.parts["fc"](model.parts["rnn"](Leaf(dropped))[:, -1]), Leaf(Y))
+    session = watch.session()
+    assert session.data.said == ("the recurrent layer was given something else than emb looks up; We is not shown",)
+    np.testing.assert_array_equal(session.data.X, dropped)
 
 
 def test_a_loss_that_is_not_finite_ends_the_loop_and_is_written(tmp_path: Path) -> None:

@@ -42,6 +42,56 @@ def test_gradients_are_torchs(kind: str, layers: int) -> None:
     np.testing.assert_allclose(tape.gradients["Wy"], trained.fc.weight.grad.numpy().T, rtol=1e-10, atol=1e-12)
 
 
+class Words(torch.nn.Module):
+    """An embedding, a layer, a read-out of its last output or of all, of packed sequences where there are lengths."""
+
+    def __init__(
+        self, kind: str, *, batch_first: bool, every: bool, padding: int | None, lengths: Any, **options: Any
+    ) -> None:
+        super().__init__()
+        self.emb = torch.nn.Embedding(9, 3, padding_idx=padding, **options)
+        self.rnn = getattr(torch.nn, kind)(3, 4, batch_first=batch_first)
+        self.fc = torch.nn.Linear(4, 2)
+        self.every, self.batch_first, self.lengths = every, batch_first, lengths
+
+    def forward(self, X: Any) -> Any:
+        e = self.emb(X)
+        if self.lengths is not None:
+            packed = torch.nn.utils.rnn.pack_padded_sequence(
+                e, self.lengths, batch_first=self.batch_first, enforce_sorted=False
+            )
+            final = self.rnn(packed)[1]
+            return self.fc((final[0] if isinstance(final, tuple) else final)[0])
+        states = self.rnn(e)[0]
+        return self.fc(states if self.every else states[:, -1] if self.batch_first else states[-1])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("padding", [None, 0, 3])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("form", ["last", "every", "packed", "sparse"])
+def test_an_embedding_gets_torchs_gradient(
+    tmp_path: Path, form: str, kind: str, batch_first: bool, padding: int | None, dtype: str
+) -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([2, 6, 3, 7]) if form == "packed" else None
+    sparse = {"sparse": True} if form == "sparse" else {}
+    every = form == "every"
+    trained = Words(kind, batch_first=batch_first, every=every, padding=padding, lengths=lengths, **sparse)
+    trained = trained.to(getattr(torch, dtype))
+    X, y = torch.randint(0, 9, (4, 7)), torch.randint(0, 2, (4, 7) if every else (4,))
+    X, y = (X, y) if batch_first else (X.T, y.T if every else y)
+    criterion = torch.nn.CrossEntropyLoss()
+    with Watch(trained, criterion, path=tmp_path / "w.npz", gradient_norm=1e9) as watch:
+        criterion(trained(X).reshape(-1, 2), y.reshape(-1)).backward()
+    wanted = trained.emb.weight.grad.to_dense().numpy()
+    bounds = {"rtol": 1e-10, "atol": 1e-13} if dtype == "float64" else {"rtol": 1e-5, "atol": 1e-7}
+    sessions = [watch.session(), *([session_of(trained, X, y)] if lengths is None else [])]
+    for session in sessions:
+        np.testing.assert_allclose(session.debugger.tape(0).gradients["We"], wanted, **bounds)
+
+
 def test_a_loop_is_watched_and_a_nan_found(tmp_path: Path) -> None:
     trained, criterion = model("LSTM", 1), torch.nn.CrossEntropyLoss()
     seen: list[str] = []
