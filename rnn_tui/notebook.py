@@ -17,9 +17,11 @@ from engine.session import Session
 from rnn_tui.frame import Frame, Selection
 from rnn_tui.look import look
 from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.time_axis import listing_width
 
-WIDTH, STRIP, FLOW = 110, 4, 14
+WIDTH, STRIP, BODY = 120, 4, 23
 _PAGE = '<pre style="line-height:1.2;font-family:Menlo,DejaVu Sans Mono,Consolas,monospace">{code}</pre>'
 
 
@@ -30,12 +32,14 @@ def in_notebook() -> bool:
 
 
 def html_of(tape: Tape) -> str:
-    """The iteration at its end: norms by time step, and the flow of the output state's gradient back through time."""
+    """The iteration at its end: norms by time step, the program, and the flow of the output state's gradient back through time."""
     program = tape.plan.program
     last = program.phase_range("backward").stop
     view = View(last, program.point(last), program.line_at(last), tape, frozenset())
     frame = Frame(view, writer_for(tape.plan, "ng"), Selection(page="flow"), look())
-    lines = [*draw_strip(frame, WIDTH, STRIP).strips(), *draw_flow(frame, WIDTH, FLOW).strips()]
+    left = listing_width(WIDTH)
+    below = zip(draw_listing(frame, left, BODY).strips(), draw_flow(frame, WIDTH - left, BODY).strips(), strict=True)
+    lines = [*draw_strip(frame, WIDTH, STRIP).strips(), *([*listed, *flowing] for listed, flowing in below)]
     console = Console(
         record=True,
         width=WIDTH,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from rich.cells import cell_len
@@ -15,6 +14,7 @@ from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.reach import draw_reach
 from rnn_tui.panes.strip import DECADES
+from rnn_tui.panes.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, time_axis
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import curve
@@ -23,10 +23,9 @@ from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, scale_of
-from rnn_tui.render.pooling import block_of, block_range, pool
+from rnn_tui.render.pooling import pool
 from rnn_tui.targets import ToPosition
 
-LEFT = 5
 FULL = 8
 """Lines that a quantity should have before a further one is shown below it."""
 CURVE = 5
@@ -34,15 +33,6 @@ CURVED_FROM = 20
 """Lines from which on there is room for the curve below the pictures."""
 LEAST = 3
 """Lines that a flow of the same gradient gets at least: they are to be seen together."""
-
-
-@dataclass(frozen=True)
-class _FlowGrid:
-    """The time axis: columns of `pitch` characters for all steps (`Program.span`), grouped when there are more steps than columns."""
-
-    pitch: int
-    columns: int
-    steps: int
 
 
 def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
@@ -65,26 +55,25 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     scale = ", log" if len(names) == 1 and not compared and frame.tone(view.tape[name], name).log else ""
     title = "flow" if len(names) > 1 else f"flow · {frame.writer.spelling.name(name)}"
     canvas.frame(0, 0, width, height, _titled(frame, title + scale, width - 6), look.border, look.bold)
-    gains = GAINS if width >= 70 and gradient(frame.output) in names else 0
-    room = max(1, width - LEFT - 3 - gains)
-    steps = len(view.program.span)
-    grid = _FlowGrid(max(1, min(8, room // steps)), min(steps, room), steps)
+    axis = time_axis(view.program, width)
+    gains = GAINS if width >= GAINS_FROM and gradient(frame.output) in names else 0
+    room = max(1, width - LEFT - RIGHT - gains)
     if compared:
-        _beside(frame, canvas, name, grid, room)
+        _beside(frame, canvas, name, axis, room)
         end = height
     elif len(names) == 1:
         top = 1 if height < 9 else 2
-        lines = _picture(frame, canvas, name, grid, top, max(1, height - curved - 3 - top), frozenset())
-        _axis(frame, canvas, name, top + lines, grid)
-        _norms(frame, canvas, name, top + lines + 1, grid, room)
+        lines = _picture(frame, canvas, name, axis, top, max(1, height - curved - 3 - top), frozenset())
+        axis.numbers(canvas, top + lines, _now(frame, name), look)
+        _norms(frame, canvas, name, top + lines + 1, axis, room)
         end = top + lines + 2
     else:
-        end = _several(frame, canvas, names, scales, grid, room, height - curved)
+        end = _several(frame, canvas, names, scales, axis, room, height - curved)
     if curved:
-        _curve(frame, canvas, grid, min(end + 1, height - 1 - curved))
+        _curve(frame, canvas, axis, min(end + 1, height - 1 - curved))
     if gains:
         draw_gains(frame, canvas, width - gains - 1, height)
-    if _ended(frame, grid).any():
+    if _ended(frame, axis).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas
 
@@ -101,7 +90,7 @@ def _several(
     canvas: Canvas,
     names: list[str],
     scales: dict[str, frozenset[str]],
-    grid: _FlowGrid,
+    axis: TimeAxis,
     room: int,
     height: int,
 ) -> int:
@@ -111,41 +100,41 @@ def _several(
     """
     look = frame.look
     share = (height - 3) // len(names)
-    each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
+    each_step = int(axis.pitch >= 7 and axis.columns == axis.steps and share >= 5)
     y = 1
     for name in names:
         among = scales.get(name, frozenset())
         log = ", log" if frame.tone(frame.view.tape[name], name, among=among).log else ""
         style = look.backward if name.startswith("d") else look.forward
         after = canvas.text(LEFT, y, frame.writer.spelling.name(name), style)
-        meaning = f" {flow_meaning(frame, name)}{log}"
+        meaning = f" {flow_meaning(frame, name)}".rstrip() + log
         after = canvas.text(after, y, shortened(meaning, LEFT + room - after), look.dim)
-        lines = _picture(frame, canvas, name, grid, y + 1, share - 1 - each_step, among)
+        lines = _picture(frame, canvas, name, axis, y + 1, share - 1 - each_step, among)
         if each_step:
-            _norms(frame, canvas, name, y + 1 + lines, grid, room)
+            _norms(frame, canvas, name, y + 1 + lines, axis, room)
         y += 1 + lines + each_step
-    _axis(frame, canvas, names[0], y, grid)
+    axis.numbers(canvas, y, _now(frame, names[0]), look)
     return y + 1
 
 
-def _beside(frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, room: int) -> None:
+def _beside(frame: Frame, canvas: Canvas, name: str, axis: TimeAxis, room: int) -> None:
     """One quantity as edited, as it was and the difference, one below the other; the difference alone where there is no room."""
     frames = [("edited", frame), (ORIGINAL, frame.as_original), (DIFFERENCE, frame.as_difference)]
     shown = [(words, other) for words, other in frames if other is not None]
     shown = shown if canvas.height - 3 >= LEAST * len(shown) else shown[-1:]
     share = (canvas.height - 3) // len(shown)
-    each_step = int(grid.pitch >= 7 and grid.columns == grid.steps and share >= 5)
+    each_step = int(axis.pitch >= 7 and axis.columns == axis.steps and share >= 5)
     y = 1
     for words, other in shown:
         log = ", log" if other.tone(other.view.tape[name], name).log else ""
         style = frame.look.accent if words == DIFFERENCE else frame.look.text
         same = ": no change" if words == DIFFERENCE and not np.any(other.view.tape[name]) else log
         canvas.text(LEFT, y, shortened(f"{frame.writer.spelling.name(name)} {words}{same}", room), style)
-        lines = _picture(other, canvas, name, grid, y + 1, share - 1 - each_step, frozenset())
+        lines = _picture(other, canvas, name, axis, y + 1, share - 1 - each_step, frozenset())
         if each_step:
-            _norms(other, canvas, name, y + 1 + lines, grid, room)
+            _norms(other, canvas, name, y + 1 + lines, axis, room)
         y += 1 + lines + each_step
-    _axis(frame, canvas, name, y, grid)
+    axis.numbers(canvas, y, _now(frame, name), frame.look)
 
 
 def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[str]]]:
@@ -185,24 +174,17 @@ def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[st
     return shown, {quantity_name: frozenset(group) for group in groups for quantity_name in group}
 
 
-def _ended(frame: Frame, grid: _FlowGrid) -> Array:
+def _ended(frame: Frame, axis: TimeAxis) -> Array:
     """For each step whether it lies beyond the chosen sample's length (beyond that of all)."""
     padding = frame.view.tape.padding
     if padding is None:
-        return np.zeros(grid.steps, dtype=bool)
+        return np.zeros(axis.steps, dtype=bool)
     ended = np.asarray(padding.all(axis=1) if frame.sample is None else padding[:, frame.sample])
-    return _placed(grid, range(len(ended)), ended)
-
-
-def _placed(grid: _FlowGrid, held: range, rows: Array, fill: object = False) -> Array:
-    """The rows of a quantity, which hold the steps `held`, among all steps."""
-    result = np.full(grid.steps, fill, rows.dtype)
-    result[held.start : held.stop] = rows
-    return result
+    return axis.placed(range(len(ended)), ended)
 
 
 def _picture(
-    frame: Frame, canvas: Canvas, name: str, grid: _FlowGrid, top: int, lines: int, among: frozenset[str]
+    frame: Frame, canvas: Canvas, name: str, axis: TimeAxis, top: int, lines: int, among: frozenset[str]
 ) -> int:
     """One quantity in at most `lines` lines from line `top`; how many lines that took."""
     if lines < 1:
@@ -212,20 +194,21 @@ def _picture(
     never = (written < 0) & (name not in view.program.quantities or not _starts(frame, name))
     known = known | frame.ghost
     held = view.program.steps_of(name)
-    known, never = _placed(grid, held, known), _placed(grid, held, never, True)
-    values = view.tape.pooled(name, grid.columns, frame.sample)
-    picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, grid.columns)
+    known, never = axis.placed(held, known), axis.placed(held, never, True)
+    values = view.tape.pooled(name, axis.columns, frame.sample)
+    picture = pool(values.T, lines if look.mode is ColorMode.NONE else 2 * lines, axis.columns)
     size = 1 if picture_height(len(picture), look.mode, 1) <= lines else "half"
     codes = frame.codes(picture, name, among=among)
-    for hidden, code in ((~known, NOT_YET), (_ended(frame, grid), ENDED), (never, PAD)):
-        codes[:, np.logical_and.reduceat(hidden, np.arange(grid.columns) * grid.steps // grid.columns)] = code
+    for hidden, code in ((~known, NOT_YET), (_ended(frame, axis), ENDED), (never, PAD)):
+        codes[:, axis.all_of(hidden)] = code
     palette = look.palettes.ghost if frame.ghost else look.palettes.signed
-    rows = heatmap(codes, palette, look.mode, grid.pitch, size)
-    canvas.rows(LEFT, top, rows)
+    rows = heatmap(codes, palette, look.mode, axis.pitch, size)
+    canvas.rows(axis.left, top, rows)
+    axis.mark(canvas, top, len(rows), _now(frame, name), look)
     canvas.text(1, top, "  0", look.dim)
     if len(rows) > 1:
         canvas.text(1, top + len(rows) - 1, f"{values.shape[1] - 1:>3}", look.dim)
-    _clickable(frame, canvas, name, top, len(rows), grid)
+    _clickable(frame, canvas, name, top, len(rows), axis)
     return len(rows)
 
 
@@ -234,30 +217,15 @@ def _starts(frame: Frame, name: str) -> bool:
     return frame.view.program.quantities[name].given or not name.startswith("d")
 
 
-def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, grid: _FlowGrid) -> None:
+def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, axis: TimeAxis) -> None:
     """A click on a column goes to the point where that row was written."""
     view = frame.view
-    written = view.written(name)
-    for column in range(grid.columns):
-        row = block_range(column, grid.steps, grid.columns).start - view.program.steps_of(name).start
-        if 0 <= row < len(written) and written[row] >= 0:
-            position = 1 + view.point.iteration * view.program.length + int(written[row])
-            canvas.hit(LEFT + column * grid.pitch, top, grid.pitch, lines, ToPosition(position))
-
-
-def _axis(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid) -> None:
-    look = frame.look
-    now = _now(frame, name)
-    current = None if now is None else block_of(now, grid.steps, grid.columns)
-    widest = len(str(grid.steps)) + 1
-    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * grid.pitch >= widest)
-    for column in range(grid.columns):
-        near = current is not None and column != current and abs(column - current) * grid.pitch < widest
-        if column != current and (column % stride or near):
-            continue
-        label = str(now if column == current else block_range(column, grid.steps, grid.columns).start)
-        x = LEFT + column * grid.pitch + max(0, (grid.pitch - len(label)) // 2)
-        canvas.text(x, y, label, look.accent if column == current else look.dim)
+    written, held = view.written(name), view.program.steps_of(name)
+    for column in range(axis.columns):
+        inside = axis.steps_in(column, held)
+        if inside and written[inside.start - held.start] >= 0:
+            position = 1 + view.point.iteration * view.program.length + int(written[inside.start - held.start])
+            canvas.hit(axis.x(column), top, axis.pitch, lines, ToPosition(position))
 
 
 def _now(frame: Frame, name: str) -> int | None:
@@ -268,20 +236,20 @@ def _now(frame: Frame, name: str) -> int | None:
     return view.point.t + (view.line.equation.step if view.line.name == name else 0)
 
 
-def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, room: int) -> None:
+def _norms(frame: Frame, canvas: Canvas, name: str, y: int, axis: TimeAxis, room: int) -> None:
     look, view = frame.look, frame.view
     written, norms = view.written(name), view.tape.norms(name, frame.sample)
     visible = view.computed(name) & (written >= 0)
     held = view.program.steps_of(name)
-    visible = visible & ~_ended(frame, grid)[held.start : held.stop]
+    visible = visible & ~_ended(frame, axis)[held.start : held.stop]
     style = look.backward if name.startswith("d") else look.forward
     if y >= canvas.height - 1 or not visible.any():
         return
-    if grid.pitch >= 7 and grid.columns == grid.steps:
+    if axis.pitch >= 7 and axis.columns == axis.steps:
         canvas.text(1, y, "‖·‖", style)
         for row in np.flatnonzero(visible):
-            text = number(float(norms[row]), 9, 2, trim=True)[: grid.pitch]
-            canvas.text(LEFT + held[int(row)] * grid.pitch, y, text.center(grid.pitch), style)
+            text = number(float(norms[row]), 9, 2, trim=True)[: axis.pitch]
+            canvas.text(axis.x(held[int(row)]), y, text.center(axis.pitch), style)
     else:
         seen = norms[visible]
         label = frame.writer.timed(name)
@@ -289,13 +257,13 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, grid: _FlowGrid, roo
         canvas.text(LEFT, y, text[:room], style)
 
 
-def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
+def _curve(frame: Frame, canvas: Canvas, axis: TimeAxis, y: int) -> None:
     """The norm of the output's gradient by step as far as it is computed: below its pictures, on their axis, on the strip's scale."""
     look, view = frame.look, frame.view
     name = gradient(frame.output)
     held = view.program.steps_of(name)
-    norms = _placed(grid, held, view.tape.norms(name, frame.sample))
-    visible = _placed(grid, held, view.computed(name)) & ~_ended(frame, grid)
+    norms = axis.placed(held, view.tape.norms(name, frame.sample))
+    visible = axis.placed(held, view.computed(name)) & ~_ended(frame, axis)
     with np.errstate(all="ignore"):
         height = np.where(visible & (norms > 0), np.log10(norms), np.nan)
     known = norms[np.isfinite(height)]
@@ -307,7 +275,8 @@ def _curve(frame: Frame, canvas: Canvas, grid: _FlowGrid, y: int) -> None:
         return
     low, high = (number(float(end), 8, 2, trim=True) for end in (known.min(), known.max()))
     canvas.text(after, y, f": {low} … {high}", look.dim)
-    starts = np.arange(grid.columns) * grid.steps // grid.columns
-    width = max(1, (grid.columns - 1) * grid.pitch + 1)
-    for line, text in enumerate(curve(np.fmax.reduceat(height, starts), width, CURVE - 1, (top - DECADES, top)), y + 1):
-        canvas.text(LEFT + grid.pitch // 2, line, text, look.backward)
+    width = max(1, (axis.columns - 1) * axis.pitch + 1)
+    for line, text in enumerate(
+        curve(np.fmax.reduceat(height, axis.starts), width, CURVE - 1, (top - DECADES, top)), y + 1
+    ):
+        canvas.text(axis.left + axis.pitch // 2, line, text, look.backward)

@@ -13,7 +13,7 @@ from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number
 
-GAINS = 33
+GAINS = 26
 """The width of the table."""
 ROWS = 4
 """Steps that are shown at least; only what is left of the height is for the weights."""
@@ -33,15 +33,16 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
     gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
-    label = max(len(_step(frame, step_gain)) for step_gain in gains) + 2
+    label = max(4, *(len(_step(frame, step_gain)) for step_gain in gains)) + 1
     factors = split(view.program, frame.output)
-    told = f"= {factors.function}' × {frame.writer.spelling.name(factors.weights)}  live" if factors else ""
-    canvas.text(x, 2, f"{'step':<{label}}gain  {told}"[: GAINS - 1], look.dim)
+    product = f"{factors.function}'×{frame.writer.spelling.name(factors.weights)}" if factors else ""
+    told = product if not factors or len(product) > 10 else f"{product:<9} live"
+    canvas.text(x, 2, f"{'step':<{label}}gain {told}"[: GAINS - 1], look.dim)
     for y, step_gain in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(frame, step_gain):<{label}}", look.dim)
         nothing = not norm_of(view.tape, gradient(frame.output), step_gain.t, frame.sample)
         after = canvas.text(
-            after, y, f"{'–' if nothing else _short(step_gain.total):<6}", look.dim if nothing else look.bold
+            after, y, f"{'–' if nothing else _short(step_gain.total):<5}", look.dim if nothing else look.bold
         )
         if (
             not nothing
@@ -49,7 +50,7 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
             and step_gain.weights is not None
             and step_gain.live is not None
         ):
-            text = f"= {_short(step_gain.activation)} × {_short(step_gain.weights)}{step_gain.live:>5.0%}"
+            text = f"{f'{_short(step_gain.activation)}×{_short(step_gain.weights)}':<9}{step_gain.live:>5.0%}"
             canvas.text(after, y, text, look.dim)
 
 
@@ -62,7 +63,7 @@ def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
     y = height - 1 - len(spectra_found)
     names = {name: frame.writer.spelling.name(name) for name in spectra_found}
     widest = max(map(len, names.values()))
-    canvas.text(x + widest + 1, y - 1, "singular values   |λ|max"[: GAINS - 2 - widest], look.dim)
+    canvas.text(x + widest + 1, y - 1, "singular values |λ|max"[: GAINS - 1 - widest], look.dim)
     for line, (name, spectrum) in enumerate(spectra_found.items(), y):
         after = canvas.text(x, line, f"{names[name]:<{widest}} ", look.text)
         canvas.text(after, line, shortened(_spectrum(spectrum), GAINS - 2 - widest), look.dim)
@@ -71,7 +72,7 @@ def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
 
 def _spectrum(spectrum: Spectrum) -> str:
     singular = f"{_short(spectrum.smallest)} … {_short(spectrum.largest)}"
-    return f"{singular:<15}   {_short(spectrum.radius)}"
+    return f"{singular:<15} {_short(spectrum.radius)}"
 
 
 def _ended_at(frame: Frame, t: int) -> bool:

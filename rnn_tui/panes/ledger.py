@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from rich.segment import Segment
 
 from engine.explain.ledger import Ledger, ledger
 from engine.explain.line_parts import Part
@@ -13,18 +14,18 @@ from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Exhibit, Frame
+from rnn_tui.panes.time_axis import TimeAxis, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import NOT_YET, scale_of, signed_codes
-from rnn_tui.render.pooling import block_range, pool
+from rnn_tui.render.palette import NOT_YET, PAD, scale_of, signed_codes
+from rnn_tui.render.pooling import pool
 from rnn_tui.targets import ToPosition
 
-LEFT = 7
-SUMS = 14
-WIDEST = 9
+NUMBERED = 8
+"""The pitch from which on the sums over samples are numbers."""
 
 
 class WeightCell(NamedTuple):
@@ -99,32 +100,37 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
 
 
 def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: int, lines: int) -> None:
-    look = frame.look
-    steps, batch = entries.addends.shape
-    room = max(1, canvas.width - LEFT - SUMS - 2)
-    columns, pitch = min(steps, room), max(1, min(WIDEST, room // steps))
+    look, axis = frame.look, time_axis(frame.view.program, canvas.width)
+    batch = entries.addends.shape[1]
+    held = range(entries.steps[0], entries.steps[-1] + 1)
     rows = min(batch, lines if look.mode is ColorMode.NONE else 2 * lines)
     size = 1 if picture_height(rows, look.mode, 1) <= lines else "half"
-    hidden = np.logical_and.reduceat(~summed, np.arange(columns) * steps // columns)
-    shown = np.where(summed[:, None], entries.addends, 0)
-    codes = signed_codes(pool(shown.T, rows, columns), scale_of(shown))
-    codes[:, hidden] = NOT_YET
-    drawn = heatmap(codes, look.palettes.signed, look.mode, pitch, size)
-    canvas.rows(LEFT, top, drawn)
-    canvas.text(1, top, " b 0", look.dim)
-    _of_samples(frame, canvas, shown.sum(axis=0), rows, top, LEFT + columns * pitch + 1, size == 1)
-    sums, y = shown.sum(axis=1), top + len(drawn)
-    canvas.text(1, y, " Σ_b", look.dim)
-    if pitch >= WIDEST - 1:
-        for column, value in enumerate(sums.tolist()):
-            text = number(value, pitch - 1, 2, trim=True)[: pitch - 1] if summed[column] else "·"
-            canvas.text(LEFT + column * pitch, y, text, look.backward)
+    never = axis.all_of(axis.placed(held, np.zeros(len(held), bool), True))
+    later = axis.all_of(axis.placed(held, ~summed, True)) & ~never
+    shown = axis.placed(held, np.where(summed[:, None], entries.addends, 0), 0.0)
+    sums = shown.sum(axis=1)
+
+    def picture(values: Array, high: int, tall: Literal["half", 1]) -> list[list[Segment]]:
+        codes = signed_codes(pool(values, high, axis.columns), scale_of(values))
+        codes[:, later], codes[:, never] = NOT_YET, PAD
+        return heatmap(codes, look.palettes.signed, look.mode, axis.pitch, tall)
+
+    drawn = picture(shown.T, rows, size)
+    canvas.rows(axis.left, top, drawn)
+    canvas.text(1, top, "b 0", look.dim)
+    _of_samples(frame, canvas, shown.sum(axis=0), rows, top, axis.end + 1, size == 1)
+    y = top + len(drawn)
+    canvas.text(1, y, "Σ_b", look.dim)
+    if axis.pitch >= NUMBERED:
+        for t, value, there in zip(held, sums[held.start : held.stop].tolist(), summed, strict=True):
+            text = number(value, axis.pitch - 1, 2, trim=True)[: axis.pitch - 1] if there else "·"
+            canvas.text(axis.x(t), y, text, look.backward)
     else:
-        sum_codes = signed_codes(pool(sums[None], 1, columns), scale_of(sums))
-        sum_codes[:, hidden] = NOT_YET
-        canvas.rows(LEFT, y, heatmap(sum_codes, look.palettes.signed, look.mode, pitch, 1))
-    _axis(frame, canvas, entries, columns, pitch, y + 1)
-    _clickable(frame, canvas, entries, columns, pitch, (top, len(drawn) + 1))
+        canvas.rows(axis.left, y, picture(sums[None], 1, 1))
+    axis.mark(canvas, top, len(drawn), frame.view.point.t, look)
+    axis.numbers(canvas, y + 1, frame.view.point.t, look, held)
+    canvas.text(1, y + 1, "t", look.dim)
+    _clickable(frame, canvas, entries, axis, held, (top, len(drawn) + 1))
 
 
 def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, x: int, apart: bool) -> None:
@@ -139,20 +145,13 @@ def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, 
         canvas.text(x + 3, top, "Σ_t", look.dim)
 
 
-def _axis(frame: Frame, canvas: Canvas, entries: Ledger, columns: int, pitch: int, y: int) -> None:
-    look, steps = frame.look, len(entries.steps)
-    widest = len(str(entries.steps[-1])) + 1
-    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * pitch >= widest)
-    for column in range(0, columns, stride):
-        label = str(entries.steps[block_range(column, steps, columns).start])
-        canvas.text(LEFT + column * pitch, y, label, look.dim)
-    canvas.text(1, y, " t", look.dim)
-
-
-def _clickable(frame: Frame, canvas: Canvas, entries: Ledger, columns: int, pitch: int, lines: tuple[int, int]) -> None:
+def _clickable(
+    frame: Frame, canvas: Canvas, entries: Ledger, axis: TimeAxis, held: range, lines: tuple[int, int]
+) -> None:
     view = frame.view
     (line,) = view.program.writers(entries.name)
     base = 1 + view.point.iteration * view.program.length
-    for column in range(columns):
-        t = entries.steps[block_range(column, len(entries.steps), columns).start]
-        canvas.hit(LEFT + column * pitch, lines[0], pitch, lines[1], ToPosition(base + view.program.offset(line, t)))
+    for column in range(axis.columns):
+        if inside := axis.steps_in(column, held):
+            place = ToPosition(base + view.program.offset(line, inside.start))
+            canvas.hit(axis.x(column), lines[0], axis.pitch, lines[1], place)

@@ -11,17 +11,15 @@ from engine.explain.reach import reach
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Frame
+from rnn_tui.panes.time_axis import TimeAxis, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import PAD, one_sided_codes
-from rnn_tui.render.pooling import block_of, block_range
 from rnn_tui.targets import ToPosition
 
-LEFT = 7
-WIDEST = 6
 SMALLEST = 1e-30
 FADED = 1e-3
 
@@ -42,33 +40,37 @@ def draw_reach(frame: Frame, width: int, height: int) -> Canvas:
         for y, line in enumerate(textwrap.wrap(str(error), max(10, width - 4)), 1):
             canvas.text(2, y, line, look.dim)
         return canvas
-    steps, room, lines = (
-        view.program.steps,
-        max(1, width - LEFT - 2),
-        max(1, height - (5 if width >= 100 else 6 if width >= 60 else 8)),
-    )
-    columns, pitch = min(steps, room), max(1, min(WIDEST, room // steps))
+    steps, axis = view.program.steps, time_axis(view.program, width)
+    lines = max(1, height - (5 if width >= 100 else 6 if width >= 60 else 8))
     rows = min(steps, lines if look.mode is ColorMode.NONE else 2 * lines)
-    picture = _pooled(values, rows, columns)
+    picture = _pooled(axis, values, rows)
     codes = _codes(picture, values)
-    codes[_pooled(np.tri(steps), rows, columns) == 0] = PAD
+    codes[_pooled(axis, np.tri(steps), rows) == 0] = PAD
     size = 1 if picture_height(rows, look.mode, 1) <= lines else "half"
-    drawn = heatmap(codes, look.palettes.backward, look.mode, pitch, size)
-    canvas.rows(LEFT, 1, drawn)
-    canvas.text(1, 1, "s = 1", look.dim)
+    drawn = heatmap(codes, look.palettes.backward, look.mode, axis.pitch, size)
+    canvas.rows(axis.left, 1, drawn)
+    axis.mark(canvas, 1, len(drawn), view.point.t, look)
+    canvas.text(1, 1, "s 1", look.dim)
     if len(drawn) > 1:
-        canvas.text(1, len(drawn), f"{steps:>{LEFT - 2}}"[-LEFT + 1 :], look.dim)
-    _axis(frame, canvas, columns, pitch, 1 + len(drawn))
-    _clickable(frame, canvas, columns, pitch, len(drawn))
+        canvas.text(1, len(drawn), f"{steps:>3}", look.dim)
+    axis.numbers(canvas, 1 + len(drawn), view.point.t, look, _held(steps))
+    canvas.text(1, 1 + len(drawn), "t", look.dim)
+    _clickable(frame, canvas, axis, len(drawn))
     for y, line in enumerate(textwrap.wrap(_words(values), max(10, width - 4)), 2 + len(drawn)):
         canvas.text(2, y, shortened(line, width - 4) if y < height - 1 else "", look.text)
     return canvas
 
 
-def _pooled(values: Array, rows: int, columns: int) -> Array:
-    """The largest of each block."""
-    low = np.arange(rows) * values.shape[0] // rows, np.arange(columns) * values.shape[1] // columns
-    return np.maximum.reduceat(np.maximum.reduceat(values, low[0], axis=0), low[1], axis=1)
+def _held(steps: int) -> range:
+    """The steps for which there is a loss and a state."""
+    return range(1, steps + 1)
+
+
+def _pooled(axis: TimeAxis, values: Array, rows: int) -> Array:
+    """The largest of each block of losses and each column of the axis; 0 at the steps without a column in the values."""
+    placed = axis.placed(_held(values.shape[1]), values.T, 0).T
+    of_losses = np.maximum.reduceat(placed, np.arange(rows) * len(placed) // rows, axis=0)
+    return np.maximum.reduceat(of_losses, axis.starts, axis=1)
 
 
 def _codes(picture: Array, values: Array) -> Array:
@@ -79,28 +81,13 @@ def _codes(picture: Array, values: Array) -> Array:
     return one_sided_codes(picture, largest, True, min(0.5, max(SMALLEST, float(positive.min()) / largest)))
 
 
-def _axis(frame: Frame, canvas: Canvas, columns: int, pitch: int, y: int) -> None:
-    """The steps below, the present one marked."""
-    look, steps, now = frame.look, frame.view.program.steps, frame.view.point.t
-    current = block_of(now - 1, steps, columns) if now else None
-    widest = len(str(steps)) + 1
-    stride = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if n * pitch >= widest)
-    for column in range(columns):
-        near = current is not None and column != current and abs(column - current) * pitch < widest
-        if column == current or not (column % stride or near):
-            label = str(now if column == current else 1 + block_range(column, steps, columns).start)
-            x = LEFT + column * pitch + max(0, (pitch - len(label)) // 2)
-            canvas.text(x, y, label, look.accent if column == current else look.dim)
-    canvas.text(1, y, "t", look.dim)
-
-
-def _clickable(frame: Frame, canvas: Canvas, columns: int, pitch: int, lines: int) -> None:
+def _clickable(frame: Frame, canvas: Canvas, axis: TimeAxis, lines: int) -> None:
     view = frame.view
     name = gradient(view.program.output)
-    for column in range(columns):
-        written = view.program.written(name, 1 + block_range(column, view.program.steps, columns).start)
-        position = 1 + view.point.iteration * view.program.length + written
-        canvas.hit(LEFT + column * pitch, 1, pitch, lines, ToPosition(position))
+    for column in range(axis.columns):
+        if inside := axis.steps_in(column, _held(view.program.steps)):
+            position = 1 + view.point.iteration * view.program.length + view.program.written(name, inside.start)
+            canvas.hit(axis.x(column), 1, axis.pitch, lines, ToPosition(position))
 
 
 def _words(values: Array) -> str:

@@ -21,21 +21,19 @@ from engine.model.blocks import Loop
 from engine.model.program import carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
+from rnn_tui.panes.time_axis import TimeAxis, listing_width, time_axis
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import number
-from rnn_tui.render.palette import ENDED, LEVELS, NOT_YET, ZERO, one_sided_codes, scale_of
-from rnn_tui.render.pooling import block_range
+from rnn_tui.render.palette import ENDED, LEVELS, NOT_YET, PAD, ZERO, one_sided_codes, scale_of
 from rnn_tui.targets import ToPosition
 
-LABELS, NAME, NAMED = 17, 10, 6
-"""Where the bars begin; where the name of the quantity stands before them, and how long it may be."""
+NAME, NAMED, ENDS = 10, 6, 19
+"""Where the name of a quantity stands, how long it may be, and where the ends of its scale are named."""
 CUT, SOME_CUT = "│", "┆"
 GAP_FROM = 3
 """A cell this wide leaves its last column free."""
-LEGEND_FROM, LEGEND = 76, 13
-"""The width from which on the ends of the scales are named at the right, and the columns that takes."""
 BARS = "▁▂▃▄▅▆▇█"
 DECADES = 12
 FAINT = 10.0**-DECADES
@@ -49,27 +47,24 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
 
     A bar stands where truncation cuts the flow.
     """
-    look, view = frame.look, frame.view
-    canvas = Canvas(width, height, look.canvas)
-    steps = view.program.steps
-    legend = LEGEND if width >= LEGEND_FROM else 0
-    room = max(1, width - LABELS - legend - 5)
-    pitch = max(1, min(8, room // steps))
-    columns = min(steps, room)
+    view = frame.view
+    canvas = Canvas(width, height, frame.look.canvas)
+    begin = listing_width(width)
+    axis, held = time_axis(view.program, width - begin, begin), range(1, view.program.steps + 1)
     cut = _cuts(frame)
-    _mark(frame, canvas, cut, 0, pitch, columns)
-    _numbers(frame, canvas, pitch, columns)
+    canvas.text(axis.left - 2, 0, "t", frame.look.dim)
+    _legend(frame, canvas, cut)
+    _mark(frame, canvas, cut, 0, axis)
+    axis.numbers(canvas, 0, view.row or None, frame.look, held)
     output = frame.output
     tall = max(1, min(2, height - 2))
-    _bars(frame, canvas, _BarRow(1, 1, "forward ", output, log=False), pitch, columns)
-    _bars(frame, canvas, _BarRow(2, tall, "backward", gradient(output), log=True), pitch, columns)
-    if pitch >= GAP_FROM:
+    _bars(frame, canvas, _BarRow(1, 1, "forward ", output, log=False), axis, held)
+    _bars(frame, canvas, _BarRow(2, tall, "backward", gradient(output), log=True), axis, held)
+    if axis.pitch >= GAP_FROM:
         for line in range(2, 2 + tall):
-            _mark(frame, canvas, cut, line, pitch, columns)
-    if legend:
-        _legend(frame, canvas, LABELS + columns * pitch + 4, cut)
-    _marker(frame, canvas, pitch, columns)
-    _loss(frame, canvas, LABELS + columns * pitch + 1)
+            _mark(frame, canvas, cut, line, axis)
+    _marker(frame, canvas, axis)
+    _loss(frame, canvas, axis.end + 1)
     return canvas
 
 
@@ -84,31 +79,30 @@ class _BarRow:
     log: bool
 
 
-def _bars(frame: Frame, canvas: Canvas, row: _BarRow, pitch: int, columns: int) -> None:
-    """The norms of one quantity; a click on a step goes to where it was written. At the right the ends of the scale."""
-    look, view, steps = frame.look, frame.view, frame.view.program.steps
+def _bars(frame: Frame, canvas: Canvas, row: _BarRow, axis: TimeAxis, held: range) -> None:
+    """The norms of one quantity; a click on a step goes to where it was written. At the left the ends of the scale."""
+    look, view = frame.look, frame.view
     style = look.backward if row.log else look.forward
     canvas.text(1, row.line, row.label, style)
     name = frame.writer.spelling.name(row.name)
     canvas.text(NAME, row.line, name[:NAMED] if len(name) > NAMED - 2 else f"‖{name}‖", style)
     first = 1 - view.program.steps_of(row.name).start
-    own = slice(first, first + steps)
+    own = slice(first, first + len(held))
     norms, known = view.tape.norms(row.name, frame.sample)[own], view.computed(row.name)[own]
-    starts = np.arange(columns) * steps // columns
-    highest, there = np.maximum.reduceat(norms, starts), np.logical_or.reduceat(known, starts)
     scale = scale_of(norms)
+    highest = np.maximum.reduceat(axis.placed(held, norms, 0), axis.starts)
     codes = one_sided_codes(highest, scale, row.log, FAINT)
     if view.position:  # at the start the iteration stands there as it will be
-        codes[~there] = NOT_YET
-        codes[np.logical_and.reduceat(_ended(frame), starts)] = ENDED
-    _cells(frame, canvas, row, codes, bar_heights(highest, scale, log=row.log) * row.tall, pitch)
+        codes[axis.all_of(axis.placed(held, ~known, True))] = NOT_YET
+        codes[axis.all_of(axis.placed(held, _ended(frame), True))] = ENDED
+    codes[axis.all_of(axis.placed(held, np.zeros(len(held), bool), True))] = PAD
+    _cells(frame, canvas, row, codes, bar_heights(highest, scale, log=row.log) * row.tall, axis)
     written = view.written(row.name)
-    for column in range(columns):
-        offset = int(written[first + block_range(column, steps, columns).start])
-        place = ToPosition(_position(frame, offset))
-        canvas.hit(LABELS + column * pitch, row.line, pitch, row.tall, place)
-    if canvas.width >= LEGEND_FROM:
-        _ends(frame, canvas, row, scale, LABELS + columns * pitch + 4)
+    for column in range(axis.columns):
+        if inside := axis.steps_in(column, held):
+            place = ToPosition(_position(frame, int(written[first + inside.start - 1])))
+            canvas.hit(axis.x(column), row.line, axis.pitch, row.tall, place)
+    canvas.text(ENDS, row.line, _ends(row, scale), look.dim)
 
 
 def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
@@ -118,14 +112,15 @@ def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
     return np.where(norms > 0, np.clip(np.nan_to_num(share), 1e-9, 1), 0)
 
 
-def _cells(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Array, pitch: int) -> None:
+def _cells(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Array, axis: TimeAxis) -> None:
     """Side by side what stands in the columns: a bar for a number; what is no number as a heatmap draws it, in the lowest line."""
     palette = frame.look.palettes.backward if row.log else frame.look.palettes.forward
+    pitch = axis.pitch
     wide = pitch - (1 if pitch >= GAP_FROM else 0)
     levels = (codes >= ZERO) & (codes < LEVELS)
     ends = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(codes)]
     for start, end in pairwise(ends):
-        x = LABELS + start * pitch
+        x = axis.x(start)
         if levels[start]:
             bars = _bars_of(
                 frame, canvas.style, row, codes[start:end].tolist(), heights[start:end].tolist(), pitch, wide
@@ -161,20 +156,15 @@ def _bars_of(
     return lines
 
 
-def _ends(frame: Frame, canvas: Canvas, row: _BarRow, scale: float, x: int) -> None:
+def _ends(row: _BarRow, scale: float) -> str:
     """What the highest and the lowest bar stand for."""
     top = number(scale, 7, 2, trim=True)
-    if not row.log:
-        canvas.text(x, row.line, f"█ {top}", frame.look.dim)
-    elif row.tall > 1:
-        canvas.text(x, row.line, f"█ {top} log", frame.look.dim)
-        canvas.text(x, row.line + 1, f"▁ {number(scale * FAINT, 7, 1, trim=True)}", frame.look.dim)
-    else:
-        canvas.text(x, row.line, f"█{top} ▁{number(scale * FAINT, 7, 1, trim=True)}", frame.look.dim)
+    return f"█ {top}  ▁ {number(scale * FAINT, 7, 1, trim=True)} log" if row.log else f"█ {top}"
 
 
-def _legend(frame: Frame, canvas: Canvas, x: int, cut: list[Cut]) -> None:
-    """What the bars and the hatching mean."""
+def _legend(frame: Frame, canvas: Canvas, cut: list[Cut]) -> None:
+    """What the marks and the hatching mean."""
+    x = NAME
     if cut:
         x = 1 + canvas.text(x, 0, f"{CUT} cut, K = {frame.view.tape.plan.network.truncate}", frame.look.error)
     if _ended(frame).any():
@@ -202,50 +192,29 @@ def _cuts(frame: Frame) -> list[Cut]:
     return [cut for cut in places if 1 < cut.t <= view.program.steps]
 
 
-def _mark(frame: Frame, canvas: Canvas, places: list[Cut], line: int, pitch: int, columns: int) -> None:
+def _mark(frame: Frame, canvas: Canvas, places: list[Cut], line: int, axis: TimeAxis) -> None:
     """A bar before each step at which the flow is cut, a thin one where that is so for some samples only."""
-    if columns == frame.view.program.steps:
+    if axis.columns == axis.steps:
         for cut in places:
-            canvas.text(LABELS + (cut.t - 1) * pitch - 1, line, CUT if cut.all else SOME_CUT, frame.look.error)
+            canvas.text(axis.x(cut.t) - 1, line, CUT if cut.all else SOME_CUT, frame.look.error)
 
 
 def _position(frame: Frame, offset: int) -> int:
     return 1 + frame.view.point.iteration * frame.view.program.length + offset
 
 
-def _numbers(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
-    look, steps = frame.look, frame.view.program.steps
-    canvas.text(1, 0, "t", look.dim)
-    widest = len(str(steps)) + 1
-    stride = 1
-    while stride * pitch < widest:
-        stride += 1
-    stride = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= stride), stride)
-    row = frame.view.row
-    current = None if not row else (row - 1) * columns // steps
-    for column in range(columns):
-        t = 1 + block_range(column, steps, columns).start
-        near = current is not None and column != current and abs(column - current) * pitch < widest
-        if column != current and ((column % stride if stride > 1 else 0) or near):
-            continue
-        label = str(row if column == current else t)
-        x = LABELS + column * pitch + max(0, (pitch - 1 - len(label)) // 2)
-        x = min(x, LABELS + columns * pitch - len(label))  # before the L
-        canvas.text(x, 0, label, look.accent if column == current else look.dim)
-
-
-def _marker(frame: Frame, canvas: Canvas, pitch: int, columns: int) -> None:
+def _marker(frame: Frame, canvas: Canvas, axis: TimeAxis) -> None:
     """Where we are: in the gap before the cell, in the row of the pass."""
     point, row = frame.view.point, frame.view.row
     if row and point.phase in ("forward", "backward"):
-        current = min((row - 1) * columns // frame.view.program.steps, columns - 1)
+        current = axis.column_of(row)
         line = 1 if point.phase == "forward" else 2
         block = None if frame.view.line is None else frame.view.program.blocks[frame.view.line.block]
         down = block is not None and block.loop is Loop.DOWN
         if down or (line == 2 and block is not None and not block.in_time):  # the gradient comes from the right
-            canvas.text(LABELS + (current + 1) * pitch - (1 if pitch >= GAP_FROM else 0), line, "◀", frame.look.accent)
+            canvas.text(axis.x(current + 1) - (1 if axis.pitch >= GAP_FROM else 0), line, "◀", frame.look.accent)
         else:
-            canvas.text(LABELS + current * pitch - 1, line, "▶", frame.look.accent)
+            canvas.text(axis.x(current) - 1, line, "▶", frame.look.accent)
 
 
 def _loss(frame: Frame, canvas: Canvas, x: int) -> None:

@@ -14,6 +14,7 @@ from rnn_tui.panes.line import draw_line
 from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.notes import draw_notes
 from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.time_axis import listing_width
 from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
@@ -62,5 +63,5 @@ def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> 
     if not LEFT.keys() & panes.keys():
         return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], 0, around, panes)
     noted: Heights = {"notes": 2 + min(notes, max(1, height // 8))} if notes else {}
-    left = width // 2 if page.halved else 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
+    left = width // 2 if page.halved else listing_width(width)
     return ScreenLayout(width < SMALLEST[0] or height < SMALLEST[1], left, around, {**panes, **noted})

@@ -71,7 +71,7 @@ def test_breakpoint_header_and_strip_mean_the_same_row() -> None:
     assert control.debugger.view.row == 5
     assert "da@5" in draw_header(frame, 120, 1).plain()
     strip = draw_strip(frame, 120, 3).plain().splitlines()
-    assert strip[2][strip[0].index("5") + 3 :].lstrip(BARS)[0] == "◀"
+    assert strip[2][strip[0].index("5") :].lstrip(BARS)[0] == "◀"
     control.stops.toggle_here()
     assert not control.debugger.breakpoints
 
@@ -87,7 +87,7 @@ def test_a_vanishing_gradient_and_one_that_arrives_look_different() -> None:
         control = controller(data)
         control.debugger.go(control.debugger.program.phase_range("update").start)
         row = draw_strip(control.refresh(), 120, 3).plain().splitlines()[2]
-        return min(BARS.index(character) for character in row[15:70] if character in BARS)
+        return min(BARS.index(character) for character in row[46:] if character in BARS)
 
     assert lowest(None) >= 5
     assert lowest("vanishing") == 0

@@ -13,7 +13,7 @@ from engine.model.blocks import Point
 from engine.session import Session, open_session
 from rnn_tui.frame import Frame
 from rnn_tui.panes import flow
-from rnn_tui.panes.strip import LABELS
+from rnn_tui.panes.time_axis import TimeAxis, listing_width, time_axis
 from rnn_tui.panes.words import clipping_words, flow_meaning, flow_words, padding_words, truncation_words
 from rnn_tui.render import numbered
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, ZERO
@@ -82,10 +82,15 @@ def test_the_read_out_of_the_last_state_has_no_padding(tmp_path: Path) -> None:
     assert any(part.padding is not None for part in at(session, "dz", 6).parts)
 
 
+def axis_of(frame: Frame, width: int) -> TimeAxis:
+    """The time axis of the strip on a screen of a width."""
+    return time_axis(frame.view.program, width - listing_width(width), listing_width(width))
+
+
 def hatched(frame: Frame, steps: int) -> list[list[bool]]:
     """For ‖a‖ and ‖da‖ in the strip, whether each step is hatched."""
-    rows = PANES["strip"](frame, 120, 4).plain().splitlines()
-    return [[rows[y][LABELS + 8 * step] == "╱" for step in range(steps)] for y in (1, 3)]
+    rows, axis = PANES["strip"](frame, 120, 4).plain().splitlines(), axis_of(frame, 120)
+    return [[rows[y][axis.x(t)] == "╱" for t in range(1, steps + 1)] for y in (1, 3)]
 
 
 @pytest.mark.parametrize("phase", ["forward", "backward"])
@@ -197,24 +202,26 @@ def test_what_was_cut_off_in_words(tmp_path: Path, cell: str, way: str, predict:
     assert truncation_words(at(session, "dz" if cell == "rnn" else "dzo", 3)) == ""
 
 
-@pytest.mark.parametrize(("width", "pitch"), [(80, 7), (120, 8), (200, 8)])
-def test_the_strip_marks_the_steps_between_which_the_flow_is_cut(tmp_path: Path, width: int, pitch: int) -> None:
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_strip_marks_the_steps_between_which_the_flow_is_cut(tmp_path: Path, width: int) -> None:
     session = opened(tmp_path, lengths=False, truncate=2, truncate_by="chunk")
-    rows = PANES["strip"](at(session, "dz", 6), width, 3).plain().splitlines()
-    places = [i for i, character in enumerate(rows[0][: LABELS + 6 * pitch]) if character == "│"]
-    assert places == [LABELS + 2 * pitch - 1, LABELS + 4 * pitch - 1]
-    assert places == [i for i, character in enumerate(rows[2]) if character == "│"]
+    frame = at(session, "dz", 6)
+    rows, axis = PANES["strip"](frame, width, 3).plain().splitlines(), axis_of(frame, width)
+    places = [i for i, character in enumerate(rows[2]) if character == "│"]
+    assert places == [axis.x(3) - 1, axis.x(5) - 1]
+    assert places == [i for i, character in enumerate(rows[0]) if character == "│" and i > axis.left]
     window = PANES["strip"](at(opened(tmp_path, predict="last", truncate=2), "dz", 6), width, 3).plain()
     assert "┆" in window  # the samples end at steps of their own
     own = PANES["strip"](at(opened(tmp_path, predict="last", truncate=2), "dz", 6, sample=2), width, 3).plain()
     assert "┆" not in own
-    assert own.splitlines()[2].index("│") == LABELS + 2 * pitch - 1
+    assert own.splitlines()[2].index("│") == axis.x(3) - 1
 
 
 def test_a_window_for_each_loss_is_marked_from_where_losses_no_longer_reach(tmp_path: Path) -> None:
     session = opened(tmp_path, lengths=False, truncate=2)
-    rows = PANES["strip"](at(session, "dz", 3), 120, 3).plain().splitlines()
-    assert rows[2].index("│") == LABELS + 4 * 8 - 1  # between 4 and 5: those of 3 and 4 flow on into a_2
+    frame = at(session, "dz", 3)
+    rows = PANES["strip"](frame, 120, 3).plain().splitlines()
+    assert rows[2].index("│") == axis_of(frame, 120).x(5) - 1  # between 4 and 5: those of 3 and 4 flow on into a_2
     frame = at(session, "da_cut", 3)
     assert "it is what the loss of t = 5 alone sends back; it has come 2 steps" in text(frame, "inspector")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,8 @@ from engine.session import open_session
 from rnn_tui.frame import Frame
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.ledger import weight_cell
+from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.time_axis import listing_width
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.targets import ToPosition, ToWeight
@@ -43,6 +47,28 @@ def test_the_norms_have_a_curve_where_there_is_room() -> None:
 def test_the_curve_shows_nothing_that_is_not_computed() -> None:
     text = draw_flow(at("vanishing", "z@5", page="flow", quantity="da"), 74, 23).plain()
     assert not braille(text) and "once the error flows back" in text
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 36), (200, 50)])
+@pytest.mark.parametrize("place", ["z@4", "dz@4", "dWa@4"])
+def test_strip_flow_and_ledger_have_the_present_step_in_one_column(width: int, height: int, place: str) -> None:
+    left = listing_width(width)
+    shown = at("many_to_one", place, page="weights", row=1, column=1, parameter="Wa")
+    drawn = {
+        "strip": draw_strip(shown, width, 4).plain(),
+        "flow": draw_flow(shown, width - left, height // 3).plain(),
+        "ledger": draw_weights(shown, width - left, height * 2 // 3).plain() if place == "dWa@4" else "",
+    }
+    numbered = {
+        name: found.start(1) + (0 if name == "strip" else left)
+        for name, text in drawn.items()
+        for line in text.splitlines()
+        if (found := re.match(r".*?[23] +(4) +[56] ", line))
+    }
+    assert len(numbered) == (3 if place == "dWa@4" else 2)
+    assert len(set(numbered.values())) == 1
+    marked = {line.index("▏") + left for line in drawn["flow"].splitlines() if "▏" in line}
+    assert len(marked) == 1 and 0 <= next(iter(numbered.values())) - marked.pop() < 8
 
 
 @pytest.mark.parametrize(("sample", "place", "count"), [("vanishing", "da@5", 1), ("temporal_order", "dh@5", 3)])
@@ -111,7 +137,7 @@ def test_the_ledger_stands_below_the_weights() -> None:
 def test_samples_and_steps_have_their_sums_where_each_has_room() -> None:
     text = draw_weights(at("many_to_one", "dWa@1", page="weights", row=2, column=3), 144, 45).plain()
     lines = text.split("\n")
-    (sums,) = [line for line in lines if " Σ_b  " in line]
+    (sums,) = [line for line in lines if "Σ_b  " in line]
     assert "−0.0023" in sums and "−0.001" in sums  # steps 9 and 10
 
 
@@ -147,10 +173,10 @@ def test_it_fits(sample: str, place: str, size: tuple[int, int], mode: ColorMode
 @pytest.mark.parametrize(
     ("options", "place", "factors"),
     [
-        ({}, "dz@3", "relu' × Wa "),
-        ({"bidirectional": True}, "dz1r@3", "relu' × Wa1r"),  # the read-out writes da1r too, from another step
-        ({"cell": "irnn"}, "dz@3", "relu' × Wa "),
-        ({"activation": "sigmoid", "dropout": 0.3}, "dz@3", "sigmoid' × Wa "),
+        ({}, "dz@3", "relu'×Wa "),
+        ({"bidirectional": True}, "dz1r@3", "relu'×Wa1r"),  # the read-out writes da1r too, from another step
+        ({"cell": "irnn"}, "dz@3", "relu'×Wa "),
+        ({"activation": "sigmoid", "dropout": 0.3}, "dz@3", "sigmoid'×Wa"),
     ],
 )
 def test_the_factors_of_a_gain_are_those_of_the_layer_at_hand(

@@ -18,6 +18,7 @@ from engine.files.locate import sample_names
 from engine.session import Session, open_session
 from rnn_tui.frame import PAGES, Frame
 from rnn_tui.panes import flow, strip, weights
+from rnn_tui.panes.time_axis import time_axis
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import NOT_YET, PAD
@@ -140,10 +141,9 @@ def test_not_yet_exactly_where_nothing_is_computed(codes: list[np.ndarray], name
     for position in [*range(1, length + 1, 3), length, length + 1, length + 5]:
         frame = scene(session, position)
         view = frame.view
-        rows, steps = PANES["strip"](frame, 200, 4).plain().splitlines(), view.program.steps
-        pitch = min(8, (200 - strip.LABELS - strip.LEGEND - 5) // steps)
+        rows, axis = PANES["strip"](frame, 200, 4).plain().splitlines(), time_axis(view.program, 144, 56)
         for line, quantity in ((rows[1], "a"), (rows[3], "da")):
-            dashed = [line[strip.LABELS + pitch * step] == "┈" for step in range(steps)]
+            dashed = [line[axis.x(t)] == "┈" for t in range(1, view.program.steps + 1)]
             np.testing.assert_array_equal(dashed, ~view.computed(quantity)[1:])
         for quantity in ("a", "z", "da", "dz", "x"):
             codes.clear()
