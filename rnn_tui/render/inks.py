@@ -66,7 +66,7 @@ class Inks:
         few = mode is ColorMode.COLORS_16
         self.mode = mode
         self.background = _ansi(15 if palette.light else 0) if few else self.color(palette.background)
-        self.dim = _ansi(7 if palette.light else 8) if few else self.color(palette.dim)
+        self.dim = _ansi(8) if few else self.color(palette.dim)
         self.text = _ansi(0 if palette.light else 7) if few else self.color(palette.text)
         # Among 16 colours yellow is taken by the ramp.
         self.cursor = _ansi(0 if palette.light else 15) if few else self.color(palette.cursor)

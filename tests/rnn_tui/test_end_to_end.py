@@ -147,8 +147,8 @@ def test_another_example(tmux) -> None:
     assert "vanishing · rnn tanh 1→8→2 · " in first
     assert "Vanishing gradient: the label depends on the first of 40 steps" in first
     terminal.keys("f", "f", "f")
-    screen = terminal.wait_for_still(lambda s: head("◀ backward", "t = 1 ")(s) and "gain  = tanh' × Wa" in s)
-    assert "█ 0.14 log" in screen
+    screen = terminal.wait_for_still(lambda s: head("◀ backward", "t = 1 ")(s) and "gain tanh'×Wa" in s)
+    assert "█ 0.14  ▁ 1e−13 log" in screen
     terminal.keys("q")
     assert_usable(terminal, 0)
 
@@ -192,6 +192,49 @@ def test_the_terminals_colours(tmux, term: str, environ: dict[str, str], wanted:
     assert not unwanted or not [code for code in codes if unwanted in code]
     terminal.keys("q")
     assert_usable(terminal, 0)
+
+
+DEPTHS = {"truecolor": "[34]8;2;", "256": "[34]8;5;", "16": r"(3|4|9|10)[0-79](?!\d)", "none": None}
+"""How colours are told to a terminal that has so many."""
+
+
+def unseen(screen: str) -> str:
+    """What is written in the colour of its background, of a screen with its escape sequences; blocks may be of one colour."""
+    found, ink, ground = "", "", ""
+    for codes, text in re.findall(r"\x1b\[([\d;]*)m([^\x1b]*)", screen):
+        for code in re.findall(r"[34]8;2;\d+;\d+;\d+|[34]8;5;\d+|\d+", codes or "0"):
+            if code in ("0", "39", "49"):
+                ink, ground = ("" if code != "49" else ink), ("" if code != "39" else ground)
+            elif re.match(r"3\d|9\d", code):
+                ink = code.replace("9", "13", 1) if code.startswith("9") else code
+            elif re.match(r"4\d|10\d", code):
+                ground = f"13{code[2:]}" if code.startswith("10") else f"3{code[1:]}"
+        if ink == ground != "":
+            found += "".join(character for character in text if character.isalnum())
+    return found
+
+
+@pytest.mark.parametrize("depth", list(DEPTHS))
+def test_every_size_in_every_depth_of_colour(tmux, depth: str) -> None:
+    terminal = tmux()
+    opened(terminal, f"--color {depth}", width=80, height=24)
+    terminal.keys("f", "f", "n", "n")
+    for width, height in ((80, 24), (120, 36), (200, 50)):
+        terminal.resize(width, height)
+        wide = re.compile(rf"^.{{{width - 3},}}$", re.MULTILINE)
+        terminal.wait_for_still(lambda s, w=wide: head("◀ backward", "t = 10")(s) and w.search(s) and "quit" in s)
+        colored, told = colors_of(terminal), DEPTHS[depth]
+        assert [code for code in colored if told is None or not re.search(told, code)] == []
+        assert bool(colored) == (depth != "none")
+        assert not unseen(terminal.screen(colors=True))
+        terminal.keys("d")
+        behind = terminal.wait_for_still("enter adds")
+        assert "program · backward" in behind
+        assert not unseen(terminal.screen(colors=True))
+        terminal.keys("Escape")
+        terminal.wait_for_still(lambda s: "enter adds" not in s)
+    terminal.keys("q")
+    assert terminal.wait_for_exit() == 0
 
 
 def test_inside_gnu_screen_there_are_256_colours(tmux) -> None:
