@@ -328,7 +328,7 @@ def test_a_click(tmux) -> None:
     terminal = tmux()
     first = opened(terminal)
     lines = first.splitlines()
-    steps = next(y for y, line in enumerate(lines) if line.startswith(" t "))
+    steps = next(y for y, line in enumerate(lines) if line.split()[:1] == ["t"])
     x, y = lines[steps].index(" 4 ") + 2, steps + 2
     terminal.type(f"\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m")
     terminal.wait_for(head("▶ forward", "t = 4"))
