@@ -28,6 +28,7 @@ from engine.files.trace import (
 )
 from engine.files.weights import Weights, read_weights
 from engine.language.functions import Array
+from engine.model.initial_states import initial_names, initial_places
 from engine.model.network import Network, choose
 from engine.tables.cells import BY_NAME, FURTHER, Cell
 from engine.tables.heads import HEADS, Head, usual_head
@@ -197,31 +198,37 @@ def _of_project(data: Data) -> Generator[None]:
 
 def _initial(data: Data, network: Network) -> dict[str, Array]:
     """The initial states that the file gives, for each layer and direction from the input up."""
-    assert isinstance(network.cell, Cell)
+    cell = network.cell
+    assert isinstance(cell, Cell)
+    file, layers = shown(data.path), network.layers
+    places = initial_places(data.initial, layers, cell)
+    for name in sorted({*data.initial} - {array for array, _ in places.values()}):
+        if name[0] not in (*cell.states, "a", "h"):
+            raise InputError(f"{file}: it holds an initial {name[0]}, which the cell {cell.name} does not have")
+        known = ", ".join(own[0] for own in initial_names(layers, cell).values() if own)
+        raise InputError(f"{file}: {name} is the initial state of a layer that is not there; this network has {known}")
     states: dict[str, Array] = {}
-    for own, value in ((network.cell.output, data.initial_state), ("c", data.initial_cell)):
-        if value is None:
-            continue
-        if own not in network.cell.states:
+    for state, (name, number) in places.items():
+        value = data.initial[name]
+        stacked = value if value.ndim == 3 else value[None]
+        if number is not None and len(stacked) != len(layers):
             raise InputError(
-                f"{shown(data.path)}: it holds an initial {own}, which the cell {network.cell.name} does not have"
+                f"{file}: {name} has shape {value.shape}, this network needs one for each layer and direction; "
+                f"save {(len(layers), *value.shape[-2:])}, or leave it out of the file"
             )
-        place, stacked = network.cell.states.index(own), value if value.ndim == 3 else value[None]
-        if len(stacked) != len(network.layers):
+        states[state] = stacked[number or 0]
+    for layer in layers:
+        hidden = network.sizes[layer.units]
+        for state in layer.table.states:
+            units = states[state].shape[1] if state in states else hidden
+            if units == hidden:
+                continue
+            remedy = f"use --hidden {units}"
+            if len({*network.units}) > 1:
+                remedy = f"save one array for each layer, {initial_names(layers, cell)[state][0]} of this one"
             raise InputError(
-                f"{shown(data.path)}: the initial {own} has shape {value.shape}, this network needs one for each layer and direction; "
-                f"save {(len(network.layers), *value.shape[-2:])}, or leave it out of the file"
+                f"{file}: the initial {state} is for {units} hidden units, the network has {hidden}; {remedy}"
             )
-        for layer, rows in zip(network.layers, stacked, strict=True):
-            hidden = network.sizes[layer.units]
-            if rows.shape[1] != hidden:
-                name = layer.table.states[place]
-                remedy = "give all layers one size, with" if len(set(network.units)) > 1 else "use"
-                raise InputError(
-                    f"{shown(data.path)}: the initial {name} is for {rows.shape[1]} hidden units, the network has {hidden}; "
-                    f"{remedy} --hidden {rows.shape[1]}"
-                )
-            states[layer.table.states[place]] = rows
     return states
 
 

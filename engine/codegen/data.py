@@ -8,7 +8,9 @@ from engine.codegen.beforehand import known_beforehand
 from engine.codegen.source import Style
 from engine.files.data import Data, TableLayout
 from engine.files.raw import plain_suffix
+from engine.model.initial_states import initial_places
 from engine.session import Session
+from engine.tables.cells.base import Cell
 from engine.tables.given import MASK
 
 WHOLE = "all_"
@@ -124,12 +126,12 @@ class Inputs:
         if self.masked:
             lines += ['lengths = data["lengths"]', *_valid(steps), "X[~valid] = 0"]
         lines += self._targets(data, 'data["y"]', "")
-        for number, layer in enumerate(self.style.plan.network.layers):
-            for name in layer.table.states:
-                given = data.initial_state if name == layer.table.output else data.initial_cell
-                if name in self.states and given is not None:
-                    key = '"a0" if "a0" in data else "h0"' if name == layer.table.output else '"c0"'
-                    lines.append(f"{self.states[name]} = data[{key}]" + (f"[{number}]" if given.ndim == 3 else ""))
+        network = self.style.plan.network
+        assert isinstance(network.cell, Cell)
+        for state, (name, number) in initial_places(data.initial, network.layers, network.cell).items():
+            if state in self.states:
+                place = f"[{number}]" if data.initial[name].ndim == 3 else ""
+                lines.append(f"{self.states[state]} = data[{name!r}]{place}")
         return lines
 
     def _text(self, data: Data) -> list[str]:

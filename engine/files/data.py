@@ -53,8 +53,8 @@ class Data:
     classes: tuple[str, ...]  # sorted; () for regression
     table: TableLayout | None  # None when it is read from arrays or a text
     lengths: Array | None  # (N,) int64 in time steps, None when no sample is short
-    initial_state: Array | None = None  # (N, H) or (layers · directions, N, H) float64: a0 or h0
-    initial_cell: Array | None = None  # likewise: c0
+    # a0, h0 or c0 (N, H), of several layers or directions (layers · directions, N, H), or h01, h02, c01r … (N, H); float64
+    initial: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
     series: Series | None = None
     one_hot: bool = False  # the file holds the number of a class a step, X a 1 in its place
     said: tuple[str, ...] = ()  # what was decided without being asked: a sentence each
@@ -139,7 +139,7 @@ def load(
     lengths = samples.lengths
     if lengths is not None and (lengths == samples.X.shape[1]).all():
         lengths = None
-    for array in (samples.X, samples.y, lengths, samples.initial_state, samples.initial_cell):
+    for array in (samples.X, samples.y, lengths, *samples.initial.values()):
         if array is not None:
             array.flags.writeable = False
     return Data(
@@ -150,8 +150,7 @@ def load(
         classes=samples.classes,
         table=samples.layout,
         lengths=lengths,
-        initial_state=samples.initial_state,
-        initial_cell=samples.initial_cell,
+        initial=MappingProxyType({**samples.initial}),
         series=samples.series,
         said=samples.said,
         title=project.title,

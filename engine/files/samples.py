@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,7 @@ class Samples:
     classes: tuple[str, ...]
     predict: str
     lengths: Array | None = None
-    initial_state: Array | None = None
-    initial_cell: Array | None = None
+    initial: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: TableLayout | None = None
     series: Series | None = None
     said: tuple[str, ...] = ()  # what was decided without being asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from itertools import combinations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,26 @@ from engine.files.raw import shown
 from engine.files.samples import Array, Samples, Wanted, time_steps, within
 from engine.files.series import series_of
 from engine.files.targets import Targets, from_array
+from engine.model.initial_states import INITIAL_STATE
 from engine.tables.heads import Head, usual_head
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-_NAMES = ("X", "y", "lengths", "a0", "h0", "c0")
-_OF_ONE_LAYER = re.compile("[ahc]0([0-9]+r?|r)")
+_NAMES = ("X", "y", "lengths")
 
 
 def read_arrays(path: Path, wanted: Wanted) -> Samples:
     """The samples in the NPZ file at `path`; what stands beyond a sample's length, in X or y, is padding and is not looked at."""
     file = shown(path)
-    arrays = read_npz(path, ("X", "y") if wanted.series else _NAMES, required=("X", "y"))
     if wanted.series:
+        arrays = read_npz(path, ("X", "y"), required=("X", "y"))
         return _series(file, arrays["X"], arrays["y"], wanted)
+    states = [
+        name for name in (PurePath(member).stem for member in member_names(path)) if INITIAL_STATE.fullmatch(name)
+    ]
+    arrays = read_npz(path, (*_NAMES, *states), required=("X", "y"))
     X = _inputs(file, arrays["X"], wanted.timesteps)
     N, T, _ = X.shape
     every = _is_every(file, arrays["y"], N, T, wanted)
@@ -41,17 +46,13 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
         for name, array in {**arrays, "X": X.reshape(arrays["X"].shape)}.items():
             _check_finite(file, name, array)
     targets = _targets(file, arrays["y"], valid, every, wanted.head)
-    if alone := sorted(filter(_OF_ONE_LAYER.fullmatch, (PurePath(name).stem for name in member_names(path)))):
-        raise InputError(
-            f"{file}: {alone[0]} is the initial state of one layer; "
-            f"save those of all layers and directions as one array {alone[0][:2]} (layers · directions, {N}, H)"
-        )
-    if "a0" in arrays and "h0" in arrays:
-        raise InputError(f"{file} holds both a0 and h0, which are the same initial state; keep one")
-    state, cell = (_state(file, arrays, names, N) for names in (("a0", "h0"), ("c0",)))
-    if state is not None and cell is not None and state.shape != cell.shape:
-        raise InputError(f"{file}: h0 has shape {state.shape} and c0 {cell.shape}; give both the same")
-    return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, state, cell)
+    _check_twice(file, states)
+    initial = {name: _state(file, name, arrays[name], N) for name in states}
+    shapes = {name: value.shape for name, value in initial.items() if len(name) == len("h0")}
+    if len({*shapes.values()}) > 1:
+        (state, first), (cell, second) = shapes.items()
+        raise InputError(f"{file}: {state} has shape {first} and {cell} {second}; give both the same")
+    return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, initial)
 
 
 def _series(file: str, X: Array, y: Array, wanted: Wanted) -> Samples:
@@ -153,14 +154,21 @@ def _lengths(file: str, lengths: Array, N: int, T: int) -> Array:
     return lengths.astype(np.int64)
 
 
-def _state(file: str, arrays: dict[str, Array], names: tuple[str, ...], N: int) -> Array | None:
-    name = next((name for name in names if name in arrays), None)
-    if name is None:
-        return None
-    state = arrays[name]
-    if state.ndim not in (2, 3) or state.shape[-2] != N or 0 in state.shape:
-        raise InputError(
-            f"{file}: {name} has shape {state.shape}; save it as ({N}, H), one row a sample of X, of several layers or two directions as "
-            f"(layers · directions, {N}, H)"
-        )
+def _check_twice(file: str, states: Sequence[str]) -> None:
+    """Refuses two arrays for one initial state: a and h are the same, and an array of all layers is one of each."""
+    kinds = {
+        name: (match["kind"].replace("a", "h"), match["layer"])
+        for name in states
+        if (match := INITIAL_STATE.fullmatch(name))
+    }
+    for (one, (kind, layer)), (other, (of, there)) in combinations(kinds.items(), 2):
+        if kind == of and (layer == there or "" in (layer, there)):
+            raise InputError(f"{file} holds both {one} and {other}, which are the same initial state; keep one")
+
+
+def _state(file: str, name: str, state: Array, N: int) -> Array:
+    alone = len(name) > len("h0")
+    if state.ndim not in ((2,) if alone else (2, 3)) or state.shape[-2] != N or 0 in state.shape:
+        layers = "" if alone else f", of several layers or two directions as (layers · directions, {N}, H)"
+        raise InputError(f"{file}: {name} has shape {state.shape}; save it as ({N}, H), one row a sample of X{layers}")
     return state.astype(np.float64)

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from engine.doctor.vocabulary.packing import gates
 from engine.errors import InputError
 from engine.language.functions import Array
+from engine.model.initial_states import initial_places
 from engine.model.network import Network
 from engine.model.parameters import Piece, WeightsRecipe
 from engine.notation import recipe_in
@@ -198,15 +197,14 @@ def _other_cells(recipe: WeightsRecipe) -> list[Any]:
 
 
 def initial_states(mine: Mapping[str, Array], recipe: WeightsRecipe, batch: int) -> dict[str, Array]:
-    """The initial states that the file gives, (B, H) or of all layers and directions (L, B, H); a trace's are rows of its states."""
+    """The initial states that the file gives, (B, H) or of all layers and directions (L, B, H), or one a layer; a trace's are rows of its
+    states."""
     found: dict[str, Array] = {}
-    shape = (len(recipe.layers), batch, recipe.units[0])
-    for place, state in enumerate(recipe.cell.states):
-        names = ("h0", "a0", f"{state}0") if state == recipe.cell.output else (f"{state}0",)
-        for name in names:
-            if name in mine and len({*recipe.units}) == 1 and mine[name].size == np.prod(shape):
-                own = (layer.table.states[place] for layer in recipe.layers)
-                found |= dict(zip(own, mine[name].reshape(shape), strict=True))
+    units = {state: recipe.sizes[layer.units] for layer in recipe.layers for state in layer.table.states}
+    for state, (name, number) in initial_places(mine, recipe.layers, recipe.cell).items():
+        layers = 1 if number is None else len(recipe.layers)
+        if mine[name].size == layers * batch * units[state]:
+            found[state] = mine[name].reshape(layers, batch, units[state])[number or 0]
     traced = (
         {state: layer.reverse for layer in recipe.layers for state in layer.table.states} if not recipe.words else {}
     )

@@ -25,6 +25,7 @@ from engine.files.arrays import member_names
 from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
+from engine.model.initial_states import INITIAL_STATE
 from engine.model.network import Network
 from engine.model.parameters import WeightsRecipe
 from engine.recording.plan import Plan, plan
@@ -175,7 +176,7 @@ def _by_convention(
     own_lengths = mine["mask"].sum(axis=0).astype(int) if in_trace and "mask" in mine else mine.get("lengths")
     lengths = given.lengths if given is not None else own_lengths
     short = lengths if lengths is not None and lengths.shape == (len(X),) and lengths.min() < X.shape[1] else None
-    used = frozenset({*arrays, *(n for n in mine if n in (*_DATA, "x", "h0"))})
+    used = frozenset({*arrays, *(n for n in mine if n in (*_DATA, "x") or INITIAL_STATE.fullmatch(n))})
     meaning = next((m for m in _meanings(mine) if m.cell.name == recipe.cell.name), Names((recipe.cell,)))
     alone, prepared = "C" not in recipe.sizes or (given is None and "y" not in mine), _Prepared()
     for way in conventions(recipe, lengths=short is not None):

@@ -275,6 +275,13 @@ def test_arrays_with_an_initial_state(tmp_path: Path) -> None:
     assert_same(open_session(tmp_path / "data.npz", {}))
 
 
+def test_arrays_with_initial_states_of_layers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    states = {"h01": rng.normal(size=(5, 3)), "h0_2r": rng.normal(size=(5, 4)), "c02": rng.normal(size=(5, 4))}
+    np.savez(tmp_path / "data.npz", X=rng.normal(size=(5, 4, 3)), y=np.array([0, 1, 1, 0, 1]), **states)
+    assert_same(open_session(tmp_path / "data.npz", {"cell": "lstm", "hidden": (3, 4), "bidirectional": True}))
+
+
 def test_a_trace(tmp_path: Path) -> None:
     session = open_session(None, {"iteration": 3})
     write_trace(tmp_path / "t.npz", session.debugger.tape(3), meta={"iteration": 3, "classes": ["0", "1"]})

@@ -82,7 +82,7 @@ def test_x_and_y(path: Path) -> None:
     np.testing.assert_array_equal(found.X, X)
     assert found.y.tolist() == [1, 0, 1, 0]
     assert found.classes == ("0", "2")
-    assert (found.table, found.lengths, found.initial_state, found.initial_cell) == (None, None, None, None)
+    assert (found.table, found.lengths, {**found.initial}) == (None, None, {})
     assert not found.X.flags.writeable
 
 
@@ -220,13 +220,11 @@ def test_one_hot_rows_are_told_the_remedy(path: Path) -> None:
 def test_lengths_and_initial_states(path: Path) -> None:
     found = data(path, X=X, y=Y, lengths=np.array([1, 2, 3, 3], dtype="u1"), h0=np.ones((4, 5)), c0=np.zeros((4, 5)))
     assert found.lengths is not None
-    assert found.initial_state is not None
-    assert found.initial_cell is not None
     assert found.lengths.tolist() == [1, 2, 3, 3]
-    assert found.initial_state.shape == found.initial_cell.shape == (4, 5)
-    a0 = data(path, X=X, y=Y, a0=np.full((4, 2), 3)).initial_state
-    assert a0 is not None
-    assert a0.tolist() == [[3.0, 3.0]] * 4
+    assert {name: value.shape for name, value in found.initial.items()} == {"h0": (4, 5), "c0": (4, 5)}
+    assert data(path, X=X, y=Y, a0=np.full((4, 2), 3)).initial["a0"].tolist() == [[3.0, 3.0]] * 4
+    layers = data(path, X=X, y=Y, h01=np.zeros((4, 5)), h0_2=np.zeros((4, 6)), c01r=np.zeros((4, 5))).initial
+    assert {name: value.shape for name, value in layers.items()} == {"h01": (4, 5), "h0_2": (4, 6), "c01r": (4, 5)}
 
 
 @pytest.mark.parametrize(
@@ -258,11 +256,9 @@ def test_lengths_and_initial_states(path: Path) -> None:
         ({"a0": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both a0 and h0"),
         ({"h0": np.ones((4, 5)), "c0": np.ones((4, 6))}, "h0 has shape (4, 5) and c0 (4, 6)"),
         ({"c0": np.full((4, 5), np.nan)}, "c0[0, 0] is nan"),
-        (
-            {"h02": np.ones((4, 5))},
-            "h02 is the initial state of one layer; save those of all layers and directions as one array h0",
-        ),
-        ({"c0r": np.ones((4, 5))}, "c0r is the initial state of one layer"),
+        ({"h01": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both h01 and h0"),
+        ({"a01": np.ones((4, 5)), "h0_1": np.ones((4, 5))}, "both a01 and h0_1"),
+        ({"h02": np.ones((2, 4, 5))}, "h02 has shape (2, 4, 5); save it as (4, H), one row a sample of X"),
     ],
 )
 def test_what_does_not_fit_is_refused(path: Path, change: dict[str, Any], words: str) -> None:

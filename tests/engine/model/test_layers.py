@@ -247,15 +247,40 @@ def test_a_file_gives_the_initial_states_of_all_layers(tmp_path: Path) -> None:
         np.testing.assert_array_equal(initial[f"c{mark}"], c0[number])
     with pytest.raises(
         InputError,
-        match=re.escape(
-            "initial a has shape (2, 3), this network needs one for each layer and direction; save (2, 2, 3)"
-        ),
+        match=re.escape("a0 has shape (2, 3), this network needs one for each layer and direction; save (2, 2, 3)"),
     ):
         session(tmp_path, {"a0": np.ones((2, 3))}, hidden=3, layers=2)
-    with pytest.raises(
-        InputError, match="the initial a2 is for 3 hidden units, the network has 4; give all layers one size"
-    ):
+    unequal = "the initial a2 is for 3 hidden units, the network has 4; save one array for each layer, a02 of this one"
+    with pytest.raises(InputError, match=unequal):
         session(tmp_path, {"a0": np.ones((2, 2, 3))}, hidden=(3, 4))
+
+
+@pytest.mark.parametrize("mark", ["", "_"])
+def test_a_file_gives_the_initial_states_of_single_layers(tmp_path: Path, mark: str) -> None:
+    """Of layers of unequal sizes each its own; what is not given is zero."""
+    options: dict[str, Any] = {"cell": "lstm", "hidden": (3, 4), "bidirectional": True}
+    sizes = {"h01": 3, "h01r": 3, "h02r": 4, "c02": 4}
+    given = {name: np.full((2, size), number + 1.0) for number, (name, size) in enumerate(sizes.items())}
+    arrays = {name[:2] + mark + name[2:]: value for name, value in given.items()}
+    made = session(tmp_path, arrays, **options)
+    initial = made.debugger.initial
+    assert sorted(initial) == ["c2", "h1", "h1r", "h2r"]
+    for name, value in given.items():
+        np.testing.assert_array_equal(initial[name[0] + name[2:]], value)
+    tape = made.debugger.tape(0)
+    np.testing.assert_array_equal(tape["h1r"][-1], given["h01r"])
+    assert not tape["c1"][0].any() and tape["c2"][0].all()
+    with pytest.raises(
+        InputError,
+        match=re.escape("h03 is the initial state of a layer that is not there; this network has h01, h01r, h02"),
+    ):
+        session(tmp_path, {"h03": np.ones((2, 3))}, **options)
+    with pytest.raises(
+        InputError, match="the initial h2 is for 3 hidden units, the network has 4; save one array for each layer, h02"
+    ):
+        session(tmp_path, {"h02": np.ones((2, 3))}, **options)
+    with pytest.raises(InputError, match="it holds an initial c, which the cell rnn does not have"):
+        session(tmp_path, {"c02": np.ones((2, 3))}, hidden=(3, 4))
 
 
 def test_the_gains_are_those_of_the_layer_asked_for() -> None:

@@ -107,6 +107,10 @@ def test_several_layers_and_directions(tmp_path: Path, cell: str, bidirectional:
     np.savez(tmp_path / "data.npz", X=X, y=Y, lengths=LENGTHS, **apart)
     np.savez(tmp_path / "mine.npz", **saved)
     assert compare_arrays(tmp_path / "mine.npz", str(tmp_path / "data.npz"), {}).ok
+    marks = ("1", "1r", "2", "2r") if bidirectional else ("1", "2")
+    single = {name + mark: value[n] for name, value in apart.items() for n, mark in enumerate(marks)}
+    report = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved, **single)
+    assert report.ok and not report.unknown, text(report)
     saved |= apart
     saved["h_n"][-1, 2] *= 2
     wrong = compared(tmp_path, X=X, y=Y, lengths=LENGTHS, **saved)
