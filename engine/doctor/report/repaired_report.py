@@ -15,8 +15,9 @@ from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.text import clean
 
-KEPT = "with each sample's kept, its gradients are right"
-RIGHT = "with these repairs its gradients are those of its own loss; the file itself is not right"
+KEPT = "with each sample's kept"
+REPAIRED = "with these repairs"
+RIGHT = f"{REPAIRED} its gradients are those of its own loss; the file itself is not right"
 
 
 def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
@@ -61,7 +62,12 @@ def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report |
         return None
     named = tuple(_named(source, slip) for slip in slips)
     return replace(
-        again.report, verdict="wrong", diagnoses=named, run=own.report.run, notes=(*again.report.notes, KEPT)
+        again.report,
+        verdict="wrong",
+        diagnoses=named,
+        run=own.report.run,
+        compared_with=KEPT,
+        notes=(*again.report.notes, f"{KEPT}, its gradients are right"),
     )
 
 
@@ -75,17 +81,18 @@ def _with_its_gradients(report: Report, runs: Runs, source: SourceFile, followed
     """The same, with what its gradients are once it runs; they are never called right, for the file does not run."""
     text = followed.last.text
     if followed.last.failed is not None:
-        stopped = f"with these repairs it still stops: {clean(followed.last.outcome.sentence(), 400)}"
+        stopped = f"{REPAIRED} it still stops: {clean(followed.last.outcome.sentence(), 400)}"
         return replace(report, notes=(*report.notes, stopped))
     repaired = replace(runs, program=replace(runs.program, text=text), progress=None)
     own = examine_own_run(repaired, replace(source, text=text))
     more = tuple(replace(d, after=followed.after) for d in own.report.diagnoses)
-    note = RIGHT if own.report.verdict == "correct" else own.reason and f"with these repairs: {own.reason}"
+    note = RIGHT if own.report.verdict == "correct" else own.reason and f"{REPAIRED}: {own.reason}"
     return replace(
         report,
         loss=own.report.loss,
         conventions=own.report.conventions,
         parameters=own.report.parameters,
+        compared_with=REPAIRED,
         not_compared=own.report.not_compared,
         candidates=own.report.candidates,
         diagnoses=(*report.diagnoses, *more),

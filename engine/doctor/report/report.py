@@ -26,6 +26,8 @@ class Report:
     """What was seen of the forward pass and the updates and is no verdict: its name in the catalogue, and a sentence with the line."""
     loss_matches: bool = False
     parameters: Mapping[str, GradientComparison] = field(default_factory=dict[str, GradientComparison])
+    compared_with: str = ""
+    """What was changed in memory before these were compared, as `with each sample's kept`; "" for the file as it is."""
     diagnoses: tuple[NamedMistake, ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
@@ -121,7 +123,7 @@ def text(report: Report) -> str:
         lines += ["", "  no correction was found; look first at"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
     if report.parameters:
-        lines += ["", *_table(report.parameters)]
+        lines += ["", *([f"  {report.compared_with}:"] if report.compared_with else []), *_table(report.parameters)]
     if report.conventions:
         width = max(map(len, report.conventions))
         lines += [

@@ -240,3 +240,4 @@ def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -
         [("last-sample-only", 9)],
     )
     assert "with each sample's kept, its gradients are right" in report.notes
+    assert "  with each sample's kept:\n  gradient of " in text(report)
