@@ -17,6 +17,7 @@ from rnn_tui.arguments.parts import (
     SentenceParser,
     count,
     data_and_model,
+    how_it_is_run,
     screen,
 )
 
@@ -107,9 +108,7 @@ def _open_parser() -> SentenceParser:
     parser.add_argument("--fresh", action="store_true", help="begin at the start, not where this data was left")
     screen(parser)
     parser.add_argument("--function", metavar="NAME", help=f"with a Python file: {FUNCTION}")
-    parser.add_argument(
-        "--python", metavar="PATH", help="with a Python file: the Python that runs it (see doctor --help)"
-    )
+    how_it_is_run(parser, "with a Python file: ")
     data_and_model(
         parser,
         f"{DATA}; or your own program, a Python file or notebook: it is run, see doctor --help (-- ARGS are its own)",

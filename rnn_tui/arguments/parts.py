@@ -103,18 +103,20 @@ def screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=LANGUAGES, help="language of the lessons (default: the locale's)")
 
 
-def how_it_is_run(parser: argparse.ArgumentParser) -> None:
-    """How a program of the user's own is run; the loss that it computes."""
-    parser.set_defaults(loss=None)
+def how_it_is_run(parser: argparse.ArgumentParser, where: str = "") -> None:
+    """How a program of the user's own is run; `where` says of what these options are, where a program is not all that can be given."""
+    it = "it" if where else "FILE"
     parser.add_argument(
         "--python",
         metavar="PATH",
-        help="the Python that runs FILE (an active or near environment with NumPy, else our own)",
+        help=f"{where}the Python that runs {it} (an active or near environment with NumPy, else our own)",
     )
     parser.add_argument(
-        "--limit", metavar="LIMIT", help="seconds of computing, memory or both, as 120, 8GB or 5min,8GB (60s,4GB)"
+        "--limit",
+        metavar="LIMIT",
+        help=f"{where}seconds of computing, memory or both, as 120, 8GB or 5min,8GB (60s,4GB)",
     )
-    parser.add_argument("--network", action="store_true", help="let FILE use the network")
+    parser.add_argument("--network", action="store_true", help=f"{where}let {it} use the network")
 
 
 def _edit(text: str) -> str:

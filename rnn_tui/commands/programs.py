@@ -6,14 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import InputError
 from engine.files.locate import seen
 from engine.text import clean
-
-if TYPE_CHECKING:
-    from engine.doctor.run.launch import Wishes
+from rnn_tui.commands.wishes import wishes_of
 
 
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -22,7 +20,7 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.diagnose import diagnose
     from engine.doctor.report.report import text
 
-    wishes = _wishes(arguments)
+    wishes = wishes_of(arguments)
     if arguments.call and arguments.function:
         raise InputError("--call says what is called; it goes without --function")
     if arguments.example and not arguments.call:
@@ -43,20 +41,6 @@ def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     return report.exit_code
 
 
-def _wishes(arguments: argparse.Namespace) -> Wishes:
-    """How a program of the user's own is to be run."""
-    from engine.doctor.run.launch import Wishes
-    from engine.doctor.run.limits import Limits, limits
-
-    return Wishes(
-        arguments=arguments.arguments,
-        python=arguments.python,
-        network=arguments.network,
-        limits=limits(arguments.limit) if arguments.limit else Limits(),
-        loss=arguments.loss or "",
-    )
-
-
 def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui derive FILE -- ARGS`: exit code 0 derived, 1 part of it is left open and named."""
     _refuse_to_replace(arguments)
@@ -68,7 +52,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.read.source import Unreadable, read_source
     from engine.doctor.run.program import ProgramFile
 
-    path, wishes = Path(arguments.file), _wishes(arguments)
+    path, wishes = Path(arguments.file), wishes_of(arguments)
     try:
         source = read_source(path)
         source.tree()

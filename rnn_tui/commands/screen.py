@@ -82,28 +82,24 @@ def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Sessio
     if Path(parsed.data or "").suffix not in PROGRAMS:
         if parsed.function:
             raise InputError("--function names a function of a Python file; give that file")
-        if parsed.arguments or parsed.python:
-            raise InputError("--python and what follows -- are for a Python file; give that file")
+        if parsed.arguments or parsed.python or parsed.limit or parsed.network:
+            raise InputError("--python, --limit, --network and what follows -- are for a Python file; give that file")
         from engine.session import open_session
 
         return open_session(parsed.data, given), None
     own_cell = isinstance(given.get("cell"), Path)
-    further = [name for name in given if name != "notation" and not (name == "cell" and own_cell)]
+    further = [name for name in given if name not in ("notation", "loss") and not (name == "cell" and own_cell)]
     if further:
         raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
     from rich.console import Console
 
     from engine.doctor.opening import open_program
     from engine.files.cell import read_cell
+    from rnn_tui.commands.wishes import wishes_of
 
     cells = (read_cell(given["cell"]),) if own_cell else ()
-    wishes = None
-    if parsed.arguments or parsed.python:
-        from engine.doctor.run.launch import Wishes
-
-        wishes = Wishes(arguments=parsed.arguments, python=parsed.python)
     with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
-        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes, cells)
+        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes_of(parsed), cells)
 
 
 def _record_first(session: Session) -> None:

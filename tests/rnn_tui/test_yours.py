@@ -15,7 +15,9 @@ from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.session import Session
 from rnn_tui.app import DebuggerApp
+from rnn_tui.arguments import model_options, parser_of
 from rnn_tui.cli import main
+from rnn_tui.commands.screen import opened_of
 from rnn_tui.screens.examine import ExamineScreen
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.walk import WalkScreen
@@ -25,6 +27,18 @@ from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 RIGHT = (Path(__file__).parents[1] / "engine/doctor/specimens/forward_beside.py").read_text()
+WITHOUT_A_LOSS = """
+import numpy as np
+rng = np.random.default_rng(1)
+x, W, V, y = rng.normal(size=(4, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 2)), np.eye(2)[[0, 1, 1, 0]]
+h = [np.zeros((1, 3))]
+for t in range(4):
+    h.append(np.tanh(x[t] + h[-1] @ W))
+states = np.concatenate(h[1:])
+p = np.exp(states @ V)
+p /= p.sum(axis=1, keepdims=True)
+V -= 0.1 * states.T @ (p - y)
+"""
 WRONG = RIGHT.replace("dh = dz @ W_rec.T", "dh = dz @ W_rec")
 Opened = tuple[Session, Lockstep]
 
@@ -203,3 +217,18 @@ def test_the_command_line_refuses_what_does_not_go_with_a_program(file: Path, mo
         main([str(file), "--hidden", "3"])
     with pytest.raises(InputError, match="--function names a function of a Python file"):
         main(["many_to_one", "--function", "backward"])
+    with pytest.raises(InputError, match="--limit, --network and what follows -- are for a Python file"):
+        main(["many_to_one", "--limit", "5"])
+
+
+def test_a_program_is_opened_as_it_is_to_be_run(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(WITHOUT_A_LOSS)
+    for loss, words in (("squared", "the squared error of"), ("cross-entropy", "the cross-entropy of")):
+        parsed = parser_of(None).parse_args([str(path), "--loss", loss, "--network", "--limit", "50"])
+        parsed.arguments = ()
+        opened = opened_of(parsed, model_options(parsed))
+        assert not isinstance(opened, ProgramWalk) and opened[1] is not None
+        walk = opened[1].walk
+        assert words in walk.loss.assumed
+        assert (walk.wishes.network, walk.wishes.limits.seconds) == (True, 50)
