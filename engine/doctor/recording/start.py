@@ -71,8 +71,8 @@ def main(path: str) -> None:
     if os.getpid() != own:
         confinement.finish(0)  # a copy that the program made of this process
     confinement.end()
-    result.update(computed=confinement.computed(), stubs=confinement.stubs.used, refused=confinement.refusals)
-    result.update(filtered=confinement.network_is_closed)
+    result.update(computed=confinement.computed(), stubs=confinement.stubs.used, absent=confinement.absent.unused)
+    result.update(refused=confinement.refusals, filtered=confinement.network_is_closed)
     try:
         _write(job["result"], result)
     except OSError:  # a shell has removed the folder: whoever waits sees how the process ends

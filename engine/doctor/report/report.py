@@ -165,6 +165,8 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
         lines += _wrapped(f"written and thrown away: {', '.join(run['written'][:8])}")
     if run["stubs"]:
         lines += _wrapped(f"not installed, replaced by modules that do nothing: {', '.join(run['stubs'])}")
+    if run["absent"]:
+        lines += _wrapped(f"not installed, imported and not used: {', '.join(run['absent'])}")
     lines += [
         line
         for each in run["refused"][:4]

@@ -70,7 +70,8 @@ class Ending:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """A run: how it ended, what it printed (`cut`: only the beginning and the end of it), what it wrote (thrown away), what it was run
-    with. `recorded` is what the recorder says of its record, `folder` where the program worked, as at home; `note` says why there."""
+    with. `stubs` and `absent` are modules that are not installed: replaced, and imported but not used. `recorded` is what the recorder
+    says of its record, `folder` where the program worked, as at home; `note` says why there."""
 
     ending: Ending
     where: str
@@ -79,6 +80,7 @@ class Outcome:
     cut: bool
     written: tuple[str, ...]
     stubs: tuple[str, ...]
+    absent: tuple[str, ...]
     refused: tuple[Refusal, ...]
     interpreter: Interpreter
     command: str
@@ -130,6 +132,7 @@ class Outcome:
             "computed": round(self.computed, 3),
             "written": list(self.written),
             "stubs": list(self.stubs),
+            "absent": list(self.absent),
             "refused": [{"kind": r.kind, "what": r.what, "line": r.line} for r in self.refused],
             "output": self.output,
             "output_cut": self.cut,

@@ -51,6 +51,7 @@ def read(
         "where": where,
         "text": text,
         "stubs": tuple(_text(name, 40) for name in _list(told.get("stubs"))[:40]),
+        "absent": tuple(_text(name, 40) for name in _list(told.get("absent"))[:40]),
         "refused": tuple(_refusal(_mapping(one), workplace) for one in _list(told.get("refused"))[:40]),
         "computed": _real(told.get("computed"), watch.told()[0]),
         "recorded": _mapping(told.get("recorded")),

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import progress
+from .absent import Absentees
 from .ending import Left, RunStopped
 from .network import SocketRules, close
 from .stubs import Finder, Hidden, Windowless
@@ -43,6 +44,7 @@ class Confinement:
         self.finish: Callable[[int], None] = os._exit
         self.file = str(job["file"])
         self.users = tuple(str(folder) for folder in job["user"])
+        self.absent = Absentees(self.users)
         self.seconds = float(job["seconds"])
         self.started = time.process_time()
         self.network_is_closed = False
@@ -55,7 +57,7 @@ class Confinement:
             self.network_is_closed = close()
         sys.meta_path.insert(0, Windowless())
         sys.meta_path.insert(0, Hidden(self.job["hidden"], self.users))
-        sys.meta_path.append(self.stubs)
+        sys.meta_path += [self.stubs, self.absent]
         self._ways_out()
         self.writes = Writes(self.job["inside"], self._refused)
         self.events.update(self.writes.events)

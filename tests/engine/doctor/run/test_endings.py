@@ -54,7 +54,11 @@ def is_running(process: int) -> bool:
         ("import ctypes\nctypes.string_at(0)", "signal", "SIGSEGV at line 2 (ctypes.string_at(0)) (a crash inside"),
         ("import os\nos.abort()", "signal", "SIGABRT"),
         ("name = input('?')", "input", "line 1 (name = input('?')) asks for input"),
-        ("import nosuch.thing", "module", "line 1 (import nosuch.thing) needs a module that is not installed: nosuch"),
+        (
+            "import nosuch.thing\nnosuch.thing.run()",
+            "module",
+            "line 2 (nosuch.thing.run()) needs a module that is not installed: nosuch",
+        ),
         (
             "import numpy as np\nnp.loadtxt('no.txt')",
             "file",

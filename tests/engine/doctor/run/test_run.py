@@ -196,6 +196,47 @@ def test_stubs_stand_for_what_only_shows_something(tmp_path: Path) -> None:
     )
 
 
+def test_a_missing_module_stops_a_program_where_it_uses_it(tmp_path: Path) -> None:
+    text = """
+        import nowhere_a, nowhere_b
+        from nowhere_a.parts import nothing, Base
+        import importlib.util
+        def sized(x: nothing) -> nowhere_b.Size: return x
+        try:
+            import nowhere_c
+        except ImportError:
+            nowhere_c = None
+        def loaded():
+            import nowhere_d
+        try:
+            loaded()
+        except ModuleNotFoundError as error:
+            print(error.name)
+        try:
+            importlib.import_module("nowhere_e")
+        except ModuleNotFoundError as error:
+            print(error.name)
+        print(nowhere_c, importlib.util.find_spec("nowhere_f"), sized(nowhere_b) is nowhere_b)
+    """
+    outcome = launch(tmp_path / "mine" / "mine.py", text)
+    assert outcome.output == "nowhere_d\nnowhere_e\nNone None True\n"
+    assert (outcome.ending.kind, outcome.absent) == ("end", ("nowhere_a", "nowhere_b"))
+    for use in (
+        "nothing()",
+        "class Own(Base): pass",
+        "nowhere_a.x + 1",
+        "1 @ nowhere_a.x",
+        "a, b = nothing",
+        "import numpy; numpy.sum(nothing)",
+    ):
+        outcome = launch(tmp_path / "mine" / "mine.py", f"{text}\n        {use}\n")
+        assert (outcome.ending.kind, outcome.ending.name, outcome.absent) == ("module", "nowhere_a", ("nowhere_b",)), (
+            use
+        )
+    outcome = launch(tmp_path / "mine" / "mine.py", "from nowhere_a import *\nprint(1)\n")
+    assert (outcome.ending.kind, outcome.ending.line, outcome.output) == ("module", 1, "")
+
+
 def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path) -> None:
     path = written(
         tmp_path / "mine" / "mine.py", "import time\nend = time.time() + 1\nwhile time.time() < end: x = 1\n"
