@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from engine.debug.places import parse_place
 from engine.model.blocks import Point
-from engine.session import open_session
+from engine.session import Session, open_session
 from rnn_tui.frame import Frame
 from rnn_tui.render.inks import ColorMode
+from rnn_tui.targets import ToLine
 from tests.rnn_tui.panes.scene import PANES, POINTS, SIZES, scene
 
 Golden = Callable[[str, str], None]
@@ -68,6 +70,36 @@ def test_time_steps_of_breakpoints_stand_in_order_until_one_is_for_all_of_them()
     assert "@2,3,9,10 " in drawn(scene(session, POINTS["forward"]), SIZES["120x36"], ("listing",))
     session.debugger.toggle(line)
     assert "@" not in drawn(scene(session, POINTS["forward"]), SIZES["120x36"], ("listing",))
+
+
+def listed(session: Session, at: str, height: int, **choices: object) -> list[str]:
+    frame = scene(session, parse_place(at, session.debugger).position, **choices)
+    return PANES["listing"](frame, 43, height).plain().splitlines()
+
+
+def test_weight_gradients_are_folded_where_the_listing_is_too_long_for_its_pane() -> None:
+    session = open_session("adding", {})
+    program = session.debugger.program
+    (fold,) = [line for line in listed(session, "dc@4", 34) if "▸" in line]
+    assert "▸ 12 weight gradients, dWxi … dbo" in fold
+    assert not [line for line in listed(session, "dc@4", 34) if "dWhg +=" in line]
+    assert [line for line in listed(session, "dWhg@4", 34) if "▶ dWhg += " in line]  # the point is among them
+    here = next(program.writers("dWhg"))
+    assert [line for line in listed(session, "dc@4", 34, line=(here.block, here.index)) if "› dWhg += " in line]
+    assert not [line for line in listed(session, "dc@4", 100) if "▸" in line]
+    assert not [line for line in listed(open_session(None, {}), "dz@4", 16) if "▸" in line]  # three of them
+
+
+def test_what_is_folded_shows_its_breakpoints_and_opens_on_a_click() -> None:
+    session = open_session("adding", {})
+    session.debugger.toggle(next(session.debugger.program.writers("dWhg")), 3)
+    frame = scene(session, parse_place("dc@4", session.debugger).position)
+    canvas = PANES["listing"](frame, 43, 34)
+    (y,) = [y for y, line in enumerate(canvas.plain().splitlines()) if "▸" in line]
+    assert canvas.plain().splitlines()[y][1] == "○"
+    hit = canvas.target_at(8, y)
+    first = next(session.debugger.program.writers("dWxi"))
+    assert hit is not None and hit[0] == ToLine(first.block, first.index)
 
 
 def matrix(codes: np.ndarray) -> str:
