@@ -75,7 +75,7 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
         await reader.begin()
         text = await reader.press("g", "norm(da)<.1", "enter")
         t = max(t for t in range(9) if np.linalg.norm(tape["da"][t]) < 0.1)
-        assert f"da@{t} " in text and re.search(rf"{t + 1}→{t} +[\d.]+ +=", text)
+        assert f"da@{t} " in text and re.search(rf"{t + 1}→{t} +[\d.]+ +[\d.]+×", text)
 
         # which step and which sample give most of dWa[1,3]
         await reader.begin()
