@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
-from engine.language.functions import Array, Axes, axis_kind
+from engine.language.functions import Array, Axes, axis_kind, is_joined
 from engine.model.blocks import Block, Line, Loop, Phase, Quantity
 from engine.model.build import build
 from engine.model.network import Network
@@ -73,7 +73,9 @@ class Plan:
     def block_steps(self) -> int:
         """How many steps a block holds."""
         most = math.isqrt(self.steps - 1) + 1 if self.checkpoints else self.steps
-        return max(1, min(most, BLOCK_VALUES // (self.batch * max(self.network.sizes.values()))))
+        # What stands side by side is two quantities: two directions have the blocks of one.
+        widest = max(size for axis, size in self.network.sizes.items() if not is_joined(axis))
+        return max(1, min(most, BLOCK_VALUES // (self.batch * widest)))
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:

@@ -101,6 +101,13 @@ def test_recording_twice_in_blocks(blocks: int, activation: str, dtype: str) -> 
     assert_same_bytes(tape_of(one), tape_of(one))
 
 
+def test_two_directions_have_the_blocks_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a recording that is one block for each would be two, with a thread beside them that has little to do."""
+    monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", 4 * 5 * 7)
+    one, both = (case(hidden=5, bidirectional=two).network for two in (False, True))
+    assert plan(both, 4, 7).bounds == plan(one, 4, 7).bounds == [(0, 7)]
+
+
 def test_a_plan_may_be_used_again_and_leaves_no_trace_in_the_next_recording(blocks: int) -> None:
     one, other = blocked(), blocked(seed=5)
     prepared = plan(one.network, 4, 7)
