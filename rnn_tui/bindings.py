@@ -381,8 +381,8 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
 _WALK_ORDER = (
     "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
     "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
-    "operand(1)", "operand(-1)", "log", "derived", "enter", "back", "close_why", "examine", "lessons", "lesson_next", "lesson_back", "hint",
-    "help", "app.palette", "quit",
+    "operand(1)", "operand(-1)", "zoom", "log", "derived", "enter", "back", "close_why", "examine", "lessons", "lesson_next", "lesson_back",
+    "hint", "help", "app.palette", "quit",
 )  # fmt: skip
 WALK_COMMANDS: tuple[Command, ...] = tuple(
     replace(command, **_WALK_WORDS.get(command.action, {}))

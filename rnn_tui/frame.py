@@ -87,6 +87,8 @@ class Selection:
     """The cells that were asked about, the last one being explained; none when no explanation is open."""
     follow: int = 0
     """Which number of the explanation would be followed."""
+    step: int | None = None
+    """The time step that the cursor of the flow view is at (None: the present one)."""
     moment: tuple[int, int] | None = None
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
     reach: bool = False

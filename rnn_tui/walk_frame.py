@@ -62,7 +62,7 @@ class WalkPicture:
 class WalkChoice:
     """Choices that stay: the place in the run, the cursor in the source (None: it follows), which value of the line is shown (None: the
     last) and in which of its pictures the cell cursor is, the numbers that were asked about, and which number of the last one's terms is
-    chosen; whether the derived backward pass is shown."""
+    chosen; how near the picture is (`Selection.zoom`); whether the derived backward pass is shown."""
 
     at: int = 0
     source: int | None = None
@@ -71,6 +71,7 @@ class WalkChoice:
     row: int = 0
     column: int = 0
     log: bool = False
+    zoom: int = 0
     derived: bool = False
     asked: tuple[RecordedNumber, ...] = ()
     follow: int = 0

@@ -173,7 +173,7 @@ class Controller(Desk):
         self.choose(zoom=(self.selection.zoom + 1) % (NUMBERS + 1))
         if not self.page.can_zoom():
             self.choose(zoom=0)
-            self.say("Zoom is for the picture that the cell cursor is in: views 1, 3 and 6, from the first line on.")
+            self.say("Zoom is for the picture that the cell cursor is in: views 1, 2, 3 and 6, from the first line on.")
 
     def log(self) -> None:
         """Logarithmic colours for all, linear ones for all, or as each quantity needs."""

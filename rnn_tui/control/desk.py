@@ -85,7 +85,7 @@ class Desk(ABC):
     def moved(self, moved: bool, *, keep_operand: bool = False) -> bool:
         """Adapts the choices to a move of the debugger; returns `moved`."""
         operand = self.selection.operand if keep_operand else None
-        self.choose(operand=operand, line=None, asked=(), follow=0)
+        self.choose(operand=operand, line=None, step=None, asked=(), follow=0)
         self._log()
         return moved
 
@@ -100,7 +100,7 @@ class Desk(ABC):
         if place.name is None:
             return moved
         axes = self.debugger.plan.axes.get(place.name, ())
-        page = before.page if before.page in ("program", "flow") else "program"
+        page = "flow" if before.page == "flow" and not place.index else "program"
         self.choose(page=page, operand=None)
         if place.index and self.selection.sample is not None and axes[:1] == ("B",):
             self.choose(sample=place.index[0])

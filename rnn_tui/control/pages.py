@@ -11,6 +11,7 @@ from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame, cell_of_part
+from rnn_tui.panes.flow_cell import flow_steps
 from rnn_tui.panes.ledger import matrix_of, weight_cell
 from rnn_tui.panes.zoom import pictured
 from rnn_tui.render.numbers import matrix_text, shape
@@ -165,10 +166,54 @@ class Page(ABC):
 
 
 class FlowPage(Page):
-    """The flow of as many quantities as fit."""
+    """The flow of as many quantities as fit; the cell cursor is in the first one."""
+
+    zooms = True
 
     def panes(self, height: int) -> Heights:
         return {"listing": "1fr", "flow": "1fr"}
+
+    def can_zoom(self) -> bool:
+        return self._there() and super().can_zoom()
+
+    def works(self, action: str) -> bool:
+        return action in ("enter", "cell(0,-1)") and self._there()
+
+    def _there(self) -> bool:
+        frame = self.desk.frame
+        return not frame.selection.reach and bool(flow_steps(frame))
+
+    def cursor(self, rows: int, columns: int) -> None:
+        if not self._there():
+            self.desk.say("There is no cell of the flow yet: → runs the first line.")
+            return
+        super().cursor(rows, columns)
+        self.desk.choose(step=flow_steps(self.desk.frame).start + self.desk.selection.column)
+
+    def tab(self, step: int) -> None:
+        """There is one picture that the cursor can be in."""
+
+    def enter(self) -> bool:
+        if self._there() and (cell := cell_of_part(self.pictured())) is not None:
+            self.desk.ask(cell)
+        return True
+
+    def copied(self) -> tuple[str, str] | None:
+        cell = cell_of_part(self.pictured()) if self._there() else None
+        return (
+            None
+            if cell is None
+            else (cell.text, repr(float(self.desk.frame.view.tape.at(cell.name, cell.t)[cell.index])))
+        )
+
+    def copied_all(self) -> tuple[str, str] | None:
+        return super().copied_all() if self._there() else None
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        if isinstance(target, ToCell):
+            row, column = cell_at(target, x, y)
+            self.desk.choose(row=row, step=flow_steps(self.desk.frame).start + column)
+        return True
 
 
 class ProgramPage(Page):

@@ -10,6 +10,7 @@ from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
 from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER, Command
+from rnn_tui.frame import NUMBERS
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
@@ -209,6 +210,10 @@ class Walker:
         made, picture = places[(now + step) % len(places)]
         return self.choose(made=made, picture=picture)
 
+    def zoom(self) -> bool:
+        """The picture at the cursor nearer: alone, then with its numbers, then beside the others again."""
+        return self.choose(zoom=(self.choice.zoom + 1) % (NUMBERS + 1))
+
     # Why
 
     def enter(self) -> bool:
@@ -242,8 +247,8 @@ class Walker:
         return self.choose(asked=self.choice.asked[:-1], follow=0)
 
     def close(self) -> bool:
-        """Closes the explanation, and lets the source follow again."""
-        return self.choose(asked=(), follow=0, source=None)
+        """Closes the explanation, or the picture that is near, and lets the source follow again."""
+        return self.choose(asked=(), follow=0, source=None, zoom=self.choice.zoom if self.choice.asked else 0)
 
     def click(self, target: object, x: int, y: int) -> bool:
         """What a click means."""

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from engine.language.derive import OUT, gradient
 from engine.language.functions import Array
 from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
+from rnn_tui.panes.flow_cell import FlowPart, at_flow
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.reach import draw_reach
@@ -23,7 +24,7 @@ from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, scale_of
-from rnn_tui.render.pooling import pool
+from rnn_tui.render.pooling import block_of, pool
 from rnn_tui.targets import ToPosition
 
 FULL = 8
@@ -202,7 +203,7 @@ def _picture(
     for hidden, code in ((~known, NOT_YET), (_ended(frame, axis), ENDED), (never, PAD)):
         codes[:, axis.all_of(hidden)] = code
     palette = look.palettes.ghost if frame.ghost else look.palettes.signed
-    rows = heatmap(codes, palette, look.mode, axis.pitch, size)
+    rows = heatmap(codes, palette, look.mode, axis.pitch, size, _cursor(frame, name, axis, codes.shape[0]))
     canvas.rows(axis.left, top, rows)
     axis.mark(canvas, top, len(rows), _now(frame, name), look)
     canvas.text(1, top, "  0", look.dim)
@@ -210,6 +211,14 @@ def _picture(
         canvas.text(1, top + len(rows) - 1, f"{values.shape[1] - 1:>3}", look.dim)
     _clickable(frame, canvas, name, top, len(rows), axis)
     return len(rows)
+
+
+def _cursor(frame: Frame, name: str, axis: TimeAxis, rows: int) -> tuple[int, int] | None:
+    """Where the cell cursor is in the picture of what flows, on the page of the flow."""
+    here = at_flow(frame) if frame.selection.page == "flow" and name == frame.flowing else frame
+    if here is frame or here.cell is None or not isinstance(part := here.parts[0], FlowPart) or part.values is None:
+        return None
+    return block_of(here.cell[0], part.values.shape[0], rows), axis.column_of(part.since + here.cell[1])
 
 
 def _starts(frame: Frame, name: str) -> bool:

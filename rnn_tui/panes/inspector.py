@@ -19,9 +19,9 @@ from engine.explain.why import origin
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_kind, from_unit_to_unit
 from rnn_tui.frame import Frame, result_of
-from rnn_tui.panes.ledger import at_weight
 from rnn_tui.panes.line import palette_of
 from rnn_tui.panes.words import NORM, carried_words, clipping_words, flow_words, padding_words, truncation_words
+from rnn_tui.panes.zoom import pictured
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
@@ -41,7 +41,7 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
     top, left = (1, 2) if framed else (0, 1)
     if framed:
         canvas.frame(0, 0, width, height, "cell", look.border, look.bold)
-    frame = at_weight(frame) if frame.selection.page == "weights" else frame
+    frame = frame if frame.selection.page == "yours" else pictured(frame)
     if frame.inspected is None or frame.cell is None:
         canvas.text(left, top, "Step onto a line to inspect its numbers.", look.dim)
         return canvas

@@ -142,6 +142,12 @@ def _arranged(pictures: tuple[WalkPicture, ...], inner: int, room: int) -> tuple
     return shown[0] >= shown[1], False
 
 
+def scale_for(frame: WalkFrame, place: int) -> float:
+    """What the strongest colour of a picture stands for: of a value, what it should be and the difference the same."""
+    compared = frame.pictures[-1].role == "difference"
+    return max(scale_of(one.values) for one in (frame.pictures if compared else [frame.pictures[place]]))
+
+
 def _picture(
     frame: WalkFrame,
     canvas: Canvas,
@@ -162,7 +168,7 @@ def _picture(
     canvas.text(x, y, shortened(label, wide), look.accent if chosen else look.text)
     if cell_len(label) + len(span) + 2 <= wide:
         canvas.text(x + cell_len(label) + 2, y, span, look.dim)
-    scale = max(scale_of(one.values) for one in frame.pictures) if frame.pictures[-1].role == "difference" else largest
+    scale = scale_for(frame, place)
     if with_numbers:
         cell = min(MOST, wide // columns)
         codes = signed_codes(np.where(picture.there, table, 0.0), scale, frame.choice.log)

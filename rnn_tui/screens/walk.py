@@ -28,6 +28,7 @@ from rnn_tui.panes.walk import (
 )
 from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
+from rnn_tui.panes.walk_zoom import draw_walk_zoom
 from rnn_tui.screens.dialog import AskScreen, ListScreen
 from rnn_tui.screens.dialogs import HelpScreen
 from rnn_tui.screens.layout import SMALLEST
@@ -116,7 +117,7 @@ class WalkScreen(LessonKeys):
         yield from self.composed(
             {"header": draw_walk_header, "strip": draw_walk_strip},
             {"source": draw_walk_source},
-            {"beside": draw_walk_value, "why": draw_walk_why},
+            {"beside": draw_walk_value, "zoom": draw_walk_zoom, "why": draw_walk_why},
             {"told": draw_walk_told, "lesson": draw_lesson, "footer": draw_footer},
         )
 
@@ -139,7 +140,8 @@ class WalkScreen(LessonKeys):
         card = self.walker.frame.lesson
         lines["lesson"] = 2 + len(lesson_lines(card, self._look, width - 4)) if card else 0
         lines["told"] = min(3, lines["told"]) if card else lines["told"]
-        hidden = {"beside" if asked else "why", *(() if card else ("lesson",))}
+        body = "why" if asked else "zoom" if self.walker.choice.zoom else "beside"
+        hidden = {"why", "zoom", "beside"} - {body} | (set() if card else {"lesson"})
         for pane in self.query(Pane):
             name = pane.id or ""
             pane.display = not small and name not in hidden
@@ -206,6 +208,10 @@ class WalkScreen(LessonKeys):
     def action_operand(self, step: int) -> None:
         """The cursor into the next picture."""
         self.show(self.walker.operand(step))
+
+    def action_zoom(self) -> None:
+        """The picture at the cursor nearer, or beside the others."""
+        self.show(self.walker.zoom())
 
     def action_log(self) -> None:
         """Logarithmic colours, or linear ones."""

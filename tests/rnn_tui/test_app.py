@@ -705,7 +705,10 @@ async def test_the_footer_shows_only_what_works() -> None:
         await driven.do("step(1)")
         assert "h j k l cell" in driven.footer()
         await driven.do("page('flow')")
-        assert "h j k l cell" not in driven.footer()
+        assert "h j k l cell" in driven.footer()
+        assert "tab picture" not in driven.footer()
+        await driven.do("page('training')")
+        assert "tab picture" not in driven.footer()
         await driven.do("page('weights')")
         assert "h j k l cell" in driven.footer()
 

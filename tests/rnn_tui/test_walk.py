@@ -181,6 +181,19 @@ def test_every_line_is_drawn_at_every_size(wrong: ProgramWalk, forward: ProgramW
             assert not frame.choice.asked or "why" in draw_walk_why(frame, 60, 14).plain()
 
 
+async def test_a_picture_is_looked_at_from_near(wrong: ProgramWalk) -> None:
+    async with walking(wrong) as driven:
+        before = await driven.do("cell(0,1)")
+        near = await driven.do("zoom", "zoom")
+        picture = driven.walker.frame.pictures[0]
+        row, column = driven.walker.frame.cell
+        assert f"{picture.label} " in near and "z: back" in near
+        for number in (picture.table[row, column], picture.table[row, 0]):
+            assert f"{number:.4f}".replace("-", "−") in near
+        assert await driven.do("zoom") == before
+        assert await driven.do("zoom", "enter", "back", "close_why") == before
+
+
 async def test_every_key_works_and_help_lists_it(forward: ProgramWalk) -> None:
     actions = {command.action for command in WALK_COMMANDS}
     assert set(WALK_FOOTER) <= actions and len(actions) == len(WALK_COMMANDS)

@@ -162,7 +162,7 @@ def test_the_flows_of_the_lstm(tmp_path: Path) -> None:
     assert flow_words(frame, "dc_out") == "through this step's h"
     assert flow_words(frame, "dh_out") == "through this step's output"
     assert flow_meaning(frame, "dc") == "= dc_out + dc_next"
-    shown = text(frame, "inspector")
+    shown = text(at(session, "dc", 3), "inspector")
     assert "through this step's h" in shown
     assert "through the next step" in shown
     drawing = PANES["flow"](frame, 74, 23).plain()
