@@ -68,7 +68,8 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
 
     The cell is written as the array lies in `layout`.
 
-    A time step alone goes to the end of that step in the present pass. A quantity with a step goes to the line that writes that row,
+    A time step alone goes to where that step is computed in the present pass, to the last line that writes a row of it: what it hands on
+    to the next step has the number of that one. A quantity with a step goes to the line that writes that row,
     or to the first line that reads what no line writes.
     """
     typed = _words(text)
@@ -103,10 +104,12 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
 
 
 def _of_step(program: Program, t: int | None, phase: str) -> list[int]:
-    """The last offset of a step in a phase; the first one of the phase."""
+    """The offset of the last line in a phase that writes a row of a step; without a step the first one of the phase."""
     if t is None:
         return [program.offset(line) for line in program.lines if line.phase == phase][:1]
-    lines = [line for line in program.lines if line.phase == phase and program.runs_at(line, t)]
+    lines = [
+        line for line in program.lines if line.phase == phase and not line.equation.step and program.runs_at(line, t)
+    ]
     return [max(program.offset(line, t) for line in lines)] if lines else []
 
 

@@ -466,7 +466,7 @@ async def test_going_to_a_point() -> None:
         driven.app.screen.query_one(Input).value = "backward 7"
         await driven.pilot.press("enter")
         await driven.pilot.pause()
-        assert driven.main.debugger.view.point == Point(0, "backward", 7, "da", None, 4)
+        assert driven.main.debugger.view.point == Point(0, "backward", 7, "dba", None, 4)
         assert "t = 7" in driven.rows()[0]
 
 

@@ -36,14 +36,14 @@ def position(phase: str, t: int | None, line: str, iteration: int = 0, parameter
 FORMS = [
     ("7", "start", position("forward", 7, "a")),
     ("7", "forward", position("forward", 7, "a")),
-    ("7", "backward", position("backward", 7, "da")),
+    ("7", "backward", position("backward", 7, "dba")),
     ("7", "later", position("forward", 7, "a", 2)),
     ("t=7", "forward", position("forward", 7, "a")),
     ("@7", "forward", position("forward", 7, "a")),
-    ("backward 7", "start", position("backward", 7, "da")),
-    ("7 backward", "start", position("backward", 7, "da")),
+    ("backward 7", "start", position("backward", 7, "dba")),
+    ("7 backward", "start", position("backward", 7, "dba")),
     ("forward 7", "backward", position("forward", 7, "a")),
-    ("backward, t = 7", "start", position("backward", 7, "da")),
+    ("backward, t = 7", "start", position("backward", 7, "dba")),
     ("dz@7", "start", position("backward", 7, "dz")),
     ("dz 7", "forward", position("backward", 7, "dz")),
     ("dWa@1", "forward", position("backward", 1, "dWa")),
@@ -66,11 +66,23 @@ FORMS = [
     ("iteration 3", "forward", 1 + 3 * LENGTH),
     ("iteration=3", "forward", 1 + 3 * LENGTH),
     ("iteration 0", "later", 1),
-    ("iteration 3 backward 7", "start", position("backward", 7, "da", 3)),
+    ("iteration 3 backward 7", "start", position("backward", 7, "dba", 3)),
     ("dz@7 iteration 2", "start", position("backward", 7, "dz", 2)),
     ("start", "later", 0),
     ("  start  ", "later", 0),
 ]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"cell": "lstm"}, {"bidirectional": True}, {"predict": "every", "truncate": 3}]
+)
+@pytest.mark.parametrize("t", [1, 4, 10])
+def test_a_step_is_where_its_own_rows_are_written(options: dict[str, object], t: int) -> None:
+    data = "reber" if "predict" in options else None
+    debugger = open_session(data, {name: value for name, value in options.items() if name != "predict"}).debugger
+    for phase in ("forward", "backward"):
+        debugger.go(parse_place(f"{phase} t={t}", debugger).position)
+        assert (debugger.view.point.phase, debugger.view.point.t, debugger.view.row) == (phase, t, t)
 
 
 @pytest.mark.parametrize(("text", "here", "expected"), FORMS)
