@@ -22,8 +22,7 @@ from engine.errors import InputError
 from engine.files.trace import write_trace
 from engine.model.build import build
 from engine.model.network import Network
-from engine.model.pytorch import as_array
-from engine.model.torch_parts import at_every_step, parts_of, samples_and_steps
+from engine.model.torch_parts import parts_of
 from engine.session import Session
 from engine.watched import Watched, session_at
 
@@ -125,9 +124,7 @@ class Watch:
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         if self.iterations and getattr(module, "training", True):
-            current = self.iterations[-1]
-            extent = samples_and_steps(current.inputs, self.parts.recurrent)
-            current.every = at_every_step(tuple(map(int, output.shape)), *extent, int(output.shape[-1]))
+            self.iterations[-1].shape = output.shape
 
     def _measured(self, criterion: Any, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any) -> None:
         if getattr(self.parts.recurrent, "training", True):
@@ -142,7 +139,7 @@ class Watch:
         if not self.iterations:
             raise InputError("step(loss, y) comes after the model was called; the model has not been called yet")
         current = self.iterations[-1]
-        current.targets, current.loss = _copy(y), float(as_array(loss))
+        current.targets, current.loss = _copy(y), _number(loss)
         if not math.isfinite(current.loss):
             self._end_if(f"the loss of iteration {current.number} is {current.loss}")
         better = current.loss < self._best - LEARNT * abs(self._best) if math.isfinite(self._best) else True
@@ -161,7 +158,7 @@ class Watch:
         """Whether the gradients of the last iteration exceed the limit, once all of them are there."""
         if self.limit is None or not self.iterations or not self.iterations[-1].squares:
             return ""
-        norm = math.sqrt(math.fsum(float(as_array(square)) for square in self.iterations[-1].squares))
+        norm = math.sqrt(math.fsum(map(_number, self.iterations[-1].squares)))
         number = self.iterations[-1].number
         return "" if norm <= self.limit else f"the norm of the gradients of iteration {number} is {norm:.6g}"
 
@@ -199,10 +196,17 @@ def _argument(place: int, name: str, arguments: tuple[Any, ...], named: dict[str
     return arguments[place] if len(arguments) > place else named.get(name)
 
 
+def _number(scalar: Any) -> float:
+    """A scalar tensor as a number, or a number itself."""
+    return float(scalar.item() if hasattr(scalar, "item") else scalar)
+
+
 def _copy(given: Any) -> Any:
     """A copy of a tensor, of a tuple of them, of a PackedSequence; the loop may write into its own."""
+    if given is None:
+        return None
+    if not isinstance(given, tuple):
+        return given.detach().clone()
     if hasattr(given, "batch_sizes"):
         return given._replace(data=_copy(given.data))
-    if isinstance(given, tuple):
-        return tuple(_copy(each) for each in cast("tuple[Any, ...]", given))
-    return None if given is None else given.detach().clone()
+    return tuple(_copy(each) for each in cast("tuple[Any, ...]", given))

@@ -13,7 +13,7 @@ from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, samples_and_steps
+from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps
 from engine.session import Session
 
 LIKE = 1e-4
@@ -30,7 +30,8 @@ class Watched:
     weights: tuple[dict[str, Any], ...]
     numbers: Any = None
     """What the embedding was given before that."""
-    every: bool = False
+    shape: Any = ()
+    """That of what the linear layer made."""
     targets: Any = None
     loss: float = math.nan
     squares: list[Any] = field(default_factory=list[Any])
@@ -50,7 +51,9 @@ def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> 
             f"the recurrent layer was given something else than {parts.embedding_name} looks up; We is not shown"
         )
     were = replace(parts, embedding=embedding[0] if embedding else None, recurrent=recurrent, linear=linear)
-    options = {"predict": "every" if kept.every else "last", **options}
+    shape = tuple(map(int, kept.shape))
+    every = at_every_step(shape, *samples_and_steps(kept.inputs, recurrent), shape[-1])
+    options = {"predict": "every" if every else "last", **options}
     if kept.initial is not None:
         options["initial"] = _initial(Network.from_torch(recurrent, linear), kept.initial)
     sessions = (
