@@ -207,6 +207,7 @@ def _copy(given: Any) -> Any:
         return None
     if not isinstance(given, tuple):
         return given.detach().clone()
-    if hasattr(given, "batch_sizes"):
-        return given._replace(data=_copy(given.data))
-    return tuple(_copy(each) for each in cast("tuple[Any, ...]", given))
+    parts: Any = cast("Any", given)
+    if hasattr(parts, "batch_sizes"):
+        return parts._replace(data=_copy(parts.data))
+    return tuple(_copy(each) for each in parts)
