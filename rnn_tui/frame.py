@@ -282,7 +282,7 @@ class Frame:
     @property
     def ghost(self) -> bool:
         """Whether the whole iteration stands there faintly, for nothing is computed yet: where there are colours for that."""
-        return self.view.position == 0 and self.look.mode is ColorMode.TRUECOLOR
+        return self.view.position == 0 and self.look.mode in (ColorMode.TRUECOLOR, ColorMode.COLORS_256)
 
     @cached_property
     def _in_line(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -29,6 +29,12 @@ class Ledger:
     steps: tuple[int, ...]
     addends: Array
     value: float
+
+    def of(self, steps: range) -> Ledger:
+        """The same of some steps alone; `value` is then their sum."""
+        rows = [row for row, t in enumerate(self.steps) if t in steps]
+        addends = self.addends[rows]
+        return replace(self, steps=tuple(self.steps[row] for row in rows), addends=addends, value=float(addends.sum()))
 
     @cached_property
     def of_steps(self) -> Array:

@@ -63,11 +63,16 @@ class WhyPage(Page):
         return replace(frame, asked=replace(asked, ledger=self._ledger(cell)))
 
     def _ledger(self, cell: CellAddress) -> Ledger | None:
-        """What each step and each sample adds to a gradient that is summed to its end."""
+        """What each step and each sample adds to a gradient, as far as it is summed."""
         tape = self.desk.debugger.tape(cell.iteration)
-        whole = cell.t is None and cell.reached is None and not cell.one_step and cell.sample is None
-        found = ledger(tape, cell.name, cell.index) if whole and cell.name in gradients(tape) else None
-        return found if found is not None and len(found.steps) > 1 else None
+        whole = cell.t is None and not cell.one_step and cell.sample is None
+        if not whole or cell.name not in gradients(tape):
+            return None
+        found = ledger(tape, cell.name, cell.index)
+        if cell.reached is not None:
+            (line,) = tape.plan.program.writers(cell.name)
+            found = found.of(tape.plan.program.summed(line, cell.reached))
+        return found if len(found.steps) > 1 else None
 
     def followed(self) -> list[list[tuple[int, CellAddress]]]:
         """The numbers that can be followed in what is shown, term by term."""

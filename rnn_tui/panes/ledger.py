@@ -94,12 +94,14 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
     text = f" {number(float(value[index]), 10, 4, trim=True)}"
     after = canvas.text(after, y, shortened(text, width - after), look.bold)
     far = "" if summed.all() else f" for t {'≤' if summed[0] else '≥'} {reached}"
-    note = f" = Σ_t Σ_b{far}: a row a sample, a column a step"
+    pooled = _addends(frame, canvas, entries, summed, y + 1, lines - 3)
+    cells = "samples × steps, ÷ pooled" if pooled else "a row a sample, a column a step"
+    note = f" = Σ_t Σ_b{far}: {cells}"
     canvas.text(after, y, shortened(note, canvas.width - 2 - after), look.dim)
-    _addends(frame, canvas, entries, summed, y + 1, lines - 3)
 
 
-def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: int, lines: int) -> None:
+def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: int, lines: int) -> bool:
+    """The map of the addends with its sums; whether several have one cell of it."""
     look, axis = frame.look, time_axis(frame.view.program, canvas.width)
     batch = entries.addends.shape[1]
     held = range(entries.steps[0], entries.steps[-1] + 1)
@@ -131,6 +133,7 @@ def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: 
     axis.numbers(canvas, y + 1, frame.view.point.t, look, held)
     canvas.text(1, y + 1, "t", look.dim)
     _clickable(frame, canvas, entries, axis, held, (top, len(drawn) + 1))
+    return rows < batch or axis.columns < axis.steps
 
 
 def _of_samples(frame: Frame, canvas: Canvas, sums: Array, rows: int, top: int, x: int, apart: bool) -> None:

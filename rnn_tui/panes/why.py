@@ -15,7 +15,9 @@ from engine.explain.why import CellAddress, cell_of, origin
 from engine.language.functions import Array
 from rnn_tui.frame import Asked, Frame
 from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
+from rnn_tui.render.palette import LEVELS
 from rnn_tui.targets import ToCrumb, ToOperand
 
 TERMS = 60
@@ -24,6 +26,11 @@ SUBTOTALS = 4
 """The largest steps and samples that are named."""
 VALUE = 12
 NARROW = 56
+BAR = 6
+"""Columns of the bar behind a term's value; it is as long as the term is large beside the largest."""
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+NEGATIVE, POSITIVE = LEVELS // 6, LEVELS - 1 - LEVELS // 6
+"""Levels of colour that are strong on dark and on light."""
 
 
 def draw_why(frame: Frame, width: int, height: int) -> Canvas:
@@ -101,8 +108,10 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
     what = "1 term" if count == 1 else f"{count} terms, largest first"
     canvas.text(2, top, shortened(f"{what}{f', from the {first + 1}th' if first else ''}", room), look.dim)
     y, shown = top + 1, first
+    values = np.abs([term.value for term in terms])
+    largest = float(np.max(values[np.isfinite(values)], initial=0)) if count > 1 else 0.0
     while shown < len(terms) and (y + heights[shown] <= top + 1 + lines or shown == first):
-        _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room)
+        _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room, largest)
         y += heights[shown]
         shown += 1
     rest, others = explanation.rest(shown)
@@ -159,12 +168,23 @@ def cells_in(term: Term) -> Iterator[CellAddress]:
 
 
 def _term(
-    frame: Frame, canvas: Canvas, term: Term, marked: dict[int, CellAddress], chosen: int, y: int, room: int
+    frame: Frame,
+    canvas: Canvas,
+    term: Term,
+    marked: dict[int, CellAddress],
+    chosen: int,
+    y: int,
+    room: int,
+    largest: float,
 ) -> None:
-    """`−0.0019 = a@8[2,2] 0.457 × dz@9[2,3] −0.0042`: each number can be followed."""
+    """`−0.0019 = a@8[2,2] 0.457 × dz@9[2,3] −0.0042`: each number can be followed. Where there is room, how large the term is as a bar."""
     look = frame.look
     x = canvas.text(2, y, f"{number(term.value, VALUE - 1, 5):>{VALUE}}", look.text)
     x = canvas.text(x, y, " = ", look.dim)
+    if room < NARROW:
+        _bar(frame, canvas, term.value, largest, x, y)
+    elif room >= NARROW + BAR:
+        _bar(frame, canvas, term.value, largest, 2 + room - BAR, y)
     places = iter(marked.items())
     for number_, factor in enumerate(term.factors):
         if room < NARROW:
@@ -173,6 +193,18 @@ def _term(
         elif number_:
             x = canvas.text(x, y, " × ", look.dim)
         x = _factor(frame, canvas, factor, places, chosen, x, y, room)
+
+
+def _bar(frame: Frame, canvas: Canvas, value: float, largest: float, x: int, y: int) -> None:
+    """A bar in the colour of the value's sign."""
+    look = frame.look
+    if not 0 < abs(value) <= largest:
+        return
+    eighths = max(1, round(8 * BAR * abs(value) / largest))
+    text = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    plain = look.mode is ColorMode.NONE
+    fill = None if plain else inks(look.palettes.signed, look.mode).fill[NEGATIVE if value < 0 else POSITIVE]
+    canvas.text(x, y, text, look.text if fill is None else Style(color=fill))
 
 
 def _factor(

@@ -223,6 +223,12 @@ BACKWARD_LIGHT = Palette(
 )
 
 
+_GHOST_256 = {
+    False: (60, 60, 238, 237, 236, 235, 232, 235, 236, 237, 238, 95, 95),
+    True: (146, 146, 250, 251, 253, 254, 255, 254, 253, 251, 250, 181, 181),
+}
+
+
 @dataclass(frozen=True)
 class Palettes:
     """The palettes of one screen; `unsigned` is for what has no sign, `ghost` is the signed one, faint."""
@@ -250,4 +256,4 @@ def _faint(palette: Palette) -> Palette:
         for c in palette.table
         for b in [palette.background]
     )
-    return replace(palette, name=f"{palette.name}-ghost", table=table)
+    return replace(palette, name=f"{palette.name}-ghost", table=table, ramp_256=_GHOST_256[palette.light])

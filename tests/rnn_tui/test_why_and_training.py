@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engine.explain.why import CellAddress
@@ -101,6 +102,33 @@ async def test_the_chain_reaches_the_loss_and_the_input() -> None:
             number = next(n for n, cell in places if cell.name == name)
             driven.main.show(driven.controller.why.follow(number))
         assert [cell.name for cell in driven.controller.selection.asked] == ["dz", "da", "dlogits", "p", "logits"]
+
+
+async def test_terms_have_bars_as_long_as_they_are_large() -> None:
+    async with running(open_session("vanishing", {})) as driven:
+        await driven.go(Point(0, "backward", 5, "da"))
+        await driven.do("enter")
+        bars = [
+            re.search(r"([█▏▎▍▌▋▊▉]*) *│$", line.rstrip()) for line in driven.text().splitlines() if " × Wa[" in line
+        ]
+        lengths = [len(found[1]) for found in bars if found]
+        terms = np.abs(driven.main.frame.asked.explanation.values)
+        largest_first = np.sort(terms)[::-1]
+        assert lengths == [-(-max(1, round(48 * term)) // 8) for term in largest_first / largest_first[0]]
+
+
+async def test_a_gradient_that_is_still_summed_has_its_largest_steps_and_samples() -> None:
+    async with running() as driven:
+        await driven.go(Point(0, "backward", 8, "dWa"))
+        await driven.do("page('weights')", "cell(2,3)")
+        await driven.do("enter")
+        text, tape = driven.text(), driven.main.debugger.tape(0)
+        addends = tape["a"][7:10, :, 2] * tape["dz"][7:, :, 3]  # t = 8, 9, 10
+        steps, samples = addends.sum(axis=1), addends.sum(axis=0)
+        assert f"by step: t = {8 + int(np.abs(steps).argmax())} " in text
+        assert f"by sample: {int(np.abs(samples).argmax())} " in text
+        (line,) = (line for line in text.splitlines() if "by step" in line)
+        assert set(re.findall(r"t = (\d+)", line)) == {"8", "9", "10"}
 
 
 async def test_by_mouse_alone() -> None:

@@ -166,6 +166,14 @@ def test_not_yet_exactly_where_nothing_is_computed(codes: list[np.ndarray], name
         assert not list(pictures)
 
 
+@pytest.mark.parametrize("mode", list(ColorMode))
+def test_at_the_start_the_whole_iteration_stands_there_faintly_where_there_are_colours_for_that(
+    mode: ColorMode,
+) -> None:
+    text = PANES["flow"](scene(mode=mode), 74, 9).plain()
+    assert ("┈" in text or "░" in text) == (mode in (ColorMode.COLORS_16, ColorMode.NONE))
+
+
 def test_more_steps_than_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
     real = strip._cells
