@@ -93,6 +93,8 @@ class Selection:
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
     reach: bool = False
     """Whether the flow view shows which loss reaches which step."""
+    layer: str | None = None
+    """The output state of the layer that training and reach are shown of (None: of the one whose line is at hand)."""
     finding: int = 0
     """The number of the finding that would be gone to."""
     beside: bool = False
@@ -269,6 +271,12 @@ class Frame:
         """The output state of the layer whose line is at hand; of the last layer where no layer's is."""
         program, line = self.view.program, self.view.line
         return (program.blocks[line.block].output if line is not None else "") or program.output
+
+    @property
+    def layer(self) -> str:
+        """The output state of the layer and direction that training and reach are shown of."""
+        chosen = self.selection.layer
+        return chosen if chosen in self.view.program.outputs else self.output
 
     @property
     def flowing(self) -> str:

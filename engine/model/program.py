@@ -117,6 +117,11 @@ class Program:
         """The blocks of a pass that run through time: one a layer and direction, in the order they run."""
         return tuple(block for block in self.blocks if block.in_time and block.phase == phase)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The output states of the layers and directions, in the order in which they run."""
+        return tuple(block.output for block in self.looped("forward"))
+
     def summed(self, line: Line, reached: int | None = None) -> range:
         """The steps whose terms a line has added up when that of step `reached` is done (None: the last one), in the order they run."""
         block = self.blocks[line.block]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,21 +21,23 @@ class Measured:
     """One iteration, before its update.
 
     `accuracy` is the share of right predictions among those that count, None where targets are numbers. `gradient_norm` is the norm of
-    all parameters' gradients together, before clipping. `flow` (T,) holds ‖da_t‖ for t = 1..T, the state's gradient over the batch; of
-    long sequences the largest in each of `COLUMNS` groups of steps.
+    all parameters' gradients together, before clipping. `flows` hold, for the output state a of each layer and direction, ‖da_t‖ for
+    t = 1..T (T,), its gradient over the batch; of long sequences the largest in each of `COLUMNS` groups of steps.
     """
 
     loss: float
     accuracy: float | None
     gradient_norm: float
-    flow: Array
+    flows: Mapping[str, Array]
 
 
 def measure(tape: Tape) -> Measured:
     """The figures of a recorded iteration."""
     with np.errstate(all="ignore"):
         norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in tape.gradients.values())))
-    return Measured(tape.loss, accuracy(tape), norm, _flow(tape))
+    return Measured(
+        tape.loss, accuracy(tape), norm, {output: _flow(tape, output) for output in tape.plan.program.outputs}
+    )
 
 
 def accuracy(tape: Tape) -> float | None:
@@ -48,7 +51,9 @@ def accuracy(tape: Tape) -> float | None:
     return float(right[counted].mean())
 
 
-def _flow(tape: Tape) -> Array:
-    norms = tape.norms(gradient(tape.plan.program.output))[1:]
+def _flow(tape: Tape, output: str) -> Array:
+    name, program = gradient(output), tape.plan.program
+    first = 1 - program.steps_of(name).start
+    norms = tape.norms(name)[first : first + program.steps]
     columns = min(len(norms), COLUMNS)
     return np.maximum.reduceat(norms, np.arange(columns) * len(norms) // columns)

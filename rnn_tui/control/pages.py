@@ -138,6 +138,12 @@ class Page(ABC):
         at = pictures.index(frame.inspected)
         self.desk.choose(operand=pictures[(at + step) % len(pictures)])
 
+    def next_layer(self, step: int) -> None:
+        """What is shown of one layer and direction, of the next one."""
+        frame = self.desk.frame
+        outputs = frame.view.program.outputs
+        self.desk.choose(layer=outputs[(outputs.index(frame.layer) + step) % len(outputs)])
+
     def copied(self) -> tuple[str, str] | None:
         """What the number at the cursor is called, and the number, as it reads back; None where there is none."""
         frame = self.pictured()
@@ -177,6 +183,8 @@ class FlowPage(Page):
         return self._there() and super().can_zoom()
 
     def works(self, action: str) -> bool:
+        if action == "operand(1)":
+            return self.desk.frame.selection.reach and len(self.desk.frame.view.program.outputs) > 1
         return action in ("enter", "cell(0,-1)") and self._there()
 
     def _there(self) -> bool:
@@ -191,7 +199,9 @@ class FlowPage(Page):
         self.desk.choose(step=flow_steps(self.desk.frame).start + self.desk.selection.column)
 
     def tab(self, step: int) -> None:
-        """There is one picture that the cursor can be in."""
+        """There is one picture that the cursor can be in; reach is shown of the next layer."""
+        if self.desk.frame.selection.reach:
+            self.next_layer(step)
 
     def enter(self) -> bool:
         if self._there() and (cell := cell_of_part(self.pictured())) is not None:

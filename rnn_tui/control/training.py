@@ -39,6 +39,8 @@ class TrainingPage(Page):
         return {"training": "1fr"}
 
     def works(self, action: str) -> bool:
+        if action == "operand(1)":
+            return len(self.desk.debugger.program.outputs) > 1
         return action in ("enter", "train", "cell(0,-1)")
 
     def fill(self, frame: Frame) -> Frame:
@@ -89,12 +91,16 @@ class TrainingPage(Page):
         last, steps = max(debugger.history, default=0), debugger.program.steps
         self.desk.choose(moment=(max(0, min(iteration + columns, last)), max(1, min(t + rows, steps))))
 
+    def tab(self, step: int) -> None:
+        """The same of the next layer and direction."""
+        self.next_layer(step)
+
     def enter(self) -> bool:
         """To the iteration and time step under the cursor: where its error arrives."""
         self.desk.training = False
         iteration, t = self.desk.frame.moment
         program = self.desk.debugger.program
-        written = int(program.written(gradient(program.output), t))
+        written = int(program.written(gradient(self.desk.frame.layer), t))
         self.desk.choose(page="program", moment=None)
         moved = self.desk.go(1 + iteration * program.length + written)
         self.desk.say("4 leads back to the training view")

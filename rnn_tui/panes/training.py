@@ -11,6 +11,7 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.recording.measures import COLUMNS, Measured
 from rnn_tui.frame import LOG_FROM, Frame
+from rnn_tui.panes.words import other_layers
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import bars, curve
 from rnn_tui.render.heatmap import heatmap
@@ -41,13 +42,13 @@ def draw_training(frame: Frame, width: int, height: int) -> Canvas:
     """Columns are iterations; the curve of the loss above, rows of time steps below. A cell leads to that iteration and step."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    flow = gradient(frame.view.program.output)
+    flow = gradient(frame.layer)
     canvas.frame(
         0,
         0,
         width,
         height,
-        f"training · ‖{frame.writer.timed(flow)}‖ by iteration and time step",
+        f"training · ‖{frame.writer.timed(flow)}‖ by iteration and time step{other_layers(frame)}",
         look.border,
         look.bold,
     )
@@ -138,7 +139,7 @@ def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) ->
     for column in range(axis.columns):
         for iteration in block_range(column, axis.count, axis.columns):
             if iteration in frame.history:
-                flow = np.maximum.reduceat(frame.history[iteration].flow, starts)
+                flow = np.maximum.reduceat(frame.history[iteration].flows[frame.layer], starts)
                 values[:, column] = np.fmax(values[:, column], flow)
     known = ~np.isnan(values).all(axis=0)
     finite = values[np.isfinite(values) & (values > 0)]
@@ -190,9 +191,10 @@ def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
     if known is None:
         canvas.text(2, y, shortened(f"iteration {iteration} has not been run", width - 4), look.dim)
         return
-    place = (t - 1) * len(known.flow) // frame.view.program.steps
-    flow = frame.writer.spelling.name(gradient(frame.view.program.output))
-    parts = [f"iteration {iteration}, t = {t}: ‖{flow}‖ {number(float(known.flow[place]), 8, trim=True)}"]
+    norms = known.flows[frame.layer]
+    place = (t - 1) * len(norms) // frame.view.program.steps
+    flow = frame.writer.spelling.name(gradient(frame.layer))
+    parts = [f"iteration {iteration}, t = {t}: ‖{flow}‖ {number(float(norms[place]), 8, trim=True)}"]
     before = frame.history.get(iteration - 1)
     change = "" if before is None else f" ({signed(known.loss - before.loss, 8, 3, trim=True)})"
     parts.append(f"loss {number(known.loss, 8, trim=True)}{change}")

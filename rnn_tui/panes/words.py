@@ -53,6 +53,12 @@ def flow_meaning(frame: Frame, name: str) -> str:
     return source
 
 
+def other_layers(frame: Frame) -> str:
+    """Of which other layers and directions the same can be shown, for a title; "" where there is one alone."""
+    others = [frame.writer.spelling.name(output) for output in frame.view.program.outputs if output != frame.layer]
+    return f" · tab: {', '.join(others)}" if others else ""
+
+
 def flows_with(frame: Frame, name: str) -> list[str]:
     """A gradient and its flows, the one that `name` belongs to first, to be shown side by side. `name` alone when it has none."""
     quantities = frame.view.program.quantities

@@ -12,6 +12,7 @@ from engine.explain.why import CellAddress
 from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.panes.training import draw_training
+from rnn_tui.render.numbers import number
 from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
 from rnn_tui.screens.palette import PaletteScreen
 from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
@@ -38,7 +39,7 @@ async def test_training_and_going_to_an_iteration_and_a_step() -> None:
         driven.main.show(driven.controller.choose(moment=(7, 4)))
         await driven.pilot.pause()
         figures = driven.main.debugger.history[7]
-        assert f"iteration 7, t = 4: ‖da‖ {figures.flow[3]:.3g}" in driven.text()
+        assert f"iteration 7, t = 4: ‖da‖ {figures.flows['a'][3]:.3g}" in driven.text()
         await driven.do("enter")
         point = driven.main.debugger.program.point(driven.position)
         assert (point.iteration, point.phase, point.t, point.line) == (7, "backward", 5, "da")
@@ -54,6 +55,28 @@ async def test_the_cursor_of_the_training_view_stays_inside() -> None:
         assert driven.main.frame.moment == (4, 10)
         await driven.click("training", lambda target: isinstance(target, ToIteration))
         assert driven.main.frame.moment == (0, 1)
+
+
+async def test_the_training_view_and_reach_go_by_layer_and_direction() -> None:
+    session = open_session("delayed_recall", {"layers": 2, "bidirectional": True, "truncate": None, "hidden": 4})
+    async with running(session) as driven:
+        driven.main.debugger.start(3)
+        await driven.do("page('training')")
+        driven.main.show(driven.controller.choose(moment=(2, 4)))
+        tape = driven.main.debugger.tape(2)
+        for name, held in (("a2", 1), ("a2r", 0), ("a1", 1), ("a1r", 0)):
+            await driven.pilot.pause()
+            norm = float(np.linalg.norm(tape[f"d{name}"][4 - 1 + held]))
+            assert f"iteration 2, t = 4: ‖d{name}‖ {number(norm, 8, trim=True)}" in driven.text()
+            await driven.do("operand(1)")
+        await driven.do("operand(-1)", "enter")
+        assert (
+            driven.main.debugger.view.point.line.startswith("da1r") and driven.main.debugger.view.point.iteration == 2
+        )
+        await driven.do("reach")
+        assert "∂a1r_t" in driven.pane("flow").canvas().plain()
+        await driven.do("operand(1)")
+        assert "∂a2_t" in driven.pane("flow").canvas().plain()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -120,6 +120,35 @@ def test_reach_of_one_sample() -> None:
     np.testing.assert_allclose(np.sqrt(alone), reach(tape), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("layer", "before", "after"),
+    [("a1", True, True), ("a1r", True, True), ("a2", True, False), ("a2r", False, True), (None, False, True)],
+)
+def test_reach_of_each_layer_and_direction(layer: str | None, before: bool, after: bool) -> None:
+    """Through the layer above a loss reaches both ways, at the top one way; None is the layer at hand."""
+    session = open_session("delayed_recall", {"layers": 2, "bidirectional": True, "truncate": None, "hidden": 4})
+    shown = scene(
+        session,
+        parse_place("da2r@5", session.debugger).position,
+        mode=ColorMode.NONE,
+        page="flow",
+        reach=True,
+        layer=layer,
+    )
+    canvas = draw_flow(shown, 74, 23)
+    text, name = canvas.plain(), layer or "a2r"
+    others = ", ".join(one for one in ("a1", "a1r", "a2", "a2r") if one != name)
+    assert f"‖∂L_s/∂{name}_t‖, log · tab: {others} " in text
+    lines = text.split("\n")
+    first, last = lines[1][7:39].replace("▏", " "), lines[16][7:39].replace("▏", " ")
+    assert (len(first.split()) > 10, len(last.split()) > 10) == (after, before)
+    words = " ".join(line.strip("│ ") for line in lines[18:])
+    assert ("steps before it" in words, "steps after it" in words) == (before, after)
+    program = shown.view.program
+    targets = {canvas.target_at(x, 2)[0] for x in range(74) if canvas.target_at(x, 2)}
+    assert targets == {ToPosition(1 + program.written(f"d{name}", t)) for t in range(1, 17)}
+
+
 # The ledger
 
 
