@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 NOTATION, THEME = "Notation", "Theme"
+
+# Textual remembers its results with the cache that asked, and so keeps every widget's rows that ever was.
+StylesCache.get_inner_outer = StylesCache.get_inner_outer.__wrapped__  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class ThemedApp(TerminalApp):

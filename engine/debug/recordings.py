@@ -20,7 +20,7 @@ from engine.recording.record import record_with
 from engine.recording.tape import Tape
 
 TAPES_KEPT = 4
-WEIGHTS_LIMIT = 64 << 20
+WEIGHTS_LIMIT = 16 << 20
 OBJECT = 200
 """The bytes that an array takes besides its numbers: of a small network's weights that is most."""
 
@@ -71,7 +71,11 @@ class Checkpoints:
             return
         self.kept[iteration] = start
         self.most = max(16, WEIGHTS_LIMIT // max(1, start.nbytes))
-        if len(self.kept) > self.most:
+        self.thin(self.most)
+
+    def thin(self, most: int) -> None:
+        """Keeps at most so many, of every 2nd, 4th, ... iteration."""
+        while len(self.kept) > most:
             self.stride *= 2
             self.kept = {i: w for i, w in self.kept.items() if (i - self.first) % self.stride == 0}
 
@@ -97,7 +101,7 @@ class Recordings:
         checkpoints: bool = False,
         memory_limit: int | None = None,
     ) -> None:
-        self._X, self._y = (array.copy() for array in check_batch(network, X, y))
+        self._X, self._y = map(_unchanging, check_batch(network, X, y))
         self.initial = check_initial(network, len(self._X), initial)
         if stateful and network.learn_initial:
             raise InputError("with --stateful states go on from window to window; leave --learn-initial away")
@@ -173,6 +177,12 @@ class Recordings:
         """The network with the weights that it has at the start of an iteration."""
         return replace(self.network, weights=self.tape(iteration).parameters)
 
+    def rest(self, states: int) -> None:
+        """Gives back the memory of what can be recorded again, with the same bits, from so many training states at most."""
+        self._tapes.clear()
+        self._buffers.clear()
+        self._starts.thin(states)
+
     def _record(self, iteration: int, start: TrainingState, *, passing: bool = False) -> Tape:
         """The tape of an iteration; an iteration that is only passed through is recorded into arrays that the next one uses again."""
         batch = self._batch(iteration, start.states)
@@ -211,6 +221,15 @@ class Recordings:
         )
         chosen = None if self.batches.whole else self.batches.indices(iteration)
         return replace(tape, kept=start.kept, samples=chosen)
+
+
+def _unchanging(array: Array) -> Array:
+    """The array, where nobody can write to it, else a copy."""
+    if not array.flags.writeable and array.flags.owndata:
+        return array
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
 
 
 def _parameters_after(tape: Tape) -> dict[str, Array]:

@@ -33,6 +33,9 @@ from engine.recording.tape import Tape
 from engine.tables.given import GIVEN, MASK
 from engine.text import clean
 
+AT_REST = 16
+"""Training states that the run before the last edit keeps, which is only there to come back to; the one before that keeps half of them."""
+
 
 def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
     """A debugger at the same point with the edits made, on top of earlier ones; InputError for an edit that does not fit."""
@@ -42,6 +45,12 @@ def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
     branch = Branch(original, edits, debugger)
     branch.tape(iteration)  # refuse now what cannot be edited
     hand_over(debugger, branch)
+    kept, undone = AT_REST, debugger
+    while isinstance(
+        undone, Branch
+    ):  # the further back, the less: however many edits there are, they take little memory
+        undone.rest(kept)
+        kept, undone = max(1, kept // 2), undone.undone
     return branch
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import Debugger, InputError, Network, Tape, record
 from engine.debug.edits import Edit, parse_edit
 from engine.debug.replay import replay, same
-from engine.debug.whatif import Branch, difference, what_if
+from engine.debug.whatif import AT_REST, Branch, difference, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
 from engine.model.blocks import Line
@@ -433,6 +433,26 @@ def test_undo_gives_what_was_before() -> None:
     assert two.tape(0)["z"][1, 0, 0] == 1
     assert not two.tape(0)["da"][4].any()
     assert [edit.text for edit in two.edits] == ["z@2[0,0] = 1", "da@4 = 0"]
+
+
+def test_many_edits_take_little_memory_and_undo_gives_the_same_bits() -> None:
+    original = debugger_of(case())
+    first = what_if(original, "Wa[0,0] = 1")
+    expected = {iteration: first.tape(iteration) for iteration in (0, 77, 100)}
+    branch = first
+    for step in range(2, 6):
+        branch.go(100 * branch.program.length + 1)
+        branch = what_if(branch, f"z@{step}[0,0] = 1", iteration=100)
+        assert branch._X is original._X
+    undone, kept = branch.undone, 0
+    while isinstance(undone, Branch):
+        assert not undone._tapes
+        assert not undone._buffers
+        kept += len(undone._starts.kept)
+        undone = undone.undone
+    assert kept <= 2 * AT_REST
+    for iteration, tape in expected.items():
+        assert_same(tape, first.tape(iteration))
 
 
 MOVES: tuple[Callable[[Debugger], bool], ...] = (
