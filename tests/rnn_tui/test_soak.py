@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import gc
+import warnings
 
+import pytest
+from textual._styles_cache import StylesCache
+from textual.geometry import Size
+
+from rnn_tui.control.controller import Controller
 from tests.soak.__main__ import actions_of
+from tests.soak.hands import Hands
 from tests.soak.play import played, shrunk
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -35,6 +42,33 @@ async def test_500_actions_end_in_no_exception_and_going_back_shows_the_same(gro
     actions = actions_of(f"suite {ground}", 500)
     result = await played(ground, actions)
     assert not result.error, f"{actions[: result.done + 1][-5:]}\n{result.trace}"
+
+
+async def test_closed_dialogs_leave_nothing_behind() -> None:
+    def widgets() -> int:
+        gc.collect()
+        return sum(isinstance(some, StylesCache) for some in gc.get_objects())
+
+    before = widgets()
+    assert (await played("built-in", ["key question_mark", "key escape"] * 20)).done == 40
+    assert widgets() - before < 40  # the app's own; a help that is closed again would leave 7 each time
+
+
+async def test_another_size_is_drawn_before_the_next_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, resize = list[tuple[Size, Size]](), Hands.resize
+
+    async def resized(hands: Hands, *size: str) -> None:
+        await resize(hands, *size)
+        sizes.append((hands.app.size, hands.app.screen.size))
+
+    monkeypatch.setattr(Hands, "resize", resized)
+    assert not (await played("built-in", ["size 90 30", "size 120 36"])).error
+    assert sizes == [(Size(90, 30),) * 2, (Size(120, 36),) * 2]
+
+
+async def test_a_warning_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Controller, "sample", lambda *_: warnings.warn("odd", stacklevel=1))
+    assert (await played("built-in", ["key right_square_bracket"])).error.startswith("UserWarning")
 
 
 def test_what_fails_is_shrunk_to_the_actions_that_it_takes() -> None:

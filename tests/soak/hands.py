@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from textual import events
 from textual.app import App
@@ -31,7 +31,7 @@ class DifferentError(AssertionError):
 class Hands:
     """Acts on one app; `tickers` are the timers that run and train, which tick only when they are told to."""
 
-    def __init__(self, app: App[None], tickers: list[Ticker]) -> None:
+    def __init__(self, app: App[None], tickers: Collection[Ticker]) -> None:
         self.app, self._tickers = app, tickers
         self.frames: list[tuple[float, str]] = []
         """How much processor time each thing took that was done, until it was drawn."""
@@ -58,6 +58,9 @@ class Hands:
                 await asyncio.sleep(0.002)
                 quiet = 0
             elif any(map(_busy, [app, *app.screen_stack, *app.screen.walk_children()])):
+                quiet = 0
+            elif app._resize_timer is not None:  # Textual waits for further sizes
+                app._check_resize()
                 quiet = 0
             elif quiet == 2 and _undrawn(app.screen):
                 app.screen._on_timer_update()
@@ -119,8 +122,8 @@ class Hands:
     async def tick(self, times: str) -> None:
         """What runs or trains goes on so many times."""
         for _ in range(int(times)):
-            for ticker in self._tickers:
-                if ticker._seconds is not None:
+            for ticker in list(self._tickers):
+                if ticker._seconds is not None and ticker._screen.is_running:  # a closed screen's timers stop
                     ticker._tick()
             await self.settle("tick")
 

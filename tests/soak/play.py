@@ -7,10 +7,12 @@ import math
 import os
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
+from weakref import WeakSet
 
 from textual import constants
 
@@ -39,7 +41,8 @@ class Played:
 async def played(ground: str, actions: Sequence[str], *, size: tuple[int, int] = (80, 24)) -> Played:
     """Does the actions one after the other, until one fails."""
     result = Played()
-    with _quiet_place() as folder, _told_tickers() as tickers:
+    with warnings.catch_warnings(), _quiet_place() as folder, _told_tickers() as tickers:
+        warnings.simplefilter("error")
         app = GROUNDS[ground](folder)
         app.exit = lambda *_, **__: None  # q and ctrl+c are tried in a terminal
         app._print_error_renderables = lambda: None
@@ -81,14 +84,14 @@ def _quiet_place() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _told_tickers() -> Iterator[list[Ticker]]:
+def _told_tickers() -> Iterator[WeakSet[Ticker]]:
     """Timers of the app tick when they are told to, training counts its iterations, not the time, and nothing is animated."""
-    made: list[Ticker] = []
+    made = WeakSet[Ticker]()
 
     class Told(Ticker):
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments)  # pyright: ignore[reportArgumentType]
-            made.append(self)
+            made.add(self)
 
         def keep(self, seconds: float | None) -> None:
             self._seconds = seconds
