@@ -20,9 +20,10 @@ from typing import Any
 
 from .. import progress
 from .absent import Absentees
+from .drawing import Windowless
 from .ending import Left, RunStopped
 from .network import SocketRules, close
-from .stubs import Finder, Hidden, Windowless
+from .stubs import Finder, Hidden
 from .writes import Writes
 
 TICK = 0.1

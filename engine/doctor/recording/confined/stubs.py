@@ -1,7 +1,5 @@
-"""What stands for modules that only draw, show progress or keep a log, where they are not installed; and plots that open no window.
-
-A stub takes every call and does nothing. What is installed is used, with plots drawn to memory and `show` and `pause` doing nothing.
-"""
+"""What stands for modules that only draw, show progress or keep a log, where they are not installed. A stub takes every call and does
+nothing."""
 
 # The user may have a pathlib of his own.
 
@@ -27,8 +25,6 @@ _PYPLOT = (
     "figure plot show subplot subplots title xlabel ylabel legend imshow savefig scatter hist bar grid axis xlim ylim colorbar close "
     "clf cla draw pause ion ioff tight_layout gca gcf semilogy semilogx loglog suptitle xticks yticks text annotate fill_between"
 )
-_WAITING = ("show", "pause", "ginput", "waitforbuttonpress")
-"""What would wait for a window."""
 
 
 class Stub(types.ModuleType):
@@ -176,44 +172,6 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.__dict__.update({name: Stub(name) for name in _PYPLOT.split()})
         if module.__name__.startswith("tqdm"):
             module.__dict__.update(tqdm=Bar, trange=trange)
-
-
-class Windowless(importlib.abc.MetaPathFinder):
-    """Lets matplotlib be found as ever, and takes from it what would open a window or wait for one."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """The module as the others find it, changed after it has been loaded."""
-        if fullname not in ("matplotlib", "matplotlib.pyplot"):
-            return None
-        spec = found_by_others(self, fullname, path, target)
-        if spec is None or spec.loader is None or isinstance(spec.loader, Finder):
-            return spec
-        load = spec.loader.exec_module
-
-        def exec_module(module: types.ModuleType) -> None:
-            load(module)
-            for name in ("use",) if fullname == "matplotlib" else _WAITING:
-                if hasattr(module, name):
-                    setattr(module, name, nothing)
-            switch = getattr(module, "switch_backend", None)
-            if switch is not None:  # pyplot itself calls it for the first figure
-                module.__dict__["switch_backend"] = _always(switch, "agg")
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-
-def _always(function: Any, argument: str) -> Any:
-    """The function, with this argument whatever it is given."""
-
-    def called(*arguments: Any, **named: Any) -> Any:
-        return function(argument)
-
-    return called
-
-
-def nothing(*arguments: Any, **named: Any) -> None:
-    """Does nothing."""
 
 
 def found_by_others(own: Any, fullname: str, path: Any, target: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..confined.drawing import Windowless
 from . import operations, scalars, traced
 from .codes import CODES
 from .operations import chosen, cumulative, dot, einsum, into, lost_function, matmul, reduce, result, store
@@ -563,6 +564,18 @@ def cast(kind, *values, **options):
     return kind(*values)
 
 
+def _ndenumerate(real):
+    """np.ndenumerate with traced numbers; the real one asks `array.flat` for what only NumPy's own iterator has."""
+
+    def ndenumerate(arr):
+        arr = np.asarray(arr)
+        if type(arr) is not Traced:
+            return real(arr)
+        return ((index, arr[index]) for index in np.ndindex(arr.shape))
+
+    return ndenumerate
+
+
 def install():
     """Puts the hooks and patches in place, once in a process."""
     if "function" in traced.HOOKS:
@@ -590,4 +603,6 @@ def install():
     ):
         setattr(math, name, _math(name, CODES[code]))
     math.pow, math.log, math.fsum = _math_pow, _math_log, _fsum
+    Windowless.plain = staticmethod(stripped)
     np.random.shuffle = _shuffle(np.random.shuffle)
+    np.ndenumerate = _ndenumerate(np.ndenumerate)

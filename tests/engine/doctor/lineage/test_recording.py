@@ -151,9 +151,44 @@ assert a.shape == (1, 2) and math.tanh(x[0, 0]) == math.tanh(2.5) and math.log(x
 w = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(2)]
 assert all(isinstance(v, float) for row in w for v in row) and np.array(w).shape == (2, 3)
 assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (5,) and np.insert(x[0], 1, 9.0)[1] == 9.0
+assert [(k, float(v)) for k, v in np.ndenumerate(x[:1])] == [((0, 0), 2.5), ((0, 1), 3.0)] == list(np.ndenumerate(x[:1].tolist()))
 np.random.shuffle(x)
 assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
 """
+
+
+DRAWN = """
+import numpy as np
+import matplotlib.pyplot as plt
+plt.style.use("a style that is gone")
+h = np.ones(3) * 0.5
+plt.plot(h, [h[0], 1.0 - h[1]])
+figure, axes = plt.subplots()
+axes.plot(h.reshape(3, 1), label=h[2])
+plt.show()
+"""
+
+
+def test_what_is_drawn_is_drawn_from_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matplotlib asserts that arrays are NumPy's own; here a module in its place asserts it of all that it is given."""
+    package = tmp_path / "site-packages" / "matplotlib"
+    package.mkdir(parents=True)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    (tmp_path / "own").mkdir()
+    (package / "__init__.py").write_text("def use(backend): raise ImportError\n")
+    (package / "style.py").write_text("def use(name): raise OSError\n")
+    (package / "pyplot.py").write_text(
+        "from matplotlib import style\n"
+        "kinds = []\n"
+        "class Axes:\n"
+        "    def plot(self, *given, label=None):\n"
+        "        kinds.extend(type(e).__name__ for each in (*given, [label]) for e in (each if type(each) is list else [each]))\n"
+        "def plot(*given): Axes().plot(*given)\n"
+        "def subplots(): return None, Axes()\n"
+        "def show(): raise AssertionError\n"
+    )
+    record = run(tmp_path / "own", DRAWN + "assert set(plt.kinds) == {'ndarray', 'float64', 'NoneType'}, plt.kinds\n")
+    assert record.outcome["ended"] == "end", record.outcome
 
 
 SINGLES = """
