@@ -176,19 +176,20 @@ class ArrayNames:
         self.record = record
         self.known = known or {}
         self.leaves: dict[int, list[str]] = defaultdict(list)
-        self.results: dict[int, list[str]] = defaultdict(list)
+        self.results: dict[tuple[int, bool], list[str]] = defaultdict(list)
+        """By the first number, and whether it is the only one: `w[i]` is not what the array is called that begins with it."""
         for event in record.events:
             if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
                 continue
             first = event.value.first
             if record.maker(first) < 0:
                 self.leaves[self.record.leaf(first)].append(event.name)
-            self.results[first].append(event.name)
+            self.results[first, event.value.size == 1].append(event.name)
 
     def all_of(self, ids: Ids) -> list[str]:
         """Every name that an array was seen under, in the order of the run."""
         first = int(ids.flat[0])
-        names = self.results.get(first, [])
+        names = self.results.get((first, ids.size == 1), [])
         return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])
 
     def of(self, ids: Ids) -> str:
@@ -215,7 +216,7 @@ class ArrayNames:
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
         """Whether a result was given a name that the array had."""
-        after = {_last(n) for n in self.results.get(operation.start, ())}
+        after = {_last(n) for n in self.results.get((operation.start, operation.size == 1), ())}
         return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))
 
 

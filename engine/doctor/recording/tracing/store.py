@@ -199,9 +199,22 @@ class Store:
         return start
 
     def has_added(self, before, number):
-        """Whether a number was made last, as another one with something added to it or subtracted from it."""
+        """Whether a number was made last, as another one with something computed added to it or subtracted from it. What a numerical
+        check of the gradients adds to a weight comes from outside."""
         code, _, start, _, _, _, one, _, _, two, _, _ = self.ops[-12:] if len(self.ops) >= 12 else (0,) * 12
-        return start == number and code in (ADD, SUBTRACT) and before in (one, two)
+        added = two if before == one else one
+        return start == number and code in (ADD, SUBTRACT) and before in (one, two) and not self.is_leaf(added)
+
+    def is_leaf(self, number):
+        """Whether a number came from outside."""
+        low, high = 0, len(self.leaves) // 3
+        while low < high:  # bisect has no key before Python 3.10
+            middle = (low + high) // 2
+            if self.leaves[3 * middle] > number:
+                high = middle
+            else:
+                low = middle + 1
+        return low > 0 and number < self.leaves[3 * low - 3] + self.leaves[3 * low - 2]
 
     def made(self, code, value, operands, parameters=()):
         """A new result and its operation: (shadow, root)."""

@@ -42,6 +42,25 @@ def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first
     assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
 
 
+CHECKED = """
+checked, wanted = rng.randn(3, D), np.array([1, 2, 0])
+for w in (U, W, V, b, c):
+    for index in np.ndindex(w.shape):
+        before = w[index]
+        for eps in (1e-6, -1e-6):
+            w[index] = before + eps if eps > 0 else before - 1e-6
+            forward(checked, wanted)
+        w[index] = before
+"""
+
+
+def test_a_numerical_check_of_the_gradients_steps_no_weight(tmp_path: Path) -> None:
+    record = run(tmp_path, changed(TAGGER, ("for step in range", CHECKED + "exit()\nfor step in range")))
+    assert (record.outcome["ended"], record.rounds) == ("exit", ())
+    verdict = verdict_on(tmp_path, changed(TAGGER, ("for step in range", CHECKED + "for step in range")))
+    assert {c.name: c.status for c in verdict.compared} == dict.fromkeys(("U", "W", "V", "b", "c"), "right")
+
+
 LOOP = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
 """The updates of the program; in their place:"""
 
