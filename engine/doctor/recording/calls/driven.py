@@ -171,7 +171,7 @@ class CallText:
         if self.wanted.asked["owner"]:
             lines.append("%s = _driver_listed(_driver_gradients(_driver_self))[:64]" % KEPT)
         lines.append(back("_driver_1"))
-        made = [s[5:] for s in values if s.startswith("made_")]
+        made = [s.name[5:] for s in self.wanted.slots if s.owner is None and s.name.startswith("made_")]
         if "__init__" in self.wanted.methods or self.wanted.asked["owner"]:
             words = ", ".join("%s=%s" % (n, values["made_" + n]) for n in made)
             lines.insert(0, "_driver_self = %s(%s)" % (self.wanted.asked["owner"], words))
