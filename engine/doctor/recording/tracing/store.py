@@ -23,6 +23,8 @@ from .codes import ADD, GATHER, SUBTRACT
 
 VIEW, KEPT = 0, 1
 FLUSH = 1 << 18
+OPERATION = 22
+"""An operation counts as so many numbers where memory is limited: what reads the record keeps an object of each, of about 700 bytes."""
 STREAM = 1 << 20
 """So many whole numbers of a stream are kept in memory."""
 _FLOAT = np.dtype(np.float64)
@@ -86,7 +88,7 @@ class Store:
         """The first of the ids of a new array; its values go to the pool."""
         size = value.size
         start = self.n
-        if start + size > self.limit:
+        if start + size + OPERATION * self.count > self.limit:
             self.on = False
             raise Full()
         self.n = start + size
@@ -101,7 +103,7 @@ class Store:
     def single(self, value):
         """The id of a new single number."""
         start = self.n
-        if start >= self.limit:
+        if start + OPERATION * self.count >= self.limit:
             self.on = False
             raise Full()
         self.n = start + 1
