@@ -562,3 +562,43 @@ def test_a_state_that_survives_a_call_is_told(tmp_path: Path) -> None:
             says.startswith("line 15: it begins with the state that line 17 left in the call before")
             for _, says in report.remarks
         )
+
+
+ASSERTED = """
+import numpy as np
+
+
+class Cell:
+    def __init__(self, n_in, n_out):
+        self.n_in, self.n_out = n_in, n_out
+        self.W, self.U, self.b = np.random.randn(n_out, n_in), np.random.randn(n_out, n_out), np.random.randn(n_out)
+        self.dW, self.dU, self.db = np.zeros((n_out, n_in)), np.zeros((n_out, n_out)), np.zeros(n_out)
+
+    def forward(self, x, h):
+        self.x, self.h = x, h
+        self.out = np.tanh(self.W @ x + self.U @ h + self.b)
+        assert x.shape == (self.n_in,)
+        assert self.out.shape == (self.n_out,)
+        return self.out
+
+    def backward(self, delta):
+        dz = delta * (1 - self.out**2)
+        self.db = dz
+        self.dW = dz.T * self.x
+        self.dU = dz.T * self.h
+        dx, dh = dz @ self.W, dz @ self.U
+        self.db = dz * 1.0
+        assert dx.shape == (1, self.n_in), "dx is a row"
+        assert dh.shape == (1, self.n_out)
+        return dx, dh
+"""
+
+
+def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path) -> None:
+    """A step of one sample whose delta is a row; one gradient is set twice, and the zeros that it began with are none."""
+    path = tmp_path / "cell.py"
+    for text, verdict in ((ASSERTED, "correct"), (ASSERTED.replace("dz @ self.U", "dz @ self.U.T"), "wrong")):
+        path.write_text(text)
+        report = diagnose(path)
+        assert (report.verdict, set(report.parameters)) == (verdict, {"self.W", "self.U", "self.b", "x", "h"}), text
+        assert [n for n, each in report.parameters.items() if not each.ok] == ["h"] * (verdict == "wrong")

@@ -298,8 +298,8 @@ def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: A
     return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, right, "", None, None, match)
 
 
-def _called(event: RecordedEvent) -> tuple[str, str]:
-    return event.site.function, event.name
+def _called(event: RecordedEvent) -> tuple[str, str, int]:
+    return event.site.function, event.name, event.site.line
 
 
 def _left(

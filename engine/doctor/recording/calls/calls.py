@@ -8,6 +8,7 @@ L = sum(upstream * outputs). Shapes come from how arguments are used and from Nu
 """
 
 import ast
+import copy
 import heapq
 import itertools
 import json
@@ -43,9 +44,10 @@ def run(job):
 def loaded(text, file, space):
     """Loads the statements one by one: lines of those that failed, and what stands there instead."""
     tree = ast.parse(text, file)
+    space["_driver_asserted"] = asserted
     replaced = []
     for statement in tree.body:
-        code = ast.Module([statement], [])
+        code = ast.fix_missing_locations(ast.Module([_Telling().visit(copy.deepcopy(statement))], []))
         try:
             exec(compile(code, file, "exec"), space)
         except Exception:
@@ -56,6 +58,25 @@ def loaded(text, file, space):
                 exec(instead, space)
             replaced.append([statement.lineno, statement.end_lineno, instead])
     return replaced, tree
+
+
+class _Telling(ast.NodeTransformer):
+    """Lets what is asserted of shapes say which they are, as NumPy's exceptions do."""
+
+    def visit_Assert(self, node):
+        test = node.test
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+            sides = [copy.deepcopy(test.left), copy.deepcopy(test.comparators[0])]
+            node.msg = ast.Call(ast.Name("_driver_asserted", ast.Load()), sides, [])
+        return node
+
+
+def asserted(one, two):
+    """What an assertion that failed says of two shapes; "" of anything else."""
+    if not all(isinstance(each, tuple) and all(isinstance(n, (int, np.integer)) for n in each) for each in (one, two)):
+        return ""
+    one, two = (tuple(int(n) for n in each) for each in (one, two))
+    return "an output operand of the shape %s does not broadcast to what is asserted, %s" % (one, two)
 
 
 def _answer(tree, space, asked):

@@ -33,7 +33,7 @@ class WantedArguments:
             if isinstance(node, ast.FunctionDef):
                 self.functions.setdefault(node.name, node)
         own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
-        self.methods = {n.name: n for n in own[0].body if isinstance(n, ast.FunctionDef)} if own else {}
+        self.methods = {n.name: n for n in own[-1].body if isinstance(n, ast.FunctionDef)} if own else {}
         self.methods.update(_given_later(tree, asked["owner"], self.functions))
         self.items = {}  # the entries of dictionaries and objects that were found by running
         nodes = own or [self.functions[asked[k]] for k in ("forward", "backward") if asked[k] in self.functions]
@@ -121,10 +121,10 @@ class WantedArguments:
             bare = re.sub(r"^(?:d_?|grads?_?|delta_?|up_?|top_?|err(?:or)?_?)|_(?:grad|delta)$", "", name)
             same = [("up", e) for n, e in self.outputs if n and bare and _bare(n) == _bare(bare)]
             kind_of = [("up", e) for n, e in self.outputs if not caches.search(n)]
-            # a delta of one step: that of the last
+            # a delta of one step: that of the last; of one sample: with an axis for it
             whole = same or kind_of or [("up", e) for _, e in self.outputs]
-            last = [("up", e + part) for part in ("[-1]", "[:, -1]") for _, e in whole]
-            return [*whole, *last]
+            parts = [("up", e + part) for part in ("[-1]", "[:, -1]", "[None]") for _, e in whole]
+            return [*whole, *parts]
         given = [
             ("given", e)
             for n, e in reversed(self.outputs)
