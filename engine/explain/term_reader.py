@@ -109,6 +109,7 @@ class TermReader:
         self.sample = sample
         self.samples = range(tape.plan.batch) if sample is None else (sample,)
 
+    @np.errstate(all="ignore")
     def values(self, expression: Expression, index: Index) -> Array:
         """The values of its terms alone, in the order of `terms`: long sums of plain products in one operation."""
         match expression:

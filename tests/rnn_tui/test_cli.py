@@ -710,6 +710,18 @@ def test_a_reader_that_was_never_there() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_an_interrupt_before_a_command_has_begun_is_its_exit_code_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.entry()
+    assert (ended.value.code, *capfd.readouterr()) == (130, "", "")
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [(">&-", "standard output is closed"), (">/dev/full", "No space left on device"), (">&- 2>&-", "")],

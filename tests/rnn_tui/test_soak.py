@@ -6,6 +6,7 @@ import gc
 import warnings
 
 import pytest
+from textual import events
 from textual._styles_cache import StylesCache
 from textual.geometry import Size
 
@@ -27,6 +28,14 @@ BROKE = {
     "a lesson's gain where nothing is a number any more": (
         "lesson-vanishing",
         "key e; type Wa[0,0] = nan; key f; key 3",
+    ),
+    "the original beside an edit in windows that have no room for both": (
+        "built-in",
+        "key n; key e; type z@1[0,0] = 5; key o; size 30 9; key n; size 80 24; key 2; size 5 2; key o; key o; size 61 40",
+    ),
+    "clicks in the lower third of view 6": (
+        "yours",
+        "; ".join(f"click {column / 12:.2f} {row / 12:.2f}" for row in range(8, 12) for column in range(12)),
     ),
 }
 
@@ -52,6 +61,18 @@ async def test_closed_dialogs_leave_nothing_behind() -> None:
     before = widgets()
     assert (await played("built-in", ["key question_mark", "key escape"] * 20)).done == 40
     assert widgets() - before < 40  # the app's own; a help that is closed again would leave 7 each time
+
+
+async def test_a_dialog_is_clicked_while_it_opens_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pressed(hands: Hands, key: str) -> None:
+        hands._send(events.Key(key, None))
+        for event in (events.MouseMove, events.MouseDown, events.MouseUp):
+            hands._mouse(event, 0, hands.app.size.height - 1)
+        await hands.settle(key)
+
+    monkeypatch.setattr(Hands, "press", pressed)
+    result = await played("built-in", ["key ctrl+p", "key escape", "key question_mark", "key escape"] * 2)
+    assert not result.error, result.trace
 
 
 async def test_another_size_is_drawn_before_the_next_action(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,15 @@ def test_nan_comes_first_among_the_largest() -> None:
     assert math.isnan(found.largest(1)[0][0].value)
 
 
+def test_infinite_times_zero_is_said_to_be_nan_without_a_warning() -> None:
+    drawn = case()
+    Wx = np.full_like(drawn.network.weights["Wx"], np.inf)
+    tape = record(drawn.network, np.zeros_like(drawn.X), drawn.y, parameters={**drawn.network.weights, "Wx": Wx})
+    found = explain(tape, "z", 1, (0, 0))
+    assert math.isnan(found.value)
+    assert math.isnan(found.largest(1)[0][0].value)
+
+
 @pytest.mark.parametrize("lr", [0.1, 0.003])
 @pytest.mark.parametrize("parameter", ["Wx", "Wa", "ba", "Wy", "by"])
 def test_an_update(parameter: str, lr: float) -> None:
