@@ -19,5 +19,5 @@ def wishes_of(parsed: argparse.Namespace) -> Wishes:
         python=parsed.python,
         network=parsed.network,
         limits=limits(parsed.limit) if parsed.limit else Limits(),
-        loss=parsed.loss or "",
+        loss=getattr(parsed, "loss", None) or "",
     )
