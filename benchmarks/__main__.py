@@ -10,7 +10,18 @@ from benchmarks.measure import Row
 from benchmarks.table import as_json, as_table, machine
 
 # Processes first: they are started before NumPy is loaded here.
-NAMES = ("first_picture", "refusals", "repaint", "seek", "recording", "threads", "long", "findings", "doctor")
+NAMES = (
+    "first_picture",
+    "refusals",
+    "repaint",
+    "slow_line",
+    "seek",
+    "recording",
+    "threads",
+    "long",
+    "findings",
+    "doctor",
+)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import pty
 import select
@@ -18,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0
+SLOWLY = 2000
+"""Bytes that a slow line takes at a time."""
 QUIET = 0.15
 """Seconds without output after which a frame is taken for finished."""
 
@@ -50,10 +53,13 @@ def run(command: Sequence[str], code: int, said: str) -> float:
 
 
 class Terminal:
-    """A process in a pseudo-terminal. As a context manager it ends the process."""
+    """A process in a pseudo-terminal, at the end of a line of so many bytes a second. As a context manager it ends the process."""
 
-    def __init__(self, command: Sequence[str], size: tuple[int, int]) -> None:
+    def __init__(self, command: Sequence[str], size: tuple[int, int], rate: float = math.inf) -> None:
         width, height = size
+        self._rate = rate
+        self.received = 0
+        """Bytes that it has written."""
         environ = environment()
         self.processor = 0.0
         """Milliseconds of processor time, once it has ended."""
@@ -105,7 +111,26 @@ class Terminal:
         self._read(PATIENCE)
         return self.wait_for_quiet() - sent
 
+    def type(self, keys: str) -> None:
+        """Sends keys, and waits for nothing."""
+        os.write(self._descriptor, keys.encode())
+
+    def read_for(self, seconds: float) -> None:
+        """Takes what it writes for so long."""
+        until = time.perf_counter() + seconds
+        with contextlib.suppress(TimeoutError):
+            while (left := until - time.perf_counter()) > 0:
+                self._read(left)
+
+    def used(self) -> float:
+        """Seconds of processor time until now (Linux)."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def _read(self, patience: float) -> bytes:
         if not select.select([self._descriptor], [], [], patience)[0]:
             raise TimeoutError(f"no output within {patience} s")
-        return os.read(self._descriptor, 1 << 16)
+        text = os.read(self._descriptor, 1 << 16 if self._rate == math.inf else SLOWLY)
+        self.received += len(text)
+        time.sleep(len(text) / self._rate)
+        return text
