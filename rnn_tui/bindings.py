@@ -1,67 +1,8 @@
-"""The list of all keys, from which the key map, the footer, the help screen and the command palette are made."""
+"""The debugger's list of all keys, from which the key map, the footer, the help screen and the command palette are made."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-
-
-@dataclass(frozen=True)
-class Command:
-    """One thing the user can do: `keys` as Textual names them, `shown` as people write them.
-
-    `help` is its sentence in the palette. `pair` are the keys of it and its opposites, `line` the sentence for both in the help
-    screen, where a command with `back` has no line of its own. `footer` is the label there (empty: not in the footer).
-    """
-
-    action: str
-    keys: str
-    shown: str
-    group: str
-    help: str
-    footer: str = ""
-    pair: str = ""
-    line: str = ""
-    back: bool = False
-
-    @property
-    def name(self) -> str:
-        """What settings call it."""
-        return NAMES.get(self.action) or re.sub(r"\W+", "_", self.action.removeprefix("app.")).strip("_")
-
-    @property
-    def footer_keys(self) -> str:
-        """The keys as the footer and the help screen show them."""
-        return self.pair or self.shown
-
-
-NAMES = {
-    "step(1)": "step",
-    "step(-1)": "step_back",
-    "cell(0,-1)": "cell_left",
-    "cell(1,0)": "cell_down",
-    "cell(-1,0)": "cell_up",
-    "cell(0,1)": "cell_right",
-    "operand(1)": "picture",
-    "operand(-1)": "picture_back",
-    "sample(1)": "sample",
-    "iteration(1)": "iteration",
-    "iteration(-1)": "iteration_back",
-    "sample(-1)": "sample_back",
-}
-"""What settings call commands whose action has signed numbers."""
-_SHOWN = {
-    "left": "←", "right": "→", "up": "↑", "down": "↓", "slash": "/", "question_mark": "?", "full_stop": ".", "plus": "+", "minus": "−",
-    "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",", "semicolon": ";", "colon": ":", "equals_sign": "=",
-    "less_than_sign": "<", "greater_than_sign": ">", "escape": "esc",
-}  # fmt: skip
-
-
-def key_name(keys: str) -> str:
-    """How the first of some keys is written for people."""
-    *held, key = keys.split(",")[0].split("+")
-    return "+".join([*held, _SHOWN.get(key, key)])
-
+from rnn_tui.keys import Command
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"
 WHAT_IF, LEARN = "What if", "Lessons"
@@ -344,53 +285,3 @@ WITHOUT_KEY: tuple[tuple[str, str, str], ...] = (
     ("replace_activation", "What if: replace the activation", "from this iteration on"),
 )
 """Action, name and explanation of what is in the palette only."""
-
-_WALK_WORDS: dict[str, dict[str, str]] = {
-    "next": {
-        "help": "The same line, the next time it runs",
-        "footer": "same line",
-        "line": "the same line, the next or the previous time it runs",
-    },
-    "previous": {"help": "The same line, the time before"},
-    "finish": {"line": "end, start of the phase (forward, loss, backward, update)"},
-    "goto": {"help": "Go to a line", "line": "go to where a line runs next: 55"},
-    "continue": {
-        "help": "Continue to the next breakpoint; where none is set, to what should be another value",
-        "line": "to the next, previous breakpoint, or to what is wrong",
-    },
-    "reverse_continue": {"help": "Continue backwards"},
-    "breakpoints": {
-        "help": "Breakpoints and conditions in your own names: list, add, remove",
-        "line": "list, add, remove: 55, 55 if t == 3, max(abs(dh)) > 5",
-    },
-    "list_up": {"line": "choose a line in the source (enter goes there)"},
-    "log": {"help": "Colour scale: logarithmic or linear", "line": "colour scale: linear, logarithmic"},
-    "examine": {"help": "Run your file again", "line": "run your file again, after a change", "footer": "run again"},
-    "operand(1)": {"line": "the next value or picture; shift+tab the one before"},
-    "enter": {"line": "why this number, or dL/d(number); follow one in it"},
-    "derived": {
-        "group": LOOK,
-        "help": "The missing backward pass: below each line what carries its gradient back",
-        "footer": "missing",
-        "line": "show, hide the missing backward pass, below each line and in its place",
-    },
-    "back": {"footer": "back"},
-    "close_why": {"footer": "close"},
-}
-"""What the keys say on the walk through a program that is not one of ours; the other words are the same."""
-_WALK_ORDER = (
-    "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
-    "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
-    "operand(1)", "operand(-1)", "zoom", "log", "derived", "enter", "back", "close_why", "examine", "lessons", "lesson_next", "lesson_back",
-    "hint", "help", "app.palette", "quit",
-)  # fmt: skip
-WALK_COMMANDS: tuple[Command, ...] = tuple(
-    replace(command, **_WALK_WORDS.get(command.action, {}))
-    for action in _WALK_ORDER
-    for command in COMMANDS
-    if command.action == action
-)
-WALK_FOOTER = (
-    "back", "close_why", "step(1)", "enter", "continue", "next", "finish", "operand(1)", "cell(0,-1)", "toggle_breakpoint", "run", "help",
-    "quit", "goto",
-)  # fmt: skip

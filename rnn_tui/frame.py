@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,12 @@ from rnn_tui.look import Look
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
+from rnn_tui.selection import PageName, Selection
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
     from engine.explain.ledger import Ledger
-
-PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
-PAGES: tuple[PageName, ...] = get_args(PageName)
 
 
 LOG_FROM = 30.0
@@ -45,8 +43,6 @@ _MASKS = ("mask", "cut", "cutr")
 
 
 FLOOR = 1e-6
-NUMBERS = 2
-"""The nearest that a picture can be zoomed to."""
 ORIGINAL, DIFFERENCE = "original", "edited − original"
 
 
@@ -65,48 +61,6 @@ class Exhibit:
 
     parts: list[Part]
     tone: Tone
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Choices that stay when the position changes. `sample` None is the whole batch. `line` is the listing's cursor
-    (None: it follows the program). `operand` is which part of this line the cell cursor is in (None: the result).
-    `quantity` is what the flow shows (None: the state, or its gradient going back).
-    """
-
-    page: PageName = "program"
-    sample: int | None = None
-    row: int = 0
-    column: int = 0
-    operand: int | None = None
-    line: tuple[int, int] | None = None
-    quantity: str | None = None
-    parameter: str | None = None
-    """The parameter in which the cursor of the weights view is (None: the one that the present line is about)."""
-    asked: tuple[CellAddress, ...] = ()
-    """The cells that were asked about, the last one being explained; none when no explanation is open."""
-    follow: int = 0
-    """Which number of the explanation would be followed."""
-    step: int | None = None
-    """The time step that the cursor of the flow view is at (None: the present one)."""
-    moment: tuple[int, int] | None = None
-    """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
-    reach: bool = False
-    """Whether the flow view shows which loss reaches which step."""
-    layer: str | None = None
-    """The output state of the layer that training and reach are shown of (None: of the one whose line is at hand)."""
-    finding: int = 0
-    """The number of the finding that would be gone to."""
-    beside: bool = False
-    """Whether the original and the difference are shown beside the edited values."""
-    execution: int = 0
-    """The execution of the user's program that is shown."""
-    source: int | None = None
-    """The line at the cursor in the user's source (None: it follows the program)."""
-    zoom: int = 0
-    """How near the picture at the cursor is: 0 in its line, then alone with its cells (1) or its `NUMBERS` (2)."""
-    log: bool | None = None
-    """Logarithmic colours; None lets each quantity decide: logarithmic when its steps differ by more than `LOG_FROM`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -383,20 +337,3 @@ class Frame:
 def result_of(parts: list[Part]) -> int:
     """The index of the part that shows the result of a line; with a sample chosen, that sample's term of it."""
     return [i for i, part in enumerate(parts) if part.role in ("result", "term", "total")][-1]
-
-
-def cell_of_part(frame: Frame) -> CellAddress | None:
-    """The address of the cell under the cursor; None for a value inside the line's expression."""
-    if frame.inspected is None or frame.cell is None:
-        return None
-    part, view = frame.parts[frame.inspected], frame.view
-    if part.name is None or part.role in ("original", "difference"):
-        return None
-    iteration, index = view.point.iteration, part.index(*frame.cell)
-    if part.role == "result" and part.name in view.tape.parameters:
-        return CellAddress(part.name, iteration + 1, None, index)  # the value that the update has just written
-    if part.role == "total":
-        return CellAddress(part.name, iteration, None, index, reached=view.so_far(part.name))
-    if part.role == "term":
-        return CellAddress(part.name, iteration, part.t, index, one_step=True, sample=frame.selection.sample)
-    return CellAddress(part.name, iteration, part.t, index)

@@ -22,7 +22,8 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.session import Session
 from engine.text import clean
-from rnn_tui.frame import Frame, cell_of_part
+from rnn_tui.frame import Frame
+from rnn_tui.pointed import cell_of_part
 from rnn_tui.render.numbers import matrix_text, number
 from rnn_tui.show import explained
 

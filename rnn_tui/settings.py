@@ -13,7 +13,8 @@ from engine.errors import InputError
 from engine.files.project import read_table
 from engine.registry import LANGUAGES
 from engine.text import clean
-from rnn_tui.bindings import COMMANDS, Command, key_name
+from rnn_tui.bindings import COMMANDS
+from rnn_tui.keys import Command, key_name
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
 CHOICES = {"color": COLORS, "lang": ("", *LANGUAGES)}

@@ -202,9 +202,9 @@ def notation() -> None:
 def view() -> None:
     from rnn_tui.bindings import COMMANDS
     from rnn_tui.control.controller import Controller
-    from rnn_tui.frame import PAGES
     from rnn_tui.look import look
     from rnn_tui.screens.layout import RIGHT, layout
+    from rnn_tui.selection import PAGES
     from tests.rnn_tui.panes.scene import scene
 
     assert "norms" in PAGES and any(command.keys == "7" for command in COMMANDS)

@@ -21,9 +21,10 @@ from rnn_tui.control.stops import Stops
 from rnn_tui.control.training import TrainingPage
 from rnn_tui.control.why import WhyPage
 from rnn_tui.control.yours import YoursPage
-from rnn_tui.frame import NUMBERS, Frame, PageName
+from rnn_tui.frame import Frame
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
+from rnn_tui.selection import NUMBERS, PageName
 from rnn_tui.targets import ToLine, ToPosition
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
-from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER, Command
-from rnn_tui.frame import NUMBERS
+from rnn_tui.keys import Command
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
+from rnn_tui.selection import NUMBERS
 from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
+from rnn_tui.walk_bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.walk_frame import WalkChoice, WalkFrame, pictures_of
 
 if TYPE_CHECKING:

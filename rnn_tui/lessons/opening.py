@@ -8,7 +8,8 @@ from engine.lessons.course import open_lesson
 from engine.lessons.lesson import Lesson
 from engine.session import Session, open_session
 from engine.text import clean
-from rnn_tui.bindings import COMMANDS, LOOK, MOVE, Command
+from rnn_tui.bindings import COMMANDS, LOOK, MOVE
+from rnn_tui.keys import Command
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT
 
 _OPENS_MORE = ("goto", "find", "run", "run_lines", "train")

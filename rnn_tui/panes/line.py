@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-from bisect import bisect_left
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
@@ -14,63 +9,14 @@ from rich.style import Style
 
 from engine.explain.line_parts import Part, line_text
 from rnn_tui.frame import Frame
+from rnn_tui.panes.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note
 from rnn_tui.panes.legend import padding_key
-from rnn_tui.render.canvas import Canvas, StyledText, shortened
-from rnn_tui.render.heatmap import height as picture_height
+from rnn_tui.panes.welcome import draw_welcome
+from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbered import with_numbers
-from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
-from rnn_tui.targets import Press, ToCell
-
-CellHeight = Literal["half"] | int
-SIZES: tuple[tuple[int, CellHeight], ...] = (
-    (9, 3),
-    (9, 2),
-    (8, 1),
-    (6, 3),
-    (4, 2),
-    (4, 1),
-    (3, 1),
-    (2, 1),
-    (4, "half"),
-    (3, "half"),
-    (2, "half"),
-    (1, "half"),
-)
-"""Cell sizes from large to small; the first that fits is taken. The widest hold their numbers."""
-POOLED = "÷"
-INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")", "│"])
-"""Operators that may begin a row: what stands before them does not belong to what follows."""
-LONG_LABEL, SHORT_LABEL, TINY_LABEL = 24, 11, 10
-
-
-@dataclass(frozen=True, eq=False)
-class Item:
-    """A part with its place: size in columns and lines, and for a picture how many rows and columns of cells it shows."""
-
-    part: int
-    text: str
-    width: int
-    lines: int
-    shown: tuple[int, int] | None = None
-    shape: tuple[int, int] | None = None
-    """Rows and columns of the array; None for text and for a single number."""
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How parts are drawn: the size of a cell, how long labels may be, whether shapes stand below, and the most cells of a picture."""
-
-    cell: tuple[int, CellHeight]
-    label: int = LONG_LABEL
-    notes: bool = True
-    most: tuple[int, int] | None = None
-
-    def lines(self, row: list[Item]) -> int:
-        """The lines of a row of items with labels and shapes; text alone takes one."""
-        pictured, labelled = any(item.shape for item in row), any(item.shown for item in row)
-        return max(item.lines for item in row) + labelled + (pictured and self.notes)
+from rnn_tui.targets import ToCell
 
 
 def draw_line(frame: Frame, width: int, height: int) -> Canvas:
@@ -84,7 +30,7 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
     if frame.parts:
         draw_parts(frame, canvas)
     else:
-        _welcome(frame, canvas)
+        draw_welcome(frame, canvas)
     return canvas
 
 
@@ -124,107 +70,6 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
             canvas.text(x, canvas.height - 1, note, look.dim)
 
 
-def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:
-    """The parts in rows that fit, and how they are drawn; pictures that are too large are pooled."""
-    # One row is easier to read than two of larger cells, unless its cells would be the smallest.
-    for most, manners in (
-        (1, [Manner(size) for size in SIZES[:-1]]),
-        (9, [Manner(size) for size in SIZES]),
-        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[7:]]),
-    ):
-        for manner in manners:
-            rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
-            fits = rows is not None and sum(manner.lines(row) for row in rows) <= height
-            if rows is not None and fits and len(rows) <= most:
-                return rows, manner
-    return _pooled(parts, frame, width, height)
-
-
-def _pooled(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[list[list[Item]], Manner]:
-    """The parts at the smallest cell size, pooled as little as lets them fit; on few rows, so that they stay tall."""
-    manner = Manner(SIZES[-1], TINY_LABEL, notes=False, most=(2, 2))
-    items = [_item(i, part, frame, manner) for i, part in enumerate(parts)]
-    best, most = (_wrap(items, width) or [[item] for item in items], manner), 0
-    # Shapes below are given up only where that makes the pictures half as large again.
-    for notes, worth in ((True, 1.5), (False, 1.0)):
-        for count in (1, 2, 3, 4, 5, 6):
-            lines = height // count - 1 - notes
-            if lines < 1:
-                break
-            tall = lines if frame.look.mode.name == "NONE" else 2 * lines
-            label = SHORT_LABEL if notes else TINY_LABEL
-
-            def within(n: int) -> Manner:
-                return Manner(SIZES[-1], label, notes, (tall, n))  # noqa: B023
-
-            # More columns are wider, so a binary search finds the most that still fit.
-            columns = (
-                bisect_left(range(2, width), True, key=lambda n: not _fits(parts, frame, width, within(n), count)) + 1
-            )
-            shown = sum(_cells(part, tall, columns) for part in parts)
-            if columns > 1 and _fits(parts, frame, width, within(columns), count) and shown * worth > most:
-                items = [_item(i, part, frame, within(columns)) for i, part in enumerate(parts)]
-                best, most = (_wrap(items, width) or best[0], within(columns)), shown * worth
-    return best
-
-
-def _cells(part: Part, rows: int, columns: int) -> int:
-    return 0 if part.values is None else min(rows, part.values.shape[0]) * min(columns, part.values.shape[1])
-
-
-def _fits(parts: list[Part], frame: Frame, width: int, manner: Manner, count: int) -> bool:
-    rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
-    return rows is not None and len(rows) <= count
-
-
-def _wrap(items: list[Item], width: int) -> list[list[Item]] | None:
-    """Rows no wider than `width`; None when an item alone is wider."""
-    rows: list[list[Item]] = [[]]
-    for item in items:
-        if item.width > width:
-            return None
-        if rows[-1] and sum(i.width for i in rows[-1]) + item.width > width:
-            rows.append(_taken_along(rows[-1]) if item.text not in INFIX else [])
-        rows[-1].append(item)
-    return rows
-
-
-def _taken_along(row: list[Item]) -> list[Item]:
-    """The operators at the end of a row, taken off it: they go with what follows them."""
-    taken: list[Item] = []
-    while len(row) > 1 and row[-1].shown is None and not row[-1].text[0].isdigit():
-        taken.insert(0, row.pop())
-    return taken
-
-
-def _operator_width(part: Part) -> int:
-    return cell_len(part.text) + 2
-
-
-def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
-    if part.values is None:
-        return Item(index, part.text, _operator_width(part), 1)
-    if not part.shape:
-        label = shortened(part.text, LONG_LABEL)
-        return Item(index, label, max(cell_len(label), cell_len(_scalar(part))), 1, (1, 1))
-    rows, columns = part.values.shape
-    if manner.most:
-        rows, columns = min(rows, manner.most[0]), min(columns, manner.most[1])
-    note = _shape_note(part, (rows, columns))
-    text = part.text if manner.notes or not note.endswith(POOLED) else part.text + POOLED
-    label = shortened(text, max(columns * manner.cell[0], manner.label))
-    wide = max(columns * manner.cell[0], cell_len(label), cell_len(note) if manner.notes else 0)
-    return Item(
-        index, label, wide, picture_height(rows, frame.look.mode, manner.cell[1]), (rows, columns), part.values.shape
-    )
-
-
-def _shape_note(part: Part, shown: tuple[int, int]) -> str:
-    assert part.values is not None
-    text = shape(part.shape if len(part.shape) < 2 else part.values.shape)
-    return text + (POOLED if shown != part.values.shape else "")
-
-
 def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, manner: Manner) -> None:
     look = frame.look
     part = frame.parts[item.part]
@@ -235,7 +80,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
     inspected = item.part == frame.inspected
     canvas.text(x, y, shortened(item.text, item.width), _style(frame, part, inspected))
     if not part.shape:
-        canvas.text(x, middle + 1, _scalar(part), look.bold)
+        canvas.text(x, middle + 1, scalar(part), look.bold)
         canvas.hit(x, middle + 1, item.width, 1, ToCell(item.part, (1, 1), (1, 1), item.width, 1))
         return
     top = y + 1 + (tall - item.lines) // 2
@@ -255,7 +100,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
     whole = (int(part.values.shape[0]), int(part.values.shape[1]))
     canvas.hit(x, top, shown[1] * manner.cell[0], len(rows), ToCell(item.part, whole, shown, manner.cell[0], per_row))
     if manner.notes:
-        note = _scalar(part) if part.values.size == 1 else _shape_note(part, item.shown)
+        note = scalar(part) if part.values.size == 1 else shape_note(part, item.shown)
         if part.values.size > 1 and not part.values.any():
             note += " no change" if part.role == "difference" else " all 0"
         canvas.text(x, top + item.lines, note, look.dim)
@@ -279,11 +124,6 @@ def palette_of(frame: Frame, part: Part) -> Palette:
     return palettes.unsigned if low >= 0 and high <= 1 else palettes.signed
 
 
-def _scalar(part: Part) -> str:
-    assert part.values is not None
-    return number(float(part.values.flat[0]), 9, trim=True)
-
-
 def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     look = frame.look
     if inspected:
@@ -292,45 +132,3 @@ def _style(frame: Frame, part: Part, inspected: bool) -> Style:
     if name in frame.view.tape.parameters or frame.exhibit is not None:
         return look.text
     return look.backward if name.startswith("d") else look.forward
-
-
-CHOICES = (
-    ("space", "watch it", "watch", "run"),
-    ("→", "step it", "step", "step(1)"),
-    ("L", "lesson, 5 min", "lesson", "lessons"),
-)
-"""What a newcomer can do first: key, words, the same where there is little room, action."""
-STORY = "The error starts at the loss and walks back through time."
-
-
-def _welcome(frame: Frame, canvas: Canvas) -> None:
-    """Before the first line: what is to be seen, and the next keys; the iteration itself stands as a ghost in strip and flow."""
-    look, room = frame.look, canvas.width - 6
-    short = room < 56
-    told: StyledText = [(text, look.bold) for text in _fold(frame.title or frame.name, room)]
-    told += [("", look.dim), *((text, look.text) for text in _fold(STORY, room))]
-    seek = f"Look for: {frame.look_for}" if frame.look_for else "; ".join(frame.said)
-    sought: StyledText = [(text, look.text) for text in _fold(seek, room)] if seek and frame.lesson is None else []
-    most = canvas.height - 2
-    if len(told) + 2 + len(sought) > most:
-        told = [(text, look.text) for text in _fold(STORY, room)]
-    gap = 1 if len(told) + 3 + len(sought) <= most else 0
-    y = max(1, (canvas.height - len(told) - len(sought) - 1 - 2 * gap) // 2)
-    for text, style in told:
-        canvas.text(3, y, text, style)
-        y += 1
-    y += gap
-    x = canvas.text(3, y, "▶ ", look.backward)
-    for keys, words, few, action in CHOICES:
-        start, x = x, canvas.text(x, y, keys, look.accent)
-        x = canvas.text(x + 1, y, few if short else words, look.text)
-        canvas.hit(start, y, x - start, 1, Press(action))
-        x += 2 if short else 4
-    y += 1 + gap
-    for text, style in sought[: canvas.height - 1 - y]:
-        canvas.text(3, y, text, style)
-        y += 1
-
-
-def _fold(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(10, width)) or [""]

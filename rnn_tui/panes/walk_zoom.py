@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_tui.frame import NUMBERS
 from rnn_tui.panes.walk_value import scale_for
 from rnn_tui.panes.zoom import Near, draw_near
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.numbers import shape
 from rnn_tui.render.palette import PAD, signed_codes
 from rnn_tui.render.pooling import pool
+from rnn_tui.selection import NUMBERS
 from rnn_tui.walk_frame import WalkFrame
 
 

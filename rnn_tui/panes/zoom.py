@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.language.functions import Array
-from rnn_tui.frame import NUMBERS, Frame
+from rnn_tui.frame import Frame
 from rnn_tui.look import Look
+from rnn_tui.panes.arrangement import SIZES, CellHeight
 from rnn_tui.panes.flow_cell import FlowPart, at_flow
 from rnn_tui.panes.ledger import at_weight
-from rnn_tui.panes.line import SIZES, CellHeight, codes_of, palette_of
+from rnn_tui.panes.line import codes_of, palette_of
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
@@ -22,6 +23,7 @@ from rnn_tui.render.numbered import NUMBERED, with_numbers
 from rnn_tui.render.numbers import shape
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
+from rnn_tui.selection import NUMBERS
 from rnn_tui.targets import ToCell
 
 NUMBER: tuple[int, CellHeight] = (9, 1)

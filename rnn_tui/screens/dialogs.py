@@ -22,8 +22,9 @@ from engine.language.derive import NEXT, OUT, gradient, whole
 from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
-from rnn_tui.bindings import COMMANDS, Command
+from rnn_tui.bindings import COMMANDS
 from rnn_tui.frame import Frame
+from rnn_tui.keys import Command
 from rnn_tui.panes.words import flow_words
 from rnn_tui.screens.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
 

@@ -19,14 +19,13 @@ from engine.session import Session
 from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import recall
-from rnn_tui.control.search import Search
-from rnn_tui.frame import PAGES, PageName
 from rnn_tui.look import Look
 from rnn_tui.panes.lesson import lesson_lines
-from rnn_tui.screens.files import FileActions
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
+from rnn_tui.screens.search_actions import SearchActions
 from rnn_tui.screens.ticker import Ticker
+from rnn_tui.selection import PAGES, PageName
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -36,12 +35,11 @@ if TYPE_CHECKING:
 
 PICTURES_OF_TRAINING = 20
 """A second."""
-PROGRESS_EVERY = 0.2
 SWEEP = 0.6
 """Seconds that a sweep over the time steps takes."""
 
 
-class MainScreen(FileActions):
+class MainScreen(SearchActions):
     """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of((*ANSWERS, *COMMANDS))]
@@ -61,8 +59,6 @@ class MainScreen(FileActions):
         self._remembered = remembered
         self.language, self._learn = lang, learn
         self.controller = self._controller(session, lockstep)
-        self.search: Search | None = None
-        """The search for a breakpoint that is under way."""
         self._train = Ticker(self, self._train_on)
         self._layout: ScreenLayout | None = None
         self._swept: list[View] = []
@@ -181,87 +177,12 @@ class MainScreen(FileActions):
     def _train_on(self) -> None:
         self.show(self.controller.trainer.train())
 
-    # Breakpoints, watches and the listing
-
-    def action_continue(self) -> None:
-        """To the next breakpoint."""
-        self._continue(1)
-
-    def action_reverse_continue(self) -> None:
-        """To the breakpoint before."""
-        self._continue(-1)
-
-    def _continue(self, direction: int) -> None:
-        self.controller.running = False
-        if self.search is not None:
-            self.search.cancelled = True
-            return
-        self.search = search = self.controller.search(direction)
-        if search is None:
-            self.show()
-        elif search.quick:
-            search.run()
-            self._searched()
-        else:
-            self.run_worker(self._search, thread=True, exclusive=True, group="search")
-            self.set_timer(PROGRESS_EVERY, self._progress)
-
-    def _search(self) -> None:
-        if self.search is not None:
-            self.search.run()
-            self.app.call_from_thread(self._searched)
-
-    def _searched(self) -> None:
-        search, self.search = self.search, None
-        if search is not None:
-            self.show(self.controller.stops.arrive(search))
-
-    def _progress(self) -> None:
-        """Says where a search is, as long as it takes."""
-        if self.search is not None:
-            self.frame = replace(self.controller.frame, busy=f"searching iteration {self.search.iteration}, c stops")
-            self.set_timer(PROGRESS_EVERY, self._progress)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a search is under way, only what ends it works; a lesson's keys work in a lesson."""
         if (works := self.lesson_works(action)) is not None:
             return works
         ends = ("continue", "reverse_continue", "help", "quit")
         return self.search is None or action in ends
-
-    def action_list_up(self) -> None:
-        """Listing cursor up."""
-        self.show(self.controller.page.list(-1))
-
-    def action_list_down(self) -> None:
-        """Listing cursor down."""
-        self.show(self.controller.page.list(1))
-
-    def action_toggle_breakpoint(self) -> None:
-        """A breakpoint on the listing's line."""
-        self.show(self.controller.stops.toggle())
-
-    def action_toggle_breakpoint_here(self) -> None:
-        """A breakpoint on the listing's line, at the present time step."""
-        self.show(self.controller.stops.toggle_here())
-
-    def action_breakpoints(self) -> None:
-        """Lists, adds and removes breakpoints."""
-        from rnn_tui.screens.dialogs import BreakpointsScreen
-
-        self._open(BreakpointsScreen(self.debugger))
-
-    def action_logged(self) -> None:
-        """What logpoints have printed."""
-        from rnn_tui.screens.dialogs import LogScreen
-
-        self._open(LogScreen(self.controller.logged))
-
-    def action_watch(self) -> None:
-        """Lists, adds and removes watched expressions."""
-        from rnn_tui.screens.dialogs import WatchScreen
-
-        self._open(WatchScreen(self.debugger))
 
     # What is looked at
 
@@ -324,49 +245,6 @@ class MainScreen(FileActions):
     def action_notation(self, name: str = "") -> None:
         """A notation, or the next one."""
         self.show(self.controller.write_in(name))
-
-    # What if
-
-    def action_set_cell(self) -> None:
-        """Asks for a new value of the cell under the cursor."""
-        self._edit(self.controller.edits.set_cell())
-
-    def action_change_weight(self) -> None:
-        """Asks for a new value of the weight under the cursor, or of one that leads from step to step."""
-        self._edit(self.controller.edits.change_weight())
-
-    def action_replace_activation(self) -> None:
-        """Asks for another activation."""
-        self._edit(self.controller.edits.replace_activation())
-
-    def action_flip_label(self) -> None:
-        """Another label for the sample under the cursor."""
-        self._edit(self.controller.edits.flip_label())
-
-    def action_zero_gradient(self) -> None:
-        """The gradient under the cursor, or of what is under it, becomes zero at this time step."""
-        self._edit(self.controller.edits.zero_gradient())
-
-    def action_cut_flow(self) -> None:
-        """Nothing flows back from this time step to the one before."""
-        self._edit(self.controller.edits.cut_flow())
-
-    def _edit(self, text: str | None) -> None:
-        """Has a text typed to its end; None: nothing is left to be typed."""
-        from rnn_tui.screens.what_if import EditScreen
-
-        if text is None:
-            self.show()
-        else:
-            self._open(EditScreen(text, self.controller.edits.edit))
-
-    def action_undo_edit(self) -> None:
-        """Takes the last edit back."""
-        self.show(self.controller.edits.undo())
-
-    def action_beside(self) -> None:
-        """Shows the original and the difference beside the numbers, or no longer."""
-        self.show(self.controller.edits.beside())
 
     def action_help(self) -> None:
         """The help screen."""

@@ -15,7 +15,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from rnn_tui.bindings import OTHER, Command
+from rnn_tui.bindings import OTHER
+from rnn_tui.keys import Command
 from rnn_tui.screens.dialog import ChooseScreen
 
 WIDTH = 66

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Region
+from textual.message_pump import _MessagePumpMeta
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from rnn_tui.bindings import Command
+from rnn_tui.keys import Command
 from rnn_tui.look import Look
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
@@ -78,7 +80,11 @@ def keys_of(commands: Iterable[Command]) -> list[Binding]:
     ]
 
 
-class PanedScreen(Screen[None]):
+class _AbstractScreen(_MessagePumpMeta, ABCMeta):
+    """Textual's own kind of class, of which methods may be abstract."""
+
+
+class PanedScreen(Screen[None], metaclass=_AbstractScreen):
     """Panes above and below a body of two columns, all bound to the frame."""
 
     frame: reactive[Any] = reactive(None, init=False, repaint=False)
@@ -94,13 +100,13 @@ class PanedScreen(Screen[None]):
         self._blank: dict[int, Strip] = {}
 
     @property
+    @abstractmethod
     def steering(self) -> Steering:
         """What calls go to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _arrange(self) -> None:
         """Shares the space out."""
-        raise NotImplementedError
 
     def _say(self, text: str) -> None:
         """Says something in the place of what was said before: one sentence covers less than two."""

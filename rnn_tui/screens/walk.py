@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
-from engine.text import clean, whole_number
-from rnn_tui.bindings import WALK_COMMANDS
+from engine.text import clean
 from rnn_tui.control.walker import Walker
 from rnn_tui.lessons.examiner import Examiner
 from rnn_tui.lessons.keys import LessonKeys
@@ -29,55 +27,15 @@ from rnn_tui.panes.walk import (
 from rnn_tui.panes.walk_value import draw_walk_value
 from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.panes.walk_zoom import draw_walk_zoom
-from rnn_tui.screens.dialog import AskScreen, ListScreen
 from rnn_tui.screens.dialogs import HelpScreen
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.paned import keys_of
+from rnn_tui.screens.walk_dialogs import WALK_WORDS, GotoLineScreen, WalkStopsScreen
+from rnn_tui.walk_bindings import WALK_COMMANDS
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from engine.doctor.derive.beside import LinesBelow
-
-WALK_WORDS = """\
-value             what the line made, by the names of the program; a vector in rows of 8 numbers
-dL/d(value)       what the loss says about a forward value, carried back over this very run
-it should be      where a value is wrong: what the corrected program makes there
-t, time           how often the line had run before: t is 0 the first time; on the way back that is time 1
-∂ (press m)       below a forward line: the lines of a backward pass that carry its gradient back, derived from it
-error             above the source: how large dL/d is at each line, from left to right
-
-Colours are signed: blue below zero, red above, dark is zero. ✗ is to be corrected, ≠ follows from it, ● is a breakpoint.
-enter takes the number under the cursor apart; enter again follows a number of the explanation."""
-
-
-STOPS_HELP = """\
-55                     on line 55
-55 if t == 3           there, the fourth time it runs
-max(abs(dh)) > 5       where dh is made; any name of your program
-enter adds · ↑ ↓ and delete (or a click) remove · esc closes"""
-
-
-class WalkStopsScreen(ListScreen):
-    """The breakpoints of a walk."""
-
-    def __init__(self, stops: WalkStops) -> None:
-        def texts() -> list[str]:
-            return [stop.text for stop in stops.stops]
-
-        super().__init__("breakpoints", "max(abs(dh)) > 5", STOPS_HELP, texts, stops.add, stops.remove)
-
-
-class GotoLineScreen(AskScreen[int]):
-    """Asks for a line of the source."""
-
-    def __init__(self, last: int) -> None:
-        def line_of(text: str) -> int:
-            line = whole_number(text, 1, last)
-            if line is None:
-                raise InputError(f"a line is a number from 1 to {last}")
-            return line
-
-        super().__init__("go to line", "55", "to where that line runs next; enter goes, esc closes", line_of)
 
 
 class WalkScreen(LessonKeys):

@@ -10,10 +10,10 @@ import pytest
 from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
-from rnn_tui.frame import PAGES
 from rnn_tui.look import look
 from rnn_tui.panes.listing import draw_listing, mark_of
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
+from rnn_tui.selection import PAGES
 from rnn_tui.targets import ToCell, cell_at
 
 

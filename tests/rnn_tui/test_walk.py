@@ -19,7 +19,6 @@ from engine.errors import InputError
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.arguments import parser_of
-from rnn_tui.bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.commands.screen import opened_of
 from rnn_tui.control.walker import Walker
 from rnn_tui.look import look
@@ -29,8 +28,10 @@ from rnn_tui.panes.walk_why import draw_walk_why
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.screens.dialogs import HelpScreen
 from rnn_tui.screens.main import MainScreen
-from rnn_tui.screens.walk import WalkScreen, WalkStopsScreen
+from rnn_tui.screens.walk import WalkScreen
+from rnn_tui.screens.walk_dialogs import WalkStopsScreen
 from rnn_tui.targets import ToCell, ToPosition, ToSource
+from rnn_tui.walk_bindings import WALK_COMMANDS, WALK_FOOTER
 from tests.engine.doctor.walk.programs import corrected_one, forward_only
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

@@ -104,9 +104,9 @@ class ProgramWalk:
 
     def should_be(self, at: int, event: RecordedEvent) -> Floats | None:
         """What an array of a line should be, where it is another: what the corrected program makes there, else the right gradient."""
-        made, other = self.value(event), self._right.get(self._key(at, event))
+        other = self._right.get(self._key(at, event)) if self._right else None
         if other is not None and self._corrected is not None and self._corrected.record is not None:
-            right = other.value.of(self._corrected.record.pool)
+            made, right = self.value(event), other.value.of(self._corrected.record.pool)
             if right.shape == made.shape:
                 return None if _are_equal(made, right) else right
         row = self.compared(event)
