@@ -11,9 +11,8 @@ from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame
-from rnn_tui.panes.flow_cell import flow_steps
 from rnn_tui.panes.ledger import matrix_of, weight_cell
-from rnn_tui.panes.zoom import pictured
+from rnn_tui.panes.pictured import flow_steps, pictured
 from rnn_tui.pointed import cell_of_part
 from rnn_tui.render.numbers import matrix_text, shape
 from rnn_tui.targets import ToCell, ToWeight, cell_at

@@ -10,10 +10,9 @@ from rich.cells import cell_len
 from engine.language.derive import OUT, gradient
 from engine.language.functions import Array
 from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
-from rnn_tui.panes.flow_cell import FlowPart, at_flow
 from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
-from rnn_tui.panes.reach import draw_reach
+from rnn_tui.panes.pictured import FlowPart, at_flow
 from rnn_tui.panes.strip import DECADES
 from rnn_tui.panes.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, time_axis
 from rnn_tui.panes.words import flow_meaning, flows_with
@@ -42,6 +41,8 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     Where there is room, the gradient's flows stand below on its scale, and then other quantities in time; all on one time axis.
     """
     if frame.selection.reach and frame.selection.page == "flow":
+        from rnn_tui.panes.reach import draw_reach  # loaded when it is asked for
+
         return draw_reach(frame, width, height)
     look, name, view = frame.look, frame.flowing, frame.view
     canvas = Canvas(width, height, look.canvas)

@@ -16,8 +16,8 @@ from engine.language.functions import Array, axis_kind, from_unit_to_unit
 from rnn_tui.frame import Frame, result_of
 from rnn_tui.panes.arithmetic import arithmetic, index_text, lying, table
 from rnn_tui.panes.line import palette_of
+from rnn_tui.panes.pictured import pictured
 from rnn_tui.panes.words import NORM, clipping_words, padding_words, truncation_words
-from rnn_tui.panes.zoom import pictured
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number

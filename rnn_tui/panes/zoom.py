@@ -13,9 +13,8 @@ from engine.language.functions import Array
 from rnn_tui.frame import Frame
 from rnn_tui.look import Look
 from rnn_tui.panes.arrangement import SIZES, CellHeight
-from rnn_tui.panes.flow_cell import FlowPart, at_flow
-from rnn_tui.panes.ledger import at_weight
 from rnn_tui.panes.line import codes_of, palette_of
+from rnn_tui.panes.pictured import FlowPart, pictured
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
@@ -72,20 +71,6 @@ class Near:
     look: Look
     part: int = 0
     since: int = 0
-
-
-def pictured(frame: Frame) -> Frame:
-    """The frame whose parts the cell cursor moves in: on the page of weights a gradient's, on that of the flow what flows, on that of the
-    user's program its values'."""
-    match frame.selection.page:
-        case "weights":
-            return at_weight(frame)
-        case "flow":
-            return at_flow(frame)
-        case "yours":
-            return frame.beside or frame
-        case _:
-            return frame
 
 
 def draw_zoom(frame: Frame, width: int, height: int) -> Canvas:

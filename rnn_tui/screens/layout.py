@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from rnn_tui.control.pages import Heights, Page
-from rnn_tui.panes.findings import draw_findings
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.header import draw_footer, draw_header
 from rnn_tui.panes.inspector import draw_inspector
@@ -15,27 +15,40 @@ from rnn_tui.panes.listing import draw_listing
 from rnn_tui.panes.notes import draw_notes
 from rnn_tui.panes.strip import draw_strip
 from rnn_tui.panes.time_axis import listing_width
-from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
-from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
-from rnn_tui.panes.zoom import draw_zoom
+from rnn_tui.render.canvas import Canvas
 from rnn_tui.terminal import SMALLEST
 from rnn_tui.widgets.pane import Draw
 
+
+def _later(module: str, name: str) -> Draw:
+    """What draws a pane that the first picture has not: loaded when it is drawn."""
+
+    def draw(frame: Any, width: int, height: int) -> Canvas:
+        return getattr(import_module(f"rnn_tui.panes.{module}"), name)(frame, width, height)
+
+    return draw
+
+
 ABOVE: dict[str, Draw] = {"header": draw_header, "strip": draw_strip}
-LEFT: dict[str, Draw] = {"listing": draw_listing, "source": draw_source, "notes": draw_notes}
+LEFT: dict[str, Draw] = {"listing": draw_listing, "source": _later("yours", "draw_source"), "notes": draw_notes}
 RIGHT: dict[str, Draw] = {
-    "beside": draw_beside,
+    "beside": _later("yours", "draw_beside"),
     "line": draw_line,
     "flow": draw_flow,
     "weights": draw_weights,
-    "training": draw_training,
-    "findings": draw_findings,
+    "training": _later("training", "draw_training"),
+    "findings": _later("findings", "draw_findings"),
     "why": draw_why,
-    "zoom": draw_zoom,
+    "zoom": _later("zoom", "draw_zoom"),
 }
-BELOW: dict[str, Draw] = {"inspector": draw_inspector, "told": draw_told, "lesson": draw_lesson, "footer": draw_footer}
+BELOW: dict[str, Draw] = {
+    "inspector": draw_inspector,
+    "told": _later("yours", "draw_told"),
+    "lesson": draw_lesson,
+    "footer": draw_footer,
+}
 
 
 class ScreenLayout(NamedTuple):

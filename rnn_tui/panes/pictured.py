@@ -1,4 +1,5 @@
-"""The cell cursor in the flow: a unit at a time step; of several samples at the one whose number is of largest magnitude."""
+"""What the cell cursor moves in on each page; in the flow a unit at a time step, of several samples the one whose number is of largest
+magnitude."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 from engine.explain.line_parts import Part
 from engine.language.functions import Array
 from rnn_tui.frame import Exhibit, Frame
+from rnn_tui.panes.ledger import at_weight
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,17 @@ def at_flow(frame: Frame) -> Frame:
     part = FlowPart("operand", label, values, values.shape, name, t, first=first, since=steps.start, numbers=numbers)
     tone = frame.tone(tape[name], name)
     return replace(frame.choose(operand=0, column=t - steps.start), exhibit=Exhibit([part], tone), original=None)
+
+
+def pictured(frame: Frame) -> Frame:
+    """The frame whose parts the cell cursor moves in: on the page of weights a gradient's, on that of the flow what flows, on that of the
+    user's program its values'."""
+    match frame.selection.page:
+        case "weights":
+            return at_weight(frame)
+        case "flow":
+            return at_flow(frame)
+        case "yours":
+            return frame.beside or frame
+        case _:
+            return frame
