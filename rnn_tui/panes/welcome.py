@@ -12,8 +12,9 @@ CHOICES = (
     ("space", "watch it", "watch", "run"),
     ("→", "step it", "step", "step(1)"),
     ("L", "lesson, 5 min", "lesson", "lessons"),
+    ("O", "other data", "other", "open_other"),
 )
-"""What a newcomer can do first: key, words, the same where there is little room, action."""
+"""What a newcomer can do first: key, words, the same where there is little room, action. As many as fit."""
 STORY = "The error starts at the loss and walks back through time."
 
 
@@ -36,8 +37,11 @@ def draw_welcome(frame: Frame, canvas: Canvas) -> None:
     y += gap
     x = canvas.text(3, y, "▶ ", look.backward)
     for keys, words, few, action in CHOICES:
+        said = few if short else words
+        if x + len(keys) + 1 + len(said) > canvas.width - 2:
+            break
         start, x = x, canvas.text(x, y, keys, look.accent)
-        x = canvas.text(x + 1, y, few if short else words, look.text)
+        x = canvas.text(x + 1, y, said, look.text)
         canvas.hit(start, y, x - start, 1, Press(action))
         x += 2 if short else 4
     y += 1 + gap

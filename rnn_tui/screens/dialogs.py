@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import ClassVar
@@ -55,8 +57,8 @@ q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteratio
 {", ".join(FUNCTIONS)}
 enter watches · delete (or a click) stops watching · esc closes"""
 
-TWO_COLUMNS = 154
-"""The width of a screen from which on the help has two columns."""
+TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
+"""The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
 
 
 class HelpScreen(ReadScreen):
@@ -69,11 +71,14 @@ class HelpScreen(ReadScreen):
         self._commands, self._concepts = commands, concepts
 
     def compose(self) -> ComposeResult:
-        """One block a group."""
-        blocks = [self._block(group) for group in dict.fromkeys(command.group for command in self._commands)]
-        blocks.append(Content.assemble(("Words and colours\n", "bold"), self._concepts))
-        heights = list(accumulate(block.plain.count("\n") + 1 for block in blocks))
+        """One block a group; in two columns where each is wide enough to be read."""
         columns = 2 if self.app.size.width >= TWO_COLUMNS else 1
+        wide = min(TWO_WIDE if columns == 2 else ONE_WIDE, self.app.size.width * 95 // 100)
+        room = (wide - 8 - 2 * columns) // columns
+        groups = dict.fromkeys(command.group for command in self._commands)
+        blocks = [self._block(group, self._lines(group), room) for group in groups]
+        blocks.append(self._block("Words and colours", self._concepts.split("\n"), room))
+        heights = list(accumulate(block.plain.count("\n") + 1 for block in blocks))
         half = next(i for i, height in enumerate(heights, 1) if height * columns >= heights[-1])
         with VerticalScroll(classes="dialog wide" if columns == 2 else "dialog") as box:
             box.border_title = self._title
@@ -83,13 +88,20 @@ class HelpScreen(ReadScreen):
                 if columns == 2:
                     yield Static(Content("\n").join(blocks[half:]))
 
-    def _block(self, group: str) -> Content:
-        lines = [
+    def _lines(self, group: str) -> list[str]:
+        return [
             f"{command.footer_keys or command.shown:<9} {command.line or command.help}"
             for command in self._commands
             if command.group == group and not command.back
         ]
-        return Content.assemble((f"{group}\n", "bold"), "\n".join(lines), "\n")
+
+    def _block(self, heading: str, lines: list[str], room: int) -> Content:
+        """Lines under a heading; what is too long goes on below where it begins behind its key or word."""
+        wrapped: list[str] = []
+        for line in lines:
+            begins = re.match(r"\S.*?(?:  +)(?=\S)|\S{9} ", line)
+            wrapped += textwrap.wrap(line, room, subsequent_indent=" " * (begins.end() if begins else 0)) or [""]
+        return Content.assemble((f"{heading}\n", "bold"), "\n".join(wrapped), "\n")
 
 
 def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
