@@ -30,8 +30,14 @@ class Gain:
     live: float | None
 
 
+def carried_beside(tape: Tape, output: str) -> tuple[str, ...]:
+    """The states that an output's layer carries from step to step beside it: the LSTM's c."""
+    states = next((layer.table.states for layer in tape.plan.network.layers if output in layer.table.states), ())
+    return tuple(state for state in states if state != output)
+
+
 def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = None) -> Gain:
-    """The gain of step t (1..T), over the whole batch or for one sample, of the network's output or of that of a layer."""
+    """The gain of step t (1..T), over the whole batch or for one sample, of the network's output, a layer's, or another state."""
     state = gradient(output or tape.plan.program.output)
     further = t + tape.plan.program.quantities[state].before
     before, after = norm_of(tape, state, t, sample), norm_of(tape, state, further, sample)
@@ -83,7 +89,9 @@ def bottleneck(tape: Tape, output: str | None = None) -> str | None:
 def _carrying_line(program: Program, output: str) -> Line | None:
     """The loop's line that carries the output's gradient to the next step that runs; None where it passes through several quantities."""
     state = gradient(output)
-    block = next(block for block in program.looped("backward") if block.output == output)
+    block = next((block for block in program.looped("backward") if block.output == output), None)
+    if block is None:
+        return None
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
     further = next((line for line in block.lines if line.name == state and line.equation.step), None)
     single = further and len(readers) == 1 and _quantities_read(program, further) == readers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 
 import numpy as np
 
-from engine.explain.flow import Gain, gain, norm_of, split
+from engine.explain.flow import Gain, carried_beside, gain, split
 from engine.explain.spectrum import Spectrum, spectra
 from engine.language.derive import gradient
 from rnn_tui.frame import Frame
@@ -15,8 +16,8 @@ from rnn_tui.render.numbers import number
 
 GAINS = 26
 """The width of the table."""
-ROWS = 4
-"""Steps that are shown at least; only what is left of the height is for the weights."""
+ROWS, NONE = 4, "–"
+"""Steps that are shown at least (only what is left of the height is for the weights), and what stands for no gain."""
 
 
 def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
@@ -33,25 +34,36 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         canvas.text(x, 3, "once the error flows back", look.dim)
         return
     gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
+    beside = carried_beside(view.tape, frame.output)
     label = max(4, *(len(_step(frame, step_gain)) for step_gain in gains)) + 1
     factors = split(view.program, frame.output)
     product = f"{factors.function}'×{frame.writer.spelling.name(factors.weights)}" if factors else ""
     told = product if not factors or len(product) > 10 else f"{product:<9} live"
-    canvas.text(x, 2, f"{'step':<{label}}gain {told}"[: GAINS - 1], look.dim)
+    of_others = "".join(f"{f'of {frame.writer.spelling.name(gradient(state))}':<8}" for state in beside)
+    canvas.text(x, 2, f"{'step':<{label}}gain {told or of_others}"[: GAINS - 1], look.dim)
     for y, step_gain in enumerate(gains, 3):
         after = canvas.text(x, y, f"{_step(frame, step_gain):<{label}}", look.dim)
-        nothing = not norm_of(view.tape, gradient(frame.output), step_gain.t, frame.sample)
-        after = canvas.text(
-            after, y, f"{'–' if nothing else _short(step_gain.total):<5}", look.dim if nothing else look.bold
-        )
-        if (
-            not nothing
-            and step_gain.activation is not None
-            and step_gain.weights is not None
-            and step_gain.live is not None
-        ):
-            text = f"{f'{_short(step_gain.activation)}×{_short(step_gain.weights)}':<9}{step_gain.live:>5.0%}"
-            canvas.text(after, y, text, look.dim)
+        total = _total(step_gain)
+        after = canvas.text(after, y, f"{total:<5}", look.dim if total == NONE else look.bold)
+        if total != NONE and step_gain.activation is not None and step_gain.weights is not None:
+            text = f"{_short(step_gain.activation)}×{_short(step_gain.weights)}"
+            canvas.text(after, y, f"{text:<9}{step_gain.live or 0:>5.0%}", look.dim)
+        elif not told:
+            others = (_of_state(frame, state, step_gain.t) for state in beside)
+            canvas.text(after, y, "".join(f"{other:<8}" for other in others)[: GAINS - 10], look.text)
+
+
+def _total(step_gain: Gain) -> str:
+    """A gain; a dash where nothing flows."""
+    return NONE if math.isnan(step_gain.total) else _short(step_gain.total)
+
+
+def _of_state(frame: Frame, state: str, t: int) -> str:
+    """The gain of another state's gradient, once that of the step before is there."""
+    view, name = frame.view, gradient(state)
+    further = t + view.program.quantities[state].before
+    there = bool(view.computed(name)[further - view.program.steps_of(name).start])
+    return _total(gain(view.tape, t, frame.sample, state)) if there else ""
 
 
 def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:

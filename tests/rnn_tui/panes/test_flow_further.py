@@ -82,6 +82,21 @@ def test_the_spectra_of_all_recurrent_weights(sample: str, place: str, count: in
         assert f" {name} " in line and " … " in line
 
 
+def test_the_gain_of_the_lstms_other_state_stands_beside_once_it_is_there() -> None:
+    session = open_session("adding", {})
+    tape = session.debugger.tape(0)
+
+    def row(place: str) -> str:
+        shown = scene(session, parse_place(place, session.debugger).position, page="flow")
+        text = draw_flow(shown, 74, 23).plain()
+        assert "gain of dc" in text
+        return next(line for line in text.splitlines() if "8→7 " in line)
+
+    of_dh, of_dc = (float(np.linalg.norm(tape[name][7]) / np.linalg.norm(tape[name][8])) for name in ("dh", "dc"))
+    assert f"8→7   {of_dh:.2f} {of_dc:.2f} " in row("dc@7")
+    assert f"8→7   {of_dh:.2f}  " in row("dh@7")
+
+
 # Which loss reaches which step
 
 
