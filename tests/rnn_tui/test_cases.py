@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.engine.doctor.test_made_up import KEEPS_ITS_STATE
 from tests.rnn_tui.test_cli import Done, rnn_tui
 
 __all__ = ["rnn_tui"]
@@ -83,3 +84,102 @@ def test_where_the_nan_of_a_layer_normalised_cell_comes_from(rnn_tui: Callable[.
     assert out.startswith(
         "! non-finite: z@1[0,0] is NaN: what it divides by, made of v@1[0,0] = −0.172, is NaN, in the forward line z"
     )
+
+
+TWO_LAYERS = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_units, n_out):
+        r = np.random.default_rng(0)
+        self.U1, self.W1 = r.normal(size=(n_in, n_units)) * 0.4, r.normal(size=(n_units, n_units)) * 0.4
+        self.U2, self.W2 = r.normal(size=(n_units, n_units)) * 0.4, r.normal(size=(n_units, n_units)) * 0.4
+        self.V = r.normal(size=(n_units, n_out)) * 0.4
+
+    def forward(self, X):
+        self.h1, self.h2 = ([np.zeros((len(X), len(self.W1)))] for _ in range(2))
+        for t in range(X.shape[1]):
+            self.h1.append(np.tanh(X[:, t] @ self.U1 + self.h1[-1] @ self.W1))
+            self.h2.append(np.tanh(self.h1[-1] @ self.U2 + self.h2[-1] @ self.W2))
+        e = np.exp(self.h2[-1] @ self.V)
+        return e / e.sum(axis=1, keepdims=True)
+
+    def backward(self, X, y):
+        d = self.forward(X)
+        d[np.arange(len(X)), y] -= 1
+        dU1, dW1, dU2, dW2 = (np.zeros_like(W) for W in (self.U1, self.W1, self.U2, self.W2))
+        dV = self.h2[-1].T @ d
+        back2 = d @ self.V.T
+        back1 = np.zeros_like(back2)
+        for t in reversed(range(X.shape[1])):
+            dz2 = back2 * (1 - self.h2[t + 1] ** 2)
+            dU2 += self.h1[t + 1].T @ dz2
+            dW2 += self.h2[t].T @ dz2
+            back2 = dz2 @ self.W2.T
+            {line}
+            dz1 = dh1 * (1 - self.h1[t + 1] ** 2)
+            dU1 += X[:, t].T @ dz1
+            dW1 += self.h1[t].T @ dz1
+            back1 = dz1 @ self.W1.T
+        return dU1, dW1, dU2, dW2, dV
+"""
+
+
+def test_the_lower_of_two_layers_forgets_its_own_next_step(rnn_tui: Callable[..., Done]) -> None:
+    Path("mine.py").write_text(TWO_LAYERS.format(line="dh1 = dz2 @ self.U2.T"))
+    done = rnn_tui("doctor", "mine.py")
+    assert done.code == 1
+    assert "the gradient from the next step is not added to the output's own\n" in done.out
+    assert "should be:  dh1 = dz2 @ self.U2.T + back1\n" in done.out
+    wrong = [line.split()[0] for line in done.out.splitlines() if " WRONG " in line]
+    assert wrong == ["self.U1", "self.W1"]
+    Path("mine.py").write_text(TWO_LAYERS.format(line="dh1 = dz2 @ self.U2.T + back1"))
+    assert rnn_tui("doctor", "mine.py").out.startswith("mine.py: the backward pass is right  (Net.backward)\n")
+
+
+GROWS = """
+import numpy as np
+
+r = np.random.default_rng(2)
+X, y = r.random((12, 6, 3)), r.integers(0, 3, 12)
+U, W, V = r.normal(size=(3, 5)), r.normal(size=(5, 5)) * 0.3, r.normal(size=(5, 3))
+for n in range(12):
+    h = [np.zeros(5)]
+    for t in range(6):
+        h.append(np.maximum(X[n, t] @ U + h[-1] @ W, 0))
+    e = np.exp(h[-1] @ V)
+    p = e / e.sum()
+    loss = -np.log(p[y[n]])
+    d = p.copy()
+    d[y[n]] -= 1
+    dV, dh = np.outer(h[-1], d), V @ d
+    dU, dW = np.zeros_like(U), np.zeros_like(W)
+    for t in range(6, 0, -1):
+        dz = dh * (h[t] > 0)
+        dU += np.outer(X[n, t - 1], dz)
+        dW += np.outer(h[t - 1], dz)
+        dh = W @ dz
+    U = U + 0.01 * dU
+    W = W + 0.01 * dW
+    V = V + 0.01 * dV
+"""
+
+
+def test_weights_that_grow_because_the_gradient_is_added(rnn_tui: Callable[..., Done]) -> None:
+    Path("mine.py").write_text(GROWS)
+    out = rnn_tui("doctor", "mine.py").out
+    assert "the gradients are right, but they are added: the loss grows  [gradients-added]\n" in out
+    assert "line 23:  U = U + 0.01 * dU\n" in out and "should be:  subtract the step\n" in out
+    Path("minus.py").write_text(GROWS.replace(" + 0.01", " - 0.01"))
+    assert rnn_tui("doctor", "minus.py").out.startswith("minus.py: the backward pass is right\n")
+
+
+def test_a_state_that_the_next_call_begins_with_is_told(rnn_tui: Callable[..., Done]) -> None:
+    Path("mine.py").write_text(KEEPS_ITS_STATE)
+    out = " ".join(rnn_tui("doctor", "mine.py").out.split())
+    assert out.startswith(
+        "mine.py: the backward pass is right; one remark (Net.backward) seen in the program, and no verdict line 15: "
+    )
+    told = "it begins with the state that line 17 left in the call before, and no error is carried back there: "
+    assert told + "right where this call continues the sequences of the last one [state-kept]" in out
