@@ -135,8 +135,11 @@ def _network(parts: TorchParts, lookup: OneHotInputs | None, options: dict[str, 
         if extra is not None:
             raise InputError(f"an engine.Network is complete; leave {extra} away")
         return rnn
-    if linear is None:
-        raise InputError("the read-out is missing; give the torch.nn.Linear too: debug((rnn, linear), X, y)")
+    if linear is None and "loss" not in options:
+        raise InputError(
+            "the read-out is missing; give the torch.nn.Linear too: debug((rnn, linear), X, y), or as loss= what the layer's own outputs "
+            "are taken for"
+        )
     return Network.from_torch(rnn, linear, lookup, **options)
 
 

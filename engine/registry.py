@@ -11,7 +11,7 @@ from __future__ import annotations
 CELLS = ("rnn", "lstm", "gru")
 FURTHER_CELLS = ("peephole", "layernorm", "coupled", "gru-before", "mgu", "leaky", "mingru", "lru", "irnn")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
-LOSSES = ("cross-entropy", "binary", "squared")
+LOSSES = ("cross-entropy", "binary", "squared", "given")
 OPTIMIZERS = ("sgd", "momentum", "adam")
 NOTATIONS = ("ng", "pytorch", "karpathy", "wildml", "goodfellow")
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -40,8 +41,9 @@ class Watch:
 
     What may happen: the loss is not finite; the norm of all gradients exceeds `gradient_norm`; the loss has not become better for `plateau`
     iterations; `when`, a condition of our language ("norm(dh@1) < 1e-6"), holds in the recording, which is then made of every iteration;
-    Ctrl+C. The iteration is written to `path` as a trace, and handed to `found` with the reason. `model` is a module with one recurrent and
-    one linear layer and perhaps an embedding, or these as a tuple; `criterion` is torch's loss module; without it, `step(loss, y)` tells
+    Ctrl+C. The iteration is written to `path` as a trace, and handed to `found` with the reason. `model` is a module with one recurrent
+    layer and perhaps an embedding before it, or (embedding, recurrent, linear) as a tuple; what comes after the layer is shown where it is
+    one linear layer and a loss of ours; `criterion` is torch's loss module; without it, `step(loss, y)` tells
     loss and targets. `options` are those of `engine.Network` that the modules leave open. Raises InputError for what cannot be watched.
     """
 
@@ -61,9 +63,11 @@ class Watch:
         for name, number in (("keep", keep), ("plateau", plateau)):
             if number is not None and number < 1:
                 raise InputError(f"{name} must be 1 or more, not {number}")
-        self.parts = parts_of(model)
+        self.parts = parts_of(model, read_out=False)
         self.criterion, self.options = criterion, {**_of_criterion(criterion), **options}
         of_network = {name: value for name, value in self.options.items() if name not in ("classes", "lengths")}
+        if self.parts.linear is None:
+            of_network["loss"] = "given"
         # Refuse now what cannot be shown or asked.
         modules = (self.parts.recurrent, self.parts.linear, self.parts.embedding)
         network = Network.from_torch(*modules, **{"predict": "every", **of_network})
@@ -75,19 +79,25 @@ class Watch:
         """Why it ended; nothing as long as it goes on."""
         self._count, self._best, self._since = 0, math.inf, 0
         self._numbers: Any = None
+        self._parameters = [
+            value
+            for module in (self.parts.modules if isinstance(model, tuple) else (model,))
+            for value in module.parameters()
+        ]
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
         recurrent, linear, embedding = self.parts.recurrent, self.parts.linear, self.parts.embedding
         begun = recurrent.register_forward_pre_hook(self._begun, with_kwargs=True)
-        self._handles = [begun, linear.register_forward_hook(self._read_out)]
+        self._handles = [begun, recurrent.register_forward_hook(self._handed_on)]
+        if linear is not None:
+            self._handles.append(linear.register_forward_hook(self._read_out))
         if embedding is not None:
             self._handles.append(embedding.register_forward_pre_hook(self._looked_up, with_kwargs=True))
         if self.criterion is not None:
             self._handles.append(self.criterion.register_forward_hook(self._measured, with_kwargs=True))
         if self.limit is not None:
-            parameters = [value for module in self.parts.modules for value in module.parameters()]
-            self._handles += [value.register_hook(self._reached) for value in parameters]
+            self._handles += [value.register_hook(self._reached) for value in self._parameters if value.requires_grad]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
@@ -95,10 +105,10 @@ class Watch:
             handle.remove()
         self._handles = []
         if kind is None:
-            self.reason = self.reason or self._gradient_reason()
+            self.reason = self.reason or self._backward_reason()
         elif issubclass(kind, KeyboardInterrupt):
             self.reason = "interrupted"
-        whole = [kept for kept in self.iterations if kept.targets is not None]
+        whole = [kept for kept in self.iterations if self._whole(kept)]
         if self.reason and whole and kind in (None, KeyboardInterrupt, _StopTraining):
             session = self.save(whole[-1])
             if self.found is not None:
@@ -113,7 +123,9 @@ class Watch:
     def _begun(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if not getattr(module, "training", True):
             return  # an evaluation in between is no iteration
-        self._end_if(self._gradient_reason())
+        self._end_if(self._backward_reason())
+        if self.iterations and self.parts.linear is not None:
+            self.iterations[-1].back.clear()  # as large as the layer's output, and mostly what the read-out gives
         inputs, initial = (_copy(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
         weights = tuple(
             {name: _copy(value) for name, value in each.state_dict().items()} for each in self.parts.modules
@@ -121,6 +133,19 @@ class Watch:
         self.iterations.append(Watched(self._count, inputs, initial, weights, self._numbers))
         self._numbers = None
         self._count += 1
+
+    def _handed_on(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
+        """Asks for what comes back to what the layer hands on."""
+        if not self.iterations or not getattr(module, "training", True) or not isinstance(output, tuple):
+            return
+        states, final = cast("tuple[Any, Any]", output)
+        ends = cast("tuple[Any, ...]", final) if isinstance(final, tuple) else (final,)
+        handed = zip(
+            ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
+        )
+        for name, tensor in handed:
+            if tensor.requires_grad:
+                tensor.register_hook(partial(_keep, self.iterations[-1].back, name))
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         if self.iterations and getattr(module, "training", True):
@@ -146,13 +171,19 @@ class Watch:
         self._best, self._since = (current.loss, 0) if better else (self._best, self._since + 1)
         if self.plateau is not None and self._since >= self.plateau:
             self._end_if(f"the loss has not become better than {self._best:.6g} for {self.plateau} iterations")
-        if self.when and self._holds(current):
-            self._end_if(f"{self.when} holds in iteration {current.number}")
 
     def _end_if(self, reason: str) -> None:
         if reason:
             self.reason = reason
             raise _StopTraining(reason)
+
+    def _backward_reason(self) -> str:
+        """What is to be seen of the last iteration once its backward pass has run."""
+        if reason := self._gradient_reason():
+            return reason
+        if self.when and self.iterations and self._whole(self.iterations[-1]) and self._holds(self.iterations[-1]):
+            return f"{self.when} holds in iteration {self.iterations[-1].number}"
+        return ""
 
     def _gradient_reason(self) -> str:
         """Whether the gradients of the last iteration exceed the limit, once all of them are there."""
@@ -172,11 +203,15 @@ class Watch:
     def session(self, kept: Watched | int = -1) -> Session:
         """A kept iteration (by number, as `iterations` lists them: −1 is the last one) as a session, ready to step."""
         chosen = self.iterations[kept] if isinstance(kept, int) else kept
-        if chosen.targets is None:
+        if not self._whole(chosen):
             raise InputError(
                 "the targets are not known; give the criterion to watch, or call step(loss, y) in the loop"
             )
         return session_at(chosen, self.parts, self.options)
+
+    def _whole(self, kept: Watched) -> bool:
+        """Whether enough is known of an iteration to be shown."""
+        return kept.targets is not None or bool(kept.back)
 
     def save(self, kept: Watched | int = -1) -> Session:
         """Writes a kept iteration to `path` as a trace, and returns it as a session."""
@@ -194,6 +229,12 @@ def _of_criterion(criterion: Any) -> dict[str, Any]:
 def _argument(place: int, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """An argument of a module's call, whether it was given by its place or by its name; None where it was left out."""
     return arguments[place] if len(arguments) > place else named.get(name)
+
+
+def _keep(back: dict[str, Any], name: str, gradient: Any) -> None:
+    """Keeps a gradient itself, which nothing writes into; where nothing came back torch gives None."""
+    if gradient is not None:
+        back[name] = gradient
 
 
 def _number(scalar: Any) -> float:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+import numpy as np
+
 from engine.errors import InputError
 from engine.in_memory import session_of
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps
+from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
 from engine.session import Session
 
 LIKE = 1e-4
@@ -36,34 +38,99 @@ class Watched:
     loss: float = math.nan
     squares: list[Any] = field(default_factory=list[Any])
     """‖gradient‖² of each parameter, as the backward pass reached it."""
+    back: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What came back to the layer's output, h_n and c_n."""
 
 
 def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> Session:
-    """A kept iteration of these modules as a session, ready to step; `options` are those of `engine.Network` that they leave open."""
-    then = [_Then(module, weights) for module, weights in zip(parts.modules, kept.weights, strict=True)]
-    *embedding, recurrent, linear = then
-    y, inputs, said = as_array(kept.targets), kept.inputs, list[str]()
-    if embedding:
-        inputs = numbers_of(embedding[0], kept.numbers, kept.inputs)
+    """A kept iteration of these modules as a session, ready to step; `options` are those of `engine.Network` that they leave open.
+
+    The read-out is shown where it gives the layer what came back to it. Where it does not, since something else comes after the layer,
+    the layer is shown alone, with what came back.
+    """
+    were, inputs, options, said = _then(kept, parts, options)
+    session = None
+    if were.linear is not None and kept.targets is not None:
+        session = _with_read_out(kept, were, inputs, options)
+    if session is None or (kept.back and not _comes_back(session, kept, were.recurrent)):
+        session = _alone(kept, were, inputs, options)
+    else:
+        said += _another_loss(kept, session)
+    return replace(session, data=replace(session.data, said=(*said, *session.data.said)))
+
+
+def _then(
+    kept: Watched, parts: TorchParts, options: Mapping[str, Any]
+) -> tuple[TorchParts, Any, dict[str, Any], list[str]]:
+    """The modules as they were, what they were given, the options with the initial states, and what is to be said."""
+    then = iter([_Then(module, weights) for module, weights in zip(parts.modules, kept.weights, strict=True)])
+    embedding = next(then) if parts.embedding is not None else None
+    recurrent, linear, inputs, said = next(then), next(then, None), kept.inputs, list[str]()
+    if embedding is not None:
+        inputs = numbers_of(embedding, kept.numbers, kept.inputs)
     if inputs is None:
-        embedding, inputs = [], kept.inputs
+        embedding, inputs = None, kept.inputs
         said.append(
             f"the recurrent layer was given something else than {parts.embedding_name} looks up; We is not shown"
         )
-    were = replace(parts, embedding=embedding[0] if embedding else None, recurrent=recurrent, linear=linear)
-    shape = tuple(map(int, kept.shape))
-    every = at_every_step(shape, *samples_and_steps(kept.inputs, recurrent), shape[-1])
+    states = _initial(Network.from_torch(recurrent, None), kept.initial) if kept.initial is not None else None
+    options = {**options, **({"initial": states} if states else {})}
+    return replace(parts, embedding=embedding, recurrent=recurrent, linear=linear), inputs, options, said
+
+
+def _with_read_out(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, Any]) -> Session:
+    shape, y = tuple(map(int, kept.shape)), as_array(kept.targets)
+    every = at_every_step(shape, *samples_and_steps(kept.inputs, were.recurrent), shape[-1])
     options = {"predict": "every" if every else "last", **options}
-    if kept.initial is not None:
-        options["initial"] = _initial(Network.from_torch(recurrent, linear), kept.initial)
     sessions = (
         session_of(were, inputs, each, name=f"iteration {kept.number}", **options)
         for each in (_per_step(y, *_axes(kept.inputs)) if options["predict"] == "every" else [y])
     )
     # Which of the targets' axes is which does not always show in their shape; the loss that was told does.
-    closest = min(sessions, key=lambda made: abs(made.debugger.tape(0).loss - kept.loss))
-    said += _another_loss(kept, closest)
-    return replace(closest, data=replace(closest.data, said=(*closest.data.said, *said)))
+    return min(sessions, key=lambda made: abs(made.debugger.tape(0).loss - kept.loss))
+
+
+def _alone(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, Any]) -> Session:
+    """The recurrent layer without what comes after it."""
+    y, said = _came_back(kept, were.recurrent)
+    if unpacked(kept.inputs) is None and not getattr(were.recurrent, "batch_first", True):
+        y = y.swapaxes(0, 1)  # in the order of the layer's inputs
+    options = {**options, "loss": "given", "reduction": "sum", "predict": "every"}
+    session = session_of(replace(were, linear=None), inputs, y, name=f"iteration {kept.number}", **options)
+    return replace(session, data=replace(session.data, said=(*session.data.said, said)))
+
+
+def _comes_back(session: Session, kept: Watched, recurrent: Any) -> bool:
+    """Whether what comes back to the layer in a recording, from its read-out, is what came back to it."""
+    tape, (y, _) = session.debugger.tape(0), _came_back(kept, recurrent)
+    recorded = np.asarray(tape["dlogits"]) @ tape.parameters["Wy"].T
+    wanted = y.sum(axis=1) if recorded.ndim == 2 else np.moveaxis(y, 1, 0)
+    with np.errstate(all="ignore"):
+        return bool(np.linalg.norm(recorded - wanted) <= LIKE * np.linalg.norm(wanted))
+
+
+def _came_back(kept: Watched, recurrent: Any) -> tuple[Array, str]:
+    """dL/d(output) of a layer (B, T, H), with what came back to its last states; and what is to be said."""
+    samples, steps = samples_and_steps(kept.inputs, recurrent)
+    packed, time_first = unpacked(kept.inputs), not getattr(recurrent, "batch_first", True)
+    directions = 2 if getattr(recurrent, "bidirectional", False) else 1
+    units = int(recurrent.hidden_size)
+    total, back = np.zeros((samples, steps, units * directions)), {n: as_array(g) for n, g in kept.back.items()}
+    if "output" in back:
+        rows = unpacked(kept.inputs._replace(data=back["output"])) if packed else None
+        total += rows[0] if rows else back["output"].swapaxes(0, 1) if time_first else back["output"]
+    ends = np.full(samples, steps) if packed is None else packed[1]
+    top = back.get("h_n", np.zeros((directions, samples, units)))
+    for way, gradient in enumerate(top[-directions:]):
+        total[np.arange(samples), 0 if way else ends - 1, way * units : (way + 1) * units] += gradient
+    said = (
+        "what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output), and every gradient is PyTorch's"
+        if back
+        else f"the backward pass of iteration {kept.number} had not come back to the layer: its gradients are 0 here"
+    )
+    if top[:-directions].any() or back.get("c_n", np.zeros(1)).any():
+        said += ", but for what came back to c_n or to lower layers' h_n, which is left out"
+    return total, said
 
 
 def _another_loss(kept: Watched, session: Session) -> Iterator[str]:

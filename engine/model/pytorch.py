@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.language.functions import Array
+from engine.model.layers import output
 from engine.model.parameters import recipe
 from engine.tables.cells import CELLS
 from engine.text import clean
@@ -26,23 +27,29 @@ def as_array(value: Any) -> Array:
 
 def options_of(rnn: Any, linear: Any, embedding: Any = None) -> dict[str, Any]:
     """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU, its Linear and perhaps an Embedding before it stand for: sizes,
-    cell, activation, dtype, weights.
+    cell, activation, dtype, weights. Where `linear` is None, what the recurrent layer hands on is read out as it is.
 
     Raises InputError for any other object, and for projections.
     """
     before = {} if embedding is None else _arrays("embedding", embedding)
-    arrays = {**before, **_arrays("rnn", rnn), **_arrays("linear", linear)}
+    after = {} if linear is None else _arrays("linear", linear)
+    if further := next((name for name in after if name not in ("linear.weight", "linear.bias")), None):
+        what = f"{clean(type(linear).__name__, 40)} holds {clean(further.removeprefix('linear.'), 40)}"
+        raise InputError(
+            f"the read-out is not one torch.nn.Linear: {what}; rnn_tui.watch shows the recurrent layer with what comes back to it"
+        )
+    arrays = {**before, **_arrays("rnn", rnn), **after}
     weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
-    if "C" not in weights.sizes:
-        raise InputError("the linear layer is missing; give the torch.nn.Linear that reads the states")
+    units = weights.sizes[output(weights.layers).axis]
+    as_it_is = {"Wy": np.eye(units), "by": np.zeros(units)} if linear is None else {}
     options: dict[str, Any] = {
         "inputs": weights.sizes["D"],
         "hidden": weights.units,
         "bidirectional": weights.bidirectional,
-        "outputs": weights.sizes["C"],
+        "outputs": units if linear is None else weights.sizes["C"],
         "cell": weights.cell,
         "dtype": str(np.result_type(*arrays.values())),
-        "weights": weights.parameters(arrays),
+        "weights": {**weights.parameters(arrays), **as_it_is},
     }
     if weights.embedded:
         options["embedding"] = weights.sizes["E"]

@@ -22,7 +22,10 @@ EMBEDDING = ("num_embeddings", "embedding_dim")
 
 @dataclass(frozen=True)
 class TorchParts:
-    """The modules by what they are, with the names that they have in the model."""
+    """The modules by what they are, with the names that they have in the model.
+
+    `linear` is None where what comes after the recurrent layer is not one linear layer.
+    """
 
     recurrent: Any
     linear: Any
@@ -41,10 +44,11 @@ def is_recurrent(module: Any) -> bool:
     return all(hasattr(module, each) for each in RECURRENT)
 
 
-def parts_of(model: Any) -> TorchParts:
+def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
     """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one.
 
-    A tuple is the parts themselves: (recurrent, linear) or (embedding, recurrent, linear).
+    Without a `read_out` there may be no linear layer or several. A tuple is the parts themselves: (recurrent, linear) or (embedding,
+    recurrent, linear).
     """
     if isinstance(model, tuple):
         parts = cast("tuple[Any, ...]", model)
@@ -57,24 +61,26 @@ def parts_of(model: Any) -> TorchParts:
         for kind, attributes in (("recurrent", RECURRENT), ("linear", LINEAR), ("embedding", EMBEDDING))
     }
     whole = clean(type(model).__name__, 40)
-    for kind, wanted in (("recurrent", "torch.nn.RNN, LSTM or GRU"), ("linear", "torch.nn.Linear")):
+    if not read_out and len(found["linear"]) != 1:
+        found["linear"] = []
+    needed = {"recurrent": "torch.nn.RNN, LSTM or GRU", **({"linear": "torch.nn.Linear"} if read_out else {})}
+    for kind, wanted in needed.items():
         if len(found[kind]) != 1:
             listed = ", ".join(clean(name, 40) for name, _ in found[kind][:6]) or "none"
+            further = "; rnn_tui.watch shows the layer with what comes back to it" if kind == "linear" else ""
             raise InputError(
-                f"{whole} needs one {wanted}, and holds {len(found[kind])} ({listed}); give the two as debug((rnn, linear), X, y)"
+                f"{whole} needs one {wanted}, and holds {len(found[kind])} ({listed}); give the two as debug((rnn, linear), X, y){further}"
             )
     if len(found["embedding"]) > 1:
         listed = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
         raise InputError(
             f"{whole} holds several embeddings ({listed}); give debug((rnn, linear), X, y) what they make of the inputs"
         )
-    chosen = [found[kind][0] for kind in ("embedding", "recurrent", "linear") if found[kind]]
-    names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen)
-    *before, (_, recurrent), (_, linear) = chosen
-    if not before:
-        return TorchParts(recurrent, linear, names=names)
-    ((name, embedding),) = before
-    return TorchParts(recurrent, linear, embedding, names, clean(name, 40))
+    chosen = {kind: found[kind][0] for kind in ("embedding", "recurrent", "linear") if found[kind]}
+    names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen.values())
+    modules = {kind: module for kind, (_, module) in chosen.items()}
+    name = clean(chosen["embedding"][0], 40) if found["embedding"] else ""
+    return TorchParts(modules["recurrent"], modules.get("linear"), modules.get("embedding"), names, name)
 
 
 def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:

@@ -28,7 +28,7 @@ class Head:
 
     `classes` says that targets are classes, whole numbers from 0; otherwise they are a number for each output. `outputs` is the only C
     that makes sense, None where there are as many as classes or as numbers. One output for classes means two classes, 0 and 1, and p is
-    the probability of class 1. `text` is the head in words.
+    the probability of class 1. `text` is the head in words. Where it `predicts` nothing, the targets are no answers.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Head:
     classes: bool = True
     outputs: int | None = None
     over_outputs: bool = False
+    predicts: bool = True
 
     @property
     def target_axes(self) -> Axes:
@@ -92,7 +93,16 @@ SQUARED = Head(
     over_outputs=True,
 )
 
-HEADS: dict[str, Head] = {head.name: head for head in (CROSS_ENTROPY, BINARY, SQUARED)}
+GIVEN = Head(
+    name="given",
+    text="its gradient given",  # the loss is linear, so dL/dlogits is y: what comes back from a loss that is computed elsewhere
+    equations=("logits = {output} @ Wy + by",),
+    loss="logits * y",
+    classes=False,
+    predicts=False,
+)
+
+HEADS: dict[str, Head] = {head.name: head for head in (CROSS_ENTROPY, BINARY, SQUARED, GIVEN)}
 
 
 def usual_head(*, classes: bool) -> Head:

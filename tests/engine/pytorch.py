@@ -146,6 +146,7 @@ class Leaf(np.ndarray[Any, Any]):
     """A parameter, or any tensor that only has to be copied: an array with the names of torch's methods."""
 
     hooks: list[Any]
+    requires_grad = True
 
     def __new__(cls, array: Any) -> Leaf:
         leaf = np.asarray(array).view(cls)
@@ -219,5 +220,6 @@ def network(
 
     whole = Trained({}, forward)
     whole.named_modules = lambda: [("", whole), *parts.items()]
+    whole.parameters = lambda: [leaf for part in parts.values() for leaf in part.parameters()]
     whole.parts = parts
     return whole

@@ -40,6 +40,18 @@ def test_the_activation_is_the_modules() -> None:
     np.testing.assert_allclose(record(network, X, Y)["a"][1:], pytorch.hidden_states("rnn", rnn.arrays, X, "relu"))
 
 
+@pytest.mark.parametrize("every", [False, True])
+def test_a_layer_without_a_read_out_may_be_compared_itself(every: bool) -> None:
+    """The layer's own outputs against numbers, as torch.nn.MSELoss does."""
+    rnn, _ = modules("gru")
+    y = np.random.default_rng(2).normal(size=(4, 6, 3) if every else (4, 3))
+    h = pytorch.hidden_states("gru", rnn.arrays, X)
+    tape = session_of(rnn, X, y, loss="squared", predict="every" if every else "last").debugger.tape(0)
+    assert tape.loss == pytest.approx((((np.swapaxes(h, 0, 1) if every else h[-1]) - y) ** 2).mean(), rel=1e-12)
+    with pytest.raises(InputError, match=r"the read-out is missing; give the torch\.nn\.Linear too"):
+        session_of(rnn, X, y)
+
+
 def test_another_precision_may_be_asked_for() -> None:
     assert Network.from_torch(*modules(dtype="float16"), dtype="float32").dtype == "float32"
     with pytest.raises(InputError, match=r"'float16' does not exist; choose float64, float32"):
@@ -64,6 +76,7 @@ LSTM = pytorch.state("lstm")
         (Module({**LSTM, "weight_hr_l0": np.zeros((2, 3))}, proj_size=2), None, {}, "it has projections"),
         (Module({"weight": np.zeros((4, 4))}), None, {}, "its arrays (rnn.weight, linear.weight, linear.bias) are not the weights"),
         (Module(LSTM), Module({"weight": np.zeros((2, 4))}), {}, "the linear layer is missing: its weight needs the shape (C, 3)"),
+        (Module(LSTM), Module({"0.weight": np.zeros((8, 3))}), {}, "the read-out is not one torch.nn.Linear: Module holds 0.weight; "),
         (object(), None, {}, "object has no state_dict; give a torch.nn.RNN, LSTM or GRU"),
         (Module({**LSTM, "weight_ih_l0": np.zeros((12, 2), np.complex64)}), None, {}, "NumPy cannot hold torch.complex64"),
         (Module(LSTM), None, {"hidden": 3}, "hidden is the modules'; leave it away"),

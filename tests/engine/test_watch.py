@@ -16,7 +16,7 @@ from engine.model import torch_embedding
 from engine.session import Session, open_session
 from engine.watch import Watch
 from tests.engine import pytorch
-from tests.engine.pytorch import Leaf, Trained
+from tests.engine.pytorch import Leaf, Trained, both_directions
 
 Array = np.ndarray[Any, Any]
 
@@ -336,6 +336,61 @@ def test_what_comes_between_an_embedding_and_the_layer_is_said(tmp_path: Path) -
     session = watch.session()
     assert session.data.said == ("the recurrent layer was given something else than emb looks up; We is not shown",)
     np.testing.assert_array_equal(session.data.X, dropped)
+
+
+@pytest.mark.parametrize("head", ["none", "two", "dropped", "last state"])
+def test_a_layer_is_shown_with_what_came_back_to_it_whatever_comes_after(tmp_path: Path, head: str) -> None:
+    """No linear layer, two of them, or one behind something that is not seen: the layer's gradients are those of the whole."""
+    model = pytorch.network("lstm")
+    rnn, fc = model.parts["rnn"], model.parts["fc"]
+    wanted, factor = session_of((rnn, fc), X, Y).debugger.tape(0), 0.5 if head == "dropped" else 1.0
+    gradient = np.zeros((4, 6, 3))
+    gradient[:, -1] = wanted["dlogits"] @ wanted.parameters["Wy"].T * factor
+    if head in ("none", "last state"):
+        del model.parts["fc"]
+    elif head == "two":
+        model.parts["second"] = fc
+    watch, _, criterion = watched(model, tmp_path)
+    states, ends = Leaf(both_directions("lstm", rnn.leaves, X)), (Leaf(np.ones((1, 4, 3))), Leaf(np.ones((1, 4, 3))))
+    rnn.call = lambda self, input: (states, ends)
+    with watch:
+        rnn(Leaf(X))
+        with pytest.raises(InputError, match="the targets are not known"):
+            watch.session()
+        logits = fc(np.asarray(states)[:, -1] * factor)
+        criterion(logits, Leaf(Y))
+        assert head == "dropped" or watch.session().debugger.network.loss == "given"
+        if head == "last state":
+            ends[0].hooks[0](gradient[None, :, -1])
+            ends[1].hooks[0](np.zeros((1, 4, 3)))
+            states.hooks[0](None)  # as torch tells that nothing came back
+        else:
+            states.hooks[0](gradient)
+    tape, said = watch.session().debugger.tape(0), watch.session().data.said[-1]
+    assert said.startswith(
+        "what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output)"
+    )
+    for name in ("Wxi", "Whf", "bo"):
+        np.testing.assert_allclose(tape.gradients[name], wanted.gradients[name] * factor, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(tape["dx"], wanted["dx"] * factor, rtol=1e-12, atol=1e-16)
+    ends[1].hooks[0](np.ones((1, 4, 3)))
+    assert (
+        watch.session()
+        .data.said[-1]
+        .endswith("but for what came back to c_n or to lower layers' h_n, which is left out")
+    )
+
+
+def test_an_iteration_without_a_backward_pass_has_its_forward_pass(tmp_path: Path) -> None:
+    model = pytorch.network("lstm")
+    model.parts["second"] = model.parts["fc"]
+    watch, seen, criterion = watched(model, tmp_path)
+    with watch:
+        train(model, criterion, 2, batch=lambda n: (X * (np.nan if n else 1), Y))
+    ((session, reason),) = seen
+    assert reason == "the loss of iteration 1 is nan"
+    said = "the backward pass of iteration 1 had not come back to the layer: its gradients are 0 here"
+    assert session.data.said == (said,) and np.isnan(session.debugger.tape(0)["h"]).any()
 
 
 def test_a_loss_that_is_not_finite_ends_the_loop_and_is_written(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from engine.in_memory import session_of
+from engine.model.parameters import recipe
+from engine.tables.cells import CELLS
 from engine.watch import Watch
 
 torch: Any = pytest.importorskip("torch")
@@ -92,6 +94,55 @@ def test_an_embedding_gets_torchs_gradient(
     sessions = [watch.session(), *([session_of(trained, X, y)] if lengths is None else [])]
     for session in sessions:
         np.testing.assert_allclose(session.debugger.tape(0).gradients["We"], wanted, **bounds)
+
+
+class Headed(torch.nn.Module):
+    """A recurrent module, and after it what our read-outs are not."""
+
+    def __init__(self, kind: str, read: str, *, layers: int, bidirectional: bool, lengths: Any) -> None:
+        super().__init__()
+        self.rnn = getattr(torch.nn, kind)(3, 4, num_layers=layers, bidirectional=bidirectional, batch_first=True)
+        width = 8 if bidirectional else 4
+        two = (torch.nn.Linear(width, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2))
+        self.head = torch.nn.Sequential(
+            torch.nn.Dropout(0.3), *(two if read != "dropped" else (torch.nn.Linear(width, 2),))
+        )
+        self.read, self.lengths, self.bidirectional = read, lengths, bidirectional
+
+    def forward(self, X: Any) -> Any:
+        pack = torch.nn.utils.rnn.pack_padded_sequence
+        given = X if self.lengths is None else pack(X, self.lengths, batch_first=True, enforce_sorted=False)
+        output, final = self.rnn(given)
+        if self.lengths is not None:
+            output = torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0]
+        h_n = final[0] if isinstance(final, tuple) else final
+        ends = torch.cat((h_n[-2], h_n[-1]), dim=1) if self.bidirectional else h_n[-1]
+        return self.head({"mean": output.mean(dim=1), "every": output}.get(self.read, ends))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (1, True), (2, True)])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("read", ["ends", "mean", "every", "dropped"])
+def test_inside_a_layer_gradients_are_torchs_whatever_comes_after(
+    tmp_path: Path, read: str, kind: str, layers: int, bidirectional: bool, packed: bool, dtype: str
+) -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([2, 6, 3, 5]) if packed else None
+    trained = Headed(kind, read, layers=layers, bidirectional=bidirectional, lengths=lengths).to(getattr(torch, dtype))
+    X, y = torch.randn(4, 6, 3, dtype=getattr(torch, dtype)), torch.randint(0, 2, (4, 6) if read == "every" else (4,))
+    criterion = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+    with Watch(trained, criterion, path=tmp_path / "w.npz") as watch:
+        criterion(trained(X).reshape(-1, 2), y.reshape(-1)).backward()
+    gradients = watch.session().debugger.tape(0).gradients
+    arrays = {name: value.detach().numpy() for name, value in trained.rnn.named_parameters()}
+    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    found = read_as.gradients(arrays, gradients)
+    for name, value in trained.rnn.named_parameters():
+        wanted = value.grad.numpy()
+        bound = (1e-10 if dtype == "float64" else 1e-5) * np.abs(wanted).max()
+        np.testing.assert_allclose(found[name], wanted, rtol=0, atol=bound, err_msg=name)
 
 
 def test_a_loop_is_watched_and_a_nan_found(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from engine.tables.heads import HEADS
 
 CLASS_LOSSES = tuple(name for name, head in HEADS.items() if head.output_a_class)
 TWO_CLASS_LOSSES = tuple(name for name, head in HEADS.items() if head.two_classes)
-NUMBER_LOSSES = tuple(name for name, head in HEADS.items() if not head.classes)
+NUMBER_LOSSES = tuple(name for name, head in HEADS.items() if not head.classes and head.predicts)
 
 
 def with_targets(problem: Problem, known: Known) -> Iterator[Problem]:

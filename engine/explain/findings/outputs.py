@@ -18,6 +18,8 @@ NEAR = 0.02
 def equal_predictions(scene: Scene) -> Iterator[Finding]:
     """All predictions that count are alike although the targets are not."""
     tape, network = scene.tape, scene.tape.plan.network
+    if not network.head.predicts:
+        return
     counted = scene.counted() if network.predict == "every" else None
     name = "p" if network.head.classes else "logits"
     outputs, y = (
