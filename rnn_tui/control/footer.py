@@ -15,6 +15,7 @@ def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, st
     by_action = {command.action: command for command in desk.commands}
     names = {
         "enter": here.enters,
+        "finish": page.finishes,
         "run": f"pause (+ − {rate}/s)" if desk.running else "",
         "train": "pause training" if desk.training else "",
     }

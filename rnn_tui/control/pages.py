@@ -26,6 +26,8 @@ class Page(ABC):
 
     enters: str = ""
     """What Enter does, in the footer; empty: it asks why."""
+    finishes: str = ""
+    """What the keys of the phase's ends do, in the footer; empty: they go there."""
     needs_file: bool = False
     """Whether Enter asks for a file first."""
     zooms: bool = False

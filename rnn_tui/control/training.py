@@ -20,12 +20,14 @@ from rnn_tui.targets import ToIteration, moment_at
 TRAIN_FOR = 0.04
 """Seconds of training between two pictures of it."""
 TRAIN_AT_MOST = 1000
+MOVES = 100
+"""So many moves of the cursor lead from the first iteration to the last at most."""
 
 
 class TrainingPage(Page):
     """Loss, accuracy and gradient by iteration and time step."""
 
-    enters = "go there"
+    enters, finishes = "go there", "last, first"
 
     def __init__(self, desk: Desk, stops: Stops) -> None:
         super().__init__(desk, stops)
@@ -85,11 +87,21 @@ class TrainingPage(Page):
         )
 
     def cursor(self, rows: int, columns: int) -> None:
-        """By one time step or one iteration."""
+        """By one time step or one iteration; by several iterations where there are so many that one would hardly be seen."""
         iteration, t = self.desk.frame.moment
-        debugger = self.desk.debugger
-        last, steps = max(debugger.history, default=0), debugger.program.steps
-        self.desk.choose(moment=(max(0, min(iteration + columns, last)), max(1, min(t + rows, steps))))
+        last, steps = self._last, self.desk.debugger.program.steps
+        iteration += columns * max(1, last // MOVES)
+        self.desk.choose(moment=(max(0, min(iteration, last)), max(1, min(t + rows, steps))))
+
+    @property
+    def _last(self) -> int:
+        return max(self.desk.debugger.history, default=0)
+
+    def phase(self, direction: int) -> bool:
+        """The cursor to the last iteration, or to the first."""
+        before = self.desk.frame.moment
+        self.desk.choose(moment=(self._last if direction > 0 else 0, before[1]))
+        return self.desk.selection.moment != before
 
     def tab(self, step: int) -> None:
         """The same of the next layer and direction."""

@@ -79,6 +79,20 @@ async def test_the_training_view_and_reach_go_by_layer_and_direction() -> None:
         assert "∂a2_t" in driven.pane("flow").canvas().plain()
 
 
+async def test_the_cursor_of_the_training_view_crosses_many_iterations_in_few_keys_and_has_both_ends() -> None:
+    async with running() as driven:
+        driven.main.debugger.start(400)
+        position = driven.position
+        await driven.do("page('training')", "start_of_phase")
+        assert driven.main.frame.moment[0] == 0 and "f F last, first" in driven.footer()
+        await driven.do("cell(0,1)")
+        assert driven.main.frame.moment[0] == 399 // 100
+        await driven.do("finish")
+        assert driven.main.frame.moment[0] == 399
+        await driven.do("cell(0,1)")
+        assert driven.main.frame.moment[0] == 399 and driven.position == position
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_training_view_fits(size: tuple[int, int]) -> None:
     async with running(open_session("reber", {}), size=size) as driven:
