@@ -14,7 +14,7 @@ from rnn_tui.panes.gains import GAINS, draw_gains
 from rnn_tui.panes.legend import padding_key
 from rnn_tui.panes.pictured import FlowPart, at_flow
 from rnn_tui.panes.strip import DECADES
-from rnn_tui.panes.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, time_axis
+from rnn_tui.panes.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, present, time_axis
 from rnn_tui.panes.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import curve
@@ -66,7 +66,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     elif len(names) == 1:
         top = 1 if height < 9 else 2
         lines = _picture(frame, canvas, name, axis, top, max(1, height - curved - 3 - top), frozenset())
-        axis.numbers(canvas, top + lines, _now(frame, name), look)
+        axis.numbers(canvas, top + lines, present(frame.view), look)
         _norms(frame, canvas, name, top + lines + 1, axis, room)
         end = top + lines + 2
     else:
@@ -115,7 +115,7 @@ def _several(
         if each_step:
             _norms(frame, canvas, name, y + 1 + lines, axis, room)
         y += 1 + lines + each_step
-    axis.numbers(canvas, y, _now(frame, names[0]), look)
+    axis.numbers(canvas, y, present(frame.view), look)
     return y + 1
 
 
@@ -136,7 +136,7 @@ def _beside(frame: Frame, canvas: Canvas, name: str, axis: TimeAxis, room: int) 
         if each_step:
             _norms(other, canvas, name, y + 1 + lines, axis, room)
         y += 1 + lines + each_step
-    axis.numbers(canvas, y, _now(frame, name), frame.look)
+    axis.numbers(canvas, y, present(frame.view), frame.look)
 
 
 def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[str]]]:
@@ -206,7 +206,7 @@ def _picture(
     palette = look.palettes.ghost if frame.ghost else look.palettes.signed
     rows = heatmap(codes, palette, look.mode, axis.pitch, size, _cursor(frame, name, axis, codes.shape[0]))
     canvas.rows(axis.left, top, rows)
-    axis.mark(canvas, top, len(rows), _now(frame, name), look)
+    axis.mark(canvas, top, len(rows), present(frame.view), look)
     canvas.text(1, top, "  0", look.dim)
     if len(rows) > 1:
         canvas.text(1, top + len(rows) - 1, f"{values.shape[1] - 1:>3}", look.dim)
@@ -236,14 +236,6 @@ def _clickable(frame: Frame, canvas: Canvas, name: str, top: int, lines: int, ax
         if inside and written[inside.start - held.start] >= 0:
             position = 1 + view.point.iteration * view.program.length + int(written[inside.start - held.start])
             canvas.hit(axis.x(column), top, axis.pitch, lines, ToPosition(position))
-
-
-def _now(frame: Frame, name: str) -> int | None:
-    """The step of a quantity's row that the present line writes, else the line's own t."""
-    view = frame.view
-    if view.line is None or not view.point.t:
-        return None
-    return view.point.t + (view.line.equation.step if view.line.name == name else 0)
 
 
 def _norms(frame: Frame, canvas: Canvas, name: str, y: int, axis: TimeAxis, room: int) -> None:

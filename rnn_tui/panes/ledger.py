@@ -14,7 +14,7 @@ from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Exhibit, Frame
-from rnn_tui.panes.time_axis import TimeAxis, time_axis
+from rnn_tui.panes.time_axis import TimeAxis, present, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -129,8 +129,8 @@ def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: 
             canvas.text(axis.x(t), y, text, look.backward)
     else:
         canvas.rows(axis.left, y, picture(sums[None], 1, 1))
-    axis.mark(canvas, top, len(drawn), frame.view.point.t, look)
-    axis.numbers(canvas, y + 1, frame.view.point.t, look, held)
+    axis.mark(canvas, top, len(drawn), present(frame.view), look)
+    axis.numbers(canvas, y + 1, present(frame.view), look, held)
     canvas.text(1, y + 1, "t", look.dim)
     _clickable(frame, canvas, entries, axis, held, (top, len(drawn) + 1))
     return rows < batch or axis.columns < axis.steps

@@ -11,7 +11,7 @@ from engine.explain.reach import reach
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.frame import Frame
-from rnn_tui.panes.time_axis import TimeAxis, time_axis
+from rnn_tui.panes.time_axis import TimeAxis, present, time_axis
 from rnn_tui.panes.words import other_layers
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
@@ -52,11 +52,11 @@ def draw_reach(frame: Frame, width: int, height: int) -> Canvas:
     size = 1 if picture_height(rows, look.mode, 1) <= lines else "half"
     drawn = heatmap(codes, look.palettes.backward, look.mode, axis.pitch, size)
     canvas.rows(axis.left, 1, drawn)
-    axis.mark(canvas, 1, len(drawn), view.point.t, look)
+    axis.mark(canvas, 1, len(drawn), present(view), look)
     canvas.text(1, 1, "s 1", look.dim)
     if len(drawn) > 1:
         canvas.text(1, len(drawn), f"{steps:>3}", look.dim)
-    axis.numbers(canvas, 1 + len(drawn), view.point.t, look, _held(steps))
+    axis.numbers(canvas, 1 + len(drawn), present(view), look, _held(steps))
     canvas.text(1, 1 + len(drawn), "t", look.dim)
     _clickable(frame, canvas, axis, len(drawn))
     for y, line in enumerate(textwrap.wrap(_words(values, *_ways(frame)), max(10, width - 4)), 2 + len(drawn)):

@@ -21,7 +21,7 @@ from engine.model.blocks import Loop
 from engine.model.program import carries_losses
 from rnn_tui.frame import Frame
 from rnn_tui.panes.legend import padding_key
-from rnn_tui.panes.time_axis import TimeAxis, listing_width, time_axis
+from rnn_tui.panes.time_axis import TimeAxis, listing_width, present, time_axis
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode, inks
@@ -55,7 +55,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     canvas.text(axis.left - 2, 0, "t", frame.look.dim)
     _legend(frame, canvas, cut)
     _mark(frame, canvas, cut, 0, axis)
-    axis.numbers(canvas, 0, view.row or None, frame.look, held)
+    axis.numbers(canvas, 0, present(view), frame.look, held)
     output = frame.output
     tall = max(1, min(2, height - 2))
     _bars(frame, canvas, _BarRow(1, 1, "forward ", output, log=False), axis, held)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.debug.view import View
 from engine.language.functions import Array
 from engine.model.program import Program
 from rnn_tui.look import Look
@@ -89,6 +90,11 @@ class TimeAxis:
         if now is not None and 0 <= now < self.steps and self.pitch > 1:
             for line in range(y, y + lines):
                 canvas.text(self.x(self.column_of(now)), line, MARK, look.accent)
+
+
+def present(view: View) -> int | None:
+    """The step that is marked in all of them: that of the row which the present line writes."""
+    return view.row if view.line is not None else None
 
 
 def time_axis(program: Program, width: int, begin: int = 0) -> TimeAxis:
