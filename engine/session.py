@@ -16,16 +16,8 @@ from engine.files.data import READING, Data, load, one_hot
 from engine.files.locate import resolve
 from engine.files.options import DEFAULTS
 from engine.files.raw import shown
-from engine.files.trace import (
-    check_equations,
-    initial_of,
-    is_trace,
-    lengths_of,
-    network_of,
-    read_trace,
-    start_of,
-    what_if_of,
-)
+from engine.files.trace import is_trace, read_trace
+from engine.files.trace_model import check_equations, initial_of, lengths_of, network_of, start_of, what_if_of
 from engine.files.weights import Weights, read_weights
 from engine.language.functions import Array
 from engine.model.initial_states import initial_names, initial_places

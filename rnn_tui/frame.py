@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.debug.difference import differences, minus
 from engine.debug.edits import Edit
 from engine.debug.view import View
-from engine.debug.whatif import differences, minus
 from engine.explain.line_parts import Part, anatomy
 from engine.explain.terms import Explanation
 from engine.explain.why import CellAddress

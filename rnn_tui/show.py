@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 
 from engine.debug.debugger import Debugger
-from engine.debug.whatif import difference, differences
+from engine.debug.difference import difference, differences
 from engine.errors import InputError
 from engine.explain.ledger import ledger
 from engine.explain.length import length

@@ -32,7 +32,8 @@ from engine.errors import InputError
 from engine.explain.why import parse_place, why
 from engine.files.data import load
 from engine.files.options import OPTIONS
-from engine.files.trace import network_of, read_trace, write_trace
+from engine.files.trace import read_trace, write_trace
+from engine.files.trace_model import network_of
 from engine.files.weights import read_weights
 from engine.lessons.lesson import lesson_folder, read_lesson
 from engine.session import open_session

@@ -1,7 +1,6 @@
-"""What if: the program run with edited numbers, and the difference from the original run, which is never changed.
+"""What if: the program run with edited numbers; the original run is never changed.
 
     branch = what_if(debugger, "da@3[0,5] = 0", iteration=2)   a debugger in which it is so; `branch.undone` is the one before
-    difference(debugger.tape(0), branch.tape(0), "dWa")      by how much a quantity differs, and where first
 
 A row or a weight is set in one iteration (a weight before it begins); later iterations follow from the update that
 results. Inputs, labels, initial states and the activation stay as they are set. See `engine.debug.edits` for the
@@ -10,8 +9,8 @@ language.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -19,18 +18,17 @@ import numpy as np
 from engine.debug.debugger import Debugger
 from engine.debug.edits import ACTIVATION, Edit, parse_edit
 from engine.debug.recordings import Batch, Checkpoints, TrainingState
-from engine.debug.replay import places, replay, same
+from engine.debug.replay import places, replay
 from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.functions import ACTIVATIONS, Array
-from engine.model.blocks import Line, Point
 from engine.model.network import Network, choose
-from engine.model.program import Program, when_written
+from engine.model.program import Program
 from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
 from engine.recording.plan import Plan, plan
 from engine.recording.tape import Tape
-from engine.tables.given import GIVEN, MASK
+from engine.tables.given import MASK
 from engine.text import clean
 
 AT_REST = 16
@@ -243,138 +241,3 @@ def _put(edit: Edit, batch: Array, *, in_time: bool, classes: bool = False) -> A
             with np.errstate(all="ignore"):
                 edit.put(row)
     return batch
-
-
-# The difference
-
-
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """A quantity in two recordings: `values` is edited − original, 0 where both hold the same.
-
-    `offset` is the line of the iteration after which they first differ (−1: from the start), `point` the same as a point; None when
-    they never do.
-    """
-
-    name: str
-    original: Array
-    edited: Array
-    values: Array
-    offset: int | None
-    point: Point | None
-
-    @property
-    def count(self) -> int:
-        """How many numbers differ."""
-        return int(np.count_nonzero(~same(self.original, self.edited)))
-
-
-def difference(original: Tape, edited: Tape, name: str) -> Difference:
-    """By how much a quantity differs, in its own shape, and where it does so first in the order of execution."""
-    before, after = np.asarray(original[name]), np.asarray(edited[name])
-    offset = first_offset(original, edited, name)
-    point = None if offset is None else original.plan.program.point(1 + offset)
-    return Difference(name, before, after, minus(after, before), offset, point)
-
-
-class _Minus(Mapping[str, Array]):
-    """The differences of recorded arrays, computed when asked for; masks and other arrays that depend on lengths and
-    options alone are left as they are."""
-
-    def __init__(self, original: Tape, edited: Tape) -> None:
-        self._original, self._edited = original, edited
-        self._made: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._made:
-            quantity = self._edited.plan.program.quantities[name]
-            kept = quantity.given and name in GIVEN
-            before, after = self._original.arrays[name], self._edited.arrays[name]
-            self._made[name] = after if kept else minus(after, before)
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._edited.arrays)
-
-    def __len__(self) -> int:
-        return len(self._edited.arrays)
-
-
-@dataclass(frozen=True, eq=False)
-class Differences(Tape):
-    """The differences of two recordings, edited − original, in the shape of a tape."""
-
-    both: tuple[Tape, ...] = ()
-
-    @cached_property
-    def updates(self) -> Mapping[str, Array]:
-        """The differences of what the update writes."""
-        original, edited = self.both
-        return {name: minus(value, original.updates[name]) for name, value in edited.updates.items()}
-
-    def term(self, line: Line, t: int | None, sample: int | None = None) -> Array:
-        """The difference of the term that a run of a line adds."""
-        original, edited = self.both
-        return minus(edited.term(line, t, sample), original.term(line, t, sample))
-
-    def partial(self, name: str, t: int) -> Array:
-        """The difference of a gradient as far as it is summed."""
-        original, edited = self.both
-        return minus(edited.partial(name, t), original.partial(name, t))
-
-
-def differences(original: Tape, edited: Tape) -> Differences:
-    """The differences of two recordings, see `Differences`."""
-    parameters = {name: minus(value, original.parameters[name]) for name, value in edited.parameters.items()}
-    return Differences(
-        edited.plan,
-        _Minus(original, edited),
-        parameters,
-        edited.updates_before,
-        samples=edited.samples,
-        both=(original, edited),
-    )
-
-
-def minus(edited: Array, original: Array) -> Array:
-    """edited − original, 0 where both are equal, infinite or not."""
-    before, after = np.asarray(original), np.asarray(edited)  # with checkpoints they are no NumPy arrays yet
-    with np.errstate(all="ignore"):
-        change = np.subtract(after, before, dtype=np.result_type(before, np.float32))
-        return np.where(same(before, after), change.dtype.type(0), change)
-
-
-def first_offset(original: Tape, edited: Tape, name: str) -> int | None:
-    """After which line of the iteration a quantity first differs; −1 from the start, None never."""
-    program = original.plan.program
-    equal = same(np.asarray(original[name]), np.asarray(edited[name]))
-    if equal.all():
-        return None
-    if name in program.parameters:
-        return -1
-    if name in program.updates:
-        return program.update_offset(name)
-    line = next(program.writers(name), None)
-    if line is not None and line.equation.accumulate:
-        return program.offset(line, _first_term(original, edited, line))
-    written = when_written(program, name)
-    if not written.ndim:
-        return int(written)
-    rows = ~equal.reshape(len(equal), -1).all(axis=1)
-    return int(written[rows].min())
-
-
-def _first_term(original: Tape, edited: Tape, line: Line) -> int:
-    """The first time step as they run whose term of a gradient differs; the last one where only the finished sum does."""
-    steps, quantities = original.plan.steps, original.plan.program.quantities
-    order = original.plan.program.summed(line)
-    first_run = len(order) - 1
-    for read in line.equation.reads:
-        if read.name in quantities and quantities[read.name].rows:
-            first = quantities[read.name].row(1) + read.step
-            rows = slice(first, first + steps)
-            changed = ~same(np.asarray(original[read.name][rows]), np.asarray(edited[read.name][rows])).reshape(
-                steps, -1
-            ).all(axis=1)
-            first_run = min([first_run, *(order.index(int(row) + 1) for row in np.flatnonzero(changed))])
-    return order[first_run]

@@ -12,9 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network, Tape, record
+from engine.debug.difference import difference
 from engine.debug.edits import Edit, parse_edit
 from engine.debug.replay import replay, same
-from engine.debug.whatif import AT_REST, Branch, difference, what_if
+from engine.debug.whatif import AT_REST, Branch, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
 from engine.model.blocks import Line

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.files import trace as module
-from engine.files.trace import Trace, initial_of, network_of, read_trace, write_trace
+from engine.files.trace import Trace, read_trace, write_trace
+from engine.files.trace_model import initial_of, network_of
 from engine.files.writing import write_npz
 from engine.model.network import Network
 from engine.recording.record import record

@@ -16,7 +16,8 @@ from engine.debug.whatif import what_if
 from engine.explain.findings import findings
 from engine.explain.flow import bottleneck, gain
 from engine.explain.spectrum import spectra
-from engine.files.trace import initial_of, network_of, read_trace, start_of, write_trace
+from engine.files.trace import read_trace, write_trace
+from engine.files.trace_model import initial_of, network_of, start_of
 from engine.model.build import build
 from engine.recording.plan import plan
 from engine.session import Session, open_session
