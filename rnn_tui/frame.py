@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +20,7 @@ from engine.language.expression import Call
 from engine.language.functions import Array
 from engine.model.blocks import Quantity
 from engine.notation import Writer
-from engine.recording.measures import Measured
+from engine.recording.history import History
 from engine.recording.tape import Tape
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
@@ -104,7 +103,7 @@ class Frame:
     """Which breakpoint has stopped the program here, and the values that it compares."""
     busy: str = ""
     """What a search that is under way is at."""
-    history: Mapping[int, Measured] = field(default_factory=dict[int, Measured])
+    history: History = field(default_factory=History)
     """The figures of the iterations that were run."""
     findings: tuple[Finding, ...] | None = None
     """The findings about this iteration; None when they are not computed."""

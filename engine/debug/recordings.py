@@ -14,6 +14,7 @@ from engine.model.network import Network
 from engine.model.program import Program
 from engine.recording.batches import Batches
 from engine.recording.checks import check_batch, check_initial, check_lengths, refuse_too_large
+from engine.recording.history import History
 from engine.recording.measures import Measured, measure
 from engine.recording.plan import Plan, Progress, plan
 from engine.recording.record import record_with
@@ -122,7 +123,7 @@ class Recordings:
         self._starts = Checkpoints(start or TrainingState(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
-        self.history: dict[int, Measured] = {}
+        self.history = History()
         """The figures of every iteration that has been run."""
 
     @property
@@ -195,7 +196,7 @@ class Recordings:
             }
         tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None)
         if iteration not in self.history:
-            self.history[iteration] = measure(tape)
+            self.history.append(measure(tape))
         return tape
 
     def _plan(self, iteration: int, size: int) -> Plan:

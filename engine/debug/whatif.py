@@ -87,7 +87,7 @@ class Branch(Debugger):
         self._data_until = lru_cache(maxsize=8)(self._edited_data)
         self._other_plans: dict[tuple[str, int], Plan] = {}
         self._starts = Checkpoints(original.start(self.first), self.first)
-        self.history = {i: figures for i, figures in original.history.items() if i < self.first}
+        self.history = original.history.until(self.first)
 
     def tape(self, iteration: int) -> Tape:
         """The recording of an iteration, with its edits; before the first edit it is the original's."""

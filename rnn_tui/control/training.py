@@ -46,11 +46,12 @@ class TrainingPage(Page):
         return action in ("enter", "train", "cell(0,-1)")
 
     def fill(self, frame: Frame) -> Frame:
-        return replace(frame, history=dict(self.desk.debugger.history))
+        history = self.desk.debugger.history
+        return replace(frame, history=history.until(len(history)))
 
     def toggle(self) -> None:
         """Trains on, iteration after iteration; pauses when it does so already."""
-        last = max(self.desk.debugger.history, default=-1)
+        last = len(self.desk.debugger.history) - 1
         broken = last >= 0 and not math.isfinite(self.desk.debugger.history[last].loss)
         self.desk.training = not self.desk.training and not broken
         if broken:
@@ -58,7 +59,7 @@ class TrainingPage(Page):
         if self.desk.training:
             self.desk.running = False
             self.desk.choose(page="training", asked=(), follow=0)
-            self._trained = 1 + max(self.desk.debugger.history, default=-1)
+            self._trained = len(self.desk.debugger.history)
             self.train()
 
     def train(self) -> None:
@@ -72,7 +73,7 @@ class TrainingPage(Page):
         debugger = self.desk.debugger
         with contextlib.suppress(EnoughError):
             debugger.start(self._trained + TRAIN_AT_MOST, report)
-        self._trained = max(debugger.history, default=-1) + 1
+        self._trained = len(debugger.history)
         self.desk.choose(moment=(self._trained - 1, self.desk.frame.moment[1]))
         if self._trained and not math.isfinite(debugger.history[self._trained - 1].loss):
             self._stop_at(self._trained - 1)
@@ -95,7 +96,7 @@ class TrainingPage(Page):
 
     @property
     def _last(self) -> int:
-        return max(self.desk.debugger.history, default=0)
+        return max(0, len(self.desk.debugger.history) - 1)
 
     def phase(self, direction: int) -> bool:
         """The cursor to the last iteration, or to the first."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from engine.recording.measures import COLUMNS, Measured
+from engine.recording.measures import COLUMNS
 from rnn_tui.frame import LOG_FROM, Frame
 from rnn_tui.panes.words import other_layers
 from rnn_tui.render.canvas import Canvas, shortened
@@ -55,7 +54,7 @@ def draw_training(frame: Frame, width: int, height: int) -> Canvas:
     if not frame.history:
         canvas.text(2, 2, "nothing has been run yet: press t to train", look.dim)
         return canvas
-    count = 1 + max(*frame.history, frame.view.point.iteration)
+    count = max(len(frame.history), 1 + frame.view.point.iteration)
     room = max(1, width - LEFT - 2)
     axis = _Axis(count, min(count, room), max(1, min(WIDEST, room // count)))
     y = 1 + _curves(frame, canvas, axis, height)
@@ -79,13 +78,13 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
         for y, text in texts.items() if texts[1] != texts[lines] else [((1 + lines) // 2 + 1, texts[1])]:
             canvas.text(LEFT - 1 - len(text), y, text, look.dim)
     used = lines
-    right = [measured.accuracy for measured in frame.history.values() if measured.accuracy is not None]
-    if right:
+    right = _figures(axis, frame.history.accuracies)
+    if np.isfinite(right).any():
         used += 1
         canvas.text(1, used, "accuracy", look.forward)
-        canvas.text(LEFT, used, _wide(bars(_figures(frame, axis, _accuracy), 0, 1), axis), look.forward)
+        canvas.text(LEFT, used, _wide(bars(right, 0, 1), axis), look.forward)
     with np.errstate(all="ignore"):
-        norms = np.log10(_figures(frame, axis, lambda measured: measured.gradient_norm))
+        norms = np.log10(_figures(axis, frame.history.gradient_norms))
     shown = norms[np.isfinite(norms)]
     used += 1
     canvas.text(1, used, "‖gradient‖", look.backward)
@@ -95,32 +94,25 @@ def _curves(frame: Frame, canvas: Canvas, axis: _Axis, height: int) -> int:
     return used
 
 
-def _accuracy(measured: Measured) -> float:
-    return float("nan") if measured.accuracy is None else measured.accuracy
-
-
 def _wide(text: str, axis: _Axis) -> str:
     return "".join(character * axis.pitch for character in text)
 
 
-def _figures(frame: Frame, axis: _Axis, figure: Callable[[Measured], float]) -> Array:
-    """One number a column: the largest of its iterations; NaN where none was run."""
-    result = np.full(axis.columns, np.nan)
-    for column in range(axis.columns):
-        group = block_range(column, axis.count, axis.columns)
-        known = [figure(frame.history[i]) for i in group if i in frame.history]
-        result[column] = np.fmax.reduce(known) if known else np.nan
-    return result
+def _figures(axis: _Axis, figures: Array) -> Array:
+    """Of rows by iteration one a column: the largest of its iterations; NaN where none was run."""
+    missing = np.full((axis.count - len(figures), *figures.shape[1:]), np.nan)
+    starts = [block_range(column, axis.count, axis.columns).start for column in range(axis.columns)]
+    return np.fmax.reduceat(np.concatenate((figures, missing)), starts)
 
 
 def _extremes(frame: Frame, axis: _Axis) -> Array:
     """The losses; where a column holds several, the smallest and the largest in their order, so that no spike is lost."""
     if axis.columns == axis.count:
-        return _figures(frame, axis, lambda measured: measured.loss)
+        return _figures(axis, frame.history.losses)
     result = np.full((axis.columns, 2), np.nan)
     for column in range(axis.columns):
         group = block_range(column, axis.count, axis.columns)
-        known = np.array([frame.history[i].loss for i in group if i in frame.history])
+        known = frame.history.losses[group.start : group.stop]
         finite = np.flatnonzero(np.isfinite(known))
         if finite.size:
             ends = sorted((finite[known[finite].argmin()], finite[known[finite].argmax()]))
@@ -134,13 +126,8 @@ def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) ->
         return
     kept = min(steps, COLUMNS)
     rows = min(kept, lines if look.mode is ColorMode.NONE else 2 * lines)
-    values = np.full((rows, axis.columns), np.nan)
-    starts = np.arange(rows) * kept // rows
-    for column in range(axis.columns):
-        for iteration in block_range(column, axis.count, axis.columns):
-            if iteration in frame.history:
-                flow = np.maximum.reduceat(frame.history[iteration].flows[frame.layer], starts)
-                values[:, column] = np.fmax(values[:, column], flow)
+    by_step = np.maximum.reduceat(frame.history.flows(frame.layer), np.arange(rows) * kept // rows, axis=1)
+    values = _figures(axis, by_step).T
     known = ~np.isnan(values).all(axis=0)
     finite = values[np.isfinite(values) & (values > 0)]
     largest = float(finite.max()) if finite.size else 1.0

@@ -10,6 +10,7 @@ import pytest
 
 from engine.explain.why import CellAddress
 from engine.model.blocks import Point
+from engine.recording.history import History
 from engine.session import open_session
 from rnn_tui.panes.training import draw_training
 from rnn_tui.render.numbers import number
@@ -262,15 +263,19 @@ async def test_the_palette_opens_by_mouse() -> None:
 def test_a_spike_is_seen_however_many_iterations_share_a_column() -> None:
     measured = open_session(None, {}).debugger
     measured.tape(0)
-    figures = measured.history[0]
+    figures, two = measured.history[0], History()
+    two.append(figures)
+    two.append(figures)
     for spike in (7, 503, 998):
-        history = {i: replace(figures, loss=9.0 if i == spike else 1.0) for i in range(1000)}
+        history = History()
+        for i in range(1000):
+            history.append(replace(figures, loss=9.0 if i == spike else 1.0))
         frame = replace(scene(at=5), history=history)
         rows = draw_training(frame, 80, 24).plain().splitlines()
         column = 14 + spike * 64 // 1000
         assert " 9 " in rows[1] and rows[1][14:78].strip()
         assert rows[1][column - 1 : column + 2].strip() and not rows[1][column + 3 : 78].strip()
-    level = draw_training(replace(scene(at=5), history={0: figures, 1: figures}), 80, 24).plain()
+    level = draw_training(replace(scene(at=5), history=two), 80, 24).plain()
     assert "\n".join(level.splitlines()[:5]).count("0.73") == 1  # a level curve has one label
 
 
