@@ -19,6 +19,7 @@ from engine.doctor.lineage.verdict.verdict import NO_STEPS
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
+from engine.doctor.report.cells import in_cells
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import examine_overwritten, examine_repaired
 from engine.doctor.report.report import Report
@@ -58,7 +59,8 @@ def diagnose(
         report = of_functions(source, function, wishes or Wishes())
     else:
         report = _of_the_file(source, wishes or Wishes(), progress, runs_something=runs_something)
-    return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
+    report = replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
+    return in_cells(report, source)
 
 
 def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *, runs_something: bool) -> Report:

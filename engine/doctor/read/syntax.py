@@ -53,7 +53,7 @@ def called_name(call: ast.Call) -> str:
 
 @dataclass(frozen=True, eq=False)
 class UserProgram:
-    """A program's functions and methods, in the order of the file."""
+    """A program's functions and methods, in the order of the file; of several of one name the last, which is the one that is called."""
 
     functions: tuple[UserFunction, ...]
 
@@ -87,7 +87,10 @@ def program(tree: ast.Module) -> UserProgram:
                 functions += [UserFunction(m, inner) for m in inner.body if isinstance(m, ast.FunctionDef)]
             elif isinstance(inner, ast.Assign):
                 functions = [_owned(f, inner, classes) for f in functions]
-    return UserProgram(tuple(functions))
+    last = {f.name: f for f in functions}
+    return UserProgram(
+        tuple(f for f in functions if last[f.name] is f and (f.owner is None or classes[f.owner.name] is f.owner))
+    )
 
 
 def _owned(function: UserFunction, node: ast.Assign, classes: dict[str, ast.ClassDef]) -> UserFunction:

@@ -17,6 +17,8 @@ class GradientComparison:
     note: str = ""
     line: int | None = None
     """The line of the user's that made it, where that is known."""
+    where: str = ""
+    """In a notebook its cell and the line in it, as `3:12`."""
 
     def to_json(self) -> dict[str, Any]:
         """The figures, and where the gradient was found."""

@@ -262,7 +262,7 @@ def _comparison(verdict: RunVerdict, each: ComparedGradient) -> GradientComparis
     line = _line_of(verdict, each)
     found = _measured(each)
     if found is None:
-        return GradientComparison(ok, note=each.reason, line=line)
+        return GradientComparison(ok, note=each.reason or ("it is zero" if each.status == "zero" else ""), line=line)
     cosine = abs(found.cosine) if ok else found.cosine
     return GradientComparison(
         ok, _finite(found.error), _finite(min(1.0, max(-1.0, cosine))), _finite(abs(found.factor)), each.reason, line

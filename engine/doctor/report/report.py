@@ -44,7 +44,7 @@ class Report:
     beside: tuple[str, ...] = ()
     """What the lines before the wrong one make, and what it should: sentences."""
     loss: Mapping[str, Any] | None = None
-    """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none)."""
+    """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none); of a notebook `where`."""
     run: Mapping[str, Any] | None = None
     """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
     followed_on: bool = False
@@ -159,7 +159,8 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
     if run["note"]:
         lines += _wrapped(str(run["note"]), "       ")
     if loss is not None:
-        taken = f"taken to be {loss['assumed']}" if loss["assumed"] else f"line {loss['line']}: {loss['source']}"
+        where = loss.get("where") or f"line {loss['line']}"
+        taken = f"taken to be {loss['assumed']}" if loss["assumed"] else f"{where}: {loss['source']}"
         lines += _wrapped(f"loss: {taken}")
     if run["written"]:
         lines += _wrapped(f"written and thrown away: {', '.join(run['written'][:8])}")
@@ -178,10 +179,11 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
 def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
     """The comparison under the user's names; the line is the one that made the gradient."""
     width = min(max(9, *map(len, parameters)), 30)
-    lines = [f"  {'gradient of':<{max(width, 11)}}          line   relative error    cosine      factor"]
+    place = "place" if any(each.where for each in parameters.values()) else " line"
+    lines = [f"  {'gradient of':<{max(width, 11)}}         {place}   relative error    cosine      factor"]
     for name, each in parameters.items():
         mark = "ok" if each.ok else "WRONG"
-        head = f"  {name:<{max(width, 11)}}  {mark:<5}  {each.line or '':>5}"
+        head = f"  {name:<{max(width, 11)}}  {mark:<5}  {each.where or each.line or '':>5}"
         if each.max_relative_error is None:
             lines.append(f"{head}   {each.note or 'not compared'}")
             continue

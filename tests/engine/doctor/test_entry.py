@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,15 @@ def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
     cells = [{"cell_type": "code", "source": source} for source in ("import numpy as np", wrong.strip())]
     path = tmp_path / "book.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
-    assert "cell 2, line 19:  da = dz @ Wa" in text(examine(path))
+    told = text(examine(path))
+    assert "cell 2, line 19:  da = dz @ Wa" in told
+    # also where gradients were made, what is taken for the loss, and the line before
+    assert "gradient of         place" in told and re.search(r"\n  Wx +WRONG +2:17 ", told)
+    assert not [
+        found
+        for found in re.finditer(r"(.{8})\bline \d+", told.replace("\n", " "))
+        if not re.search(r"cell \d+, $", found[1])
+    ]
 
 
 def test_functions_defined_inside_a_test() -> None:

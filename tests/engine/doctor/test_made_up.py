@@ -594,6 +594,15 @@ class Cell:
 """
 
 
+def test_of_a_class_that_is_defined_twice_the_last_counts(tmp_path: Path) -> None:
+    """As in a notebook in which a class grows from cell to cell."""
+    path = tmp_path / "cell.py"
+    begun = ASSERTED.replace("import numpy as np", "").replace("dz @ self.U", "dz @ self.U.T")
+    path.write_text("import numpy as np\n" + begun.replace("forward(self, x, h)", "run(self, x, h)") + ASSERTED)
+    report = diagnose(path)
+    assert (report.verdict, report.function, len(report.parameters)) == ("correct", "Cell.backward", 5)
+
+
 def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path) -> None:
     """A step of one sample whose delta is a row; one gradient is set twice, and the zeros that it began with are none."""
     path = tmp_path / "cell.py"

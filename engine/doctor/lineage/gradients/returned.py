@@ -273,6 +273,8 @@ def _of_input(
     once = [
         e for e in single if sum(_called(e) == _called(other) for other in named) == 1
     ]  # others are made anew in each step
+    if once and once[-1] is not named[-1] and not record.pool[once[-1].value.ids()].any():
+        once.pop()  # zeros that something else was set in the place of
     final = [e for e in once if not e.site.function or e.site.kind == "return"]
     for event in reversed(final or once):
         row = _row(record, ids, right, event, names)
@@ -298,8 +300,8 @@ def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: A
     return ComparedGradient(names.of(ids), event.site.line, status, match, ids, given, right, "", None, None, match)
 
 
-def _called(event: RecordedEvent) -> tuple[str, str, int]:
-    return event.site.function, event.name, event.site.line
+def _called(event: RecordedEvent) -> tuple[str, str]:
+    return event.site.function, event.name
 
 
 def _left(
