@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.carry_back import holds, touched
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, depending, forward_of
 
@@ -41,7 +42,8 @@ class Roles:
         self.forward: NDArray[np.bool_] = forward_of(record, loss)
         parameters = self._without_inputs(parameters)
         self.depends = depending(record, parameters)
-        self.weights = [w for ids in parameters if (w := self._weight(ids)) is not None]
+        computed = [o for o in record.operations if holds(self.forward[o.start : o.stop])]
+        self.weights = [w for ids in parameters if (w := self._weight(ids, computed)) is not None]
 
     def _without_inputs(self, parameters: Sequence[Ids]) -> list[Ids]:
         """Those that are no data and no first states: these are multiplied by others that are used whole, more often or with fewer axes."""
@@ -64,17 +66,16 @@ class Roles:
         }
         return [ids for k, ids in enumerate(parameters) if k not in inputs]
 
-    def _weight(self, ids: Ids) -> Weight | None:
+    def _weight(self, ids: Ids, computed: Sequence[RecordedOperation]) -> Weight | None:
+        """What a parameter is by the operations of the forward pass."""
         own = frozenset(int(n) for n in ids.ravel())
         uses: list[RecordedOperation] = []
         marked = np.zeros(len(self.record.pool), bool)
         recurrent = inner = False
-        for operation in self.record.operations:
-            if not self.forward[operation.start : operation.stop].any():
-                continue
+        for operation in computed:
             inside = [r for r in operation.operands if r.size and r.first in own]
             others = [r for r in operation.operands if r.size and r.first not in own]
-            comes = any(marked[r.ids()].any() for r in others)
+            comes = any(touched(marked, r) for r in others)
             if operation.name in PRODUCTS and inside and operation.operands:
                 uses.append(operation)
                 recurrent = recurrent or comes

@@ -146,6 +146,7 @@ def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
     def of(
         body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None = None, *, repeats: bool = False
     ) -> Iterator[EditPlace]:
+        atoms, arguments = _atoms(body, function, owner), _arguments(function)
         for statement in body:
             own = statement if isinstance(statement, ast.ClassDef) else owner
             inner = [getattr(statement, f, None) for f in ("body", "orelse", "finalbody")]
@@ -155,7 +156,6 @@ def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
                 for block in blocks:
                     yield from of(block, scope, own, repeats=isinstance(statement, (ast.For, ast.While)))
             elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
-                atoms, arguments = _atoms(body, function, owner), _arguments(function)
                 yield EditPlace(file, statement, body, atoms, repeats=repeats, arguments=arguments)
 
     yield from of(tree.body, tree)
