@@ -16,6 +16,8 @@ from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.recording.trials import fingerprints
 
 MOST = 400_000
+PIECES = 4
+"""Of so many pieces an array may be put together."""
 OUTPUTS = 12
 """So many outputs' errors are carried back one by one."""
 STEPS = 100
@@ -124,6 +126,17 @@ class RightValues:
         if before.any():
             self.add(total - before)
         self.add(total - after)
+        self._in_pieces(operand, total - before)
+
+    def _in_pieces(self, operand: RecordedArray, values: Floats) -> None:
+        """The pieces of what was put together by writing into it, as states and inputs in one array: each has a gradient of its own."""
+        if operand.kept is None:
+            return
+        makers = self.record.makers(operand.kept)
+        found = np.unique(makers)
+        if 1 < len(found) <= PIECES:
+            for maker in found:
+                self.add(values[makers == maker])
 
     def _whole(self, k: int, which: int, g: Floats) -> Floats:
         """A share before it is summed over the axes along which the operand was repeated."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
@@ -118,3 +119,46 @@ def test_a_carry_that_was_never_there(tmp_path: Path) -> None:
     (found,) = blamed(runs, record, judged(record))
     assert (found.line, found.id, found.verified) == (line_of(text, "dh ="), "future-gradient-dropped", True)
     assert found.mended == "dh = V.T @ dy + dh_next  # dh_next = W.T @ dz of the round before, 0 at first"
+
+
+CUT = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+D, H, N, T = 2, 3, 4, 4
+X, wanted, Wy = rng.normal(size=(T, D, N)), rng.normal(size=(2, N)), rng.normal(size=(2, H))
+Wz, Wo = rng.normal(size=(H, H + D)) * 0.5, rng.normal(size=(H, H + D)) * 0.5
+for step in range(20):
+    h, cache, loss = np.zeros((H, N)), [], 0.0
+    for t in range(T):
+        both = np.zeros((H + D, N))
+        both[:H], both[H:] = h, X[t]
+        z, o = np.tanh(Wz @ both), 1 / (1 + np.exp(-(Wo @ both)))
+        h = z * o
+        loss += 0.5 * ((Wy @ h - wanted) ** 2).sum()
+        cache.append((both, z, o, h))
+    dWz, dWo, dWy, dh_prevt = np.zeros_like(Wz), np.zeros_like(Wo), np.zeros_like(Wy), np.zeros((H, N))
+    for t in reversed(range(T)):
+        both, z, o, h = cache[t]
+        dy = Wy @ h - wanted
+        dWy += dy @ h.T
+        dh = Wy.T @ dy + dh_prevt
+        dz, do = dh * o * (1 - z**2), dh * z * o * (1 - o)
+        dWz += dz @ both.T
+        dWo += do @ both.T
+        dh_prev = Wz[:, :H].T @ dz + Wo[:, :H].T @ do
+    Wz -= 0.01 * dWz
+    Wo -= 0.01 * dWo
+    Wy -= 0.01 * dWy
+"""
+
+
+def test_a_carry_of_several_gates_that_is_made_and_not_handed_on(tmp_path: Path) -> None:
+    """States and inputs are written into one array, whose gradient the gates give; the carry is a piece of it, made of pieces of weights."""
+    path = tmp_path / "mine.py"
+    path.write_text(CUT)
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.place and found.place.line) == ("carry-never-updated", 26)
+    assert "dh_prevt = dh_prev" in found.fix
+    path.write_text(CUT.replace("+ Wo[:, :H].T @ do\n", "+ Wo[:, :H].T @ do\n        dh_prevt = dh_prev\n"))
+    assert diagnose(path).verdict == "correct"
