@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from rich.console import Console
@@ -27,9 +27,6 @@ from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import MINUS, exact, number, shape
 from rnn_tui.render.palette import BERLIN, scale_of, signed_codes
 
-if TYPE_CHECKING:
-    pass
-
 _SYSTEMS = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": None}
 CELL = 10
 
@@ -43,20 +40,21 @@ def picture(
     *,
     original: Tape | None = None,
     note: str = "",
-    called: str = "",
+    spelt: Callable[[str], str] = str,
 ) -> str:
     """What `show` prints, by how much it differs from `original` where there is one; InputError for no such quantity, step or cell.
 
-    `note` stands below the heading; `called` is the quantity's name in the notation.
+    `note` stands below the heading; names are written as they are `spelt`.
     """
     quantity = tape.plan.program.quantities.get(name)
     if index and t is None and quantity is not None and quantity.rows:
-        raise InputError(f"{name} is in time; name the step too, for example {name}@1[{','.join(map(str, index))}]")
+        example = f"{spelt(name)}@1[{','.join(map(str, index))}]"
+        raise InputError(f"{spelt(name)} is in time; name the step too, for example {example}")
     source = tape if original is None else differences(original, tape)
-    array, heading, rows, columns = _select(source, name, t)
-    heading = (called or name) + heading.removeprefix(name)
+    array, heading, rows, columns = _select(source, name, t, spelt)
+    heading = spelt(name) + heading.removeprefix(name)
     if index or array.ndim == 0:
-        return f"{_cell(array, index, name, t)}\n"
+        return f"{_cell(array, index, spelt(name), t)}\n"
     matrix = np.atleast_2d(array)
     first = tape.plan.program.steps_of(name).start if rows == "t" else 0
     compared = "" if original is None else f"edited − original: {_first(original, tape, name)}"
@@ -132,22 +130,22 @@ def _first(original: Tape, edited: Tape, name: str) -> str:
     return f"{first.count} of {first.values.size} differ, first after {first.point.phase}{when}, {first.point.line}"
 
 
-def _select(tape: Tape, name: str, t: int | None) -> tuple[Array, str, str, str]:
+def _select(tape: Tape, name: str, t: int | None, spelt: Callable[[str], str]) -> tuple[Array, str, str, str]:
     """The array, its heading, and what its rows and columns are."""
     program = tape.plan.program
     if name not in tape:
-        known = ", ".join((*program.quantities, *program.parameters))
+        known = ", ".join(map(spelt, (*program.quantities, *program.parameters)))
         raise InputError(f"there is no quantity {name!r}; there are {known}")
     if t is None:
         return _whole(tape, name)
     quantity = program.quantities.get(name)
     line = next(program.writers(name), None)
     if line is not None and line.equation.accumulate:
-        _check_step(name, t, range(1, program.steps + 1))
+        _check_step(spelt(name), t, range(1, program.steps + 1))
         return tape.term(line, t), f"{name}@{t}: the term of step {t}", *_names(quantity.axes if quantity else ())
     if (quantity is not None and not quantity.rows) or name in tape.parameters:
-        raise InputError(f"{name} is not in time; show it without @{t}")
-    _check_step(name, t, program.steps_of(name))
+        raise InputError(f"{spelt(name)} is not in time; show it without @{t}")
+    _check_step(spelt(name), t, program.steps_of(name))
     row = tape.at(name, t)
     return row, f"{name}@{t}  {shape(row.shape)}", *_names(tape.plan.axes.get(name, ("B", "H")))
 

@@ -7,6 +7,7 @@ zero_reason(debugger, found)               why a number is 0, in words
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,21 +47,22 @@ class CellAddress:
         return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
 
 
-def parse_place(text: str, debugger: Debugger, iteration: int) -> CellAddress:
-    """The cell that people write as `da@3[0,5]` or `dWa[2,3]`; InputError when there is none."""
+def parse_place(text: str, debugger: Debugger, iteration: int, spelt: Callable[[str], str] = str) -> CellAddress:
+    """The cell that people write as `da@3[0,5]` or `dWa[2,3]`; InputError, with names as they are `spelt`, when there is none."""
     name, t, index = parse_cell(text)
     tape = debugger.tape(iteration)
     if name not in tape:
         program = tape.plan.program
-        known = listed((*program.quantities, *program.parameters, *program.updates))
+        known = listed(map(spelt, (*program.quantities, *program.parameters, *program.updates)))
         raise InputError(f"there is no quantity {clean(name, 40)}; there are {known}")
     accumulates = any(line.equation.accumulate for line in tape.plan.program.writers(name))
     quantity = tape.plan.program.quantities.get(name)
     in_time = bool(quantity and quantity.rows) or (quantity is None and tape[name].ndim == 3)
     if in_time and t is None:
-        raise InputError(f"{name} is in time; name the step too: {name}@3[{','.join('0' * (tape[name].ndim - 1))}]")
+        place = f"{spelt(name)}@3[{','.join('0' * (tape[name].ndim - 1))}]"
+        raise InputError(f"{spelt(name)} is in time; name the step too: {place}")
     if not in_time and t is not None and not accumulates:
-        raise InputError(f"{name} is not in time; leave @{t} away")
+        raise InputError(f"{spelt(name)} is not in time; leave @{t} away")
     return CellAddress(name, iteration, t, index, one_step=accumulates and t is not None)
 
 

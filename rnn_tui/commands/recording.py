@@ -119,8 +119,7 @@ def show(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         sys.stdout.write(reach_text(tape, mode))
     else:
         note = f"what if: {'; '.join(texts)}" if (texts := texts_of(debugger)) else ""
-        called = spelling.name(name)
-        sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note, called=called))
+        sys.stdout.write(picture(tape, name, t, index, mode, original=original, note=note, spelt=spelling.name))
     return 0
 
 
@@ -169,7 +168,8 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     elif stopped_at is not None:
         print(place_text(replace(stopped_at, line=spelling.name(stopped_at.line))))
     else:
-        print(f"{clean(arguments.condition)} holds nowhere in {arguments.iterations} iterations", file=sys.stderr)
+        count = "1 iteration" if arguments.iterations == 1 else f"{arguments.iterations} iterations"
+        print(f"{clean(arguments.condition)} holds nowhere in {count}", file=sys.stderr)
     return 0 if stopped_at is not None else 3
 
 
@@ -206,7 +206,8 @@ def explain(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
     session = opened(arguments, given)
     spelling = spelling_of(session)
-    cell = parse_place(spelling.in_engine_names(arguments.number), session.debugger, session.options["iteration"])
+    number, iteration = spelling.in_engine_names(arguments.number), session.options["iteration"]
+    cell = parse_place(number, session.debugger, iteration, spelling.name)
     if arguments.json:
         print(json.dumps(to_json(session.debugger, cell, top=arguments.top), allow_nan=False, ensure_ascii=False))
     else:

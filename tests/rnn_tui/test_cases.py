@@ -183,3 +183,19 @@ def test_a_state_that_the_next_call_begins_with_is_told(rnn_tui: Callable[..., D
     )
     told = "it begins with the state that line 17 left in the call before, and no error is carried back there: "
     assert told + "right where this call continues the sequences of the last one [state-kept]" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("explain dhnext", "dhnext is in time; name the step too: dhnext@3[0,0]\n"),
+        ("explain dWaa[0,0]", "there is no quantity dWaa; there are x, targets, hraw, h, y, "),
+        ("show dhnext@99", "dhnext has the time steps 0 to 10, not 99\n"),
+        ("show dWhh@2[0,9]", "dWhh@2 has the shape 8×8; [0, 9] is not a cell of it\n"),
+        ("show nope", "there is no quantity 'nope'; there are x, targets, hraw, h, y, "),
+    ],
+)
+def test_refusals_name_numbers_as_the_notation_does(rnn_tui: Callable[..., Done], command: str, told: str) -> None:
+    done = rnn_tui(*command.split(), "--notation", "karpathy")
+    assert done.code == 2 and done.err.startswith(f"rnn-tui: {told}")
+    assert "dWhh" in done.err or "dhnext" in done.err
