@@ -35,6 +35,8 @@ class Selection:
     """Which number of the explanation would be followed."""
     step: int | None = None
     """The time step that the cursor of the flow view is at (None: the present one)."""
+    addend: tuple[int, int] | None = None
+    """The sample and the time step of the ledger that the cursor of the weights view is at (None: it is in the gradient)."""
     moment: tuple[int, int] | None = None
     """The iteration and time step that the cursor of the training view is at (None: the present ones)."""
     reach: bool = False

@@ -15,10 +15,11 @@ from rnn_tui.control.desk import Desk
 from rnn_tui.control.edits import Edits
 from rnn_tui.control.findings import FindingsPage
 from rnn_tui.control.footer import footer, tabs
-from rnn_tui.control.pages import FlowPage, Page, ProgramPage, WeightsPage
+from rnn_tui.control.pages import FlowPage, Page, ProgramPage
 from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
 from rnn_tui.control.training import TrainingPage
+from rnn_tui.control.weights import WeightsPage
 from rnn_tui.control.why import WhyPage
 from rnn_tui.control.yours import YoursPage
 from rnn_tui.frame import Frame

@@ -5,17 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TypeAlias
 
-from engine.explain.why import CellAddress
-from engine.language.derive import gradient
-from engine.language.functions import Array
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
 from rnn_tui.frame import Frame
-from rnn_tui.panes.ledger import matrix_of, weight_cell
 from rnn_tui.panes.pictured import flow_steps, pictured
 from rnn_tui.pointed import cell_of_part
 from rnn_tui.render.numbers import matrix_text, shape
-from rnn_tui.targets import ToCell, ToWeight, cell_at
+from rnn_tui.targets import ToCell, cell_at
 
 Heights: TypeAlias = dict[str, str | int]
 """Panes by name, and how high each is: in lines (7), or its share of what is left ("2fr")."""
@@ -268,54 +264,4 @@ class ProgramPage(Page):
         if isinstance(target, ToCell):
             row, column = cell_at(target, x, y)
             self.desk.choose(operand=target.part, row=row, column=column)
-        return True
-
-
-class WeightsPage(Page):
-    """The parameters with their gradients."""
-
-    zooms = True
-
-    def panes(self, height: int) -> Heights:
-        return {"listing": "1fr", "weights": "1fr"}
-
-    def works(self, action: str) -> bool:
-        return action in ("enter", "cell(0,-1)", "operand(1)")
-
-    def cursor(self, rows: int, columns: int) -> None:
-        cell = weight_cell(self.desk.frame)
-        row, column = cell.place
-        self.desk.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name)
-
-    def tab(self, step: int) -> None:
-        names = self.desk.debugger.program.parameters
-        at = names.index(weight_cell(self.desk.frame).name)
-        self.desk.choose(parameter=names[(at + step) % len(names)])
-
-    def enter(self) -> bool:
-        view, cell = self.desk.frame.view, weight_cell(self.desk.frame)
-        slope = gradient(cell.name)
-        self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, reached=view.so_far(slope)))
-        return True
-
-    def copied(self) -> tuple[str, str] | None:
-        cell = weight_cell(self.desk.frame)
-        values = self._gradient(cell.name)
-        return None if values is None else (f"{gradient(cell.name)}{list(cell.cell)}", repr(float(values[cell.cell])))
-
-    def copied_all(self) -> tuple[str, str] | None:
-        frame, name = self.desk.frame, weight_cell(self.desk.frame).name
-        values = self._gradient(name)
-        text = "" if values is None else matrix_text(matrix_of(frame, name, values), "\t")
-        return (f"{gradient(name)}", text) if text else None
-
-    def _gradient(self, name: str) -> Array | None:
-        """What a parameter's gradient is so far."""
-        return self.desk.frame.view.gradient(gradient(name))
-
-    def click(self, target: object, x: int, y: int) -> bool:
-        if isinstance(target, ToWeight | ToCell):
-            row, column = cell_at(target, x, y)
-            name = target.parameter if isinstance(target, ToWeight) else weight_cell(self.desk.frame).name
-            self.desk.choose(parameter=name, row=row, column=column)
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,15 +13,15 @@ from engine.explain.line_parts import Part
 from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from rnn_tui.frame import Exhibit, Frame
-from rnn_tui.panes.time_axis import TimeAxis, present, time_axis
+from rnn_tui.frame import FLOOR, Exhibit, Frame, Tone
+from rnn_tui.panes.time_axis import TimeAxis, TimePart, present, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
-from rnn_tui.render.heatmap import heatmap
+from rnn_tui.render.heatmap import Cursor, heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import NOT_YET, PAD, scale_of, signed_codes
-from rnn_tui.render.pooling import pool
+from rnn_tui.render.pooling import block_of, pool
 from rnn_tui.targets import ToPosition
 
 NUMBERED = 8
@@ -56,8 +56,53 @@ def weight_cell(frame: Frame) -> WeightCell:
     return WeightCell(name, tuple(int(i) for i in index), (row, column))
 
 
+@dataclass(frozen=True)
+class LedgerPart(TimePart):
+    """What samples and steps add to one cell of a gradient."""
+
+    of_cell: Index = ()
+
+    def index(self, row: int, column: int) -> tuple[int, ...]:
+        """That cell."""
+        return self.of_cell
+
+
+def summed_addends(frame: Frame) -> Ledger | None:
+    """What is added up in the cell at the cursor of the weights view so far; None before the first addend."""
+    view, (name, index, _) = frame.view, weight_cell(frame)
+    reached = view.summed_to(gradient(name))
+    if reached is None:
+        return None
+    (line,) = view.program.writers(gradient(name))
+    return ledger(view.tape, gradient(name), index).of(view.program.summed(line, reached))
+
+
+def _at_addend(frame: Frame, entries: Ledger, addend: tuple[int, int]) -> Frame:
+    """The frame in which the cell cursor is in the ledger."""
+    sample = min(addend[0], entries.addends.shape[1] - 1)
+    t = max(entries.steps[0], min(addend[1], entries.steps[-1]))
+    label, values = frame.writer.spelling.name(entries.name), entries.addends.T
+    part = LedgerPart(
+        "term",
+        label,
+        values,
+        values.shape,
+        entries.name,
+        t,
+        since=entries.steps[0],
+        rows="samples",
+        of_cell=entries.index,
+    )
+    here = frame.choose(operand=0, row=sample, column=t - entries.steps[0], sample=sample)
+    return replace(here, exhibit=Exhibit([part], Tone(scale_of(values), log=False, floor=FLOOR)), original=None)
+
+
 def at_weight(frame: Frame) -> Frame:
-    """The frame in which the cell cursor is where it is on the page of weights: in a gradient, or in the weight before that is summed."""
+    """The frame in which the cell cursor is where it is on the page of weights: in the ledger, in a gradient, or in the weight before that
+    is summed."""
+    addend = frame.selection.addend
+    if addend is not None and (entries := summed_addends(frame)) is not None:
+        return _at_addend(frame, entries, addend)
     name, view, layout = weight_cell(frame).name, frame.view, frame.writer.spelling.layout
     slope, total = gradient(name), view.gradient(gradient(name))
     shown, array = (name, view.parameter(name)) if total is None else (slope, total)
@@ -112,12 +157,17 @@ def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: 
     shown = axis.placed(held, np.where(summed[:, None], entries.addends, 0), 0.0)
     sums = shown.sum(axis=1)
 
-    def picture(values: Array, high: int, tall: Literal["half", 1]) -> list[list[Segment]]:
+    def picture(
+        values: Array, high: int, tall: Literal["half", 1], cursor: Cursor | None = None
+    ) -> list[list[Segment]]:
         codes = signed_codes(pool(values, high, axis.columns), scale_of(values))
         codes[:, later], codes[:, never] = NOT_YET, PAD
-        return heatmap(codes, look.palettes.signed, look.mode, axis.pitch, tall)
+        return heatmap(codes, look.palettes.signed, look.mode, axis.pitch, tall, cursor)
 
-    drawn = picture(shown.T, rows, size)
+    cursor, here = None, at_weight(frame)
+    if frame.selection.addend is not None and here.cell is not None and isinstance(part := here.parts[0], LedgerPart):
+        cursor = block_of(here.cell[0], batch, rows), axis.column_of(part.t or 0)
+    drawn = picture(shown.T, rows, size, cursor)
     canvas.rows(axis.left, top, drawn)
     canvas.text(1, top, "b 0", look.dim)
     _of_samples(frame, canvas, shown.sum(axis=0), rows, top, axis.end + 1, size == 1)

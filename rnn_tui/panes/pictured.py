@@ -7,17 +7,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.explain.line_parts import Part
 from engine.language.functions import Array
 from rnn_tui.frame import Exhibit, Frame
 from rnn_tui.panes.ledger import at_weight
+from rnn_tui.panes.time_axis import TimePart
 
 
 @dataclass(frozen=True)
-class FlowPart(Part):
-    """A quantity's units × steps as far as they are computed, the first of them `since`; `t` is the step at the cursor."""
+class FlowPart(TimePart):
+    """A quantity's units × steps as far as they are computed."""
 
-    since: int = 0
     numbers: Array = field(default_factory=lambda: np.zeros((1, 1, 1)))
     """(samples, units) at that step: what is looked at."""
 

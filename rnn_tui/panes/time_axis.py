@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.debug.view import View
+from engine.explain.line_parts import Part
 from engine.language.functions import Array
 from engine.model.program import Program
 from rnn_tui.look import Look
@@ -26,6 +27,14 @@ MARK = "▏"
 def listing_width(width: int) -> int:
     """How wide the listing is on a screen of a width; the panes with a time axis are right of it."""
     return 34 if width < 76 else 43 if width < 100 else 46 if width < 160 else 56
+
+
+@dataclass(frozen=True)
+class TimePart(Part):
+    """A picture whose columns are time steps, the first of them `since`; `t` is the step at the cursor. `rows` says what its rows are."""
+
+    since: int = 0
+    rows: str = "units"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from rnn_tui.frame import Frame
 from rnn_tui.look import Look
 from rnn_tui.panes.arrangement import SIZES, CellHeight
 from rnn_tui.panes.line import codes_of, palette_of
-from rnn_tui.panes.pictured import FlowPart, pictured
+from rnn_tui.panes.pictured import pictured
+from rnn_tui.panes.time_axis import TimePart
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
@@ -79,9 +80,9 @@ def draw_zoom(frame: Frame, width: int, height: int) -> Canvas:
     assert shown.inspected is not None and shown.cell is not None
     part = shown.parts[shown.inspected]
     assert part.values is not None
-    over_time = isinstance(part, FlowPart)
+    over_time = isinstance(part, TimePart)
     near = Near(
-        f"{part.text}, units × time" if over_time else f"{part.text} {shape(part.shape)}",
+        f"{part.text}, {part.rows} × time" if over_time else f"{part.text} {shape(part.shape)}",
         part.values,
         shown.cell,
         shown.selection.zoom == NUMBERS,

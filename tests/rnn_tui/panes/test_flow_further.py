@@ -11,13 +11,18 @@ from engine.debug.places import parse_place
 from engine.explain.reach import reach
 from engine.explain.spectrum import spectra
 from engine.session import open_session
+from rnn_tui.control.controller import Controller
 from rnn_tui.frame import Frame
+from rnn_tui.look import look
 from rnn_tui.panes.flow import draw_flow
+from rnn_tui.panes.inspector import draw_inspector
 from rnn_tui.panes.ledger import weight_cell
 from rnn_tui.panes.strip import draw_strip
 from rnn_tui.panes.time_axis import listing_width
 from rnn_tui.panes.weights import draw_weights
+from rnn_tui.panes.zoom import draw_zoom
 from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.numbers import exact
 from rnn_tui.targets import ToPosition, ToWeight
 from tests.rnn_tui.panes.scene import scene
 
@@ -196,6 +201,48 @@ def test_the_cursor_is_where_the_notation_has_the_cell() -> None:
     turned = at("temporal_order", "dWxr@3", notation="goodfellow", page="weights", parameter="Wy", row=3, column=7)
     assert weight_cell(turned).cell == (7, 3)
     assert weight_cell(turned).place == (3, 7)
+
+
+def in_the_ledger(place: str) -> Controller:
+    control = Controller(open_session("many_to_one", {}), look(ColorMode.NONE), lambda _: None)
+    control.visit(parse_place(place, control.debugger))
+    control.choose(page="weights", parameter="Wa", row=7, column=3)
+    control.refresh()
+    control.page.cursor(1, 0)
+    control.refresh()
+    return control
+
+
+def test_the_ledger_can_be_entered_below_the_gradient_and_left_again() -> None:
+    control = in_the_ledger("dWa@7")
+    control.page.cursor(2, 1)
+    frame = control.refresh()
+    tape = control.debugger.tape(0)
+    addend = float(tape["a"][7, 2, 7] * tape["dz"][7, 2, 3])  # t = 8, sample 2
+    shown = draw_inspector(frame, 120, 7).plain()
+    assert f"dWa@8,2[7,3] = {exact(addend)} " in shown and "a@7[2,7]" in shown
+    assert control.page.copied() == ("dWa@8,2[7,3]", repr(addend))
+    control.page.enter()
+    (asked,) = control.selection.asked
+    assert (asked.name, asked.t, asked.sample, asked.index, asked.one_step) == ("dWa", 8, 2, (7, 3), True)
+    control.why.close()
+    control.refresh()
+    control.page.cursor(-3, 0)
+    assert control.selection.addend is None and control.selection.row == 7
+
+
+def test_the_cursor_of_the_ledger_stays_in_what_is_summed_and_a_parameter_further_leaves_it() -> None:
+    control = in_the_ledger("dWa@7")
+    for columns, t in ((-9, 7), (99, 10)):
+        control.page.cursor(99, columns)
+        control.refresh()
+        assert control.selection.addend == (9, t)
+    control.zoom()
+    assert "dWa, samples × time" in draw_zoom(control.refresh(), 74, 23).plain()
+    control.page.tab(1)
+    assert control.selection.addend is None
+    early = in_the_ledger("z@3")
+    assert early.selection.addend is None  # nothing is summed
 
 
 def test_gradients_can_be_clicked_and_steps_of_the_ledger_too() -> None:

@@ -1,0 +1,85 @@
+"""The page of the parameters, their gradients, and the ledger of the cell at the cursor."""
+
+from __future__ import annotations
+
+from engine.explain.why import CellAddress
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from rnn_tui.control.pages import Heights, Page
+from rnn_tui.panes.ledger import at_weight, matrix_of, summed_addends, weight_cell
+from rnn_tui.pointed import cell_of_part
+from rnn_tui.render.numbers import matrix_text
+from rnn_tui.targets import ToCell, ToWeight, cell_at
+
+
+class WeightsPage(Page):
+    """The parameters with their gradients."""
+
+    zooms = True
+
+    def panes(self, height: int) -> Heights:
+        return {"listing": "1fr", "weights": "1fr"}
+
+    def works(self, action: str) -> bool:
+        return action in ("enter", "cell(0,-1)", "operand(1)")
+
+    def cursor(self, rows: int, columns: int) -> None:
+        frame = self.desk.frame
+        cell, entries = weight_cell(frame), summed_addends(frame)
+        row, column = cell.place
+        last = matrix_of(frame, cell.name, frame.view.parameter(cell.name)).shape[0] - 1
+        if entries is None or (frame.selection.addend is None and row + rows <= last):
+            self.desk.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name, addend=None)
+        elif frame.selection.addend is None:  # below the gradient is the ledger of its cell
+            self.desk.choose(parameter=cell.name, row=row, addend=(0, frame.view.row or entries.steps[0]))
+        else:
+            sample, t = at_weight(frame).cell or (0, 0)
+            batch, steps = entries.addends.shape[1], len(entries.steps)
+            at = min(sample + rows, batch - 1), entries.steps[max(0, min(t + columns, steps - 1))]
+            self.desk.choose(addend=at if at[0] >= 0 else None)
+
+    def tab(self, step: int) -> None:
+        names = self.desk.debugger.program.parameters
+        at = names.index(weight_cell(self.desk.frame).name)
+        self.desk.choose(parameter=names[(at + step) % len(names)], addend=None)
+
+    def enter(self) -> bool:
+        addend = cell_of_part(self.pictured()) if self.desk.selection.addend else None
+        if addend is not None and addend.one_step:
+            self.desk.ask(addend)
+            return True
+        view, cell = self.desk.frame.view, weight_cell(self.desk.frame)
+        slope = gradient(cell.name)
+        self.desk.ask(CellAddress(slope, view.point.iteration, None, cell.cell, reached=view.so_far(slope)))
+        return True
+
+    def copied(self) -> tuple[str, str] | None:
+        here = self.pictured()
+        addend = cell_of_part(here) if self.desk.selection.addend is not None else None
+        if addend is not None and addend.one_step:
+            (_, number), index = super().copied() or ("", ""), ",".join(map(str, addend.index))
+            return f"{addend.name}@{addend.t},{addend.sample}[{index}]", number
+        cell = weight_cell(self.desk.frame)
+        values = self._gradient(cell.name)
+        return None if values is None else (f"{gradient(cell.name)}{list(cell.cell)}", repr(float(values[cell.cell])))
+
+    def copied_all(self) -> tuple[str, str] | None:
+        frame, name = self.desk.frame, weight_cell(self.desk.frame).name
+        values = self._gradient(name)
+        text = "" if values is None else matrix_text(matrix_of(frame, name, values), "\t")
+        return (f"{gradient(name)}", text) if text else None
+
+    def _gradient(self, name: str) -> Array | None:
+        """What a parameter's gradient is so far."""
+        return self.desk.frame.view.gradient(gradient(name))
+
+    def click(self, target: object, x: int, y: int) -> bool:
+        if isinstance(target, ToWeight | ToCell):
+            row, column = cell_at(target, x, y)
+            if isinstance(target, ToCell) and self.desk.selection.addend is not None:
+                entries = summed_addends(self.desk.frame)
+                self.desk.choose(addend=(row, column + (entries.steps[0] if entries else 1)))
+                return True
+            name = target.parameter if isinstance(target, ToWeight) else weight_cell(self.desk.frame).name
+            self.desk.choose(parameter=name, row=row, column=column, addend=None)
+        return True
