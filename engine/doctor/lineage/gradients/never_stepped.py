@@ -14,7 +14,7 @@ from engine.doctor.lineage.gradients.stepped import always
 from engine.doctor.lineage.record.reading import Ids, Record
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of, without_targets
 
 NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
 
@@ -24,8 +24,8 @@ def never_stepped(
 ) -> tuple[list[ComparedGradient], list[str]]:
     """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one, if any.
 
-    A weight, other than data or a mask, is read several times by a line of the forward pass, and again in the next round; of a single
-    round, it meets different arrays there. What is multiplied by weights that are stepped is data.
+    A weight, other than data, a mask or targets, is read several times by a line of the forward pass, and again in the next
+    round; of a single round, it meets different arrays there. What is multiplied by weights that are stepped is data.
     """
     stepped = np.zeros(len(record.pool), bool)
     for row in compared:
@@ -37,6 +37,7 @@ def never_stepped(
     met = _met(record, forward)
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])])]
     weights = [ids for ids in weights if (len(met[int(ids[0])]) > 1 if later is None else _is_read(later, ids))]
+    weights = without_targets(record, weights)
     if not weights:
         return [], []
     names, adjoint = ArrayNames(record), adjoint_of(record, chosen)

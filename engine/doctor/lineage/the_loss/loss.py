@@ -180,7 +180,7 @@ def assumed(
     depends = depending(record, made_from)
     first = {int(ids.flat[0]) for ids in made_from if ids.size}
     pairs = _differences(record, depends, first)
-    if not pairs and (others := _without_targets(record, made_from)):
+    if not pairs and (others := without_targets(record, made_from)):
         pairs = _differences(record, depending(record, others), first)
     if not pairs:
         return []
@@ -260,7 +260,7 @@ def _differences(
     return list(pairs.values())
 
 
-def _without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
     """Of arrays that were handed over those that are not only subtracted, as targets are."""
     owner = np.full(len(record.pool), -1, np.int32)
     for k, ids in enumerate(arrays):

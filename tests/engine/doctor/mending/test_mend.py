@@ -154,7 +154,7 @@ for step in range(20):
 
 
 def test_a_carry_of_several_gates_that_is_made_and_not_handed_on(tmp_path: Path) -> None:
-    """States and inputs share one array, whose gradient the gates give; the carry is a piece of it, made of pieces of weights."""
+    """States and inputs are written into one array, whose gradient the gates give; the carry is a piece of it."""
     path = tmp_path / "mine.py"
     path.write_text(CUT)
     (found,) = diagnose(path).diagnoses
