@@ -32,18 +32,49 @@ def model(kind: str, layers: int, inputs: int = 3, hidden: int = 4, outputs: int
     return Model()
 
 
+@pytest.mark.parametrize("loss", ["squared", "cross-entropy"])
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("predict", ["last", "every"])
+@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-def test_gradients_are_torchs(kind: str, layers: int) -> None:
-    torch.manual_seed(0)
-    trained, X, y = model(kind, layers).double(), torch.randn(5, 7, 3).double(), torch.tensor([0, 1, 1, 0, 1])
-    inputs = X.clone().requires_grad_()
-    torch.nn.functional.cross_entropy(trained(inputs), y).backward()
-    session = session_of(trained, X, y)
-    assert "logits is what the model computes" in session.data.said[0]
+def test_gradients_are_torchs(
+    kind: str, layers: int, bidirectional: bool, predict: str, ragged: bool, loss: str, request: pytest.FixtureRequest
+) -> None:
+    """Every parameter's and the inputs', of a model whose sizes and numbers are drawn by the name of the case."""
+    rng = np.random.default_rng([*request.node.name.encode()])
+    torch.manual_seed(int(rng.integers(1 << 31)))
+    D, H, C, B, T = (int(size) for size in rng.integers(2, 7, 5))
+    rnn = getattr(torch.nn, kind)(D, H, num_layers=layers, bidirectional=bidirectional, batch_first=True).double()
+    fc = torch.nn.Linear(H * (1 + bidirectional), C).double()
+    X = torch.randn(B, T, D).double().requires_grad_()
+    lengths = torch.as_tensor(rng.integers(1, T + 1, B) if ragged else np.full(B, T))
+    lengths[0] = T
+    pack = torch.nn.utils.rnn.pack_padded_sequence
+    output, final = rnn(pack(X, lengths, batch_first=True, enforce_sorted=False))
+    h_n = final[0] if kind == "LSTM" else final
+    if predict == "every":
+        counts = torch.arange(T) < lengths[:, None]
+        logits = fc(torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0])[counts]
+    else:
+        counts, logits = slice(None), fc(torch.cat((h_n[-2], h_n[-1]), dim=1) if bidirectional else h_n[-1])
+    shape = (B, T) if predict == "every" else (B,)
+    y = torch.randn(*shape, C).double() if loss == "squared" else torch.randint(0, C, shape)
+    criterion = torch.nn.MSELoss() if loss == "squared" else torch.nn.CrossEntropyLoss()
+    criterion(logits, y[counts]).backward()
+    ends = lengths.numpy() if ragged else None
+    session = session_of((rnn, fc), X, y, predict=predict, loss=loss, lengths=ends)
     tape = session.debugger.tape(0)
-    np.testing.assert_allclose(np.moveaxis(tape["dx"], 0, 1), inputs.grad.numpy(), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(tape.gradients["Wy"], trained.fc.weight.grad.numpy().T, rtol=1e-10, atol=1e-12)
+    wanted = {
+        **{f"rnn.{name}": value for name, value in rnn.named_parameters()},
+        **{f"fc.{name}": value for name, value in fc.named_parameters()},
+    }
+    arrays = {name: value.detach().numpy() for name, value in wanted.items()}
+    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    found = {**read_as.gradients(arrays, tape.gradients), "X": np.moveaxis(tape["dx"], 0, 1)}
+    for name, value in {**wanted, "X": X}.items():
+        given = value.grad.numpy()
+        np.testing.assert_allclose(found[name], given, rtol=0, atol=1e-10 * np.abs(given).max(), err_msg=name)
 
 
 class Words(torch.nn.Module):
