@@ -45,7 +45,8 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     room = width - 4
     _crumbs(frame, canvas, asked, room)
     x = canvas.text(2, 2, f"{name_of(frame, cell)} = ", look.accent)
-    x = canvas.text(x, 2, exact(explanation.value), look.bold)
+    whole, left = exact(explanation.value), room + 2 - x
+    x = canvas.text(x, 2, whole if len(whole) <= left else number(explanation.value, left, max(4, left - 7)), look.bold)
     canvas.text(x, 2, shortened(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
     y = 3
     for text, style in ((asked.equation, look.text), (asked.reason or "", look.accent)):
@@ -191,7 +192,7 @@ def _term(
             y += 1
             x = canvas.text(2, y, "  × " if number_ else "    ", look.dim)
         elif number_:
-            x = canvas.text(x, y, " × ", look.dim)
+            x = _piece(canvas, " × ", x, y, room, look.dim)
         x = _factor(frame, canvas, factor, places, chosen, x, y, room)
 
 

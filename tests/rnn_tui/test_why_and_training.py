@@ -203,6 +203,8 @@ async def test_explanations_fit(size: tuple[int, int]) -> None:
             driven.main.show(driven.controller.ask(cell))
             await driven.pilot.pause()
             assert all(len(row) <= size[0] for row in driven.rows())
+            body = [row.rstrip() for row in driven.rows() if row.startswith("│")]
+            assert body and all(row.endswith("│") for row in body)  # nothing is written over the edge
             await driven.do("cell(1,0)", "cell(0,1)")
 
 
