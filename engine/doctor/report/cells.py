@@ -12,7 +12,7 @@ _LINE = re.compile(r"(cell \d+, )?\bline (\d+)\b(?! of )")
 
 
 def in_cells(report: Report, source: SourceFile) -> Report:
-    """The same report; of a file that is no notebook it is left as it is."""
+    """The same report; of a file that is no notebook it is left as it is, as are sentences that have what Python itself says."""
     if not source.cells:
         return report
 
@@ -39,9 +39,6 @@ def in_cells(report: Report, source: SourceFile) -> Report:
             for name, each in report.parameters.items()
         },
         conventions={name: told(says) for name, says in report.conventions.items()},
-        not_compared=tuple((name, told(why)) for name, why in report.not_compared),
         beside=tuple(map(told, report.beside)),
-        notes=tuple(map(told, report.notes)),
-        reason=told(report.reason),
         loss=loss,
     )
