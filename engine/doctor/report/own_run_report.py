@@ -182,7 +182,9 @@ def _told(
         loss_matches=verdict.loss is not None and not verdict.loss.assumed,
         conventions=_conventions(verdict),
         parameters=_parameters(verdict),
-        not_compared=tuple((name, why) for name, _, why in (left.partition(": ") for left in verdict.not_compared)),
+        not_compared=tuple(
+            (name, why) for name, _, why in (left.partition(": ") for left in dict.fromkeys(verdict.not_compared))
+        ),
     )
     if verdict.loss is not None:
         line, assumed = verdict.loss.line, verdict.loss.assumed

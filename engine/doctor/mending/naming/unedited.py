@@ -40,7 +40,9 @@ def _stepped_early(verdict: RunVerdict) -> int:
         return 0
     forward = forward_of(record, loss)
     made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
-    for row in verdict.compared:
+    for row in [
+        r for r in verdict.compared if r.status in ("right", "wrong")
+    ]:  # `y - p` looks like a step of the targets
         steps = [record.operations[k] for k in row.update.made] if row.update is not None else []
         for step in steps:
             read = made[step.start : step.stop].any()

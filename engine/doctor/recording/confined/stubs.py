@@ -63,6 +63,11 @@ class Stub(types.ModuleType):
     def __bool__(self) -> bool:
         return False  # `while plt.fignum_exists(1)` ends
 
+    def __lt__(self, other: Any) -> bool:
+        return False  # a version that is asked for: libraries ask what is loaded
+
+    __le__ = __gt__ = __ge__ = __lt__
+
     def __len__(self) -> int:
         return 0
 

@@ -162,3 +162,50 @@ def test_a_carry_of_several_gates_that_is_made_and_not_handed_on(tmp_path: Path)
     assert "dh_prevt = dh_prev" in found.fix
     path.write_text(CUT.replace("+ Wo[:, :H].T @ do\n", "+ Wo[:, :H].T @ do\n        dh_prevt = dh_prev\n"))
     assert diagnose(path).verdict == "correct"
+
+
+TARGETS_BY_ENTRIES = """
+import numpy as np
+rng = np.random.RandomState(0)
+V, H, T = 5, 4, 3
+U, W, Y = rng.randn(V, H) * 0.5, rng.randn(H, H) * 0.5, rng.randn(H, V) * 0.5
+text = rng.randint(0, V, 60)
+
+def hot(sequence):
+    batch = np.zeros((len(sequence), V))
+    for i in range(len(sequence)):
+        batch[i, sequence[i]] = 1.0
+    return batch
+
+def loss_gradient(out, wanted):
+    return -1.0 * (wanted - out)
+
+for step in range(15):
+    x, wanted = hot(text[3 * step:3 * step + T]), hot(text[3 * step + 1:3 * step + T + 1])
+    hs = [np.zeros((1, H))]
+    for t in range(T):
+        hs.append(np.tanh(x[t:t + 1] @ U + hs[-1] @ W))
+    e = np.exp(np.vstack(hs[1:]) @ Y)
+    p = e / e.sum(axis=1, keepdims=True)
+    loss = np.sum((p - wanted) ** 2)
+    delta = loss_gradient(p, wanted)
+    dU, dW, dY, later = np.zeros_like(U), np.zeros_like(W), np.zeros_like(Y), np.zeros((1, H))
+    for t in reversed(range(T)):
+        dY += hs[t + 1].T @ delta[t:t + 1]
+        dz = (delta[t:t + 1] @ Y.T + later) * (1 - hs[t + 1] ** 2)
+        dU += x[t:t + 1].T @ dz
+        dW += hs[t].T @ dz
+        later = dz @ W.T
+    for weight, slope in ((U, dU), (W, dW), (Y, dY)):
+        weight -= 0.1 * slope
+    print(loss)
+"""
+
+
+def test_taking_outputs_off_targets_is_no_early_step_of_a_weight(tmp_path: Path) -> None:
+    """Targets that were filled entry by entry look like weights, and `wanted - out` like their step."""
+    path = tmp_path / "mine.py"
+    path.write_text(TARGETS_BY_ENTRIES)
+    report = diagnose(path)
+    assert [found.id for found in report.diagnoses] == ["gradient-of-another-loss"]
+    assert len(set(report.not_compared)) == len(report.not_compared)
