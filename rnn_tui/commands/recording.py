@@ -16,7 +16,10 @@ from engine.text import clean
 from rnn_tui.commands.shared import color_mode_of, edited, opened, output_of, spelling_of, texts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.explain.gradcheck import GradientCheck
+    from engine.model.blocks import Point
     from engine.notation import Spelling
     from engine.recording.measures import Measured
     from engine.session import Session
@@ -166,11 +169,16 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         result = {"stopped": stopped_at is not None, "point": point, "expression": arguments.condition}
         print(json.dumps(result, allow_nan=False))
     elif stopped_at is not None:
-        print(place_text(replace(stopped_at, line=spelling.name(stopped_at.line))))
+        print(place_text(_spelt(stopped_at, spelling.name)))
     else:
         count = "1 iteration" if arguments.iterations == 1 else f"{arguments.iterations} iterations"
         print(f"{clean(arguments.condition)} holds nowhere in {count}", file=sys.stderr)
     return 0 if stopped_at is not None else 3
+
+
+def _spelt(point: Point, spell: Callable[[str], str]) -> Point:
+    """A point with names as a notation has them."""
+    return replace(point, line=spell(point.line), parameter=spell(point.parameter) if point.parameter else None)
 
 
 def _findings(session: Session, arguments: argparse.Namespace) -> int:
@@ -179,7 +187,8 @@ def _findings(session: Session, arguments: argparse.Namespace) -> int:
     from engine.explain.findings import first_seen
 
     program, first = session.debugger.program, session.options["iteration"]
-    results = [finding for _, finding in first_seen(session.debugger, range(first, first + arguments.iterations))]
+    iterations, spell = range(first, first + arguments.iterations), spelling_of(session).name
+    results = [finding for _, finding in first_seen(session.debugger, iterations, spell)]
     if arguments.json:
         result: list[dict[str, Any]] = []
         for finding in results:
@@ -193,7 +202,7 @@ def _findings(session: Session, arguments: argparse.Namespace) -> int:
         return 0
     for finding in results:
         mark = "!" if finding.serious else "·"
-        print(f"{mark} {finding.kind}: {finding.text} ({place_text(program.point(finding.position))})")
+        print(f"{mark} {finding.kind}: {finding.text} ({place_text(_spelt(program.point(finding.position), spell))})")
     if not results:
         print("nothing is wrong", file=sys.stderr)
     return 0

@@ -199,3 +199,12 @@ def test_refusals_name_numbers_as_the_notation_does(rnn_tui: Callable[..., Done]
     done = rnn_tui(*command.split(), "--notation", "karpathy")
     assert done.code == 2 and done.err.startswith(f"rnn-tui: {told}")
     assert "dWhh" in done.err or "dhnext" in done.err
+
+
+def test_findings_and_their_places_have_the_notations_names(rnn_tui: Callable[..., Done]) -> None:
+    out = rnn_tui("run", "vanishing", "--findings", "--notation", "karpathy").out
+    assert out.startswith("! vanishing: ‖dh_t‖ falls below 1e−06 ") and "tanh′ 0.914 × Whh 0.58" in out
+    assert out.endswith(" (iteration 0, backward, t = 19, dh)\n")
+    np.savez("small.npz", X=np.ones((4, 3, 1)), y=[0, 1, 0, 1])
+    out = rnn_tui("run", "small.npz", "--findings", "--lr", "1e-6", "--notation", "pytorch").out
+    assert "the update of W_hh is small: ‖ΔW_hh‖/‖W_hh‖ is " in out and "(iteration 0, update, W_hh)" in out

@@ -45,11 +45,14 @@ def quick(plan: Plan) -> bool:
     return plan.nbytes() <= QUICK_BYTES and (plan.network.predict == "last" or plan.steps <= QUICK_STEPS)
 
 
-def first_seen(debugger: Debugger, iterations: Iterable[int]) -> Iterator[tuple[int, Finding]]:
-    """The findings of several iterations, with the iteration; each kind for each quantity only where it comes up first."""
+def first_seen(
+    debugger: Debugger, iterations: Iterable[int], spell: Callable[[str], str] = str
+) -> Iterator[tuple[int, Finding]]:
+    """The findings of several iterations, with the iteration; each kind for each quantity only where it comes up first. `spell` writes
+    names in a notation."""
     seen: set[tuple[str, str, str]] = set()
     for iteration in iterations:
-        for finding in findings(debugger, iteration):
+        for finding in findings(debugger, iteration, spell):
             key = finding.kind, finding.quantity, finding.severity
             if key not in seen:
                 seen.add(key)
