@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import engine.doctor
@@ -86,18 +86,20 @@ def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
     ]
 
 
-def test_functions_defined_inside_a_test() -> None:
+INSIDE = """
+import numpy as np
+from engine.doctor.helper import assert_backward_correct
+
+def test_it() -> None:
     factor = 1.0
 
-    def states(X: np.ndarray, Wx: np.ndarray, Wa: np.ndarray) -> list[np.ndarray]:
+    def states(X, Wx, Wa):
         found = [np.zeros((len(X), len(Wa)))]
         for t in range(X.shape[1]):
             found.append(np.tanh(X[:, t] @ Wx + found[-1] @ Wa))
         return found
 
-    def backward(
-        X: np.ndarray, y: np.ndarray, Wx: np.ndarray, Wa: np.ndarray, Wy: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
+    def backward(X, y, Wx, Wa, Wy):
         a = states(X, Wx, Wa)
         p = np.exp(a[-1] @ Wy) / np.exp(a[-1] @ Wy).sum(axis=1, keepdims=True)
         delta = factor * (p - np.eye(Wy.shape[1])[y]) / len(X)
@@ -110,6 +112,13 @@ def test_functions_defined_inside_a_test() -> None:
         return dWx, dWa, a[-1].T @ delta
 
     assert_backward_correct(backward)
+"""
+
+
+def test_functions_defined_inside_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_of_mine.py").write_text(INSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("test_of_mine").test_it()
     with pytest.raises(TypeError, match="no name in its file"):
         assert_backward_correct(lambda X, y: None)
 
