@@ -169,8 +169,6 @@ class Watch:
             self._end_if(f"the loss of iteration {current.number} is {current.loss}")
         better = current.loss < self._best - LEARNT * abs(self._best) if math.isfinite(self._best) else True
         self._best, self._since = (current.loss, 0) if better else (self._best, self._since + 1)
-        if self.plateau is not None and self._since >= self.plateau:
-            self._end_if(f"the loss has not become better than {self._best:.6g} for {self.plateau} iterations")
 
     def _end_if(self, reason: str) -> None:
         if reason:
@@ -181,6 +179,8 @@ class Watch:
         """What is to be seen of the last iteration once its backward pass has run."""
         if reason := self._gradient_reason():
             return reason
+        if self.plateau is not None and self._since >= self.plateau:
+            return f"the loss has not become better than {self._best:.6g} for {self.plateau} iterations"
         if self.when and self.iterations and self._whole(self.iterations[-1]) and self._holds(self.iterations[-1]):
             return f"{self.when} holds in iteration {self.iterations[-1].number}"
         return ""

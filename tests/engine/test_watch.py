@@ -381,6 +381,28 @@ def test_a_layer_is_shown_with_what_came_back_to_it_whatever_comes_after(tmp_pat
     )
 
 
+@pytest.mark.parametrize("reason", [{"plateau": 1}, {"when": "norm(dh@1) > 0"}, {"gradient_norm": 1e-9}])
+def test_what_asks_for_gradients_waits_until_they_have_come_back(tmp_path: Path, reason: dict[str, Any]) -> None:
+    model = pytorch.network("lstm")
+    model.parts["second"] = model.parts["fc"]
+    rnn = model.parts["rnn"]
+    watch, seen, criterion = watched(model, tmp_path, **reason)
+    with watch:
+        for _ in range(3):
+            states = Leaf(both_directions("lstm", rnn.leaves, X))
+            rnn.call = lambda self, input, states=states: (states, ())
+            rnn(Leaf(X))
+            criterion(model.parts["fc"](np.asarray(states)[:, -1]), Leaf(Y))
+            states.hooks[0](np.ones((4, 6, 3)))
+            for leaf in rnn.parameters():
+                for hook in leaf.hooks:
+                    hook(np.ones(leaf.shape))
+    ((session, _),) = seen
+    assert session.debugger.tape(0)["dh"].any() and session.data.said[-1].startswith(
+        "what comes after the recurrent layer"
+    )
+
+
 def test_an_iteration_without_a_backward_pass_has_its_forward_pass(tmp_path: Path) -> None:
     model = pytorch.network("lstm")
     model.parts["second"] = model.parts["fc"]
