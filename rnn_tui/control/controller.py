@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.debug.moves import time_step
@@ -98,14 +99,14 @@ class Controller(Desk):
             ),
             stopped=self.stopped[1] if self.stopped[0] == debugger.position else "",
             findings=self.findings.known(),
-            keys=footer(self, self.page, self.here, self.rate),
             tabs=tabs(self),
             original=debugger.original_view if isinstance(debugger, Branch) else None,
             edits=debugger.edits if isinstance(debugger, Branch) else (),
             lockstep=self.lockstep,
             lesson=self.lesson(),
         )
-        self._frame = self.here.fill(frame)
+        self._frame = frame  # what works is told by this frame, not by the one before
+        self._frame = self.here.fill(replace(frame, keys=footer(self, self.page, self.here, self.rate)))
         return self._frame
 
     def _loss_before(self) -> float | None:

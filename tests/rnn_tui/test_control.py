@@ -13,7 +13,7 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.look import look
 from rnn_tui.panes.listing import draw_listing, mark_of
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
-from rnn_tui.selection import PAGES
+from rnn_tui.selection import PAGES, PageName
 from rnn_tui.targets import ToCell, cell_at
 
 
@@ -32,6 +32,16 @@ def test_a_call_changes_the_next_frame_and_no_frame_that_was_handed_out() -> Non
     assert before.view.point.line == "dz" and before.cell == (0, 0)
     assert after.view.point.line == "dx" and after.selection.row == 2
     assert not control.go(control.debugger.position)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_keys_offered_are_those_that_work_in_this_very_frame(page: PageName) -> None:
+    control, _ = controller()
+    control.turn_to(page)
+    length = control.debugger.program.length
+    for position in (1, length, 0, 30, 31, length, 0):
+        control.go(position)
+        assert control.refresh().keys == control.refresh().keys, position
 
 
 def test_what_cannot_be_is_said() -> None:
