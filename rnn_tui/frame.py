@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from engine.debug.difference import differences, minus
 from engine.debug.edits import Edit
 from engine.debug.view import View
 from engine.explain.line_parts import Part, anatomy
-from engine.explain.terms import Explanation
-from engine.explain.why import CellAddress
 from engine.language.derive import CUT, gradient, whole
 from engine.language.expression import Call
 from engine.language.functions import Array
@@ -22,6 +20,7 @@ from engine.model.blocks import Quantity
 from engine.notation import Writer
 from engine.recording.history import History
 from engine.recording.tape import Tape
+from rnn_tui.exhibit import Asked, Exhibit, Tone
 from rnn_tui.lessons.card import LessonCard
 from rnn_tui.look import Look
 from rnn_tui.render.inks import ColorMode
@@ -32,7 +31,6 @@ from rnn_tui.selection import PageName, Selection
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
-    from engine.explain.ledger import Ledger
 
 
 LOG_FROM = 30.0
@@ -43,38 +41,6 @@ _MASKS = ("mask", "cut", "cutr")
 
 FLOOR = 1e-6
 ORIGINAL, DIFFERENCE = "original", "edited − original"
-
-
-class Tone(NamedTuple):
-    """A colour scale: the largest magnitude, whether it is logarithmic, and for a logarithmic one the share of the
-    largest at which it begins."""
-
-    scale: float
-    log: bool
-    floor: float
-
-
-@dataclass(frozen=True, eq=False)
-class Exhibit:
-    """Arrays that are shown side by side on one colour scale, instead of those of the line."""
-
-    parts: list[Part]
-    tone: Tone
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """An open explanation: the path to it, its line, the reason where the number is 0, and which of its numbers is chosen."""
-
-    path: tuple[CellAddress, ...]
-    explanation: Explanation
-    equation: str
-    reason: str | None
-    chosen: int
-    edited: bool = False
-    """The number was edited: its line computes another one."""
-    ledger: Ledger | None = None
-    """Of a gradient that is summed over steps and samples, what each of them adds."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from engine.explain.why import CellAddress, equation_text, put_in, why, zero_rea
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.frame import Asked, Frame
+from rnn_tui.exhibit import Asked
+from rnn_tui.frame import Frame
 from rnn_tui.panes.why import TERMS, numbered
 from rnn_tui.render.numbers import matrix_text
 from rnn_tui.targets import ToCrumb, ToOperand

@@ -13,7 +13,8 @@ from engine.explain.line_parts import Part
 from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from rnn_tui.frame import FLOOR, Exhibit, Frame, Tone
+from rnn_tui.exhibit import Exhibit, Tone
+from rnn_tui.frame import FLOOR, Frame
 from rnn_tui.panes.time_axis import TimeAxis, TimePart, present, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import Cursor, heatmap

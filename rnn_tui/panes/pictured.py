@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.language.functions import Array
-from rnn_tui.frame import Exhibit, Frame
+from rnn_tui.exhibit import Exhibit
+from rnn_tui.frame import Frame
 from rnn_tui.panes.ledger import at_weight
 from rnn_tui.panes.time_axis import TimePart
 

@@ -13,7 +13,8 @@ from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import CellAddress, cell_of, origin
 from engine.language.functions import Array
-from rnn_tui.frame import Asked, Frame
+from rnn_tui.exhibit import Asked
+from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
