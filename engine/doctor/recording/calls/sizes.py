@@ -40,6 +40,8 @@ PRIMES = (
 SMALL = (3, 5, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
 OPEN = 211
 """Where sizes that follow from others begin."""
+LONGEST = 3000
+"""What does not fit with shorter axes does not fit with longer ones: sums that never agree make them longer with each attempt."""
 _TWO = (
     re.compile(r"size (\d+) is different from (\d+)"),
     re.compile(r"(\d+) \(dim \d+\) != (\d+) \(dim \d+\)"),
@@ -106,7 +108,10 @@ class Sizes:
         return min(roots, key=lambda k: (k in self.fixed or k in self.multiple, k), default=None)
 
     def mend(self, message):
-        """Makes fit what an exception says does not; whether there was something to do."""
+        """Makes fit what an exception says does not; whether there was something to do, and no axis has become too long by it."""
+        return self._mended(message) and max(map(self.size, range(len(self.parent))), default=0) <= LONGEST
+
+    def _mended(self, message):
         beyond = _BEYOND.search(message)
         if beyond:
             return self._longer(int(beyond.group(3)), int(beyond.group(2)))
