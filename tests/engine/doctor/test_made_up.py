@@ -611,3 +611,53 @@ def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path) ->
         report = diagnose(path)
         assert (report.verdict, set(report.parameters)) == (verdict, {"self.W", "self.U", "self.b", "x", "h"}), text
         assert [n for n, each in report.parameters.items() if not each.ok] == ["h"] * (verdict == "wrong")
+
+
+DIVIDED = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.Wx = np.random.randn(n_in, n_hidden)
+        self.Wh = np.random.randn(n_hidden, n_hidden)
+        self.Wy = np.random.randn(n_hidden, n_out)
+
+    def forward(self, X):
+        self.X, self.h = X, [np.zeros(len(self.Wh))]
+        for x in X:
+            self.h.append(np.tanh(x @ self.Wx + self.h[-1] @ self.Wh))
+        return np.array(self.h[1:]) @ self.Wy
+
+    def loss(self, out, y):
+        return np.sum((out - y) ** 2) / 2 / len(out)
+
+    def backward(self, out, y):
+        dWx, dWh, dWy = np.zeros_like(self.Wx), np.zeros_like(self.Wh), np.zeros_like(self.Wy)
+        dh = np.zeros(len(self.Wh))
+        for t in reversed(range(len(out))):
+            d = out[t] - y[t]
+            dWy += np.outer(self.h[t + 1], d)
+            dz = (d @ self.Wy.T + dh) * (1 - np.tanh(self.h[t + 1]) ** 2)
+            dWx += np.outer(self.X[t], dz)
+            dWh += np.outer(self.h[t], dz)
+            dh = dz @ self.Wh.T
+        return dWx, dWh, dWy
+"""
+
+
+def test_a_class_whose_outputs_are_a_steps_rows(tmp_path: Path) -> None:
+    """A sequence with too many axes fits with no sizes at all, and they must not grow for ever. The loss is divided by the steps, and the
+    gradients are not: a mistake beside another one where both have a correction, else a factor that all gradients have."""
+    path = tmp_path / "net.py"
+    path.write_text(DIVIDED)
+    report = diagnose(path)
+    assert {found.id for found in report.diagnoses} == {"batch-not-averaged", "tanh-derivative-of-activation"}
+    path.write_text(DIVIDED.replace("np.outer(self.X[t], dz)", "np.outer(np.cos(self.X[t]) ** 3, dz)"))
+    report = diagnose(path)
+    assert report.verdict == "wrong" and not report.diagnoses
+    assert {name: each.ok for name, each in report.parameters.items()} == {
+        "self.Wx": False,
+        "self.Wh": False,
+        "self.Wy": True,
+    }

@@ -216,15 +216,22 @@ def _scaled_on_the_way(record: Record, rows: list[ComparedGradient], loss: Chose
 def is_by_scale(verdict: RunVerdict) -> bool:
     """Whether all that is wrong is one factor that all gradients have."""
     wrong = [row for row in verdict.compared if row.status in ("wrong", "zero")]
-    return bool(wrong) and all(any(why in row.reason for why in SCALED) for row in wrong)
+    return bool(wrong) and all(map(_is_scaled, wrong))
+
+
+def _is_scaled(row: ComparedGradient) -> bool:
+    """Whether it is wrong by the one factor that all have."""
+    return row.status == "wrong" and any(why in row.reason for why in SCALED)
 
 
 def unless_scaled(verdict: RunVerdict) -> RunVerdict:
-    """Right, where nothing but one factor is wrong: without a correction that may as well come from the sizes that were made up."""
-    if verdict.verdict != "wrong" or not is_by_scale(verdict):
+    """Right, where nothing but one factor is wrong: without a correction that may as well come from the sizes that were made up. Beside
+    gradients that are wrong otherwise those with the factor are not."""
+    if verdict.verdict != "wrong":
         return verdict
-    rows = tuple(replace(row, status="right", reason="") if row.status == "wrong" else row for row in verdict.compared)
-    return replace(verdict, verdict="undecided" if verdict.not_compared else "right", compared=rows)
+    left = "wrong" if not is_by_scale(verdict) else "undecided" if verdict.not_compared else "right"
+    rows = (replace(row, status="right", reason="") if _is_scaled(row) else row for row in verdict.compared)
+    return replace(verdict, verdict=left, compared=tuple(rows))
 
 
 def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:
