@@ -31,6 +31,7 @@ NO_PASS = "it has no backward pass that could be called (--function names one)"
 FROM_PYTHON_2 = (
     "it was converted from Python 2: lines are told as converted, and / between whole numbers keeps its remainder now"
 )
+TOO = "its own run is wrong, too, and no correction was found by it"
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
 
@@ -76,11 +77,12 @@ def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *,
             return _with_a_way_on(repaired)
         if own.reason and (overwritten := examine_overwritten(runs, source, own)) is not None:
             return overwritten
-    if own is not None and own.report.verdict == "wrong":
-        return own.report
     functions = of_functions(source, None, wishes)
     if own is None:
         return replace(functions, notes=(NOTHING_RUNS, *functions.notes))
+    if own.report.verdict == "wrong":
+        is_corrected = functions.verdict == "wrong" and bool(functions.diagnoses)
+        return replace(functions, run=own.report.run, notes=(TOO, *functions.notes)) if is_corrected else own.report
     report = _joined(own, functions)
     if repaired is not None and report.verdict == "cannot-run":
         report = replace(report, diagnoses=(*repaired.diagnoses, *report.diagnoses))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import NOTHING_RUNS, _joined, diagnose
+from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import read_source
@@ -20,6 +20,7 @@ from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
+from tests.engine.doctor.styles import sentences
 
 SPECIMENS = Path(__file__).parent / "specimens"
 
@@ -229,6 +230,20 @@ for n in range(len(X)):
         dWx += X[n, t - 1].reshape(2, 1) @ dz
         da = dz @ Wa.T
 """
+
+
+def test_what_a_run_shows_too_faintly_the_functions_show(tmp_path: Path) -> None:
+    """With weights of 0.1 tanh is nearly straight: a derivative taken at the wrong value is nearly right, and no line is clearly wrong."""
+    path = tmp_path / "mine.py"
+    alone = sentences.SOURCE.replace('nltk.download("book")\n', "").replace("import nltk\n", "")
+    wrong = alone.replace("(1 - (s[t] ** 2))", "(1 - np.tanh(s[t]) ** 2)")
+    path.write_text(wrong.replace("(1 - s[bptt_step-1] ** 2)", "(1 - np.tanh(s[bptt_step-1]) ** 2)"))
+    report = diagnose(path)
+    assert (report.verdict, [found.id for found in report.diagnoses]) == (
+        "wrong",
+        ["tanh-derivative-of-activation"] * 2,
+    )
+    assert report.run is not None and report.run["ended"] == "end" and TOO in report.notes
 
 
 def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.engine.doctor.styles.style import Style, with_tokens
 SOURCE = """\
 import numpy as np
 import nltk
+nltk.download("book")
 import matplotlib.pyplot as plt
 
 
@@ -158,5 +159,5 @@ STYLE = Style(
         "truncated-early": [[(INNER, "for bptt_step in np.arange(max(0, t-2), t+1)[::-1]:")]],
     },
     prepared=prepared,
-    left_out=("import nltk", "import matplotlib", "plt.plot"),
+    left_out=("import nltk", "nltk.download", "import matplotlib", "plt.plot"),
 )
