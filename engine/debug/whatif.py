@@ -44,9 +44,8 @@ def what_if(debugger: Debugger, *texts: str, iteration: int = 0) -> Branch:
     branch.tape(iteration)  # refuse now what cannot be edited
     hand_over(debugger, branch)
     kept, undone = AT_REST, debugger
-    while isinstance(
-        undone, Branch
-    ):  # the further back, the less: however many edits there are, they take little memory
+    # The further back, the less: however many edits there are, they take little memory.
+    while isinstance(undone, Branch):
         undone.rest(kept)
         kept, undone = max(1, kept // 2), undone.undone
     return branch

@@ -19,7 +19,6 @@ from engine.doctor.lineage.verdict.verdict import NO_STEPS
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
-from engine.doctor.report.cells import in_cells
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import examine_overwritten, examine_repaired
 from engine.doctor.report.report import Report
@@ -60,8 +59,7 @@ def diagnose(
         report = of_functions(source, function, wishes or Wishes())
     else:
         report = _of_the_file(source, wishes or Wishes(), progress, runs_something=runs_something)
-    report = replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
-    return in_cells(report, source)
+    return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
 
 
 def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *, runs_something: bool) -> Report:
@@ -77,12 +75,13 @@ def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *,
             return _with_a_way_on(repaired)
         if own.reason and (overwritten := examine_overwritten(runs, source, own)) is not None:
             return overwritten
+    if own is not None and own.report.verdict == "wrong" and not own.report.candidates:
+        return own.report
     functions = of_functions(source, None, wishes)
     if own is None:
         return replace(functions, notes=(NOTHING_RUNS, *functions.notes))
     if own.report.verdict == "wrong":
-        is_corrected = functions.verdict == "wrong" and bool(functions.diagnoses)
-        return replace(functions, run=own.report.run, notes=(TOO, *functions.notes)) if is_corrected else own.report
+        return _with_their_correction(own, functions)
     report = _joined(own, functions)
     if repaired is not None and report.verdict == "cannot-run":
         report = replace(report, diagnoses=(*repaired.diagnoses, *report.diagnoses))
@@ -105,6 +104,15 @@ def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Re
     if not reports:
         return Report("cannot-run", clean(source.path.name), reason=NO_PASS)
     return joined(reports)
+
+
+def _with_their_correction(own: OwnRun, functions: Report) -> Report:
+    """What the functions show of a run that is wrong and showed no correction, where they correct a line that the run blames."""
+    blamed = {(place.line, place.source) for place in own.report.candidates}
+    corrected = {(found.place.line, found.place.source) for found in functions.diagnoses if found.place is not None}
+    if functions.verdict != "wrong" or not blamed & corrected:
+        return own.report
+    return replace(functions, run=own.report.run, loss=own.report.loss, notes=(TOO, *functions.notes))
 
 
 def _joined(own: OwnRun, functions: Report) -> Report:

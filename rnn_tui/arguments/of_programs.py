@@ -60,7 +60,6 @@ def derive(parser: argparse.ArgumentParser) -> None:
         help="1 the first quantity that is wrong or missing, 2 what feeds it, 3 its rule as a question, 4 its line",
     )
     how_it_is_run(parser)
-    parser.set_defaults(loss=None)  # of the run; what --loss says here is taken before it
     parser.add_argument(
         "--function",
         metavar="NAME",

@@ -91,6 +91,10 @@ def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Sessio
     further = [name for name in given if name not in ("notation", "loss") and not (name == "cell" and own_cell)]
     if further:
         raise InputError(f"{clean(parsed.data)} is a program with a model of its own; leave --{further[0]} away")
+    if given.get("loss") == "given":
+        raise InputError(
+            "--loss given takes the targets of data for gradients; a program's loss is cross-entropy, binary or squared"
+        )
     from rich.console import Console
 
     from engine.doctor.opening import open_program

@@ -91,7 +91,7 @@ class TimeAxis:
             if not inside or (column != current and (column % stride or near)):
                 continue
             label = str(now if column == current else inside.start)
-            x = min(self.x(column) + (self.pitch - 1 - len(label) + 1) // 2, self.end - len(label))
+            x = min(self.x(column) + (self.pitch - len(label)) // 2, self.end - len(label))
             canvas.text(max(self.left, x), y, label, look.accent if column == current else look.dim)
 
     def mark(self, canvas: Canvas, y: int, lines: int, now: int | None, look: Look) -> None:

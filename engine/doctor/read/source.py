@@ -94,6 +94,9 @@ class Unreadable(Exception):
         self.line = line
 
 
+_LINE = re.compile(r"(cell \d+, )?\bline (\d+)\b(?! of )")
+
+
 @dataclass(frozen=True, eq=False)
 class SourceFile:
     """A program's text. For a notebook `cells` are the first lines of its code cells in the joined text."""
@@ -120,6 +123,12 @@ class SourceFile:
         """`line 12`, in a notebook `cell 3, line 4`."""
         starts = [k for k, first in enumerate(self.cells) if first <= number]
         return f"cell {starts[-1] + 1}, line {number - self.cells[starts[-1]] + 1}" if starts else f"line {number}"
+
+    def in_cells(self, sentence: str) -> str:
+        """A sentence on lines of this file; of a notebook each is told by its cell."""
+        if not self.cells:
+            return sentence
+        return _LINE.sub(lambda found: found[0] if found[1] else self.place(int(found[2])), sentence)
 
     def tree(self) -> ast.Module:
         """Its syntax tree; Unreadable when it has none."""

@@ -18,7 +18,7 @@ class GradientComparison:
     line: int | None = None
     """The line of the user's that made it, where that is known."""
     where: str = ""
-    """In a notebook its cell and the line in it, as `3:12`."""
+    """In a notebook its cell and the line in it, as `3:12`; in another file than the program's that, as `layers.py:40`."""
 
     def to_json(self) -> dict[str, Any]:
         """The figures, and where the gradient was found."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePath
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import Agreement, same
-from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, UserLine
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
@@ -109,7 +110,11 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
 def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: Sequence[Blamed], main: str) -> Report:
     """What the lines of the backward pass make, and those before the line to blame."""
     listed, left = rows(meanings, main, len(source.lines))
-    shown = [sentence for each in found[:1] for sentence in beside(meanings, each.corrected, each.file, each.line)]
+    shown = [
+        source.in_cells(sentence) if each.file == main else sentence
+        for each in found[:1]
+        for sentence in beside(meanings, each.corrected, each.file, each.line)
+    ]
     return replace(base, meanings=tuple(listed), beside=tuple(shown), meanings_left=left)
 
 
@@ -176,21 +181,23 @@ def _told(
 ) -> OwnRun:
     words: dict[str, Verdict] = {"right": "correct", "wrong": "wrong"}
     verdict = _without_guesses(verdict)
+    elsewhere = verdict.loss is not None and verdict.loss.file not in ("", main)
+    in_cells = str if elsewhere else source.in_cells
     report = replace(
         base,
         verdict=words.get(verdict.verdict, "undecided"),
         loss_matches=verdict.loss is not None and not verdict.loss.assumed,
-        conventions=_conventions(verdict),
-        parameters=_parameters(verdict),
+        conventions={name: in_cells(says) for name, says in _conventions(verdict).items()},
+        parameters=_parameters(verdict, source, main),
         not_compared=tuple(
             (name, why) for name, _, why in (left.partition(": ") for left in dict.fromkeys(verdict.not_compared))
         ),
     )
     if verdict.loss is not None:
         line, assumed = verdict.loss.line, verdict.loss.assumed
-        elsewhere = verdict.loss.file not in ("", main)
         said = f"{clean(verdict.loss.name)}, in {clean(verdict.loss.file)}" if elsewhere else source.line(line)
-        report = replace(report, loss={"line": line, "source": said, "assumed": assumed or None})
+        told = {"line": line, "source": said, "assumed": in_cells(assumed) or None, "where": in_cells(f"line {line}")}
+        report = replace(report, loss=told)
     report = _blaming(report, source, found)
     reason = ""
     if report.verdict == "undecided":
@@ -236,7 +243,7 @@ def _sentence(source: SourceFile, remark: Remark) -> str:
     return clean(f"{source.place(line) if source.cells else f'line {line}'}: {remark.says}", 400)
 
 
-def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
+def _parameters(verdict: RunVerdict, source: SourceFile, main: str) -> dict[str, GradientComparison]:
     """What was compared, by the names of the user's arrays."""
     made: dict[str, GradientComparison] = {}
     for each in verdict.compared:
@@ -247,7 +254,7 @@ def _parameters(verdict: RunVerdict) -> dict[str, GradientComparison]:
         while name in made:
             count += 1
             name = f"{own} ({count})"
-        made[clean(as_written(name), 60)] = _comparison(verdict, each)
+        made[clean(as_written(name), 60)] = _placed(_comparison(each), _line_of(verdict, each), source, main)
     return made
 
 
@@ -259,15 +266,26 @@ def _own_name(verdict: RunVerdict, each: ComparedGradient) -> str:
     return next((n for n in names if n.isidentifier() and not n.startswith("_driver")), each.name)
 
 
-def _comparison(verdict: RunVerdict, each: ComparedGradient) -> GradientComparison:
+def _placed(compared: GradientComparison, line: UserLine, source: SourceFile, main: str) -> GradientComparison:
+    """The same with the line that made the gradient: in a notebook by its cell, in another file with that. What calls functions, below
+    the text, is not the user's."""
+    number, file = line.number, line.file
+    if file not in ("", main):
+        return replace(compared, line=number, where=f"{clean(PurePath(file).name, 16)}:{number}")
+    if not 0 < number <= len(source.lines):
+        return compared
+    cell = source.place(number).replace("cell ", "").replace(", line ", ":") if source.cells else ""
+    return replace(compared, line=number, where=cell)
+
+
+def _comparison(each: ComparedGradient) -> GradientComparison:
     ok = each.status == "right"
-    line = _line_of(verdict, each)
     found = _measured(each)
     if found is None:
-        return GradientComparison(ok, note=each.reason or ("it is zero" if each.status == "zero" else ""), line=line)
+        return GradientComparison(ok, note=each.reason or ("it is zero" if each.status == "zero" else ""))
     cosine = abs(found.cosine) if ok else found.cosine
     return GradientComparison(
-        ok, _finite(found.error), _finite(min(1.0, max(-1.0, cosine))), _finite(abs(found.factor)), each.reason, line
+        ok, _finite(found.error), _finite(min(1.0, max(-1.0, cosine))), _finite(abs(found.factor)), each.reason
     )
 
 
@@ -282,14 +300,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _line_of(verdict: RunVerdict, each: ComparedGradient) -> int:
+def _line_of(verdict: RunVerdict, each: ComparedGradient) -> UserLine:
     """The line that made the gradient, else the one where it was used."""
     record = verdict.record
     if record is not None and each.gradient.size:
         k = record.maker(int(each.gradient.flat[0]))
-        line = record.lines[record.operations[k].line].number if k >= 0 else 0
-        return line or each.line
-    return each.line
+        if k >= 0 and record.lines[record.operations[k].line].number:
+            return record.lines[record.operations[k].line]
+    return UserLine("", each.line)
 
 
 def _conventions(verdict: RunVerdict) -> dict[str, str]:

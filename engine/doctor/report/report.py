@@ -44,7 +44,7 @@ class Report:
     beside: tuple[str, ...] = ()
     """What the lines before the wrong one make, and what it should: sentences."""
     loss: Mapping[str, Any] | None = None
-    """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none); of a notebook `where`."""
+    """Which value was taken to be the loss: `line`, `source`, `assumed` (where the program computes none), and for people `where`."""
     run: Mapping[str, Any] | None = None
     """The program's own run (see `engine.doctor.run.outcome`), None where there was none."""
     followed_on: bool = False
@@ -72,7 +72,7 @@ class Report:
             "file": self.file,
             "function": self.function or None,
             "run": dict(self.run) if self.run is not None else None,
-            "loss": dict(self.loss) if self.loss is not None else None,
+            "loss": {k: v for k, v in self.loss.items() if k != "where"} if self.loss is not None else None,
             "conventions": {**self.conventions, **_by_name(self.remarks)},
             "loss_matches": self.loss_matches,
             "parameters": {name: each.to_json() for name, each in self.parameters.items()},
@@ -159,8 +159,7 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
     if run["note"]:
         lines += _wrapped(str(run["note"]), "       ")
     if loss is not None:
-        where = loss.get("where") or f"line {loss['line']}"
-        taken = f"taken to be {loss['assumed']}" if loss["assumed"] else f"{where}: {loss['source']}"
+        taken = f"taken to be {loss['assumed']}" if loss["assumed"] else f"{loss['where']}: {loss['source']}"
         lines += _wrapped(f"loss: {taken}")
     if run["written"]:
         lines += _wrapped(f"written and thrown away: {', '.join(run['written'][:8])}")
@@ -179,11 +178,13 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
 def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
     """The comparison under the user's names; the line is the one that made the gradient."""
     width = min(max(9, *map(len, parameters)), 30)
-    place = "place" if any(each.where for each in parameters.values()) else " line"
-    lines = [f"  {'gradient of':<{max(width, 11)}}         {place}   relative error    cosine      factor"]
+    placed = {name: each.where or str(each.line or "") for name, each in parameters.items()}
+    room = max(5, *map(len, placed.values()))
+    head = "place" if any(each.where for each in parameters.values()) else "line"
+    lines = [f"  {'gradient of':<{max(width, 11)}}         {head:>{room}}   relative error    cosine      factor"]
     for name, each in parameters.items():
         mark = "ok" if each.ok else "WRONG"
-        head = f"  {name:<{max(width, 11)}}  {mark:<5}  {each.where or each.line or '':>5}"
+        head = f"  {name:<{max(width, 11)}}  {mark:<5}  {placed[name]:>{room}}"
         if each.max_relative_error is None:
             lines.append(f"{head}   {each.note or 'not compared'}")
             continue

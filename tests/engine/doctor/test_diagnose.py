@@ -232,6 +232,20 @@ for n in range(len(X)):
 """
 
 
+def test_where_a_gradient_was_made_in_another_file_is_told_with_that_file(tmp_path: Path) -> None:
+    begin = TAGGER.index("def forward")
+    end = TAGGER.index("for step in range")
+    (tmp_path / "passes.py").write_text("from weights import *\n\n\n" + TAGGER[begin:end])
+    (tmp_path / "weights.py").write_text(TAGGER[:begin])
+    path = tmp_path / "mine.py"
+    path.write_text("from passes import *\n\n" + TAGGER[end:])
+    report = diagnose(path)
+    assert report.verdict == "correct"
+    places = {each.where for each in report.parameters.values()}
+    assert len(places) > 1 and all(place.startswith("passes.py:") for place in places)
+    assert "gradient of" in text(report) and "passes.py:2" in text(report)
+
+
 def test_what_a_run_shows_too_faintly_the_functions_show(tmp_path: Path) -> None:
     """With weights of 0.1 tanh is nearly straight: a derivative taken at the wrong value is nearly right, and no line is clearly wrong."""
     path = tmp_path / "mine.py"

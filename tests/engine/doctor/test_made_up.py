@@ -594,6 +594,21 @@ class Cell:
 """
 
 
+ONE_STEP = """
+import numpy as np
+
+
+def forward(x, W, b):
+    return np.tanh(x @ W + b), (x, W, b)
+
+
+def backward(dout, cache):
+    x, W, b = cache
+    dz = dout * (1 - np.tanh(x @ W + b) ** 2)
+    return dz @ W.T, x.T @ dz, dz.sum(axis=0)
+"""
+
+
 def test_of_a_class_that_is_defined_twice_the_last_counts(tmp_path: Path) -> None:
     """As in a notebook in which a class grows from cell to cell."""
     path = tmp_path / "cell.py"
@@ -601,6 +616,8 @@ def test_of_a_class_that_is_defined_twice_the_last_counts(tmp_path: Path) -> Non
     path.write_text("import numpy as np\n" + begun.replace("forward(self, x, h)", "run(self, x, h)") + ASSERTED)
     report = diagnose(path)
     assert (report.verdict, report.function, len(report.parameters)) == ("correct", "Cell.backward", 5)
+    path.write_text("def forward(x):\n    return x * 0\n\n\n" + ONE_STEP)
+    assert diagnose(path).verdict == "correct"
 
 
 def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path) -> None:

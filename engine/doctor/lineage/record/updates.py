@@ -83,11 +83,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             continue
         sign = 1.0 if operation.name == "add" else -1.0
         known = sure or operation.parameters == (1,) or names.bound_again(levels, operation)
-        origin = levels[-1]
-        if record.leaf(int(origin.min())) == record.leaf(int(origin.max())):
-            yield Step(tuple(levels), added, sign, k, known)
-            continue
-        owners = record.leaf_starts.searchsorted(origin, "right")
+        owners = record.leaf_starts.searchsorted(levels[-1], "right")
         for owner in np.unique(owners):
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)

@@ -268,11 +268,9 @@ def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list
     uses: list[set[str]] = [set() for _ in arrays]
     for operation in record.operations:
         for reference in operation.operands:
-            for k in (
-                {int(owner[reference.first])} if not reference.shape else {*np.unique(reference.of(owner)).tolist()}
-            ):
-                if k >= 0:
-                    uses[k].add(operation.name)
+            found = owner[[reference.first]] if not reference.shape else np.unique(reference.of(owner))
+            for k in found[found >= 0]:
+                uses[int(k)].add(operation.name)
     return [ids for ids in arrays if not ids.size or uses[owner[ids.flat[0]]] != {"subtract"}]
 
 

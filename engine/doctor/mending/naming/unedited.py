@@ -40,9 +40,8 @@ def _stepped_early(verdict: RunVerdict) -> int:
         return 0
     forward = forward_of(record, loss)
     made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
-    for row in [
-        r for r in verdict.compared if r.status in ("right", "wrong")
-    ]:  # `y - p` looks like a step of the targets
+    judged = [row for row in verdict.compared if row.status in ("right", "wrong")]  # `y - p` looks like a step of y
+    for row in judged:
         steps = [record.operations[k] for k in row.update.made] if row.update is not None else []
         for step in steps:
             read = made[step.start : step.stop].any()

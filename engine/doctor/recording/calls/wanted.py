@@ -32,6 +32,7 @@ class WantedArguments:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 self.functions.setdefault(node.name, node)
+        self.functions.update((n.name, n) for n in tree.body if isinstance(n, ast.FunctionDef))  # of one name the last
         own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
         self.methods = {n.name: n for n in own[-1].body if isinstance(n, ast.FunctionDef)} if own else {}
         self.methods.update(_given_later(tree, asked["owner"], self.functions))

@@ -38,6 +38,10 @@ class Absent(types.ModuleType):
             raise AttributeError(name)
         return Absent(f"{self.__name__}.{name}", self.__dict__["_used"])
 
+    def __instancecheck__(self, instance: Any) -> bool:
+        return False  # of what is not there: libraries ask what they are given, once a module of that name is loaded
+
+    __subclasscheck__ = __instancecheck__
     __hash__ = types.ModuleType.__hash__
 
 
@@ -110,4 +114,4 @@ class Absentees(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return True
         statements: Any = (node for node in ast.walk(tree) if isinstance(node, kind) and is_meant(node))
         spans = ((each.lineno, (each.body[-1] if body else each).end_lineno) for each in statements)
-        return any(first <= frame.f_lineno <= last for first, last in spans)
+        return any(first <= (frame.f_lineno or 0) <= last for first, last in spans)

@@ -48,13 +48,16 @@ class Windowless(importlib.abc.MetaPathFinder):
         return spec
 
     def _settle(self, pyplot: Any) -> None:
-        """What pyplot itself does."""
+        """What pyplot itself does, and what it and axes draw."""
         if hasattr(pyplot, "switch_backend"):  # it calls it for the first figure
             pyplot.switch_backend = _always(pyplot.switch_backend, "agg")
-        for owner in (pyplot, pyplot.Axes):
-            for name in dir(owner):
-                function = getattr(owner, name)
-                if isinstance(function, types.FunctionType) and not name.startswith("_"):
+        axes: Any = getattr(pyplot, "Axes", None)
+        for owner in (pyplot, axes):
+            functions: dict[str, Any] = {}
+            for space in reversed(getattr(owner, "__mro__", (owner,))):
+                functions.update(getattr(space, "__dict__", {}))
+            for name, function in functions.items():
+                if isinstance(function, types.FunctionType) and not name.startswith("_"):  # what is static gets no axes
                     setattr(owner, name, self._given_plain(function))
 
     def _given_plain(self, function: Any) -> Any:

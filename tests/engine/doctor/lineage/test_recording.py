@@ -165,6 +165,7 @@ h = np.ones(3) * 0.5
 plt.plot(h, [h[0], 1.0 - h[1]])
 figure, axes = plt.subplots()
 axes.plot(h.reshape(3, 1), label=h[2])
+assert axes.shared("x") == "x"
 plt.show()
 """
 
@@ -181,6 +182,8 @@ def test_what_is_drawn_is_drawn_from_plain_numbers(tmp_path: Path, monkeypatch: 
         "from matplotlib import style\n"
         "kinds = []\n"
         "class Axes:\n"
+        "    @staticmethod\n"
+        "    def shared(axis): return axis\n"
         "    def plot(self, *given, label=None):\n"
         "        kinds.extend(type(e).__name__ for each in (*given, [label]) for e in (each if type(each) is list else [each]))\n"
         "def plot(*given): Axes().plot(*given)\n"

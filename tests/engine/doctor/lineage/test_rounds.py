@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.recording.tracing.store import OPERATION
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
 from tests.engine.doctor.lineage.trained import network
 
@@ -20,7 +21,7 @@ for _ in range(4):
 def test_a_run_that_is_cut_is_a_record_with_its_end_told(tmp_path: Path) -> None:
     record = run(tmp_path, "import numpy as np\nx = np.ones(100)\nwhile True:\n    y = x * 2.0\n", numbers=2_000)
     assert record.outcome["ended"] == "full"
-    assert 1_500 < len(record.pool) <= 2_000
+    assert 1_800 < len(record.pool) + OPERATION * len(record.operations) <= 2_000 + OPERATION
 
 
 def test_weights_that_are_tried_out_before_training_come_round_where_they_are_trained(tmp_path: Path) -> None:

@@ -217,10 +217,10 @@ def test_a_missing_module_stops_a_program_where_it_uses_it(tmp_path: Path) -> No
             importlib.import_module("nowhere_e")
         except ModuleNotFoundError as error:
             print(error.name)
-        print(nowhere_c, importlib.util.find_spec("nowhere_f"), sized(nowhere_b) is nowhere_b)
+        print(nowhere_c, importlib.util.find_spec("nowhere_f"), sized(nowhere_b) is nowhere_b, isinstance(1, nothing))
     """
     outcome = launch(tmp_path / "mine" / "mine.py", text)
-    assert outcome.output == "nowhere_d\nnowhere_e\nNone None True\n"
+    assert outcome.output == "nowhere_d\nnowhere_e\nNone None True False\n"
     assert (outcome.ending.kind, outcome.absent) == ("end", ("nowhere_a", "nowhere_b"))
     for use in (
         "nothing()",
