@@ -216,7 +216,11 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
             if units == hidden:
                 continue
             remedy = f"use --hidden {units}"
-            if len({*network.units}) > 1:
+            if places[state][1] is None:
+                given = (states.get(each.output) for each in layers if not each.reverse)
+                wanted = [u if rows is None else rows.shape[1] for u, rows in zip(network.units, given, strict=True)]
+                remedy = f"use --hidden {','.join(map(str, wanted))}"
+            elif len({*network.units}) > 1:
                 remedy = f"save one array for each layer, {initial_names(layers, cell)[state][0]} of this one"
             raise InputError(
                 f"{file}: the initial {state} is for {units} hidden units, the network has {hidden}; {remedy}"

@@ -94,7 +94,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
             verdict = _if_it_is_followed(runs, verdict)
             found = found if verdict.verdict == "wrong" else []
-        seen = remarks(record, verdict, {runs.name: source.tree()})
+        seen = [r for r in remarks(record, verdict, {runs.name: source.tree()}) if not taken or r.id != ANOTHER_LOSS]
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
     except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback

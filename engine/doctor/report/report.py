@@ -166,7 +166,7 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
     if run["stubs"]:
         lines += _wrapped(f"not installed, replaced by modules that do nothing: {', '.join(run['stubs'])}")
     if run["absent"]:
-        lines += _wrapped(f"not installed, imported and not used: {', '.join(run['absent'])}")
+        lines += _wrapped(f"not installed, imported and not used up to there: {', '.join(run['absent'])}")
     lines += [
         line
         for each in run["refused"][:4]

@@ -276,9 +276,7 @@ def test_a_file_gives_the_initial_states_of_single_layers(tmp_path: Path, mark: 
         match=re.escape("h03 is the initial state of a layer that is not there; this network has h01, h01r, h02"),
     ):
         session(tmp_path, {"h03": np.ones((2, 3))}, **options)
-    with pytest.raises(
-        InputError, match="the initial h2 is for 3 hidden units, the network has 4; save one array for each layer, h02"
-    ):
+    with pytest.raises(InputError, match="the initial h2 is for 3 hidden units, the network has 4; use --hidden 3,3"):
         session(tmp_path, {"h02": np.ones((2, 3))}, **options)
     with pytest.raises(InputError, match="it holds an initial c, which the cell rnn does not have"):
         session(tmp_path, {"c02": np.ones((2, 3))}, hidden=(3, 4))

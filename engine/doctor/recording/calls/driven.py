@@ -211,6 +211,6 @@ class CallText:
     def _group(self, name, kind, values):
         items = [(key, values["%s[%r]" % (owner, key)]) for owner, key in self.wanted.items if owner == name]
         if kind == "seq":
-            return "(%s,)" % ", ".join(v for _, v in items)
+            return "(%s)" % "".join("%s, " % v for _, v in items)
         inside = "{%s}" % ", ".join("%r: %s" % item for item in items)
         return "_driver_%s(%r, %s)" % (kind, name, inside)

@@ -200,6 +200,9 @@ class Traced(np.ndarray):
         self[...] = np.sort(self, axis=axis)
 
 
+Traced.__name__, Traced.__qualname__, Traced.__module__ = "ndarray", "ndarray", "numpy"  # what exceptions call it
+
+
 _view = np.ndarray.view
 HOOKS = {}
 

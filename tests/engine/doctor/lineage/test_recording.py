@@ -120,7 +120,11 @@ import numpy as np
 x = np.array([[1.5, 2.0], [3.0, 4.0]])
 single = x.astype(np.float32) * np.float32(2)
 assert single.dtype == np.float32 and (single @ single).dtype == np.float32 and isinstance(single[0, 0], np.float32)
-assert isinstance(x, np.ndarray) and isinstance(x[0, 0], float) and isinstance(x[0, 0], np.float64)
+try:
+    x.coppy()
+except AttributeError as error:
+    assert "'ndarray' object has no attribute 'coppy'" in str(error).replace("numpy.", ""), error
+assert isinstance(x, np.ndarray) and type(x).__name__ == "ndarray" and isinstance(x[0, 0], float) and isinstance(x[0, 0], np.float64)
 assert "%.2f" % x[0, 0] == "1.50" == f"{x[0, 0]:.2f}" == "{:.2f}".format(x.sum() - 9)
 assert str(x) == "[[1.5 2. ]\\n [3.  4. ]]" and repr(x[0]) == "array([1.5, 2. ])" and f"{x[0]}" == "[1.5 2. ]"
 assert round(float(x[0, 0])) == 2 and round(x.mean(), 1) == 2.6 and int(x[1, 0]) == 3
