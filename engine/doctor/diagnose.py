@@ -20,7 +20,12 @@ from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
-from engine.doctor.report.repaired_report import examine_overwritten, examine_repaired
+from engine.doctor.report.repaired_report import (
+    examine_overwritten,
+    examine_repaired,
+    repaired_source,
+    with_repairs,
+)
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -100,10 +105,13 @@ def _with_a_way_on(report: Report) -> Report:
 def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Report:
     """Every backward pass, or the one that is named, called with arguments found by trying and judged by its own lineage. A file is right
     only if every backward pass in it is."""
-    reports = examine_functions(without_its_run(source), function, wishes)
+    source = without_its_run(source)
+    reports = examine_functions(source, function, wishes)
     if not reports:
         return Report("cannot-run", clean(source.path.name), reason=NO_PASS)
-    return joined(reports)
+    found = joined(reports)
+    repaired, slips = repaired_source(source, wishes) if found.verdict == "cannot-run" else (source, ())
+    return with_repairs(joined(examine_functions(repaired, function, wishes)), slips) if slips else found
 
 
 def _with_their_correction(own: OwnRun, functions: Report) -> Report:

@@ -75,7 +75,7 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     """The backward pass of a program that is ready; `source` is its user's text."""
     file = clean(source.path.name)
     tree, chosen = program.source.tree(), program.loss
-    _, seen = program.runs.seen(program.source.text)
+    _, seen = program.runs.seen()
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
     computed, helpers = _computed(program.first) | {*program.given}, known_helpers(tree)

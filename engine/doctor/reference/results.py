@@ -64,7 +64,7 @@ class NamedMistake:
     residual: float | None
     place: Place | None = None
     fix: str = ""
-    after: int | None = None
+    after: Place | None = None
     """The line that was repaired in memory before this was seen; None where it was seen in the program as it is."""
 
     def to_json(self) -> dict[str, Any]:
@@ -77,5 +77,5 @@ class NamedMistake:
             "line": self.place.line if self.place else None,
             "source": self.place.source if self.place else None,
             "fix": self.fix or None,
-            "after": self.after,
+            "after": self.after.line if self.after else None,
         }

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from engine.doctor.read.syntax import called_name
-from engine.doctor.repair.names import nearest, own_attributes
+from engine.doctor.repair.names import LIKE, nearest, own_attributes
 from engine.doctor.repair.products import closed
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.repair.slip import Slip, before, instead
 
 Node = TypeVar("Node", bound=ast.AST)
 
-LIKE = 0.6
-"""How alike a member is to the one that is meant: what is tried may be less like than what is only read."""
 _ATTRIBUTE = re.compile(r"^'(\w+)' object has no attribute '(\w+)'")
 _KEYWORD = re.compile(r"^(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 _COUNT = re.compile(r"^(?:\w+\.)*(\w+)\(\) takes (\d+) positional arguments? but (\d+) were given")
@@ -38,21 +36,21 @@ def misspelt_member(seen: SeenRun) -> Iterator[Slip]:
                     if isinstance(f, ast.FunctionDef)
                 }
                 if near := nearest(node.attr, (own_attributes(seen, node) | methods) - {node.attr}, LIKE):
-                    title = f"self.{node.attr} exists nowhere; self.{near} is meant"
+                    title = f"self.{node.attr} exists nowhere; self.{near} does"
                     yield Slip("misspelt-name", title, node.lineno, (instead(node, f"self.{near}"),), stops=True)
     elif ending.type == "KeyError":
         for node in _inside(failed, ast.Subscript):
             keys = {k for v in seen.values(node.value) for k in v.keys}
             key = node.slice.value if isinstance(node.slice, ast.Constant) else None
             if isinstance(key, str) and key not in keys and (near := nearest(key, keys, LIKE)):
-                title = f"there is no entry {key!r}; {near!r} is meant"
+                title = f"there is no entry {key!r}; {near!r} is one"
                 yield Slip("misspelt-name", title, node.lineno, (instead(node.slice, repr(near)),), stops=True)
     elif ending.type == "TypeError" and (found := _KEYWORD.match(ending.message)):
         for node in _inside(failed, ast.Call):
             for keyword in node.keywords:
                 known = _arguments(seen, node)
                 if keyword.arg == found[2] and known and (near := nearest(found[2], known, LIKE)):
-                    title = f"there is no argument {found[2]}; {near} is meant"
+                    title = f"there is no argument {found[2]}; {near} is one"
                     yield Slip(
                         "misspelt-name",
                         title,

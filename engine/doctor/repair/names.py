@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 from engine.doctor.read.source import MOVED, RENAMED
 from engine.doctor.repair.products import closed
@@ -14,8 +17,14 @@ from engine.doctor.repair.slip import Slip, TextChange, before, instead
 
 NEAR = 0.7
 """How alike a misspelt name and the one that is meant are at least."""
+LIKE = 0.6
+"""How alike a member is: what is tried may be less like than what is only read."""
 FADING = {"random.random_integers"}
 """Names that newer versions of NumPy no longer have, while older ones may."""
+NUMPY = ("", "random", "linalg")
+"""NumPy's modules whose names are looked through for one that is meant."""
+SURE = 0.8
+"""How alike a name is to one of NumPy's: it has so many that `relu` is near `real`."""
 MODULES = {"np": "import numpy as np", "numpy": "import numpy", "math": "import math", "random": "import random"}
 
 
@@ -71,6 +80,36 @@ def _renamed(seen: SeenRun, node: ast.Attribute, last: str) -> Iterator[TextChan
         yield instead(node, MOVED[last])
 
 
+def misspelt_numpy(seen: SeenRun) -> Iterator[Slip]:
+    """Names that NumPy has not, beside one that it has: `np.zeros_lik`."""
+    missing = {name for _, name in seen.missing}
+    for node in seen.nodes:
+        name = dotted(node) if isinstance(node, ast.Attribute) else ""
+        inside, _, last = name.rpartition(".")
+        caught = any(isinstance(outer, ast.Try) for outer in seen.around(node))
+        if not isinstance(node, ast.Attribute) or name not in missing or last in MOVED or caught:
+            continue
+        known = dir(getattr(np, inside) if inside else np) if inside in NUMPY else []
+        if near := nearest(last, (n for n in known if not n.startswith("_")), SURE):
+            meant = f"{ast.unparse(node.value)}.{near}"
+            title = f"{ast.unparse(node)} exists nowhere; {meant} does"
+            yield Slip("misspelt-name", title, node.lineno, (instead(node, meant),), stops=True)
+
+
+def summed_generator(seen: SeenRun) -> Iterator[Slip]:
+    """`np.sum` of a generator, which newer versions of NumPy refuse."""
+    for node in seen.nodes:
+        if (
+            not isinstance(node, ast.Call)
+            or dotted(node.func) != "sum"
+            or "generator" not in seen.arguments.get("sum", ())
+        ):
+            continue
+        if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp) and not node.keywords:
+            title = "np.sum no longer takes a generator; sum without np. does"
+            yield Slip("numpy-name-gone", title, node.lineno, (instead(node.func, "sum"),), stops=True)
+
+
 def gone_arguments(seen: SeenRun) -> Iterator[Slip]:
     """Arguments that NumPy calls otherwise now: `reshape(X, newshape=...)`."""
     for node in seen.nodes:
@@ -115,27 +154,37 @@ def _meant(seen: SeenRun, scopes: Scopes, name: ast.Name, same: list[ast.Name], 
         title = f"{name.id} is not imported"
         return Slip("import-missing", title, name.lineno, changes, f"{MODULES[name.id]}, at the top", stops=True)
     if name.id in own_attributes(seen, name):
-        title = f"{name.id} exists nowhere; self.{name.id} does, and is meant"
+        title = f"{name.id} exists nowhere; self.{name.id} does"
         return Slip("misspelt-name", title, name.lineno, tuple(instead(n, f"self.{n.id}") for n in same), stops=True)
     known = {n for n in scopes.visible(scope) if n != name.id}
     if (near := nearest(name.id, known)) is None:
         return None
-    title = f"{name.id} exists nowhere; {near} is meant"
+    title = f"{name.id} exists nowhere; {near} does"
     return Slip("misspelt-name", title, name.lineno, tuple(instead(n, near) for n in same), stops=True)
 
 
 def nearest(name: str, known: Iterable[str], near: float = NEAR) -> str | None:
-    """The known name that is most like another: the same but for its case, its underscores or the order of its letters, or nearly so."""
+    """The known name that is most like another: the same but for its case, its underscores, a letter that is there twice or the order of
+    its letters, or nearly so."""
     names = sorted(known)
-    plain = {n.lower().replace("_", ""): n for n in names}
-    if (same := plain.get(name.lower().replace("_", ""))) is not None:
-        return same
+    for plainly in (_plain, _once):
+        if (same := {plainly(n): n for n in names}.get(plainly(name))) is not None:
+            return same
     mixed = [n for n in names if sorted(n) == sorted(name) and n[0] == name[0]]
-    least = 3 if near == NEAR else 1
+    least = 1 if near == LIKE else 3
     found = (
         difflib.get_close_matches(name, [n for n in names if len(n) >= least], 1, near) if len(name) >= least else []
     )
     return next(iter(mixed or found), None)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _once(name: str) -> str:
+    """With every letter once where it stands several times in a row."""
+    return re.sub(r"(.)\1+", r"\1", _plain(name))
 
 
 def own_attributes(seen: SeenRun, node: ast.AST) -> set[str]:

@@ -60,10 +60,14 @@ def position(node: ast.expr | ast.stmt) -> Position:
 
 
 class SeenRun:
-    """A text, and what was seen when it ran."""
+    """A text, and what was seen when it ran. It is the program's own, or that of another `file` of it; `line` is then the last one in
+    that file which an exception went through."""
 
-    def __init__(self, text: str, outcome: Outcome, told: Mapping[str, Any]) -> None:
-        self.text, self.outcome = text, outcome
+    def __init__(
+        self, text: str, outcome: Outcome, told: Mapping[str, Any], file: str = "", line: int | None = None
+    ) -> None:
+        self.text, self.outcome, self.file = text, outcome, file
+        self._line = line
         self.tree = ast.parse(text)
         places = [_position(p) for p in told["places"]]
         self._values = {
@@ -141,14 +145,14 @@ class SeenRun:
     @cached_property
     def failed(self) -> ast.stmt | None:
         """The statement that did not complete, None where none failed."""
-        ending = self.outcome.ending
-        if ending.kind != "exception" or ending.line is None:
+        line = self._line if self.file else self.outcome.ending.line
+        if self.outcome.ending.kind != "exception" or line is None:
             return None
         inside = [
             n
             for n in self.nodes
             if isinstance(n, ast.stmt)
-            and n.lineno <= (ending.line or 0) <= (n.end_lineno or n.lineno)
+            and n.lineno <= line <= (n.end_lineno or n.lineno)
             and not isinstance(n, ast.FunctionDef | ast.ClassDef)
         ]
         return inside[-1] if inside else None
@@ -158,8 +162,8 @@ class SeenRun:
         failed, mine = other.failed, self.failed
         if self.outcome.ending.kind != "exception" or failed is None:
             return self.outcome.is_whole
-        if mine is None:
-            return False
+        if mine is None:  # it fails in another file
+            return self.begun.get(failed.lineno, 0) >= other.begun.get(failed.lineno, 0) > 0
         before, now = other.begun.get(failed.lineno, 0), self.begun.get(failed.lineno, 0)
         if now != before or mine.lineno != failed.lineno:
             return now > before or (now == before > 0 and mine.lineno != failed.lineno)
@@ -172,9 +176,7 @@ class SeenRun:
         failed, mine = other.failed, self.failed
         if self.outcome.ending.kind != "exception":
             return self.outcome.is_whole
-        if failed is None or mine is None:
-            return False
-        return self.is_past(other) or mine.lineno == failed.lineno
+        return self.is_past(other) or (failed is not None and mine is not None and mine.lineno == failed.lineno)
 
     @property
     def said(self) -> str:

@@ -25,7 +25,8 @@ class TextChange:
 @dataclass(frozen=True)
 class Slip:
     """Something wrong: `id` is its kind, `title` the sentence, `changes` repair it in memory. `fix` is what to write, "" where that is the
-    changed line. `stops` says that Python or NumPy cannot run it, whatever it is meant to compute: it is no mistake in the mathematics."""
+    changed line. `file` is one of the program's other files, "" for its own. `stops` says that Python or NumPy cannot run it, whatever it
+    is meant to compute: it is no mistake in the mathematics."""
 
     id: str
     title: str
@@ -33,7 +34,8 @@ class Slip:
     changes: tuple[TextChange, ...] = ()
     fix: str = ""
     stops: bool = False
-    after: int | None = None
+    after: Slip | None = None
+    file: str = ""
 
 
 SlipKind = Callable[[SeenRun], Iterator[Slip]]

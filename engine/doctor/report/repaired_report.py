@@ -7,12 +7,14 @@ from dataclasses import replace
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
-from engine.doctor.repair.followed import Followed, followed_on
+from engine.doctor.repair.followed import CERTAIN, Followed, followed_on
 from engine.doctor.repair.meaning import overwritten
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.repair.slip import Slip, changed
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
 from engine.text import clean
 
 KEPT = "with each sample's kept"
@@ -28,18 +30,52 @@ def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | No
     if own.report.run is None or own.report.run["ended"] != "exception":
         return None
     try:
-        followed = followed_on(runs, source.text)
+        followed = followed_on(runs)
     except (RecursionError, ValueError, SyntaxError):  # a text that is stranger than any slip
         return None
     if followed is None:
         return None
-    named = tuple(_named(source, slip) for slip in followed.slips)
+    found = sorted(followed.slips, key=lambda slip: (slip.file, slip.line))
+    elsewhere = tuple(_named(runs, source, slip) for slip in found if slip.file)
+    named = tuple(_named(runs, source, slip) for slip in found if not slip.file)
     report = replace(own.report, reason=own.reason, reason_line=own.report.run["line"], diagnoses=named)
     if followed.first is None:
-        return replace(report, verdict="cannot-run")
+        return replace(report, verdict="cannot-run", diagnoses=(*elsewhere, *named))
     report = replace(report, verdict="cannot-run" if followed.first.stops else "wrong", followed_on=True)
     report = _with_its_gradients(report, runs, source, followed)
-    return replace(report, diagnoses=tuple(sorted(report.diagnoses, key=lambda d: d.place.line if d.place else 0)))
+    told = sorted(report.diagnoses, key=lambda d: d.place.line if d.place else 0)
+    return replace(report, diagnoses=(*elsewhere, *told))
+
+
+def repaired_source(source: SourceFile, wishes: Wishes) -> tuple[SourceFile, tuple[NamedMistake, ...]]:
+    """A file that only defines functions, with all repaired that its text alone shows, and what that is."""
+    runs = Runs(ProgramFile(source.path, source.text, source.cells), replace(wishes, arguments=()))
+    outcome, told = runs.seen()
+    if told is None:
+        return source, ()
+    try:
+        seen = SeenRun(source.text, outcome, told)
+        slips = [slip for kind in CERTAIN for slip in kind(seen)]
+        text = changed(source.text, [change for slip in slips for change in slip.changes])
+    except (RecursionError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
+        return source, ()  # a text that is stranger than any slip
+    lines = text.split("\n")
+    slips = [replace(slip, fix=slip.fix or lines[slip.line - 1].strip()) for slip in slips]
+    named = tuple(_named(runs, source, slip) for slip in sorted(slips, key=lambda slip: slip.line))
+    return replace(source, text=text), named
+
+
+def with_repairs(report: Report, named: tuple[NamedMistake, ...]) -> Report:
+    """The report on functions that could not be called without repairs."""
+    more = tuple(replace(each, after=named[0].place) for each in report.diagnoses)
+    return replace(
+        report,
+        verdict="cannot-run",
+        diagnoses=(*named, *more),
+        compared_with=REPAIRED,
+        notes=(*report.notes, RIGHT) if report.verdict == "correct" else report.notes,
+        followed_on=report.verdict != "cannot-run",
+    )
 
 
 def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
@@ -47,7 +83,7 @@ def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report |
     where its gradients are right once each sample's is kept; None else."""
     if own.report.run is None or own.report.run["ended"] != "end":
         return None
-    outcome, told = runs.seen(source.text)
+    outcome, told = runs.seen()
     if told is None or not outcome.is_whole:
         return None
     try:
@@ -56,11 +92,11 @@ def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report |
         text = changed(source.text, [change for slip in slips for change in slip.changes])
     except (RecursionError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
         return None  # a text that is stranger than any slip
-    kept = replace(runs, program=replace(runs.program, text=text), progress=None)
+    kept = runs.with_texts({runs.name: text})
     again = examine_own_run(kept, replace(source, text=text)) if slips else None
     if again is None or again.report.verdict != "correct":
         return None
-    named = tuple(_named(source, slip) for slip in slips)
+    named = tuple(_named(runs, source, slip) for slip in slips)
     return replace(
         again.report,
         verdict="wrong",
@@ -71,21 +107,28 @@ def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report |
     )
 
 
-def _named(source: SourceFile, slip: Slip) -> NamedMistake:
-    where = source.place(slip.line) if source.cells else ""
-    place = Place(slip.line, source.line(slip.line), where=where)
-    return NamedMistake(slip.id, clean(slip.title, 400), (), None, place, clean(slip.fix, 400), slip.after)
+def _named(runs: Runs, source: SourceFile, slip: Slip) -> NamedMistake:
+    after = _place(runs, source, slip.after) if slip.after is not None else None
+    place = _place(runs, source, slip)
+    return NamedMistake(slip.id, clean(slip.title, 400), (), None, place, clean(slip.fix, 400), after)
+
+
+def _place(runs: Runs, source: SourceFile, slip: Slip) -> Place:
+    if not slip.file:
+        return Place(slip.line, source.line(slip.line), where=source.place(slip.line) if source.cells else "")
+    own = (runs.text_of(slip.file) or "").split("\n")[slip.line - 1].strip()
+    return Place(slip.line, clean(own, 160), where=f"line {slip.line} of {clean(slip.file, 80)}")
 
 
 def _with_its_gradients(report: Report, runs: Runs, source: SourceFile, followed: Followed) -> Report:
     """The same, with what its gradients are once it runs; they are never called right, for the file does not run."""
-    text = followed.last.text
     if followed.last.failed is not None:
         stopped = f"{REPAIRED} it still stops: {clean(followed.last.outcome.sentence(), 400)}"
         return replace(report, notes=(*report.notes, stopped))
-    repaired = replace(runs, program=replace(runs.program, text=text), progress=None)
-    own = examine_own_run(repaired, replace(source, text=text))
-    more = tuple(replace(d, after=followed.after) for d in own.report.diagnoses)
+    repaired = runs.with_texts(followed.texts)
+    own = examine_own_run(repaired, replace(source, text=repaired.program.text))
+    after = _place(runs, source, followed.after) if followed.after is not None else None
+    more = tuple(replace(d, after=after) for d in own.report.diagnoses)
     note = RIGHT if own.report.verdict == "correct" else own.reason and f"{REPAIRED}: {own.reason}"
     return replace(
         report,

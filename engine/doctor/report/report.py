@@ -103,7 +103,8 @@ def text(report: Report) -> str:
         "cannot-run": f"{report.file}: could not be examined",
     }[report.verdict]
     if report.followed_on:
-        head = f"{report.file}: it stops at line {report.reason_line}; with repairs in memory it was followed on"
+        stops = f"it stops at {report.run['where']}" if report.run is not None else "it cannot run as it is"
+        head = f"{report.file}: {stops}; with repairs in memory it was followed on"
     head += f"; {_counted(len(report.remarks))}" if report.remarks else ""
     lines = [head + (f"  ({report.function})" if report.function else "")]
     if report.remarks:
@@ -207,7 +208,7 @@ def _followed(finding: NamedMistake) -> list[str]:
     if finding.fix:
         lines.append(f"    write:  {finding.fix}")
     if finding.after is not None:
-        lines.append(f"    (seen after line {finding.after} is repaired)")
+        lines.append(f"    (seen after {finding.after.shown} is repaired)")
     return lines
 
 

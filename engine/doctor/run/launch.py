@@ -200,6 +200,7 @@ def _job(
     return {
         "file": str(file),
         "text": program.text,
+        "texts": dict(program.others),
         "notebook": program.is_notebook,
         "argv": [name, *wishes.arguments],
         "folder": str(workplace.there(stand)),

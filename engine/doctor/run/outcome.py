@@ -128,6 +128,7 @@ class Outcome:
             "interpreter": self.interpreter.to_json(),
             "ended": self.ending.kind,
             "line": self.ending.line,
+            "where": self.where,
             "stopped": self.sentence(),
             "computed": round(self.computed, 3),
             "written": list(self.written),

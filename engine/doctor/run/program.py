@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.text import clean
@@ -15,11 +16,13 @@ LEVELS = 3
 
 @dataclass(frozen=True, eq=False)
 class ProgramFile:
-    """A file and its text. For a notebook the text is that of its code cells, and `cells` are their first lines in it."""
+    """A file and its text. For a notebook the text is that of its code cells, and `cells` are their first lines in it. `others` are texts
+    in the place of its other files' own, by their paths from its folder."""
 
     path: Path
     text: str
     cells: tuple[int, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def is_notebook(self) -> bool:

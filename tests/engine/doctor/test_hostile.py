@@ -73,7 +73,7 @@ def test_what_does_no_harm_is_examined(tmp_path: Path, first: str, capfd: pytest
     ("old", "new", "says"),
     [
         ("    da = d @ Wy.T\n", "", "could not be called"),
-        ("    s = a[-1] @ Wy\n", "    s = a[-1] @ Wyy\n", "Wyy"),
+        ("    s = a[-1] @ Wy\n", "    s = a[-1] @ nowhere\n", "nowhere"),
     ],
 )
 def test_an_exception_on_arguments_that_were_made_up_is_no_mistake(

@@ -70,7 +70,7 @@ def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -
     file, name = clean(source.path.name), function.name
     node = _in(source.tree(), function.node)
     wishes = replace(runs.wishes, arguments=())
-    runs = replace(runs, program=replace(runs.program, text=source.text), wishes=wishes, progress=None)
+    runs = replace(runs.with_texts({runs.name: source.text}), wishes=wishes)
     if asked:
         return with_loss(runs, source, loss_of(source, asked, node))
     outcome, record, first, loss = run_of(runs)
@@ -79,7 +79,7 @@ def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -
     inside = range(function.node.lineno, (function.node.end_lineno or 0) + 1)
     if loss is not None and not loss.assumed and loss.line in inside and NAMED.search(loss.name):
         return ReadyProgram(runs, source, record, first, loss, f"{loss.name}, line {loss.line}")
-    _, seen = runs.seen(source.text)
+    _, seen = runs.seen()
     if seen is None:
         raise InputError(f"{file}: what the expressions of {name}() are was not seen")
     try:

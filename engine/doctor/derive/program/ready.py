@@ -116,15 +116,16 @@ def run_of(runs: Runs) -> tuple[Outcome, Record | str, Record | None, ChosenLoss
 def _repaired(runs: Runs, source: SourceFile) -> tuple[Runs, SourceFile, Sequence[Repair]]:
     """The program with the repairs that bring it to its end, and what they are; as it is where none do."""
     try:
-        followed = followed_on(runs, source.text)
+        followed = followed_on(runs)
     except (RecursionError, ValueError, SyntaxError):  # a text that is stranger than any slip
         return runs, source, ()
     if followed is None or followed.last.failed is not None:
         return runs, source, ()
     slips = [slip for slip in followed.slips if slip.id != KEPT]
-    repairs = [Repair(slip.line, source.path.name, clean(slip.fix, 400)) for slip in slips]
-    return *_with_text(runs, source, followed.last.text), sorted(repairs, key=lambda one: one.line)
+    repairs = [Repair(slip.line, clean(slip.file or source.path.name), clean(slip.fix, 400)) for slip in slips]
+    runs = runs.with_texts(followed.texts)
+    return runs, replace(source, text=runs.program.text), sorted(repairs, key=lambda one: (one.file, one.line))
 
 
 def _with_text(runs: Runs, source: SourceFile, text: str) -> tuple[Runs, SourceFile]:
-    return replace(runs, program=replace(runs.program, text=text), progress=None), replace(source, text=text)
+    return runs.with_texts({runs.name: text}), replace(source, text=text)

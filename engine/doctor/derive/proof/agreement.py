@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def agreement(
     runs = program.runs
     every = [*(line.text for line in lines), *(line for two in shown for line in two), "raise SystemExit"]
     text = run_text(program, forward, keeps, every, functions)
-    outcome, record = replace(runs, program=replace(runs.program, text=text), progress=None).followed()
+    outcome, record = runs.with_texts({runs.name: text}).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
     if isinstance(record, str):

@@ -64,11 +64,19 @@ class Runs:
             except InputError as damaged:
                 return outcome, str(damaged)
 
-    def seen(self, text: str) -> tuple[Outcome, dict[str, Any] | None]:
-        """A text run and seen by `recording/trials/seen.py`: how it ended, and what is said of its expressions; None where nothing is."""
+    def with_texts(self, texts: Mapping[str, str]) -> Runs:
+        """The same with these texts in the place of its files' own, by their names in the record; without progress."""
+        others = {**self.program.others, **{name: text for name, text in texts.items() if name != self.name}}
+        program = replace(self.program, text=texts.get(self.name, self.program.text), others=others)
+        return replace(self, program=program, progress=None)
+
+    def seen(self, file: str = "") -> tuple[Outcome, dict[str, Any] | None]:
+        """Run, and a file of it (its own, if none is named) seen by `recording/trials/seen.py`: how it ended, and what is said of that
+        file's expressions; None where nothing is."""
+        wishes = replace(self.wishes, runner="trials.seen", options={"see": file or self.name})
         with tempfile.TemporaryDirectory(prefix="rnn-tui-seen-") as temporary:
             folder = Path(temporary)
-            outcome = self._run(text, folder, "trials.seen", {})
+            outcome = run(self.program, wishes, folder)
             try:
                 return outcome, cast("dict[str, Any]", json.loads((folder / "seen.json").read_text(encoding="utf-8")))
             except (OSError, ValueError, RecursionError):
@@ -79,6 +87,8 @@ class Runs:
         folders above it."""
         if name == self.name:
             return self.program.text
+        if name in self.program.others:
+            return self.program.others[name]
         for folder in list(self.program.file.resolve().parents)[:ABOVE] if name.endswith(".py") else ():
             try:
                 with tokenize.open(folder / name) as file:
@@ -88,9 +98,6 @@ class Runs:
             except (OSError, SyntaxError, ValueError):
                 continue
         return None
-
-    def _run(self, text: str, folder: Path, runner: str, options: Mapping[str, Any]) -> Outcome:
-        return run(replace(self.program, text=text), replace(self.wishes, runner=runner, options=options), folder)
 
 
 class Trials:
@@ -150,7 +157,7 @@ class Trials:
         folder = self._folder / str(self._count)
         folder.mkdir()
         own = self._runs.name
-        others = {name: text for name, text in texts.items() if name != own}
+        others = {**self._runs.program.others, **{name: text for name, text in texts.items() if name != own}}
         text = texts.get(own, self._runs.program.text)
         trial = {"text": text, "texts": others, "runner": runner, "seconds": seconds, "options": options}
         for name, content in {"trial.json": json.dumps(trial), **files}.items():

@@ -1,5 +1,6 @@
 # pyright: basic, reportCallIssue=false, reportAssignmentType=false, reportAttributeAccessIssue=false
-"""A run in which it is seen what every expression of the program was: kinds and shapes, not numbers. Nothing is recorded besides.
+"""A run in which it is seen what every expression of one of the program's files was (option `see` names it): kinds and shapes, not
+numbers. Nothing is recorded besides.
 
 The answer, `seen.json` in the job's folder:
 
@@ -254,25 +255,32 @@ def missing(text):
 
 
 def no_longer_taken():
-    """Names of arguments that this NumPy no longer takes, by function."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            np.reshape(np.zeros(1), newshape=(1,))
-    except TypeError:
-        return {"reshape": ["newshape"]}
-    return {}
+    """Names of arguments that this NumPy no longer takes, by function; `generator` is one that is given without a name."""
+    tried = {
+        "reshape": ("newshape", lambda: np.reshape(np.zeros(1), newshape=(1,))),
+        "sum": ("generator", lambda: np.sum(x for x in [1.0])),  # pyright: ignore[reportArgumentType]
+    }
+    refused = {}
+    for name, (argument, call) in tried.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                call()
+        except TypeError:
+            refused[name] = [argument]
+    return refused
 
 
 def run(job):
     """Runs the program of a job and sees it."""
-    seen = Sight()
+    seen, own = Sight(), [""]
     for name, function in ((SEE, seen.see), (AT, seen.at), (KEY, seen.key)):
         setattr(builtins, name, function)
 
     def rewritten(text, name, sites, tree=None):
         tree = ast.parse(text, name)
-        if name == job["file"]:
+        if runner.shown_name(job, name) == job["options"]["see"]:
+            own[0] = text
             tree.body = Watcher(seen).block(tree.body)
         return ast.fix_missing_locations(tree)
 
@@ -285,7 +293,7 @@ def run(job):
         "places": seen.places,
         "begun": [[line, count] for line, count in seen.begun.items()],
         "stores": [[n, len(s[0]), max(list(s[0].values()) or [0]), s[1]] for n, s in seen.stores.items()],
-        "missing": missing(job["text"]),
+        "missing": missing(own[0]),
         "arguments": no_longer_taken(),
         "version": np.__version__,
     }

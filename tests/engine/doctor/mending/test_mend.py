@@ -33,6 +33,36 @@ def test_one_line(tmp_path: Path, right: str, wrong: str, kind: str) -> None:
     assert found[0].id == kind
 
 
+NO_READ_OUT = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))
+V, W = rng.normal(size=(2, 4)), rng.normal(size=(4, 4))
+h = {0: np.zeros((5, 4))}
+for t in range(3):
+    h[t + 1] = np.tanh(x[t] @ V + h[t] @ W)
+loss = 0.5 * np.sum((h[3] - y) ** 2)
+dh = h[3] - y
+dV, dW = np.zeros_like(V), np.zeros_like(W)
+for t in reversed(range(3)):
+    d = dh * (1 - h[t + 1] ** 2)
+    dV += x[t].T @ d
+    dW += h[t].T @ d
+    dh = d @ W
+V -= 0.1 * dV
+W -= 0.1 * dW
+"""
+
+
+def test_where_every_weight_is_wrong_what_is_right_by_itself_need_not_be_found_again(tmp_path: Path) -> None:
+    """dL/dy is looked up only as long as no step is right."""
+    path = tmp_path / "mine.py"
+    path.write_text(NO_READ_OUT)
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("wa-not-transposed", "dh = d @ W.T")
+
+
 def test_gradients_that_are_added_or_never_reset_are_named_without_an_edit(tmp_path: Path) -> None:
     text = changed(TAGGER, ("weight -= 0.1", "weight += 0.1"))
     runs = runs_of(tmp_path, text, rounds=1)

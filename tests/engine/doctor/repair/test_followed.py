@@ -33,7 +33,7 @@ def found(followed: Followed | None) -> set[tuple[int, str]]:
 def test_every_slip_is_found_with_its_line(name: str, tmp_path: Path) -> None:
     program, wanted = marked(getattr(first_tries, name))
     runs = written(tmp_path, program)
-    followed = followed_on(runs, program)
+    followed = followed_on(runs)
     assert found(followed) == wanted
     assert followed is not None
     assert followed.last.failed is None
@@ -71,15 +71,15 @@ def test_a_slip_in_the_mathematics_is_wrong(tmp_path: Path) -> None:
 def test_what_cannot_be_repaired_is_left_alone(tmp_path: Path) -> None:
     program = TRANSPOSED + "raise ValueError('no more')\n"
     runs = written(tmp_path, program)
-    assert followed_on(runs, program) is None
-    outcome, told = runs.seen(program)
+    assert followed_on(runs) is None
+    outcome, told = runs.seen()
     assert told is not None
     seen = SeenRun(program, outcome, told)
     assert [slip for kind in (*CERTAIN, *SEEN) for slip in kind(seen)] == []
 
 
 def test_a_program_that_runs_is_not_repaired(tmp_path: Path) -> None:
-    assert followed_on(written(tmp_path, TRANSPOSED), TRANSPOSED) is None
+    assert followed_on(written(tmp_path, TRANSPOSED)) is None
 
 
 TRANSPOSED = """
@@ -107,8 +107,84 @@ W -= 0.1 * dW
 def test_a_line_is_told_with_all_its_repairs(tmp_path: Path) -> None:
     """A misspelt name beside a width that another line's repair changes, too: written as told, the program runs."""
     program, _ = marked(first_tries.NESTED.replace("C - eta * np", "C - etta * np"))
-    followed = followed_on(written(tmp_path, program), program)
+    followed = followed_on(written(tmp_path, program))
     assert followed is not None
     (told,) = [s.fix for s in followed.slips if s.id == "misspelt-name" and "etta" in s.title]
     assert "C - eta * np.dot(" in told
     assert ", window)" not in told
+
+
+HELPER = """
+import numpy as np
+
+def loaded():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(3, 5, 2)).astype(np.float), rng.normal(size=(5, 4))
+
+def step(W, dW, eta):
+    W -= etta * dW
+"""
+
+
+def test_slips_in_the_files_that_it_imports_are_repaired_too(tmp_path: Path) -> None:
+    """Both are told with their file, the mistake in the program's own file as seen after they are repaired, and nothing is written."""
+    program = TRANSPOSED.replace("x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))", "x, y = helper.loaded()")
+    program = program.replace("import numpy as np\n", "import numpy as np\nimport helper\n").replace("d @ W.T", "d @ W")
+    program = program.replace("V -= 0.1 * dV", "helper.step(V, dV, 0.1)").replace(
+        "W -= 0.1 * dW", "helper.step(W, dW, 0.1)"
+    )
+    runs = written(tmp_path, program)
+    (tmp_path / "helper.py").write_text(HELPER)
+    report = diagnose(runs.program.path)
+    assert report.verdict == "cannot-run"
+    assert [(d.place.shown, d.id, d.fix) for d in report.diagnoses if d.place is not None] == [
+        (
+            "line 6 of helper.py",
+            "numpy-name-gone",
+            "return rng.normal(size=(3, 5, 2)).astype(float), rng.normal(size=(5, 4))",
+        ),
+        ("line 9 of helper.py", "misspelt-name", "W -= eta * dW"),
+        ("line 18", "wa-not-transposed", "dh = d @ W.T"),
+    ]
+    said = text(report)
+    assert said.startswith("mine.py: it stops at line 6 of helper.py; with repairs in memory it was followed on")
+    assert "(seen after line 6 of helper.py is repaired)" in said
+    assert (tmp_path / "helper.py").read_text() == HELPER
+
+
+FUNCTIONS = """
+import numpy as np
+
+def rnn_forward(x, h0, Wx, Wh):
+    h = np.zeros((x.shape[0] + 1, *h0.shape), dtype=np.float)
+    h[0] = h0
+    for t in range(x.shape[0]):
+        h[t + 1] = np.tanh(x[t] @ Wx + h[t] @ Wh)
+    return h, (x, h, Wx, Wh)
+
+def rnn_backward(dh, cache):
+    x, h, Wx, Wh = cache
+    dWx, dWh = np.zeros_lik(Wx), np.zeros_like(Wh)
+    dprev = np.zeros_like(h[0])
+    for t in reversed(range(x.shape[0])):
+        dz = (dh[t + 1] + dprev) * (1 - h[t + 1] ** 2)
+        dWx += x[t].T @ dz
+        dWh += h[t].T @ dzz
+        dprev = dz @ Wh.T
+    return dWx, dWh, dprev + dh[0]
+"""
+
+
+def test_functions_that_nothing_runs_are_repaired_too(tmp_path: Path) -> None:
+    report = diagnose(written(tmp_path, FUNCTIONS).program.path)
+    assert report.verdict == "cannot-run"
+    assert [(d.place.line, d.id) for d in report.diagnoses if d.place is not None] == [
+        (5, "numpy-name-gone"),
+        (13, "misspelt-name"),
+        (18, "misspelt-name"),
+    ]
+    assert {name: each.ok for name, each in report.parameters.items()} == {"Wx": True, "Wh": True, "h0": True}
+    assert text(report).startswith("mine.py: it cannot run as it is; with repairs in memory it was followed on")
+    wrong = diagnose(written(tmp_path, FUNCTIONS.replace("dz @ Wh.T", "dz @ Wh")).program.path)
+    assert wrong.verdict == "cannot-run"
+    assert [d.fix for d in wrong.diagnoses][-1] == "dprev = dz @ Wh.T"

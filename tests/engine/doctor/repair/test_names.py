@@ -101,3 +101,28 @@ def test_scopes_do_not_see_through_classes() -> None:
 
     text = "class A:\n    size = 1\n    def f(self):\n        return size\n"
     assert [name.id for name, _ in Scopes(ast.parse(text)).undefined] == ["size"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("zeros_lik", "zeros_like"), ("tahn", "tanh"), ("random.norml", "random.normal")]
+)
+def test_a_misspelt_name_of_numpy(wrong: str, right: str) -> None:
+    text = f"import numpy as np\nprint(np.{wrong}(3))\n"
+    assert repaired(text, names.misspelt_numpy, missing=[[2, wrong]]) == text.replace(wrong, right)
+
+
+def test_a_name_that_numpy_never_had_is_not_guessed() -> None:
+    """`relu` is like `real`, `sigmoid` like nothing."""
+    text = "import numpy as np\nprint(np.relu(3), np.sigmoid(3))\n"
+    assert repaired(text, names.misspelt_numpy, missing=[[2, "relu"], [2, "sigmoid"]]) == text
+
+
+def test_a_letter_that_is_there_twice() -> None:
+    assert names.nearest("dzz", {"dz", "dh", "x"}) == "dz"
+    assert names.nearest("dhh", {"dz", "x"}) is None
+
+
+def test_the_sum_of_a_generator() -> None:
+    text = "import numpy as np\nprint(np.sum(k * k for k in [1, 2]), np.sum([1, 2]))\n"
+    assert repaired(text, names.summed_generator, arguments={"sum": ["generator"]}) == text.replace("np.sum(k", "sum(k")
+    assert repaired(text, names.summed_generator) == text
